@@ -1,0 +1,5 @@
+"""`streamlit run app.py` opens the decision panel."""
+
+from desk.main import main
+
+main()

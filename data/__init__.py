@@ -1,0 +1,1 @@
+"""Cities that travel with the program, read with `importlib.resources`."""

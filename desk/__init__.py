@@ -1,0 +1,1 @@
+"""The decision panel: draws, computes nothing."""

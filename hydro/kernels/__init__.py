@@ -1,0 +1,1 @@
+"""Kernels of the flood: arrays in, arrays out; no labels, no files, no allocation inside loops."""

@@ -1,0 +1,89 @@
+"""The public verbs: one API for notebook, command line and desk.
+
+>>> import scenarios as sc
+>>> case = sc.load("plum-rain-50yr").check()
+>>> run = sc.run(case)                        # doctest: +SKIP
+>>> plan = sc.draft_plan(run)                 # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from scenarios.case.case import Case, load
+from scenarios.case.home import cities, library, open_city
+from scenarios.planning.compare import compare
+from scenarios.planning.draft import draft_plan
+from scenarios.runner.identity import versions
+from scenarios.runner.jobs import Job, jobs, submit
+from scenarios.runner.run import Run, all_runs, execute, find_run, store
+from twin.bridge import EXPORTERS, plan_json
+from twin.bridge.dossier import Dossier, Section
+from twin.errors import ScenarioError
+from twin.hazard import Progress
+from twin.plan import Plan
+
+__all__ = [
+    "Case", "Job", "Plan", "Run", "all_runs", "approve", "cities", "compare", "draft_plan", "export", "find_plan", "find_run",
+    "jobs", "library", "load", "open_city", "run", "submit",
+]  # fmt: skip
+
+
+def run(case: Case, *, fresh: bool = False, progress: Progress | None = None) -> Run:
+    """Run a case and draft its plan and report; the same question is answered from the shelf unless `fresh`."""
+    return execute(case, fresh=fresh, finish=_finish, progress=progress)
+
+
+def export(plan: Plan, folder: str | Path, formats: Sequence[str] = ("json", "geojson", "cap", "html")) -> list[Path]:
+    """Write a plan to a new folder in the asked formats and return the files; nothing is left when one format fails."""
+    unknown = [f for f in formats if f not in EXPORTERS]
+    if unknown:
+        raise ScenarioError("export_format", found=unknown, expected=sorted(EXPORTERS))
+    target = Path(folder) / plan.id
+    aside = target.with_name(f"{target.name}.part-export")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        about = _dossier(find_run(plan.run_id), plan)
+        written = [path.relative_to(aside) for f in formats for path in EXPORTERS[f](about, aside)]
+        shutil.rmtree(target, ignore_errors=True)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return [target / path for path in written]
+
+
+def find_plan(plan_id: str, *, actor: str) -> Plan:
+    """Return a plan from the records; the access is logged under `actor` (an office, never a person)."""
+    return plan_json.from_dict(store().plan(plan_id, actor=actor).body)
+
+
+def approve(plan_id: str, *, actor: str) -> Plan:
+    """Approve a drafted plan: its new state and the log entry are one transaction."""
+    plan = find_plan(plan_id, actor=actor).to("approved")
+    store().put_plan(plan.id, plan.run_id, plan.state, plan_json.to_dict(plan), actor=actor, action="approve")
+    return plan
+
+
+def _finish(run: Run) -> None:
+    """Write plan and report into a run folder that is being built, and put the draft on record."""
+    plan = draft_plan(run)
+    about = _dossier(run, plan)
+    for name in ("json", "html"):
+        EXPORTERS[name](about, run.folder)
+    with contextlib.suppress(ScenarioError):
+        if store().plan(plan.id, actor="anlan").state != "drafted":
+            return  # an officer has already acted on the same plan
+    store().put_plan(plan.id, plan.run_id, plan.state, plan_json.to_dict(plan), actor="anlan", action="draft")
+
+
+def _dossier(run: Run, plan: Plan) -> Dossier:
+    sections = tuple(Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h]) for h in run.hazards)
+    drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
+    facts = {"seed": run.case.scenario.seed, "versions": versions()}
+    return Dossier(plan, run.case.city, drivers, run.levels, sections, facts)

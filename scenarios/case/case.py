@@ -1,0 +1,152 @@
+"""A case: a scenario that has been read, can be checked, changed and run."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import yaml
+
+from scenarios.case import forcing, hazards
+from scenarios.case.home import library, open_city
+from scenarios.case.schema import Scenario, build_hazards, clock_time, parse
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import Action, Hazard
+from twin.readers.city_folder import read_yaml
+from twin.sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scenario with the folder its paths are relative to; `raw` is what the file says, `scenario` the same, checked."""
+
+    raw: dict[str, Any]
+    scenario: Scenario
+    base: Path
+    where: str
+
+    @cached_property
+    def city(self) -> City:
+        """The city, opened once."""
+        return open_city(self.scenario.city, self.base)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the run."""
+        return Clock(self.scenario.start, self.scenario.hours * 3600.0, self.scenario.output_minutes * 60.0)
+
+    @cached_property
+    def models(self) -> dict[str, Hazard]:
+        """The hazards' models in the order written."""
+        return build_hazards(self.scenario, self.where)
+
+    def sheet(self, hazard: str) -> Sheet:
+        """Return a hazard's sheet with the city's own thresholds."""
+        return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
+
+    def drivers(self) -> tuple[xr.Dataset, list[forcing.Note]]:
+        """Return the forcing and the notes on it."""
+        return forcing.build(self.scenario, self.city, self.clock, self.base)
+
+    def actions(self) -> tuple[Action, ...]:
+        """Return the measures as timed actions on the clock."""
+        start = self.scenario.start.astimezone(self.city.tz)
+        clock = self.clock
+        done = []
+        for measure in self.scenario.measures:
+            begin = clock.seconds(clock_time(measure.start, start)) if measure.start else 0.0
+            end = clock.seconds(clock_time(measure.end, start)) if measure.end else None
+            done.append(Action(measure.kind, measure.place, begin, end, dict(measure.values)))
+        return tuple(done)
+
+    def check(self) -> Case:
+        """Return self once everything a run needs is there; raise the first problem found.
+
+        Checked: city, hazards and their parameters, clock, forcing files, each hazard's needs (from forcing or an
+        earlier hazard), each measure's kind and place.
+        """
+        clock, city = self.clock, self.city
+        given = set(self.drivers()[0].data_vars)
+        known: set[str] = set()
+        for name, model in self.models.items():
+            missing = [v.name for v in model.needs if v.name not in given]
+            if missing:
+                raise ScenarioError("needs", where=self.where, hazard=name, missing=missing)
+            given |= {v.name for v in model.gives}
+            known |= model.understands
+        for action in self.actions():
+            if action.kind not in known:
+                raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))
+            if action.place != "*":
+                city.place(action.place)
+            if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
+                raise ScenarioError(
+                    "measure_time",
+                    where=self.where,
+                    found=action.kind,
+                    start=action.start_s,
+                    end=action.end_s,
+                )
+        return self
+
+    def with_changes(self, **changes: Any) -> Case:
+        """Return the case with top-level keys of the scenario replaced, e.g. `measures=[...]` or `hours=3`."""
+        raw = {**copy.deepcopy(self.raw), **changes}
+        return replace(self, raw=raw, scenario=parse(raw, self.where))
+
+    def with_setting(self, setting: str) -> Case:
+        """Return the case with one `dotted.key=value` changed, as `anlan run --set` takes it."""
+        key, sep, value = setting.partition("=")
+        if not sep:
+            raise ScenarioError("setting", found=setting)
+        raw = copy.deepcopy(self.raw)
+        *path, last = key.split(".")
+        node: Any = raw
+        for part in path:
+            node = _step(node, part, key)
+        try:
+            new = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ScenarioError("setting", found=setting) from None
+        if isinstance(node, list):
+            node[_index(node, last, key)] = new
+        else:
+            node[last] = new
+        return replace(self, raw=raw, scenario=parse(raw, self.where))
+
+
+def load(name: str | Path) -> Case:
+    """Load a scenario by library name or path."""
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        known = library()
+        if str(name) not in known:
+            raise ScenarioError("unknown_scenario", found=str(name), expected=sorted(known))
+        path = known[str(name)]
+    raw = read_yaml(path)
+    return Case(raw, parse(raw, str(path)), path.absolute().parent, str(path))
+
+
+def _step(node: Any, part: str, key: str) -> Any:
+    """Go one step down a dotted key; a hazard's name finds its row in the list of hazards."""
+    if isinstance(node, list):
+        for row in node:
+            if isinstance(row, dict) and part in row:
+                row[part] = row[part] or {}
+                return row[part]
+        return node[_index(node, part, key)]
+    if not isinstance(node, dict):
+        raise ScenarioError("setting_key", found=key)
+    return node.setdefault(part, {})
+
+
+def _index(node: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(node):
+        raise ScenarioError("setting_key", found=key)
+    return int(part)

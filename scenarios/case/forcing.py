@@ -1,0 +1,102 @@
+"""What drives a case: rain, river stage; one Dataset on one time axis, a value holding over [t_k, t_k+1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hydro.design_storm import chicago, intensity
+from scenarios.case.schema import DesignRain, GaugeRain, GaugeStage, GridRain, Scenario, SteadyRain
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.readers.rain_grid import read_rain_grid
+from twin.readers.series import read_rain, read_stage
+from twin.variables import RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE, conform
+
+Note = tuple[str, dict[str, Any]]
+
+
+def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.Dataset, list[Note]]:
+    """Return the drivers of a scenario and what must be said about them (e.g. a formula of unconfirmed source)."""
+    parts: list[xr.DataArray] = []
+    notes: list[Note] = []
+    rain, stage = scenario.forcing.rain, scenario.forcing.river_stage
+    if isinstance(rain, DesignRain):
+        parts.append(_design(rain, clock, notes))
+    elif isinstance(rain, SteadyRain):
+        parts.append(_steps([rain.mm_h / 3.6e6], rain.hours * 3600, clock))
+    elif isinstance(rain, GaugeRain):
+        parts.append(_covering(read_rain(base / rain.gauge, city.tz), clock, base / rain.gauge))
+    elif isinstance(rain, GridRain):
+        parts.append(_covering(read_rain_grid(base / rain.grid, city.grid, rain.variable), clock, base / rain.grid))
+    if isinstance(stage, GaugeStage):
+        parts.append(_covering(read_stage(base / stage.gauge, city.tz), clock, base / stage.gauge))
+    elif stage is not None:
+        parts.append(xr.DataArray([float(stage)], dims="time", coords={"time": clock.times[:1]}, name="river_stage"))
+    return _join(parts, clock), notes
+
+
+def files_of(scenario: Scenario, base: Path) -> list[Path]:
+    """Return every file the forcing reads, for the run's identity."""
+    rain, stage = scenario.forcing.rain, scenario.forcing.river_stage
+    found = [rain.gauge] if isinstance(rain, GaugeRain) else [rain.grid] if isinstance(rain, GridRain) else []
+    return [base / f for f in found + ([stage.gauge] if isinstance(stage, GaugeStage) else [])]
+
+
+def _design(rain: DesignRain, clock: Clock, notes: list[Note]) -> xr.DataArray:
+    formula = intensity(rain.formula, rain.return_period_years)
+    peak_at = rain.peak_at if rain.peak_at is not None else formula.peak_at
+    if peak_at is None:
+        raise ScenarioError("peak_unknown", formula=formula.formula)
+    depths = chicago(formula, rain.hours * 60, peak_at, rain.step_minutes)
+    notes.append(("design_storm", {"formula": formula.formula, "years": rain.return_period_years, "hours": rain.hours,
+                                   "depth": round(float(depths.sum()), 1), "source": formula.source}))  # fmt: skip
+    if not formula.confirmed:
+        notes.append(
+            (
+                "formula_unconfirmed",
+                {"formula": formula.formula, "confidence": formula.confidence, "status": formula.status},
+            )
+        )
+    return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock)
+
+
+def _steps(rates: list[float], step_s: float, clock: Clock) -> xr.DataArray:
+    """Return rates (m/s) from the start of the clock, each for `step_s`, then none."""
+    times = [clock.times[0] + pd.Timedelta(seconds=k * step_s) for k in range(len(rates) + 1)]
+    return xr.DataArray([*rates, 0.0], dims="time", coords={"time": pd.DatetimeIndex(times)}, name="rain_rate")
+
+
+def _covering(series: xr.DataArray, clock: Clock, path: Path) -> xr.DataArray:
+    """Return the series if it begins by the start of the run and overlaps it."""
+    times = pd.DatetimeIndex(series["time"].values)
+    if times[0] > clock.times[0] or times[-1] <= clock.times[0]:
+        raise ScenarioError(
+            "series_elsewhen",
+            where=str(path),
+            found=f"{times[0]} .. {times[-1]} UTC",
+            expected=f"{clock.times[0]} UTC",
+        )
+    return series
+
+
+def _join(parts: list[xr.DataArray], clock: Clock) -> xr.Dataset:
+    """Put every series on the union of their times; each value holds until its own next time."""
+    if not parts:
+        return xr.Dataset(coords={"time": clock.times[:1]})
+    union = pd.DatetimeIndex(np.unique(np.concatenate([p["time"].values for p in parts])))
+    data = xr.Dataset()
+    for part in parts:
+        held = part.reindex(time=union, method="ffill")
+        if part.name == "rain_rate" or part.name == "rain_rate_grid":
+            held = held.fillna(0.0)
+        else:
+            held = held.bfill("time")
+        data[part.name] = held
+    wanted = [v for v in (RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE) if v.name in data]
+    return conform(data, *wanted)

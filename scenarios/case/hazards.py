@@ -1,0 +1,53 @@
+"""The registry of hazards: one line each. A hazard is a package with a `hazard.yaml` that names its model."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from twin import words
+from twin.errors import ScenarioError
+from twin.hazard import Hazard
+from twin.sheet import Sheet, TaskRule
+
+#: name in a scenario -> the package that holds it.
+HAZARDS: dict[str, str] = {
+    "flood": "hydro",
+}
+
+
+@cache
+def sheet(name: str) -> Sheet:
+    """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue."""
+    if name not in HAZARDS:
+        raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
+    raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
+    words.add({**raw["words"], f"hazard.{raw['id']}": raw["name"], f"style.{raw['id']}": raw["style"]["label"]})
+    tasks = tuple(TaskRule(**{k: v for k, v in row.items() if k != "until"}) for row in raw["tasks"])
+    return Sheet(
+        id=raw["id"],
+        model=raw["model"],
+        name=raw["name"],
+        variables=tuple(raw["variables"]),
+        lead=raw["lead"],
+        unit=raw["exposure"]["unit"],
+        classes=tuple(raw["exposure"]["classes"]),
+        rules=raw["levels"]["rules"],
+        rules_version=str(raw["levels"]["version"]),
+        rules_source=raw["levels"]["source"],
+        expiry_hours=float(raw["levels"]["expiry_hours"]),
+        tasks=tasks,
+        style=raw["style"],
+        cap=raw["cap"],
+    )
+
+
+def model_class(name: str) -> type[Hazard]:
+    """Return the model class of a hazard."""
+    module, _, attribute = sheet(name).model.partition(":")
+    model: type[Hazard] = getattr(import_module(module), attribute)
+    return model

@@ -1,0 +1,225 @@
+"""The scenario file as a schema: unknown keys are errors, and a misspelt one is told what was meant."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from scenarios.case.hazards import HAZARDS, model_class
+from twin.errors import ScenarioError
+from twin.hazard import Hazard
+
+
+class Part(BaseModel):
+    """Base of every part of a scenario: frozen, no unknown keys, numbers finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class Name(Part):
+    """A name in both languages."""
+
+    zh: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+class DesignRain(Part):
+    """A design storm from a city's formula (see `hydro.design_storm`)."""
+
+    design: Literal["chicago"]
+    formula: str
+    return_period_years: Annotated[float, Field(gt=0, le=10000)]
+    hours: Annotated[float, Field(gt=0, le=24)]
+    peak_at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
+
+
+class SteadyRain(Part):
+    """Rain of one intensity from the start of the run."""
+
+    mm_h: Annotated[float, Field(ge=0, le=1000)]
+    hours: Annotated[float, Field(gt=0, le=240)]
+
+
+class GaugeRain(Part):
+    """Rain from a CSV file: columns `time` and `rain_mm` or `rain_mm_h`."""
+
+    gauge: Path
+
+
+class GridRain(Part):
+    """Rain from a NetCDF file on a grid."""
+
+    grid: Path
+    variable: str | None = None
+
+
+class GaugeStage(Part):
+    """A river or tide level from a CSV file: columns `time` and `stage_m`."""
+
+    gauge: Path
+
+
+class Forcing(Part):
+    """What drives the hazards."""
+
+    rain: DesignRain | SteadyRain | GaugeRain | GridRain | None = None
+    river_stage: float | GaugeStage | None = None
+
+
+class MeasureModel(Part):
+    """A timed measure: `kind` at `place`, from and to a clock time, with its figures."""
+
+    kind: str
+    place: str
+    start: str | None = None
+    end: str | None = None
+    values: dict[str, float] = Field(default_factory=dict)
+
+
+class Ensemble(Part):
+    """How many members; one is a single deterministic run."""
+
+    members: Annotated[int, Field(ge=1, le=1)] = 1
+
+
+class Scenario(Part):
+    """A scenario file."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: Name
+    city: Annotated[str, Field(min_length=1)]
+    start: AwareDatetime
+    hours: Annotated[float, Field(gt=0, le=240)]
+    output_minutes: Annotated[float, Field(gt=0, le=360)] = 5
+    mode: Literal["planning", "forecast", "drill"] = "planning"
+    forcing: Forcing = Forcing()
+    hazards: Annotated[list[dict[str, dict[str, Any]]], Field(min_length=1)]
+    measures: list[MeasureModel] = Field(default_factory=list)
+    ensemble: Ensemble = Ensemble()
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_hazards(cls, data: Any) -> Any:
+        """Read `- flood` and `- flood:` as a hazard with default parameters."""
+        if isinstance(data, dict) and isinstance(data.get("hazards"), list):
+            rows = [
+                {row: {}}
+                if isinstance(row, str)
+                else {k: v or {} for k, v in row.items()}
+                if isinstance(row, dict)
+                else row
+                for row in data["hazards"]
+            ]
+            return {**data, "hazards": rows}
+        return data
+
+
+def parse(raw: Any, where: str) -> Scenario:
+    """Return the scenario; raise ScenarioError that names the first wrong field, what was found and what was expected."""
+    try:
+        return Scenario.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error, where, Scenario) from None
+
+
+def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
+    """Return the models of a scenario in the order written, with their parameters checked."""
+    models: dict[str, Hazard] = {}
+    for row in scenario.hazards:
+        if len(row) != 1:
+            raise ScenarioError("hazard_row", where=where, found=sorted(row))
+        ((name, parameters),) = row.items()
+        if name in models:
+            raise ScenarioError("hazard_twice", where=where, found=name)
+        if name not in HAZARDS:
+            raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
+        kind = model_class(name)
+        try:
+            models[name] = _adapter(kind).validate_python(parameters)
+        except ValidationError as error:
+            raise _explain(error, f"{where}: hazards.{name}", kind) from None
+    return models
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of scenario files with every registered hazard's parameters."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    rows = []
+    for name in sorted(HAZARDS):
+        parameters = _adapter(model_class(name)).json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        schema["$defs"] |= {f"{name}.{key}": value for key, value in parameters.pop("$defs", {}).items()}
+        schema["$defs"][name] = parameters
+        rows.append({"type": "object", "properties": {name: {"anyOf": [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]}},
+                     "required": [name], "additionalProperties": False})  # fmt: skip
+    schema["properties"]["hazards"]["items"] = {"anyOf": [*rows, {"enum": sorted(HAZARDS)}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _adapter(kind: type[Hazard]) -> TypeAdapter[Any]:
+    """Return a strict validator of a parameter dataclass: unknown keys are errors (pydantic drops them otherwise)."""
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    kind.__pydantic_config__ = config  # type: ignore[attr-defined]
+    return TypeAdapter(kind)
+
+
+def _explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
+    """Turn pydantic's first error into one sentence; a union's errors are told by the branch that came closest."""
+    errors = error.errors(include_url=False, include_context=False)
+    unknown = [e for e in errors if e["type"] in ("extra_forbidden", "unexpected_keyword_argument")]
+    branches = {e["loc"][:3] for e in errors if len(e["loc"]) > 2 and e["loc"][:2] == ("forcing", "rain")}
+    if len(branches) > 1:  # of the kinds of rain, keep the one whose own key is there
+        best = min(branches, key=lambda b: sum(e["loc"][:3] == b for e in errors))
+        errors = [e for e in errors if e["loc"][:3] == best]
+        unknown = [e for e in unknown if e in errors]
+    first = (unknown or errors)[0]
+    field = ".".join(str(p) for p in first["loc"] if not str(p)[:1].isupper())
+    if first in unknown:
+        known = _known_keys(root)
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        return ScenarioError("unknown_key", where=where, found=field, near=near[0] if near else "-", expected=known)
+    found = first.get("input")
+    text = repr(found) if not isinstance(found, dict) else "{" + ", ".join(map(str, found)) + "}"
+    return ScenarioError("field", where=where, field=field or "-", found=text[:80], expected=first["msg"])
+
+
+def _known_keys(root: Any) -> list[str]:
+    """Return every key the schema knows, for "did you mean"."""
+    keys: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, dict):
+            keys.update(node.get("properties", {}))
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(Scenario.model_json_schema(by_alias=True) if root is Scenario else _adapter(root).json_schema())
+    return sorted(keys)
+
+
+def clock_time(text: str, start: datetime) -> datetime:
+    """Return the moment a bare "19:10" means: city time, next after the start; full ISO times are taken as they are."""
+    try:
+        if "T" in text or "-" in text:
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=start.tzinfo)
+        at = datetime.combine(start.date(), time.fromisoformat(text), tzinfo=start.tzinfo)
+    except ValueError:
+        raise ScenarioError("time_text", found=text) from None
+    return at if at >= start else at + timedelta(days=1)

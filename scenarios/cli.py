@@ -1,0 +1,362 @@
+"""The command line: a thin door around the verbs of `scenarios`."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import scenarios as sc
+from scenarios.case.home import city_folder, home
+from scenarios.case.schema import json_schema
+from twin.errors import ScenarioError, TwinError
+from twin.words import LANGS, say, session_lang
+
+app = typer.Typer(name="anlan", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Anlan 安澜: a city digital twin for decision support.")  # fmt: skip
+city_app = typer.Typer(no_args_is_help=True, help="Import a city, check it, show it. 城市数据")
+plan_app = typer.Typer(no_args_is_help=True, help="Draft, approve and export plans. 预案")
+app.add_typer(city_app, name="city")
+app.add_typer(plan_app, name="plan")
+
+DEMO = "plum-rain-50yr"
+talk = Console(stderr=True)
+
+
+@app.callback()
+def _options(
+    lang: Annotated[str | None, typer.Option(help="zh or en; default: ANLAN_LANG, then the locale")] = None,
+    debug: Annotated[bool, typer.Option(help="show the traceback of an error")] = False,
+) -> None:
+    if lang is not None:
+        if lang not in LANGS:
+            raise ScenarioError("language", found=lang, expected=LANGS)
+        os.environ["ANLAN_LANG"] = lang
+    os.environ["ANLAN_DEBUG"] = "1" if debug else ""
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Any]:
+    """Show a progress bar on stderr; yield the function that moves it."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
+                  console=talk, transient=not talk.is_terminal) as bar:  # fmt: skip
+        row = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(row, completed=share)
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job on the demonstration city; the last line is the report's path. 演示"""
+    case = sc.load(DEMO)
+    with _bar(case.scenario.name.model_dump()[session_lang()]) as move:
+        run = sc.run(case, fresh=True, progress=move)
+    _tell(run)
+    print(run.folder / "report.html")
+
+
+@app.command("run")
+def run_(
+    scenario: Annotated[str, typer.Argument(help="library name or path")],
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="change one key: forcing.rain.return_period_years=20")
+    ] = None,
+    fresh: Annotated[bool, typer.Option(help="compute even when the answer is on the shelf")] = False,
+) -> None:
+    """Run a scenario. 运行情景"""
+    case = sc.load(scenario)
+    for one in setting or []:
+        case = case.with_setting(one)
+    with _bar(case.scenario.name.model_dump()[session_lang()]) as move:
+        run = sc.run(case, fresh=fresh, progress=move)
+    _tell(run)
+    print(run.folder)
+
+
+@app.command()
+def runs() -> None:
+    """List finished runs. 运行记录"""
+    lang = session_lang()
+    table = Table(
+        "id",
+        say("report.name"),
+        say("report.city"),
+        say("report.finished"),
+        "s",
+        *(say(f"level.{c}") for c in ("red", "orange", "yellow", "blue")),
+    )
+    for run in sc.all_runs():
+        counts = run.levels["level"].value_counts()
+        about = run.manifest
+        table.add_row(run.id, about["name"][lang], about["city"], about["finished"][:19], f"{about['wall_s']:.1f}",
+                      *(str(int(counts.get(c, 0))) for c in ("red", "orange", "yellow", "blue")))  # fmt: skip
+    Console().print(table)
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="run id, folder, scenario name or last")] = "last",
+) -> None:
+    """Name the report of a run. 报告"""
+    print(sc.find_run(run).folder / "report.html")
+
+
+@app.command()
+def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more")]) -> None:
+    """Compare runs side by side. 比较"""
+    found = [sc.find_run(r) for r in runs]
+    table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
+    figures = sc.compare(found)
+    for name, row in figures.iterrows():
+        table.add_row(str(name), *(f"{v:,.1f}" for v in row))
+    Console().print(table)
+
+
+@app.command()
+def verify(
+    room: Annotated[str | None, typer.Argument()] = None,
+    json_: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Run every verification case; exit 1 when one fails. 验证"""
+    from scenarios.proofs import run_proofs
+
+    cases = run_proofs(room)
+    table = Table(
+        "id",
+        say("verify.metric"),
+        say("verify.value"),
+        "",
+        say("verify.bound"),
+        say("verify.status"),
+        say("verify.reason"),
+    )
+    for case in cases:
+        bound = "" if case["bound"] is None else f"{case['op']} {case['bound']}"
+        table.add_row(
+            case["id"],
+            case["metric"],
+            f"{case['value']:.4g}" if case["value"] is not None else "",
+            case["unit"],
+            bound,
+            case["status"],
+            case["reason"] or "",
+        )
+    Console().print(table)
+    if json_ is not None:
+        json_.write_text(json.dumps({"cases": cases}, ensure_ascii=False, indent=1), "utf-8")
+    if any(case["status"] == "fail" for case in cases):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    room: Annotated[str | None, typer.Argument()] = None,
+    json_: Annotated[Path | None, typer.Option("--json")] = None,
+) -> None:
+    """Run the benchmarks (from a checkout). 性能测试"""
+    if importlib.util.find_spec("benchmarks") is None:
+        raise ScenarioError("no_benchmarks")
+    arguments = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        *([room] if room else []),
+        *(["--json", str(json_)] if json_ else []),
+    ]
+    raise typer.Exit(subprocess.call(arguments))
+
+
+@app.command()
+def desk(port: int = 8501, browser: bool = True) -> None:
+    """Open the decision panel. 决策面板"""
+    page = importlib.util.find_spec("desk.main")
+    if page is None or page.origin is None:
+        raise ScenarioError("no_desk")
+    command = [sys.executable, "-m", "streamlit", "run", page.origin, "--server.port", str(port), "--server.address", "127.0.0.1",
+               "--server.headless", str(not browser).lower(), "--browser.gatherUsageStats", "false"]  # fmt: skip
+    raise typer.Exit(subprocess.call(command))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, what is missing and what that costs you. 体检"""
+    table = Table(say("doctor.part"), say("doctor.state"), say("doctor.cost"))
+    table.add_row("python", platform.python_version(), "")
+    table.add_row("anlan", version("anlan"), "")
+    for module, cost in (
+        ("swmm.toolkit", "swmm"),
+        ("streamlit", "desk"),
+        ("pyrosm", "pbf"),
+        ("nbclient", "notebook"),
+    ):
+        try:
+            there = importlib.util.find_spec(module) is not None
+        except ModuleNotFoundError:
+            there = False
+        table.add_row(module, say("doctor.yes" if there else "doctor.no"), "" if there else say(f"doctor.cost.{cost}"))
+    folder = home()
+    writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
+    table.add_row("ANLAN_HOME", str(folder), "" if writable else say("doctor.cost.home"))
+    reference = os.environ.get("ANLAN_REFERENCE", "")
+    table.add_row(
+        "ANLAN_REFERENCE",
+        reference or say("doctor.no"),
+        "" if Path(reference or "-").exists() else say("doctor.cost.reference"),
+    )
+    table.add_row(say("doctor.cores"), str(os.cpu_count()), "")
+    Console().print(table)
+
+
+@app.command(hidden=True)
+def schema() -> None:
+    """Print the JSON Schema of scenario files."""
+    print(json.dumps(json_schema(), ensure_ascii=False, indent=1))
+
+
+@city_app.command("build")
+def city_build(
+    source: Annotated[Path, typer.Argument(help="YAML that names the sources")],
+    to: Annotated[Path | None, typer.Option(help="new city folder")] = None,
+) -> None:
+    """Import real data into a standard city folder and print the check report. 导入"""
+    from scenarios.case.build import build_city
+
+    folder, findings = build_city(source, to)
+    _print_findings(findings)
+    print(folder)
+
+
+@city_app.command("check")
+def city_check(city: Annotated[str, typer.Argument(help="city name, folder or build YAML")]) -> None:
+    """Find the usual lies in a city's data. 检查"""
+    from scenarios.case.build import check_any
+
+    _print_findings(check_any(city))
+
+
+@city_app.command("show")
+def city_show(
+    city: str = "linjiang", to: Annotated[Path, typer.Option(help="PNG to write")] = Path("city.png")
+) -> None:
+    """Draw a city and list what is in it. 查看"""
+    from twin.bridge.maps import city_map
+
+    found = sc.open_city(city)
+    to.write_bytes(city_map(found))
+    table = Table(say("city.layer"), say("city.count"), say("city.source"), say("city.basis"))
+    for name in ("buildings", "roads", "population", "facilities", "blocks", "sensors", "levees"):
+        layer = found.layers.get(name)
+        table.add_row(name, str(len(getattr(found, name))), layer.source if layer else "", layer.basis if layer else "")
+    if found.drains is not None:
+        table.add_row(
+            "drains",
+            str(len(found.drains.nodes)),
+            getattr(found.layers.get("drains"), "source", ""),
+            getattr(found.layers.get("drains"), "basis", ""),
+        )
+    Console().print(table)
+    print(city_folder(city))
+    print(to)
+
+
+@plan_app.command("draft")
+def plan_draft(run: str = "last") -> None:
+    """Print the draft plan of a run. 草拟"""
+    plan = sc.draft_plan(sc.find_run(run))
+    lang = session_lang()
+    table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
+    tz = sc.find_run(run).case.city.tz
+    for task in plan.tasks:
+        text = say(f"task.{task.code}", place=task.place_name[lang])
+        crew = f"{task.crew} +{task.late_min:g} min" if task.late_min else task.crew or "-"
+        table.add_row(task.id, task.deadline.astimezone(tz).strftime("%H:%M"), text, say(f"unit.{task.unit}"), crew)
+    Console().print(table)
+    print(plan.id)
+
+
+@plan_app.command("approve")
+def plan_approve(
+    plan: str,
+    by: Annotated[str, typer.Option(help="the office that approves, never a person's name")] = "duty-office",
+) -> None:
+    """Approve a drafted plan; the log keeps who and when. 批准"""
+    print(sc.approve(plan, actor=by).state)
+
+
+@plan_app.command("export")
+def plan_export(
+    plan: str,
+    to: Annotated[Path, typer.Option(help="folder")] = Path("outbox"),
+    formats: str = "json,geojson,cap,html",
+) -> None:
+    """Write a plan as files for the city's platform. 导出"""
+    for path in sc.export(sc.find_plan(plan, actor="export"), to, tuple(formats.split(","))):
+        print(path)
+
+
+def _print_findings(findings: list[Any]) -> None:
+    table = Table(
+        say("finding.what"),
+        say("finding.count"),
+        say("finding.worst"),
+        say("finding.place"),
+        say("finding.assumed"),
+        show_lines=True,
+    )
+    for finding in findings:
+        table.add_row(say(f"finding.{finding.code}", **finding.values), str(finding.count), finding.worst, finding.place,
+                      say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-")  # fmt: skip
+    Console().print(table)
+
+
+def _tell(run: sc.Run) -> None:
+    """Print the run in a few lines: colours, balances, notes."""
+    counts = run.levels["level"].value_counts()
+    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in ("red", "orange", "yellow", "blue")))
+    for hazard, balance in run.balances.items():
+        extra = balance["remarks"].get("swmm_continuity_error")
+        talk.print(say("cli.balance", hazard=say(f"hazard.{hazard}"), error=balance["relative_error"], tolerance=balance["tolerance"])
+                   + (say("cli.swmm", percent=100 * extra) if extra is not None else ""))  # fmt: skip
+    for code, values in run.notes:
+        talk.print("- " + say(f"note.{code}", **values), style="dim")
+    talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
+
+
+def main() -> None:
+    """Run the command line: one clear sentence for an error, exit code 1; 2 for a misused command; 130 for Ctrl-C."""
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        print(say("error.interrupted"), file=sys.stderr)
+        sys.exit(130)
+    except TwinError as error:
+        if os.environ.get("ANLAN_DEBUG"):
+            raise
+        print(say("cli.error", text=error.message()), file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        if type(error).__module__.startswith("click") or hasattr(error, "exit_code"):  # typer's own usage errors
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(2)
+        if os.environ.get("ANLAN_DEBUG"):
+            raise
+        print(
+            say("error.unexpected", kind=type(error).__name__, text=" ".join(str(error).split())[:300]),
+            file=sys.stderr,
+        )
+        sys.exit(1)

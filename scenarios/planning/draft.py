@@ -1,0 +1,122 @@
+"""Draft a plan from a run: each rule of the hazard's sheet makes a task per place that reaches its colour."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from scenarios.planning.crews import send_crews
+from scenarios.runner.run import Run
+from twin.expose import Exposure
+from twin.plan import Alert, Plan, Task
+from twin.sheet import COLOURS, Sheet, TaskRule
+
+
+def draft_plan(run: Run) -> Plan:
+    """Return the draft plan of a run; the same run gives the same plan."""
+    case = run.case
+    clock = case.clock
+    issued = clock.start.astimezone(UTC)
+    tasks: list[Task] = []
+    for hazard in run.hazards:
+        exposure, sheet = run.exposure[hazard], run.sheet(hazard)
+        for rule in sheet.tasks:
+            tasks += _tasks(exposure, sheet, rule, clock.step_s)
+    tasks = send_crews(
+        case.city, tasks, issued, {(r.code, h): r.setup_min for h in run.hazards for r in run.sheet(h).tasks}
+    )
+    tasks = [
+        replace(task, id=f"T{k + 1:03d}")
+        for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
+    ]
+    levels = run.levels
+    alerts = tuple(_alert(row) for row in levels.to_dict("records"))
+    end = max((t.end for t in tasks), default=issued + timedelta(seconds=clock.duration_s))
+    unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
+    identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
+    return Plan(
+        id=f"P{identity}",
+        run_id=run.id,
+        scenario=case.scenario.name.model_dump(),
+        city={"id": case.city.id, "zh": case.city.name_zh, "en": case.city.name_en},
+        mode=case.scenario.mode,
+        state="drafted",
+        made=issued,
+        valid_until=end,
+        tasks=tuple(tasks),
+        alerts=alerts,
+        notes=tuple(run.notes),
+        unconfirmed=unconfirmed,
+    )
+
+
+def _tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule, step_s: float) -> list[Task]:
+    places = exposure.places[exposure.places["kind"] == rule.place]
+    if rule.near is not None:
+        return _near_tasks(exposure, sheet, rule, step_s)
+    reached = places[places[f"first_{rule.at}"].notna()]
+    return [_task(sheet, rule, place, place, rule.at, step_s) for place in reached.to_dict("records")]
+
+
+def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule, step_s: float) -> list[Task]:
+    """Return one task per needed place (a shelter): the nearest dry one to each place that calls for it."""
+    near: dict[str, Any] = dict(rule.near or {})
+    all_places = exposure.places
+    callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
+    dry = all_places[(all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna()]
+    chosen: dict[str, Task] = {}
+    for caller in callers.to_dict("records"):
+        distance = dry.geometry.distance(caller["geometry"])
+        if not len(distance) or distance.min() > near["within_m"]:
+            continue
+        place = dry.loc[distance.idxmin()].to_dict()
+        task = _task(sheet, rule, place, caller, near["at"], step_s)
+        if place["id"] not in chosen or task.deadline < chosen[place["id"]].deadline:
+            chosen[place["id"]] = task
+    return list(chosen.values())
+
+
+def _task(sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str, step_s: float) -> Task:
+    """Return the task at `place` because of what `why` (the same place, or one it serves) reaches."""
+    first, last = _aware(why[f"first_{colour}"]), _aware(why[f"last_{colour}"])
+    reached = [c for c in COLOURS if pd.notna(why[f"first_{c}"])]
+    return Task(
+        id="",
+        hazard=sheet.id,
+        code=rule.code,
+        place=place["id"],
+        place_kind=place["kind"],
+        place_name={"zh": place["name_zh"], "en": place["name_en"]},
+        level=reached[-1],
+        start=first - timedelta(minutes=rule.before_min),
+        end=last + timedelta(seconds=step_s),
+        deadline=first - timedelta(minutes=rule.before_min),
+        unit=rule.unit,
+        trigger={"variable": sheet.lead, "at": why["id"], "threshold": sheet.threshold(why["kind"], colour), "unit": sheet.unit, "level": colour},
+        evidence={"peak": round(float(why["peak"]), 3), "peak_time": _aware(why["peak_time"]).isoformat(), "first": first.isoformat(),
+                  "last": last.isoformat(), "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}"},
+    )  # fmt: skip
+
+
+def _alert(row: dict[str, Any]) -> Alert:
+    return Alert(
+        hazard=row["hazard"],
+        place=row["place"],
+        place_kind=row["kind"],
+        place_name={"zh": row["name_zh"], "en": row["name_en"]},
+        level=row["level"],
+        onset=_aware(row["from"]),
+        expires=_aware(row["expires"]),
+        rule=row["rule"],
+        threshold=float(row["threshold"]),
+        peak=float(row["peak"]),
+        probability=None if row["probability"] is None or pd.isna(row["probability"]) else float(row["probability"]),
+    )
+
+
+def _aware(stamp: Any) -> datetime:
+    return pd.Timestamp(stamp).tz_localize("UTC").to_pydatetime()

@@ -1,0 +1,1 @@
+"""Running cases: identity, child processes, run folders, comparison."""

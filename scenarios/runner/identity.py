@@ -1,0 +1,60 @@
+"""The identity of a question: the same question to the same program has the same run id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from scenarios.case import forcing
+from scenarios.case.case import Case
+from scenarios.case.hazards import HAZARDS
+
+#: Keys of a scenario that change no number.
+NAMES = ("name", "schema", "mode")
+
+
+def inputs(case: Case) -> dict[str, str]:
+    """Return the content hash of every input of a case."""
+    found = {"city": case.city.content_hash}
+    for path in forcing.files_of(case.scenario, case.base):
+        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions a result depends on."""
+    return {name: version(name) for name in ("anlan", "numpy", "numba", "scipy", "xarray", "swmm-toolkit")} | {
+        "models": model_fingerprint(tuple(sorted({"twin", *HAZARDS.values()})))
+    }
+
+
+@cache
+def model_fingerprint(packages: tuple[str, ...]) -> str:
+    """Return a hash of the installed sources of the models."""
+    digest = hashlib.sha256()
+    for package in packages:
+        spec = find_spec(package)
+        for root in (spec.submodule_search_locations or []) if spec else []:
+            for path in sorted(p for p in Path(root).rglob("*") if p.suffix in (".py", ".yaml", ".csv")):
+                digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def run_id(case: Case) -> str:
+    """Return the hash of the canonical scenario without names, every input's content, the seed and the versions."""
+    scenario = case.scenario.model_dump(mode="json", by_alias=True)
+    question: dict[str, Any] = {
+        "scenario": {k: v for k, v in scenario.items() if k not in (*NAMES, "city", "hazards")},
+        "hazards": [[name, repr(model)] for name, model in case.models.items()],
+        "start": case.scenario.start.timestamp(),
+        "inputs": inputs(case),
+        "versions": versions(),
+    }
+    question["scenario"].pop("start")
+    return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()[:16]

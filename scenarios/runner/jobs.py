@@ -1,0 +1,143 @@
+"""Jobs: the same run in a child process, with progress, cancel and re-attach from any other process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from scenarios.case.case import Case
+from scenarios.case.home import home
+from scenarios.runner.run import Run, store, sweep
+from twin.errors import ScenarioError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run asked for; everything known of it lies in its folder, so any process can look at it."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The job's id."""
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """One of running, done, failed, cancelled."""
+        if self._result is not None:
+            return "done" if "run" in self._result else "failed"
+        if (self.folder / "cancelled").exists():
+            return "cancelled"
+        return "running" if self._process() is not None else "failed"
+
+    @property
+    def progress(self) -> float:
+        """The share done, 0..1."""
+        if self.state == "done":
+            return 1.0
+        found = _read(self.folder / "progress.json")
+        return float(found["share"]) if found else 0.0
+
+    @property
+    def run(self) -> Run | None:
+        """The finished run, None before."""
+        return Run(Path(self._result["run"])) if self._result and "run" in self._result else None
+
+    def error(self, lang: str) -> str | None:
+        """Return why the job failed, None when it did not."""
+        if self.state != "failed":
+            return None
+        if self._result:
+            return str(self._result[lang])
+        log = (self.folder / "log.txt").read_text("utf-8", errors="replace").strip().splitlines()
+        return log[-1] if log else f"pid {self._ask['pid']}"
+
+    def cancel(self) -> None:
+        """Stop the child; what it had half written is removed."""
+        (self.folder / "cancelled").touch()
+        process = self._process()
+        if process is not None:
+            process.terminate()
+            _gone, alive = psutil.wait_procs([process], timeout=5)
+            for stubborn in alive:
+                stubborn.kill()
+                stubborn.wait(5)
+        sweep()
+
+    def wait(self, timeout_s: float = 600.0) -> Run:
+        """Return the run when it is finished; raise ScenarioError when the job failed, was cancelled or takes longer."""
+        end = time.monotonic() + timeout_s
+        while self.state == "running" and time.monotonic() < end:
+            time.sleep(0.1)
+        run = self.run
+        if run is None:
+            raise ScenarioError("job_failed", found=self.id, state=self.state, why=self.error("en") or "-")
+        return run
+
+    @property
+    def _ask(self) -> dict[str, Any]:
+        return _read(self.folder / "job.json") or {}
+
+    @property
+    def _result(self) -> dict[str, Any] | None:
+        return _read(self.folder / "result.json")
+
+    def _process(self) -> psutil.Process | None:
+        """Return the child if it still runs (same pid and same start)."""
+        try:
+            process = psutil.Process(self._ask["pid"])
+            same = abs(process.create_time() - self._ask["born"]) < 1.0
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except (psutil.NoSuchProcess, KeyError):
+            return None
+
+
+def submit(case: Case, *, fresh: bool = False) -> Job:
+    """Check a case and start it in a child process."""
+    case.check()
+    folder = home() / "jobs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    folder.mkdir(parents=True)
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
+    ask = {"base": str(case.base), "where": case.where, "fresh": fresh}
+    (folder / "job.json").write_text(json.dumps(ask, ensure_ascii=False), "utf-8")
+    with (folder / "log.txt").open("w") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "scenarios.work", str(folder)],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    ask |= {"pid": child.pid, "born": psutil.Process(child.pid).create_time()}
+    (folder / "job.json").write_text(json.dumps(ask, ensure_ascii=False), "utf-8")
+    store().put_job(
+        id=folder.name,
+        folder=str(folder),
+        scenario=case.where,
+        pid=child.pid,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Job(folder)
+
+
+def jobs() -> list[Job]:
+    """Return every job, newest first."""
+    return [Job(Path(row.folder)) for row in store().jobs() if Path(row.folder).exists()]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found

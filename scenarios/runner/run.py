@@ -1,0 +1,306 @@
+"""A run: executed into a folder that appears only when it is whole, and read back from there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import psutil
+import xarray as xr
+import yaml
+
+from scenarios.case.case import Case, load
+from scenarios.case.home import home
+from scenarios.runner import identity
+from scenarios.store.records import Store
+from twin.errors import ScenarioError, SourceError
+from twin.expose import Exposure, expose
+from twin.grade import grade
+from twin.hazard import Outcome, Progress
+from twin.sheet import Sheet
+from twin.streams import stream
+
+MANIFEST = "manifest.json"
+
+#: What is done with a run folder before its manifest is written: plan and report.
+Finish = Callable[["Run"], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run read from its folder: `fields` and `exposure` by hazard, `levels` of places, `balances`, `manifest`."""
+
+    folder: Path
+
+    @cached_property
+    def case(self) -> Case:
+        """The case as it was run."""
+        case = load(self.folder / "scenario.yaml")
+        origin = (self.folder / "base.txt").read_text("utf-8")
+        return Case(case.raw, case.scenario, Path(origin), str(self.folder / "scenario.yaml"))
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Input hashes, versions, seed, wall time, balances, notes."""
+        found: dict[str, Any] = json.loads((self.folder / MANIFEST).read_text("utf-8"))
+        return found
+
+    @property
+    def id(self) -> str:
+        """The run's id: the hash of its question."""
+        return self.folder.name.partition(".part-")[0]
+
+    @cached_property
+    def hazards(self) -> tuple[str, ...]:
+        """The hazards of the run in their order."""
+        return tuple(self.case.models)
+
+    @cached_property
+    def fields(self) -> dict[str, xr.Dataset]:
+        """Each hazard's fields, opened lazily."""
+        return {h: xr.open_zarr(self.folder / "fields.zarr", group=h, consolidated=False) for h in self.hazards}
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Each hazard's own tables, by `hazard-name`."""
+        return {p.stem: pd.read_parquet(p) for p in sorted((self.folder / "tables").glob("*.parquet"))}
+
+    @cached_property
+    def exposure(self) -> dict[str, Exposure]:
+        """What each hazard touches."""
+        return {h: _read_exposure(self.folder / "exposure" / h, h) for h in self.hazards}
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """The colour of each place that has one, all hazards."""
+        return pd.read_parquet(self.folder / "levels.parquet")
+
+    @cached_property
+    def balances(self) -> dict[str, Any]:
+        """Each hazard's ledger."""
+        found: dict[str, Any] = self._result["balances"]
+        return found
+
+    @cached_property
+    def notes(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What the models and the forcing say about themselves."""
+        return [(code, values) for code, values in self._result["notes"]]
+
+    @cached_property
+    def _result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text("utf-8"))
+        return found
+
+    def sheet(self, hazard: str) -> Sheet:
+        """Return the sheet of a hazard of this run."""
+        return self.case.sheet(hazard)
+
+
+def runs_folder() -> Path:
+    """Return the folder of all runs."""
+    return home() / "runs"
+
+
+def store() -> Store:
+    """Return the records: `$ANLAN_DATABASE`, else SQLite in the home folder."""
+    return Store(os.environ.get("ANLAN_DATABASE") or f"sqlite:///{home() / 'anlan.db'}")
+
+
+def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, progress: Progress | None = None) -> Run:
+    """Run a case, or return its finished run from the shelf unless `fresh`.
+
+    The folder is built beside its final place and moved there when whole; an interruption leaves earlier runs as they
+    were. Raises the TwinError of whatever failed; a full disk is a SourceError.
+    """
+    case.check()
+    sweep()
+    run_id = identity.run_id(case)
+    target = runs_folder() / _slug(case) / run_id
+    if not fresh and (target / MANIFEST).exists():
+        return Run(target)
+    with _building(target) as part:
+        began = time.perf_counter()
+        _simulate(case, part, progress)
+        run = Run(part)
+        if finish is not None:
+            finish(run)
+        manifest = {
+            "id": run_id,
+            "name": case.scenario.name.model_dump(),
+            "city": case.city.id,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": case.scenario.seed,
+            "inputs": identity.inputs(case),
+            "versions": identity.versions(),
+            "wall_s": round(time.perf_counter() - began, 3),
+            "balances": run.balances,
+            "notes": run.notes,
+        }
+        _write_json(part / MANIFEST, manifest)
+    run = Run(target)
+    _catalogue(run)
+    return run
+
+
+def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
+    """Simulate each hazard in order and write scenario, fields, tables, exposure, levels and result."""
+    clock, city = case.clock, case.city
+    (part / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
+    (part / "base.txt").write_text(str(case.base), "utf-8")
+    drivers, notes = case.drivers()
+    drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
+    actions = case.actions()
+    balances, graded = {}, []
+    for k, (name, model) in enumerate(case.models.items()):
+        share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None  # type: ignore[misc]
+        mine = tuple(a for a in actions if a.kind in model.understands)
+        outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), None, share)
+        drivers = _hand_on(drivers, outcome)
+        sheet = case.sheet(name)
+        _write_outcome(part, name, outcome)
+        exposure = expose(city, outcome.fields, sheet)
+        _write_exposure(part / "exposure" / name, exposure)
+        graded.append(grade(exposure, sheet).assign(hazard=name))
+        balances[name] = outcome.balance.as_dict()
+        notes += [(code, dict(values)) for code, values in outcome.notes]
+    pd.concat(graded, ignore_index=True).to_parquet(part / "levels.parquet")
+    _write_json(part / "result.json", {"balances": balances, "notes": notes})
+
+
+def _hand_on(drivers: xr.Dataset, outcome: Outcome) -> xr.Dataset:
+    """Add what a hazard gave to the drivers of the next; every series holds until its own next time."""
+    fields = outcome.fields.drop_vars([v for v in outcome.fields.data_vars if "time" not in outcome.fields[v].dims])
+    times = pd.DatetimeIndex(drivers["time"].values).union(pd.DatetimeIndex(fields["time"].values))
+    return drivers.reindex(time=times, method="ffill").merge(fields.reindex(time=times, method="ffill"))
+
+
+def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
+    fields = outcome.fields.copy()
+    fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
+    encoding = {v: {"chunks": (1, *fields[v].shape[1:])} for v in fields.data_vars if "time" in fields[v].dims}
+    fields.to_zarr(part / "fields.zarr", group=name, mode="a", encoding=encoding, consolidated=False)
+    (part / "tables").mkdir(exist_ok=True)
+    for table, frame in outcome.tables.items():
+        frame.to_parquet(part / "tables" / f"{name}-{table}.parquet")
+    outcome.state.save(part / f"state-{name}.npz")
+
+
+def _write_exposure(folder: Path, exposure: Exposure) -> None:
+    folder.mkdir(parents=True)
+    for table in ("people", "buildings", "road_m"):
+        frame: pd.DataFrame = getattr(exposure, table)
+        frame.rename(columns=str).to_parquet(folder / f"{table}.parquet")
+    exposure.roads.to_parquet(folder / "roads.parquet")
+    exposure.places.to_parquet(folder / "places.parquet")
+    exposure.series.to_pandas().to_parquet(folder / "series.parquet")
+
+
+def _read_exposure(folder: Path, hazard: str) -> Exposure:
+    tables = {
+        t: pd.read_parquet(folder / f"{t}.parquet").rename(columns=float) for t in ("people", "buildings", "road_m")
+    }
+    series = pd.read_parquet(folder / "series.parquet")
+    return Exposure(
+        hazard=hazard,
+        classes=tuple(tables["people"].columns),
+        roads=pd.read_parquet(folder / "roads.parquet"),
+        places=gpd.read_parquet(folder / "places.parquet"),
+        series=xr.DataArray(
+            series.values,
+            dims=("time", "place"),
+            coords={"time": series.index.values, "place": series.columns},
+        ),
+        **tables,
+    )
+
+
+@contextlib.contextmanager
+def _building(target: Path) -> Iterator[Path]:
+    """Yield a folder to build in; move it to `target` at the end, remove it on any failure."""
+    part = target.with_name(f"{target.name}.part-{os.getpid()}")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        aside = target.with_name(f"{target.name}.part-{os.getpid()}-old")
+        if target.exists():
+            target.rename(aside)
+        part.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SourceError("disk_full", where=str(target.parent)) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise SourceError("not_writable", where=str(target.parent)) from error
+        raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove what killed runs left behind: part folders whose process is gone."""
+    for part in runs_folder().glob("*/*.part-*"):
+        pid = part.name.rpartition(".part-")[2].partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _slug(case: Case) -> str:
+    """Return the scenario's folder name: its file name, or the city and start of a changed one."""
+    stem = Path(case.where).stem
+    return stem if stem != "scenario" else Path(case.where).parent.parent.name
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, default=_plain), "utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)
+
+
+def _catalogue(run: Run) -> None:
+    manifest, levels = run.manifest, run.levels
+    worst = levels["level"].value_counts().to_dict() if len(levels) else {}
+    store().put_run(
+        id=manifest["id"], folder=str(run.folder), name_zh=manifest["name"]["zh"], name_en=manifest["name"]["en"],
+        city=manifest["city"], finished=manifest["finished"], wall_s=manifest["wall_s"], summary={"levels": worst},
+    )  # fmt: skip
+
+
+def all_runs() -> list[Run]:
+    """Return every finished run, newest first; the catalogue is brought in line with the folders."""
+    records = store()
+    found = {
+        m.parent.name: Run(m.parent) for m in runs_folder().glob(f"*/*/{MANIFEST}") if ".part-" not in m.parent.name
+    }
+    listed = {row.id: row for row in records.runs()}
+    for run_id in listed.keys() - found.keys():
+        records.drop_run(run_id)
+    for run_id in found.keys() - listed.keys():
+        _catalogue(found[run_id])
+    return sorted(found.values(), key=lambda r: str(r.manifest["finished"]), reverse=True)
+
+
+def find_run(key: str) -> Run:
+    """Return a run by folder, id, start of an id, scenario name (its newest) or "last"."""
+    if (Path(key) / MANIFEST).exists():
+        return Run(Path(key))
+    known = all_runs()
+    hits = [r for r in known if r.id.startswith(key) or r.folder.parent.name == key or key == "last"]
+    if not hits:
+        raise ScenarioError("unknown_run", found=key, expected=[r.id for r in known[:5]])
+    return hits[0]

@@ -1,0 +1,88 @@
+"""The whole chain on a 100 x 100 city: scenario to report, plan and export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+import scenarios as sc
+from twin.bridge import cap
+from twin.errors import ScenarioError
+
+
+@pytest.fixture
+def run(storm: Path) -> sc.Run:
+    return sc.run(sc.load(storm).check())
+
+
+def test_a_storm_runs_to_a_plan_and_a_report(run: sc.Run) -> None:
+    balance = run.balances["flood"]
+    assert abs(balance["relative_error"]) <= 1e-6
+    assert abs(balance["remarks"]["swmm_continuity_error"]) <= 0.01
+    assert balance["out"]["inlets"] > 0
+    report = (run.folder / "report.html").read_text("utf-8")
+    assert "长街下穿" in report and "Long Street underpass" in report
+    assert "http://" not in report and "https://" not in report
+    assert (run.folder / "manifest.json").exists() and not list(run.folder.parent.glob("*.part-*"))
+
+
+def test_the_basin_floods_and_the_plan_says_so(run: sc.Run) -> None:
+    levels = run.levels.set_index("place")
+    assert levels.loc["u1", "level"] == "red"
+    plan = sc.draft_plan(run)
+    assert {"close_underpass", "watch_underpass"} <= {t.code for t in plan.tasks if t.place == "u1"}
+    assert plan.message_status == "Draft"
+    assert sc.draft_plan(run) == plan
+
+
+def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:
+    before = (run.folder / "manifest.json").stat().st_mtime_ns
+    again = sc.run(sc.load(storm))
+    assert again.folder == run.folder and (again.folder / "manifest.json").stat().st_mtime_ns == before
+    fresh = sc.run(sc.load(storm), fresh=True)
+    assert fresh.id == run.id and (fresh.folder / "manifest.json").stat().st_mtime_ns > before
+    assert (fresh.fields["flood"]["water_depth"].values == run.fields["flood"]["water_depth"].values).all()
+
+
+def test_names_change_no_identity_and_numbers_do(storm: Path) -> None:
+    from scenarios.runner.identity import run_id
+
+    case = sc.load(storm)
+    assert run_id(case.with_changes(name={"zh": "别名", "en": "Other"})) == run_id(case)
+    assert run_id(case.with_setting("forcing.rain.return_period_years=20")) != run_id(case)
+    assert run_id(case.with_setting("hazards.flood.inlet_open_share=0.5")) != run_id(case)
+
+
+def test_export_writes_every_format(run: sc.Run, tmp_path: Path) -> None:
+    plan = sc.draft_plan(run)
+    files = sc.export(plan, tmp_path / "outbox")
+    names = {path.name for path in files}
+    assert {"plan.json", "levels.geojson", "tasks.geojson", "report.html", "flood-red.xml"} <= names
+    for path in files:
+        if path.suffix == ".xml":
+            cap.check(etree.parse(path).getroot())
+        if path.suffix in (".json", ".geojson"):
+            json.loads(path.read_text("utf-8"))
+
+
+def test_a_drill_is_marked_exercise(storm: Path) -> None:
+    plan = sc.draft_plan(sc.run(sc.load(storm).with_changes(mode="drill")))
+    assert plan.message_status == "Exercise"
+
+
+def test_approval_is_logged_and_the_log_shows_tampering(run: sc.Run) -> None:
+    from scenarios.runner.run import store
+    from scenarios.store.records import AuditRow
+
+    plan = sc.draft_plan(run)
+    assert sc.approve(plan.id, actor="duty-office").state == "approved"
+    with pytest.raises(ScenarioError, match="approved -> approved"):
+        sc.approve(plan.id, actor="duty-office")
+    records = store()
+    assert [row.action for row in records.audit()][:1] == ["draft"] and records.audit_break() is None
+    with records._session() as session:
+        session.get(AuditRow, 2).actor = "somebody else"
+    assert records.audit_break() == 2

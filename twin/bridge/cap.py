@@ -1,0 +1,202 @@
+"""Common Alerting Protocol 1.2 (OASIS): one draft message per hazard and colour, one info block per language.
+
+Status is Exercise for a drill and Draft otherwise. There is no way to write Actual: the live platform issues.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import geopandas as gpd
+import shapely
+from lxml import etree
+
+from twin.bridge.dossier import Dossier
+from twin.errors import ContractError
+from twin.plan import Alert, Plan
+from twin.words import say
+
+NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+SENDER = "anlan.twin"
+
+#: Colour -> CAP severity (a proposal: the standard does not map Chinese colours).
+SEVERITY = {"blue": "Minor", "yellow": "Moderate", "orange": "Severe", "red": "Extreme"}
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
+
+_ENUMS = {
+    "status": {"Exercise", "Draft"},
+    "msgType": {"Alert", "Update", "Cancel", "Ack", "Error"},
+    "scope": {"Public", "Restricted", "Private"},
+    "category": {
+        "Geo",
+        "Met",
+        "Safety",
+        "Security",
+        "Rescue",
+        "Fire",
+        "Health",
+        "Env",
+        "Transport",
+        "Infra",
+        "CBRNE",
+        "Other",
+    },
+    "responseType": {
+        "Shelter",
+        "Evacuate",
+        "Prepare",
+        "Execute",
+        "Avoid",
+        "Monitor",
+        "Assess",
+        "AllClear",
+        "None",
+    },
+    "urgency": {"Immediate", "Expected", "Future", "Past", "Unknown"},
+    "severity": {"Extreme", "Severe", "Moderate", "Minor", "Unknown"},
+    "certainty": {"Observed", "Likely", "Possible", "Unlikely", "Unknown"},
+}
+
+
+def write(dossier: Dossier, folder: Path) -> list[Path]:
+    """Write `cap/<hazard>-<colour>.xml` for each colour that some place reaches."""
+    target = folder / "cap"
+    target.mkdir(exist_ok=True)
+    places = dossier.places().to_crs("EPSG:4326")
+    categories = {s.sheet.id: s.sheet.cap["category"] for s in dossier.sections}
+    written = []
+    ordered = sorted(dossier.plan.alerts, key=lambda a: (a.hazard, a.level, a.place))
+    for (hazard, level), group in groupby(ordered, key=lambda a: (a.hazard, a.level)):
+        message = alert_xml(dossier.plan, list(group), places, categories[hazard], dossier.city.tz)
+        check(message)
+        path = target / f"{hazard}-{level}.xml"
+        path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+        written.append(path)
+    return written
+
+
+def alert_xml(
+    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, category: Iterable[str], tz: ZoneInfo
+) -> etree._Element:
+    """Return one CAP message for alerts of one hazard and colour."""
+    hazard, level = alerts[0].hazard, alerts[0].level
+    root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
+    _add(root, identifier=f"{plan.id}-{hazard}-{level}", sender=SENDER, sent=_stamp(plan.made, tz), status=plan.message_status,
+         msgType="Alert", source=f"run {plan.run_id}", scope="Restricted", restriction="decision support draft",
+         note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}" if plan.mode == "drill" else "draft")  # fmt: skip
+    onset, expires = min(a.onset for a in alerts), max(a.expires for a in alerts)
+    for lang, code in LANGUAGES.items():
+        info = etree.SubElement(root, f"{{{NAMESPACE}}}info")
+        _add(info, language=code)
+        for kind in category:
+            _add(info, category=kind)
+        colour = say(f"level.{level}", lang=lang)
+        _add(info, event=say(f"hazard.{hazard}", lang=lang), responseType="Avoid" if level in ("orange", "red") else "Monitor",
+             urgency="Future", severity=SEVERITY[level], certainty=_certainty(alerts), effective=_stamp(plan.made, tz),
+             onset=_stamp(onset, tz), expires=_stamp(expires, tz), senderName="Anlan 安澜",
+             headline=say("cap.headline", lang=lang, hazard=say(f"hazard.{hazard}", lang=lang), level=colour, count=len(alerts)),
+             description=say("cap.description", lang=lang, names=_names(alerts, lang)),
+             instruction=say("cap.instruction", lang=lang))  # fmt: skip
+        for alert in alerts:
+            area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
+            _add(area, areaDesc=alert.place_name[lang])
+            for ring in _rings(places.geometry[alert.place]):
+                _add(area, polygon=ring)
+    return root
+
+
+def check(root: etree._Element) -> None:
+    """Raise ContractError unless the message obeys CAP 1.2 and this house's rules.
+
+    Besides the enumerations: no spaces or commas in identifier and sender, offsets written +hh:mm, expires after
+    effective, closed polygons of four or more "lat,lon" pairs, one info block per language with equal urgency, severity,
+    certainty, times and number of areas, restriction with Restricted scope, never status Actual.
+    """
+    ns = {"c": NAMESPACE}
+    for tag, allowed in _ENUMS.items():
+        for node in root.iterfind(f".//c:{tag}", ns):
+            if node.text not in allowed:
+                raise ContractError("cap_value", tag=tag, found=node.text, expected=sorted(allowed))
+    for tag in ("identifier", "sender"):
+        text = root.findtext(f"c:{tag}", "", ns)
+        if not text or re.search(r"[\s,<&]", text):
+            raise ContractError("cap_value", tag=tag, found=text, expected="no space, comma, < or &")
+    for tag in ("sent", "effective", "onset", "expires"):
+        for node in root.iterfind(f".//c:{tag}", ns):
+            if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d", node.text or ""):
+                raise ContractError("cap_value", tag=tag, found=node.text, expected="YYYY-MM-DDThh:mm:ss+hh:mm")
+    if root.findtext("c:scope", "", ns) == "Restricted" and not root.findtext("c:restriction", "", ns):
+        raise ContractError("cap_value", tag="restriction", found=None, expected="text with scope Restricted")
+    infos = root.findall("c:info", ns)
+    same = {
+        tuple(
+            i.findtext(f"c:{t}", "", ns) for t in ("urgency", "severity", "certainty", "effective", "onset", "expires")
+        )
+        for i in infos
+    }
+    counts = {len(i.findall("c:area", ns)) for i in infos}
+    if sorted(i.findtext("c:language", "", ns) for i in infos) != ["en", "zh-CN"] or len(same) != 1 or len(counts) != 1:
+        raise ContractError("cap_value", tag="info", found=len(infos), expected="zh-CN and en, equal but for the words")
+    for info in infos:
+        if datetime.fromisoformat(info.findtext("c:expires", "", ns)) <= datetime.fromisoformat(
+            info.findtext("c:effective", "", ns)
+        ):
+            raise ContractError(
+                "cap_value",
+                tag="expires",
+                found=info.findtext("c:expires", "", ns),
+                expected="later than effective",
+            )
+    for node in root.iterfind(".//c:polygon", ns):
+        pairs = (node.text or "").split()
+        if len(pairs) < 4 or pairs[0] != pairs[-1] or not all(_latlon(p) for p in pairs):
+            raise ContractError(
+                "cap_value",
+                tag="polygon",
+                found=(node.text or "")[:60],
+                expected="closed lat,lon pairs, four or more",
+            )
+
+
+def _add(parent: etree._Element, **texts: str) -> None:
+    for tag, text in texts.items():
+        etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = text
+
+
+def _stamp(moment: datetime, tz: ZoneInfo) -> str:
+    return moment.astimezone(tz).isoformat(timespec="seconds")
+
+
+def _certainty(alerts: list[Alert]) -> str:
+    """CAP certainty from probability: Likely above 0.5, Unlikely below 0.05; one deterministic run is Possible."""
+    known = [a.probability for a in alerts if a.probability is not None]
+    if not known:
+        return "Possible"
+    return "Likely" if min(known) > 0.5 else "Unlikely" if max(known) < 0.05 else "Possible"
+
+
+def _names(alerts: list[Alert], lang: str, most: int = 12) -> str:
+    names = [a.place_name[lang] for a in alerts]
+    joined = ("、" if lang == "zh" else ", ").join(names[:most])
+    return joined + say("cap.more", lang=lang, count=len(names) - most) if len(names) > most else joined
+
+
+def _rings(geometry: shapely.Geometry) -> list[str]:
+    """Return the place as CAP polygons: lines and points as a band of about 20 m around them."""
+    shape = (
+        geometry
+        if geometry.geom_type in ("Polygon", "MultiPolygon")
+        else geometry.buffer(2e-4, quad_segs=2).simplify(5e-5)
+    )
+    parts = shape.geoms if shape.geom_type == "MultiPolygon" else [shape]
+    return [" ".join(f"{lat:.6f},{lon:.6f}" for lon, lat in part.exterior.coords) for part in parts]
+
+
+def _latlon(pair: str) -> bool:
+    lat, _, lon = pair.partition(",")
+    return -90 <= float(lat) <= 90 and -180 <= float(lon) <= 180

@@ -1,0 +1,52 @@
+"""Places with their colours and tasks with their places as GeoJSON (RFC 7946: WGS 84, longitude first)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import shapely
+
+from twin.bridge.dossier import Dossier
+from twin.words import say
+
+
+def write(dossier: Dossier, folder: Path) -> list[Path]:
+    """Write `levels.geojson` and `tasks.geojson`."""
+    places = dossier.places().to_crs("EPSG:4326")
+    levels = [
+        {"id": a.place, "kind": a.place_kind, "name_zh": a.place_name["zh"], "name_en": a.place_name["en"], "hazard": a.hazard,
+         "level": a.level, "onset": a.onset.isoformat(), "expires": a.expires.isoformat(), "rule": a.rule,
+         "threshold": a.threshold, "peak": a.peak, "probability": a.probability}
+        for a in dossier.plan.alerts
+    ]  # fmt: skip
+    tasks = [
+        {"id": t.id, "code": t.code, "place": t.place, "level": t.level, "unit": t.unit, "crew": t.crew, "deadline": t.deadline.isoformat(),
+         "start": t.start.isoformat(), "end": t.end.isoformat(),
+         "text_zh": say(f"task.{t.code}", lang="zh", place=t.place_name["zh"]), "text_en": say(f"task.{t.code}", lang="en", place=t.place_name["en"])}
+        for t in dossier.plan.tasks
+    ]  # fmt: skip
+    return [
+        _write(folder / "levels.geojson", places, levels, "id"),
+        _write(folder / "tasks.geojson", places, tasks, "place"),
+    ]
+
+
+def _write(path: Path, places: gpd.GeoDataFrame, rows: list[dict[str, object]], key: str) -> Path:
+    features = [
+        {
+            "type": "Feature",
+            "geometry": shapely.geometry.mapping(_six(places.geometry[row[key]])),
+            "properties": row,
+        }
+        for row in rows
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
+    return path
+
+
+def _six(geometry: shapely.Geometry) -> shapely.Geometry:
+    """Round to six decimals, about 0.1 m; a degenerate result keeps the exact shape."""
+    rounded = shapely.set_precision(geometry, 1e-6)
+    return geometry if rounded.is_empty else rounded

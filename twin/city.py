@@ -1,0 +1,217 @@
+"""The city: a frozen value that every model reads and none changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import pandas as pd
+import shapely
+import xarray as xr
+
+from twin.errors import SourceError
+from twin.grid import Grid
+
+#: Columns each table of a city carries; `id` is stable, names exist in both languages.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "buildings": ("id", "use", "floors"),
+    "roads": ("id", "u", "v", "name_zh", "name_en", "road_class", "lanes", "speed_kmh", "level", "underpass"),
+    "population": ("id", "day", "night", "under_15", "over_65"),
+    "facilities": ("id", "kind", "name_zh", "name_en", "capacity"),
+    "blocks": ("id", "name_zh", "name_en"),
+    "sensors": ("id", "kind", "name_zh", "name_en"),
+    "levees": ("id", "crest_m"),
+}
+
+#: Words in column names that would identify a person; such columns are refused (rule R1).
+PERSONAL = (
+    "person",
+    "phone",
+    "mobile",
+    "id_card",
+    "idcard",
+    "passport",
+    "birthdate",
+    "email",
+    "姓名",
+    "身份证",
+    "电话",
+    "手机",
+)
+
+#: Smallest cell on which population may exist, m (rule R2).
+MIN_POPULATION_CELL_M = 100.0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where a layer comes from and how far it can be trusted; `assumed` lists what was not measured."""
+
+    source: str
+    date: str
+    licence: str
+    basis: str = "measured"
+    assumed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drains:
+    """The drain network: `nodes` (id, kind, invert_m, rim_m) and `links` (id, kind, from_node, to_node, length_m, height_m).
+
+    `inp` is the EPA SWMM input verbatim; the tables are its geometry in the city's CRS.
+    """
+
+    nodes: gpd.GeoDataFrame
+    links: gpd.GeoDataFrame
+    inp: str
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A crew or a machine that a plan can send: `kind`, where it stands, how many, and its figures (e.g. flow_m3_s)."""
+
+    id: str
+    kind: str
+    name_zh: str
+    name_en: str
+    x: float
+    y: float
+    count: int = 1
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class City:
+    """A city on one grid.
+
+    `surface` holds, on (y, x): `terrain` (bare ground, m above `vertical_datum`; NaN outside the city), `roughness`
+    (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool). Tables carry the
+    columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `content_hash` identifies the input.
+    """
+
+    id: str
+    name_zh: str
+    name_en: str
+    grid: Grid
+    timezone: str
+    vertical_datum: str
+    surface: xr.Dataset
+    buildings: gpd.GeoDataFrame
+    roads: gpd.GeoDataFrame
+    population: gpd.GeoDataFrame
+    facilities: gpd.GeoDataFrame
+    blocks: gpd.GeoDataFrame
+    sensors: gpd.GeoDataFrame
+    levees: gpd.GeoDataFrame
+    drains: Drains | None = None
+    resources: tuple[Resource, ...] = ()
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+    level_overrides: Mapping[str, Any] = field(default_factory=dict)
+    content_hash: str = ""
+
+    def __post_init__(self) -> None:
+        for name, columns in COLUMNS.items():
+            table = getattr(self, name)
+            missing = [c for c in columns if c not in table.columns]
+            if missing:
+                raise SourceError("table_columns", table=name, missing=missing, found=list(table.columns))
+            personal = [c for c in table.columns if any(word in str(c).lower() for word in PERSONAL)]
+            if personal:
+                raise SourceError("personal_columns", table=name, found=personal)
+            if table["id"].duplicated().any():
+                twice = table.loc[table["id"].duplicated(), "id"]
+                raise SourceError("duplicate_ids", table=name, found=list(twice[:5]), count=len(twice))
+        if len(self.population):
+            side = float(np.sqrt(self.population.geometry.area.min()))
+            if side < MIN_POPULATION_CELL_M * 0.999:
+                raise SourceError("population_fine", found=side, expected=MIN_POPULATION_CELL_M)
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The city's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def road_graph(self) -> nx.MultiGraph[Any]:
+        """The roads as an undirected multigraph: nodes carry x, y; edges carry the road id and length_m."""
+        graph: nx.MultiGraph[Any] = nx.MultiGraph()
+        for road in self.roads.itertuples():
+            line = road.geometry
+            for node, (x, y) in ((road.u, line.coords[0]), (road.v, line.coords[-1])):
+                graph.add_node(node, x=x, y=y)
+            graph.add_edge(road.u, road.v, key=road.id, length_m=line.length)
+        return graph
+
+    def place(self, place_id: str) -> shapely.Geometry:
+        """Return the geometry of anything in the city that has this id; raise SourceError when nothing has."""
+        for name in ("facilities", "blocks", "roads", "levees", "sensors"):
+            table: gpd.GeoDataFrame = getattr(self, name)
+            hit = table.geometry[table["id"] == place_id]
+            if len(hit):
+                return hit.iloc[0]
+        if self.drains is not None:
+            hit = self.drains.nodes.geometry[self.drains.nodes["id"] == place_id]
+            if len(hit):
+                return hit.iloc[0]
+        raise SourceError("unknown_place", found=place_id)
+
+    def at_cell_size(self, cell_m: float) -> City:
+        """Return the city with its surface averaged to a coarser cell (a whole multiple of the present one).
+
+        Terrain and roughness are means over the open cells of a block, levee crests are kept as maxima, a block is
+        building or river when at least half of it is, soil is that of the block's centre.
+        """
+        grid = self.grid.at_cell_size(cell_m)
+        k = round(cell_m / self.grid.cell_m)
+        if k == 1:
+            return self
+        tiles = {
+            n: _tiles(self.surface[n].values, grid.shape, k)
+            for n in ("terrain", "roughness", "soil", "building", "river")
+        }
+        open_ground = ~tiles["building"].astype(bool)
+        weight = np.where(np.isfinite(tiles["terrain"]), np.where(open_ground, 1.0, 1e-6), 0.0)
+        total = weight.sum(axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            terrain = np.nansum(np.nan_to_num(tiles["terrain"]) * weight, axis=-1) / np.where(total > 0, total, np.nan)
+        terrain = np.maximum(terrain, _crest(self, grid))
+        surface = xr.Dataset(
+            {
+                "terrain": (("y", "x"), terrain),
+                "roughness": (("y", "x"), tiles["roughness"].mean(axis=-1)),
+                "soil": (("y", "x"), tiles["soil"][..., (k * k) // 2]),
+                "building": (("y", "x"), tiles["building"].mean(axis=-1) >= 0.5),
+                "river": (("y", "x"), tiles["river"].mean(axis=-1) >= 0.5),
+            },
+            coords={"y": grid.y, "x": grid.x},
+        )
+        return replace(self, grid=grid, surface=surface)
+
+
+def _tiles(values: np.ndarray, shape: tuple[int, int], k: int) -> np.ndarray:
+    """Return (ny, nx, k*k): the fine cells of each coarse cell."""
+    ny, nx = shape
+    return values[: ny * k, : nx * k].reshape(ny, k, nx, k).swapaxes(1, 2).reshape(ny, nx, k * k)
+
+
+def _crest(city: City, grid: Grid) -> np.ndarray:
+    """Return levee crest levels on the cells that levees cross, -inf elsewhere."""
+    crest = np.full(grid.shape, -np.inf)
+    for levee in city.levees.itertuples():
+        points = shapely.get_coordinates(shapely.segmentize(levee.geometry, grid.cell_m / 2))
+        row, col, inside = grid.cells(points[:, 0], points[:, 1])
+        np.maximum.at(crest, (row[inside], col[inside]), levee.crest_m)
+    return crest
+
+
+def empty_table(name: str, crs: str) -> gpd.GeoDataFrame:
+    """Return the empty table of a layer the city does not have."""
+    return gpd.GeoDataFrame(
+        {c: pd.Series(dtype=object) for c in COLUMNS[name]}, geometry=gpd.GeoSeries([], crs=crs), crs=crs
+    )

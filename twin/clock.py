@@ -1,0 +1,60 @@
+"""The clock of a simulation: aware datetimes at the door, datetime64 UTC on axes, float seconds in kernels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from twin.errors import ScenarioError
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Start (aware), length and output step of a simulation.
+
+    `duration_s` > 0 and `step_s` > 0 in seconds; the duration is a whole number of output steps.
+    Raises ScenarioError for a naive start or a duration that no whole number of steps fills.
+    """
+
+    start: datetime
+    duration_s: float
+    step_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None:
+            raise ScenarioError("naive_time", where="clock.start", found=self.start.isoformat())
+        steps = self.duration_s / self.step_s if self.step_s > 0 else 0.0
+        if steps < 1 or abs(steps - round(steps)) > 1e-9:
+            raise ScenarioError("clock_steps", duration=self.duration_s, step=self.step_s)
+
+    @property
+    def steps(self) -> int:
+        """Number of output steps."""
+        return round(self.duration_s / self.step_s)
+
+    @property
+    def times(self) -> pd.DatetimeIndex:
+        """Output times, start included, as UTC without zone (the form on every `time` axis)."""
+        start = pd.Timestamp(self.start.astimezone(UTC)).tz_localize(None)
+        return pd.DatetimeIndex(
+            [start + pd.Timedelta(seconds=k * self.step_s) for k in range(self.steps + 1)], name="time"
+        )
+
+    def seconds(self, time: datetime | np.datetime64 | pd.Timestamp) -> float:
+        """Return seconds since the start; naive values are taken as UTC, as on every `time` axis."""
+        stamp = pd.Timestamp(time)
+        if stamp.tzinfo is not None:
+            stamp = stamp.tz_convert("UTC").tz_localize(None)
+        return float((stamp - self.times[0]).total_seconds())
+
+    def first(self, duration_s: float) -> Clock:
+        """Return the clock of the first `duration_s` seconds."""
+        return Clock(self.start, duration_s, self.step_s)
+
+    def after(self, duration_s: float) -> Clock:
+        """Return the clock of what remains after the first `duration_s` seconds."""
+        start = self.start + pd.Timedelta(seconds=duration_s).to_pytimedelta()
+        return Clock(start, self.duration_s - duration_s, self.step_s)

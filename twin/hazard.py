@@ -1,0 +1,160 @@
+"""What every hazard promises: what it needs, what it gives, and one verb, `simulate`.
+
+A model sees one member and labelled data, and touches no input. Actions are timed measures; a split run equals the whole run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import NumericsError, SourceError
+from twin.variables import Variable
+
+#: Called by a model as it advances with the share done, 0..1; raising stops the run.
+Progress = Callable[[float], None]
+
+STATE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Action:
+    """A timed measure: `kind` names what is done, `place` where (a city id), `values` how much.
+
+    `start` and `end` are seconds on the clock; `end` is None for "to the end of the run".
+    """
+
+    kind: str
+    place: str
+    start_s: float = 0.0
+    end_s: float | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def active(self, t: float) -> bool:
+        """Return whether the measure works at `t` seconds."""
+        return self.start_s <= t and (self.end_s is None or t < self.end_s)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """A ledger in one unit: what came in, what went out, what is stored more than at the start.
+
+    `error` = (in - out - stored) / in must not exceed `tolerance`; a run that breaks it is an error, not a footnote.
+    """
+
+    unit: str
+    came_in: Mapping[str, float]
+    went_out: Mapping[str, float]
+    stored: Mapping[str, float]
+    tolerance: float
+    remarks: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """Relative closure error (of all that came in; of one unit when nothing did)."""
+        total = sum(self.came_in.values())
+        gap = total - sum(self.went_out.values()) - sum(self.stored.values())
+        return gap / total if total > 0 else gap
+
+    def check(self, hazard: str) -> Balance:
+        """Return self, or raise NumericsError when the ledger does not close within the tolerance."""
+        if not abs(self.error) <= self.tolerance:
+            raise NumericsError("balance", hazard=hazard, error=self.error, tolerance=self.tolerance)
+        return self
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the ledger as plain numbers for the manifest."""
+        return {
+            "unit": self.unit,
+            "in": dict(self.came_in),
+            "out": dict(self.went_out),
+            "stored": dict(self.stored),
+            "relative_error": self.error,
+            "tolerance": self.tolerance,
+            "remarks": dict(self.remarks),
+        }
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a hazard stopped, enough to go on bit for bit: arrays by name, the grid's hash and plain numbers."""
+
+    hazard: str
+    grid_hash: str
+    arrays: Mapping[str, NDArray[Any]]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the state to one `.npz` file."""
+        head = {
+            "version": STATE_VERSION,
+            "hazard": self.hazard,
+            "grid": self.grid_hash,
+            "numbers": dict(self.numbers),
+        }
+        with path.open("wb") as file:
+            np.savez_compressed(file, __head__=np.array(json.dumps(head)), **dict(self.arrays))
+
+    @classmethod
+    def load(cls, path: Path) -> State:
+        """Read a state; raise SourceError for a file of another version."""
+        with np.load(path, allow_pickle=False) as file:
+            head = json.loads(str(file["__head__"]))
+            if head["version"] != STATE_VERSION:
+                raise SourceError("state_version", where=str(path), found=head["version"], expected=STATE_VERSION)
+            arrays = {name: file[name] for name in file.files if name != "__head__"}
+        return cls(head["hazard"], head["grid"], arrays, head["numbers"])
+
+    def check(self, hazard: str, grid_hash: str) -> State:
+        """Return self if it belongs to this hazard and grid; raise SourceError otherwise."""
+        if (self.hazard, self.grid_hash) != (hazard, grid_hash):
+            raise SourceError(
+                "state_foreign", found=f"{self.hazard}@{self.grid_hash}", expected=f"{hazard}@{grid_hash}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a hazard gives back: fields on the grid, tables, its ledger, its state and what it must say about itself.
+
+    `notes` are codes of sentences (`note.<code>` in the words) with their values: assumptions, validity limits met.
+    """
+
+    fields: xr.Dataset
+    tables: Mapping[str, pd.DataFrame]
+    balance: Balance
+    state: State
+    notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+@runtime_checkable
+class Hazard(Protocol):
+    """A model with parameters (a frozen dataclass) and one verb."""
+
+    needs: ClassVar[tuple[Variable, ...]]
+    gives: ClassVar[tuple[Variable, ...]]
+    understands: ClassVar[frozenset[str]]
+
+    def simulate(
+        self,
+        city: City,
+        drivers: xr.Dataset,
+        clock: Clock,
+        actions: tuple[Action, ...] = (),
+        rng: np.random.Generator | None = None,
+        state: State | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Simulate one member over `clock`, driven by `drivers`, from `state` if one is given."""
+        ...

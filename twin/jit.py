@@ -1,0 +1,66 @@
+"""The one kernel decorator: numba with a cache that notices every edit.
+
+numba's own cache looks only at the file of the function it compiles; an edit in an imported kernel is missed. The
+cache folder is therefore keyed by the text of all kernels, numba's version and the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+
+#: Packages that hold kernels; their sources key the cache.
+KERNEL_PACKAGES = ("hydro",)
+
+
+@cache
+def kernel_fingerprint() -> str:
+    """Return a hash of all kernel sources, numba's version and the processor."""
+    digest = hashlib.sha256(f"{numba.__version__} {llvm.get_host_cpu_name()}".encode())
+    for package in KERNEL_PACKAGES:
+        spec = find_spec(package)
+        for root in spec.submodule_search_locations or [] if spec else []:
+            for path in sorted(Path(root).rglob("kernels/*.py")):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _cache_folder() -> Path | None:
+    """Return the folder for compiled kernels, or None where nothing can be written."""
+    base = Path(os.environ.get("ANLAN_KERNEL_CACHE") or Path.home() / ".cache" / "anlan" / "kernels")
+    for root in (base, Path(tempfile.gettempdir()) / "anlan-kernels"):
+        folder = root / kernel_fingerprint()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".write-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            continue
+        return folder
+    return None
+
+
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+    """Compile a function over arrays; use as `@kernel` or `@kernel(parallel=True)`.
+
+    `error_model="numpy"`: the zero-division test of the default would stop vectorisation.
+    """
+
+    def wrap(f: Callable[..., Any]) -> Any:
+        folder = _cache_folder()
+        if folder is not None:
+            numba.config.CACHE_DIR = str(folder)
+        return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel)(f)
+
+    return wrap(function) if function is not None else wrap

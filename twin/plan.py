@@ -1,0 +1,117 @@
+"""The plan: tasks as codes and values, never sentences; sentences come from the words catalogue.
+
+The twin drafts and never dispatches: there is no way to make a message of status Actual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from twin.errors import ScenarioError
+
+MODES = ("planning", "forecast", "drill")
+
+#: From each state of a plan, the states it may go to.
+STATES: Mapping[str, tuple[str, ...]] = {
+    "drafted": ("approved", "refused", "superseded", "expired"),
+    "approved": ("exported", "superseded", "expired"),
+    "exported": ("received", "refused", "timed-out", "superseded", "expired"),
+    "received": ("acknowledged", "refused", "timed-out", "superseded", "expired"),
+    "acknowledged": ("done", "superseded", "expired"),
+    "refused": ("superseded",),
+    "timed-out": ("exported", "superseded", "expired"),
+    "done": (),
+    "superseded": (),
+    "expired": (),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One draft task: what (code), where (place), when (window), who (unit), by when (deadline), why (trigger, evidence).
+
+    `crew`, `arrives` and `late_min` say which of the city's own crews could do it and whether it would be in time; a
+    unit the city lists no crew for has crew None.
+    """
+
+    id: str
+    hazard: str
+    code: str
+    place: str
+    place_kind: str
+    place_name: Mapping[str, str]
+    level: str
+    start: datetime
+    end: datetime
+    deadline: datetime
+    unit: str
+    trigger: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    crew: str | None = None
+    arrives: datetime | None = None
+    late_min: float | None = None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A colour for one place, as the levels table gives it, ready for export."""
+
+    hazard: str
+    place: str
+    place_kind: str
+    place_name: Mapping[str, str]
+    level: str
+    onset: datetime
+    expires: datetime
+    rule: str
+    threshold: float
+    peak: float
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A draft for a duty officer: tasks and alerts of one run, with mode, state and the run it rests on."""
+
+    id: str
+    run_id: str
+    scenario: Mapping[str, str]
+    city: Mapping[str, str]
+    mode: str
+    state: str
+    made: datetime
+    valid_until: datetime
+    tasks: tuple[Task, ...]
+    alerts: tuple[Alert, ...]
+    notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    unconfirmed: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ScenarioError("plan_mode", found=self.mode, expected=MODES)
+        if self.state not in STATES:
+            raise ScenarioError("plan_state", found=self.state, expected=tuple(STATES))
+
+    @property
+    def message_status(self) -> str:
+        """CAP status of every message made from this plan: Exercise for a drill, Draft otherwise, never Actual."""
+        return "Exercise" if self.mode == "drill" else "Draft"
+
+    def to(self, state: str) -> Plan:
+        """Return the plan in its next state; raise ScenarioError for a step that is not allowed."""
+        if state not in STATES[self.state]:
+            raise ScenarioError("plan_step", found=f"{self.state} -> {state}", expected=STATES[self.state])
+        return replace(self, state=state)
+
+
+def shown(people: float) -> str:
+    """Write a number of people as it may be shown: counts under 10 as `<10` (rule R2), others to two figures."""
+    if people <= 0:
+        return "0"
+    if people < 10:
+        return "<10"
+    digits = max(0, len(str(round(people))) - 2)
+    return f"{round(people, -digits):,.0f}"

@@ -1,0 +1,167 @@
+"""The standard city folder, and back.
+
+`city.yaml`, `terrain.tif`, `landcover.tif` and, where the city has them, `buildings.parquet`, `roads.parquet`,
+`population.parquet`, `facilities.parquet`, `blocks.parquet`, `sensors.parquet`, `levees.parquet`, `drains.inp`,
+`resources.yaml`, `venues/*.geojson`. Tables are GeoParquet in the CRS of the terrain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import yaml
+from scipy import ndimage
+
+from twin.city import COLUMNS, City, Layer, Resource, empty_table
+from twin.errors import SourceError
+from twin.grid import Grid
+from twin.landcover import surface_of
+from twin.readers.raster import grid_of, read_raster, write_raster
+from twin.readers.swmm_inp import read_drains
+
+NODATA = -9999.0
+
+
+def open_folder(folder: Path) -> City:
+    """Read a standard city folder; raise SourceError that names the file and what is wrong with it."""
+    head = read_yaml(folder / "city.yaml")
+    for key in ("id", "name", "timezone", "vertical_datum"):
+        if key not in head:
+            raise SourceError("yaml_key", where=str(folder / "city.yaml"), found=sorted(head), expected=key)
+    if not (isinstance(head["name"], dict) and {"zh", "en"} <= set(head["name"])):
+        raise SourceError("yaml_names", where=str(folder / "city.yaml"), found=head["name"])
+    terrain = read_raster(folder / "terrain.tif", nodata=NODATA)
+    grid = grid_of(terrain)
+    cover = read_raster(folder / "landcover.tif")
+    if cover.values.shape != grid.shape or not np.allclose(tuple(cover.transform), tuple(terrain.transform)):
+        raise SourceError(
+            "rasters_differ",
+            where=str(folder / "landcover.tif"),
+            found=cover.values.shape,
+            expected=grid.shape,
+        )
+    codes = np.nan_to_num(cover.values, nan=0).astype(np.int64)
+    tables = {name: _table(folder, name, grid) for name in COLUMNS}
+    inp = folder / "drains.inp"
+    return City(
+        id=str(head["id"]),
+        name_zh=head["name"]["zh"],
+        name_en=head["name"]["en"],
+        grid=grid,
+        timezone=head["timezone"],
+        vertical_datum=head["vertical_datum"],
+        surface=surface_of(terrain.values, codes, grid.y, grid.x),
+        **tables,
+        drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
+        resources=_resources(folder),
+        layers={
+            name: Layer(**{**layer, "assumed": tuple(layer.get("assumed", ()))})
+            for name, layer in head.get("layers", {}).items()
+        },
+        level_overrides=head.get("levels", {}),
+        content_hash=folder_hash(folder),
+    )
+
+
+def save_folder(city: City, folder: Path) -> None:
+    """Write a city as a standard folder; the folder must not exist yet."""
+    folder.mkdir(parents=True)
+    terrain = np.where(np.isfinite(city.surface["terrain"].values), city.surface["terrain"].values, NODATA).astype(
+        np.float32
+    )
+    write_raster(folder / "terrain.tif", terrain, city.grid, NODATA)
+    write_raster(folder / "landcover.tif", city.surface["cover"].values.astype(np.uint8), city.grid, 0)
+    for name in COLUMNS:
+        table: gpd.GeoDataFrame = getattr(city, name)
+        if len(table):
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+    if city.drains is not None:
+        (folder / "drains.inp").write_text(city.drains.inp, encoding="utf-8")
+    if city.resources:
+        rows = [{**asdict(r), "values": dict(r.values)} for r in city.resources]
+        (folder / "resources.yaml").write_text(
+            yaml.safe_dump({"resources": rows}, allow_unicode=True, sort_keys=False), "utf-8"
+        )
+    head = {
+        "schema": 1,
+        "id": city.id,
+        "name": {"zh": city.name_zh, "en": city.name_en},
+        "crs": city.grid.crs,
+        "timezone": city.timezone,
+        "vertical_datum": city.vertical_datum,
+        "layers": {name: {**asdict(layer), "assumed": list(layer.assumed)} for name, layer in city.layers.items()},
+        "levels": dict(city.level_overrides),
+    }
+    (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def folder_hash(folder: Path) -> str:
+    """Return a hash of every data file of a city folder, by name and content."""
+    digest = hashlib.sha256()
+    for path in sorted(
+        p for p in folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".tif", ".parquet", ".inp", ".geojson")
+    ):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping; raise SourceError when it is missing, malformed or not a mapping."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(
+            "file_unreadable", where=str(path), found=getattr(error, "strerror", None) or str(error)
+        ) from error
+    except yaml.YAMLError as error:
+        raise SourceError("yaml_malformed", where=str(path), found=" ".join(str(error).split())) from error
+    if not isinstance(content, dict):
+        raise SourceError("yaml_mapping", where=str(path), found=type(content).__name__)
+    return content
+
+
+def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
+    path = folder / f"{name}.parquet"
+    venues = sorted((folder / "venues").glob("*.geojson")) if name == "facilities" else []
+    if not path.exists() and not venues:
+        return empty_table(name, grid.crs)
+    try:
+        parts = [gpd.read_parquet(path)] if path.exists() else []
+        parts += [gpd.read_file(v).to_crs(grid.crs) for v in venues]
+    except Exception as error:
+        raise SourceError("file_unreadable", where=str(path), found=str(error).splitlines()[0]) from error
+    for part in parts:
+        if part.crs is None or part.crs != grid.crs:
+            raise SourceError("table_crs", where=str(path), found=str(part.crs), expected=grid.crs)
+    table = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
+    if table.geometry.isna().any() or table.geometry.is_empty.any():
+        bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
+        raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
+    return table
+
+
+def _resources(folder: Path) -> tuple[Resource, ...]:
+    path = folder / "resources.yaml"
+    if not path.exists():
+        return ()
+    try:
+        return tuple(Resource(**row) for row in read_yaml(path).get("resources", []))
+    except TypeError as error:
+        raise SourceError("yaml_malformed", where=str(path), found=str(error)) from error
+
+
+def _river_test(grid: Grid, cover: np.ndarray) -> Any:
+    """Return a function that says whether a map point lies on or within two cells of the river."""
+    near = ndimage.binary_dilation(cover == 7, iterations=2)
+
+    def on_river(x: Any, y: Any) -> Any:
+        row, col, inside = grid.cells(x, y)
+        return near[row, col] & inside
+
+    return on_river

@@ -1,0 +1,102 @@
+"""Gridded rain (radar or forecast) from NetCDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from pyproj import Transformer
+from scipy.interpolate import RegularGridInterpolator
+
+from twin.errors import SourceError
+from twin.grid import Grid
+
+#: Spelling of rain units -> (what one unit is in m/s, whether it is a depth per step).
+UNITS = {"mm/h": (1 / 3.6e6, False), "mm h-1": (1 / 3.6e6, False), "mm/hr": (1 / 3.6e6, False), "m s-1": (1.0, False),
+         "kg m-2 s-1": (1e-3, False), "mm": (1e-3, True), "kg m-2": (1e-3, True)}  # fmt: skip
+
+COARSE_M = 500.0  # rain is carried to cells of at most this size around the city
+
+
+def read_rain_grid(path: Path, grid: Grid, variable: str | None = None) -> xr.DataArray:
+    """Return rain as `rain_rate_grid(time, rain_y, rain_x)` in m/s on the city's CRS, UTC.
+
+    Accepts lon/lat or projected coordinates (CF `grid_mapping` or metres in the city's CRS). Raises SourceError when no
+    rain variable is found, units are unknown, values are negative or missing, or the city lies outside the grid.
+    """
+    try:
+        data = xr.open_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError) as error:
+        raise SourceError("netcdf_unreadable", where=str(path), found=str(error)) from error
+    with data:
+        rain = _rain_variable(data, path, variable).load()
+    factor, per_step = UNITS[rain.attrs["units"]]
+    time, y, x = rain.dims
+    values = rain.values.astype(float)
+    if np.isnan(values).any():
+        raise SourceError("rain_missing", where=str(path), count=int(np.isnan(values).sum()))
+    if (values < 0).any():
+        raise SourceError(
+            "rain_negative",
+            where=str(path),
+            time=str(rain[time].values[int(np.argmax((values < 0).any((1, 2))))]),
+            found=float(values.min()),
+        )
+    times = pd.DatetimeIndex(rain[time].values)
+    if len(times) < 2:
+        raise SourceError("series_short", where=str(path), found=len(times))
+    step = times[1] - times[0]
+    if per_step:
+        values = values / step.total_seconds()
+    cell = min(COARSE_M, max(grid.cell_m, (grid.east - grid.west) / 8))
+    rain_x = np.arange(grid.west + cell / 2, grid.east + cell / 2, cell)
+    rain_y = np.arange(grid.north - cell / 2, grid.south - cell / 2, -cell)
+    xx, yy = np.meshgrid(rain_x, rain_y)
+    if rain.attrs.get("axes") == "lonlat":
+        xx, yy = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(xx, yy)
+    axes = rain[y].values.astype(float), rain[x].values.astype(float)
+    if not (
+        axes[0].min() <= yy.min()
+        and yy.max() <= axes[0].max()
+        and axes[1].min() <= xx.min()
+        and xx.max() <= axes[1].max()
+    ):
+        raise SourceError("rain_elsewhere", where=str(path), found=[float(axes[1].min()), float(axes[0].min()), float(axes[1].max()), float(axes[0].max())],
+                          expected=[float(xx.min()), float(yy.min()), float(xx.max()), float(yy.max())])  # fmt: skip
+    order = (np.argsort(axes[0]), np.argsort(axes[1]))
+    sampled = np.stack([
+        RegularGridInterpolator((axes[0][order[0]], axes[1][order[1]]), frame[np.ix_(*order)])((yy, xx)) for frame in values
+    ])  # fmt: skip
+    times = times.append(pd.DatetimeIndex([times[-1] + step]))
+    sampled = np.concatenate([sampled, np.zeros((1, *sampled.shape[1:]))]) * factor
+    return xr.DataArray(
+        sampled,
+        dims=("time", "rain_y", "rain_x"),
+        coords={"time": times, "rain_y": rain_y, "rain_x": rain_x},
+        name="rain_rate_grid",
+    )
+
+
+def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None) -> xr.DataArray:
+    """Find the rain variable and note in its attributes whether its axes are lon/lat."""
+    names = (
+        [wanted]
+        if wanted
+        else [str(n) for n, v in data.data_vars.items() if v.ndim == 3 and v.attrs.get("units") in UNITS]
+    )
+    if len(names) != 1 or names[0] not in data:
+        raise SourceError(
+            "rain_variable", where=str(path), found=[str(n) for n in data.data_vars], expected=sorted(UNITS)
+        )
+    rain = data[names[0]]
+    if rain.attrs.get("units") not in UNITS:
+        raise SourceError("rain_units", where=str(path), found=rain.attrs.get("units"), expected=sorted(UNITS))
+    last = str(rain.dims[-1]).lower()
+    rain.attrs["axes"] = (
+        "lonlat"
+        if last.startswith("lon") or rain[rain.dims[-1]].attrs.get("units", "").startswith("degree")
+        else "metres"
+    )
+    return rain

@@ -1,0 +1,100 @@
+"""Gauge and rain series from CSV: a `time` column and one value column, in the city's time zone unless an offset is written."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from twin.errors import SourceError
+
+#: What a rain column may be called, and mm per hour of one unit of it (None: depth per interval).
+RAIN_COLUMNS = {"rain_mm_h": 1.0, "mm_h": 1.0, "intensity_mm_h": 1.0, "rain_mm": None, "mm": None}
+STAGE_COLUMNS = {"stage_m": 1.0, "level_m": 1.0, "stage": 1.0}
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV in UTF-8 (with or without mark) or GB 18030; raise SourceError when it is unreadable or empty."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", errors="replace")
+    try:
+        table = pd.read_csv(StringIO(text), comment="#")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
+    if table.empty:
+        raise SourceError("file_empty", where=str(path))
+    return table
+
+
+def read_rain(path: Path, tz: ZoneInfo) -> xr.DataArray:
+    """Return a gauge's rain as `rain_rate(time)` in m/s, UTC; a value holds until the next row, the last for one step more.
+
+    Raises SourceError for a missing column, times that do not rise, missing or negative rain.
+    """
+    table = read_table(path)
+    name = next((c for c in table.columns if c in RAIN_COLUMNS), None)
+    if name is None or "time" not in table:
+        raise SourceError(
+            "series_columns", where=str(path), found=list(table.columns), expected=["time", *RAIN_COLUMNS]
+        )
+    times = _times(table, path, tz)
+    values = _numbers(table, name, path)
+    if (values < 0).any():
+        k = int(np.argmax(values < 0))
+        raise SourceError("rain_negative", where=str(path), time=str(table["time"].iloc[k]), found=float(values[k]))
+    if len(times) < 2:
+        raise SourceError("series_short", where=str(path), found=len(times))
+    hours = np.diff(times.values).astype("timedelta64[s]").astype(float) / 3600.0
+    steps = np.append(hours, hours[-1])
+    rate = values if RAIN_COLUMNS[name] else values / steps
+    end = times[-1] + pd.Timedelta(hours=steps[-1])
+    return xr.DataArray(
+        np.append(rate, 0.0) / 3.6e6,
+        dims="time",
+        coords={"time": times.append(pd.DatetimeIndex([end]))},
+        name="rain_rate",
+    )
+
+
+def read_stage(path: Path, tz: ZoneInfo) -> xr.DataArray:
+    """Return a river or tide gauge as `river_stage(time)`, m above the city's datum, UTC."""
+    table = read_table(path)
+    name = next((c for c in table.columns if c in STAGE_COLUMNS), None)
+    if name is None or "time" not in table:
+        raise SourceError(
+            "series_columns", where=str(path), found=list(table.columns), expected=["time", *STAGE_COLUMNS]
+        )
+    return xr.DataArray(
+        _numbers(table, name, path), dims="time", coords={"time": _times(table, path, tz)}, name="river_stage"
+    )
+
+
+def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
+    try:
+        stamps = [pd.Timestamp(text) for text in table["time"]]
+    except (ValueError, TypeError) as error:
+        raise SourceError("series_time", where=str(path), found=str(error)) from error
+    utc = [(s.tz_localize(tz) if s.tzinfo is None else s).tz_convert("UTC").tz_localize(None) for s in stamps]
+    times = pd.DatetimeIndex(utc)
+    if not (times.is_monotonic_increasing and times.is_unique):
+        k = int(np.argmax(np.diff(times.values).astype(np.int64) <= 0)) + 1
+        raise SourceError("series_order", where=str(path), found=str(table["time"].iloc[k]), row=k + 2)
+    return times
+
+
+def _numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
+    values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+    if not np.isfinite(values).all():
+        k = int(np.argmax(~np.isfinite(values)))
+        raise SourceError("series_value", where=str(path), row=k + 2, column=name, found=str(table[name].iloc[k]))
+    return values

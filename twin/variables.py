@@ -1,0 +1,145 @@
+"""Each quantity has one name, one unit, one place.
+
+`conform` stands at every border: it checks that a Dataset carries what was promised and annotates it (CF attributes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from twin.errors import ContractError
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Marks a parameter in `Annotated` with its unit and, where it has one, the source of its default."""
+
+    name: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A quantity: name, unit, dimensions, valid range [low, high], tags and its names in two languages.
+
+    Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`.
+    """
+
+    name: str
+    unit: str
+    dims: tuple[str, ...]
+    zh: str
+    en: str
+    low: float = -np.inf
+    high: float = np.inf
+    standard_name: str | None = None
+    tags: frozenset[str] = frozenset()
+
+
+RAIN_RATE = Variable(
+    "rain_rate",
+    "m s-1",
+    ("time",),
+    "雨强",
+    "rainfall rate",
+    0.0,
+    1e-3,
+    "rainfall_rate",
+    frozenset({"forcing"}),
+)
+RAIN_RATE_GRID = Variable(
+    "rain_rate_grid",
+    "m s-1",
+    ("time", "rain_y", "rain_x"),
+    "网格雨强",
+    "gridded rainfall rate",
+    0.0,
+    1e-3,
+    "rainfall_rate",
+    frozenset({"forcing"}),
+)
+RIVER_STAGE = Variable(
+    "river_stage",
+    "m",
+    ("time",),
+    "河道水位",
+    "river stage",
+    -500.0,
+    9000.0,
+    "water_surface_height_above_reference_datum",
+    frozenset({"forcing"}),
+)
+WATER_DEPTH = Variable(
+    "water_depth",
+    "m",
+    ("time", "y", "x"),
+    "积水深度",
+    "water depth",
+    0.0,
+    100.0,
+    None,
+    frozenset({"slows_travel", "harms_people"}),
+)
+WATER_SPEED = Variable(
+    "water_speed",
+    "m s-1",
+    ("time", "y", "x"),
+    "水流速度",
+    "water speed",
+    0.0,
+    50.0,
+    None,
+    frozenset({"harms_people"}),
+)
+MAX_WATER_DEPTH = Variable("max_water_depth", "m", ("y", "x"), "最大积水深度", "maximum water depth", 0.0, 100.0)
+
+
+def conform(data: xr.Dataset, *variables: Variable) -> xr.Dataset:
+    """Return `data` with CF attributes once every variable is there with its dims, unit, finite values and range.
+
+    Raises ContractError that names the variable, what was found and what was expected.
+    """
+    for v in variables:
+        if v.name not in data:
+            raise ContractError("variable_missing", name=v.name, found=sorted(map(str, data.data_vars)))
+        array = data[v.name]
+        if array.dims != v.dims:
+            raise ContractError("variable_dims", name=v.name, found=array.dims, expected=v.dims)
+        unit = array.attrs.get("units", v.unit)
+        if unit != v.unit:
+            raise ContractError("variable_unit", name=v.name, found=unit, expected=v.unit)
+        values = array.values
+        if not np.isfinite(values).all():
+            raise ContractError(
+                "variable_nan",
+                name=v.name,
+                count=int((~np.isfinite(values)).sum()),
+                where=_worst(array, ~np.isfinite(values)),
+            )
+        outside = (values < v.low) | (values > v.high)
+        if outside.any():
+            raise ContractError(
+                "variable_range",
+                name=v.name,
+                found=float(values[outside][0]),
+                low=v.low,
+                high=v.high,
+                where=_worst(array, outside),
+            )
+        array.attrs |= {"units": v.unit, "long_name": v.en, "long_name_zh": v.zh}
+        if v.standard_name:
+            array.attrs["standard_name"] = v.standard_name
+    return data
+
+
+def _worst(array: xr.DataArray, mask: np.ndarray) -> str:
+    """Name the first offending position by its coordinates."""
+    where = np.unravel_index(int(np.argmax(mask)), mask.shape)
+    parts = []
+    for dim, k in zip(array.dims, where, strict=True):
+        label = array[dim].values[k] if dim in array.coords else int(k)
+        parts.append(f"{dim}={label}")
+    return ", ".join(parts)

@@ -1,0 +1,55 @@
+"""One catalogue of sentences in Chinese and English, used by report, desk, CAP, notices and errors.
+
+`zh.json` and `en.json` hold the same keys. A hazard folder brings its own words (`hazard.yaml`) through `add`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from importlib.resources import files
+
+LANGS = ("zh", "en")
+
+
+@cache
+def _catalogue(lang: str) -> dict[str, str]:
+    words: dict[str, str] = json.loads(files("twin.words").joinpath(f"{lang}.json").read_text("utf-8"))
+    return words
+
+
+def session_lang() -> str:
+    """Return the language of this session: ANLAN_LANG, else Chinese when the locale is Chinese, else English."""
+    asked = os.environ.get("ANLAN_LANG", "")
+    if asked in LANGS:
+        return asked
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return "zh" if locale.startswith("zh") else "en"
+
+
+def add(words: dict[str, dict[str, str]]) -> None:
+    """Add words a hazard folder brings: `{key: {"zh": ..., "en": ...}}`; both languages are required."""
+    for key, pair in words.items():
+        for lang in LANGS:
+            _catalogue(lang)[key] = pair[lang]
+
+
+def keys(lang: str) -> set[str]:
+    """Return every key known in `lang`."""
+    return set(_catalogue(lang))
+
+
+def say(key: str, *, lang: str | None = None, **values: object) -> str:
+    """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key."""
+    template = _catalogue(lang or session_lang())[key]
+    return template.format_map({name: _plain(value) for name, value in values.items()})
+
+
+def _plain(value: object) -> str:
+    """Write a value as a person would: six significant digits, lists with commas."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple, set)):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)
