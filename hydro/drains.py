@@ -189,7 +189,11 @@ class SwmmDrainage:
     def finish(self) -> pd.DataFrame:
         """End the engine's run, keep its account and return what each manhole passed."""
         self.account = self.engine.finish()
-        self.account["handed_over_m3"] = float(sum(flow.sum() for flow in self._inflows) * self.exchange_s)
+        handed = np.array(self._inflows).reshape(-1, len(self.ids)) * self.exchange_s
+        self.account |= {
+            "handed_in_m3": float(handed.clip(min=0).sum()),
+            "handed_out_m3": float(-handed.clip(max=0).sum()),
+        }
         return pd.DataFrame(
             {
                 "id": self.ids,

@@ -141,7 +141,8 @@ class Flood:
         if isinstance(drains, NoDrainage):
             notes.append(("no_drains", {}))
         else:
-            notes.append(("runoff_off", {"count": drains.subcatchments}))
+            if drains.subcatchments:
+                notes.append(("runoff_off", {"count": drains.subcatchments}))
             if drains.outside:
                 notes.append(("manholes_uncoupled", {"count": drains.outside}))
             if abs(drains.account["continuity_error"]) > SWMM_CONTINUITY:

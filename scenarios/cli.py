@@ -248,7 +248,8 @@ def city_check(city: Annotated[str, typer.Argument(help="city name, folder or bu
 
 @city_app.command("show")
 def city_show(
-    city: str = "linjiang", to: Annotated[Path, typer.Option(help="PNG to write")] = Path("city.png")
+    city: Annotated[str, typer.Argument(help="city name or folder")] = "linjiang",
+    to: Annotated[Path, typer.Option(help="PNG to write")] = Path("city.png"),
 ) -> None:
     """Draw a city and list what is in it. 查看"""
     from twin.bridge.maps import city_map
@@ -272,7 +273,7 @@ def city_show(
 
 
 @plan_app.command("draft")
-def plan_draft(run: str = "last") -> None:
+def plan_draft(run: Annotated[str, typer.Argument(help="run id, folder, scenario name or last")] = "last") -> None:
     """Print the draft plan of a run. 草拟"""
     plan = sc.draft_plan(sc.find_run(run))
     lang = session_lang()

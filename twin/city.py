@@ -91,7 +91,8 @@ class City:
     """A city on one grid.
 
     `surface` holds, on (y, x): `terrain` (bare ground, m above `vertical_datum`; NaN outside the city), `roughness`
-    (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool). Tables carry the
+    (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool), `cover` (class of
+    `twin.landcover`). Tables carry the
     columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `content_hash` identifies the input.
     """
 
@@ -173,7 +174,7 @@ class City:
             return self
         tiles = {
             n: _tiles(self.surface[n].values, grid.shape, k)
-            for n in ("terrain", "roughness", "soil", "building", "river")
+            for n in ("terrain", "roughness", "soil", "building", "river", "cover")
         }
         open_ground = ~tiles["building"].astype(bool)
         weight = np.where(np.isfinite(tiles["terrain"]), np.where(open_ground, 1.0, 1e-6), 0.0)
@@ -188,6 +189,7 @@ class City:
                 "soil": (("y", "x"), tiles["soil"][..., (k * k) // 2]),
                 "building": (("y", "x"), tiles["building"].mean(axis=-1) >= 0.5),
                 "river": (("y", "x"), tiles["river"].mean(axis=-1) >= 0.5),
+                "cover": (("y", "x"), tiles["cover"][..., (k * k) // 2]),
             },
             coords={"y": grid.y, "x": grid.x},
         )

@@ -22,6 +22,18 @@ from twin.sheet import COLOURS, Sheet
 #: The share of a place's open ground that must be reached for its `area` statistic.
 AREA_SHARE = 0.05
 
+#: Road classes (OpenStreetMap `highway`) that make a `road`; the others are a `street`.
+MAIN_CLASSES = (
+    "motorway",
+    "trunk",
+    "primary",
+    "secondary",
+    "motorway_link",
+    "trunk_link",
+    "primary_link",
+    "secondary_link",
+)
+
 #: Local hours in which the night population is at home.
 NIGHT_HOURS = (20, 7)
 
@@ -124,13 +136,14 @@ def _places(
 ) -> tuple[gpd.GeoDataFrame, NDArray[np.float64]]:
     """Return every place that the sheet grades, with its value in time: streets, facilities, blocks."""
     tables, columns = [], []
-    if "road" in sheet.rules and len(city.roads):
+    if len(city.roads) and {"road", "street"} & set(sheet.rules):
         plain = ~city.roads["underpass"].values.astype(bool)
         table, member = _streets(city.roads[plain])
         values = np.zeros((len(frames), len(table)))
         np.maximum.at(values, (slice(None), member), road_values[:, plain])
-        tables.append(table)
-        columns.append(values)
+        graded = table["kind"].isin(sheet.rules).values
+        tables.append(table[graded])
+        columns.append(values[:, graded])
     open_ground = (
         np.isfinite(city.surface["terrain"].values) & ~city.surface["building"].values & ~city.surface["river"].values
     )
@@ -170,7 +183,8 @@ def _streets(roads: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, NDArray[np.int6
         lines = shapely.union_all(part.geometry.values)
         first = part.iloc[0]
         identity = f"street-{min(part['id'])}"
-        rows.append((identity, name, first["name_en"] or name, "road", ",".join(part["id"].astype(str)), lines))
+        kind = "road" if part["road_class"].isin(MAIN_CLASSES).any() else "street"
+        rows.append((identity, name, first["name_en"] or name, kind, ",".join(part["id"].astype(str)), lines))
     table = gpd.GeoDataFrame(
         [r[:5] for r in rows],
         columns=["id", "name_zh", "name_en", "kind", "roads"],

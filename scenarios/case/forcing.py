@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from hydro.design_storm import chicago, intensity
-from scenarios.case.schema import DesignRain, GaugeRain, GaugeStage, GridRain, Scenario, SteadyRain
+from scenarios.case.schema import DesignRain, GaugeRain, GaugeStage, GridRain, Scenario, SteadyRain, clock_time
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -27,9 +27,9 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
     notes: list[Note] = []
     rain, stage = scenario.forcing.rain, scenario.forcing.river_stage
     if isinstance(rain, DesignRain):
-        parts.append(_design(rain, clock, notes))
+        parts.append(_design(rain, city, clock, notes))
     elif isinstance(rain, SteadyRain):
-        parts.append(_steps([rain.mm_h / 3.6e6], rain.hours * 3600, clock))
+        parts.append(_steps([rain.mm_h / 3.6e6], rain.hours * 3600, clock, _begin(rain.begins, city, clock)))
     elif isinstance(rain, GaugeRain):
         parts.append(_covering(read_rain(base / rain.gauge, city.tz), clock, base / rain.gauge))
     elif isinstance(rain, GridRain):
@@ -48,7 +48,7 @@ def files_of(scenario: Scenario, base: Path) -> list[Path]:
     return [base / f for f in found + ([stage.gauge] if isinstance(stage, GaugeStage) else [])]
 
 
-def _design(rain: DesignRain, clock: Clock, notes: list[Note]) -> xr.DataArray:
+def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr.DataArray:
     formula = intensity(rain.formula, rain.return_period_years)
     peak_at = rain.peak_at if rain.peak_at is not None else formula.peak_at
     if peak_at is None:
@@ -63,13 +63,23 @@ def _design(rain: DesignRain, clock: Clock, notes: list[Note]) -> xr.DataArray:
                 {"formula": formula.formula, "confidence": formula.confidence, "status": formula.status},
             )
         )
-    return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock)
+    begin = _begin(rain.begins, city, clock)
+    return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock, begin)
 
 
-def _steps(rates: list[float], step_s: float, clock: Clock) -> xr.DataArray:
-    """Return rates (m/s) from the start of the clock, each for `step_s`, then none."""
-    times = [clock.times[0] + pd.Timedelta(seconds=k * step_s) for k in range(len(rates) + 1)]
-    return xr.DataArray([*rates, 0.0], dims="time", coords={"time": pd.DatetimeIndex(times)}, name="rain_rate")
+def _begin(text: str | None, city: City, clock: Clock) -> float:
+    """Return when rain begins, in seconds on the clock."""
+    return clock.seconds(clock_time(text, clock.start.astimezone(city.tz))) if text else 0.0
+
+
+def _steps(rates: list[float], step_s: float, clock: Clock, begin_s: float) -> xr.DataArray:
+    """Return rates (m/s), each for `step_s` from `begin_s` on; none before and after."""
+    seconds = [begin_s + k * step_s for k in range(len(rates) + 1)]
+    rates = [*rates, 0.0]
+    if begin_s > 0:
+        seconds, rates = [0.0, *seconds], [0.0, *rates]
+    times = pd.DatetimeIndex([clock.times[0] + pd.Timedelta(seconds=s) for s in seconds])
+    return xr.DataArray(rates, dims="time", coords={"time": times}, name="rain_rate")
 
 
 def _covering(series: xr.DataArray, clock: Clock, path: Path) -> xr.DataArray:
@@ -96,7 +106,7 @@ def _join(parts: list[xr.DataArray], clock: Clock) -> xr.Dataset:
         if part.name == "rain_rate" or part.name == "rain_rate_grid":
             held = held.fillna(0.0)
         else:
-            held = held.bfill("time")
+            held = held.fillna(float(part.values.flat[0]))
         data[part.name] = held
     wanted = [v for v in (RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE) if v.name in data]
     return conform(data, *wanted)

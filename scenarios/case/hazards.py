@@ -27,7 +27,7 @@ def sheet(name: str) -> Sheet:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
     words.add({**raw["words"], f"hazard.{raw['id']}": raw["name"], f"style.{raw['id']}": raw["style"]["label"]})
-    tasks = tuple(TaskRule(**{k: v for k, v in row.items() if k != "until"}) for row in raw["tasks"])
+    tasks = tuple(TaskRule(**row) for row in raw["tasks"])
     return Sheet(
         id=raw["id"],
         model=raw["model"],

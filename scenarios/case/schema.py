@@ -36,7 +36,7 @@ class Name(Part):
 
 
 class DesignRain(Part):
-    """A design storm from a city's formula (see `hydro.design_storm`)."""
+    """A design storm from a city's formula (see `hydro.design_storm`), from `begins` (default: the start of the run)."""
 
     design: Literal["chicago"]
     formula: str
@@ -44,13 +44,15 @@ class DesignRain(Part):
     hours: Annotated[float, Field(gt=0, le=24)]
     peak_at: Annotated[float, Field(gt=0, lt=1)] | None = None
     step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
+    begins: str | None = None
 
 
 class SteadyRain(Part):
-    """Rain of one intensity from the start of the run."""
+    """Rain of one intensity from `begins` (default: the start of the run)."""
 
     mm_h: Annotated[float, Field(ge=0, le=1000)]
     hours: Annotated[float, Field(gt=0, le=240)]
+    begins: str | None = None
 
 
 class GaugeRain(Part):

@@ -25,7 +25,20 @@ from twin.words import say
 
 #: Screen colours of the four levels.
 LEVEL_COLOURS = {"blue": "#2f6fde", "yellow": "#f2c200", "orange": "#f07d18", "red": "#d4252c"}
-PAPER, INK, LAND, WATER, BUILDING, ROAD = "#ffffff", "#22303c", "#f4f1ea", "#bcd7e6", "#d9d2c7", "#ffffff"
+PAPER, INK, WATER, BUILDING, ROAD, CASING = "#ffffff", "#22303c", "#b5d3e4", "#d3cabb", "#ffffff", "#bdb3a2"
+
+#: Ground colour of each land-cover class of `twin.landcover`.
+GROUND = {
+    1: "#f4f1ea",
+    2: "#e4ddd0",
+    3: "#e9e3d7",
+    4: "#e2ebd2",
+    5: "#c8dcb4",
+    6: "#ece4cf",
+    7: WATER,
+    8: "#a9a59f",
+    9: "#e6e0e4",
+}
 
 
 def both(key: str, **values: Any) -> str:
@@ -37,13 +50,10 @@ def draw_city(axes: Any, city: City) -> None:
     """Draw ground, river, buildings and roads as a quiet base."""
     west, south, east, north = city.grid.bounds
     terrain = city.surface["terrain"].values
-    shade = LightSource(315, 45).hillshade(
-        np.nan_to_num(terrain, nan=float(np.nanmin(terrain))),
-        vert_exag=6,
-        dx=city.grid.cell_m,
-        dy=city.grid.cell_m,
-    )
-    land = np.array(mpl.colors.to_rgb(LAND)) * (0.80 + 0.20 * shade[..., None])
+    level = np.nan_to_num(terrain, nan=float(np.nanmin(terrain)))
+    shade = LightSource(315, 45).hillshade(level, vert_exag=6, dx=city.grid.cell_m, dy=city.grid.cell_m)
+    palette = np.array([mpl.colors.to_rgb(GROUND.get(code, PAPER)) for code in range(max(GROUND) + 1)])
+    land = palette[city.surface["cover"].values] * np.clip(0.66 + 0.48 * shade[..., None], 0, 1.04)
     land[city.surface["river"].values] = mpl.colors.to_rgb(WATER)
     land[~np.isfinite(terrain)] = 1.0
     axes.imshow(np.clip(land, 0, 1), extent=(west, east, south, north), interpolation="bilinear", zorder=0)
@@ -73,6 +83,29 @@ def draw_city(axes: Any, city: City) -> None:
     _scale_bar(axes, city)
 
 
+def city_map(city: City) -> bytes:
+    """Return a PNG of the city itself: ground, buildings, roads, drains, facilities."""
+    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
+        figure = Figure(figsize=(10.5, 10.5), dpi=130, layout="constrained", facecolor=PAPER)
+        axes = figure.add_subplot()
+        draw_city(axes, city)
+        if city.drains is not None and len(city.drains.links):
+            pipes = [np.asarray(g.coords)[:, :2] for g in city.drains.links.geometry]
+            axes.add_collection(LineCollection(pipes, colors="#3c8c7c", linewidths=0.6, zorder=4, alpha=0.8))
+        for kind in sorted(set(city.facilities["kind"])):
+            centres = city.facilities.geometry[city.facilities["kind"] == kind].centroid
+            axes.plot(centres.x, centres.y, "o", ms=4.5, mec="white", mew=0.6, label=_kind(kind), zorder=6)
+        if len(city.facilities):
+            axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+        axes.set(xlabel="", ylabel="")
+        axes.set_title(f"{city.name_zh} {city.name_en}", loc="left", color=INK, fontsize=14)
+        return _png(figure)
+
+
+def _kind(kind: str) -> str:
+    return both(f"place.{kind}")
+
+
 def hazard_map(
     city: City, field: xr.DataArray, sheet: Sheet, exposure: Exposure | None = None, title: str = ""
 ) -> bytes:
@@ -87,7 +120,7 @@ def hazard_map(
         )
         bar.set_label(both(f"style.{sheet.id}"), color=INK)
         if exposure is not None:
-            _draw_places(axes, exposure)
+            _draw_points(axes, exposure)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
         return _png(figure)
@@ -166,35 +199,66 @@ def _draw_field(axes: Any, city: City, field: xr.DataArray, sheet: Sheet) -> Any
     )
 
 
-def _draw_places(axes: Any, exposure: Exposure, most: int = 10) -> None:
-    """Mark point places that have a colour, outline blocks, and name the worst few without overlap."""
-    places = exposure.places
+def level_map(city: City, exposure: Exposure, title: str = "") -> bytes:
+    """Return a PNG of the colour of each place: blocks as areas, streets as lines, other places as points."""
+    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
+        figure = Figure(figsize=(9.6, 8.4), dpi=120, layout="constrained", facecolor=PAPER)
+        axes = figure.add_subplot()
+        draw_city(axes, city)
+        places, level = exposure.places, np.array(_levels(exposure.places))
+        for colour in COLOURS:
+            chosen = places[level == colour]
+            areas = chosen[chosen["kind"] == "block"]
+            axes.add_collection(
+                PatchCollection(
+                    _patches(areas), facecolor=LEVEL_COLOURS[colour], alpha=0.25, edgecolor="none", zorder=3
+                )
+            )
+            streets = chosen[chosen["kind"].isin(["road", "street"])]
+            lines = [
+                np.asarray(part.coords)[:, :2]
+                for shape in streets.geometry
+                for part in getattr(shape, "geoms", [shape])
+            ]
+            axes.add_collection(
+                LineCollection(lines, colors=LEVEL_COLOURS[colour], linewidths=1.7, zorder=4, capstyle="round")
+            )
+            axes.plot([], [], "s", color=LEVEL_COLOURS[colour], label=both(f"level.{colour}"))
+        _draw_points(axes, exposure)
+        axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
+        axes.set(xlabel="", ylabel="")
+        axes.set_title(title, loc="left", color=INK, fontsize=13)
+        return _png(figure)
+
+
+def _draw_points(axes: Any, exposure: Exposure, most: int = 12) -> None:
+    """Mark the point places that have a colour and name the worst few where their names do not collide."""
+    places = exposure.places[~exposure.places["kind"].isin(["block", "road", "street"])]
     level = _levels(places)
-    named: list[tuple[float, float]] = []
     west, east = axes.get_xlim()
-    order = sorted(
-        range(len(places)),
-        key=lambda k: (-COLOURS.index(level[k]) if level[k] else 9, -places["peak"].iloc[k]),
-    )
-    for k in order:
-        if not level[k]:
-            continue
-        place, colour = places.iloc[k], LEVEL_COLOURS[level[k]]
-        if place["kind"] == "block":
-            gpd.GeoSeries([place.geometry]).boundary.plot(ax=axes, color=colour, linewidth=1.2, zorder=4)
-            continue
-        if place["kind"] == "road":
-            continue
+    span = east - west
+    taken: list[tuple[float, float, float, float]] = []
+    for k in sorted(
+        (k for k in range(len(places)) if level[k]), key=lambda k: (-COLOURS.index(level[k]), -places["peak"].iloc[k])
+    ):
+        place = places.iloc[k]
         x, y = place.geometry.centroid.x, place.geometry.centroid.y
-        axes.plot(x, y, "o", ms=6.5, mfc=colour, mec="white", mew=0.9, zorder=6)
-        if len(named) < most and all(
-            abs(x - a) > 0.10 * (east - west) or abs(y - b) > 0.035 * (east - west) for a, b in named
+        axes.plot(x, y, "o", ms=6.5, mfc=LEVEL_COLOURS[level[k]], mec="white", mew=0.9, zorder=6)
+        wide = span * 0.0078 * max(1.9 * len(place["name_zh"]), len(place["name_en"]))
+        right = x + wide + 0.02 * span > east
+        box = (
+            (x - wide - 0.012 * span, y, x, y + 0.036 * span)
+            if right
+            else (x, y, x + wide + 0.012 * span, y + 0.036 * span)
+        )
+        if len(taken) >= most or any(
+            box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken
         ):
-            named.append((x, y))
-            right = x > east - 0.22 * (east - west)
-            axes.annotate(f"{place['name_zh']}\n{place['name_en']}", (x, y), xytext=(-6 if right else 6, 2), textcoords="offset points",
-                          ha="right" if right else "left", fontsize=6.8, color=INK, zorder=7,
-                          bbox={"boxstyle": "round,pad=0.15", "fc": "#ffffffcc", "ec": "none"})  # fmt: skip
+            continue
+        taken.append(box)
+        axes.annotate(f"{place['name_zh']}\n{place['name_en']}", (x, y), xytext=(-6 if right else 6, 2), textcoords="offset points",
+                      ha="right" if right else "left", fontsize=6.8, color=INK, zorder=7,
+                      bbox={"boxstyle": "round,pad=0.15", "fc": "#ffffffcc", "ec": "none"})  # fmt: skip
 
 
 def _levels(places: pd.DataFrame) -> list[str]:

@@ -65,6 +65,7 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
         "name": sheet.name,
         "unit": sheet.unit,
         "map": _picture(maps.hazard_map(dossier.city, peak, sheet, exposure, title)),
+        "levels": _picture(maps.level_map(dossier.city, exposure, title)),
         "chart": _picture(maps.exposure_chart(exposure, sheet, dossier.city.tz)),
         "classes": [
             {
