@@ -31,7 +31,7 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
     elif isinstance(rain, SteadyRain):
         parts.append(_steps([rain.mm_h / 3.6e6], rain.hours * 3600, clock, _begin(rain.begins, city, clock)))
     elif isinstance(rain, GaugeRain):
-        parts.append(_covering(read_rain(base / rain.gauge, city.tz), clock, base / rain.gauge))
+        parts.append(_covering(read_rain(base / rain.gauge, city.tz, rain.unit), clock, base / rain.gauge))
     elif isinstance(rain, GridRain):
         parts.append(_covering(read_rain_grid(base / rain.grid, city.grid, rain.variable), clock, base / rain.grid))
     if isinstance(stage, GaugeStage):

@@ -56,9 +56,10 @@ class SteadyRain(Part):
 
 
 class GaugeRain(Part):
-    """Rain from a CSV file: columns `time` and `rain_mm` or `rain_mm_h`."""
+    """Rain from a CSV file (columns `time` and `rain_mm` or `rain_mm_h`) or a SWMM rain file, whose `unit` must be said."""
 
     gauge: Path
+    unit: Literal["mm", "mm_h"] | None = None
 
 
 class GridRain(Part):
@@ -135,7 +136,7 @@ def parse(raw: Any, where: str) -> Scenario:
     try:
         return Scenario.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error, where, Scenario) from None
+        raise explain(error, where, Scenario) from None
 
 
 def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
@@ -153,7 +154,7 @@ def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
         try:
             models[name] = _adapter(kind).validate_python(parameters)
         except ValidationError as error:
-            raise _explain(error, f"{where}: hazards.{name}", kind) from None
+            raise explain(error, f"{where}: hazards.{name}", kind) from None
     return models
 
 
@@ -178,7 +179,7 @@ def _adapter(kind: type[Hazard]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
+def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     """Turn pydantic's first error into one sentence; a union's errors are told by the branch that came closest."""
     errors = error.errors(include_url=False, include_context=False)
     unknown = [e for e in errors if e["type"] in ("extra_forbidden", "unexpected_keyword_argument")]
@@ -211,7 +212,8 @@ def _known_keys(root: Any) -> list[str]:
             for value in node:
                 walk(value)
 
-    walk(Scenario.model_json_schema(by_alias=True) if root is Scenario else _adapter(root).json_schema())
+    model = isinstance(root, type) and issubclass(root, BaseModel)
+    walk(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
     return sorted(keys)
 
 

@@ -36,12 +36,12 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def read_rain(path: Path, tz: ZoneInfo) -> xr.DataArray:
+def read_rain(path: Path, tz: ZoneInfo, unit: str | None = None) -> xr.DataArray:
     """Return a gauge's rain as `rain_rate(time)` in m/s, UTC; a value holds until the next row, the last for one step more.
 
     Raises SourceError for a missing column, times that do not rise, missing or negative rain.
     """
-    table = read_table(path)
+    table = read_swmm_rain(path, unit) if path.suffix.lower() == ".dat" else read_table(path)
     name = next((c for c in table.columns if c in RAIN_COLUMNS), None)
     if name is None or "time" not in table:
         raise SourceError(
@@ -64,6 +64,23 @@ def read_rain(path: Path, tz: ZoneInfo) -> xr.DataArray:
         coords={"time": times.append(pd.DatetimeIndex([end]))},
         name="rain_rate",
     )
+
+
+def read_swmm_rain(path: Path, unit: str | None) -> pd.DataFrame:
+    """Read a SWMM rain file (station, year, month, day, hour, minute, value) as a table; its unit stands nowhere in it."""
+    if unit is None:
+        raise SourceError("rain_unit_unsaid", where=str(path))
+    try:
+        rows = [
+            line.split() for line in path.read_text("utf-8").splitlines() if line.strip() and not line.startswith(";")
+        ]
+        times = [f"{int(r[1]):04d}-{int(r[2]):02d}-{int(r[3]):02d} {int(r[4]):02d}:{int(r[5]):02d}" for r in rows]
+        values = [r[6] for r in rows]
+    except OSError as error:
+        raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
+    except (ValueError, IndexError) as error:
+        raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
+    return pd.DataFrame({"time": times, f"rain_{unit}": values})
 
 
 def read_stage(path: Path, tz: ZoneInfo) -> xr.DataArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from pyproj import Transformer
 
 from twin.city import Drains
 from twin.errors import SourceError
+from twin.grid import check_crs
 from twin.inp import LENGTH_M, options, read_sections
 
 #: Sections of nodes and the kind their rows make.
@@ -36,6 +39,8 @@ def read_drains(path: Path, crs: str, *, river: Callable[[Any, Any], Any] | None
 def drains_of(text: str, crs: str, where: str, *, river: Callable[[Any, Any], Any] | None = None) -> Drains:
     """Return the drain network of a SWMM input text; see `read_drains`."""
     sections = read_sections(text)
+    for name in (*NODES, *LINKS, "COORDINATES", "VERTICES", "XSECTIONS"):
+        _numeric(sections, name, where)
     flow_units = options(sections).get("FLOW_UNITS", "CFS").upper()
     if flow_units not in LENGTH_M:
         raise SourceError("swmm_units", where=where, found=flow_units, expected=sorted(LENGTH_M))
@@ -109,7 +114,71 @@ def _links(sections: dict[str, list[list[str]]], unit: float, where: str, known:
     return table
 
 
+#: Columns of each section that must be numbers.
+_NUMBERS = {"JUNCTIONS": (1, 2), "OUTFALLS": (1,), "STORAGE": (1, 2), "DIVIDERS": (1,), "CONDUITS": (3, 4), "COORDINATES": (1, 2),
+            "VERTICES": (1, 2), "XSECTIONS": ()}  # fmt: skip
+
+
+def _numeric(sections: dict[str, list[list[str]]], name: str, where: str) -> None:
+    """Raise SourceError for a row of a section that is too short or holds words where numbers belong."""
+    columns = _NUMBERS.get(name, ())
+    for row in sections.get(name, []):
+        if len(row) <= max(columns, default=0) or not all(_finite(row[c]) for c in columns):
+            raise SourceError("swmm_value", where=where, section=name, found=" ".join(row[:6]))
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _unique(ids: pd.Series[str], where: str) -> None:
     twice = ids[ids.duplicated()]
     if len(twice):
         raise SourceError("duplicate_ids", table=where, found=list(twice[:5]), count=len(twice))
+
+
+def reproject(text: str, source_crs: str, crs: str) -> tuple[str, float]:
+    """Return the input text with coordinates moved to `crs`, and the median length of a map unit (1 where both are true).
+
+    Conduit lengths are scaled by each one's own ratio of drawn lengths: an input drawn on Web Mercator carries lengths that
+    are too long by 1/cos(latitude). Rows that are not touched stay verbatim.
+    """
+    move = Transformer.from_crs(source_crs, crs, always_xy=True)
+    sections = read_sections(text)
+    old, new = {}, {}
+    for row in sections.get("COORDINATES", []):
+        old[row[0]] = (float(row[1]), float(row[2]))
+        new[row[0]] = move.transform(*old[row[0]])
+    ratio = {}
+    for row in sections.get("CONDUITS", []):
+        if row[1] in old and row[2] in old:
+            before, after = math.dist(old[row[1]], old[row[2]]), math.dist(new[row[1]], new[row[2]])
+            ratio[row[0]] = after / before if before > 1.0 else 1.0
+    true_metres = check_true(source_crs)
+    lines, section = [], ""
+    for line in text.splitlines():
+        words = line.partition(";")[0].split()
+        if line.strip().startswith("["):
+            section = line.strip().strip("[]").upper()
+        elif words and section in ("COORDINATES", "VERTICES") and len(words) > 2:
+            x, y = move.transform(float(words[1]), float(words[2]))
+            line = f"{words[0]} {x:.3f} {y:.3f}"
+        elif words and section == "CONDUITS" and not true_metres and len(words) > 3:
+            words[3] = f"{float(words[3]) * ratio.get(words[0], 1.0):.3f}"
+            line = " ".join(words)
+        elif section in ("POLYGONS", "SYMBOLS", "MAP") and words:
+            continue
+        lines.append(line)
+    return "\n".join(lines) + "\n", float(np.median(list(ratio.values()))) if ratio else 1.0
+
+
+def check_true(crs: str) -> bool:
+    """Return whether the metres of a CRS are true lengths (projected, and not Web Mercator)."""
+    try:
+        check_crs(crs)
+    except SourceError:
+        return False
+    return True

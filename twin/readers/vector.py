@@ -1,0 +1,133 @@
+"""Points and polygons with attributes: population, facilities, buildings, blocks from CSV, GeoJSON, GeoPackage, GeoParquet, raster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Transformer
+from scipy.spatial import cKDTree
+
+from twin.city import MIN_POPULATION_CELL_M, PERSONAL
+from twin.errors import SourceError
+from twin.grid import Grid
+from twin.readers.china_shift import SHIFTED, to_wgs84
+from twin.readers.raster import read_raster
+from twin.readers.series import read_table
+
+LON, LAT = ("lon", "lng", "longitude", "x", "经度"), ("lat", "latitude", "y", "纬度")
+
+
+def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.GeoDataFrame:
+    """Return features in `crs`; a CSV needs lon/lat columns; `source_crs` may be GCJ-02 or BD-09.
+
+    Raises SourceError for an unreadable file, missing coordinates, a missing CRS, or columns that could identify a person.
+    """
+    if path.suffix.lower() == ".csv":
+        table = read_table(path)
+        lon, lat = (next((c for c in table.columns if c.lower() in names), None) for names in (LON, LAT))
+        if lon is None or lat is None:
+            raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=["lon", "lat"])
+        x, y = table[lon].to_numpy(float), table[lat].to_numpy(float)
+        if source_crs in SHIFTED:
+            x, y = to_wgs84(x, y, source_crs)
+        found = gpd.GeoDataFrame(
+            table, geometry=gpd.points_from_xy(x, y), crs="EPSG:4326" if source_crs in (None, *SHIFTED) else source_crs
+        )
+    else:
+        try:
+            found = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+        except Exception as error:
+            raise SourceError(
+                "file_unreadable", where=str(path), found=str(error).splitlines()[0] if str(error) else "-"
+            ) from error
+        if source_crs in SHIFTED:
+            found = found.set_geometry(
+                shapely.transform(
+                    found.geometry.values, lambda c: np.column_stack(to_wgs84(c[:, 0], c[:, 1], source_crs))
+                )
+            )
+            found = found.set_crs("EPSG:4326", allow_override=True)
+        elif source_crs is not None:
+            found = found.set_crs(source_crs, allow_override=True)
+    if found.crs is None:
+        raise SourceError("features_no_crs", where=str(path))
+    personal = [c for c in found.columns if any(word in str(c).lower() for word in PERSONAL)]
+    if personal:
+        raise SourceError("personal_columns", table=str(path), found=personal)
+    return found.to_crs(crs)
+
+
+def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: str | None = None) -> gpd.GeoDataFrame:
+    """Return a facilities table: columns id, kind, name (or name_zh/name_en), capacity where the file has them."""
+    found = read_features(path, crs, source_crs)
+    name = _column(found, ("name_zh", "name", "名称", "id"), [f"{path.stem}-{k + 1}" for k in range(len(found))])
+    return gpd.GeoDataFrame(
+        {"id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
+         "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)), "name_zh": [str(v) for v in name],
+         "name_en": [str(v) for v in _column(found, ("name_en",), name)], "capacity": _column(found, ("capacity",), [0] * len(found))},
+        geometry=found.geometry.values, crs=crs,
+    )  # fmt: skip
+
+
+def read_population(
+    path: Path, grid: Grid, source_crs: str | None = None, column: str = "population"
+) -> gpd.GeoDataFrame:
+    """Return population on cells of 100 m or more: a count raster is summed to 100 m cells, polygons are taken as they are,
+    points (a hexagon table) become squares of the area each stands for; day equals night where one count is known.
+
+    Raises SourceError for negative or missing counts and for polygons finer than 100 m.
+    """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        cells = _from_raster(path, grid, source_crs)
+    else:
+        cells = read_features(path, grid.crs, source_crs)
+        if column not in cells:
+            raise SourceError("series_columns", where=str(path), found=list(cells.columns), expected=[column])
+        count = pd.to_numeric(cells[column], errors="coerce").to_numpy(float)
+        if not (np.isfinite(count).all() and (count >= 0).all()):
+            k = int(np.argmax(~(np.isfinite(count) & (count >= 0))))
+            raise SourceError(
+                "series_value", where=str(path), row=k + 2, column=column, found=str(cells[column].iloc[k])
+            )
+        shapes = cells.geometry.values
+        if set(cells.geom_type) == {"Point"}:
+            xy = np.column_stack([cells.geometry.x, cells.geometry.y])
+            spacing = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
+            half = (
+                max(spacing * 3**0.25 / 2**0.5, MIN_POPULATION_CELL_M) / 2
+            )  # a hexagon of that spacing has area s^2 sqrt(3)/2
+            shapes = shapely.box(xy[:, 0] - half, xy[:, 1] - half, xy[:, 0] + half, xy[:, 1] + half)
+        cells = gpd.GeoDataFrame({"count": count}, geometry=shapes, crs=grid.crs)
+    west, south, east, north = grid.bounds
+    centre = cells.geometry.centroid
+    inside = (centre.x > west) & (centre.x < east) & (centre.y > south) & (centre.y < north)
+    cells = cells[inside.values & (cells["count"] > 0).values]
+    return gpd.GeoDataFrame(
+        {"id": [f"p{k + 1:05d}" for k in range(len(cells))], "day": cells["count"].values, "night": cells["count"].values, "under_15": np.nan, "over_65": np.nan},
+        geometry=cells.geometry.values, crs=grid.crs,
+    )  # fmt: skip
+
+
+def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataFrame:
+    raster = read_raster(path, source_crs)
+    cell = MIN_POPULATION_CELL_M
+    ny, nx = int(np.ceil((grid.north - grid.south) / cell)), int(np.ceil((grid.east - grid.west) / cell))
+    coarse = Grid(grid.crs, grid.west, grid.north, cell, ny, nx)
+    rows, cols = np.nonzero(np.nan_to_num(raster.values) > 0)
+    x, y = raster.transform * (cols + 0.5, rows + 0.5)
+    x, y = Transformer.from_crs(raster.crs or grid.crs, grid.crs, always_xy=True).transform(x, y)
+    row, col, inside = coarse.cells(x, y)
+    count = np.zeros(coarse.shape)
+    np.add.at(count, (row[inside], col[inside]), raster.values[rows, cols][inside])
+    xx, yy = np.meshgrid(coarse.x, coarse.y)
+    boxes = shapely.box(xx.ravel() - cell / 2, yy.ravel() - cell / 2, xx.ravel() + cell / 2, yy.ravel() + cell / 2)
+    return gpd.GeoDataFrame({"count": count.ravel()}, geometry=boxes, crs=grid.crs)
+
+
+def _column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
+    return next((table[c].values for c in names if c in table.columns), otherwise)
