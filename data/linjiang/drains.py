@@ -22,10 +22,13 @@ STEP_M = 115.0  # at most this far from manhole to manhole
 OUTFALLS_X = (250.0, 880.0, 1500.0, 2760.0, 3300.0, 3820.0)
 STATION_X = 2120.0
 PUMP_M3_S = 2.2
+DIP_M = 78.0  # length of an underpass's ramps, m
+DIP_PUMP_M3_S = 0.30  # each underpass lifts its own water to the street drain: about a 10-year storm on its ramps
 
 
 def lay_drains(
     roads: gpd.GeoDataFrame,
+    crossings: list[Point],
     level: Callable[[float, float], float],
     bank: Callable[[float], float],
     west: float,
@@ -33,7 +36,7 @@ def lay_drains(
     stage: float,
 ) -> tuple[str, Point]:
     """Return the SWMM input text (coordinates moved by `west`, `south`) and where the pumping station stands."""
-    graph, at = _street_graph(roads)
+    graph, at = _street_graph(roads, crossings)
     riverside = sorted(
         {n for r in roads.itertuples() if r.main == "riverside" for n in (r.u, r.v)}, key=lambda n: at[n][0]
     )
@@ -52,24 +55,30 @@ def lay_drains(
             down[node] = path[-2]
     order = sorted(down, key=lambda n: -len(paths[n]))
     area, minutes, invert, pipes = _size(order, down, at, graph, ground)
-    return _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage), Point(
-        at[station]
-    )
+    dips = {f"DIP{k + 1}": (p.x, p.y) for k, p in enumerate(sorted(crossings, key=lambda p: p.x))}
+    lift = {name: min(down, key=lambda n, xy=xy: np.hypot(at[n][0] - xy[0], at[n][1] - xy[1])) for name, xy in dips.items()}
+    at |= dips
+    ground |= {name: level(*xy) for name, xy in dips.items()}
+    text = _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage, lift)
+    return text, Point(at[station])
 
 
-def _street_graph(roads: gpd.GeoDataFrame) -> tuple[nx.Graph, dict[str, tuple[float, float]]]:
-    """Return streets as a graph whose edges are at most STEP_M long."""
+def _street_graph(roads: gpd.GeoDataFrame, crossings: list[Point]) -> tuple[nx.Graph, dict[str, tuple[float, float]]]:
+    """Return streets as a graph whose edges are at most STEP_M long; no manhole opens in the dip of an underpass."""
     graph, at = nx.Graph(), {}
     for k, road in enumerate(roads.itertuples()):
         line = road.geometry
         at[road.u], at[road.v] = line.coords[0][:2], line.coords[-1][:2]
         pieces = max(1, int(np.ceil(line.length / STEP_M)))
         chain = [road.u, *[f"m{k:04d}{chr(97 + i)}" for i in range(pieces - 1)], road.v]
-        for i, name in enumerate(chain[1:-1], start=1):
-            p = line.interpolate(i / pieces, normalized=True)
-            at[name] = (p.x, p.y)
+        along = {name: i / pieces for i, name in enumerate(chain)}
+        for name in chain[1:-1]:
+            p = line.interpolate(along[name], normalized=True)
+            if min(p.distance(c) for c in crossings) > DIP_M:
+                at[name] = (p.x, p.y)
+        chain = [n for n in chain if n in at]
         for a, b in zip(chain[:-1], chain[1:], strict=True):
-            graph.add_edge(a, b, length=max(line.length / pieces, 5.0))
+            graph.add_edge(a, b, length=max((along[b] - along[a]) * line.length, 5.0))
     return graph, at
 
 
@@ -101,11 +110,12 @@ def _size(order, down, at, graph, ground):  # type: ignore[no-untyped-def]
     return area, minutes, invert, pipes
 
 
-def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage):  # type: ignore[no-untyped-def]
+def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage, lift):  # type: ignore[no-untyped-def]
     nodes = [n for n in at if n in down or n in (*roots, station)]
     outfall = {root: f"OUT{k + 1}" for k, root in enumerate(roots)}
     place = {n: at[n] for n in nodes} | {outfall[r]: (at[r][0], bank(at[r][0]) - 4.0) for r in roots}
     place["OUT_PUMP"] = (at[station][0], bank(at[station][0]) - 4.0)
+    place |= {d: at[d] for d in lift} | {f"SUMP_{d}": (at[d][0] + 12.0, at[d][1]) for d in lift}
     place["RISER"] = (at[station][0] - 18.0, at[station][1] + 18.0)
     place["WELL"] = (at[station][0] + 18.0, at[station][1] + 18.0)
     well = invert[station] - 2.5
@@ -114,18 +124,25 @@ def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, 
         "OPTIONS": ["FLOW_UNITS CMS", "FLOW_ROUTING DYNWAVE", "LINK_OFFSETS ELEVATION", "ALLOW_PONDING YES", "START_DATE 06/20/2026",
                     "START_TIME 18:00:00", "END_DATE 06/21/2026", "END_TIME 00:00:00", "ROUTING_STEP 5", "VARIABLE_STEP 0.75",
                     "MIN_SURFAREA 1.17", "MAX_TRIALS 8", "HEAD_TOLERANCE 0.0015", "INERTIAL_DAMPING PARTIAL", "LENGTHENING_STEP 5", "SURCHARGE_METHOD SLOT"],
-        "JUNCTIONS": [f"{n} {invert[n]:.3f} {ground[n] - invert[n]:.3f} 0 0 0" for n in nodes] + [f"RISER {stage:.3f} 8.0 0 0 0"],
+        "JUNCTIONS": [f"{n} {invert[n]:.3f} {ground[n] - invert[n]:.3f} 0 0 0" for n in nodes]
+        + [f"{d} {ground[d] - 1.2:.3f} 1.2 0 0 0" for d in lift]
+        + [f"RISER {stage:.3f} 8.0 0 0 0"],
         "OUTFALLS": [f"{o} {max(invert[r] - 0.4, 15.5):.3f} FIXED {stage} YES" for r, o in outfall.items()] + [f"OUT_PUMP {stage:.3f} FIXED {stage} NO"],
-        "STORAGE": [f"WELL {well:.3f} {ground[station] - well + 5.0:.3f} 1.0 FUNCTIONAL 0 0 220 0 0"],
+        "STORAGE": [f"WELL {well:.3f} {ground[station] - well + 5.0:.3f} 1.0 FUNCTIONAL 0 0 220 0 0"]
+        + [f"SUMP_{d} {ground[d] - 4.0:.3f} 7.0 0.3 FUNCTIONAL 0 0 30 0 0" for d in lift],
         "CONDUITS": [f"P_{n} {n} {down[n]} {graph.edges[n, down[n]]['length']:.2f} {MANNING} {invert[n]:.3f} {invert[down[n]]:.3f} 0 0" for n in order]
         + [f"P_{o} {r} {o} {max(20.0, at[r][1] - place[o][1]):.2f} {MANNING} {invert[r]:.3f} {max(invert[r] - 0.4, 15.5):.3f} 0 0" for r, o in outfall.items()]
         + [f"P_RISER RISER OUT_PUMP {at[station][1] - place['OUT_PUMP'][1]:.2f} {MANNING} {stage + 0.3:.3f} {stage:.3f} 0 0"]
+        + [f"P_{d} {d} SUMP_{d} 15 {MANNING} {ground[d] - 1.2:.3f} {ground[d] - 1.5:.3f} 0 0" for d in lift]
         + [f"P_WELL {station} WELL 25 {MANNING} {invert[station]:.3f} {well + 1.0:.3f} 0 0"],
-        "PUMPS": ["PU1 WELL RISER PUMP_CURVE ON 1.2 0.5", "PU2 WELL RISER PUMP_CURVE ON 1.8 0.8"],
-        "CURVES": [f"PUMP_CURVE PUMP2 1.0 {PUMP_M3_S / 2:.2f}", f"PUMP_CURVE 20.0 {PUMP_M3_S:.2f}"],
+        "PUMPS": ["PU1 WELL RISER PUMP_CURVE ON 1.2 0.5", "PU2 WELL RISER PUMP_CURVE ON 1.8 0.8"]
+        + [f"PU_{d} SUMP_{d} {n} DIP_CURVE ON 0.8 0.3" for d, n in lift.items()],
+        "CURVES": [f"PUMP_CURVE PUMP2 1.0 {PUMP_M3_S / 2:.2f}", f"PUMP_CURVE 20.0 {PUMP_M3_S:.2f}",
+                   f"DIP_CURVE PUMP2 20.0 {DIP_PUMP_M3_S:.2f}"],
         "XSECTIONS": [f"P_{n} CIRCULAR {pipes[n]} 0 0 0 1" for n in order]
         + [f"P_{o} CIRCULAR {_largest(r, order, down, pipes)} 0 0 0 1" for r, o in outfall.items()]
         + ["P_RISER CIRCULAR 2.0 0 0 0 1"]
+        + [f"P_{d} CIRCULAR 0.6 0 0 0 1" for d in lift]
         + [f"P_WELL CIRCULAR {_largest(station, order, down, pipes)} 0 0 0 1"],
         "COORDINATES": [f"{n} {x + west:.2f} {y + south:.2f}" for n, (x, y) in place.items()],
     }  # fmt: skip

@@ -521,7 +521,12 @@ def make_facilities(
     for k, p in enumerate(sorted(crossing_names.values(), key=lambda p: p.x)):
         road = roads.loc[roads["underpass"]].geometry.distance(p).idxmin()
         zh, en = roads.at[road, "name_zh"], roads.at[road, "name_en"]
-        rows.append((f"underpass-{k + 1}", "underpass", f"{zh}铁路下穿", f"{en} railway underpass", 0, p))
+        side_zh, side_en = {"ring": (("西段", "West ") if p.x < SIZE / 2 else ("东段", "East "))}.get(
+            roads.at[road, "main"], ("", "")
+        )
+        rows.append(
+            (f"underpass-{k + 1}", "underpass", f"{zh}{side_zh}铁路下穿", f"{side_en}{en} railway underpass", 0, p)
+        )
     return gpd.GeoDataFrame(rows, columns=["id", "kind", "name_zh", "name_en", "capacity", "geometry"])
 
 
@@ -553,7 +558,9 @@ def make(folder: Path) -> City:
         row, col, _ = grid.cells([x + WEST], [y + SOUTH])
         return float(terrain[row[0], col[0]])
 
-    inp, station = lay_drains(roads, level, lambda x: float(bank(np.array([x]))[0]), WEST, SOUTH, NORMAL_STAGE)
+    inp, station = lay_drains(
+        roads, crossings, level, lambda x: float(bank(np.array([x]))[0]), WEST, SOUTH, NORMAL_STAGE
+    )
     facilities = make_facilities(blocks, zones, roads, crossings, station)
     cover = make_cover(blocks, zones, roads, buildings, grid)
     areas = [c for c in communities if c.area > 25_000]

@@ -160,6 +160,11 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     (part / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
     (part / "base.txt").write_text(str(case.base), "utf-8")
     drivers, notes = case.drivers()
+    notes += [
+        ("layer_missing", {"layer": name})
+        for name in ("buildings", "roads", "population", "facilities")
+        if not len(getattr(city, name))
+    ]
     drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
     actions = case.actions()
     balances, graded = {}, []

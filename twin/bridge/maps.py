@@ -153,28 +153,36 @@ def forcing_chart(drivers: xr.Dataset, tz: Any) -> bytes | None:
         return _png(figure)
 
 
-def exposure_chart(exposure: Exposure, sheet: Sheet, tz: Any) -> bytes:
-    """Return a PNG of people and road length by class in time."""
+def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None:
+    """Return a PNG of people and road length by class in time, or None where the city has neither layer."""
+    rows = [
+        r
+        for r in (
+            (exposure.people, 1.0, "chart.people", city.population),
+            (exposure.road_m, 1e-3, "chart.roads", city.roads),
+        )
+        if len(r[3])
+    ]
+    if not rows:
+        return None
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 4.4), dpi=120, layout="constrained", facecolor=PAPER)
-        upper, lower = figure.subplots(2, 1, sharex=True)
+        figure = Figure(figsize=(9.6, 2.4 * len(rows)), dpi=120, layout="constrained", facecolor=PAPER)
+        panels = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
         shades = [c for _, c in sheet.style["colormap"]][-len(exposure.classes) :]
-        for axes, table, factor, label in (
-            (upper, exposure.people, 1.0, "chart.people"),
-            (lower, exposure.road_m, 1e-3, "chart.roads"),
-        ):
-            times = _local(table.index.values, tz)
-            bounds = [*exposure.classes, None]
-            labels = [
-                f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}"
-                for low, high in zip(bounds[:-1], bounds[1:], strict=True)
-            ]
+        bounds = [*exposure.classes, None]
+        labels = [
+            f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}"
+            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+        ]
+        for axes, (table, factor, label, _) in zip(panels, rows, strict=True):
+            times = _local(table.index.values, city.tz)
             axes.stackplot(times, *(table[c].values * factor for c in exposure.classes), colors=shades, labels=labels)
             axes.set_ylabel(both(label), color=INK, fontsize=8.5)
             axes.set_ylim(bottom=0)
             axes.grid(axis="y", color="#e4e4e4")
-        upper.legend(loc="upper left", fontsize=8, frameon=False)
-        _time_axis(lower, tz)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].legend(loc="upper left", fontsize=8, frameon=False)
+        _time_axis(panels[-1], city.tz)
         return _png(figure)
 
 

@@ -57,7 +57,7 @@ def render(dossier: Dossier) -> str:
 
 
 def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
-    sheet, exposure = section.sheet, section.exposure
+    sheet, exposure, city = section.sheet, section.exposure, dossier.city
     peak = section.fields[sheet.lead].max("time")
     title = " ".join(dossier.plan.scenario[k] for k in ("zh", "en"))
     return {
@@ -66,14 +66,14 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
         "unit": sheet.unit,
         "map": _picture(maps.hazard_map(dossier.city, peak, sheet, exposure, title)),
         "levels": _picture(maps.level_map(dossier.city, exposure, title)),
-        "chart": _picture(maps.exposure_chart(exposure, sheet, dossier.city.tz)),
+        "chart": _picture(maps.exposure_chart(city, exposure, sheet)),
         "classes": [
             {
                 "low": low,
                 "high": high,
-                "people": _peak(exposure.people, low),
-                "buildings": _peak(exposure.buildings, low),
-                "road_km": _peak(exposure.road_m, low) / 1000.0,
+                "people": _peak(exposure.people, low) if len(city.population) else None,
+                "buildings": _peak(exposure.buildings, low) if len(city.buildings) else None,
+                "road_km": _peak(exposure.road_m, low) / 1000.0 if len(city.roads) else None,
             }
             for low, high in zip(exposure.classes, (*exposure.classes[1:], None), strict=True)
         ],
