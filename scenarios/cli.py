@@ -185,7 +185,8 @@ def desk(port: int = 8501, browser: bool = True) -> None:
     if page is None or page.origin is None:
         raise ScenarioError("no_desk")
     command = [sys.executable, "-m", "streamlit", "run", page.origin, "--server.port", str(port), "--server.address", "127.0.0.1",
-               "--server.headless", str(not browser).lower(), "--browser.gatherUsageStats", "false"]  # fmt: skip
+               "--server.headless", str(not browser).lower(), "--browser.gatherUsageStats", "false", "--theme.base", "light",
+               "--theme.font", "Anlan, Noto Sans CJK SC, Microsoft YaHei, sans-serif"]  # fmt: skip
     raise typer.Exit(subprocess.call(command))
 
 
@@ -281,7 +282,11 @@ def plan_draft(run: Annotated[str, typer.Argument(help="run id, folder, scenario
     tz = sc.find_run(run).case.city.tz
     for task in plan.tasks:
         text = say(f"task.{task.code}", place=task.place_name[lang])
-        crew = f"{task.crew} +{task.late_min:g} min" if task.late_min else task.crew or "-"
+        crew = (
+            "-"
+            if task.crew_name is None
+            else task.crew_name[lang] + (f" +{task.late_min:g} min" if task.late_min else "")
+        )
         table.add_row(task.id, task.deadline.astimezone(tz).strftime("%H:%M"), text, say(f"unit.{task.unit}"), crew)
     Console().print(table)
     print(plan.id)

@@ -33,7 +33,7 @@ STATES: Mapping[str, tuple[str, ...]] = {
 class Task:
     """One draft task: what (code), where (place), when (window), who (unit), by when (deadline), why (trigger, evidence).
 
-    `crew`, `arrives` and `late_min` say which of the city's own crews could do it and whether it would be in time; a
+    `crew`, `crew_name`, `arrives` and `late_min` say which of the city's own crews could do it and whether it would be in time; a
     unit the city lists no crew for has crew None.
     """
 
@@ -51,6 +51,7 @@ class Task:
     trigger: Mapping[str, Any]
     evidence: Mapping[str, Any]
     crew: str | None = None
+    crew_name: Mapping[str, str] | None = None
     arrives: datetime | None = None
     late_min: float | None = None
 

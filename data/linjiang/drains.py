@@ -56,7 +56,9 @@ def lay_drains(
     order = sorted(down, key=lambda n: -len(paths[n]))
     area, minutes, invert, pipes = _size(order, down, at, graph, ground)
     dips = {f"DIP{k + 1}": (p.x, p.y) for k, p in enumerate(sorted(crossings, key=lambda p: p.x))}
-    lift = {name: min(down, key=lambda n, xy=xy: np.hypot(at[n][0] - xy[0], at[n][1] - xy[1])) for name, xy in dips.items()}
+    lift = {
+        name: min(down, key=lambda n, xy=xy: np.hypot(at[n][0] - xy[0], at[n][1] - xy[1])) for name, xy in dips.items()
+    }
     at |= dips
     ground |= {name: level(*xy) for name, xy in dips.items()}
     text = _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage, lift)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import networkx as nx
 import simpy
@@ -22,19 +22,29 @@ SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a wet city, m/s: assu
 DETOUR = 1.4  # straight line to road distance where the network does not connect two places: assumed
 
 
+class Crew(NamedTuple):
+    """One crew and where it is now."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    x: float
+    y: float
+
+
 def send_crews(
     city: City, tasks: list[Task], issued: datetime, setup_min: Mapping[tuple[str, str], float]
 ) -> list[Task]:
     """Return the tasks with crew, arrival and lateness for every unit the city lists crews of."""
-    crews = [r for r in city.resources for _ in range(r.count)]
-    kinds = {r.kind for r in crews}
-    if not crews:
+    kinds = {r.kind for r in city.resources}
+    if not kinds:
         return tasks
     env = simpy.Environment()
-    free: dict[str, simpy.FilterStore] = {}
-    for kind in kinds:
-        free[kind] = simpy.FilterStore(env)
-        free[kind].items = [(f"{r.id}-{n}", r.x, r.y) for n, r in enumerate(crews) if r.kind == kind]
+    free = {kind: simpy.FilterStore(env) for kind in kinds}
+    for r in city.resources:
+        free[r.kind].items += [
+            Crew(f"{r.id}-{n + 1}", f"{r.name_zh}{n + 1}号", f"{r.name_en} {n + 1}", r.x, r.y) for n in range(r.count)
+        ]
     travel = _Travel(city)
     done: dict[int, Task] = {}
 
@@ -44,14 +54,15 @@ def send_crews(
         pool = free[task.unit]
         while not pool.items:
             yield env.timeout(30.0)
-        nearest = min(pool.items, key=lambda crew: (travel.seconds(crew[1:], centre), crew[0]))
+        nearest = min(pool.items, key=lambda crew: (travel.seconds((crew.x, crew.y), centre), crew.id))
         crew = yield pool.get(lambda item: item == nearest)
-        ready = env.now + travel.seconds(crew[1:], centre) + 60.0 * setup_min[task.code, task.hazard]
+        ready = env.now + travel.seconds((crew.x, crew.y), centre) + 60.0 * setup_min[task.code, task.hazard]
         arrives = issued + timedelta(seconds=round(ready))
         late = max(0.0, (arrives - task.deadline).total_seconds() / 60.0)
-        done[k] = replace(task, crew=crew[0], arrives=arrives, late_min=round(late, 1))
+        name = {"zh": crew.name_zh, "en": crew.name_en}
+        done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1))
         yield env.timeout(max(0.0, (task.end - issued).total_seconds() - env.now, ready - env.now))
-        yield pool.put((crew[0], *centre))
+        yield pool.put(crew._replace(x=centre[0], y=centre[1]))
 
     order = sorted(range(len(tasks)), key=lambda k: (tasks[k].deadline, tasks[k].place))
     for k in order:

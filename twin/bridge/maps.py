@@ -46,8 +46,8 @@ def both(key: str, **values: Any) -> str:
     return f"{say(key, lang='zh', **values)} {say(key, lang='en', **values)}"
 
 
-def draw_city(axes: Any, city: City) -> None:
-    """Draw ground, river, buildings and roads as a quiet base."""
+def draw_city(axes: Any, city: City, *, furniture: bool = True) -> None:
+    """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`."""
     west, south, east, north = city.grid.bounds
     terrain = city.surface["terrain"].values
     level = np.nan_to_num(terrain, nan=float(np.nanmin(terrain)))
@@ -80,7 +80,8 @@ def draw_city(axes: Any, city: City) -> None:
             LineCollection(lines, colors=ROAD, linewidths=0.2 + 0.22 * wide, zorder=2, capstyle="round")
         )
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
-    _scale_bar(axes, city)
+    if furniture:
+        _scale_bar(axes, city)
 
 
 def city_map(city: City) -> bytes:

@@ -40,6 +40,11 @@ def keys(lang: str) -> set[str]:
     return set(_catalogue(lang))
 
 
+def template(key: str, lang: str) -> str:
+    """Return the sentence for `key` as written, its places unfilled."""
+    return _catalogue(lang)[key]
+
+
 def say(key: str, *, lang: str | None = None, **values: object) -> str:
     """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key."""
     template = _catalogue(lang or session_lang())[key]
