@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pydeck as pdk
 import streamlit as st
@@ -152,7 +153,7 @@ def _map(run: sc.Run, hazard: str, lang: str, playing: bool) -> None:
     city, sheet = run.case.city, run.sheet(hazard)
     lead = run.fields[hazard][sheet.lead]
     stamps = pd.DatetimeIndex(lead["time"].values).tz_localize("UTC").tz_convert(city.tz)
-    worst = int(lead.sum(("y", "x")).argmax())
+    worst = int(np.argmax(lead.sum(("y", "x")).values))
     key = f"time-{run.id}-{hazard}"
     if playing:
         st.session_state[key] = (st.session_state.get(key, worst) + 1) % len(stamps)
@@ -168,14 +169,28 @@ def _map(run: sc.Run, hazard: str, lang: str, playing: bool) -> None:
     deck = pdk.Deck(
         layers=[
             pdk.Layer("BitmapLayer", image=pdk.types.String(_base(run.id, run)), bounds=pictures.corners(city)),
-            pdk.Layer("BitmapLayer", image=pdk.types.String(_frame(run.id, hazard, k, run)), bounds=pictures.corners(city, lead)),
-            pdk.Layer("ScatterplotLayer", data=places, get_position=["lon", "lat"], get_fill_color="colour", get_line_color=[255, 255, 255],
-                      stroked=True, line_width_min_pixels=1, get_radius=22, radius_min_pixels=5, pickable=True),
+            pdk.Layer(
+                "BitmapLayer",
+                image=pdk.types.String(_frame(run.id, hazard, k, run)),
+                bounds=pictures.corners(city, lead),
+            ),
+            pdk.Layer(
+                "ScatterplotLayer",
+                data=places,
+                get_position=["lon", "lat"],
+                get_fill_color="colour",
+                get_line_color=[255, 255, 255],
+                stroked=True,
+                line_width_min_pixels=1,
+                get_radius=22,
+                radius_min_pixels=5,
+                pickable=True,
+            ),
         ],
         initial_view_state=pdk.ViewState(latitude=_middle(city)[0], longitude=_middle(city)[1], zoom=_zoom(city)),
         map_style=PLAIN_STYLE,
         tooltip={"text": "{name}\n{level} · {peak}"},
-    )  # fmt: skip
+    )
     st.pydeck_chart(deck, height=640)
     stops = " ".join(
         f"<span style='background:{c};padding:2px 14px'></span> ≥ {b:g}" for b, c in sheet.style["colormap"]
@@ -188,10 +203,16 @@ def _level_points(run: sc.Run, hazard: str, lang: str) -> list[dict[str, Any]]:
     levels = run.levels[(run.levels["hazard"] == hazard) & ~run.levels["kind"].isin(["block", "road", "street"])]
     centres = places.geometry.loc[levels["place"]].centroid.to_crs("EPSG:4326")
     return [
-        {"lon": point.x, "lat": point.y, "name": row[f"name_{lang}"], "level": say(f"level.{row['level']}", lang=lang),
-         "peak": f"{row['peak']:.2f} {run.sheet(hazard).unit}", "colour": _rgb(LEVEL_COLOURS[row["level"]])}
+        {
+            "lon": point.x,
+            "lat": point.y,
+            "name": row[f"name_{lang}"],
+            "level": say(f"level.{row['level']}", lang=lang),
+            "peak": f"{row['peak']:.2f} {run.sheet(hazard).unit}",
+            "colour": _rgb(LEVEL_COLOURS[row["level"]]),
+        }
         for (_, row), point in zip(levels.iterrows(), centres, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _rgb(colour: str) -> list[int]:
@@ -234,11 +255,14 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                 say("report.peak", lang=lang): rows["peak"].round(2).values,
                 say("report.from", lang=lang): clock(rows["from"]).values,
                 say("report.until", lang=lang): clock(rows["until"]).values,
-                say("report.rule", lang=lang): [f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)],
+                say("report.rule", lang=lang): [
+                    f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
+                ],
             }
         ),
-        hide_index=True, height=520,
-    )  # fmt: skip
+        hide_index=True,
+        height=520,
+    )
 
 
 def _plan(run: sc.Run, lang: str) -> None:
@@ -259,8 +283,9 @@ def _plan(run: sc.Run, lang: str) -> None:
                 for task in plan.tasks
             ]
         ),
-        hide_index=True, height=520,
-    )  # fmt: skip
+        hide_index=True,
+        height=520,
+    )
     report = run.folder / "report.html"
     st.download_button(
         say("desk.report", lang=lang), report.read_bytes(), file_name=f"{plan.id}.html", mime="text/html"
@@ -280,8 +305,16 @@ def _crew(task: Any, lang: str) -> str:
 
 def _runs(runs: list[sc.Run], lang: str) -> None:
     """List runs and compare two of them."""
-    rows = [{"id": r.id, say("report.name", lang=lang): r.manifest["name"][lang], say("report.city", lang=lang): r.manifest["city"],
-             say("report.finished", lang=lang): r.manifest["finished"][:19], "s": r.manifest["wall_s"]} for r in runs]  # fmt: skip
+    rows = [
+        {
+            "id": r.id,
+            say("report.name", lang=lang): r.manifest["name"][lang],
+            say("report.city", lang=lang): r.manifest["city"],
+            say("report.finished", lang=lang): r.manifest["finished"][:19],
+            "s": r.manifest["wall_s"],
+        }
+        for r in runs
+    ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
     if len(runs) > 1:
         picked = st.multiselect(

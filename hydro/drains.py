@@ -156,10 +156,23 @@ class SwmmDrainage:
         self.highest = np.maximum(self.highest, head)
         many = np.ones(len(self.ids))
         exchange(
-            volume, h, self.bed, self.row, self.col, head, self.rim, self.inlets.length_m * many, self.inlets.grate_area_m2 * many,
-            self.inlets.shaft_area_m2 * many, self.inlets.pond_area_m2 * many, self._open_shares(t, actions),
-            self.city.grid.cell_area_m2, self.inlets.weir, self.inlets.orifice, dt,
-        )  # fmt: skip
+            volume,
+            h,
+            self.bed,
+            self.row,
+            self.col,
+            head,
+            self.rim,
+            self.inlets.length_m * many,
+            self.inlets.grate_area_m2 * many,
+            self.inlets.shaft_area_m2 * many,
+            self.inlets.pond_area_m2 * many,
+            self._open_shares(t, actions),
+            self.city.grid.cell_area_m2,
+            self.inlets.weir,
+            self.inlets.orifice,
+            dt,
+        )
         self.captured += np.maximum(volume, 0.0)
         self.surcharged += np.maximum(-volume, 0.0)
         self.roof += roof_m3_s * dt

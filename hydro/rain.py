@@ -51,11 +51,12 @@ class Roofs:
 
     def share(self, rate: Array, manholes: int) -> tuple[Array, Array]:
         """Return rain on each cell (m/s, roofs moved to the ground) and what roofs send down each manhole (m3/s)."""
-        ground = np.where(self._land, rate, 0.0)
+        ground: Array = np.where(self._land, rate, 0.0)
         roof = rate[self._row, self._col]
         spill = ~self._piped
         np.add.at(ground, (self._to[0][spill], self._to[1][spill]), roof[spill])
-        return ground, np.bincount(self._manhole[self._piped], roof[self._piped], manholes) * self._area
+        piped = np.bincount(self._manhole[self._piped], roof[self._piped], manholes) * self._area
+        return ground, np.asarray(piped, dtype=np.float64)
 
 
 class Rain:

@@ -107,9 +107,25 @@ class Surface:
     def advance(self, rain: Array, dt: float, clock: Clock, t: float) -> None:
         """Advance the water by `dt` seconds under `rain` (m/s per cell); raise NumericsError when the step collapses."""
         steps = advance(
-            self.h, self._qx, self._qy, self._qx_scratch, self._qy_scratch, self.highest, self._soaked, self._ledger, self._deepest,
-            self.z, self.n, self.kind, rain, self._soak, dt, self._grid.cell_m, self._courant, dt,
-        )  # fmt: skip
+            self.h,
+            self._qx,
+            self._qy,
+            self._qx_scratch,
+            self._qy_scratch,
+            self.highest,
+            self._soaked,
+            self._ledger,
+            self._deepest,
+            self.z,
+            self.n,
+            self.kind,
+            rain,
+            self._soak,
+            dt,
+            self._grid.cell_m,
+            self._courant,
+            dt,
+        )
         if steps < 0 or not np.isfinite(self._deepest).all():
             row = int(np.argmax(~np.isfinite(self.h).all(axis=1) | (self._deepest == np.nanmax(self._deepest))))
             col = int(np.nanargmax(self.h[row]))

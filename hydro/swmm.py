@@ -99,8 +99,11 @@ def prepare(inp: str, start: datetime, duration_s: float, exchange_s: float, pon
     unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]
     routing = min(exchange_s, _seconds(options(sections).get("ROUTING_STEP", "5")))
     end = start + timedelta(seconds=duration_s + 3600.0)
-    clock = {f"{edge}_{part}": when.strftime(form) for edge, when in (("START", start), ("REPORT_START", start), ("END", end))
-             for part, form in (("DATE", "%m/%d/%Y"), ("TIME", "%H:%M:%S"))}  # fmt: skip
+    clock = {
+        f"{edge}_{part}": when.strftime(form)
+        for edge, when in (("START", start), ("REPORT_START", start), ("END", end))
+        for part, form in (("DATE", "%m/%d/%Y"), ("TIME", "%H:%M:%S"))
+    }
     ours = clock | {
         "ALLOW_PONDING": "YES",
         "SKIP_STEADY_STATE": "NO",

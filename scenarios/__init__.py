@@ -29,9 +29,25 @@ from twin.hazard import Progress
 from twin.plan import Plan
 
 __all__ = [
-    "Case", "Job", "Plan", "Run", "all_runs", "approve", "cities", "compare", "draft_plan", "export", "find_plan", "find_run",
-    "jobs", "library", "load", "open_city", "run", "submit",
-]  # fmt: skip
+    "Case",
+    "Job",
+    "Plan",
+    "Run",
+    "all_runs",
+    "approve",
+    "cities",
+    "compare",
+    "draft_plan",
+    "export",
+    "find_plan",
+    "find_run",
+    "jobs",
+    "library",
+    "load",
+    "open_city",
+    "run",
+    "submit",
+]
 
 
 def run(case: Case, *, fresh: bool = False, progress: Progress | None = None) -> Run:

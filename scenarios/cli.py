@@ -25,8 +25,13 @@ from scenarios.case.schema import json_schema
 from twin.errors import ScenarioError, TwinError
 from twin.words import LANGS, say, session_lang
 
-app = typer.Typer(name="anlan", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Anlan 安澜: a city digital twin for decision support.")  # fmt: skip
+app = typer.Typer(
+    name="anlan",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Anlan 安澜: a city digital twin for decision support.",
+)
 city_app = typer.Typer(no_args_is_help=True, help="Import a city, check it, show it. 城市数据")
 plan_app = typer.Typer(no_args_is_help=True, help="Draft, approve and export plans. 预案")
 app.add_typer(city_app, name="city")
@@ -51,8 +56,14 @@ def _options(
 @contextmanager
 def _bar(title: str) -> Iterator[Any]:
     """Show a progress bar on stderr; yield the function that moves it."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
-                  console=talk, transient=not talk.is_terminal) as bar:  # fmt: skip
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=talk,
+        transient=not talk.is_terminal,
+    ) as bar:
         row = bar.add_task(title, total=1.0)
         yield lambda share: bar.update(row, completed=share)
 
@@ -100,8 +111,14 @@ def runs() -> None:
     for run in sc.all_runs():
         counts = run.levels["level"].value_counts()
         about = run.manifest
-        table.add_row(run.id, about["name"][lang], about["city"], about["finished"][:19], f"{about['wall_s']:.1f}",
-                      *(str(int(counts.get(c, 0))) for c in ("red", "orange", "yellow", "blue")))  # fmt: skip
+        table.add_row(
+            run.id,
+            about["name"][lang],
+            about["city"],
+            about["finished"][:19],
+            f"{about['wall_s']:.1f}",
+            *(str(int(counts.get(c, 0))) for c in ("red", "orange", "yellow", "blue")),
+        )
     Console().print(table)
 
 
@@ -184,9 +201,25 @@ def desk(port: int = 8501, browser: bool = True) -> None:
     page = importlib.util.find_spec("desk.main")
     if page is None or page.origin is None:
         raise ScenarioError("no_desk")
-    command = [sys.executable, "-m", "streamlit", "run", page.origin, "--server.port", str(port), "--server.address", "127.0.0.1",
-               "--server.headless", str(not browser).lower(), "--browser.gatherUsageStats", "false", "--theme.base", "light",
-               "--theme.font", "Anlan, Noto Sans CJK SC, Microsoft YaHei, sans-serif"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        page.origin,
+        "--server.port",
+        str(port),
+        "--server.address",
+        "127.0.0.1",
+        "--server.headless",
+        str(not browser).lower(),
+        "--browser.gatherUsageStats",
+        "false",
+        "--theme.base",
+        "light",
+        "--theme.font",
+        "Anlan, Noto Sans CJK SC, Microsoft YaHei, sans-serif",
+    ]
     raise typer.Exit(subprocess.call(command))
 
 
@@ -322,8 +355,13 @@ def _print_findings(findings: list[Any]) -> None:
         show_lines=True,
     )
     for finding in findings:
-        table.add_row(say(f"finding.{finding.code}", **finding.values), str(finding.count), finding.worst, finding.place,
-                      say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-")  # fmt: skip
+        table.add_row(
+            say(f"finding.{finding.code}", **finding.values),
+            str(finding.count),
+            finding.worst,
+            finding.place,
+            say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-",
+        )
     Console().print(table)
 
 
@@ -333,8 +371,15 @@ def _tell(run: sc.Run) -> None:
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in ("red", "orange", "yellow", "blue")))
     for hazard, balance in run.balances.items():
         extra = balance["remarks"].get("swmm_continuity_error")
-        talk.print(say("cli.balance", hazard=say(f"hazard.{hazard}"), error=balance["relative_error"], tolerance=balance["tolerance"])
-                   + (say("cli.swmm", percent=100 * extra) if extra is not None else ""))  # fmt: skip
+        talk.print(
+            say(
+                "cli.balance",
+                hazard=say(f"hazard.{hazard}"),
+                error=balance["relative_error"],
+                tolerance=balance["tolerance"],
+            )
+            + (say("cli.swmm", percent=100 * extra) if extra is not None else "")
+        )
     for code, values in run.notes:
         talk.print("- " + say(f"note.{code}", **values), style="dim")
     talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))

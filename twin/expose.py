@@ -141,7 +141,7 @@ def _places(
         plain = ~city.roads["underpass"].values.astype(bool)
         table, member = _streets(city.roads[plain])
         values = np.zeros((len(frames), len(table)))
-        np.maximum.at(values, (slice(None), member), road_values[:, plain])
+        np.maximum.at(values.T, member, road_values[:, plain].T)
         graded = table["kind"].isin(sheet.rules).values
         tables.append(table[graded])
         columns.append(values[:, graded])
@@ -183,9 +183,9 @@ def _streets(roads: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, NDArray[np.int6
     main = roads["road_class"].isin(MAIN_CLASSES).values
     ends = list(zip(roads["u"].values, roads["v"].values, strict=True))
     crossing: dict[str, set[int]] = {}
-    for k in np.flatnonzero(main):
+    for k in map(int, np.flatnonzero(main)):
         for node in ends[k]:
-            crossing.setdefault(node, set()).add(int(k))
+            crossing.setdefault(node, set()).add(k)
     graph: nx.Graph[tuple[str, str | int]] = nx.Graph()
     for k, (u, v) in enumerate(ends):
         graph.add_node(("road", k))

@@ -40,8 +40,23 @@ def grade(exposure: Exposure, sheet: Sheet, probability: float | None = None) ->
                 "expires": getattr(place, f"last_{reached[0]}") + pd.Timedelta(hours=sheet.expiry_hours),
             }
         )
-    columns = ["place", "kind", "name_zh", "name_en", "level", "peak", "peak_time", "from", "until", "reached", "threshold",
-               "statistic", "rule", "probability", "expires"]  # fmt: skip
+    columns = [
+        "place",
+        "kind",
+        "name_zh",
+        "name_en",
+        "level",
+        "peak",
+        "peak_time",
+        "from",
+        "until",
+        "reached",
+        "threshold",
+        "statistic",
+        "rule",
+        "probability",
+        "expires",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     order = table["level"].map({c: k for k, c in enumerate(COLOURS)}) if len(table) else pd.Series(dtype=int)
     return (

@@ -65,12 +65,12 @@ class Grid:
     @cached_property
     def x(self) -> NDArray[np.float64]:
         """Cell-centre eastings, m, shape (nx,)."""
-        return self.west + (np.arange(self.nx) + 0.5) * self.cell_m
+        return np.asarray(self.west + (np.arange(self.nx) + 0.5) * self.cell_m, dtype=np.float64)
 
     @cached_property
     def y(self) -> NDArray[np.float64]:
         """Cell-centre northings, m, shape (ny,), descending."""
-        return self.north - (np.arange(self.ny) + 0.5) * self.cell_m
+        return np.asarray(self.north - (np.arange(self.ny) + 0.5) * self.cell_m, dtype=np.float64)
 
     @property
     def affine(self) -> tuple[float, float, float, float, float, float]:

@@ -103,7 +103,8 @@ class State:
             "numbers": dict(self.numbers),
         }
         with path.open("wb") as file:
-            np.savez_compressed(file, __head__=np.array(json.dumps(head)), **dict(self.arrays))
+            arrays: dict[str, Any] = {"__head__": np.array(json.dumps(head)), **self.arrays}
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> State:

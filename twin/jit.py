@@ -60,7 +60,7 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
     def wrap(f: Callable[..., Any]) -> Any:
         folder = _cache_folder()
         if folder is not None:
-            numba.config.CACHE_DIR = str(folder)
+            numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel)(f)
 
     return wrap(function) if function is not None else wrap

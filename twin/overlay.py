@@ -30,7 +30,7 @@ class Sampler:
     @property
     def outside(self) -> NDArray[np.bool_]:
         """Items that own no cell."""
-        return np.diff(self.starts) == 0
+        return np.asarray(np.diff(self.starts) == 0)
 
     def maximum(self, frames: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the largest value of each item, shape (time, item), from frames (time, y, x)."""

@@ -6,6 +6,7 @@ what such a city has; heavier storms surcharge.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import geopandas as gpd
@@ -54,7 +55,7 @@ def lay_drains(
         if len(path) > 1:
             down[node] = path[-2]
     order = sorted(down, key=lambda n: -len(paths[n]))
-    area, minutes, invert, pipes = _size(order, down, at, graph, ground)
+    invert, pipes = _size(order, down, at, graph, ground)
     dips = {f"DIP{k + 1}": (p.x, p.y) for k, p in enumerate(sorted(crossings, key=lambda p: p.x))}
     lift = {
         name: min(down, key=lambda n, xy=xy: np.hypot(at[n][0] - xy[0], at[n][1] - xy[1])) for name, xy in dips.items()
@@ -79,13 +80,13 @@ def _street_graph(roads: gpd.GeoDataFrame, crossings: list[Point]) -> tuple[nx.G
             if min(p.distance(c) for c in crossings) > DIP_M:
                 at[name] = (p.x, p.y)
         chain = [n for n in chain if n in at]
-        for a, b in zip(chain[:-1], chain[1:], strict=True):
+        for a, b in itertools.pairwise(chain):
             graph.add_edge(a, b, length=max((along[b] - along[a]) * line.length, 5.0))
     return graph, at
 
 
 def _size(order, down, at, graph, ground):  # type: ignore[no-untyped-def]
-    """Return contributing area (ha), time (min), invert (m) of each node and diameter (m) of the pipe that leaves it."""
+    """Return the invert (m) of each node and the diameter (m) of the pipe that leaves it."""
     own = 1120.0 / len(at)  # built-up area shared by all manholes, ha
     area = dict.fromkeys(at, own)
     minutes = dict.fromkeys(at, 8.0)
@@ -109,7 +110,7 @@ def _size(order, down, at, graph, ground):  # type: ignore[no-untyped-def]
         above = [pipes[n] for n in order if down[n] == node]
         if above and node in pipes:
             pipes[node] = max(pipes[node], *above)
-    return area, minutes, invert, pipes
+    return invert, pipes
 
 
 def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, west, south, stage, lift):  # type: ignore[no-untyped-def]

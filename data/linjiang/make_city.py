@@ -223,7 +223,7 @@ def _join_near_nodes(edges: list[LineString], near: float) -> list[LineString]:
         middle = [c[:2] for c in edge.coords[1:-1]]
         if not np.allclose(first, last):
             out.append(LineString([tuple(first), *middle, tuple(last)]))
-    unique = {tuple(sorted([e.coords[0], e.coords[-1]])) + (round(e.length / 30),): e for e in out}
+    unique = {(*tuple(sorted([e.coords[0], e.coords[-1]])), round(e.length / 30)): e for e in out}
     return list(unique.values())
 
 
@@ -670,7 +670,7 @@ def make_resources() -> tuple[Resource, ...]:
 
 def placed(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Move a table from local metres to the map, to the centimetre."""
-    moved = shapely.transform(table.geometry.values, lambda c: np.round(c + [WEST, SOUTH], 2))
+    moved = shapely.transform(table.geometry.values, lambda c: np.round(c + np.array([WEST, SOUTH]), 2))
     return gpd.GeoDataFrame(table.drop(columns="geometry"), geometry=np.asarray(moved), crs=CRS)
 
 

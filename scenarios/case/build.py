@@ -162,10 +162,10 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         tables["population"] = vector.read_population(base / source.file, grid, source.crs, source.column)
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
     parts = [tables["facilities"]] if len(tables["facilities"]) else []
-    for source in build.facilities:
-        parts.append(vector.read_facilities(base / source.file, grid.crs, source.crs, source.kind))
-        findings += _shift(parts[-1], tables, grid, source)
-        layers["facilities"] = _layer(source, "measured")
+    for given in build.facilities:
+        parts.append(vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind))
+        findings += _shift(parts[-1], tables, grid, given)
+        layers["facilities"] = _layer(given, "measured")
     if parts:
         joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
         tables["facilities"] = joined[joined.geometry.centroid.within(shapely.box(*grid.bounds))].reset_index(drop=True)
@@ -184,9 +184,17 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         filled = [f"{mark} = {value:g}" for mark, value in build.drains.replace.items()]
         layers["drains"] = _layer(build.drains, "measured", *filled)
     city = City(
-        id=build.id, name_zh=build.name.zh, name_en=build.name.en, grid=grid, timezone=build.timezone, vertical_datum=build.vertical_datum,
-        surface=surface_of(terrain, cover, grid.y, grid.x), **tables, drains=drains, layers=layers,
-    )  # fmt: skip
+        id=build.id,
+        name_zh=build.name.zh,
+        name_en=build.name.en,
+        grid=grid,
+        timezone=build.timezone,
+        vertical_datum=build.vertical_datum,
+        surface=surface_of(terrain, cover, grid.y, grid.x),
+        **tables,
+        drains=drains,
+        layers=layers,
+    )
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
     return city, findings + kept
 
@@ -227,8 +235,15 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     return np.where(valid, smooth, np.nan)
 
 
-def _read_osm(build: Build, source: OsmSource, base: Path, tables: dict[str, gpd.GeoDataFrame], layers: dict[str, Layer],
-              findings: list[Finding], grid: Grid) -> None:  # fmt: skip
+def _read_osm(
+    build: Build,
+    source: OsmSource,
+    base: Path,
+    tables: dict[str, gpd.GeoDataFrame],
+    layers: dict[str, Layer],
+    findings: list[Finding],
+    grid: Grid,
+) -> None:
     path, window = base / source.osm, shapely.box(*grid.bounds)
     credit = _layer(source, "measured")
     if "roads" in source.take:
@@ -253,8 +268,15 @@ def _read_osm(build: Build, source: OsmSource, base: Path, tables: dict[str, gpd
         layers["facilities"] = credit
 
 
-def _cover(build: Build, base: Path, grid: Grid, roads: gpd.GeoDataFrame, houses: gpd.GeoDataFrame, findings: list[Finding],
-           layers: dict[str, Layer]) -> np.ndarray:  # fmt: skip
+def _cover(
+    build: Build,
+    base: Path,
+    grid: Grid,
+    roads: gpd.GeoDataFrame,
+    houses: gpd.GeoDataFrame,
+    findings: list[Finding],
+    layers: dict[str, Layer],
+) -> np.ndarray:
     """Return land-cover codes: the given raster, or yards with the roads and buildings burnt in."""
     if build.landcover is not None:
         source = build.landcover

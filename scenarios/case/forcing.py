@@ -54,8 +54,18 @@ def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr
     if peak_at is None:
         raise ScenarioError("peak_unknown", formula=formula.formula)
     depths = chicago(formula, rain.hours * 60, peak_at, rain.step_minutes)
-    notes.append(("design_storm", {"formula": formula.formula, "years": rain.return_period_years, "hours": rain.hours,
-                                   "depth": round(float(depths.sum()), 1), "source": formula.source}))  # fmt: skip
+    notes.append(
+        (
+            "design_storm",
+            {
+                "formula": formula.formula,
+                "years": rain.return_period_years,
+                "hours": rain.hours,
+                "depth": round(float(depths.sum()), 1),
+                "source": formula.source,
+            },
+        )
+    )
     if not formula.confirmed:
         notes.append(
             (
@@ -103,10 +113,11 @@ def _join(parts: list[xr.DataArray], clock: Clock) -> xr.Dataset:
     data = xr.Dataset()
     for part in parts:
         held = part.reindex(time=union, method="ffill")
-        if part.name == "rain_rate" or part.name == "rain_rate_grid":
-            held = held.fillna(0.0)
-        else:
-            held = held.fillna(float(part.values.flat[0]))
+        held = (
+            held.fillna(0.0)
+            if part.name == "rain_rate" or part.name == "rain_rate_grid"
+            else held.fillna(float(part.values.flat[0]))
+        )
         data[part.name] = held
     wanted = [v for v in (RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE) if v.name in data]
     return conform(data, *wanted)

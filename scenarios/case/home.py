@@ -18,7 +18,7 @@ def home() -> Path:
 
 def library() -> dict[str, Path]:
     """Return every scenario by name: the user's own (`$ANLAN_HOME/scenarios`) over the library's."""
-    found = {}
+    found: dict[str, Path] = {}
     for folder in (Path(str(files("scenarios").joinpath("library"))), home() / "scenarios"):
         found |= {path.stem: path for path in sorted(folder.glob("*.yaml"))}
     return found
@@ -26,7 +26,7 @@ def library() -> dict[str, Path]:
 
 def cities() -> dict[str, Path]:
     """Return every city folder by name: the user's own (`$ANLAN_HOME/cities`) over the package's."""
-    found = {}
+    found: dict[str, Path] = {}
     for folder in (Path(str(files("data").joinpath(""))), home() / "cities"):
         found |= {path.parent.name: path.parent for path in sorted(folder.glob("*/city.yaml"))}
     return found

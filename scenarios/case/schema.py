@@ -119,7 +119,7 @@ class Scenario(Part):
     def _empty_hazards(cls, data: Any) -> Any:
         """Read `- flood` and `- flood:` as a hazard with default parameters."""
         if isinstance(data, dict) and isinstance(data.get("hazards"), list):
-            rows = [
+            rows: list[Any] = [
                 {row: {}}
                 if isinstance(row, str)
                 else {k: v or {} for k, v in row.items()}
@@ -166,8 +166,14 @@ def json_schema() -> dict[str, Any]:
         parameters = _adapter(model_class(name)).json_schema(ref_template=f"#/$defs/{name}.{{model}}")
         schema["$defs"] |= {f"{name}.{key}": value for key, value in parameters.pop("$defs", {}).items()}
         schema["$defs"][name] = parameters
-        rows.append({"type": "object", "properties": {name: {"anyOf": [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]}},
-                     "required": [name], "additionalProperties": False})  # fmt: skip
+        rows.append(
+            {
+                "type": "object",
+                "properties": {name: {"anyOf": [{"$ref": f"#/$defs/{name}"}, {"type": "null"}]}},
+                "required": [name],
+                "additionalProperties": False,
+            }
+        )
     schema["properties"]["hazards"]["items"] = {"anyOf": [*rows, {"enum": sorted(HAZARDS)}]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

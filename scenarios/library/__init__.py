@@ -1,0 +1,1 @@
+"""Ready scenarios, each executed by the tests."""

@@ -96,10 +96,21 @@ def _task(sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, An
         end=last + timedelta(seconds=step_s),
         deadline=first - timedelta(minutes=rule.before_min),
         unit=rule.unit,
-        trigger={"variable": sheet.lead, "at": why["id"], "threshold": sheet.threshold(why["kind"], colour), "unit": sheet.unit, "level": colour},
-        evidence={"peak": round(float(why["peak"]), 3), "peak_time": _aware(why["peak_time"]).isoformat(), "first": first.isoformat(),
-                  "last": last.isoformat(), "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}"},
-    )  # fmt: skip
+        trigger={
+            "variable": sheet.lead,
+            "at": why["id"],
+            "threshold": sheet.threshold(why["kind"], colour),
+            "unit": sheet.unit,
+            "level": colour,
+        },
+        evidence={
+            "peak": round(float(why["peak"]), 3),
+            "peak_time": _aware(why["peak_time"]).isoformat(),
+            "first": first.isoformat(),
+            "last": last.isoformat(),
+            "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
+        },
+    )
 
 
 def _alert(row: dict[str, Any]) -> Alert:
@@ -119,4 +130,5 @@ def _alert(row: dict[str, Any]) -> Alert:
 
 
 def _aware(stamp: Any) -> datetime:
-    return pd.Timestamp(stamp).tz_localize("UTC").to_pydatetime()
+    moment: datetime = pd.Timestamp(stamp).tz_localize("UTC").to_pydatetime()
+    return moment

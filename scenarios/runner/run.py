@@ -169,7 +169,7 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     actions = case.actions()
     balances, graded = {}, []
     for k, (name, model) in enumerate(case.models.items()):
-        share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None  # type: ignore[misc]
+        share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
         mine = tuple(a for a in actions if a.kind in model.understands)
         outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), None, share)
         drivers = _hand_on(drivers, outcome)
@@ -281,9 +281,15 @@ def _catalogue(run: Run) -> None:
     manifest, levels = run.manifest, run.levels
     worst = levels["level"].value_counts().to_dict() if len(levels) else {}
     store().put_run(
-        id=manifest["id"], folder=str(run.folder), name_zh=manifest["name"]["zh"], name_en=manifest["name"]["en"],
-        city=manifest["city"], finished=manifest["finished"], wall_s=manifest["wall_s"], summary={"levels": worst},
-    )  # fmt: skip
+        id=manifest["id"],
+        folder=str(run.folder),
+        name_zh=manifest["name"]["zh"],
+        name_en=manifest["name"]["en"],
+        city=manifest["city"],
+        finished=manifest["finished"],
+        wall_s=manifest["wall_s"],
+        summary={"levels": worst},
+    )
 
 
 def all_runs() -> list[Run]:

@@ -1,0 +1,1 @@
+"""Records: what must outlive a process."""

@@ -86,9 +86,18 @@ def alert_xml(
     """Return one CAP message for alerts of one hazard and colour."""
     hazard, level = alerts[0].hazard, alerts[0].level
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
-    _add(root, identifier=f"{plan.id}-{hazard}-{level}", sender=SENDER, sent=_stamp(plan.made, tz), status=plan.message_status,
-         msgType="Alert", source=f"run {plan.run_id}", scope="Restricted", restriction="decision support draft",
-         note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}" if plan.mode == "drill" else "draft")  # fmt: skip
+    _add(
+        root,
+        identifier=f"{plan.id}-{hazard}-{level}",
+        sender=SENDER,
+        sent=_stamp(plan.made, tz),
+        status=plan.message_status,
+        msgType="Alert",
+        source=f"run {plan.run_id}",
+        scope="Restricted",
+        restriction="decision support draft",
+        note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}" if plan.mode == "drill" else "draft",
+    )
     onset, expires = min(a.onset for a in alerts), max(a.expires for a in alerts)
     for lang, code in LANGUAGES.items():
         info = etree.SubElement(root, f"{{{NAMESPACE}}}info")
@@ -96,12 +105,23 @@ def alert_xml(
         for kind in category:
             _add(info, category=kind)
         colour = say(f"level.{level}", lang=lang)
-        _add(info, event=say(f"hazard.{hazard}", lang=lang), responseType="Avoid" if level in ("orange", "red") else "Monitor",
-             urgency="Future", severity=SEVERITY[level], certainty=_certainty(alerts), effective=_stamp(plan.made, tz),
-             onset=_stamp(onset, tz), expires=_stamp(expires, tz), senderName="Anlan 安澜",
-             headline=say("cap.headline", lang=lang, hazard=say(f"hazard.{hazard}", lang=lang), level=colour, count=len(alerts)),
-             description=say("cap.description", lang=lang, names=_names(alerts, lang)),
-             instruction=say("cap.instruction", lang=lang))  # fmt: skip
+        _add(
+            info,
+            event=say(f"hazard.{hazard}", lang=lang),
+            responseType="Avoid" if level in ("orange", "red") else "Monitor",
+            urgency="Future",
+            severity=SEVERITY[level],
+            certainty=_certainty(alerts),
+            effective=_stamp(plan.made, tz),
+            onset=_stamp(onset, tz),
+            expires=_stamp(expires, tz),
+            senderName="Anlan 安澜",
+            headline=say(
+                "cap.headline", lang=lang, hazard=say(f"hazard.{hazard}", lang=lang), level=colour, count=len(alerts)
+            ),
+            description=say("cap.description", lang=lang, names=_names(alerts, lang)),
+            instruction=say("cap.instruction", lang=lang),
+        )
         for alert in alerts:
             area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
             _add(area, areaDesc=alert.place_name[lang])

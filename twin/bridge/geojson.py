@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,24 +17,45 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     """Write `levels.geojson` and `tasks.geojson`."""
     places = dossier.places().to_crs("EPSG:4326")
     levels = [
-        {"id": a.place, "kind": a.place_kind, "name_zh": a.place_name["zh"], "name_en": a.place_name["en"], "hazard": a.hazard,
-         "level": a.level, "onset": a.onset.isoformat(), "expires": a.expires.isoformat(), "rule": a.rule,
-         "threshold": a.threshold, "peak": a.peak, "probability": a.probability}
+        {
+            "id": a.place,
+            "kind": a.place_kind,
+            "name_zh": a.place_name["zh"],
+            "name_en": a.place_name["en"],
+            "hazard": a.hazard,
+            "level": a.level,
+            "onset": a.onset.isoformat(),
+            "expires": a.expires.isoformat(),
+            "rule": a.rule,
+            "threshold": a.threshold,
+            "peak": a.peak,
+            "probability": a.probability,
+        }
         for a in dossier.plan.alerts
-    ]  # fmt: skip
+    ]
     tasks = [
-        {"id": t.id, "code": t.code, "place": t.place, "level": t.level, "unit": t.unit, "crew": t.crew, "deadline": t.deadline.isoformat(),
-         "start": t.start.isoformat(), "end": t.end.isoformat(),
-         "text_zh": say(f"task.{t.code}", lang="zh", place=t.place_name["zh"]), "text_en": say(f"task.{t.code}", lang="en", place=t.place_name["en"])}
+        {
+            "id": t.id,
+            "code": t.code,
+            "place": t.place,
+            "level": t.level,
+            "unit": t.unit,
+            "crew": t.crew,
+            "deadline": t.deadline.isoformat(),
+            "start": t.start.isoformat(),
+            "end": t.end.isoformat(),
+            "text_zh": say(f"task.{t.code}", lang="zh", place=t.place_name["zh"]),
+            "text_en": say(f"task.{t.code}", lang="en", place=t.place_name["en"]),
+        }
         for t in dossier.plan.tasks
-    ]  # fmt: skip
+    ]
     return [
         _write(folder / "levels.geojson", places, levels, "id"),
         _write(folder / "tasks.geojson", places, tasks, "place"),
     ]
 
 
-def _write(path: Path, places: gpd.GeoDataFrame, rows: list[dict[str, object]], key: str) -> Path:
+def _write(path: Path, places: gpd.GeoDataFrame, rows: Sequence[Mapping[str, object]], key: str) -> Path:
     features = [
         {
             "type": "Feature",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import geopandas as gpd
@@ -172,8 +173,7 @@ def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None
         shades = [c for _, c in sheet.style["colormap"]][-len(exposure.classes) :]
         bounds = [*exposure.classes, None]
         labels = [
-            f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}"
-            for low, high in zip(bounds[:-1], bounds[1:], strict=True)
+            f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}" for low, high in pairwise(bounds)
         ]
         for axes, (table, factor, label, _) in zip(panels, rows, strict=True):
             times = _local(table.index.values, city.tz)
@@ -265,9 +265,17 @@ def _draw_points(axes: Any, exposure: Exposure, most: int = 12) -> None:
         ):
             continue
         taken.append(box)
-        axes.annotate(f"{place['name_zh']}\n{place['name_en']}", (x, y), xytext=(-6 if right else 6, 2), textcoords="offset points",
-                      ha="right" if right else "left", fontsize=6.8, color=INK, zorder=7,
-                      bbox={"boxstyle": "round,pad=0.15", "fc": "#ffffffcc", "ec": "none"})  # fmt: skip
+        axes.annotate(
+            f"{place['name_zh']}\n{place['name_en']}",
+            (x, y),
+            xytext=(-6 if right else 6, 2),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            fontsize=6.8,
+            color=INK,
+            zorder=7,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "#ffffffcc", "ec": "none"},
+        )
 
 
 def _levels(places: pd.DataFrame) -> list[str]:
@@ -300,8 +308,17 @@ def _scale_bar(axes: Any, city: City) -> None:
         color=INK,
         zorder=8,
     )
-    axes.annotate("N", (west + 0.035 * (east - west), north - 0.03 * (north - south)), xytext=(0, -26), textcoords="offset points", ha="center",
-                  fontsize=10, color=INK, arrowprops={"arrowstyle": "-|>", "color": INK}, zorder=8)  # fmt: skip
+    axes.annotate(
+        "N",
+        (west + 0.035 * (east - west), north - 0.03 * (north - south)),
+        xytext=(0, -26),
+        textcoords="offset points",
+        ha="center",
+        fontsize=10,
+        color=INK,
+        arrowprops={"arrowstyle": "-|>", "color": INK},
+        zorder=8,
+    )
 
 
 def _local(times: Any, tz: Any) -> Any:
@@ -309,7 +326,7 @@ def _local(times: Any, tz: Any) -> Any:
 
 
 def _time_axis(axes: Any, tz: Any) -> None:
-    axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%H:%M", tz=tz))
+    axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%H:%M", tz=tz))  # type: ignore[no-untyped-call]
     axes.set_xlabel(both("chart.time"), color=INK)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -26,14 +26,35 @@ from twin.readers.findings import Finding
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
 CLASSES = {
-    "motorway": (6, 100), "trunk": (6, 80), "primary": (6, 60), "secondary": (4, 50), "tertiary": (2, 40), "unclassified": (2, 30),
-    "residential": (2, 30), "living_street": (2, 20), "service": (1, 20), "motorway_link": (2, 50), "trunk_link": (2, 40),
-    "primary_link": (1, 40), "secondary_link": (1, 40), "tertiary_link": (1, 30), "road": (2, 30),
-}  # fmt: skip
+    "motorway": (6, 100),
+    "trunk": (6, 80),
+    "primary": (6, 60),
+    "secondary": (4, 50),
+    "tertiary": (2, 40),
+    "unclassified": (2, 30),
+    "residential": (2, 30),
+    "living_street": (2, 20),
+    "service": (1, 20),
+    "motorway_link": (2, 50),
+    "trunk_link": (2, 40),
+    "primary_link": (1, 40),
+    "secondary_link": (1, 40),
+    "tertiary_link": (1, 30),
+    "road": (2, 30),
+}
 
 #: OSM amenity -> kind of facility.
-AMENITIES = {"hospital": "hospital", "clinic": "hospital", "school": "school", "kindergarten": "school", "university": "school",
-             "college": "school", "social_facility": "care_home", "nursing_home": "care_home", "shelter": "shelter"}  # fmt: skip
+AMENITIES = {
+    "hospital": "hospital",
+    "clinic": "hospital",
+    "school": "school",
+    "kindergarten": "school",
+    "university": "school",
+    "college": "school",
+    "social_facility": "care_home",
+    "nursing_home": "care_home",
+    "shelter": "shelter",
+}
 
 UNDERPASS_M = 250.0  # a tunnel shorter than this is taken for an underpass
 
@@ -95,10 +116,14 @@ def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
     )
     homes = shapes["building"].isin(["residential", "apartments", "house", "dormitory", "yes"])
     return gpd.GeoDataFrame(
-        {"id": [f"house-{k + 1:05d}" for k in range(len(shapes))], "use": homes.map({True: "residential", False: "other"}).values,
-         "floors": levels.fillna(3).clip(1, 150).astype(int).values},
-        geometry=shapes.geometry.values, crs=crs,
-    )  # fmt: skip
+        {
+            "id": [f"house-{k + 1:05d}" for k in range(len(shapes))],
+            "use": homes.map({True: "residential", False: "other"}).values,
+            "floors": levels.fillna(3).clip(1, 150).astype(int).values,
+        },
+        geometry=shapes.geometry.values,
+        crs=crs,
+    )
 
 
 def read_facilities(path: Path, crs: str) -> gpd.GeoDataFrame:
@@ -111,9 +136,16 @@ def read_facilities(path: Path, crs: str) -> gpd.GeoDataFrame:
     zh = (shapes["name"] if "name" in shapes else pd.Series(None, index=shapes.index, dtype=object)).fillna(kind)
     en = (shapes["name:en"] if "name:en" in shapes else pd.Series(None, index=shapes.index, dtype=object)).fillna(zh)
     return gpd.GeoDataFrame(
-        {"id": [f"{k}-{n + 1:03d}" for n, k in enumerate(kind)], "kind": kind.values, "name_zh": zh.values, "name_en": en.values, "capacity": 0},
-        geometry=shapes.geometry.centroid.values, crs=crs,
-    )  # fmt: skip
+        {
+            "id": [f"{k}-{n + 1:03d}" for n, k in enumerate(kind)],
+            "kind": kind.values,
+            "name_zh": zh.values,
+            "name_en": en.values,
+            "capacity": 0,
+        },
+        geometry=shapes.geometry.centroid.values,
+        crs=crs,
+    )
 
 
 def _xml_edges(path: Path) -> gpd.GeoDataFrame:
@@ -142,7 +174,7 @@ def _pbf_edges(path: Path) -> gpd.GeoDataFrame:
     except ImportError as error:
         raise SourceError("no_pyrosm", where=str(path)) from error
     try:
-        nodes, edges = OSM(str(path)).get_network(network_type="driving", nodes=True)
+        _nodes, edges = OSM(str(path)).get_network(network_type="driving", nodes=True)
     except Exception as error:
         raise SourceError(
             "file_unreadable", where=str(path), found=str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -207,7 +239,13 @@ def underpasses(roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     low = roads[roads["underpass"]]
     names = [name or f"下穿{k + 1}" for k, name in enumerate(low["name_zh"])]
     return gpd.GeoDataFrame(
-        {"id": [f"underpass-{r}" for r in low["id"]], "kind": "underpass", "name_zh": [f"{n}下穿" for n in names],
-         "name_en": [f"{n} underpass" for n in low["name_en"].where(low["name_en"] != "", low["id"])], "capacity": 0},
-        geometry=shapely.line_interpolate_point(low.geometry.values, 0.5, normalized=True), crs=roads.crs,
-    )  # fmt: skip
+        {
+            "id": [f"underpass-{r}" for r in low["id"]],
+            "kind": "underpass",
+            "name_zh": [f"{n}下穿" for n in names],
+            "name_en": [f"{n} underpass" for n in low["name_en"].where(low["name_en"] != "", low["id"])],
+            "capacity": 0,
+        },
+        geometry=shapely.line_interpolate_point(low.geometry.values, 0.5, normalized=True),
+        crs=roads.crs,
+    )

@@ -14,8 +14,15 @@ from twin.errors import SourceError
 from twin.grid import Grid
 
 #: Spelling of rain units -> (what one unit is in m/s, whether it is a depth per step).
-UNITS = {"mm/h": (1 / 3.6e6, False), "mm h-1": (1 / 3.6e6, False), "mm/hr": (1 / 3.6e6, False), "m s-1": (1.0, False),
-         "kg m-2 s-1": (1e-3, False), "mm": (1e-3, True), "kg m-2": (1e-3, True)}  # fmt: skip
+UNITS = {
+    "mm/h": (1 / 3.6e6, False),
+    "mm h-1": (1 / 3.6e6, False),
+    "mm/hr": (1 / 3.6e6, False),
+    "m s-1": (1.0, False),
+    "kg m-2 s-1": (1e-3, False),
+    "mm": (1e-3, True),
+    "kg m-2": (1e-3, True),
+}
 
 COARSE_M = 500.0  # rain is carried to cells of at most this size around the city
 
@@ -63,12 +70,19 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None) -> xr.Da
         and axes[1].min() <= xx.min()
         and xx.max() <= axes[1].max()
     ):
-        raise SourceError("rain_elsewhere", where=str(path), found=[float(axes[1].min()), float(axes[0].min()), float(axes[1].max()), float(axes[0].max())],
-                          expected=[float(xx.min()), float(yy.min()), float(xx.max()), float(yy.max())])  # fmt: skip
+        raise SourceError(
+            "rain_elsewhere",
+            where=str(path),
+            found=[float(axes[1].min()), float(axes[0].min()), float(axes[1].max()), float(axes[0].max())],
+            expected=[float(xx.min()), float(yy.min()), float(xx.max()), float(yy.max())],
+        )
     order = (np.argsort(axes[0]), np.argsort(axes[1]))
-    sampled = np.stack([
-        RegularGridInterpolator((axes[0][order[0]], axes[1][order[1]]), frame[np.ix_(*order)])((yy, xx)) for frame in values
-    ])  # fmt: skip
+    sampled = np.stack(
+        [
+            RegularGridInterpolator((axes[0][order[0]], axes[1][order[1]]), frame[np.ix_(*order)])((yy, xx))
+            for frame in values
+        ]
+    )
     times = times.append(pd.DatetimeIndex([times[-1] + step]))
     sampled = np.concatenate([sampled, np.zeros((1, *sampled.shape[1:]))]) * factor
     return xr.DataArray(

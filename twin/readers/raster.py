@@ -72,10 +72,16 @@ def warp(
         like = Grid(crs, transform.c, transform.f, float(cell_m), height, width)
     out = np.full(like.shape, np.nan)
     reproject(
-        raster.values, out, src_transform=raster.transform, src_crs=raster.crs, src_nodata=np.nan,
-        dst_transform=rasterio.Affine(*like.affine), dst_crs=like.crs, dst_nodata=np.nan,
+        raster.values,
+        out,
+        src_transform=raster.transform,
+        src_crs=raster.crs,
+        src_nodata=np.nan,
+        dst_transform=rasterio.Affine(*like.affine),
+        dst_crs=like.crs,
+        dst_nodata=np.nan,
         resampling=Resampling.nearest if classes else Resampling.bilinear,
-    )  # fmt: skip
+    )
     return out, like
 
 
@@ -83,7 +89,19 @@ def write_raster(path: Path, values: NDArray[np.generic], grid: Grid, nodata: fl
     """Write one band as a compressed GeoTIFF."""
     predictor = 3 if np.issubdtype(values.dtype, np.floating) else 2
     with rasterio.open(
-        path, "w", driver="GTiff", height=grid.ny, width=grid.nx, count=1, dtype=values.dtype, crs=grid.crs,
-        transform=rasterio.Affine(*grid.affine), nodata=nodata, compress="deflate", predictor=predictor, zlevel=9, tiled=True,
-    ) as file:  # fmt: skip
+        path,
+        "w",
+        driver="GTiff",
+        height=grid.ny,
+        width=grid.nx,
+        count=1,
+        dtype=values.dtype,
+        crs=grid.crs,
+        transform=rasterio.Affine(*grid.affine),
+        nodata=nodata,
+        compress="deflate",
+        predictor=predictor,
+        zlevel=9,
+        tiled=True,
+    ) as file:
         file.write(values, 1)

@@ -110,7 +110,7 @@ def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
 
 
 def _numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
+    values: np.ndarray = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
     if not np.isfinite(values).all():
         k = int(np.argmax(~np.isfinite(values)))
         raise SourceError("series_value", where=str(path), row=k + 2, column=name, found=str(table[name].iloc[k]))

@@ -115,8 +115,16 @@ def _links(sections: dict[str, list[list[str]]], unit: float, where: str, known:
 
 
 #: Columns of each section that must be numbers.
-_NUMBERS = {"JUNCTIONS": (1, 2), "OUTFALLS": (1,), "STORAGE": (1, 2), "DIVIDERS": (1,), "CONDUITS": (3, 4), "COORDINATES": (1, 2),
-            "VERTICES": (1, 2), "XSECTIONS": ()}  # fmt: skip
+_NUMBERS = {
+    "JUNCTIONS": (1, 2),
+    "OUTFALLS": (1,),
+    "STORAGE": (1, 2),
+    "DIVIDERS": (1,),
+    "CONDUITS": (3, 4),
+    "COORDINATES": (1, 2),
+    "VERTICES": (1, 2),
+    "XSECTIONS": (),
+}
 
 
 def _numeric(sections: dict[str, list[list[str]]], name: str, where: str) -> None:

@@ -67,11 +67,16 @@ def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: s
     found = read_features(path, crs, source_crs)
     name = _column(found, ("name_zh", "name", "名称", "id"), [f"{path.stem}-{k + 1}" for k in range(len(found))])
     return gpd.GeoDataFrame(
-        {"id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
-         "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)), "name_zh": [str(v) for v in name],
-         "name_en": [str(v) for v in _column(found, ("name_en",), name)], "capacity": _column(found, ("capacity",), [0] * len(found))},
-        geometry=found.geometry.values, crs=crs,
-    )  # fmt: skip
+        {
+            "id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
+            "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)),
+            "name_zh": [str(v) for v in name],
+            "name_en": [str(v) for v in _column(found, ("name_en",), name)],
+            "capacity": _column(found, ("capacity",), [0] * len(found)),
+        },
+        geometry=found.geometry.values,
+        crs=crs,
+    )
 
 
 def read_population(
@@ -108,9 +113,16 @@ def read_population(
     inside = (centre.x > west) & (centre.x < east) & (centre.y > south) & (centre.y < north)
     cells = cells[inside.values & (cells["count"] > 0).values]
     return gpd.GeoDataFrame(
-        {"id": [f"p{k + 1:05d}" for k in range(len(cells))], "day": cells["count"].values, "night": cells["count"].values, "under_15": np.nan, "over_65": np.nan},
-        geometry=cells.geometry.values, crs=grid.crs,
-    )  # fmt: skip
+        {
+            "id": [f"p{k + 1:05d}" for k in range(len(cells))],
+            "day": cells["count"].values,
+            "night": cells["count"].values,
+            "under_15": np.nan,
+            "over_65": np.nan,
+        },
+        geometry=cells.geometry.values,
+        crs=grid.crs,
+    )
 
 
 def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataFrame:
