@@ -42,7 +42,7 @@ class Flood:
     drainage: Literal["swmm", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0
     exchange_s: Annotated[float, Ge(1.0), Le(60.0), Unit("s")] = 5.0
-    courant: Annotated[float, Ge(0.1), Le(0.9), Unit("1", "Bates et al. 2010 advise 0.2-0.7")] = 0.7
+    courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
     edge: Literal["free", "closed"] = "free"
 

@@ -32,7 +32,7 @@ LAND, RIVER, EDGE = 0, 1, 2  # RIVER cells hold a prescribed level; EDGE cells s
 
 @kernel
 def inverse_cube_root(x):
-    """Return x^(-1/3) for x > 0 to about 1e-14: a guess from the bit pattern, then four Newton steps.
+    """Return x^(-1/3) for x > 0 to about 2e-13: a guess from the bit pattern, then four Newton steps.
 
     `x ** (7 / 3)` would call a scalar `pow` per face and stop vectorisation.
     """
@@ -162,7 +162,9 @@ def advance(
 ):
     """Advance the surface by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 
-    The step is courant * dx / sqrt(g * deepest face) (Courant-Friedrichs-Lewy), cut to land on `duration`.
+    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`. A checkerboard on still water grows by the
+    roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for
+    C <= sqrt(theta / 2) = 0.632; the 0.7 often quoted lets ripples of centimetres stand in shallow basins.
     """
     t = 0.0
     steps = 0

@@ -1,0 +1,93 @@
+"""The surface kernel: mass, positivity, symmetry, threads, speed of inner loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hydro import Inflow, simulate_arrays
+from hydro.kernels.inertial import inverse_cube_root
+from twin.errors import ScenarioError
+
+terrains = hnp.arrays(np.float64, (9, 12), elements=st.floats(0, 30, allow_nan=False))
+
+
+@settings(max_examples=40, deadline=None)
+@given(terrains, st.floats(0, 1000), st.floats(0.01, 0.3))
+def test_no_negative_depth_and_no_lost_water_on_any_terrain(z, mm_h, n) -> None:
+    run = simulate_arrays(z, n, [mm_h / 3.6e6, 0.0], [0.0, 300.0], cell_m=5.0, duration_s=600.0)
+    assert run.depth.min() >= 0.0
+    assert abs(run.volume_error) <= 1e-12
+
+
+@settings(max_examples=15, deadline=None)
+@given(hnp.arrays(np.float64, (8, 5), elements=st.floats(0, 3)))
+def test_a_symmetric_problem_has_a_symmetric_answer(half) -> None:
+    z = np.concatenate([half, half[:, ::-1]], axis=1)
+    run = simulate_arrays(z, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0)
+    np.testing.assert_allclose(run.depth, run.depth[:, ::-1], atol=1e-9)
+    turned = simulate_arrays(z.T, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0)
+    np.testing.assert_allclose(run.depth, turned.depth.T, atol=1e-9)
+
+
+def test_water_finds_one_level_in_a_basin() -> None:
+    z = np.full((21, 21), 5.0)
+    z[5:16, 5:16] = 0.0
+    run = simulate_arrays(
+        z, 0.02, [0.0], [0.0], cell_m=2.0, duration_s=3600.0, inflows=[Inflow(6, 6, [0.0, 600.0], [0.05, 0.0])]
+    )
+    pool = run.depth[5:16, 5:16]
+    assert np.ptp(pool) < 1e-3 and pool.mean() * 121 * 4.0 == pytest.approx(30.0, rel=1e-9)
+
+
+def test_ripples_die_below_the_stability_limit_and_stand_above_it() -> None:
+    z = np.full((21, 21), 5.0)
+    z[5:16, 5:16] = 0.0
+    rough = {}
+    for courant in (0.62, 0.70):
+        run = simulate_arrays(
+            z,
+            0.02,
+            [0.0],
+            [0.0],
+            cell_m=2.0,
+            duration_s=3600.0,
+            inflows=[Inflow(6, 6, [0.0, 600.0], [0.05, 0.0])],
+            courant=courant,
+        )
+        rough[courant] = np.ptp(run.depth[5:16, 5:16])
+    assert rough[0.62] < 1e-5 < 1e-3 < rough[0.70]
+
+
+def test_uniform_flow_reaches_manning_normal_depth() -> None:
+    slope, n, q = 0.002, 0.03, 0.3
+    x = np.arange(400) * 5.0
+    z = np.repeat((10.0 - slope * x)[None, :], 3, axis=0)
+    z[:, -60:] -= 40.0
+    run = simulate_arrays(
+        z, n, [0.0], [0.0], cell_m=5.0, duration_s=5400.0, inflows=[Inflow(i, 0, [0.0], [q * 5.0]) for i in range(3)]
+    )
+    normal = (q * n / slope**0.5) ** 0.6
+    assert run.depth[1, 60:240].mean() == pytest.approx(normal, rel=0.01)
+
+
+def test_inverse_cube_root_is_exact_to_rounding() -> None:
+    x = np.geomspace(1e-6, 1e3, 200)
+    np.testing.assert_allclose([inverse_cube_root(v) for v in x], x ** (-1 / 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("terrain", "roughness", "code"),
+    [
+        ([[0.0, np.nan]], 0.03, "array_terrain"),
+        ([[0.0, 1.0]], 0.0, "array_roughness"),
+        ([0.0, 1.0], 0.03, "array_terrain"),
+    ],
+)
+def test_wrong_arrays_are_named(terrain, roughness, code) -> None:
+    with pytest.raises(ScenarioError) as error:
+        simulate_arrays(terrain, roughness, [0.0], [0.0], cell_m=5.0, duration_s=60.0)
+    assert error.value.code == code
