@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numba
@@ -124,7 +125,7 @@ def _windows(duration_s: float, series: list[Sequence[float]]) -> list[tuple[flo
         *np.arange(0.0, duration_s, 60.0),
     }
     ordered = sorted(edges)
-    return list(zip(ordered[:-1], ordered[1:], strict=True))
+    return list(pairwise(ordered))
 
 
 def _at(values: Sequence[float], times: Sequence[float], t: float) -> float:

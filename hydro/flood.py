@@ -135,9 +135,7 @@ class Flood:
         self, city: City, surface: Surface, drains: SwmmDrainage | NoDrainage
     ) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
-        notes: list[tuple[str, dict[str, Any]]] = [
-            ("cell_size", {"cell": self.cell_m, "scheme": "local inertial, float64"})
-        ]
+        notes: list[tuple[str, dict[str, Any]]] = [("cell_size", {"cell": self.cell_m})]
         if isinstance(drains, NoDrainage):
             notes.append(("no_drains", {}))
         else:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import scenarios as sc
-from scenarios.case.home import city_folder, home
+from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
+from scenarios.doctor import examine
 from twin.errors import ScenarioError, TwinError
 from twin.words import LANGS, say, session_lang
 
@@ -227,29 +226,8 @@ def desk(port: int = 8501, browser: bool = True) -> None:
 def doctor() -> None:
     """Say what is installed, what is missing and what that costs you. 体检"""
     table = Table(say("doctor.part"), say("doctor.state"), say("doctor.cost"))
-    table.add_row("python", platform.python_version(), "")
-    table.add_row("anlan", version("anlan"), "")
-    for module, cost in (
-        ("swmm.toolkit", "swmm"),
-        ("streamlit", "desk"),
-        ("pyrosm", "pbf"),
-        ("nbclient", "notebook"),
-    ):
-        try:
-            there = importlib.util.find_spec(module) is not None
-        except ModuleNotFoundError:
-            there = False
-        table.add_row(module, say("doctor.yes" if there else "doctor.no"), "" if there else say(f"doctor.cost.{cost}"))
-    folder = home()
-    writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
-    table.add_row("ANLAN_HOME", str(folder), "" if writable else say("doctor.cost.home"))
-    reference = os.environ.get("ANLAN_REFERENCE", "")
-    table.add_row(
-        "ANLAN_REFERENCE",
-        reference or say("doctor.no"),
-        "" if Path(reference or "-").exists() else say("doctor.cost.reference"),
-    )
-    table.add_row(say("doctor.cores"), str(os.cpu_count()), "")
+    for part in examine():
+        table.add_row(*part)
     Console().print(table)
 
 
@@ -389,8 +367,12 @@ def main() -> None:
     """Run the command line: one clear sentence for an error, exit code 1; 2 for a misused command; 130 for Ctrl-C."""
     try:
         code = app(standalone_mode=False)
+        if code == 130:  # typer's own answer to Ctrl-C
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except typer.Exit as stop:
+        if stop.exit_code == 130:
+            print(say("error.interrupted"), file=sys.stderr)
         sys.exit(stop.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         print(say("error.interrupted"), file=sys.stderr)
@@ -411,3 +393,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import geopandas as gpd
+import numba
 import numpy as np
 import pytest
 import shapely
@@ -63,8 +64,10 @@ T1 0:00 50
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _language() -> None:
+def _session() -> None:
+    """Messages in English; one kernel thread per test process, because the processes share the cores."""
     os.environ["ANLAN_LANG"] = "en"
+    numba.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,257 @@
+"""Bad input, interruption and damage: one clear sentence, exit code not 0, nothing half-written, earlier runs untouched."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import scenarios as sc
+from scenarios.runner import run as runner
+from twin.errors import SourceError, TwinError
+from twin.readers.city_folder import open_folder
+
+VALID = {
+    "schema": 1,
+    "name": {"zh": "雨", "en": "rain"},
+    "city": "linjiang",
+    "start": "2026-06-20T18:00+08:00",
+    "hours": 1,
+    "forcing": {"rain": {"mm_h": 30, "hours": 1}, "river_stage": 18.0},
+    "hazards": [{"flood": {"cell_m": 10}}],
+    "measures": [{"kind": "inlets", "place": "*", "start": "18:10", "values": {"open_share": 0.5}}],
+    "seed": 1,
+}
+
+
+def cli(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "ANLAN_HOME": str(home), "ANLAN_LANG": "en", **extra}
+    return subprocess.run(
+        [sys.executable, "-m", "scenarios.cli", *arguments], env=env, capture_output=True, text=True, timeout=300
+    )
+
+
+junk = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**6), 10**6), st.floats(allow_nan=True), st.text(max_size=8),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
+)  # fmt: skip
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> object:
+    """A valid scenario with one to three things replaced, removed or added."""
+    raw = copy.deepcopy(VALID)
+    for _ in range(draw(st.integers(1, 3))):
+        node: object = raw
+        for _ in range(draw(st.integers(0, 3))):
+            children = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+            deeper = [c for c in children if isinstance(c, (dict, list)) and c]
+            if not deeper:
+                break
+            node = draw(st.sampled_from(deeper))
+        if isinstance(node, dict):
+            key = draw(st.sampled_from([*node, "hors", draw(st.text(max_size=6))]))
+            if draw(st.booleans()):
+                node.pop(key, None)
+            else:
+                node[key] = draw(junk)
+        elif isinstance(node, list):
+            node[draw(st.integers(0, len(node) - 1))] = draw(junk)
+    return draw(st.one_of(st.just(raw), st.just(raw), junk))
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(damaged())
+def test_a_malformed_scenario_is_refused_with_one_sentence(tmp_path: Path, raw: object) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True), "utf-8")
+    try:
+        case = sc.load(path)
+        _ = case.models, case.clock, case.actions() if case.scenario.city == "linjiang" else None
+    except TwinError as error:
+        for lang in ("zh", "en"):
+            sentence = error.message(lang)
+            assert sentence and "\n" not in sentence.strip() and len(sentence) < 1200
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.data())
+def test_a_damaged_city_is_refused_with_one_sentence(small_folder: Path, tmp_path: Path, data: st.DataObject) -> None:
+    folder = tmp_path / "city"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(small_folder, folder)
+    victim = folder / data.draw(
+        st.sampled_from(["city.yaml", "terrain.tif", "landcover.tif", "roads.parquet", "drains.inp", "resources.yaml"])
+    )
+    content = bytearray(victim.read_bytes())
+    how = data.draw(st.sampled_from(["cut", "flip", "empty", "gone"]))
+    if how == "cut":
+        content = content[: data.draw(st.integers(1, len(content) - 1))]
+    elif how == "flip":
+        for _ in range(data.draw(st.integers(1, 20))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    victim.unlink() if how == "gone" else victim.write_bytes(b"" if how == "empty" else bytes(content))
+    try:
+        open_folder(folder)
+    except TwinError as error:
+        assert error.message("zh") and error.message("en")
+
+
+def scenario(tmp_path: Path, small_folder: Path, **changes: object) -> Path:
+    raw = {**copy.deepcopy(VALID), "city": str(small_folder), "measures": [], **changes}
+    path = tmp_path / "case.yaml"
+    path.write_text(yaml.safe_dump(raw, allow_unicode=True), "utf-8")
+    return path
+
+
+BAD_RAIN = {
+    "empty": "",
+    "no_rows": "time,rain_mm\n",
+    "wrong_columns": "when,water\n2026-06-20 18:00,1\n",
+    "nan": "time,rain_mm\n2026-06-20 18:00,1\n2026-06-20 18:05,\n",
+    "negative": "time,rain_mm\n2026-06-20 18:00,1\n2026-06-20 18:05,-2\n",
+    "words": "time,rain_mm\n2026-06-20 18:00,heavy\n2026-06-20 18:05,1\n",
+    "backwards": "time,rain_mm\n2026-06-20 18:10,1\n2026-06-20 18:05,1\n",
+    "another_day": "time,rain_mm\n2020-01-01 18:10,1\n2020-01-01 18:15,1\n",
+    "bad_time": "time,rain_mm\nsix o'clock,1\nseven,1\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD_RAIN))
+def test_bad_rain_files(kind: str, tmp_path: Path, small_folder: Path) -> None:
+    (tmp_path / "rain.csv").write_text(BAD_RAIN[kind], "utf-8")
+    path = scenario(tmp_path, small_folder, forcing={"rain": {"gauge": "rain.csv"}})
+    with pytest.raises(TwinError, match=r"rain\.csv"):
+        sc.load(path).check()
+
+
+def test_the_command_line_says_one_sentence_and_exits_1(tmp_path: Path, small_folder: Path) -> None:
+    home = tmp_path / "home"
+    wrong = scenario(tmp_path, small_folder, huors=2)
+    done = cli("run", str(wrong), home=home)
+    assert (
+        done.returncode == 1
+        and "hours" in done.stderr
+        and "Traceback" not in done.stderr
+        and len(done.stderr.strip().splitlines()) == 1
+    )
+    assert not (home / "runs").exists()
+    chinese = cli("--lang", "zh", "run", "no-such-scenario", home=home)
+    assert chinese.returncode == 1 and "没有名为no-such-scenario的情景" in chinese.stderr
+    assert cli("run", home=home).returncode == 2
+    assert "Traceback" in cli("--debug", "run", str(wrong), home=home).stderr
+
+
+def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sc.run(sc.load(storm))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runner, "_write_outcome", full)
+    with pytest.raises(SourceError) as error:
+        sc.run(sc.load(storm).with_changes(hours=0.5))
+    assert error.value.code == "disk_full"
+    assert [p.name for p in before.folder.parent.iterdir()] == [before.id]
+
+
+def parts(home: Path) -> list[Path]:
+    return list((home / "runs").glob("*/*.part-*"))
+
+
+def start_long_run(tmp_path: Path, small_folder: Path, home: Path) -> tuple[subprocess.Popen[str], Path]:
+    path = scenario(tmp_path, small_folder, hours=200)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "scenarios.cli", "run", str(path)],
+        env={**os.environ, "ANLAN_HOME": str(home), "ANLAN_LANG": "en"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while not parts(home) and time.monotonic() < end and child.poll() is None:
+        time.sleep(0.1)
+    assert parts(home), child.communicate(timeout=10)
+    time.sleep(1.0)
+    return child, path
+
+
+def test_ctrl_c_leaves_nothing_and_touches_no_earlier_run(
+    tmp_path: Path, small_folder: Path, storm: Path, anlan_home: Path
+) -> None:
+    earlier = sc.run(sc.load(storm))
+    child, _ = start_long_run(tmp_path, small_folder, anlan_home)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130 and "Interrupted" in said and "Traceback" not in said
+    assert not parts(anlan_home)
+    assert sc.find_run(earlier.id).manifest == earlier.manifest
+
+
+def test_killed_and_repeated_gives_the_same_result(
+    tmp_path: Path, small_folder: Path, storm: Path, anlan_home: Path
+) -> None:
+    whole = sc.run(sc.load(storm))
+    depth = whole.fields["flood"]["water_depth"].values.copy()
+    child, _ = start_long_run(tmp_path, small_folder, anlan_home)
+    child.kill()
+    child.communicate(timeout=30)
+    assert parts(anlan_home) and [r.id for r in sc.all_runs()] == [whole.id]
+    again = sc.run(sc.load(storm), fresh=True)
+    assert not parts(anlan_home), "the next run sweeps up"
+    assert again.id == whole.id and (again.fields["flood"]["water_depth"].values == depth).all()
+
+
+def test_a_job_runs_in_a_child_process_and_can_be_cancelled(
+    tmp_path: Path, small_folder: Path, storm: Path, anlan_home: Path
+) -> None:
+    job = sc.submit(sc.load(storm))
+    assert sc.jobs()[0].id == job.id
+    run = job.wait(240)
+    assert job.state == "done" and job.progress == 1.0 and run.manifest["id"] == run.id
+    long = sc.submit(sc.load(scenario(tmp_path, small_folder, hours=200)))
+    end = time.monotonic() + 120
+    while not parts(anlan_home) and time.monotonic() < end:
+        time.sleep(0.1)
+    long.cancel()
+    assert long.state == "cancelled" and not parts(anlan_home)
+
+
+def test_a_job_that_fails_says_why_in_both_languages(tmp_path: Path, small_folder: Path, anlan_home: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(small_folder, broken)
+    (broken / "drains.inp").write_text(
+        (broken / "drains.inp").read_text().replace("C1 CIRCULAR 0.5", "C9 CIRCULAR 0.5")
+    )
+    job = sc.submit(sc.load(scenario(tmp_path, broken)))
+    with pytest.raises(TwinError, match="ERROR"):
+        job.wait(240)
+    assert "ERROR" in (job.error("en") or "") and "拒绝" in (job.error("zh") or "")
+
+
+def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city) -> None:
+    import dataclasses
+
+    fine = small_city.population.assign(geometry=small_city.population.geometry.centroid.buffer(20, cap_style="square"))
+    with pytest.raises(SourceError) as error:
+        dataclasses.replace(small_city, population=fine)
+    assert error.value.code == "population_fine"
+    with pytest.raises(SourceError) as error:
+        dataclasses.replace(small_city, facilities=small_city.facilities.assign(phone="1"))
+    assert error.value.code == "personal_columns"
+    twice = small_city.roads.assign(id="r1")
+    with pytest.raises(SourceError) as error:
+        dataclasses.replace(small_city, roads=twice)
+    assert error.value.code == "duplicate_ids"

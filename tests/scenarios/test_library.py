@@ -1,0 +1,40 @@
+"""Every library scenario runs (small), and what it says holds; the notebook runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import scenarios as sc
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "scenarios" / "library").glob("*.yaml")))
+def test_library_scenario(name: str) -> None:
+    case = sc.load(name).check()
+    small = case.with_setting("hazards.flood.cell_m=20").with_changes(hours=max(1.0, case.scenario.hours - 1.0))
+    run = sc.run(small)
+    balance = run.balances["flood"]
+    assert abs(balance["relative_error"]) <= 1e-6
+    assert balance["in"]["rain"] > 0 and (run.folder / "report.html").stat().st_size > 50_000
+    assert set(run.levels["level"]) <= {"blue", "yellow", "orange", "red"} and len(run.levels)
+    assert sc.draft_plan(run).message_status == ("Exercise" if case.scenario.mode == "drill" else "Draft")
+    assert {"underpass", "block", "road"} <= set(run.levels["kind"])
+    peak = run.fields["flood"]["water_depth"].max("time")
+    west, north = run.case.city.grid.west, run.case.city.grid.north
+    old_town = peak.sel(x=slice(west + 2000, west + 2500), y=slice(north - 2750, north - 3100))
+    hill = peak.sel(x=slice(west + 300, west + 800), y=slice(north - 300, north - 800))
+    assert float(old_town.max()) > 0.4 > 0.1 > float(hill.median()), "the low old town floods, the hill does not"
+
+
+def test_notebook(tmp_path: Path) -> None:
+    os.environ["ANLAN_HOME"] = str(tmp_path / "home")
+    notebook = nbformat.read(ROOT / "notebooks" / "first_flood.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    text = str(notebook.cells)
+    assert "image/png" in text and "inlets cleaned" in text
