@@ -33,7 +33,9 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
     elif isinstance(rain, GaugeRain):
         parts.append(_covering(read_rain(base / rain.gauge, city.tz, rain.unit), clock, base / rain.gauge))
     elif isinstance(rain, GridRain):
-        parts.append(_covering(read_rain_grid(base / rain.grid, city.grid, rain.variable), clock, base / rain.grid))
+        parts.append(
+            _covering(read_rain_grid(base / rain.grid, city.grid, rain.variable, rain.units), clock, base / rain.grid)
+        )
     if isinstance(stage, GaugeStage):
         parts.append(_covering(read_stage(base / stage.gauge, city.tz), clock, base / stage.gauge))
     elif stage is not None:

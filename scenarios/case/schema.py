@@ -63,10 +63,11 @@ class GaugeRain(Part):
 
 
 class GridRain(Part):
-    """Rain from a NetCDF file on a grid."""
+    """Rain from a NetCDF file on a grid; `variable` and `units` (mm/h, mm, ...) where the file does not say."""
 
     grid: Path
     variable: str | None = None
+    units: str | None = None
 
 
 class GaugeStage(Part):

@@ -14,8 +14,8 @@ from scenarios.case import forcing
 from scenarios.case.case import Case
 from scenarios.case.hazards import HAZARDS
 
-#: Keys of a scenario that change no number.
-NAMES = ("name", "schema", "mode")
+#: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
+NAMES = ("name", "schema")
 
 
 def inputs(case: Case) -> dict[str, str]:

@@ -27,9 +27,10 @@ UNITS = {
 COARSE_M = 500.0  # rain is carried to cells of at most this size around the city
 
 
-def read_rain_grid(path: Path, grid: Grid, variable: str | None = None) -> xr.DataArray:
+def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: str | None = None) -> xr.DataArray:
     """Return rain as `rain_rate_grid(time, rain_y, rain_x)` in m/s on the city's CRS, UTC.
 
+    `variable` and `units` say what the file does not.
     Accepts lon/lat or projected coordinates (CF `grid_mapping` or metres in the city's CRS). Raises SourceError when no
     rain variable is found, units are unknown, values are negative or missing, or the city lies outside the grid.
     """
@@ -38,7 +39,7 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None) -> xr.Da
     except (OSError, ValueError) as error:
         raise SourceError("netcdf_unreadable", where=str(path), found=str(error)) from error
     with data:
-        rain = _rain_variable(data, path, variable).load()
+        rain = _rain_variable(data, path, variable, units).load()
     factor, per_step = UNITS[rain.attrs["units"]]
     time, y, x = rain.dims
     values = rain.values.astype(float)
@@ -93,7 +94,7 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None) -> xr.Da
     )
 
 
-def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None) -> xr.DataArray:
+def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None, units: str | None) -> xr.DataArray:
     """Find the rain variable and note in its attributes whether its axes are lon/lat."""
     names = (
         [wanted]
@@ -104,7 +105,7 @@ def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None) -> xr.DataA
         raise SourceError(
             "rain_variable", where=str(path), found=[str(n) for n in data.data_vars], expected=sorted(UNITS)
         )
-    rain = data[names[0]]
+    rain = data[names[0]].assign_attrs(units=units) if units else data[names[0]]
     if rain.attrs.get("units") not in UNITS:
         raise SourceError("rain_units", where=str(path), found=rain.attrs.get("units"), expected=sorted(UNITS))
     last = str(rain.dims[-1]).lower()

@@ -19,7 +19,9 @@ from twin.readers.china_shift import SHIFTED, to_wgs84
 from twin.readers.raster import read_raster
 from twin.readers.series import read_table
 
-LON, LAT = ("lon", "lng", "longitude", "x", "经度"), ("lat", "latitude", "y", "纬度")
+#: What a column may be called; longer words also count inside a heading such as "经度 (Longitude)".
+LON, LAT = ("lon", "lng", "x", "longitude", "经度"), ("lat", "y", "latitude", "纬度")
+NAME_ZH, NAME_EN = ("name_zh", "name", "名称"), ("name_en", "english name", "英文名")
 
 
 def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.GeoDataFrame:
@@ -29,7 +31,7 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
     """
     if path.suffix.lower() == ".csv":
         table = read_table(path)
-        lon, lat = (next((c for c in table.columns if c.lower() in names), None) for names in (LON, LAT))
+        lon, lat = _heading(table, LON), _heading(table, LAT)
         if lon is None or lat is None:
             raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=["lon", "lat"])
         x, y = table[lon].to_numpy(float), table[lat].to_numpy(float)
@@ -65,13 +67,15 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
 def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: str | None = None) -> gpd.GeoDataFrame:
     """Return a facilities table: columns id, kind, name (or name_zh/name_en), capacity where the file has them."""
     found = read_features(path, crs, source_crs)
-    name = _column(found, ("name_zh", "name", "名称", "id"), [f"{path.stem}-{k + 1}" for k in range(len(found))])
+    zh = _heading(found, NAME_ZH)
+    en = _heading(found, NAME_EN)
+    name = found[zh].values if zh else [f"{path.stem}-{k + 1}" for k in range(len(found))]
     return gpd.GeoDataFrame(
         {
             "id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
             "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)),
             "name_zh": [str(v) for v in name],
-            "name_en": [str(v) for v in _column(found, ("name_en",), name)],
+            "name_en": [str(v) for v in (found[en].values if en else name)],
             "capacity": _column(found, ("capacity",), [0] * len(found)),
         },
         geometry=found.geometry.values,
@@ -143,3 +147,11 @@ def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataF
 
 def _column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
     return next((table[c].values for c in names if c in table.columns), otherwise)
+
+
+def _heading(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    """Return the column that has one of the names, exactly or (for names of two Chinese or six other letters) inside its heading."""
+    plain = {str(c).strip().lower(): str(c) for c in table.columns}
+    exact = next((plain[n] for n in names if n in plain), None)
+    long = [n for n in names if len(n) >= 6 or not n.isascii()]
+    return exact or next((c for low, c in plain.items() for n in long if n in low), None)
