@@ -517,6 +517,7 @@ def make_facilities(
                     Point(at.x + dx, at.y + dy),
                 )
             )
+    rows.append(("metro", "metro_line", "地铁1号线", "Metro line 1", 0, substring(line, 330, line.length - 330)))
     crossing_names = {tuple(np.round((p.x, p.y))): p for p in crossings}
     for k, p in enumerate(sorted(crossing_names.values(), key=lambda p: p.x)):
         road = roads.loc[roads["underpass"]].geometry.distance(p).idxmin()

@@ -80,6 +80,8 @@ def draw_city(axes: Any, city: City, *, furniture: bool = True) -> None:
         axes.add_collection(
             LineCollection(lines, colors=ROAD, linewidths=0.2 + 0.22 * wide, zorder=2, capstyle="round")
         )
+    for track in city.facilities.geometry[city.facilities["kind"] == "metro_line"]:
+        axes.plot(*track.xy, color="#8a6fa8", linewidth=1.6, linestyle=(0, (4, 2)), zorder=2.5)
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
     if furniture:
         _scale_bar(axes, city)
@@ -94,7 +96,7 @@ def city_map(city: City) -> bytes:
         if city.drains is not None and len(city.drains.links):
             pipes = [np.asarray(g.coords)[:, :2] for g in city.drains.links.geometry]
             axes.add_collection(LineCollection(pipes, colors="#3c8c7c", linewidths=0.6, zorder=4, alpha=0.8))
-        for kind in sorted(set(city.facilities["kind"])):
+        for kind in sorted(set(city.facilities["kind"]) - {"metro_line"}):
             centres = city.facilities.geometry[city.facilities["kind"] == kind].centroid
             axes.plot(centres.x, centres.y, "o", ms=4.5, mec="white", mew=0.6, label=_kind(kind), zorder=6)
         if len(city.facilities):
