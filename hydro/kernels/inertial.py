@@ -6,8 +6,8 @@ Bates et al. (2010, doi:10.1016/j.jhydrol.2010.03.027):
     q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx] / [1 + g dt n^2 |q| / h^(7/3)]
 
 h is the flow depth at a face: the higher water level minus the higher bed. Two limits act on the *flux*, never on the
-depth: Froude <= 1, and at most a quarter of the giving cell's water per face and step. So no cell goes negative and no
-water is made.
+depth: Froude <= 1, and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water
+is made. (A fixed share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
 
 Layout: `z`, `h`, `n` have shape (ny, nx); `qx` (ny, nx + 1) is the flow towards +column through the west face of a cell,
 `qy` (ny + 1, nx) towards +row through its north face, in m2/s. Faces on the rim stay zero (closed). A blocked cell is a
@@ -58,9 +58,7 @@ def face_flow(q, q_before, q_after, z0, z1, h0, h1, n0, n1, dt, dx):
     centred = THETA * q + 0.5 * (1.0 - THETA) * (q_before + q_after)
     new = (centred + GRAVITY * deep * dt * slope / dx) / (1.0 + GRAVITY * dt * n * n * abs(q) * friction)
     critical = deep * math.sqrt(GRAVITY * deep)
-    new = min(max(new, -critical), critical)
-    share = 0.25 * dx / dt
-    return min(max(new, -h1 * share), h0 * share), deep
+    return min(max(new, -critical), critical), deep
 
 
 @kernel(parallel=True)
@@ -103,6 +101,29 @@ def flows(qx_out, qy_out, deepest_out, qx, qy, z, h, n, dt, dx):
                 qy_out[i, j] = flow
                 deepest = max(deepest, deep)
         deepest_out[i] = deepest
+
+
+@kernel(parallel=True)
+def hold_back(qx, qy, h, dt, dx):
+    """Scale down the flows that leave a cell when together they would take more than it holds.
+
+    A face's flow leaves exactly one cell, so no two cells scale the same face and rows may run in parallel.
+    """
+    ny, nx = h.shape
+    room = dx / dt * (1.0 - 1e-12)
+    for i in prange(ny):
+        for j in range(nx):
+            out = max(-qx[i, j], 0.0) + max(qx[i, j + 1], 0.0) + max(-qy[i, j], 0.0) + max(qy[i + 1, j], 0.0)
+            if out > h[i, j] * room:
+                share = h[i, j] * room / out
+                if qx[i, j] < 0.0:
+                    qx[i, j] *= share
+                if qx[i, j + 1] > 0.0:
+                    qx[i, j + 1] *= share
+                if qy[i, j] < 0.0:
+                    qy[i, j] *= share
+                if qy[i + 1, j] > 0.0:
+                    qy[i + 1, j] *= share
 
 
 @kernel(parallel=True)
@@ -178,6 +199,7 @@ def advance(
         if not dt > 1e-4:
             return -steps - 1
         flows(qx_scratch, qy_scratch, deepest, qx, qy, z, h, n, dt, dx)
+        hold_back(qx_scratch, qy_scratch, h, dt, dx)
         storage(h, highest, soaked, ledger, qx_scratch, qy_scratch, kind, rain, soak, dt, dx)
         qx, qx_scratch = qx_scratch, qx
         qy, qy_scratch = qy_scratch, qy

@@ -74,6 +74,19 @@ def test_uniform_flow_reaches_manning_normal_depth() -> None:
     assert run.depth[1, 60:240].mean() == pytest.approx(normal, rel=0.01)
 
 
+@pytest.mark.parametrize("slope", [0.002, 0.004, 0.006])
+def test_fast_deep_flow_is_not_held_back_below_froude_one(slope: float) -> None:
+    """Where the deepest water is also the fastest, a fixed share of the cell per face would cap it at Froude 0.42."""
+    n, q = 0.025, 1.0
+    z = np.repeat((20.0 - slope * np.arange(500) * 5.0)[None, :], 3, axis=0)
+    run = simulate_arrays(
+        z, n, [0.0], [0.0], cell_m=5.0, duration_s=900.0, inflows=[Inflow(i, 0, [0.0], [q * 5.0]) for i in range(3)]
+    )
+    normal = (q * n / slope**0.5) ** 0.6
+    assert 0.5 < q / normal / (9.81 * normal) ** 0.5 < 1.0
+    assert run.depth[1, 20:60].mean() == pytest.approx(normal, rel=0.01)
+
+
 def test_inverse_cube_root_is_exact_to_rounding() -> None:
     x = np.geomspace(1e-6, 1e3, 200)
     np.testing.assert_allclose([inverse_cube_root(v) for v in x], x ** (-1 / 3), rtol=1e-12)
