@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,7 +18,7 @@ from hydro.surface import SOIL_STEP_S, Surface
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, Outcome, Progress, State
+from twin.hazard import Action, Balance, MeasureValues, Outcome, Progress, State
 from twin.variables import MAX_WATER_DEPTH, WATER_DEPTH, WATER_SPEED, Unit, Variable, conform
 
 #: The surface ledger must close to this share of the rain.
@@ -37,7 +39,9 @@ class Flood:
 
     needs: ClassVar[tuple[Variable, ...]] = ()
     gives: ClassVar[tuple[Variable, ...]] = (WATER_DEPTH, WATER_SPEED)
-    understands: ClassVar[frozenset[str]] = frozenset({"inlets", "pump", "barrier"})
+    understands: ClassVar[Mapping[str, MeasureValues]] = MappingProxyType(
+        {"inlets": {"open_share": (0.0, 1.0)}, "pump": {"flow_m3_s": (0.0, 50.0)}, "barrier": {"height_m": (0.0, 10.0)}}
+    )
 
     drainage: Literal["swmm", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0

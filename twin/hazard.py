@@ -27,6 +27,10 @@ Progress = Callable[[float], None]
 STATE_VERSION = 1
 
 
+#: The values a measure must carry, each with its valid range.
+MeasureValues = Mapping[str, tuple[float, float]]
+
+
 @dataclass(frozen=True)
 class Action:
     """A timed measure: `kind` names what is done, `place` where (a city id), `values` how much.
@@ -141,11 +145,11 @@ class Outcome:
 
 @runtime_checkable
 class Hazard(Protocol):
-    """A model with parameters (a frozen dataclass) and one verb."""
+    """A model with parameters (a frozen dataclass) and one verb; `understands` names its measures and their values."""
 
     needs: ClassVar[tuple[Variable, ...]]
     gives: ClassVar[tuple[Variable, ...]]
-    understands: ClassVar[frozenset[str]]
+    understands: ClassVar[Mapping[str, MeasureValues]]
 
     def simulate(
         self,

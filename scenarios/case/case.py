@@ -17,9 +17,13 @@ from scenarios.case.schema import Scenario, build_hazards, clock_time, parse
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Action, Hazard
+from twin.hazard import Action, Hazard, MeasureValues
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
+
+
+#: The place of a measure that works in the whole city, and the kinds that may.
+EVERYWHERE, CITYWIDE = "*", frozenset({"inlets"})
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Case:
         """
         clock, city = self.clock, self.city
         given = set(self.drivers()[0].data_vars)
-        known: set[str] = set()
+        known: dict[str, MeasureValues] = {}
         for name, model in self.models.items():
             missing = [v.name for v in model.needs if v.name not in given]
             if missing:
@@ -83,7 +87,8 @@ class Case:
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))
-            if action.place != "*":
+            self._check_values(action, known[action.kind])
+            if not (action.place == EVERYWHERE and action.kind in CITYWIDE):
                 city.place(action.place)
             if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
                 raise ScenarioError(
@@ -94,6 +99,28 @@ class Case:
                     end=action.end_s,
                 )
         return self
+
+    def _check_values(self, action: Action, wanted: MeasureValues) -> None:
+        """Raise ScenarioError when a measure lacks a value, carries an unknown one, or one out of its range."""
+        if set(action.values) != set(wanted):
+            raise ScenarioError(
+                "measure_values",
+                where=self.where,
+                found=action.kind,
+                values=sorted(action.values),
+                expected=sorted(wanted),
+            )
+        for name, (low, high) in wanted.items():
+            if not low <= action.values[name] <= high:
+                raise ScenarioError(
+                    "measure_range",
+                    where=self.where,
+                    kind=action.kind,
+                    name=name,
+                    found=action.values[name],
+                    low=low,
+                    high=high,
+                )
 
     def with_changes(self, **changes: Any) -> Case:
         """Return the case with top-level keys of the scenario replaced, e.g. `measures=[...]` or `hours=3`."""

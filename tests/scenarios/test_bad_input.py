@@ -157,6 +157,28 @@ def test_the_command_line_says_one_sentence_and_exits_1(tmp_path: Path, small_fo
     assert "Traceback" in cli("--debug", "run", str(wrong), home=home).stderr
 
 
+@pytest.mark.parametrize(
+    ("measure", "code"),
+    [
+        ({"kind": "pmup", "place": "u1", "values": {}}, "measure_kind"),
+        ({"kind": "pump", "place": "nowhere", "values": {"flow_m3_s": 0.1}}, "unknown_place"),
+        ({"kind": "pump", "place": "u1"}, "measure_values"),
+        ({"kind": "inlets", "place": "*", "values": {"open_share": 80}}, "measure_range"),
+        (
+            {"kind": "pump", "place": "u1", "start": "18:30", "end": "18:10", "values": {"flow_m3_s": 0.1}},
+            "measure_time",
+        ),
+        ({"kind": "pump", "place": "u1", "start": "late", "values": {"flow_m3_s": 0.1}}, "time_text"),
+    ],
+)
+def test_measures_are_checked_before_the_run(
+    measure: dict[str, object], code: str, tmp_path: Path, small_folder: Path
+) -> None:
+    with pytest.raises(TwinError) as error:
+        sc.load(scenario(tmp_path, small_folder, measures=[measure])).check()
+    assert error.value.code == code
+
+
 def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sc.run(sc.load(storm))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,7 +22,7 @@ SMOKE = Variable(
 class Smoke:
     needs: ClassVar = ()
     gives: ClassVar = (SMOKE,)
-    understands: ClassVar = frozenset({"fan"})
+    understands: ClassVar = MappingProxyType({"fan": {"strength": (0.0, 1.0)}})
 
     strength: Annotated[float, Gt(0), Unit("1")] = 5.0
 
