@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 
 from twin.city import City, Drains
-from twin.inp import read_sections
+from twin.inp import options, read_sections
 
 LID_M = 0.5  # a manhole lid further than this from the terrain is reported, m
 LENGTH_SHARE = 0.03  # a median difference of pipe length to drawn length above this is reported
@@ -70,11 +70,12 @@ def check_drains(city: City, drains: Drains) -> list[Finding]:
             )
     invert = dict(zip(nodes["id"], nodes["invert_m"], strict=True))
     conduits = links[links["kind"] == "conduit"]
+    absolute = options(read_sections(drains.inp)).get("LINK_OFFSETS", "DEPTH").upper() == "ELEVATION"
+    base = (lambda node: 0.0) if absolute else invert.__getitem__
     fall = np.array(
-        [(invert[r.from_node] + r.offset_in_m) - (invert[r.to_node] + r.offset_out_m) for r in conduits.itertuples()]
+        [base(r.from_node) + r.offset_in_m - base(r.to_node) - r.offset_out_m for r in conduits.itertuples()]
     )
-    relative = "ELEVATION" not in drains.inp.upper().partition("LINK_OFFSETS")[2][:20]
-    if len(fall) and relative and (fall < -0.01).any():
+    if len(fall) and (fall < -0.01).any():
         k = int(np.argmin(fall))
         found.append(
             Finding(
