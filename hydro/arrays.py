@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hydro.kernels.inertial import LAND, advance
 from twin.errors import NumericsError, ScenarioError
+from twin.jit import start_threads
 
 
 class Inflow(NamedTuple):
@@ -72,7 +73,7 @@ def simulate_arrays(
     highest, soaked, soak, rain = h.copy(), np.zeros_like(z), np.zeros_like(z), np.zeros_like(z)
     ledger, deepest = np.zeros((ny, 4)), np.full(ny, float(h.max(initial=0.0)))
     kind = np.full(z.shape, LAND, dtype=np.uint8)
-    before = numba.get_num_threads()
+    before = start_threads()
     numba.set_num_threads(threads or before)
     steps, volume_in, began = 0, 0.0, time.perf_counter()
     start_volume = float(h.sum(dtype=np.float64)) * cell_m**2

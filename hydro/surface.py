@@ -13,6 +13,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
 from twin.hazard import Action, State
+from twin.jit import start_threads
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ class Surface:
     """
 
     def __init__(self, city: City, *, closed: bool, courant: float, state: State | None = None) -> None:
+        start_threads()
         terrain = city.surface["terrain"].values
         valid = np.isfinite(terrain)
         if not valid.any():

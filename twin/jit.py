@@ -18,8 +18,24 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 
+#: Threads that wait by spinning make a step twelve times slower as soon as another program wants a core. Read by OpenMP
+#: when it is loaded, so it is set here, before any kernel is compiled.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+#: A face reads a dozen rows; LLVM gives up vectorising when it must check more than 8 pairs of them for overlap.
+llvm.set_option("", "-runtime-memory-check-threshold=64")
+
 #: Packages that hold kernels; their sources key the cache.
 KERNEL_PACKAGES = ("hydro",)
+
+
+def start_threads() -> int:
+    """Start numba's thread pool and return how many threads it has.
+
+    A kernel that is loaded from the cache and calls parallel kernels does not start the pool itself: without this, its
+    first call ends the process.
+    """
+    return numba.get_num_threads()
 
 
 @cache
@@ -51,7 +67,7 @@ def _cache_folder() -> Path | None:
     return None
 
 
-def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
     """Compile a function over arrays; use as `@kernel` or `@kernel(parallel=True)`.
 
     `error_model="numpy"`: the zero-division test of the default would stop vectorisation.
@@ -61,6 +77,7 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
         folder = _cache_folder()
         if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-        return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel)(f)
+        how = {"inline": "always"} if inline else {}
+        return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel, **how)(f)
 
     return wrap(function) if function is not None else wrap

@@ -30,7 +30,7 @@ THETA = 0.8  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida
 LAND, RIVER, EDGE = 0, 1, 2  # RIVER cells hold a prescribed level; EDGE cells swallow what reaches them
 
 
-@kernel
+@kernel(inline=True)
 def inverse_cube_root(x):
     """Return x^(-1/3) for x > 0 to about 2e-13: a guess from the bit pattern, then four Newton steps.
 
@@ -39,26 +39,38 @@ def inverse_cube_root(x):
     bits = np.float32(x).view(np.int32)
     guess = np.int32(np.float32(1.4204709e9) - np.float32(bits) * np.float32(0.33333333))
     y = np.float64(np.int32(guess).view(np.float32))
-    for _ in range(4):
-        y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
-    return y
+    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
+    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
+    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
+    return y * (4.0 - x * y * y * y) * (1.0 / 3.0)
 
 
 @kernel
-def face_flow(q, q_before, q_after, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Return the new flow through one face (m2/s, towards side 1) and the depth of water at it (m)."""
-    slope = (z0 - z1) + (h0 - h1)  # difference of levels, formed without adding large and small numbers
-    deep = max(h0, h1 + (z1 - z0)) - max(0.0, z1 - z0)
-    if deep <= DRY_M:
-        return 0.0, 0.0
-    root = inverse_cube_root(deep)
-    root2 = root * root
-    friction = root2 * root2 * root2 * root  # deep^(-7/3)
-    n = 0.5 * (n0 + n1)
-    centred = THETA * q + 0.5 * (1.0 - THETA) * (q_before + q_after)
-    new = (centred + GRAVITY * deep * dt * slope / dx) / (1.0 + GRAVITY * dt * n * n * abs(q) * friction)
-    critical = deep * math.sqrt(GRAVITY * deep)
-    return min(max(new, -critical), critical), deep
+def face_flows(q_out, q, q_before, q_after, z0, z1, h0, h1, n0, n1, dt, dx):
+    """Write the new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
+
+    All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for packed
+    square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero instead of
+    being skipped, and the largest depth is found as an integer, because non-negative floats and their bit patterns order
+    alike and LLVM vectorises only the integer maximum.
+    """
+    deepest = np.int64(0)
+    for j in range(q_out.size):
+        dz = z1[j] - z0[j]
+        slope = h0[j] - h1[j] - dz  # difference of levels, formed without adding large and small numbers
+        deep = max(h0[j], h1[j] + dz) - max(0.0, dz)
+        d = max(deep, DRY_M)
+        root = inverse_cube_root(d)
+        root2 = root * root
+        friction = root2 * root2 * root2 * root  # d^(-7/3)
+        n = 0.5 * (n0[j] + n1[j])
+        centred = THETA * q[j] + 0.5 * (1.0 - THETA) * (q_before[j] + q_after[j])
+        new = (centred + GRAVITY * dt / dx * d * slope) / (1.0 + GRAVITY * dt * n * n * abs(q[j]) * friction)
+        critical = d * math.sqrt(GRAVITY * d)
+        new = min(max(new, -critical), critical)
+        q_out[j] = new if deep > DRY_M else 0.0
+        deepest = max(deepest, np.float64(d).view(np.int64))
+    return deepest
 
 
 @kernel(parallel=True)
@@ -66,41 +78,16 @@ def flows(qx_out, qy_out, deepest_out, qx, qy, z, h, n, dt, dx):
     """Compute the flow through every inner face; `deepest_out` (ny,) gets each row's largest face depth."""
     ny, nx = h.shape
     for i in prange(ny):
-        deepest = 0.0
-        for j in range(1, nx):
-            flow, deep = face_flow(
-                qx[i, j],
-                qx[i, j - 1],
-                qx[i, j + 1],
-                z[i, j - 1],
-                z[i, j],
-                h[i, j - 1],
-                h[i, j],
-                n[i, j - 1],
-                n[i, j],
-                dt,
-                dx,
-            )
-            qx_out[i, j] = flow
-            deepest = max(deepest, deep)
+        deepest = face_flows(
+            qx_out[i, 1:nx], qx[i, 1:nx], qx[i, : nx - 1], qx[i, 2:], z[i, : nx - 1], z[i, 1:], h[i, : nx - 1], h[i, 1:],
+            n[i, : nx - 1], n[i, 1:], dt, dx,
+        )  # fmt: skip
         if i > 0:
-            for j in range(nx):
-                flow, deep = face_flow(
-                    qy[i, j],
-                    qy[i - 1, j],
-                    qy[i + 1, j],
-                    z[i - 1, j],
-                    z[i, j],
-                    h[i - 1, j],
-                    h[i, j],
-                    n[i - 1, j],
-                    n[i, j],
-                    dt,
-                    dx,
-                )
-                qy_out[i, j] = flow
-                deepest = max(deepest, deep)
-        deepest_out[i] = deepest
+            south = face_flows(
+                qy_out[i], qy[i], qy[i - 1], qy[i + 1], z[i - 1], z[i], h[i - 1], h[i], n[i - 1], n[i], dt, dx
+            )
+            deepest = max(deepest, south)
+        deepest_out[i] = np.int64(deepest).view(np.float64)
 
 
 @kernel(parallel=True)

@@ -21,7 +21,6 @@ from twin.hazard import Action, Hazard, MeasureValues
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
 
-
 #: The place of a measure that works in the whole city, and the kinds that may.
 EVERYWHERE, CITYWIDE = "*", frozenset({"inlets"})
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hydro import Inflow, simulate_arrays
-from hydro.kernels.inertial import inverse_cube_root
+from hydro.kernels.inertial import face_flows, inverse_cube_root
 from twin.errors import ScenarioError
 
 terrains = hnp.arrays(np.float64, (9, 12), elements=st.floats(0, 30, allow_nan=False))
@@ -85,6 +90,28 @@ def test_fast_deep_flow_is_not_held_back_below_froude_one(slope: float) -> None:
     normal = (q * n / slope**0.5) ** 0.6
     assert 0.5 < q / normal / (9.81 * normal) ** 0.5 < 1.0
     assert run.depth[1, 20:60].mean() == pytest.approx(normal, rel=0.01)
+
+
+def test_the_inner_loop_is_vectorised() -> None:
+    fresh = numba.njit(error_model="numpy")(face_flows.py_func)  # code loaded from the cache shows no assembly
+    fresh(*[np.zeros(64) for _ in range(10)], 1.0, 5.0)
+    code = "".join(fresh.inspect_asm().values())
+    assert re.search(r"v?sqrtpd", code), "no packed square root: the loop over faces lost its vectorisation"
+
+
+def test_a_cached_kernel_may_be_the_first_thing_a_process_calls(small_folder) -> None:
+    code = f"""
+import numpy as np
+from hydro.surface import Surface
+from pathlib import Path
+from twin.readers.city_folder import open_folder
+city = open_folder(Path({str(small_folder)!r}))
+surface = Surface(city, closed=True, courant=0.6)
+class clock: times = [np.datetime64("2026-01-01")]
+surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
+"""
+    for _ in range(2):  # the first call compiles and stores, the second loads
+        assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
 def test_inverse_cube_root_is_exact_to_rounding() -> None:
