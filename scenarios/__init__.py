@@ -24,7 +24,7 @@ from scenarios.runner.jobs import Job, jobs, submit
 from scenarios.runner.run import Run, all_runs, execute, find_run, store
 from twin.bridge import EXPORTERS, plan_json
 from twin.bridge.dossier import Dossier, Section
-from twin.errors import ScenarioError
+from twin.errors import ScenarioError, SourceError
 from twin.hazard import Progress
 from twin.plan import Plan
 
@@ -33,6 +33,7 @@ __all__ = [
     "Job",
     "Plan",
     "Run",
+    "advance",
     "all_runs",
     "approve",
     "cities",
@@ -63,12 +64,14 @@ def export(plan: Plan, folder: str | Path, formats: Sequence[str] = ("json", "ge
     target = Path(folder) / plan.id
     aside = target.with_name(f"{target.name}.part-export")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     try:
+        aside.mkdir(parents=True)
         about = _dossier(find_run(plan.run_id), plan)
         written = [path.relative_to(aside) for f in formats for path in EXPORTERS[f](about, aside)]
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise SourceError("not_writable", where=str(folder)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return [target / path for path in written]
@@ -81,9 +84,14 @@ def find_plan(plan_id: str, *, actor: str) -> Plan:
 
 def approve(plan_id: str, *, actor: str) -> Plan:
     """Approve a drafted plan: its new state and the log entry are one transaction."""
-    plan = find_plan(plan_id, actor=actor).to("approved")
-    store().put_plan(plan.id, plan.run_id, plan.state, plan_json.to_dict(plan), actor=actor, action="approve")
-    return plan
+    return advance(find_plan(plan_id, actor=actor), "approved", actor=actor)
+
+
+def advance(plan: Plan, state: str, *, actor: str) -> Plan:
+    """Put a plan into its next state; the new state and the log entry are one transaction."""
+    moved = plan.to(state)
+    store().put_plan(moved.id, moved.run_id, moved.state, plan_json.to_dict(moved), actor=actor, action=state)
+    return moved
 
 
 def _finish(run: Run) -> None:

@@ -21,7 +21,8 @@ import scenarios as sc
 from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
 from scenarios.doctor import examine
-from twin.errors import ScenarioError, TwinError
+from scenarios.planning.compare import compared_text
+from twin.errors import ScenarioError, SourceError, TwinError
 from twin.words import LANGS, say, session_lang
 
 app = typer.Typer(
@@ -99,14 +100,15 @@ def run_(
 def runs() -> None:
     """List finished runs. 运行记录"""
     lang = session_lang()
-    table = Table(
-        "id",
-        say("report.name"),
-        say("report.city"),
-        say("report.finished"),
-        "s",
-        *(say(f"level.{c}") for c in ("red", "orange", "yellow", "blue")),
-    )
+    table = Table()
+    for heading in ("id", say("report.name"), say("report.city"), say("report.finished"), "s"):
+        table.add_column(
+            heading,
+            no_wrap=heading in ("id", say("report.finished")),
+            min_width=18 if heading == say("report.name") else None,
+        )
+    for colour in ("red", "orange", "yellow", "blue"):
+        table.add_column(say(f"level.{colour}"), justify="right")
     for run in sc.all_runs():
         counts = run.levels["level"].value_counts()
         about = run.manifest
@@ -114,7 +116,7 @@ def runs() -> None:
             run.id,
             about["name"][lang],
             about["city"],
-            about["finished"][:19],
+            about["finished"][5:16].replace("T", " "),
             f"{about['wall_s']:.1f}",
             *(str(int(counts.get(c, 0))) for c in ("red", "orange", "yellow", "blue")),
         )
@@ -133,10 +135,12 @@ def report(
 def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more")]) -> None:
     """Compare runs side by side. 比较"""
     found = [sc.find_run(r) for r in runs]
-    table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
     figures = sc.compare(found)
-    for name, row in figures.iterrows():
-        table.add_row(str(name), *(f"{v:,.1f}" for v in row))
+    table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
+    for (hazard, figure, bound), row in figures.iterrows():
+        label = say(f"level.{bound}") if figure == "places" else bound
+        cells = [compared_text(figure, value, row.iloc[0]) for value in row]
+        table.add_row(f"{say(f'hazard.{hazard}')} {say(f'compare.{figure}')} {label}", *cells)
     Console().print(table)
 
 
@@ -267,7 +271,10 @@ def city_show(
     from twin.bridge.maps import city_map
 
     found = sc.open_city(city)
-    to.write_bytes(city_map(found))
+    try:
+        to.write_bytes(city_map(found))
+    except OSError as error:
+        raise SourceError("not_writable", where=str(to)) from error
     table = Table(say("city.layer"), say("city.count"), say("city.source"), say("city.basis"))
     for name in ("buildings", "roads", "population", "facilities", "blocks", "sensors", "levees"):
         layer = found.layers.get(name)
@@ -319,8 +326,11 @@ def plan_export(
     formats: str = "json,geojson,cap,html",
 ) -> None:
     """Write a plan as files for the city's platform. 导出"""
-    for path in sc.export(sc.find_plan(plan, actor="export"), to, tuple(formats.split(","))):
+    found = sc.find_plan(plan, actor="export")
+    for path in sc.export(found, to, tuple(formats.split(","))):
         print(path)
+    if found.state == "approved":
+        sc.advance(found, "exported", actor="export")
 
 
 def _print_findings(findings: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -160,7 +161,12 @@ class City:
             hit = self.drains.nodes.geometry[self.drains.nodes["id"] == place_id]
             if len(hit):
                 return hit.iloc[0]
-        raise SourceError("unknown_place", found=place_id)
+        known = [
+            str(i) for name in ("facilities", "blocks", "roads", "levees", "sensors") for i in getattr(self, name)["id"]
+        ]
+        raise SourceError(
+            "unknown_place", found=place_id, near=difflib.get_close_matches(place_id, known, 5, 0.4) or known[:5]
+        )
 
     def at_cell_size(self, cell_m: float) -> City:
         """Return the city with its surface averaged to a coarser cell (a whole multiple of the present one).

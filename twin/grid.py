@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 
 from twin.errors import SourceError
 
@@ -109,9 +110,17 @@ class Grid:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def known_crs(crs: str) -> CRS:
+    """Return the CRS of a code or text; raise SourceError when there is none."""
+    try:
+        return CRS.from_user_input(crs)
+    except CRSError as error:
+        raise SourceError("crs_unknown", found=crs) from error
+
+
 def check_crs(crs: str) -> CRS:
     """Return the CRS if its coordinates are true projected metres; raise SourceError otherwise."""
-    parsed = CRS.from_user_input(crs)
+    parsed = known_crs(crs)
     if parsed.to_epsg() in WEB_MERCATOR:
         raise SourceError("crs_web_mercator", found=crs)
     if not parsed.is_projected or any(axis.unit_name != "metre" for axis in parsed.axis_info[:2]):

@@ -77,7 +77,7 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
         folder = _cache_folder()
         if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-        how = {"inline": "always"} if inline else {}
+        how: dict[str, Any] = {"inline": "always"} if inline else {}
         return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel, **how)(f)
 
     return wrap(function) if function is not None else wrap

@@ -5,118 +5,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pydantic import Field, ValidationError
 from pyproj import CRS, Transformer
 from rasterio import Affine
 from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
+from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
 from scenarios.case.home import home, open_city
-from scenarios.case.schema import Name, Part, explain
 from twin.city import COLUMNS, City, Layer, empty_table
 from twin.errors import SourceError
-from twin.grid import WEB_MERCATOR, Grid, check_crs
+from twin.grid import WEB_MERCATOR, Grid
 from twin.landcover import surface_of
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
-from twin.readers.city_folder import open_folder, read_yaml, save_folder
+from twin.readers.city_folder import open_folder, save_folder
 from twin.readers.findings import Finding, check_city
 from twin.readers.raster import Raster, read_raster, warp
 from twin.readers.swmm_inp import drains_of, reproject
 
 ROAD_WIDTH_M = 3.5  # width of a lane burnt into a land cover that has no roads of its own, m: assumed
 BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
-
-
-class Source(Part):
-    """Where a layer comes from."""
-
-    source: Annotated[str, Field(min_length=1)]
-    date: str = "-"
-    licence: str = "-"
-    crs: str | None = None
-
-
-class TerrainSource(Source):
-    """A raster of ground levels, m; `vertical_scale` turns other units into metres."""
-
-    raster: Path
-    nodata: float | None = None
-    vertical_scale: Annotated[float, Field(gt=0)] = 1.0
-
-
-class CoverSource(Source):
-    """A raster of land-cover codes and what each is in the classes of `twin.landcover`."""
-
-    raster: Path
-    classes: dict[int, int]
-
-
-class DrainSource(Source):
-    """A SWMM input; `replace` fills the marks a calibration tool left in it, e.g. {"#r1#": 0.015}."""
-
-    inp: Path
-    replace: dict[str, float] = Field(default_factory=dict)
-
-
-class OsmSource(Source):
-    """An OpenStreetMap extract; `take` says what is read from it."""
-
-    osm: Path
-    take: tuple[Literal["roads", "buildings", "facilities"], ...] = ("roads", "buildings", "facilities")
-
-
-class PopulationSource(Source):
-    """A count raster, polygons or a table of points."""
-
-    file: Path
-    column: str = "population"
-
-
-class FacilitySource(Source):
-    """Points or polygons; `kind` where the file has no such column."""
-
-    file: Path
-    kind: str | None = None
-
-
-class Build(Part):
-    """A build file: what the city is called, its CRS and cell, and its sources; paths are relative to the file."""
-
-    schema_: Literal[1] = Field(alias="schema")
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    name: Name
-    crs: str
-    cell_m: Annotated[float, Field(ge=0.5, le=100)]
-    timezone: str
-    vertical_datum: str
-    terrain: TerrainSource
-    landcover: CoverSource | None = None
-    drains: DrainSource | None = None
-    osm: OsmSource | None = None
-    population: PopulationSource | None = None
-    facilities: list[FacilitySource] = Field(default_factory=list)
-
-
-def read_build(path: Path) -> Build:
-    """Read a build file; raise the error of the first thing wrong with it."""
-    try:
-        build = Build.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise explain(error, str(path), Build) from None
-    check_crs(build.crs)
-    try:
-        ZoneInfo(build.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise SourceError("timezone", where=str(path), found=build.timezone) from None
-    return build
 
 
 def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]:
@@ -159,7 +73,17 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         tables["buildings"] = _roof_shapes(cover, grid)
     if build.population is not None:
         source = build.population
-        tables["population"] = vector.read_population(base / source.file, grid, source.crs, source.column)
+        tables["population"], dropped = vector.read_population(base / source.file, grid, source.crs, source.column)
+        if dropped:
+            findings.append(
+                Finding(
+                    "features_outside",
+                    dropped,
+                    place=str(source.file),
+                    assumed="left_out",
+                    values={"layer": "population"},
+                )
+            )
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
     parts = [tables["facilities"]] if len(tables["facilities"]) else []
     for given in build.facilities:
@@ -168,7 +92,19 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         layers["facilities"] = _layer(given, "measured")
     if parts:
         joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
-        tables["facilities"] = joined[joined.geometry.centroid.within(shapely.box(*grid.bounds))].reset_index(drop=True)
+        inside = joined.geometry.centroid.within(shapely.box(*grid.bounds))
+        if not inside.all():
+            lost = joined.loc[~inside, "id"]
+            findings.append(
+                Finding(
+                    "features_outside",
+                    len(lost),
+                    place=str(lost.iloc[0]),
+                    assumed="left_out",
+                    values={"layer": "facilities"},
+                )
+            )
+        tables["facilities"] = joined[inside].reset_index(drop=True)
     tables["blocks"] = _blocks(terrain, grid)
     layers["blocks"] = Layer("squares of 500 m", "-", "-", "assumed", ("no communities given",))
     drains = None

@@ -40,7 +40,30 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
         parts.append(_covering(read_stage(base / stage.gauge, city.tz), clock, base / stage.gauge))
     elif stage is not None:
         parts.append(xr.DataArray([float(stage)], dims="time", coords={"time": clock.times[:1]}, name="river_stage"))
+    for part in parts:
+        if part.name != "river_stage":
+            _within(part, clock, notes)
     return _join(parts, clock), notes
+
+
+def _within(rain: xr.DataArray, clock: Clock, notes: list[Note]) -> None:
+    """Say how much of the rain falls within the run; raise ScenarioError when none of it does although some falls."""
+    edges = np.array([clock.seconds(t) for t in rain["time"].values])
+    whole = np.diff(np.append(edges, edges[-1]))
+    cut = np.diff(np.clip(np.append(edges, edges[-1]), 0.0, clock.duration_s))
+    depth = rain.values.reshape(len(rain), -1).mean(axis=1) * 1000.0
+    total, inside = float((depth * whole).sum()), float((depth * cut).sum())
+    if total > 0 and inside <= 0:
+        raise ScenarioError(
+            "rain_outside",
+            found=f"{rain['time'].values[0]} .. {rain['time'].values[-1]} UTC",
+            expected=f"{clock.times[0]} .. {clock.times[-1]} UTC",
+        )
+    if inside < total * (1.0 - 1e-9):
+        notes.append(("rain_cut", {"inside": round(inside, 1), "total": round(total, 1)}))
+    if edges[-1] < clock.duration_s:
+        dry = clock.times[0] + pd.Timedelta(seconds=float(edges[-1]))
+        notes.append(("rain_ends", {"time": dry.tz_localize("UTC").tz_convert(clock.start.tzinfo).strftime("%H:%M")}))
 
 
 def files_of(scenario: Scenario, base: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from pydantic import (
 from scenarios.case.hazards import HAZARDS, model_class
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
+from twin.words import keys, say
 
 
 class Part(BaseModel):
@@ -186,9 +187,21 @@ def _adapter(kind: type[Hazard]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+class Wanted:
+    """What a field should have been: the validator's own words in English, ours in Chinese where the kind is a common one."""
+
+    def __init__(self, kind: str, text: str, bounds: dict[str, Any]) -> None:
+        self.kind, self.text, self.bounds = kind, text, bounds
+
+    def in_words(self, lang: str) -> str:
+        """Return the sentence in `lang`."""
+        key = f"schema.{self.kind}"
+        return say(key, lang=lang, **self.bounds) if key in keys(lang) else self.text
+
+
 def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     """Turn pydantic's first error into one sentence; a union's errors are told by the branch that came closest."""
-    errors = error.errors(include_url=False, include_context=False)
+    errors = error.errors(include_url=False)
     unknown = [e for e in errors if e["type"] in ("extra_forbidden", "unexpected_keyword_argument")]
     branches = {e["loc"][:3] for e in errors if len(e["loc"]) > 2 and e["loc"][:2] == ("forcing", "rain")}
     if len(branches) > 1:  # of the kinds of rain, keep the one whose own key is there
@@ -199,11 +212,14 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     field = ".".join(str(p) for p in first["loc"] if not str(p)[:1].isupper())
     if first in unknown:
         known = _known_keys(root)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-        return ScenarioError("unknown_key", where=where, found=field, near=near[0] if near else "-", expected=known)
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
+        return ScenarioError("unknown_key", where=where, found=field, near=near or known[:12])
     found = first.get("input")
+    bounds = {k: v for k, v in first.get("ctx", {}).items() if isinstance(v, (int, float, str))}
     text = repr(found) if not isinstance(found, dict) else "{" + ", ".join(map(str, found)) + "}"
-    return ScenarioError("field", where=where, field=field or "-", found=text[:80], expected=first["msg"])
+    return ScenarioError(
+        "field", where=where, field=field or "-", found=text[:80], expected=Wanted(first["type"], first["msg"], bounds)
+    )
 
 
 def _known_keys(root: Any) -> list[str]:

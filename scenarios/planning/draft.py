@@ -35,7 +35,11 @@ def draft_plan(run: Run) -> Plan:
     ]
     levels = run.levels
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
-    end = max((t.end for t in tasks), default=issued + timedelta(seconds=clock.duration_s))
+    end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
+    still = sum(
+        _aware(row["until"]) >= issued + timedelta(seconds=clock.duration_s) for row in levels.to_dict("records")
+    )
+    notes = [*run.notes, ("still_wet", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
     identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
     return Plan(
@@ -49,7 +53,7 @@ def draft_plan(run: Run) -> Plan:
         valid_until=end,
         tasks=tuple(tasks),
         alerts=alerts,
-        notes=tuple(run.notes),
+        notes=tuple(notes),
         unconfirmed=unconfirmed,
     )
 

@@ -251,6 +251,8 @@ def _building(target: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            target.parent.rmdir()  # only when nothing else is in it
 
 
 def sweep() -> None:
@@ -311,7 +313,9 @@ def find_run(key: str) -> Run:
     if (Path(key) / MANIFEST).exists():
         return Run(Path(key))
     known = all_runs()
-    hits = [r for r in known if r.id.startswith(key) or r.folder.parent.name == key or key == "last"]
-    if not hits:
-        raise ScenarioError("unknown_run", found=key, expected=[r.id for r in known[:5]])
-    return hits[0]
+    named = known if key == "last" else [r for r in known if r.folder.parent.name == key]
+    begun = [r for r in known if len(key) >= 4 and r.id.startswith(key)]
+    if not named and len(begun) != 1:
+        code = "ambiguous_run" if begun else "unknown_run"
+        raise ScenarioError(code, found=key, expected=[r.id for r in begun or known[:5]])
+    return (named or begun)[0]

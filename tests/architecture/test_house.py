@@ -55,6 +55,8 @@ BUILT = (
     "assumed",
     "doctor.cost",
     "report.stamp",
+    "schema",
+    "compare",
 )
 
 

@@ -96,7 +96,9 @@ def alert_xml(
         source=f"run {plan.run_id}",
         scope="Restricted",
         restriction="decision support draft",
-        note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}" if plan.mode == "drill" else "draft",
+        note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}"
+        if plan.mode == "drill"
+        else f"draft, plan state {plan.state}",
     )
     onset, expires = min(a.onset for a in alerts), max(a.expires for a in alerts)
     for lang, code in LANGUAGES.items():

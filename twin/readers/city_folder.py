@@ -114,7 +114,7 @@ def folder_hash(folder: Path) -> str:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; raise SourceError when it is missing, malformed or not a mapping."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(
             "file_unreadable", where=str(path), found=getattr(error, "strerror", None) or str(error)
@@ -124,6 +124,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SourceError("yaml_mapping", where=str(path), found=type(content).__name__)
     return content
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key written twice (YAML would keep the last in silence)."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [k for n, k in enumerate(keys) if k in keys[:n]]
+        if twice:
+            raise yaml.YAMLError(f"{twice[0]!r} twice, {str(node.start_mark).strip()}")
+        return super().construct_mapping(node, deep)
 
 
 def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:

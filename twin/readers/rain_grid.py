@@ -55,9 +55,16 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: s
     times = pd.DatetimeIndex(rain[time].values)
     if len(times) < 2:
         raise SourceError("series_short", where=str(path), found=len(times))
-    step = times[1] - times[0]
+    gaps = np.diff(times.values).astype("timedelta64[s]").astype(float)
+    if (gaps <= 0).any():
+        raise SourceError(
+            "series_order",
+            where=str(path),
+            found=str(times[int(np.argmax(gaps <= 0)) + 1]),
+            row=int(np.argmax(gaps <= 0)) + 2,
+        )
     if per_step:
-        values = values / step.total_seconds()
+        values = values / np.append(gaps, gaps[-1])[:, None, None]
     cell = min(COARSE_M, max(grid.cell_m, (grid.east - grid.west) / 8))
     rain_x = np.arange(grid.west + cell / 2, grid.east + cell / 2, cell)
     rain_y = np.arange(grid.north - cell / 2, grid.south - cell / 2, -cell)
@@ -84,7 +91,7 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: s
             for frame in values
         ]
     )
-    times = times.append(pd.DatetimeIndex([times[-1] + step]))
+    times = times.append(pd.DatetimeIndex([times[-1] + pd.Timedelta(seconds=gaps[-1])]))
     sampled = np.concatenate([sampled, np.zeros((1, *sampled.shape[1:]))]) * factor
     return xr.DataArray(
         sampled,

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import RasterioIOError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
 from twin.errors import SourceError
-from twin.grid import Grid
+from twin.grid import Grid, known_crs
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,22 @@ def warp(
     """Return the raster on a grid of `crs` with cells of `cell_m` (or on `like`): bilinear, nearest for classes."""
     if raster.crs is None:
         raise SourceError("raster_no_crs", where=raster.path)
+    known_crs(raster.crs)
+    ny, nx = raster.values.shape
+    try:
+        return _warp(raster, crs, cell_m, classes, like)
+    except (RasterioError, CPLE_BaseError) as error:
+        raise SourceError(
+            "raster_elsewhere",
+            where=raster.path,
+            found=raster.crs,
+            bounds=list(raster.transform * (0, ny) + raster.transform * (nx, 0)),
+        ) from error
+
+
+def _warp(
+    raster: Raster, crs: str, cell_m: float, classes: bool, like: Grid | None
+) -> tuple[NDArray[np.float64], Grid]:
     ny, nx = raster.values.shape
     if like is None:
         left, bottom, right, top = rasterio.transform.array_bounds(ny, nx, raster.transform)

@@ -48,7 +48,7 @@ def read_rain(path: Path, tz: ZoneInfo, unit: str | None = None) -> xr.DataArray
             "series_columns", where=str(path), found=list(table.columns), expected=["time", *RAIN_COLUMNS]
         )
     times = _times(table, path, tz)
-    values = _numbers(table, name, path)
+    values = numbers(table, name, path)
     if (values < 0).any():
         k = int(np.argmax(values < 0))
         raise SourceError("rain_negative", where=str(path), time=str(table["time"].iloc[k]), found=float(values[k]))
@@ -92,7 +92,7 @@ def read_stage(path: Path, tz: ZoneInfo) -> xr.DataArray:
             "series_columns", where=str(path), found=list(table.columns), expected=["time", *STAGE_COLUMNS]
         )
     return xr.DataArray(
-        _numbers(table, name, path), dims="time", coords={"time": _times(table, path, tz)}, name="river_stage"
+        numbers(table, name, path), dims="time", coords={"time": _times(table, path, tz)}, name="river_stage"
     )
 
 
@@ -109,7 +109,8 @@ def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
     return times
 
 
-def _numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
+def numbers(table: pd.DataFrame, name: str, path: Path) -> np.ndarray:
+    """Return a column as finite numbers; raise SourceError that names the first row that holds none."""
     values: np.ndarray = pd.to_numeric(table[name], errors="coerce").to_numpy(float)
     if not np.isfinite(values).all():
         k = int(np.argmax(~np.isfinite(values)))

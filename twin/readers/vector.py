@@ -14,10 +14,10 @@ from scipy.spatial import cKDTree
 
 from twin.city import MIN_POPULATION_CELL_M, PERSONAL
 from twin.errors import SourceError
-from twin.grid import Grid
+from twin.grid import Grid, known_crs
 from twin.readers.china_shift import SHIFTED, to_wgs84
 from twin.readers.raster import read_raster
-from twin.readers.series import read_table
+from twin.readers.series import numbers, read_table
 
 #: What a column may be called; longer words also count inside a heading such as "经度 (Longitude)".
 LON, LAT = ("lon", "lng", "x", "longitude", "经度"), ("lat", "y", "latitude", "纬度")
@@ -29,12 +29,14 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
 
     Raises SourceError for an unreadable file, missing coordinates, a missing CRS, or columns that could identify a person.
     """
+    if source_crs is not None and source_crs not in SHIFTED:
+        known_crs(source_crs)
     if path.suffix.lower() == ".csv":
         table = read_table(path)
         lon, lat = _heading(table, LON), _heading(table, LAT)
         if lon is None or lat is None:
             raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=["lon", "lat"])
-        x, y = table[lon].to_numpy(float), table[lat].to_numpy(float)
+        x, y = (numbers(table, name, path) for name in (lon, lat))
         if source_crs in SHIFTED:
             x, y = to_wgs84(x, y, source_crs)
         found = gpd.GeoDataFrame(
@@ -61,7 +63,7 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
     personal = [c for c in found.columns if any(word in str(c).lower() for word in PERSONAL)]
     if personal:
         raise SourceError("personal_columns", table=str(path), found=personal)
-    return found.to_crs(crs)
+    return found.to_crs(known_crs(crs))
 
 
 def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: str | None = None) -> gpd.GeoDataFrame:
@@ -85,8 +87,10 @@ def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: s
 
 def read_population(
     path: Path, grid: Grid, source_crs: str | None = None, column: str = "population"
-) -> gpd.GeoDataFrame:
-    """Return population on cells of 100 m or more: a count raster is summed to 100 m cells, polygons are taken as they are,
+) -> tuple[gpd.GeoDataFrame, int]:
+    """Return population on cells of 100 m or more, and how many cells lie outside the city.
+
+    A count raster finer than that is summed to 100 m cells, polygons are taken as they are,
     points (a hexagon table) become squares of the area each stands for; day equals night where one count is known.
 
     Raises SourceError for negative or missing counts and for polygons finer than 100 m.
@@ -115,8 +119,10 @@ def read_population(
     west, south, east, north = grid.bounds
     centre = cells.geometry.centroid
     inside = (centre.x > west) & (centre.x < east) & (centre.y > south) & (centre.y < north)
-    cells = cells[inside.values & (cells["count"] > 0).values]
-    return gpd.GeoDataFrame(
+    peopled = (cells["count"] > 0).values
+    outside = int((peopled & ~inside.values).sum())
+    cells = cells[inside.values & peopled]
+    table = gpd.GeoDataFrame(
         {
             "id": [f"p{k + 1:05d}" for k in range(len(cells))],
             "day": cells["count"].values,
@@ -127,22 +133,36 @@ def read_population(
         geometry=cells.geometry.values,
         crs=grid.crs,
     )
+    return table, outside
 
 
 def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataFrame:
+    """Return a count raster as cells: its own where they are 100 m or larger, else summed to squares of 100 m."""
     raster = read_raster(path, source_crs)
+    if (raster.values < 0).any():
+        row, col = np.argwhere(raster.values < 0)[0]
+        raise SourceError(
+            "population_negative", where=str(path), found=float(raster.values[row, col]), row=int(row), col=int(col)
+        )
+    rows, cols = np.nonzero(np.nan_to_num(raster.values) > 0)
+    count = raster.values[rows, cols]
+    move = Transformer.from_crs(raster.crs or grid.crs, grid.crs, always_xy=True)
+    corners = [
+        move.transform(*(raster.transform * (cols + dx, rows + dy))) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1))
+    ]
+    own = shapely.polygons(np.stack([np.column_stack(c) for c in corners], axis=1))
     cell = MIN_POPULATION_CELL_M
+    if len(own) == 0 or float(np.median(shapely.area(own))) >= cell**2:
+        return gpd.GeoDataFrame({"count": count}, geometry=own, crs=grid.crs)
     ny, nx = int(np.ceil((grid.north - grid.south) / cell)), int(np.ceil((grid.east - grid.west) / cell))
     coarse = Grid(grid.crs, grid.west, grid.north, cell, ny, nx)
-    rows, cols = np.nonzero(np.nan_to_num(raster.values) > 0)
-    x, y = raster.transform * (cols + 0.5, rows + 0.5)
-    x, y = Transformer.from_crs(raster.crs or grid.crs, grid.crs, always_xy=True).transform(x, y)
-    row, col, inside = coarse.cells(x, y)
-    count = np.zeros(coarse.shape)
-    np.add.at(count, (row[inside], col[inside]), raster.values[rows, cols][inside])
+    centre = shapely.centroid(own)
+    row, col, inside = coarse.cells(shapely.get_x(centre), shapely.get_y(centre))
+    total = np.zeros(coarse.shape)
+    np.add.at(total, (row[inside], col[inside]), count[inside])
     xx, yy = np.meshgrid(coarse.x, coarse.y)
     boxes = shapely.box(xx.ravel() - cell / 2, yy.ravel() - cell / 2, xx.ravel() + cell / 2, yy.ravel() + cell / 2)
-    return gpd.GeoDataFrame({"count": count.ravel()}, geometry=boxes, crs=grid.crs)
+    return gpd.GeoDataFrame({"count": total.ravel()}, geometry=boxes, crs=grid.crs)
 
 
 def _column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:

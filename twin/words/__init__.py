@@ -47,14 +47,16 @@ def template(key: str, lang: str) -> str:
 
 def say(key: str, *, lang: str | None = None, **values: object) -> str:
     """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key."""
-    template = _catalogue(lang or session_lang())[key]
-    return template.format_map({name: _plain(value) for name, value in values.items()})
+    lang = lang or session_lang()
+    return _catalogue(lang)[key].format_map({name: _plain(value, lang) for name, value in values.items()})
 
 
-def _plain(value: object) -> str:
-    """Write a value as a person would: six significant digits, lists with commas."""
+def _plain(value: object, lang: str) -> str:
+    """Write a value as a person would: six significant digits, lists with commas; `in_words(lang)` where it has that."""
+    if hasattr(value, "in_words"):
+        return str(value.in_words(lang))
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple, set)):
-        return ", ".join(_plain(item) for item in value)
+        return ", ".join(_plain(item, lang) for item in value)
     return str(value)

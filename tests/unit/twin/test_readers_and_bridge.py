@@ -79,7 +79,7 @@ def test_population_raster_is_summed_to_cells_of_100_m(tmp_path: Path) -> None:
     count = np.zeros((100, 100), np.float32)
     count[:10, :10] = 0.5
     write_raster(tmp_path / "p.tif", count, GRID, -1.0)
-    cells = read_population(tmp_path / "p.tif", GRID)
+    cells, _ = read_population(tmp_path / "p.tif", GRID)
     assert (
         len(cells) == 1
         and cells["night"].iloc[0] == pytest.approx(50.0)
@@ -87,13 +87,25 @@ def test_population_raster_is_summed_to_cells_of_100_m(tmp_path: Path) -> None:
     )
 
 
+def test_coarse_population_keeps_its_own_cells_and_its_density(tmp_path: Path) -> None:
+    coarse = Grid("EPSG:4547", 500_000.0, 3_400_000.0, 500.0, 2, 2)
+    write_raster(tmp_path / "p.tif", np.full((2, 2), 5000.0, np.float32), coarse, -1.0)
+    cells, outside = read_population(tmp_path / "p.tif", GRID)
+    assert outside == 0 and cells["night"].sum() == 20_000
+    assert cells.geometry.area.tolist() == pytest.approx([250_000.0] * 4, rel=1e-6)
+    write_raster(tmp_path / "n.tif", np.full((2, 2), -5.0, np.float32), coarse, -1.0)
+    with pytest.raises(SourceError) as error:
+        read_population(tmp_path / "n.tif", GRID)
+    assert error.value.code == "population_negative"
+
+
 def test_population_table_becomes_squares_and_refuses_bad_counts(tmp_path: Path) -> None:
     x, y = np.meshgrid(500_100 + 300 * np.arange(3), 3_399_900 - 300 * np.arange(3))
     points = gpd.GeoSeries(gpd.points_from_xy(x.ravel(), y.ravel()), crs="EPSG:4547").to_crs("EPSG:4326")
     rows = [f"{p.x},{p.y},{100 + k}" for k, p in enumerate(points)]
     (tmp_path / "hex.csv").write_text("lon,lat,population\n" + "\n".join(rows), "utf-8")
-    cells = read_population(tmp_path / "hex.csv", GRID)
-    assert cells["night"].sum() == 936 and cells.geometry.area.min() > 1e4
+    cells, outside = read_population(tmp_path / "hex.csv", GRID)
+    assert outside == 0 and cells["night"].sum() == 936 and cells.geometry.area.min() > 1e4
     (tmp_path / "bad.csv").write_text("lon,lat,population\n114.0,30.7,-5\n114.1,30.7,5\n", "utf-8")
     with pytest.raises(SourceError, match="-5"):
         read_population(tmp_path / "bad.csv", GRID)
@@ -101,6 +113,15 @@ def test_population_table_becomes_squares_and_refuses_bad_counts(tmp_path: Path)
     with pytest.raises(SourceError) as error:
         read_population(tmp_path / "who.csv", GRID)
     assert error.value.code == "personal_columns"
+
+
+def test_coordinates_that_are_no_numbers_or_no_crs_are_named(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("name,lon,lat\na,abc,30.7\n", "utf-8")
+    with pytest.raises(SourceError, match="abc"):
+        read_facilities(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
+    with pytest.raises(SourceError) as error:
+        read_facilities(tmp_path / "h.csv", "EPSG:4547", "GCJ02", "hospital")
+    assert error.value.code == "crs_unknown"
 
 
 def test_facilities_from_a_chinese_table(tmp_path: Path) -> None:

@@ -1,0 +1,98 @@
+"""The build file of a city as a schema: what it is called, its CRS and cell, and its sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, ValidationError
+
+from scenarios.case.schema import Name, Part, explain
+from twin.errors import SourceError
+from twin.grid import check_crs
+from twin.readers.city_folder import read_yaml
+
+
+class Source(Part):
+    """Where a layer comes from."""
+
+    source: Annotated[str, Field(min_length=1)]
+    date: str = "-"
+    licence: str = "-"
+    crs: str | None = None
+
+
+class TerrainSource(Source):
+    """A raster of ground levels, m; `vertical_scale` turns other units into metres."""
+
+    raster: Path
+    nodata: float | None = None
+    vertical_scale: Annotated[float, Field(gt=0)] = 1.0
+
+
+class CoverSource(Source):
+    """A raster of land-cover codes and what each is in the classes of `twin.landcover`."""
+
+    raster: Path
+    classes: dict[int, int]
+
+
+class DrainSource(Source):
+    """A SWMM input; `replace` fills the marks a calibration tool left in it, e.g. {"#r1#": 0.015}."""
+
+    inp: Path
+    replace: dict[str, float] = Field(default_factory=dict)
+
+
+class OsmSource(Source):
+    """An OpenStreetMap extract; `take` says what is read from it."""
+
+    osm: Path
+    take: tuple[Literal["roads", "buildings", "facilities"], ...] = ("roads", "buildings", "facilities")
+
+
+class PopulationSource(Source):
+    """A count raster, polygons or a table of points."""
+
+    file: Path
+    column: str = "population"
+
+
+class FacilitySource(Source):
+    """Points or polygons; `kind` where the file has no such column."""
+
+    file: Path
+    kind: str | None = None
+
+
+class Build(Part):
+    """A build file: what the city is called, its CRS and cell, and its sources; paths are relative to the file."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Name
+    crs: str
+    cell_m: Annotated[float, Field(ge=0.5, le=100)]
+    timezone: str
+    vertical_datum: str
+    terrain: TerrainSource
+    landcover: CoverSource | None = None
+    drains: DrainSource | None = None
+    osm: OsmSource | None = None
+    population: PopulationSource | None = None
+    facilities: list[FacilitySource] = Field(default_factory=list)
+
+
+def read_build(path: Path) -> Build:
+    """Read a build file; raise the error of the first thing wrong with it."""
+    try:
+        build = Build.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise explain(error, str(path), Build) from None
+    check_crs(build.crs)
+    try:
+        ZoneInfo(build.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SourceError("timezone", where=str(path), found=build.timezone) from None
+    return build
