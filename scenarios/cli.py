@@ -23,6 +23,7 @@ from scenarios.case.schema import json_schema
 from scenarios.doctor import examine
 from scenarios.planning.compare import compared_text
 from twin.errors import ScenarioError, SourceError, TwinError
+from twin.sheet import COLOURS
 from twin.words import LANGS, say, session_lang
 
 app = typer.Typer(
@@ -107,8 +108,7 @@ def runs() -> None:
             no_wrap=heading in ("id", say("report.finished")),
             min_width=18 if heading == say("report.name") else None,
         )
-    for colour in ("red", "orange", "yellow", "blue"):
-        table.add_column(say(f"level.{colour}"), justify="right")
+    table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)))
     for run in sc.all_runs():
         counts = run.levels["level"].value_counts()
         about = run.manifest
@@ -118,7 +118,7 @@ def runs() -> None:
             about["city"],
             about["finished"][5:16].replace("T", " "),
             f"{about['wall_s']:.1f}",
-            *(str(int(counts.get(c, 0))) for c in ("red", "orange", "yellow", "blue")),
+            " / ".join(str(int(counts.get(c, 0))) for c in reversed(COLOURS)),
         )
     Console().print(table)
 
@@ -356,7 +356,7 @@ def _print_findings(findings: list[Any]) -> None:
 def _tell(run: sc.Run) -> None:
     """Print the run in a few lines: colours, balances, notes."""
     counts = run.levels["level"].value_counts()
-    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in ("red", "orange", "yellow", "blue")))
+    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():
         extra = balance["remarks"].get("swmm_continuity_error")
         talk.print(
