@@ -42,11 +42,11 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
         parts.append(xr.DataArray([float(stage)], dims="time", coords={"time": clock.times[:1]}, name="river_stage"))
     for part in parts:
         if part.name != "river_stage":
-            _within(part, clock, notes)
+            _within(part, clock, notes, from_file=isinstance(rain, GaugeRain | GridRain))
     return _join(parts, clock), notes
 
 
-def _within(rain: xr.DataArray, clock: Clock, notes: list[Note]) -> None:
+def _within(rain: xr.DataArray, clock: Clock, notes: list[Note], *, from_file: bool) -> None:
     """Say how much of the rain falls within the run; raise ScenarioError when none of it does although some falls."""
     edges = np.array([clock.seconds(t) for t in rain["time"].values])
     whole = np.diff(np.append(edges, edges[-1]))
@@ -61,7 +61,7 @@ def _within(rain: xr.DataArray, clock: Clock, notes: list[Note]) -> None:
         )
     if inside < total * (1.0 - 1e-9):
         notes.append(("rain_cut", {"inside": round(inside, 1), "total": round(total, 1)}))
-    if edges[-1] < clock.duration_s:
+    if from_file and edges[-1] < clock.duration_s:
         dry = clock.times[0] + pd.Timedelta(seconds=float(edges[-1]))
         notes.append(("rain_ends", {"time": dry.tz_localize("UTC").tz_convert(clock.start.tzinfo).strftime("%H:%M")}))
 

@@ -157,6 +157,34 @@ def test_the_command_line_says_one_sentence_and_exits_1(tmp_path: Path, small_fo
     assert "Traceback" in cli("--debug", "run", str(wrong), home=home).stderr
 
 
+def test_rain_that_the_run_misses_is_said(tmp_path: Path, small_folder: Path) -> None:
+    never = scenario(tmp_path, small_folder, forcing={"rain": {"mm_h": 60, "hours": 1, "begins": "23:00"}})
+    with pytest.raises(TwinError) as error:
+        sc.load(never).check()
+    assert error.value.code == "rain_outside"
+    half = scenario(tmp_path, small_folder, forcing={"rain": {"mm_h": 60, "hours": 2}})
+    assert ("rain_cut", {"inside": 60.0, "total": 120.0}) in sc.load(half).drivers()[1]
+    (tmp_path / "rain.csv").write_text("time,rain_mm\n2026-06-20 18:00,1\n2026-06-20 18:05,2\n", "utf-8")
+    short = scenario(tmp_path, small_folder, forcing={"rain": {"gauge": "rain.csv"}})
+    assert ("rain_ends", {"time": "18:10"}) in sc.load(short).drivers()[1]
+
+
+def test_a_key_written_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text("schema: 1\nhours: 1\nhours: 2\n", "utf-8")
+    with pytest.raises(TwinError, match="hours"):
+        sc.load(tmp_path / "twice.yaml")
+
+
+def test_a_failed_run_leaves_no_folder(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise SourceError("file_empty", where="x")
+
+    monkeypatch.setattr(runner, "_write_outcome", broken)
+    with pytest.raises(SourceError):
+        sc.run(sc.load(storm))
+    assert not list((anlan_home / "runs").iterdir())
+
+
 @pytest.mark.parametrize(
     ("measure", "code"),
     [
