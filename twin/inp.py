@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 #: SI value of one unit of flow and of length for each FLOW_UNITS keyword of SWMM 5.
@@ -42,3 +43,11 @@ def write_sections(sections: Mapping[str, list[list[str]]]) -> str:
 def options(sections: Mapping[str, list[list[str]]]) -> dict[str, str]:
     """Return the OPTIONS as upper-case keyword -> value."""
     return {row[0].upper(): row[1] for row in sections.get("OPTIONS", []) if len(row) > 1}
+
+
+def is_finite(text: str) -> bool:
+    """Return whether a word is a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import shapely
@@ -229,8 +230,6 @@ def _join_near_nodes(edges: list[LineString], near: float) -> list[LineString]:
 
 def _prune(edges: list[LineString], short: float) -> list[LineString]:
     """Drop dead ends shorter than `short`, then whatever is not joined to the largest network."""
-    import networkx as nx
-
     for _ in range(3):
         a, b = _ends(edges)
         _, inverse, count = np.unique(np.round(np.vstack([a, b]), 1), axis=0, return_inverse=True, return_counts=True)

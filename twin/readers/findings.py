@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 
 from twin.city import City, Drains
-from twin.inp import options, read_sections
+from twin.inp import is_finite, options, read_sections
 
 LID_M = 0.5  # a manhole lid further than this from the terrain is reported, m
 LENGTH_SHARE = 0.03  # a median difference of pipe length to drawn length above this is reported
@@ -104,21 +104,13 @@ def check_drains(city: City, drains: Drains) -> list[Finding]:
 def check_imperviousness(inp: str) -> list[Finding]:
     """Return findings on imperviousness: unreadable, or looking like a fraction where SWMM expects percent."""
     rows = [row for row in read_sections(inp).get("SUBCATCHMENTS", []) if len(row) > 4]
-    strange = [row for row in rows if not _is_number(row[4])]
+    strange = [row for row in rows if not is_finite(row[4])]
     if strange:
         return [Finding("imperv_unreadable", len(strange), strange[0][4], strange[0][0], assumed="runoff_unused")]
     share = np.array([float(row[4]) for row in rows])
     if len(share) > 3 and 0 < share.max() <= 1.0:
         return [Finding("imperv_fraction", len(share), f"{share.max():g}", assumed="runoff_unused")]
     return []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _missing(city: City) -> list[str]:

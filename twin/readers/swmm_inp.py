@@ -16,7 +16,7 @@ from pyproj import Transformer
 from twin.city import Drains
 from twin.errors import SourceError
 from twin.grid import check_crs
-from twin.inp import LENGTH_M, options, read_sections
+from twin.inp import LENGTH_M, is_finite, options, read_sections
 
 #: Sections of nodes and the kind their rows make.
 NODES = {"JUNCTIONS": "junction", "OUTFALLS": "outfall", "STORAGE": "storage", "DIVIDERS": "divider"}
@@ -131,15 +131,8 @@ def _numeric(sections: dict[str, list[list[str]]], name: str, where: str) -> Non
     """Raise SourceError for a row of a section that is too short or holds words where numbers belong."""
     columns = _NUMBERS.get(name, ())
     for row in sections.get(name, []):
-        if len(row) <= max(columns, default=0) or not all(_finite(row[c]) for c in columns):
+        if len(row) <= max(columns, default=0) or not all(is_finite(row[c]) for c in columns):
             raise SourceError("swmm_value", where=where, section=name, found=" ".join(row[:6]))
-
-
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _unique(ids: pd.Series[str], where: str) -> None:
