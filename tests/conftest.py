@@ -10,12 +10,17 @@ import numba
 import numpy as np
 import pytest
 import shapely
+from hypothesis import settings
 
 from twin.city import City, Layer, Resource, empty_table
 from twin.grid import Grid
 from twin.landcover import surface_of
 from twin.readers.city_folder import open_folder, save_folder
 from twin.readers.swmm_inp import drains_of
+
+# On a build server the same examples every time; elsewhere new ones, which find new faults.
+settings.register_profile("server", derandomize=True)
+settings.load_profile("server" if os.environ.get("CI") else "default")
 
 CRS = "EPSG:4547"
 WEST, NORTH = 500_000.0, 3_400_000.0

@@ -38,6 +38,13 @@ def read_drains(path: Path, crs: str, *, river: Callable[[Any, Any], Any] | None
 
 def drains_of(text: str, crs: str, where: str, *, river: Callable[[Any, Any], Any] | None = None) -> Drains:
     """Return the drain network of a SWMM input text; see `read_drains`."""
+    try:
+        return _drains(text, crs, where, river)
+    except (ValueError, IndexError) as error:  # a damaged row outside the columns that are checked one by one
+        raise SourceError("swmm_value", where=where, section="-", found=str(error)) from error
+
+
+def _drains(text: str, crs: str, where: str, river: Callable[[Any, Any], Any] | None) -> Drains:
     sections = read_sections(text)
     for name in (*NODES, *LINKS, "COORDINATES", "VERTICES", "XSECTIONS"):
         _numeric(sections, name, where)

@@ -52,11 +52,14 @@ def say(key: str, *, lang: str | None = None, **values: object) -> str:
 
 
 def _plain(value: object, lang: str) -> str:
-    """Write a value as a person would: six significant digits, lists with commas; `in_words(lang)` where it has that."""
+    """Write a value as a person would: six significant digits, lists with commas; `in_words(lang)` where it has that.
+
+    Letters that do not print (a line break in a key, say) are written as escapes, so a sentence stays one line.
+    """
     if hasattr(value, "in_words"):
         return str(value.in_words(lang))
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple, set)):
         return ", ".join(_plain(item, lang) for item in value)
-    return str(value)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
