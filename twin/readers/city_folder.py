@@ -60,11 +60,8 @@ def open_folder(folder: Path) -> City:
         **tables,
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
-        layers={
-            name: Layer(**{**layer, "assumed": tuple(layer.get("assumed", ()))})
-            for name, layer in head.get("layers", {}).items()
-        },
-        level_overrides=head.get("levels", {}),
+        layers=_layers(head, folder / "city.yaml"),
+        level_overrides=head.get("levels") or {},
         content_hash=folder_hash(folder),
     )
 
@@ -155,6 +152,15 @@ def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
         bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
         raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
     return table
+
+
+def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
+    """Return what city.yaml says of each layer's origin."""
+    try:
+        rows = {str(name): dict(layer) for name, layer in (head.get("layers") or {}).items()}
+        return {name: Layer(**{**row, "assumed": tuple(row.get("assumed") or ())}) for name, row in rows.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
 
 
 def _resources(folder: Path) -> tuple[Resource, ...]:
