@@ -1,5 +1,5 @@
 """Rain and terrain and drains give water: depth and speed on the city's ground."""
 
-from hydro.arrays import ArrayRun, Inflow, simulate_arrays
+from hydro.arrays import ArrayRun, Boundary, Inflow, simulate_arrays
 
-__all__ = ["ArrayRun", "Inflow", "simulate_arrays"]
+__all__ = ["ArrayRun", "Boundary", "Inflow", "simulate_arrays"]

@@ -1,9 +1,10 @@
-"""The surface kernel on plain arrays: no city, no files; for benchmarks, verification and notebooks."""
+"""Water on plain arrays: no city, no files; for benchmarks, verification and notebooks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,9 +12,12 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.kernels.inertial import LAND, advance
-from twin.errors import NumericsError, ScenarioError
+from hydro.scheme import SCHEMES
+from twin.errors import ScenarioError
 from twin.jit import start_threads
+
+#: Forcing is looked at again, and probes are read, at least this often, s.
+WINDOW_S = 60.0
 
 
 class Inflow(NamedTuple):
@@ -25,8 +29,26 @@ class Inflow(NamedTuple):
     m3_s: Sequence[float]
 
 
+class Boundary(NamedTuple):
+    """What happens at one side of the raster ("west", "east", "north" = row 0, "south"); a side without one is a wall.
+
+    `kind` "free": water leaves under its own slope; "stage": the cells of the side keep `level_m`, interpolated between
+    `times_s` (s).
+    """
+
+    side: str
+    kind: str
+    times_s: Sequence[float] = (0.0,)
+    level_m: Sequence[float] = (0.0,)
+
+
 class ArrayRun(NamedTuple):
-    """What `simulate_arrays` returns; arrays are (y, x), depths in m, volumes in m3, `volume_error` relative to what came in."""
+    """What `simulate_arrays` returns; arrays are (y, x), depths in m, flows per width in m2/s, volumes in m3.
+
+    `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
+    `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
+    stands at `probe_s`. `scheme` says which equations were solved and `why`.
+    """
 
     depth: NDArray[Any]
     max_depth: NDArray[Any]
@@ -34,101 +56,132 @@ class ArrayRun(NamedTuple):
     flow_y: NDArray[Any]
     steps: int
     volume_in: float
+    volume_out: float
     volume_error: float
     wall_s: float
+    probe_s: NDArray[np.float64]
+    probe_depth: NDArray[np.float64]
+    scheme: str
+    why: str
 
 
 def simulate_arrays(
     terrain: ArrayLike,
     roughness: ArrayLike,
-    rain_m_s: Sequence[float],
+    rain_m_s: ArrayLike,
     rain_s: Sequence[float],
     *,
     cell_m: float,
     duration_s: float,
     inflows: Sequence[Inflow] = (),
+    boundaries: Sequence[Boundary] = (),
     depth: ArrayLike | None = None,
-    dtype: str = "float64",
+    scheme: str = "inertial",
+    dtype: str = "float32",
     threads: int | None = None,
-    courant: float = 0.6,
+    courant: float | None = None,
+    probes: Sequence[tuple[int, int]] = (),
+    every_s: float = WINDOW_S,
 ) -> ArrayRun:
-    """Simulate water on a closed terrain with the local-inertial kernel.
+    """Simulate water on a terrain and return depths, flows and volumes.
 
-    `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]` holds from
-    `rain_s[k]` to the next; `depth` the water at the start. Raises ScenarioError for arrays that do not fit or hold no
-    numbers, NumericsError when the time step collapses.
+    `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
+    (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
+    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. Raises ScenarioError for arrays that do not fit
+    or hold no numbers, NumericsError with time and cell when the time step collapses.
     """
-    z = np.ascontiguousarray(terrain, dtype=dtype)
-    n = np.ascontiguousarray(np.broadcast_to(np.asarray(roughness, dtype=dtype), z.shape))
-    h = np.zeros_like(z) if depth is None else np.array(np.broadcast_to(np.asarray(depth, dtype=dtype), z.shape))
+    z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
+    with _threads(threads):
+        water = SCHEMES[scheme](z, n, cell_m, dtype=dtype, courant=courant)
+        water.fill(h)
+        for boundary in boundaries:
+            if boundary.kind == "free":
+                water.open(boundary.side)
+        held = [b for b in boundaries if b.kind == "stage"]
+        start_volume = water.volume()
+        inflows = [Inflow(*i) for i in inflows]
+        edges = _edges(duration_s, every_s, bool(held), [rain_s, *(i.times_s for i in inflows)])
+        steps, poured, fed = 0, 0.0, None
+        seen = [[float(water.h[p]) for p in probes]]
+        began = time.perf_counter()
+        for t0, t1 in pairwise(edges):
+            now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
+            if now != fed:
+                fed = now
+                rate = np.broadcast_to(rain[now[0]] if now[0] >= 0 else 0.0, z.shape)
+                if inflows:
+                    rate = rate.copy()
+                    for inflow, k in zip(inflows, now[1:], strict=True):
+                        rate[inflow.row, inflow.col] += (inflow.m3_s[k] if k >= 0 else 0.0) / cell_m**2
+                water.feed(rate)
+                per_second = float(water.source.sum(dtype=np.float64)) * cell_m**2
+            if held:
+                water.hold(*_held_cells(held, z.shape, t1))
+            steps += water.advance(t1 - t0, t0)
+            poured += per_second * (t1 - t0)
+            seen.append([float(water.h[p]) for p in probes])
+        wall = time.perf_counter() - began
+        booked = water.booked
+        volume_in = poured + booked["out_of_held"]
+        volume_out = booked["into_held"] + booked["over_rim"]
+        gap = water.volume() - start_volume - volume_in + volume_out
+        scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
+        flow_x, flow_y = water.flow()
+        return ArrayRun(
+            water.h, water.highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
+            np.array(seen).reshape(len(edges), len(probes)), water.name, "as asked",
+        )  # fmt: skip
+
+
+def _checked(
+    terrain: ArrayLike, roughness: ArrayLike, depth: ArrayLike | None, rain: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return bed, roughness, depth and rain as float64 arrays; raise ScenarioError for what cannot be water on ground."""
+    z = np.asarray(terrain, dtype=np.float64)
     if z.ndim != 2 or not np.isfinite(z).all():
         raise ScenarioError("array_terrain", found=z.shape)
+    n = np.broadcast_to(np.asarray(roughness, dtype=np.float64), z.shape)
     if not (np.isfinite(n).all() and (n > 0).all()):
         raise ScenarioError("array_roughness", found=float(n.min()))
-    if not (np.isfinite(h).all() and (h >= 0).all() and all(r >= 0 for r in rain_m_s)):
-        raise ScenarioError("array_water", found=float(h.min()))
-    ny, nx = z.shape
-    qx, qx2 = np.zeros((ny, nx + 1), dtype), np.zeros((ny, nx + 1), dtype)
-    qy, qy2 = np.zeros((ny + 1, nx), dtype), np.zeros((ny + 1, nx), dtype)
-    highest, soaked, soak, rain = h.copy(), np.zeros_like(z), np.zeros_like(z), np.zeros_like(z)
-    ledger, deepest = np.zeros((ny, 4)), np.full(ny, float(h.max(initial=0.0)))
-    kind = np.full(z.shape, LAND, dtype=np.uint8)
+    h = np.broadcast_to(np.asarray(0.0 if depth is None else depth, dtype=np.float64), z.shape)
+    r = np.atleast_1d(np.asarray(rain, dtype=np.float64))
+    if not (np.isfinite(h).all() and (h >= 0).all() and np.isfinite(r).all() and (r >= 0).all()):
+        raise ScenarioError("array_water", found=float(min(h.min(), r.min())))
+    return z, n, h, r
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
     before = start_threads()
-    numba.set_num_threads(threads or before)
-    steps, volume_in, began = 0, 0.0, time.perf_counter()
-    start_volume = float(h.sum(dtype=np.float64)) * cell_m**2
+    numba.set_num_threads(count or before)
     try:
-        for t0, t1 in _windows(duration_s, [rain_s, *(i.times_s for i in inflows)]):
-            rain[:] = _at(rain_m_s, rain_s, t0)
-            for inflow in inflows:
-                rain[inflow.row, inflow.col] += _at(inflow.m3_s, inflow.times_s, t0) / cell_m**2
-            volume_in += float(rain.sum(dtype=np.float64)) * cell_m**2 * (t1 - t0)
-            done = advance(
-                h,
-                qx,
-                qy,
-                qx2,
-                qy2,
-                highest,
-                soaked,
-                ledger,
-                deepest,
-                z,
-                n,
-                kind,
-                rain,
-                soak,
-                t1 - t0,
-                cell_m,
-                courant,
-                t1 - t0,
-            )
-            if done < 0 or not np.isfinite(deepest).all():
-                row, col = np.unravel_index(int(np.nanargmax(h)), h.shape)
-                raise NumericsError(
-                    "step_collapsed", time=f"{t0:g} s", row=int(row), col=int(col), depth=float(h[row, col])
-                )
-            steps += done
+        yield
     finally:
         numba.set_num_threads(before)
-    wall = time.perf_counter() - began
-    stored = float(h.sum(dtype=np.float64)) * cell_m**2 - start_volume
-    scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
-    return ArrayRun(h, highest, qx, qy, steps, volume_in, (stored - volume_in) / scale, wall)
 
 
-def _windows(duration_s: float, series: list[Sequence[float]]) -> list[tuple[float, float]]:
-    """Return the stretches in which no forcing changes, at most 60 s long."""
-    edges = {
-        0.0,
-        duration_s,
-        *(t for times in series for t in times if 0 < t < duration_s),
-        *np.arange(0.0, duration_s, 60.0),
+def _edges(duration_s: float, every_s: float, moving: bool, series: list[Sequence[float]]) -> list[float]:
+    """Return the times between which no forcing changes; a moving stage is followed every second."""
+    step = min(every_s, 1.0) if moving else every_s
+    return sorted(
+        {0.0, duration_s, *(float(t) for times in series for t in times if 0 < t < duration_s)}
+        | {float(t) for t in np.arange(0.0, duration_s, step)}
+    )
+
+
+def _held_cells(held: list[Boundary], shape: tuple[int, int], t: float) -> tuple[list[int], list[int], list[float]]:
+    """Return rows, columns and levels of the cells that stage boundaries hold at time `t`."""
+    ny, nx = shape
+    sides = {
+        "west": [(i, 0) for i in range(ny)],
+        "east": [(i, nx - 1) for i in range(ny)],
+        "north": [(0, j) for j in range(nx)],
+        "south": [(ny - 1, j) for j in range(nx)],
     }
-    ordered = sorted(edges)
-    return list(pairwise(ordered))
+    cells = {cell: float(np.interp(t, b.times_s, b.level_m)) for b in held for cell in sides[b.side]}
+    return [i for i, _ in cells], [j for _, j in cells], list(cells.values())
 
 
-def _at(values: Sequence[float], times: Sequence[float], t: float) -> float:
-    k = int(np.searchsorted(np.asarray(times, dtype=float), t + 1e-9, side="right")) - 1
-    return float(values[k]) if k >= 0 else 0.0
+def _index(times: Sequence[float], t: float) -> int:
+    """Return which value of a series holds at `t`, -1 before the first."""
+    return int(np.searchsorted(np.asarray(times, dtype=float), t + 1e-9, side="right")) - 1

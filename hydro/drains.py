@@ -44,6 +44,7 @@ class NoDrainage:
 
     account: Mapping[str, float] = MappingProxyType({})
     captured = surcharged = np.zeros(0)
+    row = col = np.zeros(0, np.int64)
 
     def __enter__(self) -> NoDrainage:
         return self

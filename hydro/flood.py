@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 
 from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
-from hydro.surface import SOIL_STEP_S, Surface
+from hydro.surface import SOIL_STEP_S, TRACK_S, Surface
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -47,6 +47,7 @@ class Flood:
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0
     exchange_s: Annotated[float, Ge(1.0), Le(60.0), Unit("s")] = 5.0
     courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
+    precision: Literal["float32", "float64"] = "float32"
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
     edge: Literal["free", "closed"] = "free"
 
@@ -67,7 +68,9 @@ class Flood:
         city = city.at_cell_size(self.cell_m)
         surface = Surface(
             city,
+            scheme="inertial",
             closed=self.edge == "closed",
+            precision=self.precision,
             courant=self.courant,
             state=state and state.check("flood", city.grid.hash),
         )
@@ -75,6 +78,7 @@ class Flood:
             rain = Rain(drivers, clock, city, Roofs(city, surface.land, drains.roofs), len(drains.captured))
             river = Series(drivers, "river_stage", clock)
             frames = [surface.frame()]
+            tracked = max(1, round(TRACK_S / self.exchange_s))
             for k in range(clock.steps * exchanges):
                 t = k * self.exchange_s
                 stage = river.at(t)
@@ -83,15 +87,19 @@ class Flood:
                 if k * self.exchange_s % SOIL_STEP_S == 0:
                     surface.renew_soil()
                 drains.exchange(t, self.exchange_s, surface.h, rain.to_manholes(t, self.exchange_s), stage, actions)
+                surface.water.wake(drains.row, drains.col)
                 surface.pump(t, self.exchange_s, actions)
                 surface.advance(rain.on_ground(t), self.exchange_s, clock, t)
+                surface.soak(self.exchange_s)
+                if (k + 1) % tracked == 0:
+                    surface.track(t + self.exchange_s, tracked * self.exchange_s)
                 if (k + 1) % exchanges == 0:
                     frames.append(surface.frame())
                     if progress is not None:
                         progress((k + 1) / (clock.steps * exchanges))
             manholes = drains.finish()
         balance = self._balance(surface, drains, rain.fallen_on_roofs_m3)
-        after = State("flood", city.grid.hash, surface.arrays() | drains.record())
+        after = State("flood", city.grid.hash, surface.arrays() | drains.record(), {"elapsed_s": clock.duration_s})
         fields = conform(_fields(frames, surface, city, clock), *self.gives, MAX_WATER_DEPTH)
         return Outcome(
             fields, {"manholes": manholes}, balance.check("flood"), after, self._notes(city, surface, drains)
@@ -163,7 +171,7 @@ def _fields(frames: list[tuple[np.ndarray, np.ndarray]], surface: Surface, city:
         {
             "water_depth": (("time", "y", "x"), np.stack([f[0] for f in frames])),
             "water_speed": (("time", "y", "x"), np.stack([f[1] for f in frames])),
-            "max_water_depth": (("y", "x"), surface.highest.astype(np.float32)),
+            "max_water_depth": (("y", "x"), surface.reached()["highest"]),
         },
         coords={"time": clock.times.values, "y": city.grid.y, "x": city.grid.x},
     )

@@ -27,7 +27,9 @@ def lake_at_rest(_: Path | None) -> float:
     """Return the largest flow (m2/s) after 10 min on still water over hills with dry islands."""
     z = hills()
     level = float(np.median(z))
-    run = simulate_arrays(z, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=600.0, depth=np.maximum(level - z, 0.0))
+    run = simulate_arrays(
+        z, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=600.0, depth=np.maximum(level - z, 0.0), dtype="float64"
+    )
     return float(max(np.abs(run.flow_x).max(), np.abs(run.flow_y).max()))
 
 
@@ -41,6 +43,7 @@ def mass(_: Path | None) -> float:
         cell_m=5.0,
         duration_s=2400.0,
         inflows=[Inflow(10, 10, [0.0, 900.0], [0.8, 0.0])],
+        dtype="float64",
     )
     return abs(run.volume_error)
 
@@ -48,7 +51,9 @@ def mass(_: Path | None) -> float:
 def threads(_: Path | None) -> float:
     """Return the largest difference (m) between one thread and two, float64."""
     one, two = (
-        simulate_arrays(hills(), 0.03, [60 / 3.6e6], [0.0], cell_m=5.0, duration_s=900.0, threads=n).depth
+        simulate_arrays(
+            hills(), 0.03, [60 / 3.6e6], [0.0], cell_m=5.0, duration_s=900.0, threads=n, dtype="float64"
+        ).depth
         for n in (1, 2)
     )
     return float(np.abs(one - two).max())

@@ -1,84 +1,111 @@
-"""The ground with water on it: arrays, boundaries, timed changes and the ledger; the physics is in the kernels."""
+"""The ground of a city with water on it: which cells take part, boundaries, timed changes, soil, the ledger."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hydro.kernels.inertial import EDGE, GRAVITY, LAND, RIVER, advance, speed
+from hydro.kernels.ground import soak, track
+from hydro.kernels.inertial import GRAVITY
+from hydro.scheme import SCHEMES
 from hydro.soil import capacity
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
 from twin.hazard import Action, State
-from twin.jit import start_threads
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 BLOCK_M = 1000.0  # how far a blocked cell's bed stands above the highest ground
 SHALLOW_M = 0.01  # below this depth no speed is reported
 SOIL_STEP_S = 60.0  # infiltration capacity is renewed this often
+TRACK_S = 15.0  # peak time, durations and danger are looked at this often
+DURATION_M = (0.15, 0.27, 0.50)  # depths whose duration is kept, m (sources in hazard.yaml)
+
+#: Kept between runs: name in a state -> attribute.
+KEPT = {"soaked": "_soaked", "peak": "_peak", "peak_s": "_peak_s", "above": "_above", "danger": "_danger"}
 
 
 class Surface:
-    """Water on a city's ground.
+    """Water on a city's ground, moved by one of `SCHEMES`.
 
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
-    rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated.
+    rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
+    now (m, float64), `h` the depth (of the scheme's own type: change it only through exact differences, then `wake`).
     """
 
-    def __init__(self, city: City, *, closed: bool, courant: float, state: State | None = None) -> None:
-        start_threads()
+    def __init__(
+        self,
+        city: City,
+        *,
+        scheme: str,
+        closed: bool,
+        precision: str,
+        courant: float | None,
+        state: State | None = None,
+    ) -> None:
         terrain = city.surface["terrain"].values
         valid = np.isfinite(terrain)
         if not valid.any():
             raise SourceError("terrain_empty", where=city.id)
         building, river = city.surface["building"].values & valid, city.surface["river"].values & valid
-        self._grid, self._city, self._courant = city.grid, city, courant
+        self._grid, self._city = city.grid, city
         free = valid & ~building & ~river
-        bank = river & ndimage.binary_dilation(free)
-        self.kind = np.full(terrain.shape, LAND, dtype=np.uint8)
-        self.kind[bank] = RIVER
-        if not closed:
-            inner = ndimage.binary_erosion(valid, border_value=0)
-            self.kind[free & ~inner] = EDGE
-        self._base = np.where(free | bank, np.nan_to_num(terrain), np.nanmax(terrain) + BLOCK_M)
+        self._bank = river & ndimage.binary_dilation(free)
+        edge = np.zeros_like(free) if closed else free & ~ndimage.binary_erosion(valid, border_value=0)
+        self._base = np.where(free | self._bank, np.nan_to_num(terrain), np.nanmax(terrain) + BLOCK_M)
+        self.land = free & ~edge
         self.z = self._base.copy()
-        self.land = free & (self.kind == LAND)
-        ny, nx = terrain.shape
-        self.n = city.surface["roughness"].values.astype(float)
+        self.water = SCHEMES[scheme](
+            self.z, city.surface["roughness"].values, city.grid.cell_m, dtype=precision, courant=courant
+        )
+        held = np.nonzero(self._bank | edge)
+        self._held, self._on_bank = held, self._bank[held]
+        shape, real = terrain.shape, np.dtype(precision)
         self._soil = np.where(self.land, city.surface["soil"].values, 0).astype(np.int64)
-        self.h, self.highest, self._soaked = (np.zeros((ny, nx)) for _ in range(3))
-        self._qx, self._qx_scratch = (np.zeros((ny, nx + 1)) for _ in range(2))
-        self._qy, self._qy_scratch = (np.zeros((ny + 1, nx)) for _ in range(2))
-        self._deepest, self._ledger = np.zeros(ny), np.zeros((ny, 4))
-        self._soak = np.zeros((ny, nx))
+        self._soaked, self._capacity, self._peak, self._peak_s = (np.zeros(shape, real) for _ in range(4))
+        self._above = np.zeros((len(DURATION_M), *shape), np.float32)
+        self._danger = np.zeros(shape, np.uint8)
+        self._soaked_rows = np.zeros(shape[0])
         self._rained = self._pumped = 0.0
         self._raised: tuple[Action, ...] = ()
+        self._fed: Array | None = None
         self.steps = 0
         self.fast_share = 0.0
+        self.hold_river(None)
         if state is not None:
-            for name in ("h", "highest", "_soaked", "_qx", "_qy", "_deepest"):
-                getattr(self, name)[:] = state.arrays[name.strip("_")]
+            self.water.restore(state.arrays)
+            for name, attribute in KEPT.items():
+                getattr(self, attribute)[:] = state.arrays[name]
+            self._peak_s -= np.float32(state.numbers["elapsed_s"])  # times are seconds on the clock of this run
         self._at_start = self._stored_m3()
+
+    @property
+    def h(self) -> Array:
+        """Depth now, m."""
+        return self.water.h
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""
-        return {
-            name.strip("_"): getattr(self, name).copy()
-            for name in ("h", "highest", "_soaked", "_qx", "_qy", "_deepest")
-        }
+        return self.water.arrays() | {name: getattr(self, attribute).copy() for name, attribute in KEPT.items()}
 
     def hold_river(self, stage: float | None) -> None:
-        """Hold the river's bank cells at `stage` (m); without a stage the river swallows what reaches it."""
-        bank = self.kind == RIVER
-        self.h[bank] = 0.0 if stage is None else np.maximum(stage - self.z[bank], 0.0)
+        """Hold the river's bank cells at `stage` (m); without a stage the river swallows what reaches it, as the rim does."""
+        level = np.where(self._on_bank & (stage is not None), np.float64(stage or 0.0), -np.inf)
+        self.water.hold(self._held[0], self._held[1], level)
 
     def renew_soil(self) -> None:
         """Renew the infiltration capacity from what went in so far."""
-        self._soak = capacity(self._soil, self._soaked)
+        self._capacity[:] = capacity(self._soil, self._soaked)
+
+    def soak(self, dt: float) -> None:
+        """Let water soak in for `dt` seconds."""
+        soak(self.water.h, self._soaked, self._soaked_rows, self._capacity, dt)
 
     def raise_barriers(self, t: float, actions: tuple[Action, ...]) -> None:
         """Set the bed to the terrain plus the barriers that stand at time `t`."""
@@ -86,12 +113,13 @@ class Surface:
         if standing == self._raised:
             return
         self._raised = standing
-        self.z = self._base.copy()
+        self.z[:] = self._base
         for action in standing:
             points = shapely.get_coordinates(shapely.segmentize(self._city.place(action.place), self._grid.cell_m / 2))
             row, col, inside = self._grid.cells(points[:, 0], points[:, 1])
             cells = np.unique(np.column_stack([row, col])[inside], axis=0)
             self.z[cells[:, 0], cells[:, 1]] += action.values["height_m"]
+        self.water.set_bed(self.z)
 
     def pump(self, t: float, dt: float, actions: tuple[Action, ...]) -> None:
         """Take out what mobile pumps lift in `dt` seconds, never more than stands within one cell of them."""
@@ -100,65 +128,73 @@ class Surface:
                 centre = self._city.place(action.place).centroid
                 row, col, _ = self._grid.cells([centre.x], [centre.y])
                 window = (slice(max(row[0] - 1, 0), row[0] + 2), slice(max(col[0] - 1, 0), col[0] + 2))
-                water = np.where(self.land[window], self.h[window], 0.0)
-                wanted = action.values["flow_m3_s"] * dt / self._grid.cell_area_m2
-                share = min(1.0, wanted / water.sum()) if water.sum() > 0 else 0.0
-                self.h[window] -= share * water
-                self._pumped += share * water.sum() * self._grid.cell_area_m2
+                self._pumped += self.take(window, action.values["flow_m3_s"] * dt)
+
+    def take(self, where: Any, volume_m3: float) -> float:
+        """Take up to `volume_m3` from the land cells `where`, in proportion to what they hold; return what was really taken."""
+        before = self.h[where].astype(np.float64)
+        water = np.where(self.land[where], before, 0.0)
+        if not water.sum() > 0:
+            return 0.0
+        share = min(1.0, volume_m3 / self._grid.cell_area_m2 / water.sum())
+        self.h[where] = before - share * water
+        return float((before - self.h[where].astype(np.float64)).sum()) * self._grid.cell_area_m2
 
     def advance(self, rain: Array, dt: float, clock: Clock, t: float) -> None:
         """Advance the water by `dt` seconds under `rain` (m/s per cell); raise NumericsError when the step collapses."""
-        steps = advance(
-            self.h,
-            self._qx,
-            self._qy,
-            self._qx_scratch,
-            self._qy_scratch,
-            self.highest,
-            self._soaked,
-            self._ledger,
-            self._deepest,
-            self.z,
-            self.n,
-            self.kind,
-            rain,
-            self._soak,
-            dt,
-            self._grid.cell_m,
-            self._courant,
-            dt,
-        )
-        if steps < 0 or not np.isfinite(self._deepest).all():
-            row = int(np.argmax(~np.isfinite(self.h).all(axis=1) | (self._deepest == np.nanmax(self._deepest))))
-            col = int(np.nanargmax(self.h[row]))
+        if rain is not self._fed:
+            self._fed = rain
+            self.water.feed(rain)
+            self._rain_m3_s = float(self.water.source.sum(dtype=np.float64)) * self._grid.cell_area_m2
+        try:
+            self.steps += self.water.advance(dt, t)
+        except NumericsError as error:
             at = clock.times[0] + np.timedelta64(round(t * 1000), "ms")
-            raise NumericsError("step_collapsed", time=str(at), row=row, col=col, depth=float(self.h[row, col]))
-        self.steps += steps
-        self._rained += float(rain.sum()) * dt * self._grid.cell_area_m2
+            raise NumericsError(error.code, **{**error.values, "time": str(at)}) from error
+        self._rained += self._rain_m3_s * dt
+
+    def track(self, t: float, dt: float) -> None:
+        """Keep peak, time of the peak, durations and danger of the water as it stands at `t` seconds."""
+        qx, qy = self.water.flow()
+        track(
+            self._peak, self._peak_s, self._above, self._danger, self.h, qx, qy, np.array(DURATION_M), SHALLOW_M, t, dt
+        )  # fmt: skip
 
     def frame(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return depth and speed now, float32, zero where nothing is simulated."""
-        fast = np.zeros_like(self.h)
-        speed(fast, self._qx, self._qy, self.h, SHALLOW_M)
-        depth = np.where(self.land, self.h, 0.0)
-        wet = depth > 0.05
-        if wet.any():
-            limited = fast[wet] > 0.95 * np.sqrt(GRAVITY * depth[wet])
+        depth = np.where(self.land, self.h, 0).astype(np.float32)
+        qx, qy = self.water.flow()
+        wet = depth > SHALLOW_M
+        fast = np.hypot(qx, qy, where=wet, out=np.zeros_like(qx))
+        np.divide(fast, self.h, where=wet, out=fast)
+        deep = depth > 0.05
+        if deep.any():
+            limited = fast[deep] > 0.95 * np.sqrt(GRAVITY * depth[deep])
             self.fast_share = max(self.fast_share, float(limited.mean()))
-        return depth.astype(np.float32), np.where(self.land, fast, 0.0).astype(np.float32)
+        return depth, fast.astype(np.float32)
+
+    def reached(self) -> Mapping[str, Array]:
+        """Return what was reached: highest depth (of any step), time of the peak (s), seconds above DURATION_M, danger class."""
+        peaked = self._peak > SHALLOW_M
+        return {
+            "highest": np.where(self.land, self.water.highest, 0).astype(np.float32),
+            "peak_s": np.where(self.land & peaked, self._peak_s, np.nan).astype(np.float32),
+            "above": np.where(self.land, self._above, 0),
+            "danger": np.where(self.land, self._danger, 0).astype(np.uint8),
+        }
 
     def ledger_m3(self) -> dict[str, float]:
         """Return the volumes booked since the start, m3, summed in a fixed order."""
-        infiltration, to_river, from_river, over_edge = self._ledger.sum(axis=0) * self._grid.cell_area_m2
+        took, gave = self.water.held()
         return {
             "rain": self._rained,
-            "infiltration": float(infiltration),
-            "to_river": float(to_river),
-            "from_river": float(from_river),
-            "over_edge": float(over_edge),
+            "infiltration": float(self._soaked_rows.sum()) * self._grid.cell_area_m2,
+            "to_river": float(took[self._on_bank].sum()),
+            "from_river": float(gave[self._on_bank].sum()),
+            "over_edge": float(took[~self._on_bank].sum() - gave[~self._on_bank].sum()),
             "pumped": self._pumped,
             "stored": self._stored_m3() - self._at_start,
         }
 
     def _stored_m3(self) -> float:
-        return float(np.where(self.land, self.h, 0.0).sum()) * self._grid.cell_area_m2
+        return float(np.where(self.land, self.h, 0).sum(dtype=np.float64)) * self._grid.cell_area_m2

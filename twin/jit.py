@@ -22,6 +22,9 @@ import numba
 #: when it is loaded, so it is set here, before any kernel is compiled.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+#: A short spin before they sleep (some 20 us) spares a surface step the 50 us that waking a sleeping thread costs.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
 #: A face reads a dozen rows; LLVM gives up vectorising when it must check more than 8 pairs of them for overlap.
 llvm.set_option("", "-runtime-memory-check-threshold=64")
 
@@ -70,7 +73,8 @@ def _cache_folder() -> Path | None:
 def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
     """Compile a function over arrays; use as `@kernel` or `@kernel(parallel=True)`.
 
-    `error_model="numpy"`: the zero-division test of the default would stop vectorisation.
+    `error_model="numpy"`: the zero-division test of the default would stop vectorisation. "contract" lets a product and a
+    sum become one fused operation; nothing is reordered, so results stay the same from call to call.
     """
 
     def wrap(f: Callable[..., Any]) -> Any:
@@ -78,6 +82,8 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
         if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         how: dict[str, Any] = {"inline": "always"} if inline else {}
-        return numba.njit(cache=folder is not None, error_model="numpy", parallel=parallel, **how)(f)
+        return numba.njit(
+            cache=folder is not None, error_model="numpy", fastmath={"contract"}, parallel=parallel, **how
+        )(f)
 
     return wrap(function) if function is not None else wrap

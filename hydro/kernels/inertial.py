@@ -1,4 +1,4 @@
-"""Local-inertial surface flow on a regular grid.
+"""Local-inertial surface flow on a regular grid, one fused pass a step.
 
 The q-centred scheme of de Almeida et al. (2012, doi:10.1029/2011WR011570) with the semi-implicit Manning friction of
 Bates et al. (2010, doi:10.1016/j.jhydrol.2010.03.027):
@@ -10,8 +10,15 @@ depth: Froude <= 1, and the flows that leave a cell in one step share what it ho
 is made. (A fixed share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
 
 Layout: `z`, `h`, `n` have shape (ny, nx); `qx` (ny, nx + 1) is the flow towards +column through the west face of a cell,
-`qy` (ny + 1, nx) towards +row through its north face, in m2/s. Faces on the rim stay zero (closed). A blocked cell is a
-cell whose bed stands so high that no water reaches it.
+`qy` (ny + 1, nx) towards +row through its north face, in m2/s. Rim faces stay as the caller set them (0 = closed). A
+blocked cell is a cell whose bed stands so high that no water reaches it. All arrays have one type, float32 or float64.
+
+How it is fast, each trick once:
+- `sweep` walks down a band of rows and finishes row i while it computes the raw flows of row i + 1, so every array is
+  read and written once a step (44 bytes a cell in float32) and the old flows need no second copy;
+- rows are handed to small kernels as 1-D slices, whose loops LLVM vectorises (`face_flows` says what that takes);
+- `span` keeps, row by row, the columns that can hold or receive water; the rest of the row is skipped;
+- slopes are formed from differences, so that float32 keeps probes within 0.1 mm of float64.
 """
 
 from __future__ import annotations
@@ -21,192 +28,381 @@ import math
 import numpy as np
 from numba import prange
 
+from hydro.kernels.floats import bits, float_of, inverse_cube_root
 from twin.jit import kernel
 
 GRAVITY = 9.80665  # m s-2, CODATA standard acceleration
 DRY_M = 1e-5  # a face carries no flow below this depth, m
 THETA = 0.8  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
-
-LAND, RIVER, EDGE = 0, 1, 2  # RIVER cells hold a prescribed level; EDGE cells swallow what reaches them
-
-
-@kernel(inline=True)
-def inverse_cube_root(x):
-    """Return x^(-1/3) for x > 0 to about 2e-13: a guess from the bit pattern, then four Newton steps.
-
-    `x ** (7 / 3)` would call a scalar `pow` per face and stop vectorisation.
-    """
-    bits = np.float32(x).view(np.int32)
-    guess = np.int32(np.float32(1.4204709e9) - np.float32(bits) * np.float32(0.33333333))
-    y = np.float64(np.int32(guess).view(np.float32))
-    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
-    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
-    y = y * (4.0 - x * y * y * y) * (1.0 / 3.0)
-    return y * (4.0 - x * y * y * y) * (1.0 / 3.0)
+SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
+ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
 
 
 @kernel
 def face_flows(q_out, q, q_before, q_after, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Write the new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
+    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
 
     All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for packed
     square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero instead of
-    being skipped, and the largest depth is found as an integer, because non-negative floats and their bit patterns order
-    alike and LLVM vectorises only the integer maximum.
+    being skipped.
     """
-    deepest = np.int64(0)
+    real = q_out.dtype.type
+    zero, one = real(0.0), real(1.0)
+    dry, gravity = real(DRY_M), real(GRAVITY)
+    own, side = real(THETA), real(0.5 * (1.0 - THETA))
+    push, drag = real(GRAVITY * dt / dx), real(0.25 * GRAVITY * dt)
+    deepest = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
         slope = h0[j] - h1[j] - dz  # difference of levels, formed without adding large and small numbers
-        deep = max(h0[j], h1[j] + dz) - max(0.0, dz)
-        d = max(deep, DRY_M)
+        deep = max(h0[j], h1[j] + dz) - max(zero, dz)
+        d = max(deep, dry)
         root = inverse_cube_root(d)
         root2 = root * root
         friction = root2 * root2 * root2 * root  # d^(-7/3)
-        n = 0.5 * (n0[j] + n1[j])
-        centred = THETA * q[j] + 0.5 * (1.0 - THETA) * (q_before[j] + q_after[j])
-        new = (centred + GRAVITY * dt / dx * d * slope) / (1.0 + GRAVITY * dt * n * n * abs(q[j]) * friction)
-        critical = d * math.sqrt(GRAVITY * d)
+        n = n0[j] + n1[j]  # twice the mean: the quarter stands in `drag`
+        centred = own * q[j] + side * (q_before[j] + q_after[j])
+        new = (centred + push * d * slope) / (one + drag * n * n * abs(q[j]) * friction)
+        critical = d * math.sqrt(gravity * d)
         new = min(max(new, -critical), critical)
-        q_out[j] = new if deep > DRY_M else 0.0
-        deepest = max(deepest, np.float64(d).view(np.int64))
+        q_out[j] = new if deep > dry else zero
+        deepest = max(deepest, bits(d))
+    return deepest
+
+
+@kernel
+def shares(share_out, h, west, east, north, south, room):
+    """Write the share of its outflow that each cell of a row can give, 0..1, and return whether any is below 1.
+
+    `room` = dx / dt less a rounding margin.
+    """
+    real = share_out.dtype.type
+    zero, one, little = real(0.0), real(1.0), real(1e-30)
+    short = False
+    for j in range(share_out.size):
+        out = (max(-west[j], zero) + max(east[j], zero)) + (max(-north[j], zero) + max(south[j], zero))
+        can = h[j] * real(room)
+        short |= out > can
+        share_out[j] = min(one, can / max(out, little))
+    return short
+
+
+@kernel
+def limit(q_out, share0, share1):
+    """Scale flows to the share of the cell they leave: side 0 where they are positive, side 1 where negative."""
+    zero = q_out.dtype.type(0.0)
+    for j in range(q_out.size):
+        s0, s1, q = share0[j], share1[j], q_out[j]  # both read, so that the choice is a blend and not a branch
+        q_out[j] = q * (s0 if q > zero else s1)
+
+
+@kernel
+def fill(h_out, highest_out, qx_out, qy_out, source, west, east, north, south, ratio, dt):
+    """Add one step's net flow (`ratio` = dt / dx) and source (m/s) to a row of depths; keep the highest and the flows."""
+    for j in range(h_out.size):
+        w, n = west[j], north[j]
+        depth = h_out[j] + ((w - east[j]) + (n - south[j])) * ratio + source[j] * dt
+        h_out[j] = depth
+        highest_out[j] = max(highest_out[j], depth)
+        qx_out[j] = w
+        qy_out[j] = n
+
+
+@kernel(inline=True)
+def faces(i, lo, hi):
+    """Return the columns in which the north faces of row i can carry water: the hull of the rows on both sides."""
+    ny = lo.size
+    if i == 0:
+        return lo[0], hi[0]
+    if i == ny:
+        return lo[ny - 1], hi[ny - 1]
+    if lo[i] >= hi[i]:
+        return lo[i - 1], hi[i - 1]
+    if lo[i - 1] >= hi[i - 1]:
+        return lo[i], hi[i]
+    return min(lo[i - 1], lo[i]), max(hi[i - 1], hi[i])
+
+
+@kernel
+def raw_x(raw_out, i, lo, hi, qx, z, h, n, dt, dx):
+    """Write the raw flow through the west faces of the active cells of row i; rim faces keep what the caller set."""
+    nx = h.shape[1]
+    raw_out[0], raw_out[nx] = qx[i, 0], qx[i, nx]
+    a, b = max(lo[i], 1), min(hi[i], nx - 1) + 1
+    return face_flows(
+        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], z[i, a - 1 : b - 1], z[i, a:b],
+        h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx,
+    )  # fmt: skip
+
+
+@kernel
+def raw_y(raw_out, i, lo, hi, q_after, qy, z, h, n, dt, dx):
+    """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. Rim faces as in `raw_x`."""
+    a, b = faces(i, lo, hi)
+    if i == 0 or i == lo.size:
+        raw_out[a:b] = qy[i, a:b]
+        return bits(raw_out.dtype.type(0.0))
+    return face_flows(
+        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], z[i - 1, a:b], z[i, a:b],
+        h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx,
+    )  # fmt: skip
+
+
+@kernel
+def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
+    """Write the shares of the active cells of row i; `share_out` is one longer at each end, where the outside gives all."""
+    a, b = lo[i], hi[i]
+    return shares(share_out[a + 1 : b + 1], h[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], room)
+
+
+@kernel
+def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
+    """Prepare the north faces of row i, on which two bands meet, before either changes what they rest on.
+
+    `border_out` (3, nx + 2) gets their old, raw and final flow.
+    """
+    ny = h.shape[0]
+    old, raw, final = border_out[0], border_out[1], border_out[2]
+    rx, other, up, down = scratch[0], scratch[1], scratch[2], scratch[3]
+    a, b = faces(i, lo, hi)
+    old[a:b] = qy[i, a:b]
+    raw_y(raw, i, lo, hi, qy[min(i + 1, ny)], qy, z, h, n, dt, dx)
+    up[:] = 1.0
+    down[:] = 1.0
+    if i > 0:
+        raw_x(rx, i - 1, lo, hi, qx, z, h, n, dt, dx)
+        raw_y(other, i - 1, lo, hi, qy[i], qy, z, h, n, dt, dx)
+        row_shares(up, i - 1, lo, hi, rx, other, raw, h, room)
+    if i < ny:
+        raw_x(rx, i, lo, hi, qx, z, h, n, dt, dx)
+        raw_y(other, i + 1, lo, hi, qy[min(i + 2, ny)], qy, z, h, n, dt, dx)
+        row_shares(down, i, lo, hi, rx, raw, other, h, room)
+    final[a:b] = raw[a:b]
+    limit(final[a:b], up[a + 1 : b + 1], down[a + 1 : b + 1])
+
+
+@kernel
+def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, source, held, dt, dx):
+    """Settle row i from its final flows: fill the cells, hold the held ones, note what is still wet."""
+    a, b = lo[i], hi[i]
+    nx = h.shape[1]
+    ratio, step = h.dtype.type(dt / dx), h.dtype.type(dt)
+    if a < b:
+        fill(
+            h[i, a:b], highest[i, a:b], qx[i, a:b], qy[i, a:b], source[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b],
+            south[a:b], ratio, step,
+        )  # fmt: skip
+        qx[i, b] = rx[b]
+    start, col, depth, booked = held
+    for m in range(start[i], start[i + 1]):
+        change = np.float64(h[i, col[m]]) - np.float64(depth[m])
+        booked[m, 0] += max(change, 0.0)
+        booked[m, 1] += max(-change, 0.0)
+        h[i, col[m]] = depth[m]
+    rim[i] += (max(-qx[i, 0], 0.0) + max(qx[i, nx], 0.0)) * dt / dx
+    while a < b and h[i, a] == 0 and rx[a] == 0 and rx[a + 1] == 0 and north[a] == 0 and south[a] == 0:
+        a += 1
+    while a < b and h[i, b - 1] == 0 and rx[b - 1] == 0 and rx[b] == 0 and north[b - 1] == 0 and south[b - 1] == 0:
+        b -= 1
+    wet_out[i, 0], wet_out[i, 1] = a, b
+
+
+@kernel
+def band(h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, room):
+    """Advance rows first..end-1 by one step; return the bits of the largest face depth met.
+
+    `above` and `below` are the prepared borders of the band. Row i - 1 is finished once the raw flows of row i are there,
+    because a cell's share needs all four of its flows and a face's the shares on both sides.
+    """
+    ny = h.shape[0]
+    ys, xs, share = scratch[0:3], scratch[3:5], scratch[5:7]
+    deepest = bits(h.dtype.type(0.0))
+    short_before = short = False
+    a, b = faces(first, lo, hi)
+    ys[first % 3, a:b] = above[1, a:b]
+    for i in range(first, end + 1):
+        north, south, x = ys[i % 3], ys[(i + 1) % 3], xs[i % 2]
+        a, b = faces(i, lo, hi)
+        if i < end:
+            deepest = max(deepest, raw_x(x, i, lo, hi, qx, z, h, n, dt, dx))
+            if i + 1 == end:
+                c, d = faces(end, lo, hi)
+                south[c:d] = below[1, c:d]
+            else:
+                after = below[0] if i + 2 == end else qy[i + 2]
+                deepest = max(deepest, raw_y(south, i + 1, lo, hi, after, qy, z, h, n, dt, dx))
+            short = row_shares(share[i % 2], i, lo, hi, x, north, south, h, room)
+        if i == first:
+            north[a:b] = above[2, a:b]
+        elif i == end:
+            north[a:b] = below[2, a:b]
+        elif short or short_before:
+            limit(north[a:b], share[(i - 1) % 2, a + 1 : b + 1], share[i % 2, a + 1 : b + 1])
+        if i > first:
+            finish_row(
+                h, qx, qy, highest, rim, wet_out, i - 1, lo, hi, xs[(i - 1) % 2], ys[(i - 1) % 3], north, source, held,
+                dt, dx,
+            )  # fmt: skip
+        if i < end and short:
+            a, b = lo[i], hi[i]
+            limit(x[a : b + 1], share[i % 2, a : b + 1], share[i % 2, a + 1 : b + 2])
+        short_before = short
+    if end == ny:
+        a, b = faces(ny, lo, hi)
+        qy[ny, a:b] = ys[ny % 3, a:b]
     return deepest
 
 
 @kernel(parallel=True)
-def flows(qx_out, qy_out, deepest_out, qx, qy, z, h, n, dt, dx):
-    """Compute the flow through every inner face; `deepest_out` (ny,) gets each row's largest face depth."""
-    ny, nx = h.shape
-    for i in prange(ny):
-        deepest = face_flows(
-            qx_out[i, 1:nx], qx[i, 1:nx], qx[i, : nx - 1], qx[i, 2:], z[i, : nx - 1], z[i, 1:], h[i, : nx - 1], h[i, 1:],
-            n[i, : nx - 1], n[i, 1:], dt, dx,
+def sweep(
+    h, qx, qy, highest, rim, wet_out, deepest_out, scratch, cuts, borders, lo, hi, z, n, source, held, dt, dx, room
+):
+    """Advance every band by one step, side by side."""
+    for k in prange(cuts.size - 1):
+        deepest_out[k] = band(
+            h, qx, qy, highest, rim, wet_out, scratch[k], cuts[k], cuts[k + 1], borders[k], borders[k + 1], lo, hi,
+            z, n, source, held, dt, dx, room,
         )  # fmt: skip
-        if i > 0:
-            south = face_flows(
-                qy_out[i], qy[i], qy[i - 1], qy[i + 1], z[i - 1], z[i], h[i - 1], h[i], n[i - 1], n[i], dt, dx
-            )
-            deepest = max(deepest, south)
-        deepest_out[i] = np.int64(deepest).view(np.float64)
 
 
-@kernel(parallel=True)
-def hold_back(qx, qy, h, dt, dx):
-    """Scale down the flows that leave a cell when together they would take more than it holds.
+@kernel
+def spread(lo_out, hi_out, wet, fed):
+    """Write each row's active columns: where it or a neighbour row is wet, one cell more, and where a source feeds it."""
+    ny = lo_out.size
+    active = 0
+    for i in range(ny):
+        a, b = fed[i, 0], fed[i, 1]
+        for r in range(max(i - 1, 0), min(i + 2, ny)):
+            if wet[r, 0] < wet[r, 1]:
+                a, b = (min(a, wet[r, 0] - 1), max(b, wet[r, 1] + 1)) if a < b else (wet[r, 0] - 1, wet[r, 1] + 1)
+        lo_out[i], hi_out[i] = max(a, 0), min(b, fed[ny, 1])
+        active += max(0, hi_out[i] - lo_out[i])
+    return active
 
-    A face's flow leaves exactly one cell, so no two cells scale the same face and rows may run in parallel.
+
+@kernel
+def cut(cuts_out, lo, hi, active):
+    """Cut the rows into bands of about equal numbers of active cells; the first and last cut enclose them all."""
+    bands = cuts_out.size - 1
+    ny = lo.size
+    first, end = 0, ny
+    while first < end and lo[first] >= hi[first]:
+        first += 1
+    while end > first and lo[end - 1] >= hi[end - 1]:
+        end -= 1
+    cuts_out[0] = first
+    so_far, k = 0, 1
+    for i in range(first, end):
+        while k < bands and so_far * bands >= active * k:
+            cuts_out[k] = i
+            k += 1
+        so_far += max(0, hi[i] - lo[i])
+    cuts_out[k:] = end
+
+
+@kernel
+def open_rim(qx, qy, sides, z, h, n, dt, dx):
+    """Set the flow out over the open rims: the face's own momentum under the surface slope of the last two cells, never inwards.
+
+    `sides`: which of west, east, north, south are open. At rest it tends to Manning's uniform flow on that slope.
     """
     ny, nx = h.shape
-    room = dx / dt * (1.0 - 1e-12)
-    for i in prange(ny):
-        for j in range(nx):
-            out = max(-qx[i, j], 0.0) + max(qx[i, j + 1], 0.0) + max(-qy[i, j], 0.0) + max(qy[i + 1, j], 0.0)
-            if out > h[i, j] * room:
-                share = h[i, j] * room / out
-                if qx[i, j] < 0.0:
-                    qx[i, j] *= share
-                if qx[i, j + 1] > 0.0:
-                    qx[i, j + 1] *= share
-                if qy[i, j] < 0.0:
-                    qy[i, j] *= share
-                if qy[i + 1, j] > 0.0:
-                    qy[i + 1, j] *= share
-
-
-@kernel(parallel=True)
-def storage(h_out, highest_out, soaked_out, ledger_out, qx, qy, kind, rain, soak, dt, dx):
-    """Add one step's net flow, rain (m/s) and infiltration (at most `soak` m/s) to the depths.
-
-    RIVER and EDGE cells keep their depth; what reaches them leaves the surface. `ledger_out` (ny, 4) gains, per row and in
-    metres of a cell: infiltration, flow into the river, flow out of the river, flow over the edge; float64 and summed row
-    by row, so any number of threads gives the same figures.
-    """
-    ny, nx = h_out.shape
-    for i in prange(ny):
-        soaked_row = 0.0
-        to_river = 0.0
-        from_river = 0.0
-        over_edge = 0.0
-        for j in range(nx):
-            net = (qx[i, j] - qx[i, j + 1] + qy[i, j] - qy[i + 1, j]) * dt / dx
-            if kind[i, j] == RIVER:
-                to_river += max(net, 0.0)
-                from_river += max(-net, 0.0)
-            elif kind[i, j] == EDGE:
-                over_edge += net
-            else:
-                depth = h_out[i, j] + net + rain[i, j] * dt
-                take = min(soak[i, j] * dt, depth)
-                soaked_out[i, j] += take
-                soaked_row += take
-                h_out[i, j] = depth - take
-                highest_out[i, j] = max(highest_out[i, j], depth - take)
-        ledger_out[i, 0] += soaked_row
-        ledger_out[i, 1] += to_river
-        ledger_out[i, 2] += from_river
-        ledger_out[i, 3] += over_edge
+    for side in range(4):
+        if sides[side]:
+            along = ny if side < 2 else nx
+            for k in range(along):
+                if side == 0:
+                    i, j, inner_i, inner_j, q = k, 0, k, min(1, nx - 1), -qx[k, 0]
+                elif side == 1:
+                    i, j, inner_i, inner_j, q = k, nx - 1, k, max(nx - 2, 0), qx[k, nx]
+                elif side == 2:
+                    i, j, inner_i, inner_j, q = 0, k, min(1, ny - 1), k, -qy[0, k]
+                else:
+                    i, j, inner_i, inner_j, q = ny - 1, k, max(ny - 2, 0), k, qy[ny, k]
+                d = np.float64(h[i, j])
+                new = 0.0
+                if d > DRY_M:
+                    inner = np.float64(h[inner_i, inner_j])
+                    drop = (np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])) + inner - d
+                    fall = max(drop, 0.0) if inner > DRY_M else 0.0
+                    friction = inverse_cube_root(d) ** 7
+                    new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
+                    new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))
+                if side == 0:
+                    qx[k, 0] = -new
+                elif side == 1:
+                    qx[k, nx] = new
+                elif side == 2:
+                    qy[0, k] = -new
+                else:
+                    qy[ny, k] = new
 
 
 @kernel
 def advance(
-    h,
-    qx,
-    qy,
-    qx_scratch,
-    qy_scratch,
-    highest,
-    soaked,
-    ledger,
-    deepest,
-    z,
-    n,
-    kind,
-    rain,
-    soak,
-    duration,
-    dx,
-    courant,
-    dt_max,
-):
+    h, qx, qy, highest, rim, wet, lo, hi, scratch, borders, z, n, source, fed, held, sides, deepest, peak_source,
+    duration, dx, courant, margin, most_threads,
+):  # fmt: skip
     """Advance the surface by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 
-    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`. A checkerboard on still water grows by the
-    roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for
-    C <= sqrt(theta / 2) = 0.632; the 0.7 often quoted lets ripples of centimetres stand in shallow basins.
+    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (1,) carries the deepest face
+    from call to call. A checkerboard on still water grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0,
+    so the scheme is stable in two dimensions for C <= sqrt(theta / 2) = 0.632; the 0.7 often quoted lets ripples of
+    centimetres stand in shallow basins. `peak_source` (m/s) keeps the first steps of a strong inflow short.
+
+    Booked in float64, in metres of a cell and in an order that no number of threads changes: `rim` (ny,) what left over
+    the open rim, and for each cell of `held` (start of each row, column, depth, booked (cells, 2)) what it took and gave.
     """
+    ny = h.shape[0]
+    cuts = np.empty(scratch.shape[0] + 1, np.int64)
+    deepest_bits = np.empty(scratch.shape[0], np.int64)
     t = 0.0
     steps = 0
     while duration - t > 1e-9:
-        deep = 0.0
-        for i in range(deepest.size):
-            deep = max(deep, deepest[i])
-        dt = min(dt_max, courant * dx / math.sqrt(GRAVITY * max(deep, 1e-3)))
+        deep = max(deepest[0], 1e-3)
+        longest = courant * dx / math.sqrt(GRAVITY * deep)
+        dt = courant * dx / math.sqrt(GRAVITY * (deep + peak_source * longest))
         left = duration - t
         dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
-        if not dt > 1e-4:
+        if not dt > SHORTEST_S and dt < left:
             return -steps - 1
-        flows(qx_scratch, qy_scratch, deepest, qx, qy, z, h, n, dt, dx)
-        hold_back(qx_scratch, qy_scratch, h, dt, dx)
-        storage(h, highest, soaked, ledger, qx_scratch, qy_scratch, kind, rain, soak, dt, dx)
-        qx, qx_scratch = qx_scratch, qx
-        qy, qy_scratch = qy_scratch, qy
+        active = spread(lo, hi, wet, fed)
+        bands = 1 if active < ONE_THREAD else most_threads
+        cut(cuts[: bands + 1], lo, hi, active)
+        if sides.any():
+            open_rim(qx, qy, sides, z, h, n, dt, dx)
+        room = dx / dt * (1.0 - margin)
+        for k in range(bands + 1):
+            border(borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room)
+        if bands == 1:
+            deepest_bits[0] = band(
+                h, qx, qy, highest, rim, wet, scratch[0], cuts[0], cuts[1], borders[0], borders[1], lo, hi, z, n,
+                source, held, dt, dx, room,
+            )  # fmt: skip
+        else:
+            sweep(
+                h, qx, qy, highest, rim, wet, deepest_bits, scratch, cuts[: bands + 1], borders, lo, hi, z, n,
+                source, held, dt, dx, room,
+            )  # fmt: skip
+        deepest[0] = float_of(deepest_bits[:bands].max(), h)
+        if sides[2]:
+            for j in range(h.shape[1]):
+                rim[0] += max(-qy[0, j], 0.0) * dt / dx
+        if sides[3]:
+            for j in range(h.shape[1]):
+                rim[ny - 1] += max(qy[ny, j], 0.0) * dt / dx
+        if not deepest[0] < 1e4:
+            return -steps - 1
         t += dt
         steps += 1
-    if steps % 2 == 1:  # the newest flows sit in the caller's scratch arrays: bring them home
-        qx_scratch[:] = qx
-        qy_scratch[:] = qy
     return steps
 
 
 @kernel(parallel=True)
-def speed(speed_out, qx, qy, h, shallow):
-    """Write the water speed at cell centres, m/s; zero where the water is shallower than `shallow` metres."""
-    ny, nx = h.shape
+def centre_flow(qx_out, qy_out, qx, qy):
+    """Write the flow per width at cell centres, m2/s: the mean of opposite faces."""
+    ny, nx = qx_out.shape
     for i in prange(ny):
         for j in range(nx):
-            if h[i, j] > shallow:
-                u = 0.5 * (qx[i, j] + qx[i, j + 1]) / h[i, j]
-                v = 0.5 * (qy[i, j] + qy[i + 1, j]) / h[i, j]
-                speed_out[i, j] = math.sqrt(u * u + v * v)
-            else:
-                speed_out[i, j] = 0.0
+            qx_out[i, j] = 0.5 * (qx[i, j] + qx[i, j + 1])
+            qy_out[i, j] = 0.5 * (qy[i, j] + qy[i + 1, j])

@@ -60,8 +60,8 @@ def drivers(storm):
 
 
 def test_drains_lower_the_flood_and_both_ledgers_close(small_city, storm, clock) -> None:
-    with_drains = Flood().simulate(small_city, drivers(storm), clock)
-    without = Flood(drainage="none").simulate(small_city, drivers(storm), clock)
+    with_drains = Flood(precision="float64").simulate(small_city, drivers(storm), clock)
+    without = Flood(drainage="none", precision="float64").simulate(small_city, drivers(storm), clock)
     assert with_drains.fields["water_depth"].sum() < without.fields["water_depth"].sum()
     book = with_drains.balance
     assert abs(book.error) <= 1e-9
@@ -83,7 +83,7 @@ def test_clogged_inlets_and_measures_change_the_water(small_city, storm, clock) 
         small_city, drivers(storm), clock, (Action("inlets", "*", 0.0, None, {"open_share": 0.0}),)
     )
     assert clogged.balance.went_out["inlets"] == 0.0 < open_inlets.balance.went_out["inlets"]
-    pumped = Flood().simulate(
+    pumped = Flood(precision="float64").simulate(
         small_city, drivers(storm), clock, (Action("pump", "u1", 600.0, None, {"flow_m3_s": 0.3}),)
     )
     assert 0 < pumped.balance.went_out["pumps"] <= 0.3 * 1200 + 1e-6
@@ -91,10 +91,10 @@ def test_clogged_inlets_and_measures_change_the_water(small_city, storm, clock) 
 
 
 def test_a_barrier_keeps_water_back(small_city, storm, clock) -> None:
-    barred = Flood().simulate(
+    barred = Flood(precision="float64").simulate(
         small_city, drivers(storm), clock, (Action("barrier", "r2", 0.0, None, {"height_m": 3.0}),)
     )
-    plain = Flood().simulate(small_city, drivers(storm), clock)
+    plain = Flood(precision="float64").simulate(small_city, drivers(storm), clock)
     row, col, _ = small_city.grid.cells([500_500.0], [3_400_000.0 - 255.0])
     assert barred.fields["water_depth"][-1, row[0], col[0]] < plain.fields["water_depth"][-1, row[0], col[0]]
 
@@ -104,9 +104,9 @@ def test_a_drain_model_that_swmm_refuses_is_named_in_its_words(small_city, storm
         small_city.drains, inp=small_city.drains.inp.replace("C1 CIRCULAR 0.5", "C9 CIRCULAR 0.5")
     )
     with pytest.raises(SourceError, match="ERROR") as error:
-        Flood().simulate(dataclasses.replace(small_city, drains=broken), drivers(storm), clock)
+        Flood(precision="float64").simulate(dataclasses.replace(small_city, drains=broken), drivers(storm), clock)
     assert error.value.code == "swmm_refused"
-    again = Flood().simulate(small_city, drivers(storm), clock)  # the engine is free again
+    again = Flood(precision="float64").simulate(small_city, drivers(storm), clock)  # the engine is free again
     assert again.balance.remarks["swmm_inflow_m3"] > 0
 
 
@@ -115,6 +115,6 @@ def test_a_river_above_the_outfall_holds_the_drains_back(small_city, storm, cloc
     city = dataclasses.replace(small_city, drains=dataclasses.replace(small_city.drains, nodes=nodes))
     low = drivers(storm).assign(river_stage=("time", np.full(drivers(storm).sizes["time"], 16.0)))
     high = low.assign(river_stage=("time", np.full(low.sizes["time"], 22.0)))
-    free = Flood().simulate(city, low, clock).balance
-    held = Flood().simulate(city, high, clock).balance
+    free = Flood(precision="float64").simulate(city, low, clock).balance
+    held = Flood(precision="float64").simulate(city, high, clock).balance
     assert held.went_out["inlets"] < free.went_out["inlets"]

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hydro import Inflow, simulate_arrays
-from hydro.kernels.inertial import face_flows, inverse_cube_root
+from hydro.kernels.floats import inverse_cube_root
+from hydro.kernels.inertial import face_flows, fill, limit, shares
 from twin.errors import ScenarioError
+from twin.jit import kernel
 
 terrains = hnp.arrays(np.float64, (9, 12), elements=st.floats(0, 30, allow_nan=False))
 
@@ -23,7 +25,7 @@ terrains = hnp.arrays(np.float64, (9, 12), elements=st.floats(0, 30, allow_nan=F
 @settings(max_examples=40, deadline=None)
 @given(terrains, st.floats(0, 1000), st.floats(0.01, 0.3))
 def test_no_negative_depth_and_no_lost_water_on_any_terrain(z, mm_h, n) -> None:
-    run = simulate_arrays(z, n, [mm_h / 3.6e6, 0.0], [0.0, 300.0], cell_m=5.0, duration_s=600.0)
+    run = simulate_arrays(z, n, [mm_h / 3.6e6, 0.0], [0.0, 300.0], cell_m=5.0, duration_s=600.0, dtype="float64")
     assert run.depth.min() >= 0.0
     assert abs(run.volume_error) <= 1e-12
 
@@ -32,9 +34,9 @@ def test_no_negative_depth_and_no_lost_water_on_any_terrain(z, mm_h, n) -> None:
 @given(hnp.arrays(np.float64, (8, 5), elements=st.floats(0, 3)))
 def test_a_symmetric_problem_has_a_symmetric_answer(half) -> None:
     z = np.concatenate([half, half[:, ::-1]], axis=1)
-    run = simulate_arrays(z, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0)
+    run = simulate_arrays(z, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype="float64")
     np.testing.assert_allclose(run.depth, run.depth[:, ::-1], atol=1e-9)
-    turned = simulate_arrays(z.T, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0)
+    turned = simulate_arrays(z.T, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype="float64")
     np.testing.assert_allclose(run.depth, turned.depth.T, atol=1e-9)
 
 
@@ -42,7 +44,14 @@ def test_water_finds_one_level_in_a_basin() -> None:
     z = np.full((21, 21), 5.0)
     z[5:16, 5:16] = 0.0
     run = simulate_arrays(
-        z, 0.02, [0.0], [0.0], cell_m=2.0, duration_s=3600.0, inflows=[Inflow(6, 6, [0.0, 600.0], [0.05, 0.0])]
+        z,
+        0.02,
+        [0.0],
+        [0.0],
+        cell_m=2.0,
+        duration_s=3600.0,
+        inflows=[Inflow(6, 6, [0.0, 600.0], [0.05, 0.0])],
+        dtype="float64",
     )
     pool = run.depth[5:16, 5:16]
     assert np.ptp(pool) < 1e-3 and pool.mean() * 121 * 4.0 == pytest.approx(30.0, rel=1e-9)
@@ -92,11 +101,21 @@ def test_fast_deep_flow_is_not_held_back_below_froude_one(slope: float) -> None:
     assert run.depth[1, 20:60].mean() == pytest.approx(normal, rel=0.01)
 
 
-def test_the_inner_loop_is_vectorised() -> None:
-    fresh = numba.njit(error_model="numpy")(face_flows.py_func)  # code loaded from the cache shows no assembly
-    fresh(*[np.zeros(64) for _ in range(10)], 1.0, 5.0)
-    code = "".join(fresh.inspect_asm().values())
-    assert re.search(r"v?sqrtpd", code), "no packed square root: the loop over faces lost its vectorisation"
+@pytest.mark.parametrize(("real", "packed"), [(np.float32, "sqrtps"), (np.float64, "sqrtpd")])
+def test_the_inner_loops_are_vectorised(real, packed) -> None:
+    """Code loaded from the cache shows no assembly, so the kernels are compiled afresh."""
+    how = {"error_model": "numpy", "fastmath": {"contract"}}
+    row = np.zeros(64, real)
+    for f, arguments, sign in (
+        (face_flows, [row] * 10 + [1.0, 5.0], packed),
+        (shares, [row] * 6 + [5.0], packed.replace("sqrt", "div")),
+        (limit, [row] * 3, packed.replace("sqrt", "mul")),
+        (fill, [row] * 9 + [real(0.2), real(1.0)], packed.replace("sqrt", "add")),
+    ):
+        fresh = numba.njit(**how)(f.py_func)
+        fresh(*(a.copy() if isinstance(a, np.ndarray) else a for a in arguments))
+        code = "".join(fresh.inspect_asm().values())
+        assert re.search(rf"v?{sign}\s", code), f"{f.__name__}: no packed {sign}, its loop lost its vectorisation"
 
 
 def test_a_cached_kernel_may_be_the_first_thing_a_process_calls(small_folder) -> None:
@@ -106,7 +125,7 @@ from hydro.surface import Surface
 from pathlib import Path
 from twin.readers.city_folder import open_folder
 city = open_folder(Path({str(small_folder)!r}))
-surface = Surface(city, closed=True, courant=0.6)
+surface = Surface(city, scheme="inertial", closed=True, precision="float32", courant=None)
 class clock: times = [np.datetime64("2026-01-01")]
 surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
 """
@@ -114,9 +133,12 @@ surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
         assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
-def test_inverse_cube_root_is_exact_to_rounding() -> None:
-    x = np.geomspace(1e-6, 1e3, 200)
-    np.testing.assert_allclose([inverse_cube_root(v) for v in x], x ** (-1 / 3), rtol=1e-12)
+@pytest.mark.parametrize(("real", "bound"), [(np.float32, 1.5e-5), (np.float64, 1e-9)])
+def test_inverse_cube_root(real, bound) -> None:
+    compiled = kernel(lambda x: inverse_cube_root(x))
+    x = np.geomspace(1e-6, 1e3, 200).astype(real)
+    found = np.array([compiled(v) for v in x])
+    np.testing.assert_allclose(found, x.astype(float) ** (-1 / 3), rtol=bound)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,173 @@
+"""The local-inertial scheme as water on arrays: no city, no files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from hydro.kernels import inertial as kernels
+from twin.errors import NumericsError
+from twin.jit import start_threads
+
+Array = NDArray[Any]
+
+#: The four sides of a raster; north is row 0.
+SIDES = ("west", "east", "north", "south")
+
+#: Rounding margin of the outflow limit: a cell never gives its last rounding error.
+MARGIN = {"float32": 2e-6, "float64": 1e-12}
+
+
+class Inertial:
+    """Water on a bed (ny, nx) that moves by the local-inertial equations; see `hydro.kernels.inertial`.
+
+    `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth of any step, `source` the water
+    added each step (m/s, >= 0; assign with `feed`). `booked` holds m3 since the start. Valid for shallow, mostly subcritical
+    flow: flow is held at Froude 1.
+    """
+
+    name: ClassVar[str] = "inertial"
+    courant: ClassVar[float] = 0.6
+
+    def __init__(
+        self, z: ArrayLike, n: ArrayLike, cell_m: float, *, dtype: DTypeLike = "float32", courant: float | None = None
+    ) -> None:
+        start_threads()
+        bed = np.asarray(z, dtype=np.float64)
+        self.dtype, self.cell_m = np.dtype(dtype), float(cell_m)
+        self.courant_used = self.courant if courant is None else courant
+        self._datum = float(np.floor(bed.min()))  # beds near zero keep float32 slopes exact on high plains
+        ny, nx = bed.shape
+        self.n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=self.dtype), bed.shape))
+        self.h, self.highest, self.source = (np.zeros((ny, nx), self.dtype) for _ in range(3))
+        self._qx, self._qy = np.zeros((ny, nx + 1), self.dtype), np.zeros((ny + 1, nx), self.dtype)
+        self._rim, self._past = np.zeros(ny), np.zeros(2)
+        self._wet = np.zeros((ny, 2), np.int64)
+        self._fed = np.zeros((ny + 1, 2), np.int64)
+        self._fed[ny, 1] = nx
+        self._lo, self._hi = np.zeros(ny, np.int64), np.zeros(ny, np.int64)
+        self._deepest, self._peak_source = np.zeros(1), 0.0
+        self._sides = np.zeros(4, np.uint8)
+        self._most = numba.get_num_threads()
+        self._scratch = np.ones((self._most, 8, nx + 2), self.dtype)
+        self._borders = np.zeros((self._most + 1, 3, nx + 2), self.dtype)
+        none = np.zeros(0, np.int64)
+        self._cells, self._order = (none, none), none
+        self._held = (np.zeros(ny + 1, np.int64), none, np.zeros(0, self.dtype), np.zeros((0, 2)))
+        self.set_bed(bed)
+
+    def set_bed(self, z: ArrayLike) -> None:
+        """Change the bed; depths are kept, so no water is made."""
+        self.z = np.ascontiguousarray(np.asarray(z, dtype=np.float64) - self._datum, dtype=self.dtype)
+
+    def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
+        """Let these cells keep `level` (m; at or below the bed: they swallow what reaches them); what they take and give is booked.
+
+        Called again with the same cells, it only changes the levels.
+        """
+        rows, cols = np.asarray(row, np.int64), np.asarray(col, np.int64)
+        levels = np.broadcast_to(np.asarray(level, np.float64), rows.shape)
+        if not (np.array_equal(rows, self._cells[0]) and np.array_equal(cols, self._cells[1])):
+            self._past += self._held[3].sum(axis=0)
+            self._cells, self._order = (rows, cols), np.lexsort((cols, rows))
+            rows = rows[self._order]
+            start = np.searchsorted(rows, np.arange(self.h.shape[0] + 1)).astype(np.int64)
+            self._held = (start, cols[self._order], np.zeros(len(rows), self.dtype), np.zeros((len(rows), 2)))
+        rows, cols = self._cells[0][self._order], self._held[1]
+        depth = np.maximum(levels[self._order] - self._datum - self.z[rows, cols], 0.0)
+        self._held[2][:] = depth
+        self.h[rows, cols] = self._held[2]
+        self.wake(rows, cols)
+
+    def held(self) -> tuple[Array, Array]:
+        """Return what each held cell took and gave since it is held, m3, in the order given to `hold`."""
+        booked = np.empty_like(self._held[3])
+        booked[self._order] = self._held[3] * self.cell_m**2
+        return booked[:, 0], booked[:, 1]
+
+    def open(self, side: str) -> None:
+        """Let water leave freely over one side of the raster; it is booked as `over_rim`."""
+        self._sides[SIDES.index(side)] = 1
+
+    def feed(self, source: ArrayLike) -> None:
+        """Set the water added from now on, m/s per cell."""
+        self.source[:] = source
+        fed = self.source > 0
+        some = fed.any(axis=1)
+        self._fed[:-1, 0] = np.where(some, fed.argmax(axis=1), 0)
+        self._fed[:-1, 1] = np.where(some, fed.shape[1] - fed[:, ::-1].argmax(axis=1), 0)
+        self._peak_source = float(self.source.max(initial=0.0))
+
+    def wake(self, row: ArrayLike | None = None, col: ArrayLike | None = None) -> None:
+        """Tell the scheme that `h` was changed from outside: in these cells, or anywhere."""
+        if row is None or col is None:
+            self._wet[:] = (0, self.h.shape[1])
+            deepest = float(self.h.max(initial=0.0))
+        else:
+            rows, cols = np.asarray(row, np.int64), np.asarray(col, np.int64)
+            empty = self._wet[:, 0] >= self._wet[:, 1]
+            self._wet[empty] = (self.h.shape[1], 0)
+            np.minimum.at(self._wet[:, 0], rows, cols)
+            np.maximum.at(self._wet[:, 1], rows, cols + 1)
+            deepest = float(self.h[rows, cols].max(initial=0.0))
+        self._deepest[0] = max(self._deepest[0], deepest)
+
+    def fill(self, depth: ArrayLike) -> None:
+        """Put water on the ground, m; not booked."""
+        self.h[:] = depth
+        self.highest[:] = np.maximum(self.highest, self.h)
+        self.wake()
+
+    def volume(self) -> float:
+        """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""
+        held = float(self._held[2].sum(dtype=np.float64))
+        return (float(self.h.sum(dtype=np.float64)) - held) * self.cell_m**2
+
+    def advance(self, seconds: float, t: float = 0.0) -> int:
+        """Advance by `seconds` in adaptive steps and return their number.
+
+        Raises NumericsError with the time (`t` s at the start) and the cell when the step collapses.
+        """
+        done = kernels.advance(
+            self.h, self._qx, self._qy, self.highest, self._rim, self._wet, self._lo, self._hi, self._scratch,
+            self._borders, self.z, self.n, self.source, self._fed, self._held, self._sides, self._deepest,
+            self._peak_source, seconds, self.cell_m, self.courant_used, MARGIN[self.dtype.name],
+            min(self._most, numba.get_num_threads()),
+        )  # fmt: skip
+        if done < 0:
+            row, col = np.unravel_index(int(np.nanargmax(self.h)), self.h.shape)
+            depth = float(self.h[row, col])
+            raise NumericsError("step_collapsed", time=f"{t:g} s", row=int(row), col=int(col), depth=depth)
+        return int(done)
+
+    def flow(self) -> tuple[Array, Array]:
+        """Return the flow per width at cell centres towards +column and +row, m2/s."""
+        qx, qy = np.empty_like(self.h), np.empty_like(self.h)
+        kernels.centre_flow(qx, qy, self._qx, self._qy)
+        return qx, qy
+
+    @property
+    def booked(self) -> dict[str, float]:
+        """m3 since the start that held cells took and gave and that left over the rim; summed in a fixed order."""
+        into, out = (self._past + self._held[3].sum(axis=0)) * self.cell_m**2
+        return {
+            "into_held": float(into), "out_of_held": float(out), "over_rim": float(self._rim.sum()) * self.cell_m**2,
+        }  # fmt: skip
+
+    def arrays(self) -> dict[str, Array]:
+        """Return what a later run needs to go on bit for bit."""
+        return {
+            "h": self.h.copy(), "highest": self.highest.copy(), "qx": self._qx.copy(), "qy": self._qy.copy(),
+            "deepest": self._deepest.copy(),
+        }  # fmt: skip
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Go on from what `arrays` returned."""
+        for mine, name in ((self.h, "h"), (self.highest, "highest"), (self._qx, "qx"), (self._qy, "qy")):
+            mine[:] = arrays[name]
+        self._wet[:] = (0, self.h.shape[1])
+        self._deepest[:] = arrays["deepest"]
