@@ -12,9 +12,11 @@ import numpy as np
 import xarray as xr
 from annotated_types import Ge, Le
 
+from hydro.coupling import GRATE_PAIR, Inlets
 from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
 from hydro.surface import SOIL_STEP_S, Surface
+from hydro.tanks import Tanks
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -40,7 +42,14 @@ class Flood:
     needs: ClassVar[tuple[Variable, ...]] = ()
     gives: ClassVar[tuple[Variable, ...]] = (WATER_DEPTH, WATER_SPEED)
     understands: ClassVar[Mapping[str, MeasureValues]] = MappingProxyType(
-        {"inlets": {"open_share": (0.0, 1.0)}, "pump": {"flow_m3_s": (0.0, 50.0)}, "barrier": {"height_m": (0.0, 10.0)}}
+        {
+            "inlets": {"open_share": (0.0, 1.0)},
+            "pump": {"flow_m3_s": (0.0, 50.0)},
+            "barrier": {"height_m": (0.0, 10.0)},
+            "drain_pump": {"setting": (0.0, 1.0)},
+            "gate": {"opening": (0.0, 1.0)},
+            "tank": {"volume_m3": (0.0, 1e6)},
+        }
     )
 
     drainage: Literal["swmm", "none"] = "swmm"
@@ -48,6 +57,7 @@ class Flood:
     exchange_s: Annotated[float, Ge(1.0), Le(60.0), Unit("s")] = 5.0
     courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
+    inlets: Inlets = GRATE_PAIR
     edge: Literal["free", "closed"] = "free"
 
     def simulate(
@@ -71,9 +81,10 @@ class Flood:
             courant=self.courant,
             state=state and state.check("flood", city.grid.hash),
         )
-        with self._drainage(city, surface, clock, state) as drains:
+        with self._drainage(city, surface, clock, actions, state) as drains:
             rain = Rain(drivers, clock, city, Roofs(city, surface.land, drains.roofs), len(drains.captured))
             river = Series(drivers, "river_stage", clock)
+            tanks = Tanks(city, surface.land, state.arrays if state else None)
             frames = [surface.frame()]
             for k in range(clock.steps * exchanges):
                 t = k * self.exchange_s
@@ -84,20 +95,23 @@ class Flood:
                     surface.renew_soil()
                 drains.exchange(t, self.exchange_s, surface.h, rain.to_manholes(t, self.exchange_s), stage, actions)
                 surface.pump(t, self.exchange_s, actions)
+                tanks.fill(t, surface.h, actions)
                 surface.advance(rain.on_ground(t), self.exchange_s, clock, t)
                 if (k + 1) % exchanges == 0:
                     frames.append(surface.frame())
                     if progress is not None:
                         progress((k + 1) / (clock.steps * exchanges))
             manholes = drains.finish()
-        balance = self._balance(surface, drains, rain.fallen_on_roofs_m3)
-        after = State("flood", city.grid.hash, surface.arrays() | drains.record())
+        balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, tanks.taken_m3)
+        after = State("flood", city.grid.hash, surface.arrays() | drains.record() | tanks.record())
         fields = conform(_fields(frames, surface, city, clock), *self.gives, MAX_WATER_DEPTH)
         return Outcome(
             fields, {"manholes": manholes}, balance.check("flood"), after, self._notes(city, surface, drains)
         )
 
-    def _drainage(self, city: City, surface: Surface, clock: Clock, state: State | None) -> SwmmDrainage | NoDrainage:
+    def _drainage(
+        self, city: City, surface: Surface, clock: Clock, actions: tuple[Action, ...], state: State | None
+    ) -> SwmmDrainage | NoDrainage:
         if self.drainage == "none" or city.drains is None:
             return NoDrainage()
         replayed_s = len(state.arrays["drain_inflows"]) * self.exchange_s if state else 0.0
@@ -109,10 +123,14 @@ class Flood:
             duration_s=clock.duration_s,
             exchange_s=self.exchange_s,
             open_share=self.inlet_open_share,
+            inlets=self.inlets,
+            actions=actions,
             replay=state.arrays if state else None,
         )
 
-    def _balance(self, surface: Surface, drains: SwmmDrainage | NoDrainage, roofs_m3: float) -> Balance:
+    def _balance(
+        self, surface: Surface, drains: SwmmDrainage | NoDrainage, roofs_m3: float, tanks_m3: float
+    ) -> Balance:
         """Close the surface's ledger; the engine's own account stands beside it, never inside it."""
         ledger = surface.ledger_m3()
         return Balance(
@@ -130,7 +148,7 @@ class Flood:
                 "edge": ledger["over_edge"],
                 "pumps": ledger["pumped"],
             },
-            stored={"surface": ledger["stored"]},
+            stored={"surface": ledger["stored"], "tanks": tanks_m3},
             tolerance=TOLERANCE,
             remarks={f"swmm_{name}": value for name, value in drains.account.items()} | {"steps": float(surface.steps)},
         )
@@ -147,6 +165,7 @@ class Flood:
                 notes.append(("runoff_off", {"count": drains.subcatchments}))
             if drains.outside:
                 notes.append(("manholes_uncoupled", {"count": drains.outside}))
+            notes += drains.notes()
             if abs(drains.account["continuity_error"]) > SWMM_CONTINUITY:
                 notes.append(("swmm_continuity", {"percent": 100 * drains.account["continuity_error"]}))
             if drains.account["flooding_m3"] > 1.0:
