@@ -140,6 +140,17 @@ class Engine:
         index = {name: solver.project_get_index(shared_enum.ObjectType.LINK, name) for name in pumps}
         return {name: int(self._call(solver.pump_get_stats, k).startUps) for name, k in index.items()}
 
+    def runoff(self) -> dict[str, float]:
+        """Return the engine's own runoff so far, for a model that keeps its subcatchments: depths over them, mm."""
+        totals = self._call(solver.system_get_runoff_totals)
+        inch = 25.4 if self.length_unit != 1.0 else 1.0
+        return {
+            "rainfall_mm": totals.rainfall * inch,
+            "infiltration_mm": totals.infil * inch,
+            "runoff_mm": totals.runoff * inch,
+            "runoff_error": totals.pctError / 100.0,
+        }
+
     def save_hotstart(self, path: Path) -> None:
         """Write the engine's own restart file; it keeps depths and flows in single precision."""
         self._call(solver.swmm_hotstart, shared_enum.HotstartFile.SAVE, str(path))

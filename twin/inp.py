@@ -27,6 +27,12 @@ SINGULAR = {
 }  # fmt: skip
 
 
+def decode(raw: bytes) -> str:
+    """Return the text of an input file; a carriage return inside a line is a blank, as the engine reads it."""
+    text = raw.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return text.replace("\r", " " if "\n" in text else "\n")
+
+
 def read_sections(text: str) -> dict[str, list[list[str]]]:
     """Return the rows of each section as lists of words; names upper-case, comments and blank lines dropped."""
     sections: dict[str, list[list[str]]] = {}

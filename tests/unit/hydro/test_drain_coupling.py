@@ -10,7 +10,7 @@ import pytest
 from hydro.coupling import Coupling, Manholes
 from hydro.swmm_input import Setting, prepare, series_elsewhen
 from twin.errors import SourceError
-from twin.inp import read_sections
+from twin.inp import decode, read_sections
 
 START = datetime(2026, 6, 20, 18)
 
@@ -201,3 +201,13 @@ def test_dated_series_that_miss_the_run_are_found() -> None:
     )
     assert series_elsewhen(dated, START, 600.0) == ["dry"]
     assert series_elsewhen(PUMPED, START, 600.0) == []
+
+
+def test_section_names_and_line_ends_are_read_as_the_engine_reads_them() -> None:
+    raw = b"[OUTFALL]\r\nO1 15.0 FREE NO\r\n[CONDUITS]\r\nC1 J1 O1 100 0.013 0 0\r 0 0\r\n"
+    sections = read_sections(decode(raw))
+    assert sections == {
+        "OUTFALLS": [["O1", "15.0", "FREE", "NO"]],
+        "CONDUITS": [["C1", "J1", "O1", "100", "0.013", "0", "0", "0", "0"]],
+    }
+    assert read_sections(decode(b"[OUTFALL]\rO1 15.0 FREE\r")) == {"OUTFALLS": [["O1", "15.0", "FREE"]]}
