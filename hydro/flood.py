@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 from hydro.coupling import GRATE_PAIR, Inlets
 from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
+from hydro.screening import ScreeningDrainage
 from hydro.surface import SOIL_STEP_S, Surface
 from hydro.tanks import Tanks
 from twin.city import City
@@ -22,6 +23,8 @@ from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, MeasureValues, Outcome, Progress, State
 from twin.variables import MAX_WATER_DEPTH, WATER_DEPTH, WATER_SPEED, Unit, Variable, conform
+
+Drainage = SwmmDrainage | ScreeningDrainage | NoDrainage
 
 #: The surface ledger must close to this share of the rain.
 TOLERANCE = 1e-6
@@ -52,7 +55,7 @@ class Flood:
         }
     )
 
-    drainage: Literal["swmm", "none"] = "swmm"
+    drainage: Literal["swmm", "screening", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0
     exchange_s: Annotated[float, Ge(1.0), Le(60.0), Unit("s")] = 5.0
     courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
@@ -111,9 +114,13 @@ class Flood:
 
     def _drainage(
         self, city: City, surface: Surface, clock: Clock, actions: tuple[Action, ...], state: State | None
-    ) -> SwmmDrainage | NoDrainage:
+    ) -> Drainage:
         if self.drainage == "none" or city.drains is None:
             return NoDrainage()
+        if self.drainage == "screening":
+            return ScreeningDrainage(
+                city=city, open_ground=surface.land, open_share=self.inlet_open_share, inlets=self.inlets
+            )
         replayed_s = len(state.arrays["drain_inflows"]) * self.exchange_s if state else 0.0
         return SwmmDrainage(
             city=city,
@@ -128,9 +135,7 @@ class Flood:
             replay=state.arrays if state else None,
         )
 
-    def _balance(
-        self, surface: Surface, drains: SwmmDrainage | NoDrainage, roofs_m3: float, tanks_m3: float
-    ) -> Balance:
+    def _balance(self, surface: Surface, drains: Drainage, roofs_m3: float, tanks_m3: float) -> Balance:
         """Close the surface's ledger; the engine's own account stands beside it, never inside it."""
         ledger = surface.ledger_m3()
         return Balance(
@@ -153,9 +158,7 @@ class Flood:
             remarks={f"swmm_{name}": value for name, value in drains.account.items()} | {"steps": float(surface.steps)},
         )
 
-    def _notes(
-        self, city: City, surface: Surface, drains: SwmmDrainage | NoDrainage
-    ) -> tuple[tuple[str, dict[str, Any]], ...]:
+    def _notes(self, city: City, surface: Surface, drains: Drainage) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
         notes: list[tuple[str, dict[str, Any]]] = [("cell_size", {"cell": self.cell_m})]
         if isinstance(drains, NoDrainage):

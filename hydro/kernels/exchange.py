@@ -56,13 +56,25 @@ def exchange(
         if gap > 0.0 and head[k] > ground:
             volume = -levelling(gap, orifice * shaft_area[k] * root_2g * dt, share)
         elif gap < 0.0 and depth > 0.0:
-            opening = min(weir * 2.0 / 3.0 * inlet_length[k] * depth, orifice * inlet_area[k]) * open_share[k]
+            opening = inlet_opening(depth, inlet_length[k], inlet_area[k], weir, orifice) * open_share[k]
             volume = opening * root_2g * math.sqrt(depth) * dt
             if ahead[k] + volume / share > ground:
                 volume = levelling(-gap, opening * root_2g * dt, share)
             volume = min(volume, depth * cell_area)
         h_out[i, j] = max(depth - volume / cell_area, 0.0)
         volume_out[k] = (depth - np.float64(h_out[i, j])) * cell_area
+
+
+@kernel(inline=True)
+def inlet_opening(depth, length, area, weir, orifice):
+    """Return the effective opening (m2) of an inlet under `depth` of water: of its weir or its grate, the lesser."""
+    return min(weir * 2.0 / 3.0 * length * depth, orifice * area)
+
+
+@kernel(inline=True)
+def free_inlet(depth, length, area, weir, orifice):
+    """Return the flow (m3/s) into an inlet that nothing backs up."""
+    return inlet_opening(depth, length, area, weir, orifice) * math.sqrt(2.0 * GRAVITY * depth)
 
 
 @kernel(inline=True)
