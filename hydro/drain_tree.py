@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -59,11 +60,11 @@ class DrainTree:
 
 
 def drain_tree(inp: str) -> DrainTree:
-    """Return the tree of a SWMM input: of several links out of a node the one that carries most, loops cut.
+    """Return the tree of a SWMM input: grown from the outfalls up along the links that carry most, loops cut.
 
     Conduits by their section and Manning n (CIRCULAR, RECT_CLOSED, RECT_OPEN exactly; any other as the circle of its
     height), pumps by the largest flow of their curve, orifices full under their own height, weirs and outlets without
-    limit. A node from which no outfall is reached keeps nothing: its capacity is 0.
+    limit. A conduit may run either way, against its fall at LEAST_SLOPE. A node from which no outfall is reached keeps nothing: its capacity is 0.
     """
     sections = read_sections(inp)
     unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]
@@ -74,19 +75,17 @@ def drain_tree(inp: str) -> DrainTree:
         carries = conveyance * (math.sqrt(slope) if not math.isnan(slope) else 1.0)
         if not graph.has_edge(a, b) or graph.edges[a, b]["carries"] < carries:
             graph.add_edge(a, b, name=name, conveyance=conveyance, slope=slope, length=length, carries=carries)
-    reached = {o for o in outfalls if o in graph}
-    frontier = list(reached)
     chosen: dict[str, str] = {}
-    while frontier:  # from the outfalls up, so that no loop can close
-        node = max(
-            frontier, key=lambda n: max((graph.edges[p, n]["carries"] for p in graph.predecessors(n)), default=0.0)
-        )
-        frontier.remove(node)
-        for upper in graph.predecessors(node):
-            if upper not in reached:
-                reached.add(upper)
-                chosen[upper] = node
-                frontier.append(upper)
+    reached = set(outfalls)
+    edges = [(-graph.edges[p, o]["carries"], p, o) for o in sorted(outfalls) for p in graph.predecessors(o)]
+    heapq.heapify(edges)
+    while edges:  # from the outfalls up, always along the pipe that carries most, so that no loop closes
+        _, upper, lower = heapq.heappop(edges)
+        if upper not in reached:
+            reached.add(upper)
+            chosen[upper] = lower
+            for above in graph.predecessors(upper):
+                heapq.heappush(edges, (-graph.edges[above, upper]["carries"], above, upper))
     return _tree(graph, chosen, outfalls, invert, rim)
 
 
@@ -137,7 +136,7 @@ def _nodes(sections: Sections, unit: float) -> tuple[dict[str, float], dict[str,
 def _links(
     sections: Sections, unit: float, invert: dict[str, float]
 ) -> list[tuple[str, str, str, float, float, float]]:
-    """Return name, nodes, conveyance (m3/s), slope (NaN: fixed capacity) and length (m) of every link, down its slope."""
+    """Return name, nodes, conveyance (m3/s), slope (NaN: fixed capacity) and length (m) of every link, conduits both ways."""
     shapes = {row[0]: row for row in sections.get("XSECTIONS", [])}
     flows = _pump_flows(sections)
     absolute = options(sections).get("LINK_OFFSETS", "DEPTH").upper() == "ELEVATION"
@@ -146,10 +145,9 @@ def _links(
         a, b, length, rough = row[1], row[2], float(row[3]) * unit, float(row[4])
         ends = [_end(row[5 + k] if len(row) > 5 + k else "0", invert[(a, b)[k]], absolute, unit) for k in (0, 1)]
         area, radius = _full(shapes[row[0]], unit)
-        if ends[0] < ends[1]:
-            a, b, ends = b, a, ends[::-1]
-        slope = max((ends[0] - ends[1]) / length, LEAST_SLOPE)
-        found.append((row[0], a, b, area * radius ** (2 / 3) / rough, slope, length))
+        conveyance, slope = area * radius ** (2 / 3) / rough, (ends[0] - ends[1]) / length
+        found.append((row[0], a, b, conveyance, max(slope, LEAST_SLOPE), length))
+        found.append((row[0], b, a, conveyance, max(-slope, LEAST_SLOPE), length))
     for row in sections.get("PUMPS", []):
         found.append((row[0], row[1], row[2], flows.get(row[3], math.inf), math.nan, 0.0))
     for row in sections.get("ORIFICES", []):
