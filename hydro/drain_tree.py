@@ -64,7 +64,8 @@ def drain_tree(inp: str) -> DrainTree:
 
     Conduits by their section and Manning n (CIRCULAR, RECT_CLOSED, RECT_OPEN exactly; any other as the circle of its
     height), pumps by the largest flow of their curve, orifices full under their own height, weirs and outlets without
-    limit. A conduit may run either way, against its fall at LEAST_SLOPE. A node from which no outfall is reached keeps nothing: its capacity is 0.
+    limit. A conduit may run either way, against its fall at LEAST_SLOPE. A node from which no outfall is reached
+    keeps nothing: its capacity is 0.
     """
     sections = read_sections(inp)
     unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]

@@ -16,6 +16,7 @@ from hydro.coupling import GRATE_PAIR, Inlets
 from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
 from hydro.screening import ScreeningDrainage
+from hydro.soil import Infiltration
 from hydro.surface import SOIL_STEP_S, Surface
 from hydro.tanks import Tanks
 from twin.city import City
@@ -61,6 +62,7 @@ class Flood:
     courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
     inlets: Inlets = GRATE_PAIR
+    infiltration: Infiltration = "green-ampt"
     edge: Literal["free", "closed"] = "free"
 
     def simulate(
@@ -95,7 +97,7 @@ class Flood:
                 surface.hold_river(stage)
                 surface.raise_barriers(t, actions)
                 if k * self.exchange_s % SOIL_STEP_S == 0:
-                    surface.renew_soil()
+                    surface.renew_soil(self.infiltration)
                 drains.exchange(t, self.exchange_s, surface.h, rain.to_manholes(t, self.exchange_s), stage, actions)
                 surface.pump(t, self.exchange_s, actions)
                 tanks.fill(t, surface.h, actions)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hydro.kernels.inertial import EDGE, GRAVITY, LAND, RIVER, advance, speed
-from hydro.soil import capacity
+from hydro.soil import Infiltration, capacity
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
@@ -76,9 +76,9 @@ class Surface:
         bank = self.kind == RIVER
         self.h[bank] = 0.0 if stage is None else np.maximum(stage - self.z[bank], 0.0)
 
-    def renew_soil(self) -> None:
+    def renew_soil(self, law: Infiltration) -> None:
         """Renew the infiltration capacity from what went in so far."""
-        self._soak = capacity(self._soil, self._soaked)
+        self._soak = capacity(self._soil, self._soaked, law, SOIL_STEP_S)
 
     def raise_barriers(self, t: float, actions: tuple[Action, ...]) -> None:
         """Set the bed to the terrain plus the barriers that stand at time `t`."""
