@@ -41,7 +41,8 @@ class Shallow:
         self._next = tuple(np.zeros((ny, nx), dtype) for _ in range(3))
         self._fx, self._fy = np.zeros((4, ny, nx + 1), dtype), np.zeros((4, ny + 1, nx), dtype)
         self._rows = np.zeros((-(-ny // kernels.BAND), 8, nx + 1), dtype)
-        self._fastest, self._booked = np.zeros(ny), np.zeros((ny, 3))
+        self._fastest = np.zeros(ny)
+        self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
         self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
         self._sides = np.full(4, kernels.CLOSED, np.int64)
         self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
@@ -72,8 +73,8 @@ class Shallow:
     def advance(self, seconds: float) -> int:
         """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
         steps = kernels.advance(
-            self.h, self.u, self.v, self.highest, self._booked, self._fastest, *self._next, self._fx, self._fy,
-            self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
+            self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
+            self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._fastest).all():

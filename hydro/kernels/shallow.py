@@ -27,6 +27,7 @@ from hydro.kernels.inertial import GRAVITY, inverse_cube_root
 from twin.jit import kernel
 
 DRY_M = 1e-5  # velocity fades out below this depth, m; the water itself still flows
+SLOWEST_M_S = 0.1  # waves on 1 mm of water; keeps the step finite where all is dry
 FASTEST_M_S = 1e3  # no water is faster: a step that would need it has collapsed
 BAND = 16  # rows that share one set of row buffers
 
@@ -58,22 +59,18 @@ def water_edges(left_out, right_out, push_left_out, push_right_out, za, zb, zc, 
     """
     for j in range(left_out.size):
         dh0, dh1, dh2 = hb[j] - ha[j], hc[j] - hb[j], hd[j] - hc[j]
-        level = dh1 + (zc[j] - zb[j])
-        h_slope_b, h_slope_c = minmod(dh0, dh1), minmod(dh1, dh2)
-        slope_b = minmod(dh0 + (zb[j] - za[j]), level)
-        slope_c = minmod(level, dh2 + (zd[j] - zc[j]))
-        left, right = hb[j] + 0.5 * h_slope_b, hc[j] - 0.5 * h_slope_c
-        step = (level - 0.5 * slope_b - 0.5 * slope_c) - (right - left)  # bed on the right minus bed on the left
+        dz0, dz1, dz2 = zb[j] - za[j], zc[j] - zb[j], zd[j] - zc[j]
+        slope_b, slope_c = minmod(dh0, dh1), minmod(dh1, dh2)
+        bed_b = minmod(minmod(dh0 + dz0, dh1 + dz1) - slope_b, minmod(dz0, dz1))
+        bed_c = minmod(minmod(dh1 + dz1, dh2 + dz2) - slope_c, minmod(dz1, dz2))
+        left, right = hb[j] + 0.5 * slope_b, hc[j] - 0.5 * slope_c
+        step = dz1 - 0.5 * (bed_b + bed_c)  # bed on the right minus bed on the left
         above_left = max(0.0, left - max(0.0, step))
         above_right = max(0.0, right - max(0.0, -step))
         left_out[j] = above_left
         right_out[j] = above_right
-        push_left_out[j] = (0.5 * GRAVITY) * (
-            (left - above_left) * (left + above_left) + hb[j] * (slope_b - h_slope_b)
-        )
-        push_right_out[j] = (0.5 * GRAVITY) * (
-            (right - above_right) * (right + above_right) - hc[j] * (slope_c - h_slope_c)
-        )
+        push_left_out[j] = (0.5 * GRAVITY) * ((left - above_left) * (left + above_left) + hb[j] * bed_b)
+        push_right_out[j] = (0.5 * GRAVITY) * ((right - above_right) * (right + above_right) - hc[j] * bed_c)
 
 
 @kernel
@@ -211,8 +208,18 @@ def overdrawn(h, west, east, north, south, room):
     return count
 
 
+@kernel
+def scale(f_out, i, j, share, along):
+    """Let only `share` of a face's mass pass, with the momentum it carries at velocity `along`; the pressure stays."""
+    less = (1.0 - share) * f_out[MASS, i, j] * along
+    f_out[MASS, i, j] *= share
+    f_out[ACROSS, i, j] *= share
+    f_out[BEFORE, i, j] -= less
+    f_out[AFTER, i, j] -= less
+
+
 @kernel(parallel=True)
-def hold_back(fx, fy, h, held, dt, dx, margin):
+def hold_back(fx, fy, h, u, v, held, dt, dx, margin):
     """Scale down the flows that leave a cell when together they would take more than it holds.
 
     A face's flow leaves exactly one cell, so no two cells scale the same face and rows may run in parallel. Held cells
@@ -228,11 +235,14 @@ def hold_back(fx, fy, h, held, dt, dx, margin):
             out = (max(-west, 0.0) + max(east, 0.0)) + (max(-north, 0.0) + max(south, 0.0))
             if out > h[i, j] * room and held[i, j] == 0:
                 share = h[i, j] * room / out
-                for plane in (MASS, ACROSS):
-                    fx[plane, i, j] *= share if west < 0.0 else 1.0
-                    fx[plane, i, j + 1] *= share if east > 0.0 else 1.0
-                    fy[plane, i, j] *= share if north < 0.0 else 1.0
-                    fy[plane, i + 1, j] *= share if south > 0.0 else 1.0
+                if west < 0.0:
+                    scale(fx, i, j, share, u[i, j])
+                if east > 0.0:
+                    scale(fx, i, j + 1, share, u[i, j])
+                if north < 0.0:
+                    scale(fy, i, j, share, v[i, j])
+                if south > 0.0:
+                    scale(fy, i + 1, j, share, v[i, j])
 
 
 @kernel
@@ -353,41 +363,52 @@ def waves(fastest_out, h, u, v):
 
 
 @kernel
+def largest(fastest):
+    """Return the largest of the rows' values, infinity where one is no number."""
+    most = 0.0
+    for i in range(fastest.size):
+        most = max(most, fastest[i]) if math.isfinite(fastest[i]) else math.inf
+    return most
+
+
+@kernel
 def advance(
-    h, u, v, highest, booked, fastest, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch, rows_scratch,
+    h, u, v, highest, booked, fastest, booked_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch, rows_scratch,
     z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
 ):  # fmt: skip
     """Advance the water by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 
-    The step is courant * dx / max(|u| + c, |v| + c), cut to land on `duration`.
+    The step is courant * dx / max(|u| + c, |v| + c), cut to land on `duration`. When the first stage wakes waves twice as
+    fast (rain on dry ground, a wall that bursts), it is taken again with a step that suits them.
     """
     waves(fastest, h, u, v)
     t = 0.0
     steps = 0
     while duration - t > 1e-9:
-        wave = 1e-3
-        for i in range(fastest.size):
-            wave = max(wave, fastest[i]) if math.isfinite(fastest[i]) else 2.0 * FASTEST_M_S
-        if wave > FASTEST_M_S:
-            return -steps - 1
         left = duration - t
-        dt = courant * dx / wave
+        dt = courant * dx / max(largest(fastest), SLOWEST_M_S)
         dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
-        for half in range(2):
-            if half == 0:
-                flows(fx_scratch, fy_scratch, rows_scratch, z, h, u, v, rim_z, rim_n, sides)
-                hold_back(fx_scratch, fy_scratch, h, held, dt, dx, margin)
-                stage(
-                    h_scratch, u_scratch, v_scratch, fastest, booked, rows_scratch, h, u, v, fx_scratch, fy_scratch, n,
-                    source, held, held_rows, 0.0, dt, dx,
-                )  # fmt: skip
-            else:
-                flows(fx_scratch, fy_scratch, rows_scratch, z, h_scratch, u_scratch, v_scratch, rim_z, rim_n, sides)
-                hold_back(fx_scratch, fy_scratch, h_scratch, held, dt, dx, margin)
-                stage(
-                    h, u, v, fastest, booked, rows_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch, n,
-                    source, held, held_rows, 0.5, dt, dx,
-                )  # fmt: skip
+        while True:
+            if not dt * FASTEST_M_S > courant * dx and dt < left:
+                return -steps - 1
+            booked_scratch[:] = 0.0
+            flows(fx_scratch, fy_scratch, rows_scratch, z, h, u, v, rim_z, rim_n, sides)
+            hold_back(fx_scratch, fy_scratch, h, u, v, held, dt, dx, margin)
+            stage(
+                h_scratch, u_scratch, v_scratch, fastest, booked_scratch, rows_scratch, h, u, v, fx_scratch, fy_scratch,
+                n, source, held, held_rows, 0.0, dt, dx,
+            )  # fmt: skip
+            wave = largest(fastest)
+            if dt * wave <= 2.0 * courant * dx:
+                break
+            dt = courant * dx / wave
+        flows(fx_scratch, fy_scratch, rows_scratch, z, h_scratch, u_scratch, v_scratch, rim_z, rim_n, sides)
+        hold_back(fx_scratch, fy_scratch, h_scratch, u_scratch, v_scratch, held, dt, dx, margin)
+        stage(
+            h, u, v, fastest, booked_scratch, rows_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch,
+            n, source, held, held_rows, 0.5, dt, dx,
+        )  # fmt: skip
+        booked += booked_scratch
         peak(highest, h)
         t += dt
         steps += 1
