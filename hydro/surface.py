@@ -57,7 +57,7 @@ class Surface:
         self._grid, self._city = city.grid, city
         free = valid & ~building & ~river
         self._bank = river & ndimage.binary_dilation(free)
-        edge = np.zeros_like(free) if closed else free & ~ndimage.binary_erosion(valid, border_value=0)
+        edge = self._edge = np.zeros_like(free) if closed else free & ~ndimage.binary_erosion(valid, border_value=0)
         self._base = np.where(free | self._bank, np.nan_to_num(terrain), np.nanmax(terrain) + BLOCK_M)
         self.land = free & ~edge
         self.z = self._base.copy()
@@ -77,6 +77,7 @@ class Surface:
         self._fed: Array | None = None
         self.steps = 0
         self.fast_share = 0.0
+        self._stage: float | None = np.nan
         self.hold_river(None)
         if state is not None:
             self.water.restore(state.arrays)
@@ -95,9 +96,18 @@ class Surface:
         return self.water.arrays() | {name: getattr(self, attribute).copy() for name, attribute in KEPT.items()}
 
     def hold_river(self, stage: float | None) -> None:
-        """Hold the river's bank cells at `stage` (m); without a stage the river swallows what reaches it, as the rim does."""
-        level = np.where(self._on_bank & (stage is not None), np.float64(stage or 0.0), -np.inf)
-        self.water.hold(self._held[0], self._held[1], level)
+        """Hold the river's bank cells at `stage` (m); without a stage the river swallows what reaches it, as the rim does.
+
+        Rim cells below the stage that join the river along the rim hold its level too: outside the raster the river goes on.
+        """
+        if stage == self._stage:
+            return
+        self._stage = stage
+        level = np.full(self._bank.shape, -np.inf)
+        if stage is not None:
+            low, _ = ndimage.label(self._bank | (self._edge & (self._base < stage)), np.ones((3, 3)))
+            level[np.isin(low, np.unique(low[self._bank])) & (low > 0)] = stage
+        self.water.hold(self._held[0], self._held[1], level[self._held])
 
     def renew_soil(self, law: Infiltration) -> None:
         """Renew the infiltration capacity from what went in so far."""
@@ -184,8 +194,8 @@ class Surface:
             "rain": self._rained,
             "infiltration": float(self._soaked_rows.sum()) * self._grid.cell_area_m2,
             "to_river": float(took[self._on_bank].sum()),
-            "from_river": float(gave[self._on_bank].sum()),
-            "over_edge": float(took[~self._on_bank].sum() - gave[~self._on_bank].sum()),
+            "from_river": float(gave.sum()),
+            "over_edge": float(took[~self._on_bank].sum()),
             "pumped": self._pumped,
             "stored": self._stored_m3() - self._at_start,
         }

@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 CREST = (2.0 / 3.0) ** 1.5 * math.sqrt(GRAVITY)
 
 BREACH_STEP_S = 30.0  # a growing breach is cut down this often
+LEVEE_FOOT_M = (
+    30.0  # a breach cuts this far to both sides of the levee's line, where the ground is above its bottom: assumed
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def bed_at(city: City, base: Array, actions: tuple[Action, ...], t: float) -> Ar
     """Return the bed (m) at `t` seconds.
 
     `barrier` raises the cells along its place by `height_m`. `breach` lowers a levee to `bottom_m` over `width_m` around
-    the point at the share `at` of its length, linearly within `minutes` from its start; it never raises ground.
+    the point at the share `at` of its length and from foot to foot, linearly within `minutes` from its start; it never
+    raises ground.
     """
     z = base.copy()
     for action in actions:
@@ -67,7 +71,7 @@ def bed_at(city: City, base: Array, actions: tuple[Action, ...], t: float) -> Ar
             middle, half = action.values["at"] * line.length, action.values["width_m"] / 2
             part = shapely.ops.substring(line, max(0.0, middle - half), min(line.length, middle + half))
             xx, yy = np.meshgrid(city.grid.x, city.grid.y)
-            inside = shapely.contains_xy(part.buffer(0.75 * city.grid.cell_m, cap_style="flat"), xx, yy)
+            inside = shapely.contains_xy(part.buffer(LEVEE_FOOT_M, cap_style="flat"), xx, yy)
             fall = _cut(action, t) * np.maximum(base[inside] - action.values["bottom_m"], 0.0)
             z[inside] = np.minimum(z[inside], base[inside] - fall)
     return z

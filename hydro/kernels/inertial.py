@@ -195,10 +195,12 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
         qx[i, b] = rx[b]
     start, col, depth, booked = held
     for m in range(start[i], start[i + 1]):
-        change = np.float64(h[i, col[m]]) - np.float64(depth[m])
+        j = col[m]  # booked from the flows: the change of a deep cell's float32 depth would be too coarse
+        net = (np.float64(rx[j]) - np.float64(rx[j + 1])) + (np.float64(north[j]) - np.float64(south[j]))
+        change = net * dt / dx + np.float64(source[i, j]) * dt
         booked[m, 0] += max(change, 0.0)
         booked[m, 1] += max(-change, 0.0)
-        h[i, col[m]] = depth[m]
+        h[i, j] = depth[m]
     rim[i] += (max(-qx[i, 0], 0.0) + max(qx[i, nx], 0.0)) * dt / dx
     while a < b and h[i, a] == 0 and rx[a] == 0 and rx[a + 1] == 0 and north[a] == 0 and south[a] == 0:
         a += 1
