@@ -1,4 +1,4 @@
-"""Chinese design storms: city intensity formulae and the Chicago hyetograph by exact differences.
+"""Chinese design storms: city intensity formulae; Chicago, alternating-block and tabulated hyetographs by exact differences.
 
 A formula gives the mean intensity over a duration t (min) for a return period P (years); the storm's steps are exact
 differences of the depth function, so nothing is integrated or rescaled (Keifer and Chu 1957, ASCE J. Hydraul. Div. 83).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin.errors import ScenarioError
+
+Array = NDArray[np.float64]
 
 #: 1 L/(s hm2) = 0.006 mm/min exactly.
 MM_MIN_PER_L_S_HM2 = 0.006
@@ -121,25 +124,70 @@ def intensity(formula: str, return_period_years: float) -> Intensity:
     )
 
 
-def chicago(intensity: Intensity, duration_min: float, peak_at: float, step_min: float = 5.0) -> NDArray[np.float64]:
+def chicago(intensity: Intensity, duration_min: float, peak_at: float, step_min: float = 5.0) -> Array:
     """Return the depths (mm) of each step of a Chicago storm; their sum is H(duration) to rounding.
 
     `peak_at` in (0, 1) is the peak's place r; the cumulative depth is r H(D) - r H((rD - x)/r) before the peak and
     r H(D) + (1 - r) H((x - rD)/(1 - r)) after it. Raises ScenarioError when the storm outlasts the formula.
     """
+    _check(intensity, duration_min)
+    return _nested(intensity.depth_mm, duration_min, peak_at, step_min)
+
+
+def alternating(intensity: Intensity, duration_min: float, peak_at: float, step_min: float = 5.0) -> Array:
+    """Return the depths (mm) of each step of an alternating-block storm; the k deepest steps carry H(k step).
+
+    The increments of H stand in falling order around the peak's step, by turns after and before it until one side is full
+    (Chow, Maidment and Mays 1988, Applied Hydrology, section 14.4, there with the peak in the middle). Raises ScenarioError
+    when the storm outlasts the formula.
+    """
+    _check(intensity, duration_min)
+    steps = _steps(duration_min, peak_at, step_min)
+    blocks = np.diff(intensity.depth_mm(np.linspace(0.0, duration_min, steps + 1)))
+    peak = min(int(peak_at * steps), steps - 1)
+    turns = sorted(range(steps), key=lambda k: (abs(k - peak), k < peak))
+    storm = np.zeros(steps)
+    storm[turns] = np.sort(blocks)[::-1]
+    return storm
+
+
+def pattern(depths_mm: Mapping[float, float], peak_at: float, step_min: float = 5.0) -> Array:
+    """Return the depths (mm) of each step of a storm whose blocks around the peak carry given depths (mm by minutes).
+
+    The same-frequency long storm (24 h) of a city's own table: each duration's window around the peak carries its depth,
+    each shell between two durations rains evenly, shared r : 1 - r before and after. Raises ScenarioError for fewer than
+    two durations and for a shell that rains harder than the one inside it.
+    """
+    minutes = np.array(sorted(depths_mm), dtype=float)
+    depths = np.array([depths_mm[m] for m in sorted(depths_mm)], dtype=float)
+    rates = np.diff(depths, prepend=0.0) / np.diff(minutes, prepend=0.0)
+    if len(minutes) < 2 or minutes[0] <= 0 or (rates < 0).any() or (np.diff(rates) > 1e-9).any():
+        raise ScenarioError("pattern_depths", found={f"{m:g}": float(d) for m, d in zip(minutes, depths, strict=True)})
+    knots, totals = np.append(0.0, minutes), np.append(0.0, depths)
+    return _nested(lambda t: np.interp(t, knots, totals), float(minutes[-1]), peak_at, step_min)
+
+
+def _nested(depth: Callable[[Array], Array], duration_min: float, peak_at: float, step_min: float) -> Array:
+    x = np.linspace(0.0, duration_min, _steps(duration_min, peak_at, step_min) + 1)
+    peak = peak_at * duration_min
+    head = peak_at * depth(np.array(duration_min))
+    before = head - peak_at * depth(np.maximum(peak - x, 0.0) / peak_at)
+    after = head + (1.0 - peak_at) * depth(np.maximum(x - peak, 0.0) / (1.0 - peak_at))
+    return np.asarray(np.diff(np.where(x < peak, before, after)))
+
+
+def _steps(duration_min: float, peak_at: float, step_min: float) -> int:
     if not 0.0 < peak_at < 1.0:
         raise ScenarioError("peak_at", found=peak_at)
     steps = duration_min / step_min
     if steps < 1 or abs(steps - round(steps)) > 1e-9:
         raise ScenarioError("clock_steps", duration=duration_min * 60, step=step_min * 60)
+    return round(steps)
+
+
+def _check(intensity: Intensity, duration_min: float) -> None:
     if intensity.t_max_min is not None and duration_min > intensity.t_max_min:
         raise ScenarioError("formula_duration", formula=intensity.formula, found=duration_min, high=intensity.t_max_min)
-    x = np.linspace(0.0, duration_min, round(steps) + 1)
-    peak = peak_at * duration_min
-    head = peak_at * intensity.depth_mm(duration_min)
-    before = head - peak_at * intensity.depth_mm(np.maximum(peak - x, 0.0) / peak_at)
-    after = head + (1.0 - peak_at) * intensity.depth_mm(np.maximum(x - peak, 0.0) / (1.0 - peak_at))
-    return np.diff(np.where(x < peak, before, after))
 
 
 def _interval(coefficients: str, p: float) -> float:

@@ -142,7 +142,7 @@ class SwmmDrainage(Coupling):
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
         for pump, starts in self.pump_starts.items():
-            if starts > STARTS_PER_HOUR * max(hours, 1.0):
+            if starts > STARTS_PER_HOUR * max(hours, 0.25):
                 found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": round(hours, 1)}))
         if self.replayed_s:
             found.append(("drains_replayed", {"hours": round(self.replayed_s / 3600.0, 2)}))

@@ -9,8 +9,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hydro.design_storm import chicago, intensity
-from scenarios.case.schema import DesignRain, GaugeRain, GaugeStage, GridRain, Scenario, SteadyRain, clock_time
+from hydro.design_storm import alternating, chicago, intensity, pattern
+from scenarios.case.schema import (
+    DesignRain,
+    GaugeRain,
+    GaugeStage,
+    GridRain,
+    PatternRain,
+    Scenario,
+    SteadyRain,
+    clock_time,
+)
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -28,19 +37,33 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
     rain, stage = scenario.forcing.rain, scenario.forcing.river_stage
     if isinstance(rain, DesignRain):
         parts.append(_design(rain, city, clock, notes))
+    elif isinstance(rain, PatternRain):
+        parts.append(_pattern(rain, city, clock, notes))
     elif isinstance(rain, SteadyRain):
         parts.append(_steps([rain.mm_h / 3.6e6], rain.hours * 3600, clock, _begin(rain.begins, city, clock)))
     elif isinstance(rain, GaugeRain):
         parts.append(_covering(read_rain(base / rain.gauge, city.tz, rain.unit), clock, base / rain.gauge))
     elif isinstance(rain, GridRain):
         parts.append(
-            _covering(read_rain_grid(base / rain.grid, city.grid, rain.variable, rain.units), clock, base / rain.grid)
+            _covering(
+                read_rain_grid(
+                    base / rain.grid,
+                    city.grid,
+                    rain.variable,
+                    rain.units,
+                    radar=(rain.radar.lon, rain.radar.lat) if rain.radar else None,
+                ),
+                clock,
+                base / rain.grid,
+            )
         )
     if isinstance(stage, GaugeStage):
         parts.append(_covering(read_stage(base / stage.gauge, city.tz), clock, base / stage.gauge))
     elif stage is not None:
         parts.append(xr.DataArray([float(stage)], dims="time", coords={"time": clock.times[:1]}, name="river_stage"))
     for part in parts:
+        if part.attrs.get("dips"):
+            notes.append(("rain_dips", {"count": part.attrs["dips"]}))
         if part.name != "river_stage":
             _within(part, clock, notes, from_file=isinstance(rain, GaugeRain | GridRain))
     return _join(parts, clock), notes
@@ -78,7 +101,8 @@ def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr
     peak_at = rain.peak_at if rain.peak_at is not None else formula.peak_at
     if peak_at is None:
         raise ScenarioError("peak_unknown", formula=formula.formula)
-    depths = chicago(formula, rain.hours * 60, peak_at, rain.step_minutes)
+    storm = {"chicago": chicago, "alternating": alternating}[rain.design]
+    depths = storm(formula, rain.hours * 60, peak_at, rain.step_minutes)
     notes.append(
         (
             "design_storm",
@@ -98,6 +122,14 @@ def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr
                 {"formula": formula.formula, "confidence": formula.confidence, "status": formula.status},
             )
         )
+    begin = _begin(rain.begins, city, clock)
+    return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock, begin)
+
+
+def _pattern(rain: PatternRain, city: City, clock: Clock, notes: list[Note]) -> xr.DataArray:
+    depths = pattern({float(m): d for m, d in rain.depths_mm.items()}, rain.peak_at, rain.step_minutes)
+    hours = len(depths) * rain.step_minutes / 60.0
+    notes.append(("pattern_storm", {"hours": round(hours, 1), "depth": round(float(depths.sum()), 1)}))
     begin = _begin(rain.begins, city, clock)
     return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock, begin)
 

@@ -39,11 +39,21 @@ class Name(Part):
 class DesignRain(Part):
     """A design storm from a city's formula (see `hydro.design_storm`), from `begins` (default: the start of the run)."""
 
-    design: Literal["chicago"]
+    design: Literal["chicago", "alternating"]
     formula: str
     return_period_years: Annotated[float, Field(gt=0, le=10000)]
     hours: Annotated[float, Field(gt=0, le=24)]
     peak_at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
+    begins: str | None = None
+
+
+class PatternRain(Part):
+    """A long storm of a city's own table: depth (mm) by duration (minutes), nested around the peak at `peak_at`."""
+
+    design: Literal["pattern"]
+    depths_mm: Annotated[dict[Annotated[int, Field(gt=0, le=4320)], Annotated[float, Field(gt=0)]], Field(min_length=2)]
+    peak_at: Annotated[float, Field(gt=0, lt=1)]
     step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
     begins: str | None = None
 
@@ -63,12 +73,23 @@ class GaugeRain(Part):
     unit: Literal["mm", "mm_h"] | None = None
 
 
+class RadarPlace(Part):
+    """Where a radar stands, degrees (WGS 84)."""
+
+    lon: Annotated[float, Field(ge=-180, le=180)]
+    lat: Annotated[float, Field(ge=-90, le=90)]
+
+
 class GridRain(Part):
-    """Rain from a NetCDF file on a grid; `variable` and `units` (mm/h, mm, ...) where the file does not say."""
+    """Rain from a NetCDF file on a grid; `variable` and `units` (mm/h, mm, ...) where the file does not say.
+
+    `radar` is the place that axes in km from a radar count from.
+    """
 
     grid: Path
     variable: str | None = None
     units: str | None = None
+    radar: RadarPlace | None = None
 
 
 class GaugeStage(Part):
@@ -80,7 +101,7 @@ class GaugeStage(Part):
 class Forcing(Part):
     """What drives the hazards."""
 
-    rain: DesignRain | SteadyRain | GaugeRain | GridRain | None = None
+    rain: DesignRain | PatternRain | SteadyRain | GaugeRain | GridRain | None = None
     river_stage: float | GaugeStage | None = None
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 from lxml import etree
+from pyproj import Transformer
 
 import scenarios as sc
 from scenarios.case.build import build_city
@@ -141,6 +143,25 @@ def test_radar_rain_keeps_its_peak(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         read_rain_grid(REFERENCE / "hydro" / "radar_storms" / "mrms_20190610_2min.nc", grid)
     assert error.value.code == "rain_variable"
+
+
+def test_radar_rain_in_km_from_the_radar_needs_its_place() -> None:
+    """Mt Stapylton; a city of 20 km on the crop: the wettest cell of the file stands where the radar's distances put it."""
+    path = REFERENCE / "hydro" / "radar_storms" / "bom_brisbane_20201031_10min.nc"
+    radar = Transformer.from_crs("EPSG:4326", "EPSG:28356", always_xy=True).transform(153.24, -27.718)
+    grid = Grid("EPSG:28356", radar[0] - 35_000.0, radar[1] - 2_000.0, 100.0, 200, 200)
+    with pytest.raises(SourceError) as error:
+        read_rain_grid(path, grid, "precip_10min_mm", "mm")
+    assert error.value.code == "rain_radar_place"
+    rain = read_rain_grid(path, grid, "precip_10min_mm", "mm", radar=(153.24, -27.718))
+    with xr.open_dataset(path, engine="h5netcdf") as raw:
+        window = raw["precip_10min_mm"].sel(x=slice(-35, -15), y=slice(-2, -22)).sum("time")
+    day = rain.isel(time=slice(0, -1)).sum("time") * 600.0 * 1000.0
+    assert float(day.mean()) == pytest.approx(float(window.mean()), rel=0.05)
+    wettest = day.where(day == day.max(), drop=True)
+    at = window.where(window == window.max(), drop=True)
+    assert float(wettest["rain_x"][0]) - radar[0] == pytest.approx(float(at["x"][0]) * 1000.0, abs=1500.0)
+    assert float(wettest["rain_y"][0]) - radar[1] == pytest.approx(float(at["y"][0]) * 1000.0, abs=1500.0)
 
 
 def test_cap_messages_are_valid_against_the_published_schema(storm: Path, tmp_path: Path) -> None:

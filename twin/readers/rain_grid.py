@@ -26,11 +26,23 @@ UNITS = {
 
 COARSE_M = 500.0  # rain is carried to cells of at most this size around the city
 
+#: A bias correction leaves values a little below zero; as far as this share of the largest they are taken as no rain, and
+#: `attrs["dips"]` counts them.
+DIP = 0.01
 
-def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: str | None = None) -> xr.DataArray:
+
+def read_rain_grid(
+    path: Path,
+    grid: Grid,
+    variable: str | None = None,
+    units: str | None = None,
+    *,
+    radar: tuple[float, float] | None = None,
+) -> xr.DataArray:
     """Return rain as `rain_rate_grid(time, rain_y, rain_x)` in m/s on the city's CRS, UTC.
 
-    `variable` and `units` say what the file does not.
+    `variable` and `units` say what the file does not; `radar` (lon, lat, degrees) is where axes in km from a radar begin:
+    they are taken as true distances from it (azimuthal equidistant), which other projections keep to about 1 % at 60 km.
     Accepts lon/lat or projected coordinates (CF `grid_mapping` or metres in the city's CRS). Raises SourceError when no
     rain variable is found, units are unknown, values are negative or missing, or the city lies outside the grid.
     """
@@ -45,13 +57,15 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: s
     values = rain.values.astype(float)
     if np.isnan(values).any():
         raise SourceError("rain_missing", where=str(path), count=int(np.isnan(values).sum()))
-    if (values < 0).any():
+    dips = int((values < 0).sum())
+    if dips and values.min() < -DIP * values.max():
         raise SourceError(
             "rain_negative",
             where=str(path),
             time=str(rain[time].values[int(np.argmax((values < 0).any((1, 2))))]),
             found=float(values.min()),
         )
+    values = np.maximum(values, 0.0)
     times = pd.DatetimeIndex(rain[time].values)
     if len(times) < 2:
         raise SourceError("series_short", where=str(path), found=len(times))
@@ -69,8 +83,13 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: s
     rain_x = np.arange(grid.west + cell / 2, grid.east + cell / 2, cell)
     rain_y = np.arange(grid.north - cell / 2, grid.south - cell / 2, -cell)
     xx, yy = np.meshgrid(rain_x, rain_y)
-    if rain.attrs.get("axes") == "lonlat":
-        xx, yy = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True).transform(xx, yy)
+    if rain.attrs["axes"] == "radar" and radar is None:
+        raise SourceError("rain_radar_place", where=str(path))
+    file_crs = {"lonlat": "EPSG:4326", "metres": None, "radar": None}[rain.attrs["axes"]]
+    if radar is not None:
+        file_crs = f"+proj=aeqd +lon_0={radar[0]} +lat_0={radar[1]} +datum=WGS84 +units=km"
+    if file_crs is not None:
+        xx, yy = Transformer.from_crs(grid.crs, file_crs, always_xy=True).transform(xx, yy)
     axes = rain[y].values.astype(float), rain[x].values.astype(float)
     if not (
         axes[0].min() <= yy.min()
@@ -98,11 +117,12 @@ def read_rain_grid(path: Path, grid: Grid, variable: str | None = None, units: s
         dims=("time", "rain_y", "rain_x"),
         coords={"time": times, "rain_y": rain_y, "rain_x": rain_x},
         name="rain_rate_grid",
+        attrs={"dips": dips},
     )
 
 
 def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None, units: str | None) -> xr.DataArray:
-    """Find the rain variable and note in its attributes whether its axes are lon/lat."""
+    """Find the rain variable and note in its attributes whether its axes are lon/lat, metres or km from a radar."""
     names = (
         [wanted]
         if wanted
@@ -115,10 +135,10 @@ def _rain_variable(data: xr.Dataset, path: Path, wanted: str | None, units: str 
     rain = data[names[0]].assign_attrs(units=units) if units else data[names[0]]
     if rain.attrs.get("units") not in UNITS:
         raise SourceError("rain_units", where=str(path), found=rain.attrs.get("units"), expected=sorted(UNITS))
-    last = str(rain.dims[-1]).lower()
-    rain.attrs["axes"] = (
-        "lonlat"
-        if last.startswith("lon") or rain[rain.dims[-1]].attrs.get("units", "").startswith("degree")
-        else "metres"
-    )
+    axis = rain[rain.dims[-1]]
+    length = f"{axis.attrs.get('units', '')} {data.attrs.get('x_y_units', '')}".strip().lower()
+    if str(axis.name).lower().startswith("lon") or length.startswith("degree"):
+        rain.attrs["axes"] = "lonlat"
+    else:
+        rain.attrs["axes"] = "radar" if length.split()[:1] in (["km"], ["kilometre"], ["kilometer"]) else "metres"
     return rain

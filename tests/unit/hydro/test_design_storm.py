@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydro.design_storm import chicago, formulas, intensity
+from hydro.design_storm import alternating, chicago, formulas, intensity, pattern
 from twin.errors import ScenarioError
 
 #: total, largest step, first step, last step in mm (reference hydro/design_storms, exact differences, 120 min in 5 min steps).
@@ -73,3 +73,49 @@ def test_rows_of_unconfirmed_source_say_so() -> None:
                 assert not intensity(key, years).confirmed
             except ScenarioError as error:
                 assert error.code == "formula_form"
+
+
+#: Beijing zone II at 100 years, mm by minutes (Beijing Water Authority, risk map 2022).
+BEIJING = {15: 47.0, 30: 70.0, 60: 97.0, 180: 148.0, 360: 189.0, 1440: 299.0}
+
+
+@pytest.mark.parametrize("peak", [0.25, 0.4, 0.77])
+def test_a_pattern_carries_each_published_depth_around_its_peak(peak) -> None:
+    minutes = pattern(BEIJING, peak, 1.0)
+    total = np.append(0.0, np.cumsum(minutes))
+    assert len(minutes) == 1440 and total[-1] == pytest.approx(299.0)
+    for duration, depth in BEIJING.items():
+        edges = peak * 1440 - peak * duration, peak * 1440 + (1 - peak) * duration
+        carried = np.interp(edges[1], np.arange(1441), total) - np.interp(edges[0], np.arange(1441), total)
+        assert carried == pytest.approx(depth, rel=0.02)  # edges fall within a minute
+    assert pattern(BEIJING, peak, 5.0).sum() == pytest.approx(299.0)
+
+
+def test_the_published_day_follows_from_the_formula_too() -> None:
+    day = chicago(intensity("beijing_zone2", 100), 1440, 0.4, 5.0)
+    assert day.sum() == pytest.approx(299.0, rel=0.012) and day.max() * 3 <= 47.0 * 1.012 * 3
+
+
+@given(st.floats(0.05, 0.95), st.sampled_from([60, 120, 1440]), st.sampled_from([5.0, 10.0]))
+def test_alternating_blocks_carry_the_formula_in_every_window_and_fall_from_the_peak(peak, duration, step) -> None:
+    formula = intensity("wuhan", 50)
+    storm = alternating(formula, duration, peak, step)
+    assert storm.sum() == pytest.approx(float(formula.depth_mm(duration)))
+    top = int(storm.argmax())
+    assert top == min(int(peak * len(storm)), len(storm) - 1)
+    assert (np.diff(storm[: top + 1]) >= 0).all() and (np.diff(storm[top:]) <= 0).all()
+    fell = np.sort(storm)[::-1].cumsum()
+    np.testing.assert_allclose(fell, formula.depth_mm(np.arange(1, len(storm) + 1) * step))
+
+
+@pytest.mark.parametrize("depths", [{60: 50.0}, {60: 50.0, 120: 40.0}, {60: 20.0, 120: 60.0}])
+def test_a_pattern_that_rains_harder_outside_is_refused(depths) -> None:
+    with pytest.raises(ScenarioError) as error:
+        pattern(depths, 0.4)
+    assert error.value.code == "pattern_depths"
+
+
+def test_a_long_alternating_storm_is_not_stretched() -> None:
+    with pytest.raises(ScenarioError) as error:
+        alternating(intensity("shanghai", 50), 1440, 0.4)
+    assert error.value.code == "formula_duration"

@@ -9,6 +9,7 @@ import pytest
 
 from hydro.coupling import Coupling, Manholes
 from hydro.swmm_input import Setting, prepare, series_elsewhen
+from hydro.warm_start import hotstart_difference
 from twin.errors import SourceError
 from twin.inp import decode, read_sections
 
@@ -211,3 +212,19 @@ def test_section_names_and_line_ends_are_read_as_the_engine_reads_them() -> None
         "CONDUITS": [["C1", "J1", "O1", "100", "0.013", "0", "0", "0", "0"]],
     }
     assert read_sections(decode(b"[OUTFALL]\rO1 15.0 FREE\r")) == {"OUTFALLS": [["O1", "15.0", "FREE"]]}
+
+
+def test_the_engines_hotstart_is_near_but_a_replay_is_exact() -> None:
+    drains = coupled(PUMPED.replace("dry 0 0.05", "dry 0 0.3").replace("dry 24 0.05", "dry 24 0.3"), 1200.0)
+    _, heads, _, _ = run(drains, steps=240)
+    found = hotstart_difference(
+        PUMPED.replace("dry 0 0.05", "dry 0 0.3").replace("dry 24 0.05", "dry 24 0.3"),
+        ["J1", "J2"],
+        drains.record(),
+        start=START,
+        exchange_s=5.0,
+        split=120,
+    )
+    assert 0.0 <= found["at_split_m"] < 1e-3, "the file keeps single precision"
+    assert found["largest_m"] >= found["mean_m"] > 0.0, "and not all that the engine needs"
+    assert found["largest_m"] < np.ptp(heads)

@@ -182,3 +182,27 @@ def test_pumps_and_gates_of_the_drain_model_are_places_and_fail_on_time(small_ci
     with pytest.raises(SourceError) as error:
         Flood().simulate(city, drivers(storm), clock, (Action("gate", "C1", 300.0, None, {"opening": 0.0}),))
     assert error.value.code == "unknown_place"
+
+
+def test_a_pump_that_hunts_is_named_and_the_balance_is_kept(small_city, storm, clock) -> None:
+    text = small_city.drains.inp.replace("C3 J3 O1 150 0.013 0 0", "C3 J3 W 150 0.013 0 0")
+    text = text.replace("[CONDUITS]", "[STORAGE]\nW 16.0 6.0 0.2 FUNCTIONAL 0 0 20 0 0\n[PUMPS]\nP W O1 PC OFF 0.5 0.3\n"
+                        "[CURVES]\nPC PUMP2 10.0 2.0\n[CONDUITS]")  # fmt: skip
+    text = text.replace("[COORDINATES]", "[COORDINATES]\nW 500800 3399745")
+    city = dataclasses.replace(small_city, drains=drains_of(text, small_city.grid.crs, "pumped"))
+    outcome = Flood().simulate(city, drivers(storm), clock)
+    hunting = [values for code, values in outcome.notes if code == "pump_hunting"]
+    assert len(hunting) == 1 and hunting[0]["pump"] == "P" and hunting[0]["count"] > 7
+    assert abs(outcome.balance.error) <= 1e-9
+    steady = dataclasses.replace(
+        city, drains=drains_of(text.replace("PC PUMP2 10.0 2.0", "PC PUMP2 10.0 0.02"), small_city.grid.crs, "steady")
+    )
+    calm = Flood().simulate(steady, drivers(storm), clock)
+    assert not any(code == "pump_hunting" for code, _ in calm.notes)
+
+
+def test_a_warm_start_says_that_it_replayed(small_city, storm, clock) -> None:
+    first = Flood().simulate(small_city, drivers(storm), clock.first(300.0))
+    rest = Flood().simulate(small_city, drivers(storm), clock.after(300.0), state=first.state)
+    assert rest.balance.remarks["swmm_replayed_s"] == 300.0
+    assert any(code == "drains_replayed" for code, _ in rest.notes)

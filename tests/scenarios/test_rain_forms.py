@@ -1,0 +1,88 @@
+"""Every way to say the rain, through a scenario file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+
+import scenarios as sc
+from twin.errors import ScenarioError, SourceError
+
+
+def case(small_folder: Path, tmp_path: Path, rain: dict, hours: float = 24.0):
+    path = tmp_path / "rain.yaml"
+    head = {
+        "schema": 1,
+        "name": {"zh": "雨", "en": "rain"},
+        "city": str(small_folder),
+        "start": "2026-06-20T18:00+08:00",
+    }
+    path.write_text(yaml.safe_dump(head | {"hours": hours, "forcing": {"rain": rain}, "hazards": ["flood"]}), "utf-8")
+    return sc.load(path)
+
+
+def fallen(drivers: xr.Dataset) -> float:
+    """Depth in mm."""
+    seconds = np.diff(drivers["time"].values).astype("timedelta64[s]").astype(float)
+    return float((drivers["rain_rate"].values[:-1] * seconds).sum() * 1000.0)
+
+
+def test_a_day_from_a_formula_and_from_a_table(small_folder, tmp_path) -> None:
+    formula = {"formula": "beijing-zone2", "return_period_years": 100, "hours": 24, "peak_at": 0.4}
+    for design in ("chicago", "alternating"):
+        drivers, notes = case(small_folder, tmp_path, {"design": design} | formula).drivers()
+        assert fallen(drivers) == pytest.approx(299.0, rel=0.012)
+        assert any(code == "design_storm" for code, _ in notes)
+    table = {"design": "pattern", "depths_mm": {60: 97, 360: 189, 1440: 299}, "peak_at": 0.77}
+    drivers, notes = case(small_folder, tmp_path, table).drivers()
+    assert fallen(drivers) == pytest.approx(299.0)
+    assert ("pattern_storm", {"hours": 24.0, "depth": 299.0}) in notes
+    peak = drivers["time"].values[int(drivers["rain_rate"].values.argmax())] - drivers["time"].values[0]
+    assert 0.70 < peak / np.timedelta64(24, "h") < 0.78
+
+
+def test_a_table_that_makes_no_storm_and_a_misspelt_design_are_named(small_folder, tmp_path) -> None:
+    with pytest.raises(ScenarioError) as error:
+        case(small_folder, tmp_path, {"design": "pattern", "depths_mm": {60: 97, 120: 50}, "peak_at": 0.4}).drivers()
+    assert error.value.code == "pattern_depths" and "97" in error.value.message("en")
+    with pytest.raises(ScenarioError):
+        case(small_folder, tmp_path, {"design": "patern", "depths_mm": {60: 97, 120: 150}, "peak_at": 0.4})
+
+
+def radar_file(path: Path, values: np.ndarray, attrs: dict) -> Path:
+    times = pd.date_range("2026-06-20T10:00", periods=values.shape[0], freq="10min")
+    axis = np.arange(-10.0, 11.0, 1.0)
+    data = xr.Dataset(
+        {"rain": (("time", "y", "x"), values)}, coords={"time": times, "y": axis[::-1], "x": axis}, attrs=attrs
+    )
+    data.to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def test_radar_rain_in_km_stands_where_the_radar_does(small_folder, tmp_path) -> None:
+    values = np.zeros((6, 21, 21))
+    values[:, :, 11:] = 1.0  # it rains east of the radar only
+    values[0, 0, 0] = -0.005
+    path = radar_file(tmp_path / "radar.nc", values, {"x_y_units": "km from radar"})
+    rain = {"grid": str(path), "variable": "rain", "units": "mm"}
+    with pytest.raises(SourceError) as error:
+        case(small_folder, tmp_path, rain, 1.0).drivers()
+    assert error.value.code == "rain_radar_place"
+    city = sc.open_city(str(small_folder))
+    lon, lat = map(float, _lonlat(city.grid.crs, city.grid.west + 500.0, city.grid.south + 500.0))
+    drivers, notes = case(small_folder, tmp_path, rain | {"radar": {"lon": lon - 0.05, "lat": lat}}, 1.0).drivers()
+    assert ("rain_dips", {"count": 1}) in notes
+    assert float(drivers["rain_rate_grid"].isel(time=0).min()) == pytest.approx(1e-3 / 600.0), "5 km east of the radar"
+    drivers, _ = case(small_folder, tmp_path, rain | {"radar": {"lon": lon + 0.05, "lat": lat}}, 1.0).drivers()
+    assert float(drivers["rain_rate_grid"].max()) == 0.0, "5 km west of it"
+
+
+def _lonlat(crs: str, x: float, y: float) -> tuple[float, float]:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
