@@ -3,8 +3,9 @@
     d(h)/dt  + d(hu)/dx + d(hv)/dy = source
     d(hu)/dt + d(hu^2 + g h^2/2)/dx + d(huv)/dy = -g h dz/dx - g n^2 u |u| / h^(1/3), and the same along y
 
-Reconstruction: level z + h, depth h and velocities u, v are limited each on their own (minmod); the bed at a face is level
-minus depth, so still water has no slope of level and stays still. The higher of the two beds at a face hides the water
+Reconstruction: level z + h, depth h and velocities u, v are limited each on their own, the bed's slope is that of the level
+minus that of the depth, so still water has no slope of level and stays still; but never steeper than the bed itself
+shows, or a film's own thickness would dam it up on a steep slope. The higher of the two beds at a face hides the water
 below it (hydrostatic reconstruction, Audusse et al. 2004, doi:10.1137/S1064827503431090). Face flows: HLLC (Toro 2001,
 Shock-Capturing Methods for Free-Surface Shallow Flows, ch. 10). Time: Heun's method (SSP-RK2). Friction: implicit in each
 stage, in closed form. The flows that leave a cell in one stage share what it holds, so no depth goes negative and no
@@ -26,7 +27,7 @@ from numba import prange
 from hydro.kernels.inertial import GRAVITY, inverse_cube_root
 from twin.jit import kernel
 
-DRY_M = 1e-5  # velocity fades out below this depth, m; the water itself still flows
+DRY_M = 1e-6  # velocity fades out below this depth, m; the water itself still flows
 SLOWEST_M_S = 0.1  # waves on 1 mm of water; keeps the step finite where all is dry
 FASTEST_M_S = 1e3  # no water is faster: a step that would need it has collapsed
 BAND = 16  # rows that share one set of row buffers
@@ -39,6 +40,13 @@ CLOSED, OPEN = 0, 1
 def minmod(a, b):
     """Return the smaller of two differences when they have one sign, else zero."""
     return max(0.0, min(a, b)) + min(0.0, max(a, b))
+
+
+@kernel(inline=True)
+def limited(a, b, steepest):
+    """Return the mean of two differences of one sign, at most `steepest` times the smaller: 1 is minmod, 2 van Leer's MC."""
+    mean = 0.5 * (a + b)
+    return max(0.0, min(steepest * min(a, b), mean)) + min(0.0, max(steepest * max(a, b), mean))
 
 
 @kernel
@@ -55,14 +63,18 @@ def water_edges(left_out, right_out, push_left_out, push_right_out, za, zb, zc, 
     """Write the depth above the higher bed on both sides of the faces, and the push of the bed on both cells.
 
     Push (m3/s2) is what the hidden depth and half of the cell's own bed slope add to the momentum through the face:
-    g/2 (h_face^2 - h_above^2) +- g/2 h dz (Audusse et al. 2004, eq. 4.7 and 4.8).
+    g/2 (h_face^2 - h_above^2) +- g/2 h dz (Audusse et al. 2004, section 4). Depth and bed share one limiter, or still
+    water would move: minmod in films, MC where the water is deeper than the bed varies (minmod there ripples near Froude
+    1 in Thacker's bowl).
     """
     for j in range(left_out.size):
         dh0, dh1, dh2 = hb[j] - ha[j], hc[j] - hb[j], hd[j] - hc[j]
         dz0, dz1, dz2 = zb[j] - za[j], zc[j] - zb[j], zd[j] - zc[j]
-        slope_b, slope_c = minmod(dh0, dh1), minmod(dh1, dh2)
-        bed_b = minmod(minmod(dh0 + dz0, dh1 + dz1) - slope_b, minmod(dz0, dz1))
-        bed_c = minmod(minmod(dh1 + dz1, dh2 + dz2) - slope_c, minmod(dz1, dz2))
+        k_b = 2.0 if hb[j] > abs(dz0) + abs(dz1) else 1.0
+        k_c = 2.0 if hc[j] > abs(dz1) + abs(dz2) else 1.0
+        slope_b, slope_c = limited(dh0, dh1, k_b), limited(dh1, dh2, k_c)
+        bed_b = minmod(minmod(dh0 + dz0, dh1 + dz1) - slope_b, limited(dz0, dz1, k_b))
+        bed_c = minmod(minmod(dh1 + dz1, dh2 + dz2) - slope_c, limited(dz1, dz2, k_c))
         left, right = hb[j] + 0.5 * slope_b, hc[j] - 0.5 * slope_c
         step = dz1 - 0.5 * (bed_b + bed_c)  # bed on the right minus bed on the left
         above_left = max(0.0, left - max(0.0, step))
