@@ -55,10 +55,14 @@ class Shallow:
         return {"into_held": float(into), "out_of_held": float(out), "over_rim": float(over)}
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
-        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it."""
-        self._held[row, col] = 1
-        self._held_rows[row] = 1
-        self.h[row, col] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[row, col], 0.0)
+        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it.
+
+        The velocity there follows the free cells beside it, up to Froude 1. The water a cell holds is outside the books.
+        """
+        rows, cols = np.asarray(row, dtype=np.intp), np.asarray(col, dtype=np.intp)
+        self._held[rows, cols] = 1
+        self._held_rows[rows] = 1
+        self.h[rows, cols] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[rows, cols], 0.0)
 
     def open(self, side: str) -> None:
         """Let water leave freely over the "west", "east", "north" or "south" rim (zero gradient); none comes in."""
@@ -78,8 +82,9 @@ class Shallow:
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._fastest).all():
-            fast = np.nan_to_num(np.hypot(self.u, self.v) + self.h, nan=np.inf)
-            row, col = (int(k) for k in np.unravel_index(int(fast.argmax()), fast.shape))
+            row = int(np.nan_to_num(self._fastest, nan=np.inf).argmax())
+            fast = sum(np.abs(part[row].astype(float)) for part in self._next)
+            col = int(np.nan_to_num(fast, nan=np.inf).argmax())
             depth = float(self.h[row, col])
             raise NumericsError("step_collapsed", time=f"{self.time:g} s", row=row, col=col, depth=depth)
         self.time += seconds
