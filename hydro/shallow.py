@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.kernels import shallow as kernels
+from hydro.kernels.shallow import advance
+from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
@@ -40,11 +41,11 @@ class Shallow:
         self.h, self.u, self.v, self.highest, self.source = (np.zeros((ny, nx), dtype) for _ in range(5))
         self._next = tuple(np.zeros((ny, nx), dtype) for _ in range(3))
         self._fx, self._fy = np.zeros((4, ny, nx + 1), dtype), np.zeros((4, ny + 1, nx), dtype)
-        self._rows = np.zeros((-(-ny // kernels.BAND), 8, nx + 1), dtype)
+        self._rows = np.zeros((-(-ny // BAND), 8, nx + 1), dtype)
         self._fastest = np.zeros(ny)
         self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
         self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
-        self._sides = np.full(4, kernels.CLOSED, np.int64)
+        self._sides = np.full(4, CLOSED, np.int64)
         self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
         self._look_outside()
 
@@ -66,7 +67,7 @@ class Shallow:
 
     def open(self, side: str) -> None:
         """Let water leave freely over the "west", "east", "north" or "south" rim (zero gradient); none comes in."""
-        self._sides[SIDES.index(side)] = kernels.OPEN
+        self._sides[SIDES.index(side)] = OPEN
         self._look_outside()
 
     def set_bed(self, z: ArrayLike) -> None:
@@ -76,7 +77,7 @@ class Shallow:
 
     def advance(self, seconds: float) -> int:
         """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
-        steps = kernels.advance(
+        steps = advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
             self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
@@ -110,7 +111,7 @@ class Shallow:
             self._sides, ((self.z[:, 0], self.z[:, 1:2]), (self.z[:, -1], self.z[:, -2:-1]),
                           (self.z[0], self.z[1:2]), (self.z[-1], self.z[-2:-1])), strict=True,
         ):  # fmt: skip
-            falls = side == kernels.OPEN and inner.size > 0
+            falls = side == OPEN and inner.size > 0
             beds.append(rim + np.minimum(rim - inner.ravel(), 0.0) if falls else rim.copy())
         self._rim_z = np.ascontiguousarray(np.stack(beds[:2]))
         self._rim_n = np.ascontiguousarray(np.stack(beds[2:]))
