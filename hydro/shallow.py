@@ -105,13 +105,14 @@ class Shallow:
             getattr(self, name)[:] = arrays[name]
 
     def _look_outside(self) -> None:
-        """Set the bed just outside each rim: level with the rim, and falling on as it does where the side is open."""
+        """Set the bed just outside each rim: level with the rim, and falling on where the side is open.
+
+        It falls on as the two cells at the rim do, at most as the next two: a roof or a cliff behind the rim is no slope.
+        """
         beds = []
-        for side, (rim, inner) in zip(
-            self._sides, ((self.z[:, 0], self.z[:, 1:2]), (self.z[:, -1], self.z[:, -2:-1]),
-                          (self.z[0], self.z[1:2]), (self.z[-1], self.z[-2:-1])), strict=True,
-        ):  # fmt: skip
-            falls = side == OPEN and inner.size > 0
-            beds.append(rim + np.minimum(rim - inner.ravel(), 0.0) if falls else rim.copy())
-        self._rim_z = np.ascontiguousarray(np.stack(beds[:2]))
-        self._rim_n = np.ascontiguousarray(np.stack(beds[2:]))
+        for side, z in zip(self._sides, (self.z.T, self.z.T[::-1], self.z, self.z[::-1]), strict=True):
+            fall = np.zeros_like(z[0])
+            if side == OPEN and len(z) > 2:
+                fall = np.maximum(np.minimum(z[1] - z[0], z[2] - z[1]), 0.0)
+            beds.append(z[0] - fall)
+        self._rim_z, self._rim_n = np.stack(beds[:2]), np.stack(beds[2:])

@@ -88,11 +88,7 @@ def settle(h_out, u_out, v_out, h, u, v, n, source, gain_h, gain_u, gain_v, old,
     """Advance a row by one Euler stage and mix it with what the outputs hold: old * before + (1 - old) * stage.
 
     Implicit Manning friction q = q* / (1 + dt g n^2 |q| / h^(7/3)) has the root 2 q* / (1 + sqrt(1 + 4 dt g n^2 |q*| /
-    h^(7/3))). Below DRY_M the velocity is 2 h q / (h^2 + DRY_M^2), which goes to zero with h (Kurganov and Petrova 2007).
-    Returns the bits of the fastest wave (m/s): as integers, because non-negative floats and their bit patterns order
-    alike and LLVM vectorises only the integer maximum.
-    """
-    fastest = np.int64(0)
+    h^(7/3))). Below DRY_M the velocity is 2 h q / (h^2 + DRY_M^2), which goes to zero with h (Kurganov and Petrova 2007)."""
     k = dt / dx
     for j in range(h_out.size):
         depth = h[j] + k * gain_h[j] + dt * source[j]
@@ -110,9 +106,19 @@ def settle(h_out, u_out, v_out, h, u, v, n, source, gain_h, gain_u, gain_v, old,
         h_out[j] = mixed
         u_out[j] = qx * per_depth
         v_out[j] = qy * per_depth
-        wave = math.sqrt(GRAVITY * mixed) + max(abs(u_out[j]), abs(v_out[j]))
+
+
+@kernel
+def fastest_wave(h, u, v):
+    """Return the largest max(|u|, |v|) + sqrt(g h) of a row, m/s.
+
+    Found among bit patterns: non-negative floats order as their bits do and LLVM vectorises only the integer maximum.
+    """
+    fastest = np.int64(0)
+    for j in range(h.size):
+        wave = math.sqrt(GRAVITY * h[j]) + max(abs(u[j]), abs(v[j]))
         fastest = max(fastest, np.float64(wave).view(np.int64))
-    return fastest
+    return np.int64(fastest).view(np.float64)
 
 
 @kernel
@@ -168,12 +174,10 @@ def stage(
             net(gain_h, fx[MASS, i, :nx], fx[MASS, i, 1:], fy[MASS, i], fy[MASS, i + 1])
             net(gain_u, fx[AFTER, i, :nx], fx[BEFORE, i, 1:], fy[ACROSS, i], fy[ACROSS, i + 1])
             net(gain_v, fx[ACROSS, i, :nx], fx[ACROSS, i, 1:], fy[AFTER, i], fy[BEFORE, i + 1])
-            bits = settle(
-                h_out[i], u_out[i], v_out[i], h[i], u[i], v[i], n[i], source[i], gain_h, gain_u, gain_v, old, dt, dx
-            )
-            fastest_out[i] = np.int64(bits).view(np.float64)
+            settle(h_out[i], u_out[i], v_out[i], h[i], u[i], v[i], n[i], source[i], gain_h, gain_u, gain_v, old, dt, dx)
             if held_rows[i] != 0:
                 keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i)
+            fastest_out[i] = fastest_wave(h_out[i], u_out[i], v_out[i])
             if old > 0.0:
                 peak(highest_out[i], h_out[i])
             booked_out[i, 2] += 0.5 * dt / dx * (fx[MASS, i, nx] - fx[MASS, i, 0])
@@ -185,12 +189,9 @@ def stage(
 
 @kernel(parallel=True)
 def waves(fastest_out, h, u, v):
-    """Write each row's fastest wave, max(|u|, |v|) + sqrt(g h), m/s."""
+    """Write each row's fastest wave, m/s."""
     for i in prange(h.shape[0]):
-        fastest = 0.0
-        for j in range(h.shape[1]):
-            fastest = max(fastest, math.sqrt(GRAVITY * h[i, j]) + max(abs(u[i, j]), abs(v[i, j])))
-        fastest_out[i] = fastest
+        fastest_out[i] = fastest_wave(h[i], u[i], v[i])
 
 
 @kernel
@@ -210,7 +211,7 @@ def advance(
     """Advance the water by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 
     The step is courant * dx / max(|u| + c, |v| + c), cut to land on `duration`. When the first stage wakes waves twice as
-    fast (rain on dry ground, a wall that bursts), it is taken again with a step that suits them.
+    fast (rain on dry ground, a column of water let go on all sides), it is taken again with half the step.
     """
     waves(fastest, h, u, v)
     t = 0.0
@@ -229,10 +230,9 @@ def advance(
                 h_scratch, u_scratch, v_scratch, highest, fastest, booked_scratch, rows_scratch, h, u, v, fx_scratch,
                 fy_scratch, n, source, held, held_rows, 0.0, dt, dx,
             )  # fmt: skip
-            wave = largest(fastest)
-            if dt * wave <= 2.0 * courant * dx:
+            if dt * largest(fastest) <= 2.0 * courant * dx:
                 break
-            dt = courant * dx / wave
+            dt *= 0.5
         flows(fx_scratch, fy_scratch, rows_scratch, z, h_scratch, u_scratch, v_scratch, rim_z, rim_n, sides)
         hold_back(fx_scratch, fy_scratch, h_scratch, u_scratch, v_scratch, held, dt, dx, margin)
         stage(
