@@ -112,12 +112,13 @@ def settle(h_out, u_out, v_out, h, u, v, n, source, gain_h, gain_u, gain_v, old,
 def fastest_wave(h, u, v):
     """Return the largest max(|u|, |v|) + sqrt(g h) of a row, m/s.
 
-    Found among bit patterns: non-negative floats order as their bits do and LLVM vectorises only the integer maximum.
+    Found among bit patterns: non-negative floats order as their bits do and LLVM vectorises only the integer maximum. The
+    sign is cleared, so that what is no number counts as the fastest of all.
     """
     fastest = np.int64(0)
     for j in range(h.size):
         wave = math.sqrt(GRAVITY * h[j]) + max(abs(u[j]), abs(v[j]))
-        fastest = max(fastest, np.float64(wave).view(np.int64))
+        fastest = max(fastest, np.float64(abs(wave)).view(np.int64))
     return np.int64(fastest).view(np.float64)
 
 
