@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from hydro.kernels.inertial import GRAVITY
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 class Water(NamedTuple):

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.kernels import shallow as kernels
+from hydro.kernels.shallow import advance
+from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
@@ -40,11 +41,11 @@ class Shallow:
         self.h, self.u, self.v, self.highest, self.source = (np.zeros((ny, nx), dtype) for _ in range(5))
         self._next = tuple(np.zeros((ny, nx), dtype) for _ in range(3))
         self._fx, self._fy = np.zeros((4, ny, nx + 1), dtype), np.zeros((4, ny + 1, nx), dtype)
-        self._rows = np.zeros((-(-ny // kernels.BAND), 8, nx + 1), dtype)
+        self._rows = np.zeros((-(-ny // BAND), 8, nx + 1), dtype)
         self._fastest = np.zeros(ny)
         self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
         self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
-        self._sides = np.full(4, kernels.CLOSED, np.int64)
+        self._sides = np.full(4, CLOSED, np.int64)
         self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
         self._look_outside()
 
@@ -55,14 +56,18 @@ class Shallow:
         return {"into_held": float(into), "out_of_held": float(out), "over_rim": float(over)}
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
-        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it."""
-        self._held[row, col] = 1
-        self._held_rows[row] = 1
-        self.h[row, col] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[row, col], 0.0)
+        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it.
+
+        The velocity there follows the free cells beside it, up to Froude 1. The water a cell holds is outside the books.
+        """
+        rows, cols = np.asarray(row, dtype=np.intp), np.asarray(col, dtype=np.intp)
+        self._held[rows, cols] = 1
+        self._held_rows[rows] = 1
+        self.h[rows, cols] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[rows, cols], 0.0)
 
     def open(self, side: str) -> None:
         """Let water leave freely over the "west", "east", "north" or "south" rim (zero gradient); none comes in."""
-        self._sides[SIDES.index(side)] = kernels.OPEN
+        self._sides[SIDES.index(side)] = OPEN
         self._look_outside()
 
     def set_bed(self, z: ArrayLike) -> None:
@@ -72,14 +77,15 @@ class Shallow:
 
     def advance(self, seconds: float) -> int:
         """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
-        steps = kernels.advance(
+        steps = advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
             self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._fastest).all():
-            fast = np.nan_to_num(np.hypot(self.u, self.v) + self.h, nan=np.inf)
-            row, col = (int(k) for k in np.unravel_index(int(fast.argmax()), fast.shape))
+            row = int(np.nan_to_num(self._fastest, nan=np.inf).argmax())
+            fast = sum(np.abs(part[row].astype(float)) for part in self._next)
+            col = int(np.nan_to_num(fast, nan=np.inf).argmax())
             depth = float(self.h[row, col])
             raise NumericsError("step_collapsed", time=f"{self.time:g} s", row=row, col=col, depth=depth)
         self.time += seconds
@@ -99,13 +105,14 @@ class Shallow:
             getattr(self, name)[:] = arrays[name]
 
     def _look_outside(self) -> None:
-        """Set the bed just outside each rim: level with the rim, and falling on as it does where the side is open."""
+        """Set the bed just outside each rim: level with the rim, and falling on where the side is open.
+
+        It falls on as the two cells at the rim do, at most as the next two: a roof or a cliff behind the rim is no slope.
+        """
         beds = []
-        for side, (rim, inner) in zip(
-            self._sides, ((self.z[:, 0], self.z[:, 1:2]), (self.z[:, -1], self.z[:, -2:-1]),
-                          (self.z[0], self.z[1:2]), (self.z[-1], self.z[-2:-1])), strict=True,
-        ):  # fmt: skip
-            falls = side == kernels.OPEN and inner.size > 0
-            beds.append(rim + np.minimum(rim - inner.ravel(), 0.0) if falls else rim.copy())
-        self._rim_z = np.ascontiguousarray(np.stack(beds[:2]))
-        self._rim_n = np.ascontiguousarray(np.stack(beds[2:]))
+        for side, z in zip(self._sides, (self.z.T, self.z.T[::-1], self.z, self.z[::-1]), strict=True):
+            fall = np.zeros_like(z[0])
+            if side == OPEN and len(z) > 2:
+                fall = np.maximum(np.minimum(z[1] - z[0], z[2] - z[1]), 0.0)
+            beds.append(z[0] - fall)
+        self._rim_z, self._rim_n = np.stack(beds[:2]), np.stack(beds[2:])
