@@ -9,8 +9,9 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.kernels.subgrid import BLOCK, Cells, Faces, Held, Rim, Scratch, advance, reread_cells
-from hydro.kernels.subgrid_tables import FIRST_M, NODES, conveyance, storage
+from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
+from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
+from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
 from twin.errors import NumericsError, ScenarioError
 from twin.jit import start_threads
 
@@ -83,8 +84,11 @@ class Subgrid:
         return np.where(self.open_m2 > 0, self._raster(self._cells.level).astype(float) + self._datum, np.nan)
 
     def volume(self) -> float:
-        """Return the water on the grid, m3."""
-        return float((self.h.astype(float) * self.open_m2).sum())
+        """Return the water on the grid, m3, less that of held cells: what they hold lies outside the balance."""
+        held = self._held.cell
+        water = self._cells.h.astype(float) * self._cells.area
+        water[held] = 0.0
+        return float(self._raster(water).sum())
 
     def fine_depth(self, h: ArrayLike | None = None) -> Array:
         """Return depths on the fine grid, m: the level of each coarse cell over the fine beds; as much water as in `h`.
@@ -92,13 +96,11 @@ class Subgrid:
         `h` (ny, nx) is water per open area as in `h` (the default) and `highest`.
         """
         h = np.asarray(self.h if h is None else h, dtype=float)
-        ny, nx = self._shape
-        fill, beds = (self._raster(a).astype(float) for a in (self._cells.fill, self._cells.beds))
-        wet = np.maximum((fill <= h[..., None]).sum(axis=-1), 1)  # fine cells under water
-        k = wet[..., None] - 1
-        count = self._raster(self._cells.count)
-        base, low = (np.take_along_axis(a, k, axis=-1)[..., 0] for a in (beds, fill))
-        level = np.where(count > 0, base, -np.inf) + np.where(count > 0, h - low, 0.0) * count / wet
+        beds, full = (self._raster(a).astype(float) for a in (self._cells.beds, self._cells.full))
+        count = np.isfinite(full).sum(axis=-1)
+        wet = np.maximum((full <= h[..., None]).sum(axis=-1), 1)  # fine cells under water
+        base, low = (np.take_along_axis(a, wet[..., None] - 1, axis=-1)[..., 0] for a in (beds, full))
+        level = np.where(count > 0, base + np.where(count > 0, h - low, 0.0) * count / wet, -np.inf)
         depth = np.repeat(np.repeat(level + self._datum, self.factor, axis=0), self.factor, axis=1)
         return np.where(self._blocked, 0.0, np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0))
 
@@ -113,18 +115,24 @@ class Subgrid:
         return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
-        """Keep these coarse cells at `level`, m; at or below a cell's lowest bed it swallows what reaches it."""
+        """Keep these coarse cells at `level`, m; at or below a cell's lowest bed it swallows what reaches it.
+
+        The water that stands in a cell when it is first held is booked into it.
+        """
         cell = (np.atleast_1d(row).astype(np.int64) + 1) * self._width + np.atleast_1d(col)
-        beds, count = self._cells.beds[cell].astype(float), self._cells.count[cell]
+        beds = self._cells.beds[cell].astype(float)
+        count = np.isfinite(beds).sum(axis=1)
         above = np.broadcast_to(np.asarray(level, dtype=float), cell.shape)[:, None] - self._datum - beds
         h = np.maximum(np.where(np.isfinite(beds), above, 0.0), 0.0).sum(axis=1) / np.maximum(count, 1)
         kept = ~np.isin(self._held.cell, cell)
+        new = cell[~np.isin(cell, self._held.cell)]
+        self._booked[0] += float((self._cells.h[new].astype(float) * self._cells.area[new]).sum())
         self._held = Held(
             np.concatenate([self._held.cell[kept], cell[count > 0]]),
             np.concatenate([self._held.h[kept], h[count > 0].astype(self.h.dtype)]),
         )
         self._cells.h[self._held.cell] = self._held.h
-        self._reread()
+        self._deepest[0] = 0.0
 
     def open(self, side: str) -> None:
         """Let water leave over the rim at "west", "east", "north" or "south" (row 0 is north) at normal flow."""
@@ -146,7 +154,6 @@ class Subgrid:
         """Advance the water by `seconds` and return the number of steps; raises NumericsError when the step collapses."""
         bands = 1 if self.h.size < FORK_CELLS else numba.get_num_threads()
         edges = np.linspace(self._width, self._size - 2 * self._width, bands + 1).astype(np.int64)
-        self._deepest[0] = max(self._deepest[0], 0.0)
         steps = advance(
             self._booked, self._deepest, self._faces, self._cells, self._rim, self._held, self._scratch(bands), edges,
             self._width, float(seconds), self.coarse_m, self.cell_m**2, 0.5 * (1.0 - 1.0 / self.factor), self.courant,
@@ -160,7 +167,7 @@ class Subgrid:
 
     def flow(self) -> tuple[Array, Array]:
         """Return the flow per width at the centres of coarse cells, m2/s, towards +column and towards +row."""
-        q, w, last = self._faces.q, self._width, self._size - self._width
+        q, w = self._faces.q, self._width
         east = self._raster(np.append(q[0, 1:], q[0, :1]))
         south = self._raster(np.append(q[1, w:], np.zeros(w, q.dtype)))
         return tuple(0.5 * (self._raster(a) + b) / self.coarse_m for a, b in ((q[0], east), (q[1], south)))
@@ -195,24 +202,30 @@ class Subgrid:
         self.z = bed
         high = float(bed.max()) - self._datum + 1000.0
         z, n = self._pad(bed - self._datum, high), self._pad(self.n, 0.03)
-        beds, fill, count = (self._raster(a) for a in (self._cells.beds, self._cells.fill, self._cells.count))
-        storage(beds, fill, count, z, self._pad(self._blocked, True), self.factor)
+        count = np.zeros(self._shape, np.int32)
+        beds, full = self._raster(self._cells.beds), self._raster(self._cells.full)
+        storage(beds, full, count, z, self._pad(self._blocked, True), self.factor)
         area = count * self.cell_m**2
         self._raster(self._cells.area)[:] = area
         self._raster(self._cells.per_area)[:] = np.divide(1.0, area, out=np.zeros(area.shape), where=area > 0)
-        for d, (zd, nd) in enumerate(((z, n), (np.ascontiguousarray(z.T), np.ascontiguousarray(n.T)))):
-            ny, nx = self._shape if d == 0 else self._shape[::-1]
-            sill, table = np.full((ny, nx + 1), CLOSED_M), np.ones((ny, nx + 1, NODES, 2))
-            conveyance(sill, table, zd, nd, self.factor, self.cell_m)
+        hub = np.empty((*self._shape, 6), np.int32)
+        hubs(hub, z, self.factor, self.cell_m)
+        turned = np.ascontiguousarray(hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]])
+        grounds = ((z, n, hub), (np.ascontiguousarray(z.T), np.ascontiguousarray(n.T), turned))
+        for d, (zd, nd, hubd) in enumerate(grounds):
+            ny, nx = hubd.shape[:2]
+            sill, table = np.empty((ny, nx + 1)), np.empty((ny, nx + 1, NODES, 2))
+            conveyance(sill, table, zd, nd, hubd, self.factor, self.cell_m)
             inner = slice(1, nx)
             flat_sill, flat_table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
             if d == 0:
                 flat_sill[:, inner], flat_table[:, inner] = sill[:, inner], table[:, inner]
             else:
                 flat_sill[inner], flat_table[inner] = sill[:, inner].T, table[:, inner].swapaxes(0, 1)
-        self._faces.piece[:] = 0
-        self._faces.a0[:] = self._faces.r0[:] = 0.0
-        self._faces.a1[:], self._faces.r1[:] = self._faces.table[:, :, 0, 0] / FIRST_M, self._faces.table[:, :, 0, 1] / FIRST_M
+        everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
+        f = self._faces
+        for d in range(2):
+            reread_faces(f.piece[d], f.a0[d], f.a1[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
         self._build_rim()
         self._reread()
 
@@ -226,40 +239,49 @@ class Subgrid:
             along = np.arange(ny if side in ("west", "east") else nx)
             line = {"west": np.s_[:, 0], "east": np.s_[:, last_col], "north": np.s_[0], "south": np.s_[last_row]}[side]
             high = float(self.z.max()) - self._datum + 1000.0
-            z, n = (np.pad(a[line], (0, along.size * f - a[line].size), constant_values=v) for a, v in ((self.z - self._datum, high), (self.n, 0.03)))
-            sill, table = np.full((along.size, 3), CLOSED_M), np.ones((along.size, 3, NODES, 2))
-            conveyance(sill, table, np.repeat(z[:, None], 2 * f, axis=1), np.repeat(n[:, None], 2 * f, axis=1), f, self.cell_m)
+            z, n = (
+                np.pad(a[line], (0, along.size * f - a[line].size), constant_values=v)
+                for a, v in ((self.z - self._datum, high), (self.n, 0.03))
+            )
+            z, n = (np.repeat(a[:, None], 2 * f, axis=1) for a in (z, n))
+            hub = np.empty((along.size, 2, 6), np.int32)
+            hubs(hub, z, f, self.cell_m)
+            sill, table = np.empty((along.size, 3)), np.empty((along.size, 3, NODES, 2))
+            conveyance(sill, table, z, n, hub, f, self.cell_m)
             parts.append(_side(side, along, ny, nx, w, sill[:, 1], table[:, 1]))
         dtype = self.h.dtype
         rim = Rim(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _rim(0, dtype)
         self._rim = rim._replace(sill=rim.sill.astype(dtype), table=rim.table.astype(dtype))
 
     def _reread(self) -> None:
-        reread_cells(self._cells, self.cell_m**2)
+        c = self._cells
+        reread_cells(c, np.flatnonzero(c.area), 0, self.cell_m**2)
+        levels(c.level, c.h, c.low, c.base, c.rise)
 
     def _scratch(self, bands: int) -> Scratch:
         left = np.zeros((bands, BLOCK + 8), np.uint8)
         share = np.zeros((bands, self._size), self.h.dtype)
         x = np.zeros((bands, BLOCK), self.h.dtype)
-        return Scratch(share, x, left, left.view(np.int64), np.zeros(bands, np.int32))
+        return Scratch(share, x, left, left.view(np.int64), np.zeros(left.shape, np.int32), np.zeros(bands, np.int32))
 
 
 def _cells(size: int, factor: int, dtype: str) -> Cells:
     """Return blocked dry cells."""
     zero = {name: np.zeros(size, dtype) for name in Cells._fields}
-    tables = {name: np.full((size, factor * factor), np.inf, dtype) for name in ("beds", "fill")}
-    return Cells(**zero | tables | {"high": np.full(size, np.inf, dtype), "count": np.zeros(size, np.int32)})
+    tables = {name: np.full((size, factor * factor + 1), np.inf, dtype) for name in ("beds", "full")}
+    return Cells(**zero | tables | {"high": np.full(size, np.inf, dtype)})
 
 
 def _faces(size: int, coarse_m: float, dtype: str) -> Faces:
     """Return closed faces."""
     zero = {name: np.zeros((2, size), dtype) for name in Faces._fields}
-    closed = {"sill": np.full((2, size), CLOSED_M, dtype), "table": np.ones((2, size, NODES, 2), dtype)}
+    table = np.tile(np.arange(NODES, dtype=dtype)[:, None], (2, size, 1, 2))  # any rising line: it is never wet
+    closed = {"sill": np.full((2, size), CLOSED_M, dtype), "table": table}
     return Faces(**zero | closed | {"piece": np.zeros((2, size), np.int32)})
 
 
 def _rim(faces: int, dtype: Any) -> Rim:
-    whole = (np.zeros(faces, np.int64) for _ in range(5))
+    whole = [np.zeros(faces, np.int64) for _ in range(5)]
     return Rim(*whole, np.zeros(faces, dtype), np.zeros((faces, NODES, 2), dtype))
 
 

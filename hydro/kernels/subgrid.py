@@ -1,4 +1,4 @@
-"""Local-inertial flow between coarse cells that know their fine terrain (tables: `hydro.kernels.subgrid_tables`).
+"""Local-inertial flow between coarse cells that know their fine terrain (tables: `subgrid_tables`, arrays: `subgrid_layout`).
 
     Q' = [theta Q + (1 - theta)/2 (Q- + Q+) + g A dt S] / [1 + g A dt |Q| / K^2]
 
@@ -14,10 +14,6 @@ Limits act on the flux: Froude <= 1, and the flows that leave a cell share what 
 level answers too fast for the step; there A is held at what the step can bear, in both terms, which slows the answer
 and leaves the balance of slope and friction as it is.
 
-Layout: everything is one flat row of cells, `width` = nx + 1 to a raster row (one blocked cell parts two rows), one blocked row
-before the first and after the last; face c of direction d joins cells c - stride[d] and c. So every loop is long, has no
-index arithmetic, and is vectorised whatever the shape of the raster.
-
 Memory of the straight piece: cells and faces keep the piece of their table on which they stand. A pass compares, and only those
 that left their piece read the table again: a few in a thousand per step.
 """
@@ -25,79 +21,16 @@ that left their piece read the table again: a few in a thousand per step.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
 
 from hydro.kernels.inertial import DRY_M, GRAVITY, THETA
+from hydro.kernels.subgrid_layout import BLOCK
 from hydro.kernels.subgrid_tables import FIRST_M, NODES
 from twin.jit import kernel
 
-BLOCK = 2048  # cells handled at a time: their scratch rows stay in the first-level cache
 SHARE = 1.0 - 2e-6  # of a cell's water may leave in one step: rounding in float32 must not overdraw it
-
-
-class Faces(NamedTuple):
-    """The faces of both directions, (2, size) each; `table` (2, size, NODES, 2) is that of `conveyance`."""
-
-    q: Any  # discharge towards +column / +row, m3/s
-    raw: Any  # the same before cells share what they hold
-    sill: Any  # lowest level that joins the two cells, m
-    table: Any
-    piece: Any  # index of the piece of the table on which the face stands: A = a0 + a1 x, K^(3/5) = r0 + r1 x
-    a0: Any
-    a1: Any
-    r0: Any
-    r1: Any
-
-
-class Cells(NamedTuple):
-    """The cells, (size,) each; `beds`, `fill` (size, factor^2) and `count` are those of `storage`."""
-
-    h: Any  # water over open area, m
-    highest: Any
-    source: Any  # m/s over the open area
-    area: Any  # open area, m2
-    per_area: Any  # 1 / area, 0 in a blocked cell
-    level: Any  # m
-    wet: Any  # wet area, m2
-    low: Any  # for low <= h < high the level is base + rise (h - low)
-    high: Any
-    base: Any
-    rise: Any
-    beds: Any
-    fill: Any
-    count: Any
-
-
-class Rim(NamedTuple):
-    """The faces of open sides, (m,) each: direction, face, rim cell, the cell inside it, and +1 where q > 0 leaves."""
-
-    direction: Any
-    face: Any
-    cell: Any
-    inside: Any
-    sign: Any
-    sill: Any
-    table: Any  # (m, NODES, 2)
-
-
-class Held(NamedTuple):
-    """Cells that keep their level, (m,) each."""
-
-    cell: Any
-    h: Any
-
-
-class Scratch(NamedTuple):
-    """Scratch rows of each band of cells; `words` is the memory of `left`, eight at a time."""
-
-    share: Any  # (bands, size)
-    x: Any  # (bands, BLOCK)
-    left: Any  # (bands, BLOCK) uint8
-    words: Any  # (bands, BLOCK / 8) int64
-    deepest: Any  # (bands,) int32
 
 
 @kernel(inline=True)
@@ -121,7 +54,7 @@ def excess(x_out, left_out, piece, level0, level1, sill, reach):
         high = max(level0[c], level1[c]) - sill[c]
         x = max(high - reach * abs(level0[c] - level1[c]), fall * high)
         x_out[c] = x
-        now = min(max((np.float32(np.float32(x) * scale).view(np.int32) >> 23) - 126, 0), NODES - 1)
+        now = min(max((np.float32(np.float32(x) * scale).view(np.int32) >> 23) - 126, 0), NODES - 2)
         left_out[c] = now != piece[c]
 
 
@@ -156,103 +89,127 @@ def momentum(
 
 
 @kernel
-def reread_faces(piece_out, a0_out, a1_out, r0_out, r1_out, left_scratch, words_scratch, x, table):
-    """Give the faces that left their piece of the table the one on which they stand now."""
-    scale = np.float32(1.0 / FIRST_M)
-    for w in range((x.size + 7) // 8):
-        if words_scratch[w] != 0:
-            for c in range(8 * w, min(8 * w + 8, x.size)):
-                if left_scratch[c]:
-                    k = min(max((np.float32(np.float32(x[c]) * scale).view(np.int32) >> 23) - 126, 0), NODES - 1)
-                    piece_out[c] = k
-                    if k == 0:
-                        a0_out[c] = 0.0
-                        r0_out[c] = 0.0
-                        a1_out[c] = table[c, 0, 0] / FIRST_M
-                        r1_out[c] = table[c, 0, 1] / FIRST_M
-                    else:
-                        start = FIRST_M * 2.0 ** (k - 1)
-                        a1_out[c] = (table[c, k, 0] - table[c, k - 1, 0]) / start
-                        r1_out[c] = (table[c, k, 1] - table[c, k - 1, 1]) / start
-                        a0_out[c] = table[c, k - 1, 0] - a1_out[c] * start
-                        r0_out[c] = table[c, k - 1, 1] - r1_out[c] * start
+def collect(moved_out, left, words):
+    """List where `left` is 1; return how many. `words` is its memory, eight at a time, with zeros behind it."""
+    count = 0
+    for w in range(words.size):
+        if words[w] != 0:
+            for c in range(8 * w, 8 * w + 8):
+                moved_out[count] = c
+                count += left[c]
+    return count
 
 
 @kernel
-def face_band(f, cells, scratch, band, width, start, stop, dt, dx, reach, bearable):
+def reread_faces(piece_out, a0_out, a1_out, r0_out, r1_out, moved, x, table):
+    """Give the faces that left their piece of the table the one on which they stand now."""
+    scale = np.float32(1.0 / FIRST_M)
+    for c in moved:
+        k = min(max((np.float32(np.float32(x[c]) * scale).view(np.int32) >> 23) - 126, 0), NODES - 2)
+        start = FIRST_M * 2.0 ** (k - 1) if k > 0 else 0.0
+        width = max(start, FIRST_M)
+        piece_out[c] = k
+        a1 = (table[c, k + 1, 0] - table[c, k, 0]) / width
+        r1 = (table[c, k + 1, 1] - table[c, k, 1]) / width
+        a1_out[c] = a1
+        r1_out[c] = r1
+        a0_out[c] = table[c, k, 0] - a1 * start
+        r0_out[c] = table[c, k, 1] - r1 * start
+
+
+@kernel
+def face_band(f, cells, scratch, band, width, start, stop, dt, dx, fine_area, reach, bearable):
     """Compute the discharges of the faces start..stop of both directions; note the largest face depth of the band."""
     real = f.q.dtype.type
-    drive, cap, reach = (real(GRAVITY * dt / dx), real(dx)), real(bearable * dx / (GRAVITY * dt * dt)), real(reach)
-    level, wet, words = cells.level, cells.wet, scratch.words[band]
+    drive, cap, reach = (
+        (real(GRAVITY * dt / dx), real(dx)),
+        real(bearable * dx * fine_area / (GRAVITY * dt * dt)),
+        real(reach),
+    )
+    level, wet, words, moved = cells.level, cells.wet, scratch.words[band], scratch.moved[band]
     deepest = np.int32(0)
     for b in range(start, stop, BLOCK):
         e = min(b + BLOCK, stop)
-        x, left = scratch.x[band, : e - b], scratch.left[band, : e - b]
-        scratch.left[band, e - b : e - b + 8] = 0
+        x, left = scratch.x[band, : e - b], scratch.left[band]
+        left[e - b : e - b + 8] = 0
         for d in range(2):
             s = 1 if d == 0 else width
             piece, a0, a1, r0, r1 = f.piece[d, b:e], f.a0[d, b:e], f.a1[d, b:e], f.r0[d, b:e], f.r1[d, b:e]
             level0, level1 = level[b - s : e - s], level[b:e]
-            excess(x, left, piece, level0, level1, f.sill[d, b:e], reach)
-            reread_faces(piece, a0, a1, r0, r1, left, words, x, f.table[d, b:e])
+            excess(x, left[: e - b], piece, level0, level1, f.sill[d, b:e], reach)
+            count = collect(moved, left, words[: (e - b + 7) // 8])
+            reread_faces(piece, a0, a1, r0, r1, moved[:count], x, f.table[d, b:e])
             deep = momentum(
                 f.raw[d, b:e], x, a0, a1, r0, r1, f.q[d, b:e], f.q[d, b - s : e - s], f.q[d, b + s : e + s],
                 level0, level1, wet[b - s : e - s], wet[b:e], drive, cap,
             )  # fmt: skip
             deepest = max(deepest, deep)
     scratch.deepest[band] = deepest
+    around = slice(start - width, stop + width)  # the neighbour bands' depths too: later they would be new already
+    gifts(scratch.share[band, around], cells.h[around], cells.area[around])
 
 
 @kernel
-def shares(share_out, h, area, west, east, north, south, dt):
-    """Write which share of the wanted outflow a cell can give: 1, or what it holds over what would leave in the step."""
-    real = h.dtype.type
-    zero, one, tiny, most = real(0.0), real(1.0), real(1e-30), real(SHARE)
+def gifts(gift_out, h, area):
+    """Write what each cell can give in a step, m3."""
+    most = gift_out.dtype.type(SHARE)
     for c in range(h.size):
-        out = max(-west[c], zero) + max(east[c], zero) + max(-north[c], zero) + max(south[c], zero)
-        share_out[c] = min(one, most * h[c] * area[c] / max(out * dt, tiny))
+        gift_out[c] = most * h[c] * area[c]
 
 
 @kernel
-def update(
-    h_out, highest_out, qx_out, qy_out, left_out, west, east, north, south, s, s_west, s_east, s_north, s_south,
-    source, area, per_area, low, high, dt,
-):  # fmt: skip
-    """Share the flows, add them and the source to the mean depths; mark the cells that left their piece of the table."""
-    zero = h_out.dtype.type(0.0)
-    for c in range(h_out.size):
-        qx = west[c] * (s_west[c] if west[c] > zero else s[c])
-        qy = north[c] * (s_north[c] if north[c] > zero else s[c])
-        net = qx - east[c] * (s[c] if east[c] > zero else s_east[c])
-        net += qy - south[c] * (s[c] if south[c] > zero else s_south[c])
+def shares(share_out, west, east, north, south, dt):
+    """Turn what a cell can give into the share of the wanted outflow that leaves: 1, or gift over outflow in the step."""
+    real = share_out.dtype.type
+    zero, one, tiny = real(0.0), real(1.0), real(1e-30)
+    for c in range(share_out.size):
+        out = max(-west[c], zero) + max(east[c], zero) + max(-north[c], zero) + max(south[c], zero)
+        share_out[c] = min(one, share_out[c] / max(out * dt, tiny))
+
+
+@kernel
+def settle(qx_out, qy_out, net_out, west, east, north, south, s, s_west, s_east, s_north, s_south):
+    """Write the flows after sharing and what they bring to each cell, m3/s."""
+    zero = net_out.dtype.type(0.0)
+    for c in range(net_out.size):
+        own, from_west, from_east, from_north, from_south = s[c], s_west[c], s_east[c], s_north[c], s_south[c]
+        qx = west[c] * (from_west if west[c] > zero else own)
+        qy = north[c] * (from_north if north[c] > zero else own)
+        out = east[c] * (own if east[c] > zero else from_east)
+        out += south[c] * (own if south[c] > zero else from_south)
         qx_out[c] = qx
         qy_out[c] = qy
-        h = h_out[c] + (net + source[c] * area[c]) * dt * per_area[c]
+        net_out[c] = qx + qy - out
+
+
+@kernel
+def fill(h_out, highest_out, left_out, net, source, area, per_area, low, high, dt):
+    """Add flow and source to the mean depths; mark the cells that left their piece of the table."""
+    for c in range(h_out.size):
+        h = h_out[c] + (net[c] + source[c] * area[c]) * dt * per_area[c]
         h_out[c] = h
         highest_out[c] = max(highest_out[c], h)
         left_out[c] = (h < low[c]) | (h >= high[c])
 
 
 @kernel
-def reread_cell(cells, c, fine_area):
-    """Give cell `c` the straight piece on which its mean depth stands."""
-    m, k = cells.count[c], 0
-    while k + 1 < m and cells.fill[c, k + 1] <= cells.h[c]:
-        k += 1
-    cells.low[c] = cells.fill[c, k]
-    cells.high[c] = cells.fill[c, k + 1] if k + 1 < m else np.inf
-    cells.base[c] = cells.beds[c, k]
-    cells.rise[c] = m / (k + 1.0)
-    cells.wet[c] = (k + 1.0) * fine_area
-    cells.level[c] = cells.base[c] + cells.rise[c] * (cells.h[c] - cells.low[c])
+def reread_cells(cells, moved, first, fine_area):
+    """Give the cells `first + moved` the straight piece on which their mean depth stands.
 
-
-@kernel
-def reread_cells(cells, fine_area):
-    """Give every open cell its piece."""
-    for c in range(cells.count.size):
-        if cells.count[c] > 0:
-            reread_cell(cells, c, fine_area)
+    The wet beds are counted without a jump, so that the processor fetches the next rows of the table meanwhile.
+    """
+    h, area, beds, full = cells.h, cells.area, cells.beds, cells.full
+    low, high, base, rise, wet = cells.low, cells.high, cells.base, cells.rise, cells.wet
+    for m in moved:
+        c = first + m
+        k = 0
+        for j in range(full.shape[1]):
+            k += full[c, j] <= h[c]
+        low[c] = full[c, k - 1]
+        high[c] = full[c, k]
+        base[c] = beds[c, k - 1]
+        rise[c] = area[c] / (k * fine_area)
+        wet[c] = k
 
 
 @kernel
@@ -263,29 +220,58 @@ def levels(level_out, h, low, base, rise):
 
 
 @kernel
+def stand(cells, net, left, words, moved, b, e, dt, fine_area):
+    """Bring the cells b..e to the depths that `net` (m3/s) and source make in `dt`, and to the levels that belong to them."""
+    h, area, low, high, base, rise = cells.h, cells.area, cells.low, cells.high, cells.base, cells.rise
+    left[e - b : e - b + 8] = 0
+    fill(
+        h[b:e], cells.highest[b:e], left[: e - b], net[: e - b], cells.source[b:e], area[b:e], cells.per_area[b:e],
+        low[b:e], high[b:e], dt,
+    )  # fmt: skip
+    count = collect(moved, left, words[: (e - b + 7) // 8])
+    reread_cells(cells, moved[:count], b, fine_area)
+    levels(cells.level[b:e], h[b:e], low[b:e], base[b:e], rise[b:e])
+
+
+@kernel
 def cell_band(cells, f, scratch, band, width, start, stop, dt, fine_area):
     """Bring the cells start..stop to the new time."""
     w, raw, share, dt = width, f.raw, scratch.share[band], f.q.dtype.type(dt)
     for b in range(start - w, stop + w, BLOCK):
         e = min(b + BLOCK, stop + w)
         west, east, north, south = raw[0, b:e], raw[0, b + 1 : e + 1], raw[1, b:e], raw[1, b + w : e + w]
-        shares(share[b:e], cells.h[b:e], cells.area[b:e], west, east, north, south, dt)
+        shares(share[b:e], west, east, north, south, dt)
+    net = scratch.x[band]
     for b in range(start, stop, BLOCK):
         e = min(b + BLOCK, stop)
-        left, words = scratch.left[band, : e - b], scratch.words[band]
-        scratch.left[band, e - b : e - b + 8] = 0
-        update(
-            cells.h[b:e], cells.highest[b:e], f.q[0, b:e], f.q[1, b:e], left,
+        settle(
+            f.q[0, b:e], f.q[1, b:e], net[: e - b],
             raw[0, b:e], raw[0, b + 1 : e + 1], raw[1, b:e], raw[1, b + w : e + w],
             share[b:e], share[b - 1 : e - 1], share[b + 1 : e + 1], share[b - w : e - w], share[b + w : e + w],
-            cells.source[b:e], cells.area[b:e], cells.per_area[b:e], cells.low[b:e], cells.high[b:e], dt,
         )  # fmt: skip
-        for k in range((e - b + 7) // 8):
-            if words[k] != 0:
-                for c in range(8 * k, min(8 * k + 8, e - b)):
-                    if left[c]:
-                        reread_cell(cells, b + c, fine_area)
-        levels(cells.level[b:e], cells.h[b:e], cells.low[b:e], cells.base[b:e], cells.rise[b:e])
+        stand(cells, net, scratch.left[band], scratch.words[band], scratch.moved[band], b, e, dt, fine_area)
+
+
+@kernel
+def take_up(deepest_out, f, cells, scratch, width, start, stop, dx, fine_area, reach):
+    """Find the levels of depths that were written from outside, and the largest face depth where none is known (0)."""
+    scratch.x[0] = 0.0
+    for b in range(start, stop, BLOCK):
+        e = min(b + BLOCK, stop)
+        stand(
+            cells,
+            scratch.x[0],
+            scratch.left[0],
+            scratch.words[0],
+            scratch.moved[0],
+            b,
+            e,
+            f.q.dtype.type(0.0),
+            fine_area,
+        )
+    if deepest_out[0] == 0.0:
+        face_band(f, cells, scratch, 0, width, start, stop, 1.0, dx, fine_area, reach, 1.0)
+        deepest_out[0] = np.float64(np.int32(scratch.deepest[0]).view(np.float32))
 
 
 @kernel
@@ -298,17 +284,18 @@ def over_rim(f, cells, rim, dt, dx):
         d, face, c = rim.direction[m], rim.face[m], rim.cell[m]
         x = cells.level[c] - rim.sill[m]
         if x > DRY_M:
-            k = 0
-            while k + 1 < NODES and FIRST_M * 2.0**k < x:
-                k += 1
-            x0 = FIRST_M * 2.0 ** (k - 1) if k > 0 else 0.0
-            a0, r0 = (rim.table[m, k - 1, 0], rim.table[m, k - 1, 1]) if k > 0 else (0.0, 0.0)
-            a1, r1 = (rim.table[m, k, 0] - a0) / (FIRST_M * 2.0**k - x0), (rim.table[m, k, 1] - r0) / (FIRST_M * 2.0**k - x0)
+            k, x0, x1 = 0, 0.0, FIRST_M
+            while k + 2 < NODES and x1 < x:
+                k, x0, x1 = k + 1, x1, 2.0 * x1
+            a0, r0 = rim.table[m, k, 0], rim.table[m, k, 1]
+            a1, r1 = (rim.table[m, k + 1, 0] - a0) / (x1 - x0), (rim.table[m, k + 1, 1] - r0) / (x1 - x0)
             area, carry = a0 + a1 * (x - x0), (r0 + r1 * (x - x0)) ** (5.0 / 3.0)
             slope = max((cells.level[rim.inside[m]] - cells.level[c]) / dx, 1e-3)
             old = max(rim.sign[m] * f.q[d, face], 0.0)
             push = GRAVITY * dt * area
-            new = min((old + push * slope) / (1.0 + push * old / (carry * carry)), area * math.sqrt(GRAVITY * area / a1))
+            new = min(
+                (old + push * slope) / (1.0 + push * old / (carry * carry)), area * math.sqrt(GRAVITY * area / a1)
+            )
             f.raw[d, face] = rim.sign[m] * new
         else:
             f.raw[d, face] = 0.0
@@ -325,16 +312,18 @@ def book(booked_out, cells, f, rim, held, width, dt, fine_area):
         booked_out[1] += max(-gain, 0.0)
         cells.h[c] = held.h[k]
         cells.highest[c] = held.h[k]
-        reread_cell(cells, c, fine_area)
+    reread_cells(cells, held.cell, 0, fine_area)
+    for c in held.cell:
+        cells.level[c] = cells.base[c] + cells.rise[c] * (cells.h[c] - cells.low[c])
     for m in range(rim.face.size):
         booked_out[2] += rim.sign[m] * f.q[rim.direction[m], rim.face[m]] * np.float64(dt)
 
 
 @kernel(parallel=True)
-def all_faces(f, cells, scratch, edges, width, dt, dx, reach, bearable):
+def all_faces(f, cells, scratch, edges, width, dt, dx, fine_area, reach, bearable):
     """Run `face_band` over all bands at once."""
     for band in prange(edges.size - 1):
-        face_band(f, cells, scratch, band, width, edges[band], edges[band + 1], dt, dx, reach, bearable)
+        face_band(f, cells, scratch, band, width, edges[band], edges[band + 1], dt, dx, fine_area, reach, bearable)
 
 
 @kernel(parallel=True)
@@ -354,6 +343,7 @@ def advance(booked, deepest, f, cells, rim, held, scratch, edges, width, duratio
     t = 0.0
     steps = 0
     bands = edges.size - 1
+    take_up(deepest, f, cells, scratch, width, edges[0], edges[bands], dx, fine_area, reach)
     while duration - t > 1e-9:
         dt = courant * dx / math.sqrt(GRAVITY * max(deepest[0], 1e-3))
         left = duration - t
@@ -361,9 +351,9 @@ def advance(booked, deepest, f, cells, rim, held, scratch, edges, width, duratio
         if not dt > 1e-4:
             return -steps - 1
         if bands == 1:
-            face_band(f, cells, scratch, 0, width, edges[0], edges[1], dt, dx, reach, 0.5 * THETA)
+            face_band(f, cells, scratch, 0, width, edges[0], edges[1], dt, dx, fine_area, reach, 0.5 * THETA)
         else:
-            all_faces(f, cells, scratch, edges, width, dt, dx, reach, 0.5 * THETA)
+            all_faces(f, cells, scratch, edges, width, dt, dx, fine_area, reach, 0.5 * THETA)
         over_rim(f, cells, rim, dt, dx)
         if bands == 1:
             cell_band(cells, f, scratch, 0, width, edges[0], edges[1], dt, fine_area)
