@@ -45,17 +45,23 @@ def rapid_root(x, real):
     return y * (four - x * y * y * y) * third
 
 
+@kernel(inline=True)
+def piece_at(x):
+    """Return on which piece of its table a face stands whose depth over the sill is `x`, m: from the exponent of the float."""
+    exponent = np.float32(np.float32(x) * np.float32(1.0 / FIRST_M)).view(np.int32) >> 23
+    return min(max(exponent - 126, 0), NODES - 2)
+
+
 @kernel
 def excess(x_out, left_out, piece, level0, level1, sill, reach):
     """Write the depth over the sill (m) of a row of faces and 1 where a face left its piece of the table."""
     real = x_out.dtype.type
-    fall, scale = real(2.0 / 3.0), np.float32(1.0 / FIRST_M)
+    fall = real(2.0 / 3.0)
     for c in range(x_out.size):
         high = max(level0[c], level1[c]) - sill[c]
         x = max(high - reach * abs(level0[c] - level1[c]), fall * high)
         x_out[c] = x
-        now = min(max((np.float32(np.float32(x) * scale).view(np.int32) >> 23) - 126, 0), NODES - 2)
-        left_out[c] = now != piece[c]
+        left_out[c] = piece_at(x) != piece[c]
 
 
 @kernel
@@ -103,9 +109,8 @@ def collect(moved_out, left, words):
 @kernel
 def reread_faces(piece_out, a0_out, a1_out, r0_out, r1_out, moved, x, table):
     """Give the faces that left their piece of the table the one on which they stand now."""
-    scale = np.float32(1.0 / FIRST_M)
     for c in moved:
-        k = min(max((np.float32(np.float32(x[c]) * scale).view(np.int32) >> 23) - 126, 0), NODES - 2)
+        k = piece_at(x[c])
         start = FIRST_M * 2.0 ** (k - 1) if k > 0 else 0.0
         width = max(start, FIRST_M)
         piece_out[c] = k
