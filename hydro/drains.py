@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.kernels.exchange import exchange
-from hydro.swmm import Engine, prepare
+from hydro.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
+from hydro.swmm_input import Setting, series_elsewhen
+from hydro.works import nearest_open
 from twin.city import City
 from twin.errors import NumericsError
 from twin.hazard import Action
@@ -26,17 +27,8 @@ from twin.inp import read_sections
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Inlets:
-    """What one manhole and the gullies beside it can pass (GB/T 26537 grates of 0.45 m x 0.75 m, two per manhole: assumed)."""
-
-    length_m: float = 4.8
-    grate_area_m2: float = 0.30
-    shaft_area_m2: float = 0.385
-    pond_area_m2: float = 4.0
-    weir: float = 0.56
-    orifice: float = 0.65
-    reach_m: float = 60.0
+#: Starts per hour above which a pump hunts between its levels (motors bear about 10 to 15: assumed).
+STARTS_PER_HOUR = 15
 
 
 class NoDrainage:
@@ -76,68 +68,57 @@ class NoDrainage:
         return {}
 
 
-@dataclass
-class SwmmDrainage:
-    """EPA SWMM in the loop, coupled both ways at every junction that lies on open ground of the grid.
+class SwmmDrainage(Coupling):
+    """EPA SWMM in the loop of a city's flood, coupled at every junction that lies on open ground of the grid.
 
-    Each exchange step: read heads, move water by weir and orifice (`hydro.kernels.exchange`), hand the flow to the
-    engine as lateral inflow, route. Every inflow is recorded; a later run replays them, so it goes on exactly.
+    `bed` is the ground (m) and `open_ground` the cells that hold water, both (ny, nx); `open_share` of each inlet is not
+    blocked; `actions` of kind `drain_pump` and `gate` hold links of the model. See `hydro.coupling` for the rest.
+    Raises NumericsError for a city without drains, SourceError for a held link that the model does not have.
     """
 
-    city: City
-    bed: Array
-    open_ground: NDArray[np.bool_]
-    local_start: datetime
-    duration_s: float
-    exchange_s: float
-    open_share: float
-    inlets: Inlets = field(default_factory=Inlets)
-    replay: Mapping[str, Array] | None = None
-
-    def __post_init__(self) -> None:
-        drains = self.city.drains
+    def __init__(
+        self,
+        *,
+        city: City,
+        bed: Array,
+        open_ground: NDArray[np.bool_],
+        local_start: datetime,
+        duration_s: float,
+        exchange_s: float,
+        open_share: float,
+        inlets: Inlets = GRATE_PAIR,
+        actions: tuple[Action, ...] = (),
+        replay: Mapping[str, Array] | None = None,
+    ) -> None:
+        drains = city.drains
         if drains is None:
             raise NumericsError("no_drains")
-        nodes, grid = drains.nodes, self.city.grid
-        row, col, inside = grid.cells(nodes.geometry.x.values, nodes.geometry.y.values)
-        row, col, near = _nearest_open(self.open_ground, row, col)
-        junction = (nodes["kind"] == "junction").values
-        take = junction & inside & near
-        self.outside = int((junction & ~take).sum())
+        self._city, self._bed, self._open_share = city, bed, open_share
+        manholes, self.x, self.y, self.outside = coupled_manholes(city, open_ground)
+        self.row, self.col = manholes.row, manholes.col
         self.subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
-        self.ids = nodes["id"].values[take].tolist()
-        self.x, self.y = nodes.geometry.x.values[take], nodes.geometry.y.values[take]
-        self.row, self.col = row[take], col[take]
-        self.rim = nodes["rim_m"].values[take].astype(float)
-        self.outfalls = (
-            nodes["id"].values[(nodes["kind"] == "outfall").values & nodes["river"].values.astype(bool)].tolist()
+        self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
+        nodes = drains.nodes
+        super().__init__(
+            drains.inp,
+            manholes,
+            start=local_start,
+            duration_s=duration_s,
+            exchange_s=exchange_s,
+            cell_area_m2=city.grid.cell_area_m2,
+            inlets=inlets,
+            outfalls=nodes["id"][(nodes["kind"] == "outfall") & nodes["river"].astype(bool)].tolist(),
+            settings=held_links(actions),
+            replay=replay,
         )
-        self.captured, self.surcharged, self.roof = (np.zeros(len(self.ids)) for _ in range(3))
-        self.highest = np.full(len(self.ids), -np.inf)
-        self._inflows: list[Array] = list(self.replay["drain_inflows"]) if self.replay else []
-        self._stages: list[float] = list(self.replay["drain_stages"]) if self.replay else []
-        pond = dict.fromkeys(self.ids, self.inlets.pond_area_m2)
-        total = self.duration_s + len(self._inflows) * self.exchange_s
-        self.engine = Engine(prepare(drains.inp, self.local_start, total, self.exchange_s, pond), self.ids)
-        self.account: dict[str, float] = {}
 
     def __enter__(self) -> SwmmDrainage:
-        self.engine.__enter__()
-        for flow, stage in zip(self._inflows, self._stages, strict=True):
-            self._route(flow, stage, self.exchange_s)
+        super().__enter__()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.engine.__exit__(kind, error, trace)
 
     def roofs(self, x: Array, y: Array) -> NDArray[np.int64]:
         """Return, for each roof cell, the index of the nearest manhole within reach, else -1."""
-        if not self.ids or not len(x):
-            return np.full(len(x), -1, dtype=np.int64)
-        distance, nearest = cKDTree(np.column_stack([self.x, self.y])).query(np.column_stack([x, y]))
-        return np.where(distance <= self.inlets.reach_m, nearest, -1)
+        return nearest_manholes(self.x, self.y, x, y, self.inlets.reach_m)
 
     def exchange(
         self,
@@ -152,93 +133,70 @@ class SwmmDrainage:
 
         `roof_m3_s` is what roofs send straight down each manhole, `stage` the river level at the outfalls.
         """
-        volume = np.zeros(len(self.ids))
-        head = self.engine.heads()
-        self.highest = np.maximum(self.highest, head)
-        many = np.ones(len(self.ids))
-        exchange(
-            volume,
-            h,
-            self.bed,
-            self.row,
-            self.col,
-            head,
-            self.rim,
-            self.inlets.length_m * many,
-            self.inlets.grate_area_m2 * many,
-            self.inlets.shaft_area_m2 * many,
-            self.inlets.pond_area_m2 * many,
-            self._open_shares(t, actions),
-            self.city.grid.cell_area_m2,
-            self.inlets.weir,
-            self.inlets.orifice,
-            dt,
-        )
-        self.captured += np.maximum(volume, 0.0)
-        self.surcharged += np.maximum(-volume, 0.0)
-        self.roof += roof_m3_s * dt
-        flow = volume / dt + roof_m3_s
-        self._inflows.append(flow)
-        self._stages.append(np.nan if stage is None else stage)
-        self._route(flow, self._stages[-1], dt)
+        self.step(h, self._bed, roof_m3_s=roof_m3_s, stage=stage, open_share=self._open_shares(t, actions))
 
-    def _route(self, flow: Array, stage: float, dt: float) -> None:
-        self.engine.set_inflows(flow)
-        if not np.isnan(stage) and self.outfalls:
-            self.engine.set_outfall_stages(self.outfalls, stage)
-        self.engine.advance(dt)
+    def notes(self) -> list[tuple[str, dict[str, Any]]]:
+        """Say what the reader must know of the pumps, the model's own series and the way a run goes on; after `finish`."""
+        found: list[tuple[str, dict[str, Any]]] = []
+        if self.series_elsewhen:
+            found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
+        hours = len(self._inflows) * self.exchange_s / 3600.0
+        for pump, starts in self.pump_starts.items():
+            if starts > STARTS_PER_HOUR * max(hours, 1.0):
+                found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": round(hours, 1)}))
+        if self.replayed_s:
+            found.append(("drains_replayed", {"hours": round(self.replayed_s / 3600.0, 2)}))
+        return found
 
     def _open_shares(self, t: float, actions: tuple[Action, ...]) -> Array:
-        share = np.full(len(self.ids), self.open_share)
-        for action in actions:
-            if action.kind == "inlets" and action.active(t):
-                where = np.ones(len(share), bool)
-                if action.place != "*":
-                    where = shapely.contains_xy(
-                        self.city.place(action.place).buffer(self.city.grid.cell_m), self.x, self.y
-                    )
-                share[where] = action.values["open_share"]
-        return share
-
-    def finish(self) -> pd.DataFrame:
-        """End the engine's run, keep its account and return what each manhole passed."""
-        self.account = self.engine.finish()
-        handed = np.array(self._inflows).reshape(-1, len(self.ids)) * self.exchange_s
-        self.account |= {
-            "handed_in_m3": float(handed.clip(min=0).sum()),
-            "handed_out_m3": float(-handed.clip(max=0).sum()),
-        }
-        return pd.DataFrame(
-            {
-                "id": self.ids,
-                "captured_m3": self.captured,
-                "surcharged_m3": self.surcharged,
-                "roof_m3": self.roof,
-                "highest_head_m": self.highest,
-            }
-        )
-
-    def record(self) -> dict[str, Array]:
-        """Return every inflow and outfall stage handed over so far, for a run that goes on from here."""
-        return {
-            "drain_inflows": np.array(self._inflows).reshape(-1, len(self.ids)),
-            "drain_stages": np.array(self._stages),
-        }
+        return open_shares(t, actions, self._city, self.x, self.y, self._open_share)
 
 
-def _nearest_open(
-    open_ground: NDArray[np.bool_], row: NDArray[np.int64], col: NDArray[np.int64], reach: int = 2
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Move each cell to the nearest open one within `reach` cells (a manhole under a wall opens beside it)."""
-    ny, nx = open_ground.shape
-    steps = sorted(
-        ((di, dj) for di in range(-reach, reach + 1) for dj in range(-reach, reach + 1)),
-        key=lambda d: (d[0] ** 2 + d[1] ** 2, d),
+def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, int]:
+    """Return the junctions that exchange water with the surface, where they lie (x, y), and how many do not.
+
+    A junction under a wall opens on the nearest open cell within two; one farther away or off the grid stays uncoupled.
+    Raises NumericsError for a city without drains.
+    """
+    if city.drains is None:
+        raise NumericsError("no_drains")
+    nodes = city.drains.nodes
+    x, y = nodes.geometry.x.values, nodes.geometry.y.values
+    row, col, inside = city.grid.cells(x, y)
+    row, col, near = nearest_open(open_ground, row, col)
+    junction = (nodes["kind"] == "junction").values
+    take = junction & inside & near
+    manholes = Manholes(
+        nodes["id"].values[take].tolist(), row[take], col[take], nodes["rim_m"].values[take].astype(float)
     )
-    best_row, best_col, found = row.copy(), col.copy(), np.zeros(len(row), bool)
-    for di, dj in steps:
-        i, j = np.clip(row + di, 0, ny - 1), np.clip(col + dj, 0, nx - 1)
-        fresh = ~found & open_ground[i, j]
-        best_row[fresh], best_col[fresh] = i[fresh], j[fresh]
-        found |= fresh
-    return best_row, best_col, found
+    return manholes, x[take], y[take], int((junction & ~take).sum())
+
+
+def nearest_manholes(x: Array, y: Array, roof_x: Array, roof_y: Array, reach_m: float) -> NDArray[np.int64]:
+    """Return, for each roof cell, the index of the nearest manhole within reach, else -1."""
+    if not len(x) or not len(roof_x):
+        return np.full(len(roof_x), -1, dtype=np.int64)
+    distance, nearest = cKDTree(np.column_stack([x, y])).query(np.column_stack([roof_x, roof_y]))
+    return np.where(distance <= reach_m, nearest, -1)
+
+
+def open_shares(t: float, actions: tuple[Action, ...], city: City, x: Array, y: Array, usual: float) -> Array:
+    """Return the share of each manhole's inlets that is open at `t`: `usual`, or what an action `inlets` says there."""
+    share = np.full(len(x), usual)
+    for action in actions:
+        if action.kind == "inlets" and action.active(t):
+            where = np.ones(len(share), bool)
+            if action.place != "*":
+                where = shapely.contains_xy(city.place(action.place).buffer(city.grid.cell_m), x, y)
+            share[where] = action.values["open_share"]
+    return share
+
+
+def held_links(actions: tuple[Action, ...]) -> list[Setting]:
+    """Return the links that actions of kind `drain_pump` (setting) and `gate` (opening) hold, 0..1."""
+    value = {"drain_pump": "setting", "gate": "opening"}
+    return [
+        Setting(a.place, a.start_s, np.inf if a.end_s is None else a.end_s, a.values[value[a.kind]])
+        for a in actions
+        if a.kind in value
+    ]

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from hydro.kernels.ground import soak, track
 from hydro.kernels.inertial import GRAVITY
 from hydro.scheme import SCHEMES
-from hydro.soil import capacity
+from hydro.soil import Infiltration, capacity
+from hydro.works import bed_at, bed_key
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
@@ -73,7 +73,7 @@ class Surface:
         self._danger = np.zeros(shape, np.uint8)
         self._soaked_rows = np.zeros(shape[0])
         self._rained = self._pumped = 0.0
-        self._raised: tuple[Action, ...] = ()
+        self._shaped: tuple[object, ...] = ()
         self._fed: Array | None = None
         self.steps = 0
         self.fast_share = 0.0
@@ -99,27 +99,21 @@ class Surface:
         level = np.where(self._on_bank & (stage is not None), np.float64(stage or 0.0), -np.inf)
         self.water.hold(self._held[0], self._held[1], level)
 
-    def renew_soil(self) -> None:
+    def renew_soil(self, law: Infiltration) -> None:
         """Renew the infiltration capacity from what went in so far."""
-        self._capacity[:] = capacity(self._soil, self._soaked)
+        self._capacity[:] = capacity(self._soil, self._soaked, law, SOIL_STEP_S)
 
     def soak(self, dt: float) -> None:
         """Let water soak in for `dt` seconds."""
         soak(self.water.h, self._soaked, self._soaked_rows, self._capacity, dt)
 
-    def raise_barriers(self, t: float, actions: tuple[Action, ...]) -> None:
-        """Set the bed to the terrain plus the barriers that stand at time `t`."""
-        standing = tuple(a for a in actions if a.kind == "barrier" and a.active(t))
-        if standing == self._raised:
-            return
-        self._raised = standing
-        self.z[:] = self._base
-        for action in standing:
-            points = shapely.get_coordinates(shapely.segmentize(self._city.place(action.place), self._grid.cell_m / 2))
-            row, col, inside = self._grid.cells(points[:, 0], points[:, 1])
-            cells = np.unique(np.column_stack([row, col])[inside], axis=0)
-            self.z[cells[:, 0], cells[:, 1]] += action.values["height_m"]
-        self.water.set_bed(self.z)
+    def shape_bed(self, t: float, actions: tuple[Action, ...]) -> None:
+        """Set the bed to the terrain plus the barriers and less the breaches of time `t`."""
+        key = bed_key(actions, t)
+        if key != self._shaped:
+            self._shaped = key
+            self.z[:] = bed_at(self._city, self._base, actions, t)
+            self.water.set_bed(self.z)
 
     def pump(self, t: float, dt: float, actions: tuple[Action, ...]) -> None:
         """Take out what mobile pumps lift in `dt` seconds, never more than stands within one cell of them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 import tempfile
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,47 +21,7 @@ from numpy.typing import NDArray
 from swmm.toolkit import shared_enum, solver
 
 from twin.errors import NumericsError, SourceError
-from twin.inp import FLOW_M3_S, LENGTH_M, options, read_sections, write_sections
-
-#: Sections that make or colour runoff, or only draw: left out when rain falls on the grid.
-DROPPED = frozenset(
-    [
-        "RAINGAGES",
-        "SUBCATCHMENTS",
-        "SUBAREAS",
-        "INFILTRATION",
-        "LID_CONTROLS",
-        "LID_USAGE",
-        "AQUIFERS",
-        "GROUNDWATER",
-        "GWF",
-        "SNOWPACKS",
-        "TEMPERATURE",
-        "EVAPORATION",
-        "ADJUSTMENTS",
-        "POLLUTANTS",
-        "LANDUSES",
-        "COVERAGES",
-        "LOADINGS",
-        "BUILDUP",
-        "WASHOFF",
-        "TREATMENT",
-        "HYDROGRAPHS",
-        "RDII",
-        "FILES",
-        "REPORT",
-        "EVENTS",
-        "MAP",
-        "COORDINATES",
-        "VERTICES",
-        "POLYGONS",
-        "SYMBOLS",
-        "LABELS",
-        "BACKDROP",
-        "PROFILES",
-        "TAGS",
-    ]
-)
+from twin.inp import FLOW_M3_S, LENGTH_M, options, read_sections
 
 _LIBRARY = ctypes.CDLL(str(next(Path(swmm.toolkit.__file__).parent.glob("*swmm5.*"))))
 _get_node_result = _LIBRARY.swmm_getNodeResult
@@ -90,58 +50,16 @@ def _write_inflows(index, flow):  # type: ignore[no-untyped-def]
     return 0
 
 
-def prepare(inp: str, start: datetime, duration_s: float, exchange_s: float, pond_area_m2: dict[str, float]) -> str:
-    """Return the input text for a coupled run: our clock, no runoff of its own, ponding at the coupled junctions.
-
-    `start` is the city's local time; `pond_area_m2` gives the ponded area of each junction that exchanges water.
-    """
-    sections = {name: rows for name, rows in read_sections(inp).items() if name not in DROPPED}
-    unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]
-    routing = min(exchange_s, _seconds(options(sections).get("ROUTING_STEP", "5")))
-    end = start + timedelta(seconds=duration_s + 3600.0)
-    clock = {
-        f"{edge}_{part}": when.strftime(form)
-        for edge, when in (("START", start), ("REPORT_START", start), ("END", end))
-        for part, form in (("DATE", "%m/%d/%Y"), ("TIME", "%H:%M:%S"))
-    }
-    ours = clock | {
-        "ALLOW_PONDING": "YES",
-        "SKIP_STEADY_STATE": "NO",
-        "ROUTING_STEP": f"{routing:g}",
-        "REPORT_STEP": "01:00:00",
-        "WET_STEP": "00:05:00",
-        "DRY_STEP": "01:00:00",
-        "IGNORE_RAINFALL": "YES",
-        "THREADS": "1",
-    }
-    kept = [
-        row
-        for row in sections.get("OPTIONS", [])
-        if row[0].upper() not in ours and row[0].upper() not in ("INFILTRATION", "TEMPDIR")
-    ]
-    sections["OPTIONS"] = kept + [[key, value] for key, value in ours.items()]
-    for row in sections.get("JUNCTIONS", []):
-        if row[0] in pond_area_m2:
-            row.extend("0" for _ in range(6 - len(row)))
-            row[5] = f"{pond_area_m2[row[0]] / unit**2:.6g}"
-    return write_sections({"TITLE": [], **{n: r for n, r in sections.items() if n != "TITLE"}})
-
-
-def _seconds(text: str) -> float:
-    parts = [float(p) for p in text.split(":")]
-    return parts[0] if len(parts) == 1 else sum(p * f for p, f in zip(parts, (3600.0, 60.0, 1.0), strict=False))
-
-
 class Engine:
     """One run of the engine on a prepared input; use as a context manager.
 
-    Arrays are in SI and in the order of `nodes`. Raises SourceError with the engine's own words when it refuses the
-    input, NumericsError when it fails on the way.
+    Arrays are in SI and in the order of `nodes`; `hotstart` is a file of `save_hotstart`. Raises SourceError with the
+    engine's own words when it refuses the input, NumericsError when it fails on the way.
     """
 
     _running = False
 
-    def __init__(self, inp: str, nodes: list[str]) -> None:
+    def __init__(self, inp: str, nodes: Sequence[str], hotstart: Path | None = None) -> None:
         if Engine._running:
             raise NumericsError("swmm_busy")
         unit = options(read_sections(inp)).get("FLOW_UNITS", "CFS").upper()
@@ -150,8 +68,7 @@ class Engine:
         self._report = Path(self._folder.name) / "model.rpt"
         self._input = Path(self._folder.name) / "model.inp"
         self._input.write_text(inp, encoding="utf-8")
-        self._names = nodes
-        self.totals: dict[str, float] = {}
+        self._names, self._hotstart = list(nodes), hotstart
 
     def __enter__(self) -> Engine:
         Engine._running = True
@@ -161,6 +78,8 @@ class Engine:
                 [solver.project_get_index(shared_enum.ObjectType.NODE, n) for n in self._names],
                 dtype=np.int32,
             )
+            if self._hotstart is not None:
+                self._call(solver.swmm_hotstart, shared_enum.HotstartFile.USE, str(self._hotstart))
             self._call(solver.swmm_start, 0)
         except BaseException:
             self._leave()
@@ -183,9 +102,16 @@ class Engine:
 
     def heads(self) -> NDArray[np.float64]:
         """Return the water level at each node, m."""
+        return self._results(shared_enum.NodeResult.HEAD) * self.length_unit
+
+    def inflows(self) -> NDArray[np.float64]:
+        """Return all that flows into each node now, m3/s; at an outfall this is its discharge."""
+        return self._results(shared_enum.NodeResult.TOTAL_INFLOW) * self.flow_unit
+
+    def _results(self, what: shared_enum.NodeResult) -> NDArray[np.float64]:
         values = np.zeros(len(self.index))
-        self._check(_read_nodes(values, self.index, shared_enum.NodeResult.HEAD.value))
-        return values * self.length_unit
+        self._check(_read_nodes(values, self.index, what.value))
+        return values
 
     def set_inflows(self, flow_m3_s: NDArray[np.float64]) -> None:
         """Set the lateral inflow of each node (m3/s, negative takes water out) until it is set again."""
@@ -203,6 +129,31 @@ class Engine:
     def advance(self, seconds: float) -> None:
         """Route `seconds` of flow; the engine lands exactly on the end."""
         self._call(solver.swmm_stride, round(seconds))
+
+    def setting(self, link: str) -> float:
+        """Return the present setting of a pump, orifice, weir or outlet (0 = off or closed)."""
+        index = solver.project_get_index(shared_enum.ObjectType.LINK, link)
+        return float(self._call(solver.link_get_result, index, shared_enum.LinkResult.SETTING))
+
+    def pump_starts(self, pumps: Sequence[str]) -> dict[str, int]:
+        """Return how often each pump has started so far."""
+        index = {name: solver.project_get_index(shared_enum.ObjectType.LINK, name) for name in pumps}
+        return {name: int(self._call(solver.pump_get_stats, k).startUps) for name, k in index.items()}
+
+    def runoff(self) -> dict[str, float]:
+        """Return the engine's own runoff so far, for a model that keeps its subcatchments: depths over them, mm."""
+        totals = self._call(solver.system_get_runoff_totals)
+        inch = 25.4 if self.length_unit != 1.0 else 1.0
+        return {
+            "rainfall_mm": totals.rainfall * inch,
+            "infiltration_mm": totals.infil * inch,
+            "runoff_mm": totals.runoff * inch,
+            "runoff_error": totals.pctError / 100.0,
+        }
+
+    def save_hotstart(self, path: Path) -> None:
+        """Write the engine's own restart file; it keeps depths and flows in single precision."""
+        self._call(solver.swmm_hotstart, shared_enum.HotstartFile.SAVE, str(path))
 
     def finish(self) -> dict[str, float]:
         """End the run and return its own account: volumes in m3 and the flow-routing continuity error (share, not %)."""

@@ -158,9 +158,10 @@ class City:
             if len(hit):
                 return hit.iloc[0]
         if self.drains is not None:
-            hit = self.drains.nodes.geometry[self.drains.nodes["id"] == place_id]
-            if len(hit):
-                return hit.iloc[0]
+            for parts in (self.drains.nodes, self.drains.links):
+                hit = parts.geometry[parts["id"] == place_id]
+                if len(hit):
+                    return hit.iloc[0]
         known = [
             str(i) for name in ("facilities", "blocks", "roads", "levees", "sensors") for i in getattr(self, name)["id"]
         ]

@@ -16,6 +16,22 @@ FLOW_M3_S = {
 }
 LENGTH_M = {"CFS": 0.3048, "GPM": 0.3048, "MGD": 0.3048, "CMS": 1.0, "LPS": 1.0, "MLD": 1.0}
 
+#: Section names that the engine also takes in the singular (it compares the first letters only).
+SINGULAR = {
+    name[:-1]: name
+    for name in (
+        "JUNCTIONS", "OUTFALLS", "DIVIDERS", "CONDUITS", "PUMPS", "ORIFICES", "WEIRS", "OUTLETS",
+        "XSECTIONS", "CURVES", "CONTROLS", "INFLOWS", "PATTERNS", "OPTIONS", "LOSSES", "COORDINATES",
+        "VERTICES", "POLYGONS", "SUBCATCHMENTS", "SUBAREAS", "RAINGAGES", "TRANSECTS",
+    )
+}  # fmt: skip
+
+
+def decode(raw: bytes) -> str:
+    """Return the text of an input file; a carriage return inside a line is a blank, as the engine reads it."""
+    text = raw.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    return text.replace("\r", " " if "\n" in text else "\n")
+
 
 def read_sections(text: str) -> dict[str, list[list[str]]]:
     """Return the rows of each section as lists of words; names upper-case, comments and blank lines dropped."""
@@ -24,7 +40,8 @@ def read_sections(text: str) -> dict[str, list[list[str]]]:
     for line in text.splitlines():
         line = line.partition(";")[0].strip()
         if line.startswith("["):
-            rows = sections.setdefault(line.strip("[] \t").upper(), [])
+            name = line.strip("[] \t").upper()
+            rows = sections.setdefault(SINGULAR.get(name, name), [])
         elif line:
             rows.append(line.split())
     return sections

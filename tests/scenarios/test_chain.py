@@ -20,7 +20,7 @@ def run(storm: Path) -> sc.Run:
 
 def test_a_storm_runs_to_a_plan_and_a_report(run: sc.Run) -> None:
     balance = run.balances["flood"]
-    assert abs(balance["relative_error"]) <= 1e-6
+    assert abs(balance["relative_error"]) <= balance["tolerance"] <= 1e-5
     assert abs(balance["remarks"]["swmm_continuity_error"]) <= 0.01
     assert balance["out"]["inlets"] > 0
     report = (run.folder / "report.html").read_text("utf-8")

@@ -16,7 +16,7 @@ from pyproj import Transformer
 from twin.city import Drains
 from twin.errors import SourceError
 from twin.grid import check_crs
-from twin.inp import LENGTH_M, is_finite, options, read_sections
+from twin.inp import LENGTH_M, decode, is_finite, options, read_sections
 
 #: Sections of nodes and the kind their rows make.
 NODES = {"JUNCTIONS": "junction", "OUTFALLS": "outfall", "STORAGE": "storage", "DIVIDERS": "divider"}
@@ -30,7 +30,7 @@ def read_drains(path: Path, crs: str, *, river: Callable[[Any, Any], Any] | None
     without coordinates.
     """
     try:
-        text = path.read_text("utf-8", errors="replace")
+        text = decode(path.read_bytes())
     except OSError as error:
         raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
     return drains_of(text, crs, str(path), river=river)

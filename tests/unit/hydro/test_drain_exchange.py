@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import scenarios as sc
 from hydro.flood import Flood
@@ -14,13 +16,15 @@ from hydro.kernels.inertial import GRAVITY
 from twin.clock import Clock
 from twin.errors import SourceError
 from twin.hazard import Action
+from twin.readers.swmm_inp import drains_of
 
 
-def one_manhole(depth: float, head: float, rim: float = 10.0, share: float = 1.0):
-    h, z = np.full((1, 1), depth), np.full((1, 1), 10.0)
-    volume, one = np.zeros(1), np.ones(1)
-    exchange(volume, h, z, np.zeros(1, int), np.zeros(1, int), np.array([head]), np.array([rim]), 4.8 * one, 0.3 * one, 0.385 * one,
-             4.0 * one, share * one, 100.0, 0.56, 0.65, 5.0)  # fmt: skip
+def one_manhole(depth, head, rim=10.0, share=1.0, ahead=None, cell=100.0, dtype=np.float64, store=4.0):
+    h, z = np.full((1, 1), depth, dtype), np.full((1, 1), 10.0, dtype)
+    volume, one, at = np.zeros(1), np.ones(1), np.zeros(1, int)
+    ahead = head if ahead is None else ahead
+    exchange(volume, h, z, at, at, np.array([head]), np.array([ahead]), np.array([rim]), 4.8 * one, 0.3 * one, 0.385 * one,
+             store * one, share * one, cell, 0.56, 0.65, 5.0)  # fmt: skip
     return volume[0], h[0, 0]
 
 
@@ -40,11 +44,41 @@ def test_a_blocked_inlet_takes_its_share_and_never_more_than_there_is() -> None:
     assert left >= 0 and volume <= 1e-4 * 100.0
 
 
-def test_a_surcharged_manhole_spills_what_is_ponded_at_most() -> None:
+def test_a_surcharged_manhole_spills_what_its_orifice_passes_at_the_drop_that_is_left() -> None:
     volume, depth = one_manhole(0.0, 10.5)
-    assert volume == pytest.approx(-min(5.0 * 0.65 * 0.385 * (2 * GRAVITY * 0.5) ** 0.5, 0.5 * 4.0))
+    left = 10.5 + volume / 4.0 - 10.0 - depth
+    assert 0 < left < 0.5 and -volume == pytest.approx(5.0 * 0.65 * 0.385 * (2 * GRAVITY * left) ** 0.5)
     assert depth == pytest.approx(-volume / 100.0)
     assert one_manhole(0.5, 10.5)[0] == pytest.approx(0.0)
+
+
+def test_a_submerged_inlet_passes_less_and_meets_the_free_one_at_the_ground() -> None:
+    free = one_manhole(0.3, 9.0, cell=1e9, store=1e9)[0]
+    assert one_manhole(0.3, 10.0, cell=1e9, store=1e9)[0] == pytest.approx(free)
+    half = one_manhole(0.3, 10.225, cell=1e9, store=1e9)[0]  # a quarter of the drop
+    assert half == pytest.approx(free / 2)
+
+
+def test_a_manhole_below_its_rim_gives_nothing_even_if_it_is_about_to_rise() -> None:
+    assert one_manhole(0.2, 9.9, ahead=10.3)[0] == 0.0
+
+
+@settings(deadline=None)
+@given(
+    depth=st.floats(0, 2),
+    head=st.floats(7, 13),
+    ahead=st.floats(7, 13),
+    cell=st.floats(1, 400),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_no_step_passes_the_level_and_the_books_are_exact(depth, head, ahead, cell, dtype) -> None:
+    before = float(dtype(depth))
+    volume, after = one_manhole(depth, head, ahead=ahead, cell=cell, dtype=dtype)
+    assert after >= 0.0 and volume == (before - float(after)) * cell  # what is booked is what the surface lost
+    gap = ahead - (10.0 + before)  # of the head to come over the level, before and after the exchange
+    left = ahead + volume / 4.0 - (10.0 + float(after))
+    rounding = 1e-6 * cell + 1e-9
+    assert abs(left) <= abs(gap) + rounding and left * gap >= -rounding
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +152,33 @@ def test_a_river_above_the_outfall_holds_the_drains_back(small_city, storm, cloc
     free = Flood(precision="float64").simulate(city, low, clock).balance
     held = Flood(precision="float64").simulate(city, high, clock).balance
     assert held.went_out["inlets"] < free.went_out["inlets"]
+
+
+def test_a_tank_takes_the_water_at_its_place_until_it_is_full(small_city, storm, clock) -> None:
+    plain = Flood(drainage="none").simulate(small_city, drivers(storm), clock)
+    tank = Action("tank", "u1", 0.0, None, {"volume_m3": 40.0})
+    held = Flood(drainage="none").simulate(small_city, drivers(storm), clock, (tank,))
+    assert held.balance.stored["tanks"] == pytest.approx(40.0)
+    assert abs(held.balance.error) <= 1e-5
+    assert plain.fields["water_depth"][-1].sum() * 100 > held.fields["water_depth"][-1].sum() * 100 + 20.0
+    first = Flood(drainage="none").simulate(small_city, drivers(storm), clock.first(900.0), (tank,))
+    rest = Flood(drainage="none").simulate(small_city, drivers(storm), clock.after(900.0), (tank,), state=first.state)
+    assert first.balance.stored["tanks"] + rest.balance.stored["tanks"] == pytest.approx(40.0)
+
+
+def test_pumps_and_gates_of_the_drain_model_are_places_and_fail_on_time(small_city, storm, clock) -> None:
+    text = small_city.drains.inp.replace("C3 J3 O1 150 0.013 0 0", "C3 J3 G1 150 0.013 0 0")
+    text = text.replace("[OUTFALLS]", "G1 18.0 4.0 0 0 0\n[OUTFALLS]").replace(
+        "[XSECTIONS]", "[ORIFICES]\nGATE G1 O1 SIDE 0 0.65 NO 0\n[XSECTIONS]\nGATE CIRCULAR 0.8 0 0 0"
+    ).replace("[COORDINATES]", "[COORDINATES]\nG1 500800 3399745")  # fmt: skip
+    city = dataclasses.replace(small_city, drains=drains_of(text, small_city.grid.crs, "gated"))
+    free = Flood().simulate(city, drivers(storm), clock)
+    shut = Flood().simulate(city, drivers(storm), clock, (Action("gate", "GATE", 300.0, None, {"opening": 0.0}),))
+    assert city.place("GATE").geom_type == "LineString"
+    left = {k: o.balance.remarks["swmm_outflow_m3"] - o.balance.remarks["swmm_handed_out_m3"]
+            for k, o in {"free": free, "shut": shut}.items()}  # fmt: skip
+    assert left["shut"] < 0.1 * left["free"]
+    assert abs(shut.balance.error) <= 1e-5
+    with pytest.raises(SourceError) as error:
+        Flood().simulate(city, drivers(storm), clock, (Action("gate", "C1", 300.0, None, {"opening": 0.0}),))
+    assert error.value.code == "unknown_place"

@@ -1,0 +1,111 @@
+"""The full shallow-water scheme: dam breaks, steep fast flow, run-up; the equations are in `hydro.kernels.shallow`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hydro.kernels import shallow as kernels
+from twin.errors import NumericsError
+from twin.jit import start_threads
+
+Array = NDArray[Any]
+
+SIDES = ("west", "east", "north", "south")  # north is row 0
+STATE = ("h", "u", "v", "highest")
+
+
+class Shallow:
+    """Water on a raster by the full shallow-water equations.
+
+    `z` (ny, nx) bed, m; `n` Manning roughness, s m-1/3, a number or (ny, nx), >= 0; `cell_m` cell size, m; `courant`
+    share of a cell that the fastest wave crosses in one step, at most 0.5. All sides are closed until opened.
+    `h` depth, m; `u`, `v` velocity towards +column and +row, m/s; `highest` the highest depth of any step; `source` water
+    added, m/s, >= 0: all (ny, nx). `booked` m3 since the start. A volume stays exact because only flows are limited.
+    """
+
+    name: ClassVar[str] = "full"
+
+    def __init__(
+        self, z: ArrayLike, n: ArrayLike, cell_m: float, *, dtype: str = "float32", courant: float | None = None
+    ) -> None:
+        start_threads()
+        self.z: Array = np.array(z, dtype=dtype, order="C")
+        ny, nx = self.z.shape
+        self.n: Array = np.array(np.broadcast_to(np.asarray(n, dtype=dtype), (ny, nx)))
+        self.cell_m, self.time = float(cell_m), 0.0
+        self.courant = 0.5 if courant is None else float(courant)
+        self.h, self.u, self.v, self.highest, self.source = (np.zeros((ny, nx), dtype) for _ in range(5))
+        self._next = tuple(np.zeros((ny, nx), dtype) for _ in range(3))
+        self._fx, self._fy = np.zeros((4, ny, nx + 1), dtype), np.zeros((4, ny + 1, nx), dtype)
+        self._rows = np.zeros((-(-ny // kernels.BAND), 8, nx + 1), dtype)
+        self._fastest = np.zeros(ny)
+        self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
+        self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
+        self._sides = np.full(4, kernels.CLOSED, np.int64)
+        self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
+        self._look_outside()
+
+    @property
+    def booked(self) -> dict[str, float]:
+        """Volumes since the start, m3: into held cells, out of held cells, over the rim; rain on held cells counts."""
+        into, out, over = self._booked.sum(axis=0) * self.cell_m**2
+        return {"into_held": float(into), "out_of_held": float(out), "over_rim": float(over)}
+
+    def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
+        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it."""
+        self._held[row, col] = 1
+        self._held_rows[row] = 1
+        self.h[row, col] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[row, col], 0.0)
+
+    def open(self, side: str) -> None:
+        """Let water leave freely over the "west", "east", "north" or "south" rim (zero gradient); none comes in."""
+        self._sides[SIDES.index(side)] = kernels.OPEN
+        self._look_outside()
+
+    def set_bed(self, z: ArrayLike) -> None:
+        """Change the terrain; depths and velocities are kept, so no water is made."""
+        self.z[:] = z
+        self._look_outside()
+
+    def advance(self, seconds: float) -> int:
+        """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
+        steps = kernels.advance(
+            self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
+            self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
+            self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
+        )  # fmt: skip
+        if steps < 0 or not np.isfinite(self._fastest).all():
+            fast = np.nan_to_num(np.hypot(self.u, self.v) + self.h, nan=np.inf)
+            row, col = (int(k) for k in np.unravel_index(int(fast.argmax()), fast.shape))
+            depth = float(self.h[row, col])
+            raise NumericsError("step_collapsed", time=f"{self.time:g} s", row=row, col=col, depth=depth)
+        self.time += seconds
+        return int(steps)
+
+    def flow(self) -> tuple[Array, Array]:
+        """Return the flow per width at cell centres towards +column and +row, m2/s."""
+        return self.h * self.u, self.h * self.v
+
+    def arrays(self) -> dict[str, Array]:
+        """Return what a later run needs to go on bit for bit."""
+        return {name: getattr(self, name).copy() for name in STATE}
+
+    def restore(self, arrays: dict[str, Array]) -> None:
+        """Go on from what `arrays` returned."""
+        for name in STATE:
+            getattr(self, name)[:] = arrays[name]
+
+    def _look_outside(self) -> None:
+        """Set the bed just outside each rim: level with the rim, and falling on as it does where the side is open."""
+        beds = []
+        for side, (rim, inner) in zip(
+            self._sides, ((self.z[:, 0], self.z[:, 1:2]), (self.z[:, -1], self.z[:, -2:-1]),
+                          (self.z[0], self.z[1:2]), (self.z[-1], self.z[-2:-1])), strict=True,
+        ):  # fmt: skip
+            falls = side == kernels.OPEN and inner.size > 0
+            beds.append(rim + np.minimum(rim - inner.ravel(), 0.0) if falls else rim.copy())
+        self._rim_z = np.ascontiguousarray(np.stack(beds[:2]))
+        self._rim_n = np.ascontiguousarray(np.stack(beds[2:]))
