@@ -10,6 +10,14 @@ from typing import Any
 
 from scenarios.case.hazards import HAZARDS
 from twin.errors import ScenarioError
+from twin.proof import Reference
+from twin.readers.raster import read_raster
+
+
+def reference() -> Reference:
+    """Return the published data that ANLAN_REFERENCE points at."""
+    named = os.environ.get("ANLAN_REFERENCE")
+    return Reference(Path(named) if named and Path(named).exists() else None, read_raster)
 
 
 def run_proofs(room: str | None = None) -> list[dict[str, Any]]:
@@ -18,7 +26,6 @@ def run_proofs(room: str | None = None) -> list[dict[str, Any]]:
     chosen = [p for p in packages if room is None or p.split(".")[-1] == room]
     if not chosen:
         raise ScenarioError("unknown_room", found=room, expected=[p.split(".")[-1] for p in packages])
-    reference = os.environ.get("ANLAN_REFERENCE")
-    folder = Path(reference) if reference and Path(reference).exists() else None
+    data = reference()
     modules = [import_module(f"{p}.proof") for p in chosen if find_spec(f"{p}.proof") is not None]
-    return [proof.result(folder) for module in modules for proof in module.PROOFS]
+    return [proof.result(data) for module in modules for proof in module.PROOFS]

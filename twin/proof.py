@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 
 class Skip(Exception):  # noqa: N818 - a reason, not an error
     """Raised by a case that cannot run here; its text is the reason."""
 
 
+class RasterValues(Protocol):
+    """A raster as read: `values` (row, column) and `transform`, which maps (column, row) to (x, y)."""
+
+    @property
+    def values(self) -> NDArray[Any]: ...
+
+    @property
+    def transform(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The folder of published data, if there is one, and the way to read a raster in it (models open no formats)."""
+
+    root: Path | None
+    read: Callable[[Path], RasterValues]
+
+    def folder(self, name: str) -> Path:
+        """Return one data set's folder; raise Skip where it is not at hand."""
+        if self.root is None or not (self.root / name).is_dir():
+            raise Skip(f"ANLAN_REFERENCE names no folder with {name}: published data not at hand")
+        return self.root / name
+
+    def raster(self, name: str) -> RasterValues:
+        """Return a raster by its path below the folder; raise Skip where it is not at hand."""
+        path = Path(name)
+        return self.read(self.folder(str(path.parent)) / path.name)
+
+
 @dataclass(frozen=True)
 class Proof:
-    """One case. `run(reference)` returns the measured value; `reference` is the folder of reference data or None.
+    """One row: one measured figure of a case.
 
-    `op` is one of "<=", ">=", "within" (bound is then a pair); a bound of None means the value is only reported, and
-    `reason` says why.
+    `run(reference)` returns the measured value, or several by name, of which this row takes `figure`: rows of one case
+    share one run when `run` is cached. `op` is one of "<=", ">=", "within" (bound is then a pair); a bound of None means
+    that the value is only reported, and `reason` says why. `data` names the published data the case reads, "" for none.
     """
 
     id: str
@@ -26,10 +58,12 @@ class Proof:
     op: str
     bound: Any
     source: str
-    run: Callable[[Path | None], float]
+    run: Callable[[Reference], float | Mapping[str, float]]
+    figure: str = ""
+    data: str = ""
     reason: str | None = None
 
-    def result(self, reference: Path | None) -> dict[str, Any]:
+    def result(self, reference: Reference) -> dict[str, Any]:
         """Run the case and return its row of `anlan verify --json`."""
         row = {
             "id": self.id,
@@ -41,9 +75,10 @@ class Proof:
         }
         row |= {"source": self.source, "status": "skipped", "reason": self.reason}
         try:
-            row["value"] = value = float(self.run(reference))
+            found = self.run(reference)
         except Skip as skip:
             return row | {"reason": str(skip)}
+        row["value"] = value = float(found[self.figure] if isinstance(found, Mapping) else found)
         if self.bound is None:
             return row | {"status": "reported"}
         kept = {"<=": lambda: value <= self.bound, ">=": lambda: value >= self.bound}.get(
