@@ -14,15 +14,28 @@ from annotated_types import Ge, Le
 
 from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
-from hydro.surface import SOIL_STEP_S, TRACK_S, Surface
+from hydro.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, MeasureValues, Outcome, Progress, State
-from twin.variables import MAX_WATER_DEPTH, WATER_DEPTH, WATER_SPEED, Unit, Variable, conform
+from twin.variables import (
+    DURATION_ABOVE,
+    FLOOD_DANGER,
+    MAX_WATER_DEPTH,
+    TIME_OF_MAX_DEPTH,
+    WATER_DEPTH,
+    WATER_SPEED,
+    Unit,
+    Variable,
+    conform,
+)
 
 #: The surface ledger must close to this share of the rain.
 TOLERANCE = 1e-6
+
+#: What was reached, beside what the model `gives` in time; kept for the run folder, not handed to later hazards.
+REACHED = (MAX_WATER_DEPTH, TIME_OF_MAX_DEPTH, DURATION_ABOVE, FLOOD_DANGER)
 
 #: The engine's own continuity error above which the result says so.
 SWMM_CONTINUITY = 0.01
@@ -100,7 +113,7 @@ class Flood:
             manholes = drains.finish()
         balance = self._balance(surface, drains, rain.fallen_on_roofs_m3)
         after = State("flood", city.grid.hash, surface.arrays() | drains.record(), {"elapsed_s": clock.duration_s})
-        fields = conform(_fields(frames, surface, city, clock), *self.gives, MAX_WATER_DEPTH)
+        fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
         return Outcome(
             fields, {"manholes": manholes}, balance.check("flood"), after, self._notes(city, surface, drains)
         )
@@ -167,11 +180,18 @@ class Flood:
 
 
 def _fields(frames: list[tuple[np.ndarray, np.ndarray]], surface: Surface, city: City, clock: Clock) -> xr.Dataset:
-    return xr.Dataset(
+    """Return the fields: depth and speed in time (8 bytes a cell and output step) and what was reached (21 bytes a cell)."""
+    reached, space = surface.reached(), ("y", "x")
+    fields = xr.Dataset(
         {
-            "water_depth": (("time", "y", "x"), np.stack([f[0] for f in frames])),
-            "water_speed": (("time", "y", "x"), np.stack([f[1] for f in frames])),
-            "max_water_depth": (("y", "x"), surface.reached()["highest"]),
+            "water_depth": (("time", *space), np.stack([f[0] for f in frames])),
+            "water_speed": (("time", *space), np.stack([f[1] for f in frames])),
+            "max_water_depth": (space, reached["highest"]),
+            "time_of_max_depth": (space, np.nan_to_num(np.maximum(reached["peak_s"], 0.0), nan=-1.0)),
+            "duration_above": (("depth_bound", *space), reached["above"]),
+            "flood_danger": (space, reached["danger"]),
         },
-        coords={"time": clock.times.values, "y": city.grid.y, "x": city.grid.x},
+        coords={"time": clock.times.values, "y": city.grid.y, "x": city.grid.x, "depth_bound": list(DURATION_M)},
     )
+    fields["depth_bound"].attrs |= {"units": "m", "standard_name": "flood_water_thickness"}
+    return fields
