@@ -107,7 +107,9 @@ def _finish(run: Run) -> None:
 
 
 def _dossier(run: Run, plan: Plan) -> Dossier:
-    sections = tuple(Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h]) for h in run.hazards)
+    sections = tuple(
+        Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h], run.tables_of(h)) for h in run.hazards
+    )
     drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
     return Dossier(plan, run.case.city, drivers, run.levels, sections, facts)

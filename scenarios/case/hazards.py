@@ -29,7 +29,6 @@ def sheet(name: str) -> Sheet:
     words.add({**raw["words"], f"hazard.{raw['id']}": raw["name"]})
     tasks = tuple(TaskRule(**row) for row in raw["tasks"])
     lead = {"code": "now", "variable": raw["lead"], **raw["style"]}
-    danger = raw["exposure"].get("danger")
     return Sheet(
         id=raw["id"],
         model=raw["model"],
@@ -46,8 +45,17 @@ def sheet(name: str) -> Sheet:
         cap=raw["cap"],
         lead_layer=_layer(raw["id"], lead),
         layers=tuple(_layer(raw["id"], row) for row in raw.get("layers", [])),
-        danger=danger and Danger(**danger | {"names": tuple(danger["names"])}),
+        danger=_danger(raw["id"], raw["exposure"].get("danger")),
     )
+
+
+def _danger(hazard: str, row: dict[str, Any] | None) -> Danger | None:
+    """Return the danger classes, if any, and bring their meanings into the catalogue."""
+    if row is None:
+        return None
+    words.add({f"danger.{hazard}.{k + 1}": meaning for k, meaning in enumerate(row["classes"])})
+    names = tuple(meaning["name"] for meaning in row["classes"])
+    return Danger(row["variable"], int(row["harms_from"]), names, row["source"])
 
 
 def _layer(hazard: str, row: dict[str, Any]) -> MapLayer:

@@ -80,6 +80,11 @@ class Run:
         """Each hazard's own tables, by `hazard-name`."""
         return {p.stem: pd.read_parquet(p) for p in sorted((self.folder / "tables").glob("*.parquet"))}
 
+    def tables_of(self, hazard: str) -> dict[str, pd.DataFrame]:
+        """Return a hazard's own tables by name."""
+        begin = f"{hazard}-"
+        return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
+
     @cached_property
     def exposure(self) -> dict[str, Exposure]:
         """What each hazard touches."""
