@@ -17,7 +17,7 @@ import xarray as xr
 
 from scenarios.case.case import Case, load
 from scenarios.case.home import cities, library, open_city
-from scenarios.planning.compare import compare
+from scenarios.planning.compare import compare, compared, difference
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
@@ -38,6 +38,8 @@ __all__ = [
     "approve",
     "cities",
     "compare",
+    "compared",
+    "difference",
     "draft_plan",
     "export",
     "find_plan",

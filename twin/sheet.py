@@ -17,6 +17,7 @@ class TaskRule:
     """When to draft which task: one per place of `place` kind that reaches colour `at`.
 
     "closes" is the colour at which the sheet closes such places; "none" drafts for every such place `near` others.
+    Its crew `stays` to the end of the task, or leaves when it is set up.
     """
 
     code: str
@@ -25,6 +26,7 @@ class TaskRule:
     unit: str
     before_min: float
     setup_min: float
+    stays: bool = True
     near: Mapping[str, Any] | None = None
 
 

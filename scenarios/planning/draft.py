@@ -26,9 +26,7 @@ def draft_plan(run: Run) -> Plan:
         exposure, sheet = run.exposure[hazard], run.sheet(hazard)
         for rule in sheet.tasks:
             tasks += _tasks(exposure, sheet, rule)
-    tasks = send_crews(
-        case.city, tasks, issued, {(r.code, h): r.setup_min for h in run.hazards for r in run.sheet(h).tasks}
-    )
+    tasks = send_crews(case.city, tasks, issued, {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
         for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))

@@ -38,6 +38,23 @@ def test_the_basin_floods_and_the_plan_says_so(run: sc.Run) -> None:
     assert sc.draft_plan(run) == plan
 
 
+def test_closures_are_in_the_run_the_plan_and_the_report(run: sc.Run) -> None:
+    closures = run.exposure["flood"].closures.set_index("id")
+    underpass = closures.loc["u1"]
+    task = next(t for t in sc.draft_plan(run).tasks if t.code == "close_underpass" and t.place == "u1")
+    assert task.evidence["first"] == underpass["closes"].tz_localize("UTC").isoformat()
+    assert (underpass["closes"].tz_localize("UTC") - task.deadline).total_seconds() == 600.0
+    still = bool(underpass.isna()["reopens"])
+    assert task.evidence["open_end"] == still
+    assert task.end == (run.case.clock.times[-1] if still else underpass["reopens"]).tz_localize("UTC")
+    local = underpass["closes"].tz_localize("UTC").tz_convert(run.case.city.tz).strftime("%H:%M")
+    page = (run.folder / "report.html").read_text("utf-8")
+    for words in (f"<b>{local}</b>", "封闭与恢复时间", "When places close and reopen", "Flood danger class"):
+        assert words in page
+    assert "unsafe for all people and vehicles" in page and "left by the outfalls" in page
+    assert len(run.exposure["flood"].roads) == len(run.case.city.roads)
+
+
 def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:
     before = (run.folder / "manifest.json").stat().st_mtime_ns
     again = sc.run(sc.load(storm))

@@ -137,7 +137,9 @@ def layer_map(city: City, field: xr.DataArray, layer: MapLayer) -> bytes:
 
 
 def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: bool = False) -> None:
-    where = {"location": "bottom", "shrink": 0.9, "pad": 0.015, "aspect": 32} if below else {"shrink": 0.55, "pad": 0.01}
+    where = (
+        {"location": "bottom", "shrink": 0.9, "pad": 0.015, "aspect": 32} if below else {"shrink": 0.55, "pad": 0.01}
+    )
     bounds = list(layer.bounds)
     bar = figure.colorbar(image, ax=axes, extend="neither" if layer.names else "max", ticks=bounds, **where)
     if layer.names:

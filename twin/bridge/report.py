@@ -93,7 +93,7 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
 
 
 def _danger(section: Section) -> dict[str, Any] | None:
-    """Return the danger classes that were reached, with people from each class up, and what they mean."""
+    """Return people, buildings and roads from each danger class up, from the last harmless class on, and what they mean."""
     danger, table = section.sheet.danger, section.exposure.danger
     if danger is None or not len(table):
         return None
@@ -102,8 +102,9 @@ def _danger(section: Section) -> dict[str, Any] | None:
         {"name": danger.names[k], "word": f"danger.{section.sheet.id}.{k + 1}", **row}
         for k, row in enumerate(upward.to_dict("records"))
     ]
-    harms = danger.harms_from
-    return {"rows": rows, "harms": danger.names[harms - 1], "people": rows[harms - 1]["people"], "source": danger.source}
+    harms = rows[danger.harms_from - 1]
+    first = max(0, danger.harms_from - 2)
+    return {"rows": rows[first:], "harms": harms["name"], "people": harms["people"], "source": danger.source}
 
 
 def _closures(section: Section) -> dict[str, Any]:
@@ -130,21 +131,21 @@ def _drains(section: Section) -> dict[str, Any] | None:
     table, balance = section.tables.get("manholes"), section.balance
     if table is None or not len(table):
         return None
-    parts = [
-        ("captured", "+", balance["out"]["inlets"]),
-        ("roofs", "+", balance["out"]["roofs_to_drains"]),
-        ("surcharged", "−", balance["in"]["surcharge"]),
-    ]
     own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items() if k.startswith("swmm_")}
+    parts = [("captured", "+", balance["out"]["inlets"]), ("roofs", "+", balance["out"]["roofs_to_drains"])]
+    back = ("surcharged", "−", balance["in"]["surcharge"])
     if {"inflow_m3", "outflow_m3", "flooding_m3", "handed_in_m3", "handed_out_m3"} <= set(own):
         stored = own["final_storage_m3"] - own["initial_storage_m3"]
         parts += [
             ("other_inflow", "+", own["inflow_m3"] - own["handed_in_m3"]),
+            back,
             ("outfalls", "−", own["outflow_m3"] - own["handed_out_m3"]),
             ("lost", "−", own["flooding_m3"]),
             ("stored", "−", stored),
             ("unexplained", "=", own["inflow_m3"] - own["outflow_m3"] - own["flooding_m3"] - stored),
         ]
+    else:
+        parts.append(back)
     worst = table[table["surcharged_m3"] > 0].nlargest(MOST_MANHOLES, "surcharged_m3")
     return {
         "parts": parts,
