@@ -7,7 +7,7 @@ import xarray as xr
 
 import scenarios as sc
 from desk import pictures
-from desk.city_map import layers_of, legend
+from desk.city_map import layers_of, legend, swatches
 from twin.errors import ScenarioError
 from twin.sheet import MapLayer
 from twin.words import say
@@ -22,14 +22,14 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
     layers = {layer.code: layer for layer in layers_of(run, run.sheet(hazard))}
     left, right = st.columns(2)
     chosen = left.selectbox(
-        say("desk.other", lang=lang), [r.id for r in others], format_func=names.__getitem__, key="other"
+        say("desk.other", lang=lang), [r.id for r in others], format_func=names.__getitem__, key=f"other-{lang}"
     )
     code = right.selectbox(
         say("desk.field", lang=lang),
         list(layers),
         index=min(1, len(layers) - 1),
         format_func=lambda c: say(layers[c].word, lang=lang),
-        key="beside-field",
+        key=f"beside-field-{lang}",
     )
     other, layer = next(r for r in others if r.id == chosen), layers[code]
     try:
@@ -38,23 +38,24 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
         st.warning(error.message(lang))
         return
     panels = (
-        (names[run.id], _field(run.id, hazard, code, run, layer)),
-        (names[other.id], _field(other.id, hazard, code, other, layer)),
+        (_short(run, lang), _field(run.id, hazard, code, run, layer)),
+        (_short(other, lang), _field(other.id, hazard, code, other, layer)),
         (
-            say("desk.change", lang=lang),
+            say("desk.change", lang=lang, up=round(float(change.max()), 2), down=round(float(change.min()), 2)),
             _change(run, change, layer),
         ),
     )
     for column, (title, picture) in zip(st.columns(3), panels, strict=True):
-        column.markdown(f"**{title}**")
         column.image(picture, width="stretch")
+        column.markdown(f"**{title}**")
     st.markdown(legend(layer, lang), unsafe_allow_html=True)
-    steps = " ".join(
-        f"<span style='background:{colour};padding:2px 14px'></span> {text}"
-        for colour, text in pictures.change_steps(layer)
-    )
+    steps = swatches(pictures.change_steps(layer))
     st.markdown(f"{say('desk.change_legend', lang=lang)}: {steps}", unsafe_allow_html=True)
-    st.dataframe(sc.compared([run, other], lang).rename(columns=names))
+    st.dataframe(sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)}))
+
+
+def _short(run: sc.Run, lang: str) -> str:
+    return f"{run.manifest['name'][lang]} · {run.id[:6]}"
 
 
 @st.cache_data(show_spinner=False, max_entries=8)

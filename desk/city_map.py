@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,15 @@ def layers_of(run: sc.Run, sheet: Sheet) -> list[MapLayer]:
 def legend(layer: MapLayer, lang: str) -> str:
     """Return the colours of a layer and what they stand for."""
     names = layer.names or tuple(f"≥ {bound:g}" for bound in layer.bounds)
-    steps = " ".join(
-        f"<span style='background:{colour};padding:2px 14px'></span> {name}"
-        for (_, colour), name in zip(layer.colormap, names, strict=True)
+    return f"{say(layer.word, lang=lang)}: {swatches(zip((c for _, c in layer.colormap), names, strict=True))}"
+
+
+def swatches(steps: Iterable[tuple[str, str]]) -> str:
+    """Return patches of colour, each with what it stands for."""
+    return " ".join(
+        f"<span style='background:{colour};padding:2px 12px;margin:0 4px 0 10px'></span>{name}"
+        for colour, name in steps
     )
-    return f"{say(layer.word, lang=lang)}: {steps}"
 
 
 def city_map(run: sc.Run, hazard: str, lang: str) -> None:
@@ -46,7 +51,7 @@ def city_map(run: sc.Run, hazard: str, lang: str) -> None:
         list(layers),
         format_func=lambda c: say(layers[c].word, lang=lang),
         horizontal=True,
-        key="field",
+        key=f"field-{lang}",
     )
     layer = layers[code]
     in_time = code == run.sheet(hazard).lead_layer.code

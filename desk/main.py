@@ -151,7 +151,7 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
         list(dict.fromkeys(table["kind"])),
         default=[k for k in dict.fromkeys(table["kind"]) if k != "street"],
         format_func=lambda k: say(f"place.{k}", lang=lang),
-        key="closing-kinds",
+        key=f"closing-kinds-{lang}",
     )
     rows = table[table["kind"].isin(kinds)] if kinds else table
     reopens = _clock(rows["reopens"], tz).replace("", say("report.still_closed", lang=lang))
@@ -179,7 +179,7 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
         say("report.kind", lang=lang),
         sorted(set(levels["kind"])),
         format_func=lambda k: say(f"place.{k}", lang=lang),
-        key="kinds",
+        key=f"kinds-{lang}",
     )
     rows = levels[levels["kind"].isin(kinds)] if kinds else levels
     st.dataframe(

@@ -75,9 +75,11 @@ def change_steps(layer: MapLayer) -> list[tuple[str, str]]:
 
 
 def _coloured(field: xr.DataArray, colormap: Sequence[tuple[float, str]]) -> Image.Image:
-    """Return a field (y, x) in colours, clear below the lowest bound."""
-    opaque = [mpl.colors.to_rgba(colour, 0.0 if colour == CLEAR else 0.82) for _, colour in colormap]
-    palette = np.array([(0, 0, 0, 0), *(tuple(round(255 * c) for c in colour) for colour in opaque)], dtype=np.uint8)
+    """Return a field (y, x) in colours, clear below the lowest bound (in its hue: a map that blends cells shows no rim)."""
+    colours = [(colormap[0][1], 0.0), *((colour, 0.0 if colour == CLEAR else 0.82) for _, colour in colormap)]
+    palette = np.round(255 * np.array([mpl.colors.to_rgba(colour, alpha) for colour, alpha in colours])).astype(
+        np.uint8
+    )
     return Image.fromarray(palette[np.digitize(field.values, [bound for bound, _ in colormap])], "RGBA")
 
 

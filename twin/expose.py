@@ -236,7 +236,7 @@ def _places(city: City, on_roads: Sample, sheet: Sheet) -> tuple[gpd.GeoDataFram
         samples.append(_site_sampler(overlay.places(city.grid, table.geometry).keep(open_ground), table["kind"], sheet))
     crs = city.grid.crs
     if not tables:
-        columns = {c: [] for c in ("id", "name_zh", "name_en", "kind", "roads")}
+        columns: dict[str, list[str]] = {c: [] for c in ("id", "name_zh", "name_en", "kind", "roads")}
         empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=crs), crs=crs)
         return empty, lambda frames: np.zeros((len(frames), 0))
     places = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=crs)

@@ -47,12 +47,14 @@ def compare(runs: list[Run]) -> pd.DataFrame:
 
 def compared(runs: list[Run], lang: str) -> pd.DataFrame:
     """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
-    rows = {}
+    rows, hazards = {}, {hazard for run in runs for hazard in run.hazards}
     for (hazard, figure, bound), row in compare(runs).iterrows():
         family = {"places": "level", "closed": "place"}.get(figure)
         label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
-        name = f"{say(f'hazard.{hazard}', lang=lang)} · {say(f'compare.{figure}', lang=lang)} {label}"
-        rows[name] = [compared_text(figure, value, row.iloc[0]) for value in row]
+        whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 else ""
+        rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [
+            compared_text(figure, value, row.iloc[0]) for value in row
+        ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[run.id for run in runs])
 
 
