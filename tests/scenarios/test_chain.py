@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from lxml import etree
 
@@ -53,6 +54,34 @@ def test_closures_are_in_the_run_the_plan_and_the_report(run: sc.Run) -> None:
         assert words in page
     assert "unsafe for all people and vehicles" in page and "left by the outfalls" in page
     assert len(run.exposure["flood"].roads) == len(run.case.city.roads)
+
+
+def test_water_into_entrances_is_reported_in_city_time(run: sc.Run, tmp_path: Path) -> None:
+    """The first entrance takes water an hour and a half after the start, the second none."""
+    table = {"id": ["u1", "h1"], "inflow_m3": [321.0, 0.0], "peak_m3_s": [0.25, 0.0], "first_s": [5400.0, float("nan")]}
+    pd.DataFrame({**table, "step_m": [0.3, 0.3]}).to_parquet(run.folder / "tables" / "flood-entrances.parquet")
+    (page,) = sc.export(sc.draft_plan(run), tmp_path, formats=("html",))
+    text = page.read_text("utf-8")
+    part = text[text.index("地下空间入口进水") : text.index("排水管网 Drains")]
+    assert "<b>19:30</b>" in part and "321" in part and "0.25" in part and "First Hospital" not in part
+
+
+def test_the_drains_part_adds_up(run: sc.Run) -> None:
+    balance = run.balances["flood"]
+    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items()}
+    handed = balance["out"]["inlets"] + balance["out"]["roofs_to_drains"] - balance["in"]["surcharge"]
+    assert handed == pytest.approx(own["handed_in_m3"] - own["handed_out_m3"], rel=1e-9), "what the report calls inflow"
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert f"{own['outflow_m3'] - own['handed_out_m3']:,.0f} m³" in page
+    assert f"{100 * own['continuity_error']:.3f} %" in page
+
+
+def test_a_crew_that_does_not_stay_is_free_for_the_next_task(run: sc.Run) -> None:
+    rules = {t.code: t for t in run.sheet("flood").tasks}
+    assert rules["close_road"].stays and not rules["warn_block"].stays
+    plan = sc.draft_plan(run)
+    police = [t for t in plan.tasks if t.unit == "traffic_police"]
+    assert len({t.crew for t in police if not t.late_min}) == len([t for t in police if not t.late_min])
 
 
 def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:
