@@ -7,7 +7,7 @@ import xarray as xr
 
 import scenarios as sc
 from desk import pictures
-from desk.city_map import layers_of, legend, swatches
+from desk.city_map import legend, swatches
 from twin.errors import ScenarioError
 from twin.sheet import MapLayer
 from twin.words import say
@@ -19,7 +19,7 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
     if not others:
         st.info(say("desk.no_other", lang=lang))
         return
-    layers = {layer.code: layer for layer in layers_of(run, run.sheet(hazard))}
+    layers = {layer.code: layer for layer in run.sheet(hazard).drawable(run.fields[hazard])}
     left, right = st.columns(2)
     chosen = left.selectbox(
         say("desk.other", lang=lang), [r.id for r in others], format_func=names.__getitem__, key=f"other-{lang}"

@@ -14,7 +14,7 @@ import streamlit as st
 import scenarios as sc
 from desk import pictures
 from twin.bridge.maps import LEVEL_COLOURS
-from twin.sheet import MapLayer, Sheet
+from twin.sheet import MapLayer
 from twin.words import say
 
 #: A map style of one plain background, inside the page: Streamlit's default base map would call out.
@@ -22,11 +22,6 @@ PLAIN_STYLE = (
     'data:application/json,{"version":8,"sources":{},"layers":[{"id":"paper","type":"background",'
     '"paint":{"background-color":"%23eef1f3"}}]}'
 )
-
-
-def layers_of(run: sc.Run, sheet: Sheet) -> list[MapLayer]:
-    """Return the layers that a run can draw: those whose variable it holds."""
-    return [layer for layer in (sheet.lead_layer, *sheet.layers) if layer.variable in run.fields[sheet.id]]
 
 
 def legend(layer: MapLayer, lang: str) -> str:
@@ -45,7 +40,7 @@ def swatches(steps: Iterable[tuple[str, str]]) -> str:
 
 def city_map(run: sc.Run, hazard: str, lang: str) -> None:
     """Let the planner choose a field, and draw it; the field in time can be played."""
-    layers = {layer.code: layer for layer in layers_of(run, run.sheet(hazard))}
+    layers = {layer.code: layer for layer in run.sheet(hazard).drawable(run.fields[hazard])}
     code = st.radio(
         say("desk.field", lang=lang),
         list(layers),

@@ -111,6 +111,10 @@ class Sheet:
         """The layer that shows what was reached: the first of `layers`, else the largest of the lead variable."""
         return self.layers[0] if self.layers else self.lead_layer
 
+    def drawable(self, fields: xr.Dataset) -> list[MapLayer]:
+        """Return the layers whose variable is there, the lead variable's first: an older run may lack some."""
+        return [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
+
     def with_overrides(self, rules: Mapping[str, Mapping[str, Any]]) -> Sheet:
         """Return the sheet with a city's own thresholds in place of the default ones."""
         merged = {kind: {**rule, **rules.get(kind, {})} for kind, rule in self.rules.items()}

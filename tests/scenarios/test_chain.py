@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +11,12 @@ import pytest
 from lxml import etree
 
 import scenarios as sc
+from scenarios.planning.crews import send_crews
 from twin.bridge import cap
+from twin.city import City
 from twin.errors import ScenarioError
+from twin.plan import Task
+from twin.sheet import TaskRule
 
 
 @pytest.fixture
@@ -76,12 +81,21 @@ def test_the_drains_part_adds_up(run: sc.Run) -> None:
     assert f"{100 * own['continuity_error']:.3f} %" in page
 
 
-def test_a_crew_that_does_not_stay_is_free_for_the_next_task(run: sc.Run) -> None:
-    rules = {t.code: t for t in run.sheet("flood").tasks}
-    assert rules["close_road"].stays and not rules["warn_block"].stays
-    plan = sc.draft_plan(run)
-    police = [t for t in plan.tasks if t.unit == "traffic_police"]
-    assert len({t.crew for t in police if not t.late_min}) == len([t for t in police if not t.late_min])
+@pytest.mark.parametrize(("stays", "late"), [(True, 1), (False, 0)])
+def test_a_crew_that_does_not_stay_is_free_for_the_next_task(small_city: City, stays: bool, late: int) -> None:
+    """One drainage crew, two tasks an hour apart that both last three hours."""
+    start = datetime(2026, 6, 20, 10, tzinfo=UTC)
+    tasks = [
+        Task(
+            id="", hazard="toy", code="look", place=place, place_kind="underpass", place_name={}, level="blue",
+            start=start, end=start + timedelta(hours=4), deadline=start + timedelta(hours=1 + k), unit="drain_crew",
+            trigger={}, evidence={},
+        )
+        for k, place in enumerate(("u1", "h1"))
+    ]  # fmt: skip
+    rule = TaskRule("look", "underpass", "blue", "drain_crew", before_min=30, setup_min=5, stays=stays)
+    sent = send_crews(small_city, tasks, start, {("toy", "look"): rule})
+    assert [t.crew for t in sent] == ["drain-1-1"] * 2 and sum(bool(t.late_min) for t in sent) == late
 
 
 def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:

@@ -55,6 +55,8 @@ def render(dossier: Dossier) -> str:
         local=lambda moment: _local(moment, tz),
         hm=lambda moment: _local(moment, tz)[-5:],
         known=pd.notna,
+        any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
+        open_end=lambda task: bool(task.evidence.get("open_end")),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
@@ -62,14 +64,14 @@ def render(dossier: Dossier) -> str:
 def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
     sheet, exposure, city = section.sheet, section.exposure, dossier.city
     title = " ".join(dossier.plan.scenario[k] for k in ("zh", "en"))
-    peak = sheet.peak_layer
+    peak, layers = sheet.peak_layer, sheet.drawable(section.fields)
     return {
         "id": sheet.id,
         "name": sheet.name,
         "unit": sheet.unit,
         "map": _picture(maps.hazard_map(city, peak.of(section.fields), peak, exposure, title)),
         "more_maps": [
-            (layer.word, _picture(maps.layer_map(city, layer.of(section.fields), layer))) for layer in sheet.layers[1:]
+            (layer.word, _picture(maps.layer_map(city, layer.of(section.fields), layer))) for layer in layers[2:]
         ],
         "levels": _picture(maps.level_map(city, exposure, title)),
         "chart": _picture(maps.exposure_chart(city, exposure, sheet)),
