@@ -1,28 +1,21 @@
-"""The decision panel: runs, map with playback, exposed places, plan. It draws; child processes compute."""
+"""The decision panel: runs, map, closures, exposed places, plan, comparison. It draws; child processes compute."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pydeck as pdk
 import streamlit as st
 
 import scenarios as sc
-from desk import pictures
+from desk.beside import two_runs
+from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
 from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import keys, say, template
-
-#: A map style of one plain background, inside the page: Streamlit's default base map would call out.
-PLAIN_STYLE = (
-    'data:application/json,{"version":8,"sources":{},"layers":[{"id":"paper","type":"background",'
-    '"paint":{"background-color":"%23eef1f3"}}]}'
-)
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
@@ -58,17 +51,21 @@ def main() -> None:
     run.sheet(hazard)  # brings the hazard's words in
     st.html(_font(run.id, runs, run))
     _headline(run, lang)
-    views = st.tabs([t("desk.map"), t("desk.places"), t("desk.plan"), t("desk.runs"), t("desk.basis")])
+    tabs = ("desk.map", "desk.beside", "report.closures", "desk.places", "desk.plan", "desk.runs", "desk.basis")
+    views = st.tabs([t(key) for key in tabs])
     with views[0]:
-        playing = st.toggle(t("desk.play"), key="play")
-        st.fragment(_map, run_every=1.0 if playing else None)(run, hazard, lang, playing)
+        city_map(run, hazard, lang)
     with views[1]:
-        _places(run, hazard, lang)
+        two_runs(run, runs, names, hazard, lang)
     with views[2]:
-        _plan(run, lang)
+        _closures(run, hazard, lang)
     with views[3]:
-        _runs(runs, lang)
+        _places(run, hazard, lang)
     with views[4]:
+        _plan(run, lang)
+    with views[5]:
+        _runs(runs, lang)
+    with views[6]:
         for code, values in run.notes:
             st.markdown(f"- {t(f'note.{code}', **values)}")
 
@@ -137,99 +134,42 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
     return f"<style>@font-face {{font-family: 'Anlan'; src: url(data:font/woff;base64,{embedded(text + '中文')}) format('woff');}}</style>"
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _base(run_id: str, _run: sc.Run) -> str:
-    return pictures.base_image(_run.case.city)
+def _clock(stamps: pd.Series, tz: Any) -> pd.Series:
+    """Return times as a clock in the city shows them, empty where there is none."""
+    local = pd.to_datetime(stamps).dt.tz_localize("UTC").dt.tz_convert(tz)
+    return local.dt.strftime("%H:%M").fillna("")
 
 
-@st.cache_data(show_spinner=False, max_entries=400)
-def _frame(run_id: str, hazard: str, k: int, _run: sc.Run) -> str:
-    sheet = _run.sheet(hazard)
-    return pictures.field_image(_run.fields[hazard][sheet.lead].isel(time=k), sheet)
-
-
-def _map(run: sc.Run, hazard: str, lang: str, playing: bool) -> None:
-    """Draw the city with the field at one time; each redraw while `playing` moves on by one output step."""
-    city, sheet = run.case.city, run.sheet(hazard)
-    lead = run.fields[hazard][sheet.lead]
-    stamps = pd.DatetimeIndex(lead["time"].values).tz_localize("UTC").tz_convert(city.tz)
-    worst = int(np.argmax(lead.sum(("y", "x")).values))
-    key = f"time-{run.id}-{hazard}"
-    if playing:
-        st.session_state[key] = (st.session_state.get(key, worst) + 1) % len(stamps)
-    else:
-        st.session_state.setdefault(key, worst)
-    k = st.select_slider(
-        say("desk.time", lang=lang),
-        list(range(len(stamps))),
-        format_func=lambda n: stamps[n].strftime("%H:%M"),
-        key=key,
+def _closures(run: sc.Run, hazard: str, lang: str) -> None:
+    """List when places close and reopen, the first to close first."""
+    sheet, tz, table = run.sheet(hazard), run.case.city.tz, run.exposure[hazard].closures
+    if not len(table):
+        st.info(say("desk.no_closures", lang=lang))
+        return
+    kinds = st.multiselect(
+        say("report.kind", lang=lang),
+        list(dict.fromkeys(table["kind"])),
+        default=[k for k in dict.fromkeys(table["kind"]) if k != "street"],
+        format_func=lambda k: say(f"place.{k}", lang=lang),
+        key=f"closing-kinds-{lang}",
     )
-    places = _level_points(run, hazard, lang)
-    deck = pdk.Deck(
-        layers=[
-            pdk.Layer("BitmapLayer", image=pdk.types.String(_base(run.id, run)), bounds=pictures.corners(city)),
-            pdk.Layer(
-                "BitmapLayer",
-                image=pdk.types.String(_frame(run.id, hazard, k, run)),
-                bounds=pictures.corners(city, lead),
-            ),
-            pdk.Layer(
-                "ScatterplotLayer",
-                data=places,
-                get_position=["lon", "lat"],
-                get_fill_color="colour",
-                get_line_color=[255, 255, 255],
-                stroked=True,
-                line_width_min_pixels=1,
-                get_radius=22,
-                radius_min_pixels=5,
-                pickable=True,
-            ),
+    rows = table[table["kind"].isin(kinds)] if kinds else table
+    reopens = _clock(rows["reopens"], tz).replace("", say("report.still_closed", lang=lang))
+    columns = {
+        say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
+        say("report.reopens", lang=lang): reopens.values,
+        say("report.closed_min", lang=lang): (rows["closed_s"] / 60.0).round().astype(int).values,
+        say("report.place", lang=lang): rows[f"name_{lang}"].values,
+        say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
+        say("report.peak_at", lang=lang, unit=sheet.unit): [
+            f"{peak:.2f} @ {at}" for peak, at in zip(rows["peak"], _clock(rows["peak_time"], tz), strict=True)
         ],
-        initial_view_state=pdk.ViewState(latitude=_middle(city)[0], longitude=_middle(city)[1], zoom=_zoom(city)),
-        map_style=PLAIN_STYLE,
-        tooltip={"text": "{name}\n{level} · {peak}"},
-    )
-    st.pydeck_chart(deck, height=640)
-    stops = " ".join(
-        f"<span style='background:{c};padding:2px 14px'></span> ≥ {b:g}" for b, c in sheet.style["colormap"]
-    )
-    st.markdown(f"{say(f'style.{hazard}', lang=lang)}: {stops}", unsafe_allow_html=True)
-
-
-def _level_points(run: sc.Run, hazard: str, lang: str) -> list[dict[str, Any]]:
-    places = run.exposure[hazard].places.set_index("id")
-    levels = run.levels[(run.levels["hazard"] == hazard) & ~run.levels["kind"].isin(["block", "road", "street"])]
-    centres = places.geometry.loc[levels["place"]].centroid.to_crs("EPSG:4326")
-    return [
-        {
-            "lon": point.x,
-            "lat": point.y,
-            "name": row[f"name_{lang}"],
-            "level": say(f"level.{row['level']}", lang=lang),
-            "peak": f"{row['peak']:.2f} {run.sheet(hazard).unit}",
-            "colour": _rgb(LEVEL_COLOURS[row["level"]]),
-        }
-        for (_, row), point in zip(levels.iterrows(), centres, strict=True)
-    ]
-
-
-def _rgb(colour: str) -> list[int]:
-    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-
-
-def _middle(city: Any) -> tuple[float, float]:
-    west, south, east, north = city.grid.bounds
-    lon, lat = city.grid.lonlat((west + east) / 2, (south + north) / 2)
-    return float(lat), float(lon)
-
-
-def _zoom(city: Any) -> float:
-    """Return the zoom at which the city's height fills about 640 pixels."""
-    lat, _ = _middle(city)
-    metres_per_pixel = (city.grid.north - city.grid.south) / 620.0
-    return math.log2(156543.03 * math.cos(math.radians(lat)) / metres_per_pixel) - 1.0
+    }
+    if sheet.danger:
+        names = ("–", *sheet.danger.names)
+        columns[say("report.danger", lang=lang)] = [names[k] for k in rows["danger"]]
+    st.dataframe(pd.DataFrame(columns), hide_index=True, height=520)
+    st.caption(say("report.closures_note", lang=lang))
 
 
 def _places(run: sc.Run, hazard: str, lang: str) -> None:
@@ -239,13 +179,9 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
         say("report.kind", lang=lang),
         sorted(set(levels["kind"])),
         format_func=lambda k: say(f"place.{k}", lang=lang),
-        key="kinds",
+        key=f"kinds-{lang}",
     )
     rows = levels[levels["kind"].isin(kinds)] if kinds else levels
-
-    def clock(stamps: pd.Series) -> pd.Series:
-        return pd.to_datetime(stamps).dt.tz_localize("UTC").dt.tz_convert(tz).dt.strftime("%H:%M")
-
     st.dataframe(
         pd.DataFrame(
             {
@@ -253,8 +189,9 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                 say("report.place", lang=lang): rows[f"name_{lang}"].values,
                 say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
                 say("report.peak", lang=lang): rows["peak"].round(2).values,
-                say("report.from", lang=lang): clock(rows["from"]).values,
-                say("report.until", lang=lang): clock(rows["until"]).values,
+                say("report.peak_time", lang=lang): _clock(rows["peak_time"], tz).values,
+                say("report.from", lang=lang): _clock(rows["from"], tz).values,
+                say("report.until", lang=lang): _clock(rows["until"], tz).values,
                 say("report.rule", lang=lang): [
                     f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
                 ],
@@ -275,6 +212,8 @@ def _plan(run: sc.Run, lang: str) -> None:
                 {
                     "#": task.id,
                     say("report.deadline", lang=lang): task.deadline.astimezone(tz).strftime("%H:%M"),
+                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "")
+                    + task.end.astimezone(tz).strftime("%H:%M"),
                     say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
@@ -296,7 +235,7 @@ def _crew(task: Any, lang: str) -> str:
     if task.crew is None:
         return say("report.no_crew", lang=lang)
     late = (
-        say("report.minutes_late", lang=lang, minutes=task.late_min)
+        say("report.minutes_late", lang=lang, minutes=math.ceil(task.late_min))
         if task.late_min
         else say("report.in_time", lang=lang)
     )
@@ -321,7 +260,7 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
             say("desk.compare", lang=lang), [r.id for r in runs], default=[r.id for r in runs[:2]], key="compare"
         )
         if len(picked) > 1:
-            st.dataframe(sc.compare([r for r in runs if r.id in picked]))
+            st.dataframe(sc.compared([r for r in runs if r.id in picked], lang))
 
 
 if __name__ == "__main__":

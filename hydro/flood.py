@@ -17,19 +17,32 @@ from hydro.drains import NoDrainage, SwmmDrainage
 from hydro.rain import Rain, Roofs, Series
 from hydro.screening import ScreeningDrainage
 from hydro.soil import Infiltration
-from hydro.surface import SOIL_STEP_S, TRACK_S, Surface
+from hydro.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.tanks import Tanks
 from hydro.works import Entrances, Sill
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, MeasureValues, Outcome, Progress, State
-from twin.variables import MAX_WATER_DEPTH, WATER_DEPTH, WATER_SPEED, Unit, Variable, conform
+from twin.variables import (
+    DURATION_ABOVE,
+    FLOOD_DANGER,
+    MAX_WATER_DEPTH,
+    TIME_OF_MAX_DEPTH,
+    WATER_DEPTH,
+    WATER_SPEED,
+    Unit,
+    Variable,
+    conform,
+)
 
 Drainage = SwmmDrainage | ScreeningDrainage | NoDrainage
 
 #: The surface ledger must close to this share of what came in; float32 rounds each step's rain to its own last digit.
-TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+
+#: What was reached, beside what the model `gives` in time; kept for the run folder, not handed to later hazards.
+REACHED = (MAX_WATER_DEPTH, TIME_OF_MAX_DEPTH, DURATION_ABOVE, FLOOD_DANGER)
 
 #: The engine's own continuity error above which the result says so.
 SWMM_CONTINUITY = 0.01
@@ -73,11 +86,13 @@ class Flood:
     inlets: Inlets = GRATE_PAIR
     infiltration: Infiltration = "green-ampt"
     edge: Literal["free", "closed"] = "free"
-    scheme: Literal["auto", "inertial"] = "auto"
+    scheme: Literal["auto", "inertial", "full"] = "auto"
 
-    def choose(self, actions: tuple[Action, ...]) -> str:
-        """Return the scheme that is used: the one asked for."""
-        return "inertial"
+    def choose(self, actions: tuple[Action, ...]) -> tuple[str, str]:
+        """Return the scheme that is used and why: the one asked for, the full one for a breach, else the inertial one."""
+        if self.scheme != "auto":
+            return self.scheme, "asked"
+        return ("full", "breach") if any(a.kind == "breach" for a in actions) else ("inertial", "default")
 
     def simulate(
         self,
@@ -96,7 +111,7 @@ class Flood:
         city = city.at_cell_size(self.cell_m)
         surface = Surface(
             city,
-            scheme=self.choose(actions),
+            scheme=self.choose(actions)[0],
             closed=self.edge == "closed",
             precision=self.precision,
             courant=self.courant,
@@ -134,7 +149,7 @@ class Flood:
         balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, taken)
         kept = surface.arrays() | drains.record() | tanks.record()
         after = State("flood", city.grid.hash, kept, {"elapsed_s": clock.duration_s})
-        fields = conform(_fields(frames, surface, city, clock), *self.gives, MAX_WATER_DEPTH)
+        fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
         return Outcome(
             fields,
             {"manholes": manholes, "entrances": entrances.table()},
@@ -195,7 +210,7 @@ class Flood:
     ) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
         notes: list[tuple[str, dict[str, Any]]] = [
-            (f"scheme_{self.choose(actions)}", {}),
+            ("scheme", dict(zip(("name", "why"), self.choose(actions), strict=True))),
             ("cell_size", {"cell": self.cell_m, "precision": self.precision}),
         ]
         if entrances.assumed:
@@ -220,11 +235,18 @@ class Flood:
 
 
 def _fields(frames: list[tuple[np.ndarray, np.ndarray]], surface: Surface, city: City, clock: Clock) -> xr.Dataset:
-    return xr.Dataset(
+    """Return the fields: depth and speed in time (8 bytes a cell and output step) and what was reached (21 bytes a cell)."""
+    reached, space = surface.reached(), ("y", "x")
+    fields = xr.Dataset(
         {
-            "water_depth": (("time", "y", "x"), np.stack([f[0] for f in frames])),
-            "water_speed": (("time", "y", "x"), np.stack([f[1] for f in frames])),
-            "max_water_depth": (("y", "x"), surface.reached()["highest"]),
+            "water_depth": (("time", *space), np.stack([f[0] for f in frames])),
+            "water_speed": (("time", *space), np.stack([f[1] for f in frames])),
+            "max_water_depth": (space, reached["highest"]),
+            "time_of_max_depth": (space, np.nan_to_num(np.maximum(reached["peak_s"], 0.0), nan=-1.0)),
+            "duration_above": (("depth_bound", *space), reached["above"]),
+            "flood_danger": (space, reached["danger"]),
         },
-        coords={"time": clock.times.values, "y": city.grid.y, "x": city.grid.x},
+        coords={"time": clock.times.values, "y": city.grid.y, "x": city.grid.x, "depth_bound": list(DURATION_M)},
     )
+    fields["depth_bound"].attrs |= {"units": "m", "standard_name": "flood_water_thickness"}
+    return fields

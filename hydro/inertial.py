@@ -45,7 +45,7 @@ class Inertial:
         self.n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=self.dtype), bed.shape))
         self.h, self.highest, self.source = (np.zeros((ny, nx), self.dtype) for _ in range(3))
         self._qx, self._qy = np.zeros((ny, nx + 1), self.dtype), np.zeros((ny + 1, nx), self.dtype)
-        self._rim, self._past = np.zeros(ny), np.zeros(2)
+        self._rim, self._past = np.zeros(ny), np.zeros(3)
         self._wet = np.zeros((ny, 2), np.int64)
         self._fed = np.zeros((ny + 1, 2), np.int64)
         self._fed[ny, 1] = nx
@@ -56,38 +56,31 @@ class Inertial:
         self._scratch = np.ones((self._most, 8, nx + 2), self.dtype)
         self._borders = np.zeros((self._most + 1, 3, nx + 2), self.dtype)
         none = np.zeros(0, np.int64)
-        self._cells, self._order = (none, none), none
+        self._levels = np.zeros(0)
         self._held = (np.zeros(ny + 1, np.int64), none, np.zeros(0, self.dtype), np.zeros((0, 2)))
         self.set_bed(bed)
 
     def set_bed(self, z: ArrayLike) -> None:
-        """Change the bed; depths are kept, so no water is made."""
+        """Change the bed; depths are kept, so no water is made (held cells keep their level)."""
         self.z = np.ascontiguousarray(np.asarray(z, dtype=np.float64) - self._datum, dtype=self.dtype)
+        start, cols, _, _ = self._held
+        self.hold(np.repeat(np.arange(self.h.shape[0]), np.diff(start)), cols, self._levels)
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
-        """Let these cells keep `level` (m; at or below the bed: they swallow what reaches them); what they take and give is booked.
+        """Let these cells keep `level` (m). A level of -inf swallows what reaches the cell, as an open rim does.
 
-        Called again with the same cells, it only changes the levels.
+        What cells with a level take and give is booked as into and out of held cells, what is swallowed as over the rim.
         """
         rows, cols = np.asarray(row, np.int64), np.asarray(col, np.int64)
-        levels = np.broadcast_to(np.asarray(level, np.float64), rows.shape)
-        if not (np.array_equal(rows, self._cells[0]) and np.array_equal(cols, self._cells[1])):
-            self._past += self._held[3].sum(axis=0)
-            self._cells, self._order = (rows, cols), np.lexsort((cols, rows))
-            rows = rows[self._order]
-            start = np.searchsorted(rows, np.arange(self.h.shape[0] + 1)).astype(np.int64)
-            self._held = (start, cols[self._order], np.zeros(len(rows), self.dtype), np.zeros((len(rows), 2)))
-        rows, cols = self._cells[0][self._order], self._held[1]
-        depth = np.maximum(levels[self._order] - self._datum - self.z[rows, cols], 0.0)
-        self._held[2][:] = depth
-        self.h[rows, cols] = self._held[2]
+        order = np.lexsort((cols, rows))
+        rows, cols = rows[order], cols[order]
+        levels = np.broadcast_to(np.asarray(level, np.float64), rows.shape)[order]
+        self._past = self._booked_m()
+        depth = np.maximum(levels - self._datum - self.z[rows, cols], 0.0).astype(self.dtype)
+        start = np.searchsorted(rows, np.arange(self.h.shape[0] + 1)).astype(np.int64)
+        self._held, self._levels = (start, cols, depth, np.zeros((len(rows), 2))), levels
+        self.h[rows, cols] = depth
         self.wake(rows, cols)
-
-    def held(self) -> tuple[Array, Array]:
-        """Return what each held cell took and gave since it is held, m3, in the order given to `hold`."""
-        booked = np.empty_like(self._held[3])
-        booked[self._order] = self._held[3] * self.cell_m**2
-        return booked[:, 0], booked[:, 1]
 
     def open(self, side: str) -> None:
         """Let water leave freely over one side of the raster; it is booked as `over_rim`."""
@@ -152,11 +145,16 @@ class Inertial:
 
     @property
     def booked(self) -> dict[str, float]:
-        """m3 since the start that held cells took and gave and that left over the rim; summed in a fixed order."""
-        into, out = (self._past + self._held[3].sum(axis=0)) * self.cell_m**2
-        return {
-            "into_held": float(into), "out_of_held": float(out), "over_rim": float(self._rim.sum()) * self.cell_m**2,
-        }  # fmt: skip
+        """m3 since the start that cells with a held level took and gave, and that left over the rim; summed in a fixed order."""
+        into, out, rim = self._booked_m() * self.cell_m**2
+        over = rim + float(self._rim.sum()) * self.cell_m**2
+        return {"into_held": float(into), "out_of_held": float(out), "over_rim": float(over)}
+
+    def _booked_m(self) -> NDArray[np.float64]:
+        """Return what held cells took, gave and swallowed, in metres of a cell."""
+        swallow = np.isneginf(self._levels)
+        took, gave = self._held[3][:, 0], self._held[3][:, 1]
+        return self._past + np.array([took[~swallow].sum(), gave.sum(), took[swallow].sum()])
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""

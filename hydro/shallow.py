@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,6 +45,8 @@ class Shallow:
         self._rows = np.zeros((-(-ny // BAND), 8, nx + 1), dtype)
         self._fastest = np.zeros(ny)
         self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
+        none = np.zeros(0, np.intp)
+        self._levels: tuple[Array, Array, Array] = (none, none, np.zeros(0))
         self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
         self._sides = np.full(4, CLOSED, np.int64)
         self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
@@ -56,14 +59,18 @@ class Shallow:
         return {"into_held": float(into), "out_of_held": float(out), "over_rim": float(over)}
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
-        """Keep these cells at `level` (m); at or below the bed the cell swallows what reaches it.
+        """Let these cells keep `level` (m). A level of -inf swallows what reaches the cell, as an open rim does.
 
+        What cells with a level take and give is booked as into and out of held cells, what is swallowed as over the rim.
         The velocity there follows the free cells beside it, up to Froude 1. The water a cell holds is outside the books.
         """
         rows, cols = np.asarray(row, dtype=np.intp), np.asarray(col, dtype=np.intp)
-        self._held[rows, cols] = 1
+        levels = np.broadcast_to(np.asarray(level, dtype=np.float64), rows.shape)
+        self._levels = rows, cols, levels
+        self._held[:], self._held_rows[:] = 0, 0
+        self._held[rows, cols] = np.where(np.isneginf(levels), 2, 1)
         self._held_rows[rows] = 1
-        self.h[rows, cols] = np.maximum(np.asarray(level, dtype=self.h.dtype) - self.z[rows, cols], 0.0)
+        self.h[rows, cols] = np.maximum(levels - self.z[rows, cols], 0.0)
 
     def open(self, side: str) -> None:
         """Let water leave freely over the "west", "east", "north" or "south" rim (zero gradient); none comes in."""
@@ -71,12 +78,33 @@ class Shallow:
         self._look_outside()
 
     def set_bed(self, z: ArrayLike) -> None:
-        """Change the terrain; depths and velocities are kept, so no water is made."""
+        """Change the terrain; depths and velocities are kept, so no water is made (held cells keep their level)."""
         self.z[:] = z
         self._look_outside()
+        self.hold(*self._levels)
 
-    def advance(self, seconds: float) -> int:
-        """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
+    def fill(self, depth: ArrayLike) -> None:
+        """Put water on the ground, m; not booked."""
+        self.h[:] = depth
+        self.highest[:] = np.maximum(self.highest, self.h)
+
+    def feed(self, source: ArrayLike) -> None:
+        """Set the water added from now on, m/s per cell."""
+        self.source[:] = source
+
+    def wake(self, row: ArrayLike | None = None, col: ArrayLike | None = None) -> None:
+        """Tell the scheme that `h` was changed from outside: it looks at every cell each step, so nothing is to do."""
+
+    def volume(self) -> float:
+        """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""
+        return float(np.where(self._held > 0, 0.0, self.h).sum(dtype=np.float64)) * self.cell_m**2
+
+    def advance(self, seconds: float, t: float | None = None) -> int:
+        """Advance by `seconds` in adaptive steps and return their number; `t` (s) is the time at the start.
+
+        Raises NumericsError("step_collapsed") with time and cell if one does.
+        """
+        self.time = self.time if t is None else t
         steps = advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
             self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
@@ -99,7 +127,7 @@ class Shallow:
         """Return what a later run needs to go on bit for bit."""
         return {name: getattr(self, name).copy() for name in STATE}
 
-    def restore(self, arrays: dict[str, Array]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Go on from what `arrays` returned."""
         for name in STATE:
             getattr(self, name)[:] = arrays[name]

@@ -64,8 +64,7 @@ class Surface:
         self.water = SCHEMES[scheme](
             self.z, city.surface["roughness"].values, city.grid.cell_m, dtype=precision, courant=courant
         )
-        held = np.nonzero(self._bank | edge)
-        self._held, self._on_bank = held, self._bank[held]
+        self._held = np.nonzero(self._bank | edge)
         shape, real = terrain.shape, np.dtype(precision)
         self._soil = np.where(self.land, city.surface["soil"].values, 0).astype(np.int64)
         self._soaked, self._capacity, self._peak, self._peak_s = (np.zeros(shape, real) for _ in range(4))
@@ -189,13 +188,13 @@ class Surface:
 
     def ledger_m3(self) -> dict[str, float]:
         """Return the volumes booked since the start, m3, summed in a fixed order."""
-        took, gave = self.water.held()
+        booked = self.water.booked
         return {
             "rain": self._rained,
             "infiltration": float(self._soaked_rows.sum()) * self._grid.cell_area_m2,
-            "to_river": float(took[self._on_bank].sum()),
-            "from_river": float(gave.sum()),
-            "over_edge": float(took[~self._on_bank].sum()),
+            "to_river": booked["into_held"],
+            "from_river": booked["out_of_held"],
+            "over_edge": booked["over_rim"],
             "pumped": self._pumped,
             "stored": self._stored_m3() - self._at_start,
         }

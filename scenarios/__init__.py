@@ -17,7 +17,7 @@ import xarray as xr
 
 from scenarios.case.case import Case, load
 from scenarios.case.home import cities, library, open_city
-from scenarios.planning.compare import compare
+from scenarios.planning.compare import compare, compared, difference
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
@@ -38,6 +38,8 @@ __all__ = [
     "approve",
     "cities",
     "compare",
+    "compared",
+    "difference",
     "draft_plan",
     "export",
     "find_plan",
@@ -107,7 +109,9 @@ def _finish(run: Run) -> None:
 
 
 def _dossier(run: Run, plan: Plan) -> Dossier:
-    sections = tuple(Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h]) for h in run.hazards)
+    sections = tuple(
+        Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h], run.tables_of(h)) for h in run.hazards
+    )
     drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
     return Dossier(plan, run.case.city, drivers, run.levels, sections, facts)

@@ -21,7 +21,6 @@ import scenarios as sc
 from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
 from scenarios.doctor import examine
-from scenarios.planning.compare import compared_text
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS
 from twin.words import LANGS, say, session_lang
@@ -135,12 +134,9 @@ def report(
 def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more")]) -> None:
     """Compare runs side by side. 比较"""
     found = [sc.find_run(r) for r in runs]
-    figures = sc.compare(found)
     table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
-    for (hazard, figure, bound), row in figures.iterrows():
-        label = say(f"level.{bound}") if figure == "places" else bound
-        cells = [compared_text(figure, value, row.iloc[0]) for value in row]
-        table.add_row(f"{say(f'hazard.{hazard}')} {say(f'compare.{figure}')} {label}", *cells)
+    for label, row in sc.compared(found, session_lang()).iterrows():
+        table.add_row(str(label), *row)
     Console().print(table)
 
 

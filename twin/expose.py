@@ -5,8 +5,9 @@ Counts of people are expectations over floor area, never individuals; population
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import networkx as nx
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from twin import overlay
 from twin.city import City
+from twin.closures import COLUMNS, closures
 from twin.sheet import COLOURS, Sheet
 
 #: The share of a place's open ground that must be reached for its `area` statistic.
@@ -39,6 +41,14 @@ MAIN_CLASSES = (
 NIGHT_HOURS = (20, 7)
 
 
+#: Columns of the tables `closures` and `danger` of an exposure.
+CLOSURES = ("id", "kind", "name_zh", "name_en", "threshold", *COLUMNS, "peak", "peak_time", "danger")
+DANGER = ("people", "buildings", "road_m")
+
+#: Takes frames (time, y, x) to values (time, item).
+Sample = Callable[[NDArray[np.floating]], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class Exposure:
     """Exposure to one hazard.
@@ -46,6 +56,9 @@ class Exposure:
     `people`, `buildings` (counts) and `road_m` (length) hold, per output time, what stands in each class of the lead
     variable: class k is [classes[k], classes[k+1]). `places` has a row per place that can be graded, with its peak,
     the time of the peak and the first and last time above each colour's threshold; `series` its value (time, place).
+    `closures` has a row per place that closes (`twin.closures`), the first to close first; `roads` the same per road, with
+    NaT for those that stay open. `danger` holds people, buildings and road length by the worst danger class reached,
+    empty for a hazard without classes.
     """
 
     hazard: str
@@ -56,25 +69,73 @@ class Exposure:
     roads: pd.DataFrame
     places: gpd.GeoDataFrame
     series: xr.DataArray
+    closures: pd.DataFrame
+    danger: pd.DataFrame
 
 
 def expose(city: City, fields: xr.Dataset, sheet: Sheet) -> Exposure:
     """Return the exposure of `city` to the lead variable of `fields` (time, y, x), on the grid of the fields."""
     lead = fields[sheet.lead]
-    cell_m = abs(float(lead["x"][1] - lead["x"][0]))
-    city = city.at_cell_size(round(cell_m, 6))
+    city = city.at_cell_size(round(abs(float(lead["x"][1] - lead["x"][0])), 6))
     frames, times = lead.values, pd.DatetimeIndex(lead["time"].values)
-    people, buildings = _buildings(city, frames, times, sheet)
-    road_values = _road_values(city, frames)
-    roads = pd.DataFrame({"id": city.roads["id"].values, "peak": road_values.max(axis=0, initial=0.0)})
-    lengths = city.roads.geometry.length.values
-    road_m = _by_class(road_values, lengths, times, sheet.classes)
-    table, values = _places(city, frames, road_values, sheet)
+    worst = fields[sheet.danger.variable].values[np.newaxis] if sheet.danger else np.zeros((1, *frames.shape[1:]))
+    on_roads, on_people = _road_sampler(city), _people_sampler(city, times)
+    table, on_places = _places(city, on_roads, sheet)
+    people, buildings = on_people(frames, times, sheet.classes)
+    road_values, values = on_roads(frames), on_places(frames)
+    road_m = _by_class(road_values, city.roads.geometry.length.values, times, sheet.classes)
+    kinds = _road_kinds(city.roads)
+    roads = pd.DataFrame(
+        {
+            "id": city.roads["id"].values,
+            "kind": kinds,
+            **_peaks(road_values, times),
+            **closures(road_values, np.array([sheet.closing(k) for k in kinds]), times),
+            "danger": on_roads(worst)[0].astype(int),
+        }
+    )
     places = _with_times(table, values, times, sheet)
     series = xr.DataArray(
         values, dims=("time", "place"), coords={"time": times, "place": places["id"].values}, name=sheet.lead
     )
-    return Exposure(sheet.id, sheet.classes, people, buildings, road_m, roads, places, series)
+    return Exposure(
+        hazard=sheet.id,
+        classes=sheet.classes,
+        people=people,
+        buildings=buildings,
+        road_m=road_m,
+        roads=roads,
+        places=places,
+        series=series,
+        closures=_closed_places(places, values, on_places(worst)[0], times, sheet),
+        danger=_by_danger(city, worst, on_people, on_roads, sheet),
+    )
+
+
+def _closed_places(
+    places: gpd.GeoDataFrame,
+    values: NDArray[np.float64],
+    worst: NDArray[np.float64],
+    times: pd.DatetimeIndex,
+    sheet: Sheet,
+) -> pd.DataFrame:
+    """Return the places that close, the first to close first, then the deepest."""
+    limits = np.array([sheet.closing(kind) for kind in places["kind"]])
+    table = pd.DataFrame(places[["id", "kind", "name_zh", "name_en", "peak", "peak_time"]])
+    table = table.assign(threshold=limits, danger=worst.astype(int), **closures(values, limits, times))
+    closed = table[table["closes"].notna()]
+    return closed.sort_values(["closes", "peak"], ascending=[True, False])[list(CLOSURES)].reset_index(drop=True)
+
+
+def _by_danger(city: City, worst: NDArray[np.floating], on_people: Any, on_roads: Sample, sheet: Sheet) -> pd.DataFrame:
+    """Return people (an expectation over floor area and open ground), buildings and road length in each danger class."""
+    if sheet.danger is None:
+        return pd.DataFrame(columns=list(DANGER))
+    classes, when = tuple(float(k + 1) for k in range(len(sheet.danger.names))), pd.DatetimeIndex([0])
+    people, buildings = on_people(worst, when, classes)
+    road_m = _by_class(on_roads(worst), city.roads.geometry.length.values, when, classes)
+    columns = (people.iloc[0], buildings.iloc[0], road_m.iloc[0])
+    return pd.DataFrame(dict(zip(DANGER, columns, strict=True))).rename_axis("class")
 
 
 def floor_area_people(city: City, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,52 +163,68 @@ def floor_area_people(city: City, column: str) -> tuple[NDArray[np.float64], NDA
     return expected, rest
 
 
-def _buildings(
-    city: City, frames: NDArray[np.floating], times: pd.DatetimeIndex, sheet: Sheet
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _people_sampler(city: City, times: pd.DatetimeIndex) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return what counts the people and buildings in each class at each time; people of the local hour of the start."""
     hour = times[0].tz_localize("UTC").tz_convert(city.tz).hour
     column = "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
     expected, rest = floor_area_people(city, column)
-    values = overlay.around_buildings(city.grid, city.buildings.geometry).maximum(frames)
-    buildings = _by_class(values, np.ones(len(expected)), times, sheet.classes)
-    people = _by_class(values, expected, times, sheet.classes)
-    if rest.any():  # cells without homes: people spread over the cell's open ground
-        open_ground = (
-            np.isfinite(city.surface["terrain"].values)
-            & ~city.surface["building"].values
-            & ~city.surface["river"].values
-        )
-        where = np.flatnonzero(rest)
-        sampler = overlay.within_polygons(city.grid, city.population.geometry.iloc[where]).keep(open_ground)
-        for k, (low, high) in enumerate(_bounds(sheet.classes)):
-            inside = ((frames >= low) & (frames < high)).astype(np.float32)
-            people[sheet.classes[k]] += sampler.mean(inside) @ rest[where]
-    return people, buildings
+    around = overlay.around_buildings(city.grid, city.buildings.geometry)
+    where = np.flatnonzero(rest)  # cells without homes: people spread over the cell's open ground
+    outdoors = (
+        overlay.within_polygons(city.grid, city.population.geometry.iloc[where]).keep(_open_ground(city))
+        if len(where)
+        else None
+    )
+
+    def count(
+        frames: NDArray[np.floating], when: pd.DatetimeIndex, classes: tuple[float, ...]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        values = around.maximum(frames)
+        buildings = _by_class(values, np.ones(len(expected)), when, classes)
+        people = _by_class(values, expected, when, classes)
+        for low, high in _bounds(classes):
+            if outdoors is not None:
+                people[low] += outdoors.mean(((frames >= low) & (frames < high)).astype(np.float32)) @ rest[where]
+        return people, buildings
+
+    return count
 
 
-def _road_values(city: City, frames: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the largest value along each road; roads on bridges (level > 0) stand clear of the ground."""
-    values = overlay.along_lines(city.grid, city.roads.geometry).maximum(frames)
-    values[:, (city.roads["level"].values.astype(float) > 0)] = 0.0
-    return values
+def _open_ground(city: City) -> NDArray[np.bool_]:
+    surface = city.surface
+    return np.asarray(np.isfinite(surface["terrain"].values) & ~surface["building"].values & ~surface["river"].values)
 
 
-def _places(
-    city: City, frames: NDArray[np.floating], road_values: NDArray[np.float64], sheet: Sheet
-) -> tuple[gpd.GeoDataFrame, NDArray[np.float64]]:
-    """Return every place that the sheet grades, with its value in time: streets, facilities, blocks."""
-    tables, columns = [], []
+def _road_sampler(city: City) -> Sample:
+    """Return what reads the largest value along each road; roads on bridges (level > 0) stand clear of the ground."""
+    along = overlay.along_lines(city.grid, city.roads.geometry)
+    on_ground = city.roads["level"].values.astype(float) <= 0
+    return lambda frames: along.maximum(frames) * on_ground
+
+
+def _road_kinds(roads: gpd.GeoDataFrame) -> list[str]:
+    """Return the place kind whose rule each road follows: underpass, road (a main class) or street."""
+    main, below = roads["road_class"].isin(MAIN_CLASSES), roads["underpass"].astype(bool)
+    return ["underpass" if b else "road" if m else "street" for m, b in zip(main, below, strict=True)]
+
+
+def _places(city: City, on_roads: Sample, sheet: Sheet) -> tuple[gpd.GeoDataFrame, Sample]:
+    """Return every place that the sheet grades, and what reads their values: streets, facilities, blocks."""
+    tables: list[gpd.GeoDataFrame] = []
+    samples: list[Sample] = []
     if len(city.roads) and {"road", "street"} & set(sheet.rules):
         plain = ~city.roads["underpass"].values.astype(bool)
         table, member = _streets(city.roads[plain])
-        values = np.zeros((len(frames), len(table)))
-        np.maximum.at(values.T, member, road_values[:, plain].T)
         graded = table["kind"].isin(sheet.rules).values
         tables.append(table[graded])
-        columns.append(values[:, graded])
-    open_ground = (
-        np.isfinite(city.surface["terrain"].values) & ~city.surface["building"].values & ~city.surface["river"].values
-    )
+
+        def of_streets(frames: NDArray[np.floating]) -> NDArray[np.float64]:
+            values = np.zeros((len(frames), len(graded)))
+            np.maximum.at(values.T, member, on_roads(frames)[:, plain].T)
+            return values[:, graded]
+
+        samples.append(of_streets)
+    open_ground = _open_ground(city)
     for name, kinds in (("facilities", None), ("blocks", "block")):
         source: gpd.GeoDataFrame = getattr(city, name)
         if not len(source):
@@ -155,22 +232,28 @@ def _places(
         kind = source["kind"] if kinds is None else pd.Series(kinds, index=source.index)
         chosen = kind.isin(sheet.rules).values
         table = source.loc[chosen, ["id", "name_zh", "name_en", "geometry"]].assign(kind=kind[chosen].values, roads="")
-        sampler = overlay.places(city.grid, table.geometry).keep(open_ground)
-        area = np.array([sheet.rules[k]["statistic"] == "area" for k in table["kind"]], dtype=bool)
+        tables.append(table)
+        samples.append(_site_sampler(overlay.places(city.grid, table.geometry).keep(open_ground), table["kind"], sheet))
+    crs = city.grid.crs
+    if not tables:
+        columns: dict[str, list[str]] = {c: [] for c in ("id", "name_zh", "name_en", "kind", "roads")}
+        empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=crs), crs=crs)
+        return empty, lambda frames: np.zeros((len(frames), 0))
+    places = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=crs)
+    return places, lambda frames: np.concatenate([sample(frames) for sample in samples], axis=1)
+
+
+def _site_sampler(sampler: overlay.Sampler, kinds: pd.Series, sheet: Sheet) -> Sample:
+    """Return what reads each site by the statistic of its kind: the deepest cell, or what a twentieth of it reaches."""
+    area = np.array([sheet.rules[k]["statistic"] == "area" for k in kinds], dtype=bool)
+
+    def of_sites(frames: NDArray[np.floating]) -> NDArray[np.float64]:
         values = sampler.maximum(frames)
         if area.any():
             values[:, area] = sampler.quantile(frames, 1.0 - AREA_SHARE)[:, area]
-        tables.append(table)
-        columns.append(values)
-    if not tables:
-        crs = city.grid.crs
-        empty = gpd.GeoDataFrame(
-            {c: [] for c in ("id", "name_zh", "name_en", "kind", "roads")},
-            geometry=gpd.GeoSeries([], crs=crs),
-            crs=crs,
-        )
-        return empty, np.zeros((len(frames), 0))
-    return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=city.grid.crs), np.concatenate(columns, axis=1)
+        return values
+
+    return of_sites
 
 
 def _streets(roads: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
@@ -233,8 +316,8 @@ def _with_times(
 ) -> gpd.GeoDataFrame:
     """Add peak, its time and the first and last time at or above each colour's threshold."""
     table = table.copy()
-    table["peak"] = values.max(axis=0, initial=0.0)
-    table["peak_time"] = times[values.argmax(axis=0)] if values.size else pd.DatetimeIndex([])
+    for name, column in _peaks(values, times).items():
+        table[name] = column
     for colour in COLOURS:
         bound = np.array([sheet.threshold(kind, colour) for kind in table["kind"]])
         above = values >= bound
@@ -244,6 +327,13 @@ def _with_times(
         table[f"first_{colour}"] = pd.Series(first).where(reached).values
         table[f"last_{colour}"] = pd.Series(last).where(reached).values
     return table
+
+
+def _peaks(values: NDArray[np.float64], times: pd.DatetimeIndex) -> dict[str, Any]:
+    """Return the largest value of each item and its time; NaT for one that stays at nothing."""
+    peak = values.max(axis=0, initial=0.0)
+    at = pd.Series(times[values.argmax(axis=0)]).where(peak > 0) if values.size else pd.DatetimeIndex([])
+    return {"peak": peak, "peak_time": np.asarray(at, dtype="datetime64[ns]")}
 
 
 def _bounds(classes: tuple[float, ...]) -> list[tuple[float, float]]:

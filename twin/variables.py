@@ -25,7 +25,8 @@ class Unit:
 class Variable:
     """A quantity: name, unit, dimensions, valid range [low, high], tags and its names in two languages.
 
-    Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`.
+    Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`. `flags` name the values 0, 1, 2, ...
+    of a quantity in classes, `comment` says what a special value means; both go into the CF attributes.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Variable:
     high: float = np.inf
     standard_name: str | None = None
     tags: frozenset[str] = frozenset()
+    flags: tuple[str, ...] = ()
+    comment: str = ""
 
 
 RAIN_RATE = Variable(
@@ -80,7 +83,7 @@ WATER_DEPTH = Variable(
     "water depth",
     0.0,
     100.0,
-    None,
+    "flood_water_thickness",
     frozenset({"slows_travel", "harms_people"}),
 )
 WATER_SPEED = Variable(
@@ -91,10 +94,52 @@ WATER_SPEED = Variable(
     "water speed",
     0.0,
     50.0,
-    None,
+    "flood_water_speed",
     frozenset({"harms_people"}),
 )
-MAX_WATER_DEPTH = Variable("max_water_depth", "m", ("y", "x"), "最大积水深度", "maximum water depth", 0.0, 100.0)
+MAX_WATER_DEPTH = Variable(
+    "max_water_depth",
+    "m",
+    ("y", "x"),
+    "最大积水深度",
+    "maximum water depth",
+    0.0,
+    100.0,
+    "flood_water_thickness",
+    comment="the highest of every time step, not of the output times",
+)
+TIME_OF_MAX_DEPTH = Variable(
+    "time_of_max_depth",
+    "s",
+    ("y", "x"),
+    "最大积水深度出现时刻",
+    "time of the maximum water depth",
+    -1.0,
+    1e8,
+    "time_of_maximum_flood_depth",
+    comment="seconds after the first time; -1 where water never stood above 0.01 m; 0 where it peaked before",
+)
+DURATION_ABOVE = Variable(
+    "duration_above",
+    "s",
+    ("depth_bound", "y", "x"),
+    "积水超过某一深度的时长",
+    "time at or above a water depth",
+    0.0,
+    1e8,  # no standard name: CF's flood_water_duration_above_threshold runs from first rise to last fall
+    comment="the sum of all spells at or above depth_bound",
+)
+FLOOD_DANGER = Variable(
+    "flood_danger",
+    "1",
+    ("y", "x"),
+    "洪水危险等级",
+    "flood danger class",
+    0.0,
+    6.0,
+    flags=("none", "H1", "H2", "H3", "H4", "H5", "H6"),
+    comment="worst class of depth, speed and their product: Smith, Davey and Cox 2014; AIDR Guideline 7-3, 2017",
+)
 
 
 def conform(data: xr.Dataset, *variables: Variable) -> xr.Dataset:
@@ -132,6 +177,10 @@ def conform(data: xr.Dataset, *variables: Variable) -> xr.Dataset:
         array.attrs |= {"units": v.unit, "long_name": v.en, "long_name_zh": v.zh}
         if v.standard_name:
             array.attrs["standard_name"] = v.standard_name
+        if v.comment:
+            array.attrs["comment"] = v.comment
+        if v.flags:
+            array.attrs |= {"flag_values": list(range(len(v.flags))), "flag_meanings": " ".join(v.flags)}
     return data
 
 

@@ -1,10 +1,13 @@
-"""What float32 and float64 do in their own way: bit patterns and a fast cube root, chosen when a kernel is compiled."""
+"""Constants of the kernels, and what float32 and float64 do in their own way: bit patterns and a fast cube root."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba.core import types
 from numba.extending import overload
+
+GRAVITY = 9.80665  # m s-2, CODATA standard acceleration
+DRY_M = 1e-5  # a face carries no flow below this depth, m
 
 
 def inverse_cube_root(x):

@@ -6,9 +6,10 @@ Bates et al. (2010, doi:10.1016/j.jhydrol.2010.03.027):
     q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx] / [1 + g dt n^2 |q, p| / h^(7/3)]
 
 p is the flow across the face's own direction, the mean of the four faces around it: with |q| alone, friction is too small
-by up to 2^(1/2) where water runs obliquely to the grid, and a flood spreads too thin (5 % on UK EA test 4). h is the flow depth at a face: the higher water level minus the higher bed. Two limits act on the *flux*, never on the
-depth: Froude <= 1, and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water
-is made. (A fixed share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
+by up to 2^(1/2) where water runs obliquely to the grid, and a flood spreads too thin (5 % on UK EA test 4). h is the flow
+depth at a face: the higher water level minus the higher bed. Two limits act on the *flux*, never on the depth: Froude <= 1,
+and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water is made. (A fixed
+share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
 
 Layout: `z`, `h`, `n` have shape (ny, nx); `qx` (ny, nx + 1) is the flow towards +column through the west face of a cell,
 `qy` (ny + 1, nx) towards +row through its north face, in m2/s. Rim faces stay as the caller set them (0 = closed). A
@@ -29,12 +30,15 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import bits, float_of, inverse_cube_root
+from hydro.kernels.floats import DRY_M, GRAVITY, bits, float_of, inverse_cube_root
+from hydro.kernels.rim import open_rim
+from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
 
-GRAVITY = 9.80665  # m s-2, CODATA standard acceleration
-DRY_M = 1e-5  # a face carries no flow below this depth, m
 THETA = 0.8  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
+#: Rain is gathered over up to this many steps or this depth (m) before it is added: a step's own share of it would be lost
+#: in the last digit of a deep float32 cell, and the source is read less often.
+GATHER_STEPS, GATHER_M = 8, 1e-3
 SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
 ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
 
@@ -45,8 +49,7 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
 
     `across0` and `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and
     j + 1. All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for
-    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero instead of
-    being skipped.
+    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
     """
     real = q_out.dtype.type
     zero, one = real(0.0), real(1.0)
@@ -100,30 +103,24 @@ def limit(q_out, share0, share1):
 
 
 @kernel
-def fill(h_out, highest_out, qx_out, qy_out, source, west, east, north, south, ratio, dt):
-    """Add one step's net flow (`ratio` = dt / dx) and source (m/s) to a row of depths; keep the highest and the flows."""
+def fill(h_out, highest_out, qx_out, qy_out, west, east, north, south, ratio):
+    """Add one step's net flow (`ratio` = dt / dx) to a row of depths; keep the highest and the flows."""
     for j in range(h_out.size):
         w, n = west[j], north[j]
-        depth = h_out[j] + ((w - east[j]) + (n - south[j])) * ratio + source[j] * dt
+        depth = h_out[j] + ((w - east[j]) + (n - south[j])) * ratio
         h_out[j] = depth
         highest_out[j] = max(highest_out[j], depth)
         qx_out[j] = w
         qy_out[j] = n
 
 
-@kernel(inline=True)
-def faces(i, lo, hi):
-    """Return the columns in which the north faces of row i can carry water: the hull of the rows on both sides."""
-    ny = lo.size
-    if i == 0:
-        return lo[0], hi[0]
-    if i == ny:
-        return lo[ny - 1], hi[ny - 1]
-    if lo[i] >= hi[i]:
-        return lo[i - 1], hi[i - 1]
-    if lo[i - 1] >= hi[i - 1]:
-        return lo[i], hi[i]
-    return min(lo[i - 1], lo[i]), max(hi[i - 1], hi[i])
+@kernel
+def pour(h_out, highest_out, source, fed_s):
+    """Add `fed_s` seconds of source (m/s) to a row of depths."""
+    for j in range(h_out.size):
+        depth = h_out[j] + source[j] * fed_s
+        h_out[j] = depth
+        highest_out[j] = max(highest_out[j], depth)
 
 
 @kernel
@@ -136,8 +133,8 @@ def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx):
     raw_out[0], raw_out[nx] = qx[i, 0], qx[i, nx]
     a, b = max(lo[i], 1), min(hi[i], nx - 1) + 1
     return face_flows(
-        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b], z[i, a - 1 : b - 1], z[i, a:b],
-        h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx,
+        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b],
+        z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx,
     )  # fmt: skip
 
 
@@ -149,8 +146,8 @@ def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
         raw_out[a:b] = qy[i, a:b]
         return bits(raw_out.dtype.type(0.0))
     return face_flows(
-        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1], z[i - 1, a:b], z[i, a:b],
-        h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx,
+        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1],
+        z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx,
     )  # fmt: skip
 
 
@@ -188,22 +185,25 @@ def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
 
 
 @kernel
-def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, source, held, dt, dx):
+def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, source, held, dt, dx, fed_s):
     """Settle row i from its final flows: fill the cells, hold the held ones, note what is still wet."""
     a, b = lo[i], hi[i]
     nx = h.shape[1]
-    ratio, step = h.dtype.type(dt / dx), h.dtype.type(dt)
+    ratio = h.dtype.type(dt / dx)
     if a < b:
         fill(
-            h[i, a:b], highest[i, a:b], qx[i, a:b], qy[i, a:b], source[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b],
-            south[a:b], ratio, step,
+            h[i, a:b], highest[i, a:b], qx[i, a:b], qy[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], ratio
         )  # fmt: skip
+        if fed_s > 0.0:
+            pour(h[i, a:b], highest[i, a:b], source[i, a:b], h.dtype.type(fed_s))
         qx[i, b] = rx[b]
     start, col, depth, booked = held
     for m in range(start[i], start[i + 1]):
         j = col[m]  # booked from the flows: the change of a deep cell's float32 depth would be too coarse
+        if j < a or j >= b:
+            continue
         net = (np.float64(rx[j]) - np.float64(rx[j + 1])) + (np.float64(north[j]) - np.float64(south[j]))
-        change = net * dt / dx + np.float64(source[i, j]) * dt
+        change = net * dt / dx + np.float64(source[i, j]) * fed_s
         booked[m, 0] += max(change, 0.0)
         booked[m, 1] += max(-change, 0.0)
         h[i, j] = depth[m]
@@ -216,7 +216,9 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
 
 
 @kernel
-def band(h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, room):
+def band(
+    h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, fed_s, room
+):
     """Advance rows first..end-1 by one step; return the bits of the largest face depth met.
 
     `above` and `below` are the prepared borders of the band. Row i - 1 is finished once the raw flows of row i are there,
@@ -250,7 +252,7 @@ def band(h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo
         if i > first:
             finish_row(
                 h, qx, qy, highest, rim, wet_out, i - 1, lo, hi, xs[(i - 1) % 2], ys[(i - 1) % 3], north, source, held,
-                dt, dx,
+                dt, dx, fed_s,
             )  # fmt: skip
         if i < end and short:
             a, b = lo[i], hi[i]
@@ -264,87 +266,33 @@ def band(h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo
 
 @kernel(parallel=True)
 def sweep(
-    h, qx, qy, highest, rim, wet_out, deepest_out, scratch, cuts, borders, lo, hi, z, n, source, held, dt, dx, room
+    h,
+    qx,
+    qy,
+    highest,
+    rim,
+    wet_out,
+    deepest_out,
+    scratch,
+    cuts,
+    borders,
+    lo,
+    hi,
+    z,
+    n,
+    source,
+    held,
+    dt,
+    dx,
+    fed_s,
+    room,
 ):
     """Advance every band by one step, side by side."""
     for k in prange(cuts.size - 1):
         deepest_out[k] = band(
             h, qx, qy, highest, rim, wet_out, scratch[k], cuts[k], cuts[k + 1], borders[k], borders[k + 1], lo, hi,
-            z, n, source, held, dt, dx, room,
+            z, n, source, held, dt, dx, fed_s, room,
         )  # fmt: skip
-
-
-@kernel
-def spread(lo_out, hi_out, wet, fed):
-    """Write each row's active columns: where it or a neighbour row is wet, one cell more, and where a source feeds it."""
-    ny = lo_out.size
-    active = 0
-    for i in range(ny):
-        a, b = fed[i, 0], fed[i, 1]
-        for r in range(max(i - 1, 0), min(i + 2, ny)):
-            if wet[r, 0] < wet[r, 1]:
-                a, b = (min(a, wet[r, 0] - 1), max(b, wet[r, 1] + 1)) if a < b else (wet[r, 0] - 1, wet[r, 1] + 1)
-        lo_out[i], hi_out[i] = max(a, 0), min(b, fed[ny, 1])
-        active += max(0, hi_out[i] - lo_out[i])
-    return active
-
-
-@kernel
-def cut(cuts_out, lo, hi, active):
-    """Cut the rows into bands of about equal numbers of active cells; the first and last cut enclose them all."""
-    bands = cuts_out.size - 1
-    ny = lo.size
-    first, end = 0, ny
-    while first < end and lo[first] >= hi[first]:
-        first += 1
-    while end > first and lo[end - 1] >= hi[end - 1]:
-        end -= 1
-    cuts_out[0] = first
-    so_far, k = 0, 1
-    for i in range(first, end):
-        while k < bands and so_far * bands >= active * k:
-            cuts_out[k] = i
-            k += 1
-        so_far += max(0, hi[i] - lo[i])
-    cuts_out[k:] = end
-
-
-@kernel
-def open_rim(qx, qy, sides, z, h, n, dt, dx):
-    """Set the flow out over the open rims: the face's own momentum under the surface slope of the last two cells, never inwards.
-
-    `sides`: which of west, east, north, south are open. At rest it tends to Manning's uniform flow on that slope.
-    """
-    ny, nx = h.shape
-    for side in range(4):
-        if sides[side]:
-            along = ny if side < 2 else nx
-            for k in range(along):
-                if side == 0:
-                    i, j, inner_i, inner_j, q = k, 0, k, min(1, nx - 1), -qx[k, 0]
-                elif side == 1:
-                    i, j, inner_i, inner_j, q = k, nx - 1, k, max(nx - 2, 0), qx[k, nx]
-                elif side == 2:
-                    i, j, inner_i, inner_j, q = 0, k, min(1, ny - 1), k, -qy[0, k]
-                else:
-                    i, j, inner_i, inner_j, q = ny - 1, k, max(ny - 2, 0), k, qy[ny, k]
-                d = np.float64(h[i, j])
-                new = 0.0
-                if d > DRY_M:
-                    inner = np.float64(h[inner_i, inner_j])
-                    drop = (np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])) + inner - d
-                    fall = max(drop, 0.0) if inner > DRY_M else 0.0
-                    friction = inverse_cube_root(d) ** 7
-                    new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
-                    new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))
-                if side == 0:
-                    qx[k, 0] = -new
-                elif side == 1:
-                    qx[k, nx] = new
-                elif side == 2:
-                    qy[0, k] = -new
-                else:
-                    qy[ny, k] = new
 
 
 @kernel
@@ -353,6 +301,8 @@ def advance(
     duration, dx, courant, margin, most_threads,
 ):  # fmt: skip
     """Advance the surface by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
+
+    All of the source is added by the end of the call.
 
     The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (1,) carries the deepest face
     from call to call. A checkerboard on still water grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0,
@@ -367,6 +317,7 @@ def advance(
     deepest_bits = np.empty(scratch.shape[0], np.int64)
     t = 0.0
     steps = 0
+    gathered = 0.0
     while duration - t > 1e-9:
         deep = max(deepest[0], 1e-3)
         longest = courant * dx / math.sqrt(GRAVITY * deep)
@@ -381,17 +332,21 @@ def advance(
         if sides.any():
             open_rim(qx, qy, sides, z, h, n, dt, dx)
         room = dx / dt * (1.0 - margin)
+        gathered += dt
+        pour_now = (steps + 1) % GATHER_STEPS == 0 or peak_source * (gathered + dt) > GATHER_M or dt >= left
+        fed_s = gathered if pour_now else 0.0
+        gathered -= fed_s
         for k in range(bands + 1):
             border(borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room)
         if bands == 1:
             deepest_bits[0] = band(
                 h, qx, qy, highest, rim, wet, scratch[0], cuts[0], cuts[1], borders[0], borders[1], lo, hi, z, n,
-                source, held, dt, dx, room,
+                source, held, dt, dx, fed_s, room,
             )  # fmt: skip
         else:
             sweep(
                 h, qx, qy, highest, rim, wet, deepest_bits, scratch, cuts[: bands + 1], borders, lo, hi, z, n,
-                source, held, dt, dx, room,
+                source, held, dt, dx, fed_s, room,
             )  # fmt: skip
         deepest[0] = float_of(deepest_bits[:bands].max(), h)
         if sides[2]:

@@ -88,7 +88,9 @@ def settle(h_out, u_out, v_out, h, u, v, n, source, gain_h, gain_u, gain_v, old,
     """Advance a row by one Euler stage and mix it with what the outputs hold: old * before + (1 - old) * stage.
 
     Implicit Manning friction q = q* / (1 + dt g n^2 |q| / h^(7/3)) has the root 2 q* / (1 + sqrt(1 + 4 dt g n^2 |q*| /
-    h^(7/3))). Below DRY_M the velocity is 2 h q / (h^2 + DRY_M^2), which goes to zero with h (Kurganov and Petrova 2007)."""
+    h^(7/3))). Below DRY_M the velocity is 2 h q / (h^2 + DRY_M^2), which goes to zero with h (after Kurganov and Petrova
+    2007, doi:10.4310/CMS.2007.v5.n1.a6).
+    """
     k = dt / dx
     for j in range(h_out.size):
         depth = h[j] + k * gain_h[j] + dt * source[j]
@@ -124,7 +126,7 @@ def fastest_wave(h, u, v):
 
 @kernel
 def keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i):
-    """Give the held cells of row `i` their depth back and book what reached or left them.
+    """Give the held cells of row `i` their depth back and book what reached or left them (2: swallowed).
 
     Their velocity is the mean of the free wet cells beside them, at most that of critical flow: a held level is one
     condition, and faster inflow would need two.
@@ -134,7 +136,7 @@ def keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt
         if held[i, j] == 0:
             continue
         water = 0.5 * dt * (gain_h[j] / dx + source[i, j])
-        booked_out[i, 0] += max(water, 0.0)
+        booked_out[i, 0 if held[i, j] == 1 else 2] += max(water, 0.0)
         booked_out[i, 1] += max(-water, 0.0)
         beside, along_x, along_y = 0, 0.0, 0.0
         for k in range(4):
@@ -153,6 +155,15 @@ def keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt
 
 
 @kernel
+def total(row):
+    """Return the sum of a row in float64."""
+    together = 0.0
+    for j in range(row.size):
+        together += row[j]
+    return together
+
+
+@kernel
 def peak(highest_out, h):
     """Raise the highest depths of a row to the present ones where these are higher."""
     for j in range(h.size):
@@ -161,7 +172,8 @@ def peak(highest_out, h):
 
 @kernel(parallel=True)
 def stage(
-    h_out, u_out, v_out, highest_out, fastest_out, booked_out, rows_scratch, h, u, v, fx, fy, n, source, held, held_rows, old, dt, dx
+    h_out, u_out, v_out, highest_out, fastest_out, booked_out, rows_scratch, h, u, v, fx, fy, n, source, held, held_rows,
+    old, dt, dx,
 ):  # fmt: skip
     """Advance every cell by one Euler stage from the flows `fx`, `fy`; see `settle`.
 
@@ -183,9 +195,9 @@ def stage(
                 peak(highest_out[i], h_out[i])
             booked_out[i, 2] += 0.5 * dt / dx * (fx[MASS, i, nx] - fx[MASS, i, 0])
             if i == 0:
-                booked_out[i, 2] -= 0.5 * dt / dx * fy[MASS, 0].sum()
+                booked_out[i, 2] -= 0.5 * dt / dx * total(fy[MASS, 0])
             if i == ny - 1:
-                booked_out[i, 2] += 0.5 * dt / dx * fy[MASS, ny].sum()
+                booked_out[i, 2] += 0.5 * dt / dx * total(fy[MASS, ny])
 
 
 @kernel(parallel=True)
@@ -206,8 +218,8 @@ def largest(fastest):
 
 @kernel
 def advance(
-    h, u, v, highest, booked, fastest, booked_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch, rows_scratch,
-    z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
+    h, u, v, highest, booked, fastest, booked_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch,
+    rows_scratch, z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
 ):  # fmt: skip
     """Advance the water by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 

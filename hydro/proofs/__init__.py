@@ -1,0 +1,1 @@
+"""Verification cases by what they are held against."""

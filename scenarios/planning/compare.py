@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from scenarios.runner.run import Run
 from twin.errors import ScenarioError
 from twin.plan import shown
-from twin.sheet import COLOURS
+from twin.sheet import COLOURS, MapLayer
+from twin.words import say
 
 
 def compare(runs: list[Run]) -> pd.DataFrame:
     """Return the figures of two or more different runs.
 
     Rows are (hazard, figure, bound): people and road_km at or above each class, most at one time, and the number of places
-    of each colour; columns are run ids. Raises ScenarioError for fewer than two different runs.
+    of each colour, places of each kind that close, and people at danger classes that harm (whole run); columns are run
+    ids. Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
         raise ScenarioError("compare_two", found=[run.id for run in runs])
@@ -31,13 +35,40 @@ def compare(runs: list[Run]) -> pd.DataFrame:
             levels = run.levels[run.levels["hazard"] == hazard]
             for colour in reversed(COLOURS):
                 figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
+            sheet = run.sheet(hazard)
+            for kind in (k for k in sheet.rules if np.isfinite(sheet.closing(k))):
+                figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
+            if sheet.danger and len(exposure.danger):
+                name = f">= {sheet.danger.names[sheet.danger.harms_from - 1]}"
+                figures[hazard, "harmed", name] = float(exposure.danger["people"].loc[sheet.danger.harms_from :].sum())
         columns[run.id] = figures
     return pd.DataFrame(columns).rename_axis(["hazard", "figure", "bound"])
 
 
+def compared(runs: list[Run], lang: str) -> pd.DataFrame:
+    """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
+    rows, hazards = {}, {hazard for run in runs for hazard in run.hazards}
+    for (hazard, figure, bound), row in compare(runs).iterrows():
+        family = {"places": "level", "closed": "place"}.get(figure)
+        label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
+        whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 else ""
+        rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [
+            compared_text(figure, value, row.iloc[0]) for value in row
+        ]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[run.id for run in runs])
+
+
+def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:
+    """Return what `other` changes in a field (y, x) of `run`; raise ScenarioError when they do not share a grid."""
+    first, second = (layer.of(r.fields[hazard]) for r in (run, other))
+    if not (np.array_equal(first["x"], second["x"]) and np.array_equal(first["y"], second["y"])):
+        raise ScenarioError("grids_differ", found=second.shape, expected=first.shape)
+    return second.astype(float) - first.astype(float)
+
+
 def compared_text(figure: str, value: float, first: float) -> str:
     """Write a figure as it may be shown, with its difference from the first run's; counts of people follow rule R2."""
-    if figure == "people":
+    if figure in ("people", "harmed"):
         change = "" if value == first else f" ({'+' if value > first else '-'}{shown(abs(value - first))})"
         return shown(value) + change
     text = f"{value:,.1f}" if figure == "road_km" else f"{value:.0f}"

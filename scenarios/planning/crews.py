@@ -1,6 +1,7 @@
 """Which crew could do which task in time: a queue of tasks and crews in SimPy.
 
-Crews travel on the dry road network at blue-light speed; a task holds its crew until its window ends. Earliest deadline
+Crews travel on the dry road network at blue-light speed; a task holds its crew until its window ends, or until it
+is done where its rule says that the crew does not stay. Earliest deadline
 first, nearest free crew. The twin proposes: it never dispatches.
 """
 
@@ -17,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from twin.city import City
 from twin.plan import Task
+from twin.sheet import TaskRule
 
 SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a wet city, m/s: assumed
 DETOUR = 1.4  # straight line to road distance where the network does not connect two places: assumed
@@ -33,7 +35,7 @@ class Crew(NamedTuple):
 
 
 def send_crews(
-    city: City, tasks: list[Task], issued: datetime, setup_min: Mapping[tuple[str, str], float]
+    city: City, tasks: list[Task], issued: datetime, rules: Mapping[tuple[str, str], TaskRule]
 ) -> list[Task]:
     """Return the tasks with crew, arrival and lateness for every unit the city lists crews of."""
     kinds = {r.kind for r in city.resources}
@@ -51,17 +53,18 @@ def send_crews(
     def work(k: int, task: Task) -> Generator[Any, Any, None]:
         centre = city_place(city, task.place)
         yield env.timeout(max(0.0, (task.deadline - issued).total_seconds() - LEAD_S))
-        pool = free[task.unit]
+        pool, rule = free[task.unit], rules[task.hazard, task.code]
         while not pool.items:
             yield env.timeout(30.0)
         nearest = min(pool.items, key=lambda crew: (travel.seconds((crew.x, crew.y), centre), crew.id))
         crew = yield pool.get(lambda item: item == nearest)
-        ready = env.now + travel.seconds((crew.x, crew.y), centre) + 60.0 * setup_min[task.code, task.hazard]
+        ready = env.now + travel.seconds((crew.x, crew.y), centre) + 60.0 * rule.setup_min
         arrives = issued + timedelta(seconds=round(ready))
         late = max(0.0, (arrives - task.deadline).total_seconds() / 60.0)
         name = {"zh": crew.name_zh, "en": crew.name_en}
         done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1))
-        yield env.timeout(max(0.0, (task.end - issued).total_seconds() - env.now, ready - env.now))
+        leaves = (task.end - issued).total_seconds() if rule.stays else ready
+        yield env.timeout(max(0.0, leaves - env.now, ready - env.now))
         yield pool.put(crew._replace(x=centre[0], y=centre[1]))
 
     order = sorted(range(len(tasks)), key=lambda k: (tasks[k].deadline, tasks[k].place))

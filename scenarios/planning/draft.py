@@ -25,10 +25,8 @@ def draft_plan(run: Run) -> Plan:
     for hazard in run.hazards:
         exposure, sheet = run.exposure[hazard], run.sheet(hazard)
         for rule in sheet.tasks:
-            tasks += _tasks(exposure, sheet, rule, clock.step_s)
-    tasks = send_crews(
-        case.city, tasks, issued, {(r.code, h): r.setup_min for h in run.hazards for r in run.sheet(h).tasks}
-    )
+            tasks += _tasks(exposure, sheet, rule)
+    tasks = send_crews(case.city, tasks, issued, {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
         for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
@@ -58,17 +56,19 @@ def draft_plan(run: Run) -> Plan:
     )
 
 
-def _tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule, step_s: float) -> list[Task]:
+def _tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
     places = exposure.places[exposure.places["kind"] == rule.place]
     if rule.near is not None:
-        return _near_tasks(exposure, sheet, rule, step_s)
-    reached = places[places[f"first_{rule.at}"].notna()]
-    return [_task(sheet, rule, place, place, rule.at, step_s) for place in reached.to_dict("records")]
+        return _near_tasks(exposure, sheet, rule)
+    colour, times = sheet.colour_of(rule), pd.DatetimeIndex(exposure.series["time"].values)
+    reached = places[places[f"first_{colour}"].notna()]
+    return [_task(sheet, rule, place, place, colour, times) for place in reached.to_dict("records")]
 
 
-def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule, step_s: float) -> list[Task]:
+def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
     """Return one task per needed place (a shelter): the nearest dry one to each place that calls for it."""
     near: dict[str, Any] = dict(rule.near or {})
+    times = pd.DatetimeIndex(exposure.series["time"].values)
     all_places = exposure.places
     callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
     dry = all_places[(all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna()]
@@ -78,15 +78,22 @@ def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule, step_s: float)
         if not len(distance) or distance.min() > near["within_m"]:
             continue
         place = dry.loc[distance.idxmin()].to_dict()
-        task = _task(sheet, rule, place, caller, near["at"], step_s)
+        task = _task(sheet, rule, place, caller, near["at"], times)
         if place["id"] not in chosen or task.deadline < chosen[place["id"]].deadline:
             chosen[place["id"]] = task
     return list(chosen.values())
 
 
-def _task(sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str, step_s: float) -> Task:
-    """Return the task at `place` because of what `why` (the same place, or one it serves) reaches."""
+def _task(
+    sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str, times: pd.DatetimeIndex
+) -> Task:
+    """Return the task at `place` because of what `why` (the same place, or one it serves) reaches.
+
+    It ends at the first output time from which the value stays below the threshold: for a closed place, its reopening. A
+    place that stands above it when the run ends has no known end: the task lasts at least to there (`open_end`).
+    """
     first, last = _aware(why[f"first_{colour}"]), _aware(why[f"last_{colour}"])
+    later = times[times > why[f"last_{colour}"]]
     reached = [c for c in COLOURS if pd.notna(why[f"first_{c}"])]
     return Task(
         id="",
@@ -97,7 +104,7 @@ def _task(sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, An
         place_name={"zh": place["name_zh"], "en": place["name_en"]},
         level=reached[-1],
         start=first - timedelta(minutes=rule.before_min),
-        end=last + timedelta(seconds=step_s),
+        end=_aware(later[0]) if len(later) else last,
         deadline=first - timedelta(minutes=rule.before_min),
         unit=rule.unit,
         trigger={
@@ -112,6 +119,7 @@ def _task(sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, An
             "peak_time": _aware(why["peak_time"]).isoformat(),
             "first": first.isoformat(),
             "last": last.isoformat(),
+            "open_end": not len(later),
             "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
         },
     )

@@ -26,13 +26,16 @@ from scenarios.case.home import home
 from scenarios.runner import identity
 from scenarios.store.records import Store
 from twin.errors import ScenarioError, SourceError
-from twin.expose import Exposure, expose
+from twin.expose import CLOSURES, DANGER, Exposure, expose
 from twin.grade import grade
 from twin.hazard import Outcome, Progress
 from twin.sheet import Sheet
 from twin.streams import stream
 
 MANIFEST = "manifest.json"
+
+#: Side of a chunk of stored fields, cells: one output step of a city of up to this size is one file of at most 4 MB.
+CHUNK = 1024
 
 #: What is done with a run folder before its manifest is written: plan and report.
 Finish = Callable[["Run"], None]
@@ -76,6 +79,11 @@ class Run:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Each hazard's own tables, by `hazard-name`."""
         return {p.stem: pd.read_parquet(p) for p in sorted((self.folder / "tables").glob("*.parquet"))}
+
+    def tables_of(self, hazard: str) -> dict[str, pd.DataFrame]:
+        """Return a hazard's own tables by name."""
+        begin = f"{hazard}-"
+        return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
 
     @cached_property
     def exposure(self) -> dict[str, Exposure]:
@@ -194,7 +202,10 @@ def _hand_on(drivers: xr.Dataset, outcome: Outcome) -> xr.Dataset:
 def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
     fields = outcome.fields.copy()
     fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
-    encoding = {v: {"chunks": (1, *fields[v].shape[1:])} for v in fields.data_vars if "time" in fields[v].dims}
+    encoding = {
+        v: {"chunks": tuple(min(n, CHUNK) if d in ("y", "x") else 1 for d, n in fields[v].sizes.items())}
+        for v in fields.data_vars
+    }
     fields.to_zarr(part / "fields.zarr", group=name, mode="a", encoding=encoding, consolidated=False)
     (part / "tables").mkdir(exist_ok=True)
     for table, frame in outcome.tables.items():
@@ -207,7 +218,8 @@ def _write_exposure(folder: Path, exposure: Exposure) -> None:
     for table in ("people", "buildings", "road_m"):
         frame: pd.DataFrame = getattr(exposure, table)
         frame.rename(columns=str).to_parquet(folder / f"{table}.parquet")
-    exposure.roads.to_parquet(folder / "roads.parquet")
+    for table in ("roads", "closures", "danger"):
+        getattr(exposure, table).to_parquet(folder / f"{table}.parquet")
     exposure.places.to_parquet(folder / "places.parquet")
     exposure.series.to_pandas().to_parquet(folder / "series.parquet")
 
@@ -221,6 +233,8 @@ def _read_exposure(folder: Path, hazard: str) -> Exposure:
         hazard=hazard,
         classes=tuple(tables["people"].columns),
         roads=pd.read_parquet(folder / "roads.parquet"),
+        closures=_read_table(folder / "closures.parquet", CLOSURES),
+        danger=_read_table(folder / "danger.parquet", DANGER),
         places=gpd.read_parquet(folder / "places.parquet"),
         series=xr.DataArray(
             series.values,
@@ -229,6 +243,11 @@ def _read_exposure(folder: Path, hazard: str) -> Exposure:
         ),
         **tables,
     )
+
+
+def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read a table, empty for a run that was made before the table was."""
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(columns))
 
 
 @contextlib.contextmanager

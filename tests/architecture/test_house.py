@@ -54,6 +54,7 @@ BUILT = (
     "finding",
     "assumed",
     "doctor.cost",
+    "report.drain",
     "report.stamp",
     "schema",
     "compare",

@@ -54,7 +54,7 @@ def test_the_sheet_is_whole_in_both_languages(name: str) -> None:
         bounds = [rule[c] for c in COLOURS]
         assert bounds == sorted(bounds)
     for lang in words.LANGS:
-        needed = {f"hazard.{name}", f"style.{name}"}
+        needed = {f"hazard.{name}", f"layer.{name}.now"} | {layer.word for layer in sheet.layers}
         needed |= (
             {f"task.{t.code}" for t in sheet.tasks}
             | {f"unit.{t.unit}" for t in sheet.tasks}
@@ -72,6 +72,17 @@ def test_a_split_run_equals_the_whole_run(name: str, small_city, storm: Path, tm
     lead = hazards.sheet(name).lead
     np.testing.assert_array_equal(whole.fields[lead].values[3:], second.fields[lead].values)
     assert abs(whole.balance.error) <= whole.balance.tolerance
+
+
+def test_the_fields_carry_what_the_sheet_draws(name: str, small_city, storm: Path) -> None:
+    sheet = hazards.sheet(name)
+    fields = simulate(name, small_city, storm, Clock(sc.load(storm).scenario.start, 1800.0, 300.0)).fields
+    for layer in (sheet.lead_layer, *sheet.layers):
+        assert layer.of(fields).dims == ("y", "x") and list(layer.bounds) == sorted(layer.bounds)
+        assert not layer.names or len(layer.names) == len(layer.colormap)
+        assert layer.steps and min(layer.steps) > 0
+    if sheet.danger:
+        assert 1 <= int(fields[sheet.danger.variable].max()) <= len(sheet.danger.names)
 
 
 def test_a_state_of_another_hazard_is_refused(name: str, small_city, storm: Path) -> None:
@@ -92,6 +103,8 @@ def test_smoke_goes_to_a_plan_and_a_page(smoke: None, storm: Path) -> None:
     case = sc.load(storm).with_changes(hazards=[{"flood": {}}, {"smoke": {}}], hours=0.5)
     run = sc.run(case)
     assert set(run.levels["hazard"]) == {"flood", "smoke"}
+    assert run.exposure["smoke"].closures["id"].tolist() == ["h1"], "closures cost a hazard one word of its sheet"
+    assert not len(run.exposure["smoke"].danger) and len(run.exposure["flood"].danger) == 6
     plan = sc.draft_plan(run)
     assert [t.place for t in plan.tasks if t.code == "shut_windows"] == ["h1"]
     page = (run.folder / "report.html").read_text("utf-8")

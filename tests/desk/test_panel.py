@@ -43,6 +43,51 @@ def test_the_panel_shows_map_places_plan_in_both_languages(storm: Path) -> None:
     assert not app.exception
 
 
+def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> None:
+    run = sc.run(sc.load(storm))
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    app.radio(key="language").set_value("English").run()
+    first, *others = app.radio(key="field-en").options
+    assert (first, len(others)) == ("Water depth (m)", 3)
+    for code, words in (("peak", "Highest water depth"), ("long", "0.27 m or deeper"), ("danger", "H4")):
+        app.radio(key="field-en").set_value(code).run()
+        assert not app.exception and any(words in text.value for text in app.markdown)
+        assert not [t for t in app.toggle if t.key == "play"], "only the field in time can be played"
+    closes = run.exposure["flood"].closures.set_index("id").loc["u1", "closes"]
+    local = closes.tz_localize("UTC").tz_convert(run.case.city.tz).strftime("%H:%M")
+    table = next(f.value for f in app.dataframe if "Reopens" in f.value.columns)
+    assert local in table.loc[table["Place"] == "Long Street underpass", "Closes"].tolist()
+
+
+def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
+    case = sc.load(storm)
+    app = AppTest.from_file(PAGE, default_timeout=120)
+    sc.run(case)
+    assert any("同一城市还没有另一次运行" in box.value for box in app.run().info)
+    sc.run(case.with_setting("hazards.flood.inlet_open_share=0.1"))
+    app.run()
+    assert not app.exception and len(app.image) == 3
+    assert any("棕色为加重" in text.value for text in app.markdown)
+    app.radio(key="language").set_value("English").run()
+    app.selectbox(key="beside-field-en").set_value("danger").run()
+    assert not app.exception and any("brown: worse" in text.value for text in app.markdown)
+    figures = next(f.value for f in app.dataframe if any("closed places" in str(k) for k in f.value.index))
+    assert figures.shape[1] == 2
+    coarse = case.with_setting("hazards.flood.cell_m=20")
+    sc.run(coarse)
+    app.run()
+    assert not app.exception and any("different grids" in box.value for box in app.warning)
+
+
+def test_the_difference_is_the_second_less_the_first(storm: Path) -> None:
+    case = sc.load(storm)
+    drained, undrained = sc.run(case), sc.run(case.with_setting("hazards.flood.drainage=none"))
+    layer = drained.sheet("flood").peak_layer
+    change = sc.difference(drained, undrained, "flood", layer)
+    assert float(change.max()) > 0.05 and float(change.sum()) > 0, "without drains more water stays"
+    np.testing.assert_allclose(change, -sc.difference(undrained, drained, "flood", layer))
+
+
 def test_a_run_is_started_in_a_child_process(storm: Path, anlan_home: Path) -> None:
     folder = anlan_home / "scenarios"
     folder.mkdir(parents=True)
@@ -57,6 +102,7 @@ def test_a_run_is_started_in_a_child_process(storm: Path, anlan_home: Path) -> N
 
 @pytest.fixture
 def served(storm: Path, anlan_home: Path) -> Iterator[str]:
+    sc.run(sc.load(storm).with_setting("hazards.flood.drainage=none"))
     sc.run(sc.load(storm))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -116,6 +162,12 @@ def test_a_person_sees_the_flood_and_the_browser_calls_nobody(served: str, tmp_p
             water = (pixels[..., 2] > 140) & (pixels[..., 2] - pixels[..., 0] > 60) & (pixels[..., 1] > pixels[..., 0])
             blue = float(water.mean())
         (tmp_path / "desk.png").write_bytes(shot)
+        page.get_by_text("洪水危险等级").first.click()
+        page.get_by_text("H6", exact=False).last.wait_for(timeout=30_000)
+        page.get_by_role("tab", name="并排比较").click()
+        seen = "() => [...document.images].filter(i => i.naturalWidth > 500 && i.offsetWidth > 100).length"
+        page.wait_for_function(f"({seen})() === 3", timeout=30_000)
+        page.get_by_text("棕色为加重").wait_for(timeout=30_000)
         letters = page.evaluate("document.fonts.check('16px Anlan', '安澜')")
         browser.close()
     assert not outside, outside

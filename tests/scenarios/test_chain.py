@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from lxml import etree
 
 import scenarios as sc
+from scenarios.planning.crews import send_crews
 from twin.bridge import cap
+from twin.city import City
 from twin.errors import ScenarioError
+from twin.plan import Task
+from twin.sheet import TaskRule
 
 
 @pytest.fixture
@@ -36,6 +42,60 @@ def test_the_basin_floods_and_the_plan_says_so(run: sc.Run) -> None:
     assert {"close_underpass", "watch_underpass"} <= {t.code for t in plan.tasks if t.place == "u1"}
     assert plan.message_status == "Draft"
     assert sc.draft_plan(run) == plan
+
+
+def test_closures_are_in_the_run_the_plan_and_the_report(run: sc.Run) -> None:
+    closures = run.exposure["flood"].closures.set_index("id")
+    underpass = closures.loc["u1"]
+    task = next(t for t in sc.draft_plan(run).tasks if t.code == "close_underpass" and t.place == "u1")
+    assert task.evidence["first"] == underpass["closes"].tz_localize("UTC").isoformat()
+    assert (underpass["closes"].tz_localize("UTC") - task.deadline).total_seconds() == 600.0
+    still = bool(underpass.isna()["reopens"])
+    assert task.evidence["open_end"] == still
+    assert task.end == (run.case.clock.times[-1] if still else underpass["reopens"]).tz_localize("UTC")
+    local = underpass["closes"].tz_localize("UTC").tz_convert(run.case.city.tz).strftime("%H:%M")
+    page = (run.folder / "report.html").read_text("utf-8")
+    for words in (f"<b>{local}</b>", "封闭与恢复时间", "When places close and reopen", "Flood danger class"):
+        assert words in page
+    assert "unsafe for all people and vehicles" in page and "left by the outfalls" in page
+    assert len(run.exposure["flood"].roads) == len(run.case.city.roads)
+
+
+def test_water_into_entrances_is_reported_in_city_time(run: sc.Run, tmp_path: Path) -> None:
+    """The first entrance takes water an hour and a half after the start, the second none."""
+    table = {"id": ["u1", "h1"], "inflow_m3": [321.0, 0.0], "peak_m3_s": [0.25, 0.0], "first_s": [5400.0, float("nan")]}
+    pd.DataFrame({**table, "step_m": [0.3, 0.3]}).to_parquet(run.folder / "tables" / "flood-entrances.parquet")
+    (page,) = sc.export(sc.draft_plan(run), tmp_path, formats=("html",))
+    text = page.read_text("utf-8")
+    part = text[text.index("地下空间入口进水") : text.index("排水管网 Drains")]
+    assert "<b>19:30</b>" in part and "321" in part and "0.25" in part and "First Hospital" not in part
+
+
+def test_the_drains_part_adds_up(run: sc.Run) -> None:
+    balance = run.balances["flood"]
+    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items()}
+    handed = balance["out"]["inlets"] + balance["out"]["roofs_to_drains"] - balance["in"]["surcharge"]
+    assert handed == pytest.approx(own["handed_in_m3"] - own["handed_out_m3"], rel=1e-9), "what the report calls inflow"
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert f"{own['outflow_m3'] - own['handed_out_m3']:,.0f} m³" in page
+    assert f"{100 * own['continuity_error']:.3f} %" in page
+
+
+@pytest.mark.parametrize(("stays", "late"), [(True, 1), (False, 0)])
+def test_a_crew_that_does_not_stay_is_free_for_the_next_task(small_city: City, stays: bool, late: int) -> None:
+    """One drainage crew, two tasks an hour apart that both last three hours."""
+    start = datetime(2026, 6, 20, 10, tzinfo=UTC)
+    tasks = [
+        Task(
+            id="", hazard="toy", code="look", place=place, place_kind="underpass", place_name={}, level="blue",
+            start=start, end=start + timedelta(hours=4), deadline=start + timedelta(hours=1 + k), unit="drain_crew",
+            trigger={}, evidence={},
+        )
+        for k, place in enumerate(("u1", "h1"))
+    ]  # fmt: skip
+    rule = TaskRule("look", "underpass", "blue", "drain_crew", before_min=30, setup_min=5, stays=stays)
+    sent = send_crews(small_city, tasks, start, {("toy", "look"): rule})
+    assert [t.crew for t in sent] == ["drain-1-1"] * 2 and sum(bool(t.late_min) for t in sent) == late
 
 
 def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:

@@ -32,9 +32,13 @@ def test_library_scenario(name: str) -> None:
     assert float(old_town.max()) > 0.4 > 0.1 > float(hill.median()), "the low old town floods, the hill does not"
 
 
-def test_notebook(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("first_flood", ["inlets cleaned"]), ("water", ["duration_above", "清理后", "Xicheng Road"])]
+)
+def test_notebook(name: str, said: list[str], tmp_path: Path) -> None:
     os.environ["ANLAN_HOME"] = str(tmp_path / "home")
-    notebook = nbformat.read(ROOT / "notebooks" / "first_flood.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "notebooks are kept without their outputs"
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
-    text = str(notebook.cells)
-    assert "image/png" in text and "inlets cleaned" in text
+    text = str([cell.get("outputs") for cell in notebook.cells])
+    assert "image/png" in text and all(words in text for words in said)

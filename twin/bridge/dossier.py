@@ -18,12 +18,13 @@ from twin.sheet import Sheet
 
 @dataclass(frozen=True)
 class Section:
-    """One hazard of a run."""
+    """One hazard of a run; `tables` are the model's own, by name."""
 
     sheet: Sheet
     fields: xr.Dataset
     exposure: Exposure
     balance: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
             "deadline": t.deadline.isoformat(),
             "start": t.start.isoformat(),
             "end": t.end.isoformat(),
+            "open_end": bool(t.evidence.get("open_end")),
             "text_zh": say(f"task.{t.code}", lang="zh", place=t.place_name["zh"]),
             "text_en": say(f"task.{t.code}", lang="en", place=t.place_name["en"]),
         }

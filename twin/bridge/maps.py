@@ -21,7 +21,7 @@ from matplotlib.path import Path as Outline
 from twin.bridge.fonts import family
 from twin.city import City
 from twin.expose import Exposure
-from twin.sheet import COLOURS, Sheet
+from twin.sheet import COLOURS, MapLayer, Sheet
 from twin.words import say
 
 #: Screen colours of the four levels.
@@ -111,23 +111,42 @@ def _kind(kind: str) -> str:
 
 
 def hazard_map(
-    city: City, field: xr.DataArray, sheet: Sheet, exposure: Exposure | None = None, title: str = ""
+    city: City, field: xr.DataArray, layer: MapLayer, exposure: Exposure | None = None, title: str = ""
 ) -> bytes:
     """Return a PNG of a field (y, x) over the city, with the graded places marked and the worst ones named."""
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 8.4), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
         draw_city(axes, city)
-        image = _draw_field(axes, city, field, sheet)
-        bar = figure.colorbar(
-            image, ax=axes, shrink=0.55, pad=0.01, extend="max", ticks=[b for b, _ in sheet.style["colormap"]]
-        )
-        bar.set_label(both(f"style.{sheet.id}"), color=INK)
+        _colour_bar(figure, axes, _draw_field(axes, field, layer), layer)
         if exposure is not None:
             _draw_points(axes, exposure)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
         return _png(figure)
+
+
+def layer_map(city: City, field: xr.DataArray, layer: MapLayer) -> bytes:
+    """Return a PNG of a field (y, x) over the city alone, for a page half as wide."""
+    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
+        figure = Figure(figsize=(5.6, 6.2), dpi=150, layout="constrained", facecolor=PAPER)
+        axes = figure.add_subplot()
+        draw_city(axes, city)
+        _colour_bar(figure, axes, _draw_field(axes, field, layer), layer, below=True)
+        return _png(figure)
+
+
+def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: bool = False) -> None:
+    where = (
+        {"location": "bottom", "shrink": 0.9, "pad": 0.015, "aspect": 32} if below else {"shrink": 0.55, "pad": 0.01}
+    )
+    bounds = list(layer.bounds)
+    bar = figure.colorbar(image, ax=axes, extend="neither" if layer.names else "max", ticks=bounds, **where)
+    if layer.names:
+        edges = [*bounds, bounds[-1] + 1.0]
+        bar.set_ticks([(a + b) / 2 for a, b in pairwise(edges)], labels=list(layer.names))
+        bar.ax.minorticks_off()
+    bar.set_label(both(layer.word), color=INK)
 
 
 def forcing_chart(drivers: xr.Dataset, tz: Any) -> bytes | None:
@@ -172,7 +191,7 @@ def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 2.4 * len(rows)), dpi=120, layout="constrained", facecolor=PAPER)
         panels = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
-        shades = [c for _, c in sheet.style["colormap"]][-len(exposure.classes) :]
+        shades = [c for _, c in sheet.lead_layer.colormap][-len(exposure.classes) :]
         bounds = [*exposure.classes, None]
         labels = [
             f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}" for low, high in pairwise(bounds)
@@ -189,9 +208,9 @@ def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None
         return _png(figure)
 
 
-def _draw_field(axes: Any, city: City, field: xr.DataArray, sheet: Sheet) -> Any:
-    stops = sheet.style["colormap"]
-    norm = BoundaryNorm([b for b, _ in stops] + [max(10 * stops[-1][0], float(field.max()) + 1)], len(stops))
+def _draw_field(axes: Any, field: xr.DataArray, layer: MapLayer) -> Any:
+    bounds = list(layer.bounds)
+    top = bounds[-1] + 1.0 if layer.names else max(10 * bounds[-1], float(field.max()) + 1.0)
     cell = abs(float(field["x"][1] - field["x"][0])) / 2
     extent = (
         float(field["x"][0]) - cell,
@@ -199,12 +218,11 @@ def _draw_field(axes: Any, city: City, field: xr.DataArray, sheet: Sheet) -> Any
         float(field["y"][-1]) - cell,
         float(field["y"][0]) + cell,
     )
-    shown = np.ma.masked_less(field.values, stops[0][0])
     return axes.imshow(
-        shown,
+        np.ma.masked_less(field.values, bounds[0]),
         extent=extent,
-        cmap=ListedColormap([c for _, c in stops]),
-        norm=norm,
+        cmap=ListedColormap([c for _, c in layer.colormap]),
+        norm=BoundaryNorm([*bounds, top], len(bounds)),
         interpolation="nearest",
         zorder=3,
     )

@@ -19,6 +19,8 @@ from twin.sheet import COLOURS
 from twin.words import say
 
 MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in levels.geojson
+MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
+MOST_MANHOLES = 5  # the manholes named that gave back most
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:
@@ -52,20 +54,26 @@ def render(dossier: Dossier) -> str:
         forcing=_picture(maps.forcing_chart(dossier.drivers, tz)),
         local=lambda moment: _local(moment, tz),
         hm=lambda moment: _local(moment, tz)[-5:],
+        known=pd.notna,
+        any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
+        open_end=lambda task: bool(task.evidence.get("open_end")),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
 
 def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
     sheet, exposure, city = section.sheet, section.exposure, dossier.city
-    peak = section.fields[sheet.lead].max("time")
     title = " ".join(dossier.plan.scenario[k] for k in ("zh", "en"))
+    peak, layers = sheet.peak_layer, sheet.drawable(section.fields)
     return {
         "id": sheet.id,
         "name": sheet.name,
         "unit": sheet.unit,
-        "map": _picture(maps.hazard_map(dossier.city, peak, sheet, exposure, title)),
-        "levels": _picture(maps.level_map(dossier.city, exposure, title)),
+        "map": _picture(maps.hazard_map(city, peak.of(section.fields), peak, exposure, title)),
+        "more_maps": [
+            (layer.word, _picture(maps.layer_map(city, layer.of(section.fields), layer))) for layer in layers[2:]
+        ],
+        "levels": _picture(maps.level_map(city, exposure, title)),
         "chart": _picture(maps.exposure_chart(city, exposure, sheet)),
         "classes": [
             {
@@ -77,9 +85,91 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
             }
             for low, high in zip(exposure.classes, (*exposure.classes[1:], None), strict=True)
         ],
+        "danger": _danger(section),
+        "closures": _closures(section),
+        "drains": _drains(section),
+        "entrances": _entrances(dossier, section),
         "balance": section.balance,
         "source": sheet.rules_source,
     }
+
+
+def _danger(section: Section) -> dict[str, Any] | None:
+    """Return people, buildings and roads from each danger class up, from the last harmless class on, and what they mean."""
+    danger, table = section.sheet.danger, section.exposure.danger
+    if danger is None or not len(table):
+        return None
+    upward = table.iloc[::-1].cumsum().iloc[::-1]
+    rows = [
+        {"name": danger.names[k], "word": f"danger.{section.sheet.id}.{k + 1}", **row}
+        for k, row in enumerate(upward.to_dict("records"))
+    ]
+    harms = rows[danger.harms_from - 1]
+    first = max(0, danger.harms_from - 2)
+    return {"rows": rows[first:], "harms": harms["name"], "people": harms["people"], "source": danger.source}
+
+
+def _closures(section: Section) -> dict[str, Any]:
+    """Return the closures to print: of the kinds a draft task closes, else of all; `others` counts the rest by kind."""
+    sheet, table = section.sheet, section.exposure.closures
+    asked = {task.place for task in sheet.tasks if task.at == "closes"} or set(table["kind"])
+    listed = table[table["kind"].isin(asked)]
+    names = ("–", *sheet.danger.names) if sheet.danger else ()
+    return {
+        "rows": [
+            {**row, "danger": names[row["danger"]] if names else None}
+            for row in listed.head(MOST_CLOSURES).to_dict("records")
+        ],
+        "more": max(0, len(listed) - MOST_CLOSURES),
+        "others": list(table["kind"][~table["kind"].isin(asked)].value_counts().items()),
+    }
+
+
+def _drains(section: Section) -> dict[str, Any] | None:
+    """Return what the drains took, gave back and passed on (m3), and the engine's own account of it, part by part.
+
+    The engine books water given back through its manholes as outflow; what left by the outfalls is the rest of it.
+    """
+    table, balance = section.tables.get("manholes"), section.balance
+    if table is None or not len(table):
+        return None
+    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items() if k.startswith("swmm_")}
+    parts = [("captured", "+", balance["out"]["inlets"]), ("roofs", "+", balance["out"]["roofs_to_drains"])]
+    back = ("surcharged", "−", balance["in"]["surcharge"])
+    if {"inflow_m3", "outflow_m3", "flooding_m3", "handed_in_m3", "handed_out_m3"} <= set(own):
+        stored = own["final_storage_m3"] - own["initial_storage_m3"]
+        parts += [
+            ("other_inflow", "+", own["inflow_m3"] - own["handed_in_m3"]),
+            back,
+            ("outfalls", "−", own["outflow_m3"] - own["handed_out_m3"]),
+            ("lost", "−", own["flooding_m3"]),
+            ("stored", "−", stored),
+            ("unexplained", "=", own["inflow_m3"] - own["outflow_m3"] - own["flooding_m3"] - stored),
+        ]
+    else:
+        parts.append(back)
+    worst = table[table["surcharged_m3"] > 0].nlargest(MOST_MANHOLES, "surcharged_m3")
+    return {
+        "parts": parts,
+        "percent": 100.0 * own["continuity_error"] if "continuity_error" in own else None,
+        "manholes": len(table),
+        "giving": int((table["surcharged_m3"] > 0).sum()),
+        "worst": worst.to_dict("records"),
+    }
+
+
+def _entrances(dossier: Dossier, section: Section) -> list[dict[str, Any]]:
+    """Return the underground entrances that water enters, the first first; their names come from the city."""
+    table = section.tables.get("entrances")
+    if table is None:
+        return []
+    names = dossier.city.facilities.set_index("id")[["name_zh", "name_en"]]
+    start = pd.Timestamp(section.fields["time"].values[0])
+    wet = table[table["inflow_m3"] > 0].sort_values(["first_s", "id"])
+    return [
+        {**row, **names.loc[row["id"]].to_dict(), "first": start + pd.Timedelta(seconds=row["first_s"])}
+        for row in wet.to_dict("records")
+    ]
 
 
 def _peak(table: pd.DataFrame, low: float) -> float:

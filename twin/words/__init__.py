@@ -46,9 +46,12 @@ def template(key: str, lang: str) -> str:
 
 
 def say(key: str, *, lang: str | None = None, **values: object) -> str:
-    """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key."""
-    lang = lang or session_lang()
-    return _catalogue(lang)[key].format_map({name: _plain(value, lang) for name, value in values.items()})
+    """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key.
+
+    A value that is itself a code, with a word `<key>.<code>`, is filled in as that word.
+    """
+    words = _catalogue(lang := lang or session_lang())
+    return words[key].format_map({n: words.get(f"{key}.{v}", _plain(v, lang)) for n, v in values.items()})
 
 
 def _plain(value: object, lang: str) -> str:

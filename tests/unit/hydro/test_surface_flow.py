@@ -119,7 +119,7 @@ def test_the_inner_loops_are_vectorised(real, packed) -> None:
         (face_flows, [row] * 3 + [np.zeros(65, real)] * 2 + [row] * 6 + [1.0, 5.0], packed),
         (shares, [row] * 6 + [5.0], packed.replace("sqrt", "div")),
         (limit, [row] * 3, packed.replace("sqrt", "mul")),
-        (fill, [row] * 9 + [real(0.2), real(1.0)], packed.replace("sqrt", "add")),
+        (fill, [row] * 8 + [real(0.2)], packed.replace("sqrt", "add")),
     ):
         fresh = numba.njit(**how)(f.py_func)
         fresh(*(a.copy() if isinstance(a, np.ndarray) else a for a in arguments))

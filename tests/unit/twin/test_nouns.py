@@ -121,7 +121,10 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
     values = np.zeros((3, 100, 100), np.float32)
     values[1:, 20:32, :] = 0.30
     fields = xr.Dataset(
-        {"water_depth": (("time", "y", "x"), values)},
+        {
+            "water_depth": (("time", "y", "x"), values),
+            "flood_danger": (("y", "x"), np.where(values[1] > 0, 3, 0).astype(np.uint8)),
+        },
         coords={"time": times, "y": small_city.grid.y, "x": small_city.grid.x},
     )
     seen = expose(small_city, fields, sheet)
@@ -139,6 +142,15 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
     levels = grade(seen, sheet).set_index("place")
     assert levels.loc["h1", "level"] == "yellow" and levels.loc["u1", "level"] == "red" and "s1" not in levels.index
     assert levels.loc["h1", "probability"] is None
+    assert set(seen.closures["id"]) == {"u1", "street-r0", "street-r3"}, "a hospital is graded and never closed"
+    closed = seen.closures.set_index("id").loc["u1"]
+    assert closed["threshold"] == sheet.threshold("underpass", "yellow") and closed["danger"] == 3
+    assert closed["closes"] == times[1] and pd.isna(closed["reopens"]) and closed["closed_s"] == 300.0
+    assert (seen.roads["closes"] == times[1]).all() and set(seen.roads["kind"]) == {"road", "underpass"}
+    assert seen.danger.loc[3, "people"] >= expected.sum() and seen.danger.loc[4, "people"] == 0
+    assert seen.danger.loc[3, "road_m"] == pytest.approx(1000.0) and seen.danger.loc[3, "buildings"] == len(
+        small_city.buildings
+    )
 
 
 def test_a_city_overrides_thresholds() -> None:
@@ -192,3 +204,9 @@ def test_errors_speak_both_languages_and_travel_between_processes() -> None:
     assert again.message("zh") == error.message("zh") != error.message("en")
     assert "a.csv" in error.message("zh") and "-2" in error.message("en")
     assert say("level.red", lang="zh") == "红色"
+
+
+def test_a_value_that_is_a_code_is_said_in_words() -> None:
+    hazards.sheet("flood")
+    assert "完整浅水方程" in say("note.scheme", lang="zh", name="full", why="asked")
+    assert say("note.scheme", lang="en", name="full", why="a breach").endswith("Why: a breach.")

@@ -1,0 +1,48 @@
+"""Free outflow over the open sides of a raster, for the local-inertial scheme."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hydro.kernels.floats import DRY_M, GRAVITY, inverse_cube_root
+from twin.jit import kernel
+
+
+@kernel
+def open_rim(qx, qy, sides, z, h, n, dt, dx):
+    """Set the flow out over the open rims: the face's own momentum under the surface slope of the last two cells, never inwards.
+
+    `sides`: which of west, east, north, south are open. At rest it tends to Manning's uniform flow on that slope.
+    """
+    ny, nx = h.shape
+    for side in range(4):
+        if sides[side]:
+            along = ny if side < 2 else nx
+            for k in range(along):
+                if side == 0:
+                    i, j, inner_i, inner_j, q = k, 0, k, min(1, nx - 1), -qx[k, 0]
+                elif side == 1:
+                    i, j, inner_i, inner_j, q = k, nx - 1, k, max(nx - 2, 0), qx[k, nx]
+                elif side == 2:
+                    i, j, inner_i, inner_j, q = 0, k, min(1, ny - 1), k, -qy[0, k]
+                else:
+                    i, j, inner_i, inner_j, q = ny - 1, k, max(ny - 2, 0), k, qy[ny, k]
+                d = np.float64(h[i, j])
+                new = 0.0
+                if d > DRY_M:
+                    inner = np.float64(h[inner_i, inner_j])
+                    drop = (np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])) + inner - d
+                    fall = max(drop, 0.0) if inner > DRY_M else 0.0
+                    friction = inverse_cube_root(d) ** 7
+                    new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
+                    new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))
+                if side == 0:
+                    qx[k, 0] = -new
+                elif side == 1:
+                    qx[k, nx] = new
+                elif side == 2:
+                    qy[0, k] = -new
+                else:
+                    qy[ny, k] = new
