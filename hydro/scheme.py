@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hydro.inertial import Inertial
-
-if TYPE_CHECKING:
-    Scheme = Inertial
+from hydro.shallow import Shallow
 
 #: name -> class; all keep the members of `hydro.inertial.Inertial`.
-SCHEMES = {"inertial": Inertial}
+SCHEMES: dict[str, Any] = {scheme.name: scheme for scheme in (Inertial, Shallow)}

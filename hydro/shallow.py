@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -70,8 +71,28 @@ class Shallow:
         self.z[:] = z
         self._look_outside()
 
-    def advance(self, seconds: float) -> int:
-        """Advance by `seconds` in adaptive steps and return their number; NumericsError("step_collapsed") if one does."""
+    def fill(self, depth: ArrayLike) -> None:
+        """Put water on the ground, m; not booked."""
+        self.h[:] = depth
+        self.highest[:] = np.maximum(self.highest, self.h)
+
+    def feed(self, source: ArrayLike) -> None:
+        """Set the water added from now on, m/s per cell."""
+        self.source[:] = source
+
+    def wake(self, row: ArrayLike | None = None, col: ArrayLike | None = None) -> None:
+        """Tell the scheme that `h` was changed from outside: it looks at every cell each step, so nothing is to do."""
+
+    def volume(self) -> float:
+        """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""
+        return float(np.where(self._held == 1, 0.0, self.h).sum(dtype=np.float64)) * self.cell_m**2
+
+    def advance(self, seconds: float, t: float | None = None) -> int:
+        """Advance by `seconds` in adaptive steps and return their number; `t` (s) is the time at the start.
+
+        Raises NumericsError("step_collapsed") with time and cell if one does.
+        """
+        self.time = self.time if t is None else t
         steps = kernels.advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
             self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
@@ -93,7 +114,7 @@ class Shallow:
         """Return what a later run needs to go on bit for bit."""
         return {name: getattr(self, name).copy() for name in STATE}
 
-    def restore(self, arrays: dict[str, Array]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Go on from what `arrays` returned."""
         for name in STATE:
             getattr(self, name)[:] = arrays[name]
