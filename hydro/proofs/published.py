@@ -79,6 +79,35 @@ def merewether(reference: Reference, scheme: str = "inertial") -> dict[str, floa
     return found | {"mean": float(np.mean([abs(found[point]) for point in COUNTED])), "volume": abs(run.volume_error)}
 
 
+@cache
+def okushiri(reference: Reference) -> dict[str, float]:
+    """Return the errors of crest (parts of the measured crest) and of its time (s) at the gauges of the Monai Valley run-up.
+
+    The incident level is held at the west side; the others are walls; n = 0.01; 22.5 s (NOAA benchmark problem 2).
+    """
+    folder = reference.folder("hydro/okushiri_lab")
+    bed = reference.raster("hydro/okushiri_lab/bathymetry.tif")
+    wave = pd.read_csv(folder / "Benchmark_2_input.txt", sep=r"\s+", skiprows=1, header=None).to_numpy(float)
+    measured = pd.read_csv(folder / "output_ch5-7-9.txt", sep=r"\s+", skiprows=1, header=None).to_numpy(float)
+    x, y = _centres(bed)
+    z = bed.values
+    cells = [(int(np.abs(y[:, 0] - at).argmin()), int(np.abs(x[0] - 4.521).argmin())) for at in (1.196, 1.696, 2.196)]
+    run = simulate_arrays(
+        z, 0.01, [0.0], [0.0], cell_m=float(bed.transform.a), duration_s=22.5, depth=np.maximum(-z, 0.0),
+        boundaries=[Boundary("west", "stage", wave[:, 0], wave[:, 1])], probes=cells, every_s=0.05, scheme="full",
+    )  # fmt: skip
+    within = measured[:, 0] <= 22.5
+    found = {}
+    for k, name in enumerate(("ch5", "ch7", "ch9")):
+        level = run.probe_depth[:, k] + z[cells[k]]
+        crest = measured[within, k + 1].argmax()
+        found[f"{name}_crest"] = float(level.max() / (measured[crest, k + 1] / 100.0) - 1.0)
+        found[f"{name}_time"] = float(run.probe_s[level.argmax()] - measured[crest, 0])
+    found["crest"] = max(abs(found[f"{name}_crest"]) for name in ("ch5", "ch7", "ch9"))
+    found["time"] = max(abs(found[f"{name}_time"]) for name in ("ch5", "ch7", "ch9"))
+    return found | {"volume": abs(run.volume_error)}
+
+
 def _centres(raster: RasterValues) -> tuple[Array, Array]:
     """Return x and y (m) of the cell centres, (ny, nx) each."""
     ny, nx = raster.values.shape

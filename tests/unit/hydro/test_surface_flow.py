@@ -116,7 +116,7 @@ def test_the_inner_loops_are_vectorised(real, packed) -> None:
     how = {"error_model": "numpy", "fastmath": {"contract"}}
     row = np.zeros(64, real)
     for f, arguments, sign in (
-        (face_flows, [row] * 3 + [np.zeros(65, real)] * 2 + [row] * 6 + [1.0, 5.0], packed),
+        (face_flows, [row] * 4 + [np.zeros(65, real)] * 2 + [row] * 6 + [1.0, 5.0], packed),
         (shares, [row] * 6 + [5.0], packed.replace("sqrt", "div")),
         (limit, [row] * 3, packed.replace("sqrt", "mul")),
         (fill, [row] * 8 + [real(0.2)], packed.replace("sqrt", "add")),
