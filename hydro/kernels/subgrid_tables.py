@@ -1,0 +1,205 @@
+"""What the fine terrain says about a coarse cell and a coarse face: storage, sill, wet area and conveyance.
+
+Cell: `storage` sorts the open fine beds. With k of m beds under water the mean depth over the open area is
+h = (k level - sum of those beds) / m, so level and water are tied by straight pieces without any loss
+(Casulli 2009, doi:10.1002/fld.1896).
+
+Sill: every coarse cell has a *hub*, the lowest of the fine cells that reach its four sides best. A face opens at the lowest
+level that joins the hubs of its two cells: over all paths through fine cells of the two, the smallest of the highest beds
+on the path. As paths of neighbouring faces meet in a hub, water never passes where the fine terrain would not let it: walls hold
+whatever their width and direction. The price: what a wall cuts off from the hub shares its level with the whole cell.
+
+Face: the momentum equation is integrated from one centre to the next over the fine cross-sections between them (as far as the
+ground around the hubs reaches). Discharge is the same through all of them, so areas add as resistances in series do and
+friction slopes add:
+
+    A = m / sum(1 / A_s)        1 / K^2 = mean(1 / K_s^2)        A_s = sum(d w)        K_s = sum(d^(5/3) w / n)
+
+d is the level minus the *higher* bed of the two fine cells that meet in the section, w the fine cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from twin.jit import kernel
+
+FIRST_M = 0.01
+NODES = 13  # depths over the sill at which faces are tabulated, m: 0, FIRST_M * (1, 2, 4, ... 2048); straight on above
+CLIFF = 0.3  # ground hangs together where it rises less than this per metre from one fine cell to the next
+FAR_M = 10.0  # a side of the cell that is reached only this far above the lowest bed counts as not reached
+
+
+@kernel(parallel=True)
+def storage(beds_out, full_out, count_out, z, blocked, factor):
+    """Sort each coarse cell's open beds, m, and give the mean depth over open area, m, at which the level reaches each.
+
+    `beds_out`, `full_out` (ny, nx, factor^2 + 1) are infinite beyond the `count_out` (ny, nx) open ones; `z`, `blocked` are fine.
+    """
+    ny, nx = count_out.shape
+    for i in prange(ny):
+        for j in range(nx):
+            beds_out[i, j] = np.inf
+            full_out[i, j] = np.inf
+            count = 0
+            for r in range(i * factor, (i + 1) * factor):
+                for c in range(j * factor, (j + 1) * factor):
+                    if not blocked[r, c]:
+                        k = count
+                        while k > 0 and beds_out[i, j, k - 1] > z[r, c]:
+                            beds_out[i, j, k] = beds_out[i, j, k - 1]
+                            k -= 1
+                        beds_out[i, j, k] = z[r, c]
+                        count += 1
+            count_out[i, j] = count
+            below = 0.0
+            for k in range(count):
+                full_out[i, j, k] = (k * beds_out[i, j, k] - below) / count
+                below += beds_out[i, j, k]
+
+
+@kernel
+def spread(level_out, z, row, col):
+    """Lower each level to the lowest at which water comes from a neighbour, until nothing changes: max(bed, level there).
+
+    `level_out` (rows, columns) covers the fine cells from (row, col); it starts infinite except at the sources.
+    """
+    rows, columns = level_out.shape
+    changed = True
+    forward = True
+    while changed:
+        changed = False
+        for m in range(rows * columns):
+            at = m if forward else rows * columns - 1 - m
+            r, c = at // columns, at % columns
+            best = level_out[r, c]
+            if c > 0:
+                best = min(best, level_out[r, c - 1])
+            if c + 1 < columns:
+                best = min(best, level_out[r, c + 1])
+            if r > 0:
+                best = min(best, level_out[r - 1, c])
+            if r + 1 < rows:
+                best = min(best, level_out[r + 1, c])
+            best = max(best, z[row + r, col + c])
+            if best < level_out[r, c]:
+                level_out[r, c] = best
+                changed = True
+        forward = not forward
+
+
+@kernel(parallel=True)
+def hubs(hub_out, z, factor, fine_m):
+    """Find each coarse cell's hub: `hub_out` (ny, nx, 6) gets its row and column in the cell, and the first and last row and
+    column of the ground that hangs together with it. `z` is fine.
+    """  # fmt: skip
+    ny, nx = hub_out.shape[:2]
+    for i in prange(ny):
+        level = np.empty((factor, factor))
+        total = np.empty((factor, factor))
+        for j in range(nx):
+            row, col = i * factor, j * factor
+            lowest = z[row : row + factor, col : col + factor].min()
+            total[:] = 0.0
+            for side in range(4):
+                level[:] = np.inf
+                for k in range(factor):
+                    r, c = (k, 0 if side == 0 else factor - 1) if side < 2 else (0 if side == 2 else factor - 1, k)
+                    level[r, c] = z[row + r, col + c]
+                spread(level, z, row, col)
+                for r in range(factor):
+                    for c in range(factor):
+                        total[r, c] += min(level[r, c] - lowest, FAR_M)
+            hub = 0
+            for k in range(factor * factor):
+                r, c, hr, hc = k // factor, k % factor, hub // factor, hub % factor
+                if total[r, c] < total[hr, hc] or (
+                    total[r, c] == total[hr, hc] and z[row + r, col + c] < z[row + hr, col + hc]
+                ):
+                    hub = k
+            hub_out[i, j, 0] = hub // factor
+            hub_out[i, j, 1] = hub % factor
+            ground(hub_out[i, j], total, z, row, col, CLIFF * fine_m)
+
+
+@kernel
+def ground(hub_out, reached_scratch, z, row, col, step):
+    """Write the extent of the ground that hangs together with a hub: no step from cell to cell is higher than `step`, m."""
+    factor = reached_scratch.shape[0]
+    reached_scratch[:] = 0.0
+    reached_scratch[hub_out[0], hub_out[1]] = 1.0
+    hub_out[2] = hub_out[3] = hub_out[0]
+    hub_out[4] = hub_out[5] = hub_out[1]
+    changed = True
+    while changed:
+        changed = False
+        for r in range(factor):
+            for c in range(factor):
+                if reached_scratch[r, c] == 0.0:
+                    here = z[row + r, col + c]
+                    if (
+                        (c > 0 and reached_scratch[r, c - 1] > 0.0 and abs(here - z[row + r, col + c - 1]) <= step)
+                        or (
+                            c + 1 < factor
+                            and reached_scratch[r, c + 1] > 0.0
+                            and abs(here - z[row + r, col + c + 1]) <= step
+                        )
+                        or (r > 0 and reached_scratch[r - 1, c] > 0.0 and abs(here - z[row + r - 1, col + c]) <= step)
+                        or (
+                            r + 1 < factor
+                            and reached_scratch[r + 1, c] > 0.0
+                            and abs(here - z[row + r + 1, col + c]) <= step
+                        )
+                    ):
+                        reached_scratch[r, c] = 1.0
+                        changed = True
+                        hub_out[2], hub_out[3] = min(hub_out[2], r), max(hub_out[3], r)
+                        hub_out[4], hub_out[5] = min(hub_out[4], c), max(hub_out[5], c)
+
+
+@kernel(parallel=True)
+def conveyance(sill_out, table_out, z, n, hub, factor, fine_m):
+    """Tabulate the faces between coarse columns: sill (m), and over it wet area (m2) and conveyance^(3/5).
+
+    K^(3/5) is a straight line in the depth over a flat section, so straight pieces in it lose nothing there. `sill_out`
+    (ny, nx + 1), `table_out` (ny, nx + 1, NODES, 2); the first and last column, the rim, are left alone. `z`, `n` are fine,
+    `hub` (ny, nx, 6) as of `hubs`; for the faces between rows give all of them with rows and columns exchanged.
+    """
+    ny, nx = hub.shape[:2]
+    half = (factor - 1) // 2
+    for i in prange(ny):
+        path = np.empty((factor, 2 * factor))
+        row = i * factor
+        for j in range(1, nx):
+            col = (j - 1) * factor
+            path[:] = np.inf
+            path[hub[i, j - 1, 0], hub[i, j - 1, 1]] = z[row + hub[i, j - 1, 0], col + hub[i, j - 1, 1]]
+            spread(path, z, row, col)
+            sill = path[hub[i, j, 0], factor + hub[i, j, 1]]
+            first = col + min(max(factor - half - 1, hub[i, j - 1, 4]), hub[i, j - 1, 5])
+            last = col + factor + min(max(half, hub[i, j, 4]), hub[i, j, 5])
+            for c in range(first, last):
+                lowest = np.inf
+                for r in range(row, row + factor):
+                    lowest = min(lowest, max(z[r, c], z[r, c + 1]))
+                sill = max(sill, lowest)
+            sill_out[i, j] = sill
+            table_out[i, j, 0, 0] = 0.0
+            table_out[i, j, 0, 1] = 0.0
+            for k in range(1, NODES):
+                level = sill + FIRST_M * 2.0 ** (k - 1)
+                thin = 0.0
+                rough = 0.0
+                for c in range(first, last):
+                    area = 0.0
+                    carry = 0.0
+                    for r in range(row, row + factor):
+                        d = level - max(z[r, c], z[r, c + 1])
+                        if d > 0.0:
+                            area += d
+                            carry += 2.0 * d * np.cbrt(d * d) / (n[r, c] + n[r, c + 1])
+                    thin += 1.0 / area
+                    rough += 1.0 / (carry * carry)
+                table_out[i, j, k, 0] = (last - first) / thin * fine_m
+                table_out[i, j, k, 1] = (np.sqrt((last - first) / rough) * fine_m) ** 0.6

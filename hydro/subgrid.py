@@ -1,0 +1,347 @@
+"""Water on a coarse grid whose cells and faces know the fine terrain: street-true depths in a fraction of the time."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
+from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
+from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
+from twin.errors import NumericsError, ScenarioError
+from twin.jit import start_threads
+
+Array = NDArray[Any]
+
+BLOCKED_M = 900.0  # a fine cell this far above the lowest bed is blocked (they stand 1000 m above the highest ground)
+CLOSED_M = 1e6  # sill of a face that does not exist
+FORK_CELLS = 20_000  # below this a second thread costs more than it brings
+
+SIDES = ("west", "east", "north", "south")
+STATE = ("h", "highest", "source")
+
+
+class Subgrid:
+    """Local-inertial flow on cells `factor` times coarser than the terrain (equations: `hydro.kernels.subgrid`).
+
+    `z` (bed, m) and `n` (Manning, s m-1/3) are fine, (ny fine, nx fine), with cells of `cell_m`; what is left over at the south
+    and east rim when `factor` does not divide them is filled with blocked cells. Everything else is coarse, (ny, nx), with cells
+    of `coarse_m`: `h` and `highest` are water per *open* area, m (volume = h * open_m2), `source` is water added over the
+    open area, m/s, >= 0. Open are the fine cells that are not blocked; blocked ones hold no water. `booked` counts
+    m3. Which fine cells are blocked is settled at the start.
+
+    Raises ScenarioError for arrays that do not fit or hold no numbers.
+    """
+
+    name: ClassVar[str] = "subgrid"
+
+    def __init__(
+        self,
+        z: ArrayLike,
+        n: ArrayLike,
+        cell_m: float,
+        *,
+        factor: int = 4,
+        dtype: str = "float32",
+        courant: float | None = None,
+    ) -> None:
+        bed, rough = np.asarray(z, dtype=float), np.asarray(n, dtype=float)
+        if bed.ndim != 2 or not np.isfinite(bed).all():
+            raise ScenarioError("array_terrain", found=bed.shape)
+        if not (np.isfinite(rough).all() and (rough > 0).all()):
+            raise ScenarioError("array_roughness", found=float(rough.min()))
+        start_threads()
+        self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
+        self.n = np.ascontiguousarray(np.broadcast_to(rough, bed.shape))
+        self.courant = 0.6 if courant is None else courant
+        self._datum = float(bed.min())
+        self._blocked = bed - self._datum > BLOCKED_M
+        ny, nx = (-(-side // self.factor) for side in bed.shape)
+        self._shape, self._width = (ny, nx), nx + 1
+        self._size = (ny + 4) * self._width
+        self._cells, self._faces = _cells(self._size, self.factor, dtype), _faces(self._size, self.coarse_m, dtype)
+        self.h, self.highest, self.source = (self._raster(getattr(self._cells, name)) for name in STATE)
+        self._open_sides: list[str] = []
+        self._rim = _rim(0, dtype)
+        self._held = Held(np.zeros(0, np.int64), np.zeros(0, dtype))
+        self._booked, self._deepest = np.zeros(3), np.zeros(1)
+        self._time = 0.0
+        self._build(bed)
+        self.open_m2 = self._raster(self._cells.area).astype(float)
+
+    @property
+    def booked(self) -> dict[str, float]:
+        """Volumes since the start, m3: into and out of held cells, and out over the rim."""
+        return dict(zip(("into_held", "out_of_held", "over_rim"), self._booked.tolist(), strict=True))
+
+    @property
+    def level(self) -> Array:
+        """Water level of the coarse cells, m; the lowest bed where a cell is dry, NaN where it is blocked."""
+        return np.where(self.open_m2 > 0, self._raster(self._cells.level).astype(float) + self._datum, np.nan)
+
+    def volume(self) -> float:
+        """Return the water on the grid, m3, less that of held cells: what they hold lies outside the balance."""
+        held = self._held.cell
+        water = self._cells.h.astype(float) * self._cells.area
+        water[held] = 0.0
+        return float(self._raster(water).sum())
+
+    def fine_depth(self, h: ArrayLike | None = None) -> Array:
+        """Return depths on the fine grid, m: the level of each coarse cell over the fine beds; as much water as in `h`.
+
+        `h` (ny, nx) is water per open area as in `h` (the default) and `highest`.
+        """
+        h = np.asarray(self.h if h is None else h, dtype=float)
+        beds, full = (self._raster(a).astype(float) for a in (self._cells.beds, self._cells.full))
+        count = np.isfinite(full).sum(axis=-1)
+        wet = np.maximum((full <= h[..., None]).sum(axis=-1), 1)  # fine cells under water
+        base, low = (np.take_along_axis(a, wet[..., None] - 1, axis=-1)[..., 0] for a in (beds, full))
+        level = np.where(count > 0, base + np.where(count > 0, h - low, 0.0) * count / wet, -np.inf)
+        depth = np.repeat(np.repeat(level + self._datum, self.factor, axis=0), self.factor, axis=1)
+        return np.where(self._blocked, 0.0, np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0))
+
+    def coarse_source(self, rate: ArrayLike) -> Array:
+        """Return a fine rate (m/s, on the fine grid) as rates over the open area of coarse cells: the same volume.
+
+        What is given on blocked fine cells does not count: no water can stand there.
+        """
+        fine = self._pad(np.where(self._blocked, 0.0, np.broadcast_to(rate, self.z.shape)), 0.0)
+        ny, nx = self._shape
+        total = fine.reshape(ny, self.factor, nx, self.factor).sum(axis=(1, 3)) * self.cell_m**2
+        return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
+
+    def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
+        """Keep these coarse cells at `level`, m; at or below a cell's lowest bed it swallows what reaches it.
+
+        The water that stands in a cell when it is first held is booked into it.
+        """
+        cell = (np.atleast_1d(row).astype(np.int64) + 1) * self._width + np.atleast_1d(col)
+        beds = self._cells.beds[cell].astype(float)
+        count = np.isfinite(beds).sum(axis=1)
+        above = np.broadcast_to(np.asarray(level, dtype=float), cell.shape)[:, None] - self._datum - beds
+        h = np.maximum(np.where(np.isfinite(beds), above, 0.0), 0.0).sum(axis=1) / np.maximum(count, 1)
+        kept = ~np.isin(self._held.cell, cell)
+        new = cell[~np.isin(cell, self._held.cell)]
+        self._booked[0] += float((self._cells.h[new].astype(float) * self._cells.area[new]).sum())
+        self._held = Held(
+            np.concatenate([self._held.cell[kept], cell[count > 0]]),
+            np.concatenate([self._held.h[kept], h[count > 0].astype(self.h.dtype)]),
+        )
+        self._cells.h[self._held.cell] = self._held.h
+        self._deepest[0] = 0.0
+
+    def open(self, side: str) -> None:
+        """Let water leave over the rim at "west", "east", "north" or "south" (row 0 is north) at normal flow."""
+        if side not in SIDES:
+            raise ScenarioError("unknown_side", found=side, expected=", ".join(SIDES))
+        if side not in self._open_sides:
+            self._open_sides.append(side)
+            self._build_rim()
+
+    def set_bed(self, z: ArrayLike) -> None:
+        """Set the fine bed, m; the water of every coarse cell stays. Blocked cells stay blocked."""
+        bed = np.asarray(z, dtype=float)
+        if bed.shape != self.z.shape or not np.isfinite(bed).all():
+            raise ScenarioError("array_terrain", found=bed.shape)
+        if not np.array_equal(bed, self.z):
+            self._build(np.where(self._blocked, self.z, bed))
+
+    def advance(self, seconds: float) -> int:
+        """Advance the water by `seconds` and return the number of steps; raises NumericsError when the step collapses."""
+        bands = 1 if self.h.size < FORK_CELLS else numba.get_num_threads()
+        edges = np.linspace(self._width, self._size - 2 * self._width, bands + 1).astype(np.int64)
+        steps = advance(
+            self._booked, self._deepest, self._faces, self._cells, self._rim, self._held, self._scratch(bands), edges,
+            self._width, float(seconds), self.coarse_m, self.cell_m**2, 0.5 * (1.0 - 1.0 / self.factor), self.courant,
+        )  # fmt: skip
+        if steps < 0 or not np.isfinite(self._deepest).all():
+            row, col = np.unravel_index(int(np.nanargmax(self.h)), self._shape)
+            depth = float(self.h[row, col])
+            raise NumericsError("step_collapsed", time=f"{self._time:g} s", row=int(row), col=int(col), depth=depth)
+        self._time += seconds
+        return int(steps)
+
+    def flow(self) -> tuple[Array, Array]:
+        """Return the flow per width at the centres of coarse cells, m2/s, towards +column and towards +row."""
+        q, w = self._faces.q, self._width
+        east = self._raster(np.append(q[0, 1:], q[0, :1]))
+        south = self._raster(np.append(q[1, w:], np.zeros(w, q.dtype)))
+        return tuple(0.5 * (self._raster(a) + b) / self.coarse_m for a, b in ((q[0], east), (q[1], south)))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return what a later run needs to go on bit for bit."""
+        return {
+            "h": self.h.copy(), "highest": self.highest.copy(), "discharge": self._faces.q.copy(),
+            "deepest": self._deepest.copy(), "booked": self._booked.copy(), "time": np.array([self._time]),
+        }  # fmt: skip
+
+    def restore(self, arrays: dict[str, Array]) -> None:
+        """Take up what `arrays` gave."""
+        self.h[:], self.highest[:], self._faces.q[:] = arrays["h"], arrays["highest"], arrays["discharge"]
+        self._deepest[:], self._booked[:] = arrays["deepest"], arrays["booked"]
+        self._time = float(arrays["time"][0])
+        self._reread()
+
+    def _raster(self, flat: Array) -> Array:
+        """Return the view (ny, nx, ...) of a flat array."""
+        ny, nx = self._shape
+        rows = flat.reshape(-1, self._width, *flat.shape[1:])
+        return rows[1 : ny + 1, :nx]
+
+    def _pad(self, fine: Array, value: float) -> Array:
+        ny, nx = self._shape
+        rest = ((0, ny * self.factor - fine.shape[0]), (0, nx * self.factor - fine.shape[1]))
+        return np.pad(fine, rest, constant_values=value) if any(map(any, rest)) else fine
+
+    def _build(self, bed: Array) -> None:
+        """Build all tables from the fine bed; the water of each cell stays."""
+        self.z = bed
+        high = float(bed.max()) - self._datum + 1000.0
+        z, n = self._pad(bed - self._datum, high), self._pad(self.n, 0.03)
+        count = np.zeros(self._shape, np.int32)
+        beds, full = self._raster(self._cells.beds), self._raster(self._cells.full)
+        storage(beds, full, count, z, self._pad(self._blocked, True), self.factor)
+        area = count * self.cell_m**2
+        self._raster(self._cells.area)[:] = area
+        self._raster(self._cells.per_area)[:] = np.divide(1.0, area, out=np.zeros(area.shape), where=area > 0)
+        hub = np.empty((*self._shape, 6), np.int32)
+        hubs(hub, z, self.factor, self.cell_m)
+        turned = np.ascontiguousarray(hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]])
+        grounds = ((z, n, hub), (np.ascontiguousarray(z.T), np.ascontiguousarray(n.T), turned))
+        for d, (zd, nd, hubd) in enumerate(grounds):
+            ny, nx = hubd.shape[:2]
+            sill, table = np.empty((ny, nx + 1)), np.empty((ny, nx + 1, NODES, 2))
+            conveyance(sill, table, zd, nd, hubd, self.factor, self.cell_m)
+            inner = slice(1, nx)
+            flat_sill, flat_table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
+            if d == 0:
+                flat_sill[:, inner], flat_table[:, inner] = sill[:, inner], table[:, inner]
+            else:
+                flat_sill[inner], flat_table[inner] = sill[:, inner].T, table[:, inner].swapaxes(0, 1)
+        everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
+        f = self._faces
+        for d in range(2):
+            reread_faces(f.piece[d], f.a0[d], f.a1[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
+        self._build_rim()
+        self._reread()
+
+    def _build_rim(self) -> None:
+        """Tabulate the faces of the open sides from the fine cells along them."""
+        ny, nx = self._shape
+        w, f = self._width, self.factor
+        last_row, last_col = self.z.shape[0] - 1, self.z.shape[1] - 1
+        parts = []
+        for side in self._open_sides:
+            along = np.arange(ny if side in ("west", "east") else nx)
+            line = {"west": np.s_[:, 0], "east": np.s_[:, last_col], "north": np.s_[0], "south": np.s_[last_row]}[side]
+            high = float(self.z.max()) - self._datum + 1000.0
+            z, n = (
+                np.pad(a[line], (0, along.size * f - a[line].size), constant_values=v)
+                for a, v in ((self.z - self._datum, high), (self.n, 0.03))
+            )
+            z, n = (np.repeat(a[:, None], 2 * f, axis=1) for a in (z, n))
+            hub = np.empty((along.size, 2, 6), np.int32)
+            hubs(hub, z, f, self.cell_m)
+            sill, table = np.empty((along.size, 3)), np.empty((along.size, 3, NODES, 2))
+            conveyance(sill, table, z, n, hub, f, self.cell_m)
+            parts.append(_side(side, along, ny, nx, w, sill[:, 1], table[:, 1]))
+        dtype = self.h.dtype
+        rim = Rim(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _rim(0, dtype)
+        self._rim = rim._replace(sill=rim.sill.astype(dtype), table=rim.table.astype(dtype))
+
+    def _reread(self) -> None:
+        c = self._cells
+        reread_cells(c, np.flatnonzero(c.area), 0, self.cell_m**2)
+        levels(c.level, c.h, c.low, c.base, c.rise)
+
+    def _scratch(self, bands: int) -> Scratch:
+        left = np.zeros((bands, BLOCK + 8), np.uint8)
+        share = np.zeros((bands, self._size), self.h.dtype)
+        x = np.zeros((bands, BLOCK), self.h.dtype)
+        return Scratch(share, x, left, left.view(np.int64), np.zeros(left.shape, np.int32), np.zeros(bands, np.int32))
+
+
+def _cells(size: int, factor: int, dtype: str) -> Cells:
+    """Return blocked dry cells."""
+    zero = {name: np.zeros(size, dtype) for name in Cells._fields}
+    tables = {name: np.full((size, factor * factor + 1), np.inf, dtype) for name in ("beds", "full")}
+    return Cells(**zero | tables | {"high": np.full(size, np.inf, dtype)})
+
+
+def _faces(size: int, coarse_m: float, dtype: str) -> Faces:
+    """Return closed faces."""
+    zero = {name: np.zeros((2, size), dtype) for name in Faces._fields}
+    table = np.tile(np.arange(NODES, dtype=dtype)[:, None], (2, size, 1, 2))  # any rising line: it is never wet
+    closed = {"sill": np.full((2, size), CLOSED_M, dtype), "table": table}
+    return Faces(**zero | closed | {"piece": np.zeros((2, size), np.int32)})
+
+
+def _rim(faces: int, dtype: Any) -> Rim:
+    whole = [np.zeros(faces, np.int64) for _ in range(5)]
+    return Rim(*whole, np.zeros(faces, dtype), np.zeros((faces, NODES, 2), dtype))
+
+
+def _side(side: str, along: Array, ny: int, nx: int, width: int, sill: Array, table: Array) -> Rim:
+    """Return the rim faces of one side; `along` counts its cells."""
+    row = {"north": 0, "south": ny - 1}.get(side, along)
+    col = {"west": 0, "east": nx - 1}.get(side, along)
+    cell = (row + 1) * width + col
+    inward = {"west": 1, "east": -1, "north": width, "south": -width}[side]
+    inside = cell + (inward if (nx if abs(inward) == 1 else ny) > 1 else 0)
+    face = cell - inward if inward < 0 else cell
+    direction = 0 if abs(inward) == 1 else 1
+    sign = -1 if inward > 0 else 1
+    return Rim(np.full_like(cell, direction), face, cell, inside, np.full_like(cell, sign), sill, table)
+
+
+class Agreement(NamedTuple):
+    """How a coarse run agrees with a fine one: depths in m over the cells compared; seconds of building and running."""
+
+    rmse: float
+    bias: float
+    cells: int
+    build_s: float
+    run_s: float
+    steps: int
+    volume_error: float
+
+
+def compare(
+    z: ArrayLike,
+    n: ArrayLike,
+    cell_m: float,
+    highest: ArrayLike,
+    rain_m_s: ArrayLike,
+    rain_s: ArrayLike,
+    duration_s: float,
+    *,
+    where: ArrayLike | None = None,
+    factor: int = 4,
+    dtype: str = "float32",
+    wet_m: float = 0.05,
+) -> Agreement:
+    """Run a closed terrain coarsely and compare its highest depths with those of a fine run.
+
+    `highest` (ny, nx) are the fine run's highest depths, m; compared are cells deeper than `wet_m` there and inside
+    `where` (default: all). `rain_m_s[k]` falls on open cells from `rain_s[k]` to the next. Bias is coarse minus fine.
+    """
+    began = time.perf_counter()
+    water = Subgrid(z, n, cell_m, factor=factor, dtype=dtype)
+    built = time.perf_counter()
+    steps, fallen = 0, 0.0
+    times = [*np.asarray(rain_s, dtype=float), duration_s]
+    for rain, t0, t1 in zip(np.asarray(rain_m_s, dtype=float), times[:-1], times[1:], strict=True):
+        water.source[:] = np.where(water.open_m2 > 0, rain, 0.0)
+        steps += water.advance(t1 - t0)
+        fallen += float((water.source.astype(float) * water.open_m2).sum()) * (t1 - t0)
+    ran = time.perf_counter()
+    fine = np.asarray(highest, dtype=float)
+    chosen = (fine > wet_m) & (True if where is None else np.asarray(where, dtype=bool))
+    error = water.fine_depth(water.highest)[chosen] - fine[chosen]
+    rmse, bias = float(np.sqrt((error**2).mean())), float(error.mean())
+    lost = (water.volume() - fallen) / max(fallen, 1.0)
+    return Agreement(rmse, bias, int(chosen.sum()), built - began, ran - built, steps, lost)
