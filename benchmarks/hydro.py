@@ -21,6 +21,7 @@ from benchmarks.peer import ROOT, PeerRun, agreement, run_peer
 from hydro import ArrayRun, Inflow, simulate_arrays
 from hydro.inertial import Inertial
 from hydro.kernels.ground import soak, track
+from hydro.subgrid import Agreement, compare
 from hydro.surface import DURATION_M, SHALLOW_M, TRACK_S
 from twin.jit import kernel
 
@@ -63,7 +64,7 @@ def against(peer: str, theirs: PeerRun | None, wall: float, max_depth: Any, size
     }
 
 
-def w1(dtype: str, target: str, peer: str, size: int = W1_CELLS) -> Row:
+def w1(dtype: str, target: str | None, peer: str, size: int = W1_CELLS) -> Row:
     """Time one hour on `size` x `size` cells of 5 m, 60 mm/h for 30 min, then dry; the peer does the same."""
     run, wall = own_w1(dtype, all_threads(), size)
     rain, rain_s = cities.uniform_storm()
@@ -217,6 +218,41 @@ def scaling() -> Row:
             "unit": "1", "target": "flat to 16 M cells", "detail": facts}  # fmt: skip
 
 
+@cache
+def coarse() -> tuple[Agreement, float]:
+    """Run W1 on cells four times coarser that know the fine terrain; return its agreement in streets and its speed-up."""
+    rain, rain_s = cities.uniform_storm()
+    fine, wall = own_w1("float32", all_threads())
+    small = synthetic_city(200)
+    compare(small, np.full_like(small, MANNING), CELL_M, small, rain.ravel(), rain_s, 60.0)  # compiled and warm
+    z = synthetic_city(W1_CELLS)
+    found = compare(
+        z,
+        np.full_like(z, MANNING),
+        CELL_M,
+        fine.max_depth,
+        rain.ravel(),
+        rain_s,
+        HOUR_S,
+        where=cities.streets(W1_CELLS),
+    )
+    return found, wall / (found.build_s + found.run_s)
+
+
+def subgrid() -> Row:
+    """Compare the wall of W1 with that of the four times coarser run, its tables built within it."""
+    found, faster = coarse()
+    facts = f"tables {found.build_s:.2f} s, run {found.run_s:.2f} s, {found.steps} steps, volume error {found.volume_error:.1e}"
+    return {"metric": "speed-up, 4 x coarser", "value": faster, "unit": "x", "target": ">= 15", "detail": facts}
+
+
+def subgrid_rmse() -> Row:
+    """Compare the highest depths of the four times coarser run with the fine ones in streets under water."""
+    found, _ = coarse()
+    facts = f"{found.cells} street cells deeper than 0.05 m, bias {found.bias:+.3f} m"
+    return {"metric": "RMSE of highest depth", "value": found.rmse, "unit": "m", "target": "<= 0.10", "detail": facts}
+
+
 FIRST_CALL = """
 import time
 import numpy as np
@@ -245,11 +281,13 @@ BENCHES: dict[str, Callable[[], Row]] = {
     "hydro/W1-f32": lambda: w1("float32", ">= 20 x itzi-core", "itzi"),
     "hydro/W1-f64": lambda: w1("float64", ">= 8 x itzi-core", "itzi"),
     "hydro/W1-physics": w1_physics,
-    "hydro/W1-small": lambda: w1("float64", "", "landlab", size=250),
+    "hydro/W1-small": lambda: w1("float64", None, "landlab", size=250),
     "hydro/W1-threads": w1_threads,
     "hydro/W2": w2,
     "hydro/W3": w3,
     "hydro/W4": w4,
     "hydro/W4-coupling": w4_coupling,
+    "hydro/subgrid": subgrid,
+    "hydro/subgrid-rmse": subgrid_rmse,
     "hydro/scaling": scaling,
 }
