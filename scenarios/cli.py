@@ -179,6 +179,7 @@ def verify(
 @app.command()
 def bench(
     room: Annotated[str | None, typer.Argument()] = None,
+    only: Annotated[str | None, typer.Option(help="one benchmark, e.g. hydro/W1-f32")] = None,
     json_: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Run the benchmarks (from a checkout). 性能测试"""
@@ -189,6 +190,7 @@ def bench(
         "-m",
         "benchmarks",
         *([room] if room else []),
+        *(["--only", only] if only else []),
         *(["--json", str(json_)] if json_ else []),
     ]
     raise typer.Exit(subprocess.call(arguments))
