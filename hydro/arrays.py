@@ -20,6 +20,10 @@ from twin.jit import start_threads
 WINDOW_S = 60.0
 
 
+#: A front in the water at the start lower than this (m) is left to the inertial scheme.
+DAM_M = 0.1
+
+
 class Inflow(NamedTuple):
     """Water poured into one cell: flow (m3/s) holds from each time (s) to the next."""
 
@@ -76,7 +80,7 @@ def simulate_arrays(
     inflows: Sequence[Inflow] = (),
     boundaries: Sequence[Boundary] = (),
     depth: ArrayLike | None = None,
-    scheme: str = "inertial",
+    scheme: str = "auto",
     dtype: str = "float32",
     threads: int | None = None,
     courant: float | None = None,
@@ -87,12 +91,15 @@ def simulate_arrays(
 
     `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
-    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. Raises ScenarioError for arrays that do not fit
+    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", or "auto", which
+    takes the full equations when the water at the start is a dam about to break (`dam`). Raises ScenarioError for arrays that do not fit
     or hold no numbers, NumericsError with time and cell when the time step collapses.
     """
     z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
     with _threads(threads):
-        water = SCHEMES[scheme](z, n, cell_m, dtype=dtype, courant=courant)
+        breaks = scheme == "auto" and dam(z, h)
+        chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
+        water = SCHEMES[chosen](z, n, cell_m, dtype=dtype, courant=courant)
         water.fill(h)
         for boundary in boundaries:
             if boundary.kind == "free":
@@ -129,8 +136,22 @@ def simulate_arrays(
         flow_x, flow_y = water.flow()
         return ArrayRun(
             water.h, water.highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
-            np.array(seen).reshape(len(edges), len(probes)), water.name, "as asked",
+            np.array(seen).reshape(len(edges), len(probes)), water.name,
+            "as asked" if scheme != "auto" else "dam break at the start" if breaks else "no dam break at the start",
         )  # fmt: skip
+
+
+def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
+    """Return whether still water at the start stands in a front that will run: between two neighbour cells, the level
+    falls by more than a tenth of the deeper depth and by more than DAM_M, and the higher level overtops the other's bed."""
+    for axis in (0, 1):
+        low = np.moveaxis(z, axis, 0), np.moveaxis(h, axis, 0)
+        z0, z1, h0, h1 = low[0][:-1], low[0][1:], low[1][:-1], low[1][1:]
+        flow_depth = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
+        fall = np.abs(np.where(h0 > 0, z0 + h0, z0) - np.where(h1 > 0, z1 + h1, z1))
+        if ((flow_depth > DAM_M) & (np.minimum(fall, flow_depth) > np.maximum(DAM_M, 0.1 * flow_depth))).any():
+            return True
+    return False
 
 
 def _checked(

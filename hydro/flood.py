@@ -68,6 +68,7 @@ class Flood:
             "gate": {"opening": (0.0, 1.0)},
             "tank": {"volume_m3": (0.0, 1e6)},
             "sandbags": {"height_m": (0.0, 2.0)},
+            "close_road": {},
             "breach": {
                 "width_m": (1.0, 1000.0),
                 "bottom_m": (-500.0, 9000.0),

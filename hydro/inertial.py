@@ -25,7 +25,7 @@ MARGIN = {"float32": 2e-6, "float64": 1e-12}
 class Inertial:
     """Water on a bed (ny, nx) that moves by the local-inertial equations; see `hydro.kernels.inertial`.
 
-    `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth of any step, `source` the water
+    `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth (looked at every few steps), `source` the water
     added each step (m/s, >= 0; assign with `feed`). `booked` holds m3 since the start. Valid for shallow, mostly subcritical
     flow: flow is held at Froude 1.
     """

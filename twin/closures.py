@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from twin.city import City
+from twin.hazard import Action
+
 #: Columns that `closures` gives, in their order.
 COLUMNS = ("closes", "reopens", "closed_s", "spells")
 
@@ -35,3 +38,20 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
             "spells": begins.sum(axis=0),
         }
     )
+
+
+def closed_roads(city: City, actions: tuple[Action, ...], times: pd.DatetimeIndex) -> NDArray[np.bool_]:
+    """Return which roads an action `close_road` keeps closed at each time, (time, road).
+
+    The place is a road, or anything else whose ground the road crosses or touches within 5 m (an underpass).
+    """
+    shut = np.zeros((len(times), len(city.roads)), dtype=bool)
+    seconds = (times - times[0]).total_seconds().values
+    for action in actions:
+        if action.kind == "close_road":
+            hit = (city.roads["id"] == action.place).values
+            if not hit.any():
+                hit = (city.roads.geometry.distance(city.place(action.place)) <= 5.0).values
+            during = np.array([action.active(t) for t in seconds])
+            shut |= during[:, None] & hit[None, :]
+    return shut

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from twin import overlay
 from twin.city import City
-from twin.closures import COLUMNS, closures
+from twin.closures import COLUMNS, closed_roads, closures
+from twin.hazard import Action
 from twin.sheet import COLOURS, Sheet
 
 #: The share of a place's open ground that must be reached for its `area` statistic.
@@ -73,8 +74,11 @@ class Exposure:
     danger: pd.DataFrame
 
 
-def expose(city: City, fields: xr.Dataset, sheet: Sheet) -> Exposure:
-    """Return the exposure of `city` to the lead variable of `fields` (time, y, x), on the grid of the fields."""
+def expose(city: City, fields: xr.Dataset, sheet: Sheet, actions: tuple[Action, ...] = ()) -> Exposure:
+    """Return the exposure of `city` to the lead variable of `fields` (time, y, x), on the grid of the fields.
+
+    A road that an action `close_road` keeps closed carries nobody: its length does not count in `road_m` while it is.
+    """
     lead = fields[sheet.lead]
     city = city.at_cell_size(round(abs(float(lead["x"][1] - lead["x"][0])), 6))
     frames, times = lead.values, pd.DatetimeIndex(lead["time"].values)
@@ -83,7 +87,8 @@ def expose(city: City, fields: xr.Dataset, sheet: Sheet) -> Exposure:
     table, on_places = _places(city, on_roads, sheet)
     people, buildings = on_people(frames, times, sheet.classes)
     road_values, values = on_roads(frames), on_places(frames)
-    road_m = _by_class(road_values, city.roads.geometry.length.values, times, sheet.classes)
+    travelled = np.where(closed_roads(city, actions, times), 0.0, road_values)
+    road_m = _by_class(travelled, city.roads.geometry.length.values, times, sheet.classes)
     kinds = _road_kinds(city.roads)
     roads = pd.DataFrame(
         {

@@ -72,6 +72,20 @@ class Danger:
 
 
 @dataclass(frozen=True)
+class MeasureCost:
+    """What one measure of a kind takes: the crew that sets it up, minutes to do so, yuan once and per hour it stands."""
+
+    unit: str
+    setup_min: float
+    cost_cny: float
+    cost_cny_per_h: float = 0.0
+
+    def cost(self, hours: float) -> float:
+        """Return yuan for a measure that stands for `hours`."""
+        return self.cost_cny + self.cost_cny_per_h * hours
+
+
+@dataclass(frozen=True)
 class Sheet:
     """One hazard's sheet; `rules` maps a place kind to its statistic, four thresholds of the lead variable and, for a place
     that is closed, the colour at which it is (`closes_at`)."""
@@ -92,6 +106,7 @@ class Sheet:
     lead_layer: MapLayer
     layers: tuple[MapLayer, ...] = ()
     danger: Danger | None = None
+    measures: Mapping[str, MeasureCost] = field(default_factory=dict)
 
     def threshold(self, kind: str, colour: str) -> float:
         """Return the threshold of a colour for a place kind."""

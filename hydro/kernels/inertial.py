@@ -17,7 +17,7 @@ blocked cell is a cell whose bed stands so high that no water reaches it. All ar
 
 How it is fast, each trick once:
 - `sweep` walks down a band of rows and finishes row i while it computes the raw flows of row i + 1, so every array is
-  read and written once a step (44 bytes a cell in float32) and the old flows need no second copy;
+  read and written once a step (35 bytes a cell in float32) and the old flows need no second copy;
 - rows are handed to small kernels as 1-D slices, whose loops LLVM vectorises (`face_flows` says what that takes);
 - `span` keeps, row by row, the columns that can hold or receive water; the rest of the row is skipped;
 - slopes are formed from differences, so that float32 keeps probes within 0.1 mm of float64.
@@ -36,8 +36,8 @@ from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
 
 THETA = 0.8  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
-#: Rain is gathered over up to this many steps or this depth (m) before it is added: a step's own share of it would be lost
-#: in the last digit of a deep float32 cell, and the source is read less often.
+#: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth is looked at
+#: then: a step's own share would be lost in the last digit of a deep float32 cell, and two arrays are read less often.
 GATHER_STEPS, GATHER_M = 8, 1e-3
 SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
 ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
@@ -103,20 +103,18 @@ def limit(q_out, share0, share1):
 
 
 @kernel
-def fill(h_out, highest_out, qx_out, qy_out, west, east, north, south, ratio):
-    """Add one step's net flow (`ratio` = dt / dx) to a row of depths; keep the highest and the flows."""
+def fill(h_out, qx_out, qy_out, west, east, north, south, ratio):
+    """Add one step's net flow (`ratio` = dt / dx) to a row of depths and keep the flows."""
     for j in range(h_out.size):
         w, n = west[j], north[j]
-        depth = h_out[j] + ((w - east[j]) + (n - south[j])) * ratio
-        h_out[j] = depth
-        highest_out[j] = max(highest_out[j], depth)
+        h_out[j] += ((w - east[j]) + (n - south[j])) * ratio
         qx_out[j] = w
         qy_out[j] = n
 
 
 @kernel
 def pour(h_out, highest_out, source, fed_s):
-    """Add `fed_s` seconds of source (m/s) to a row of depths."""
+    """Add `fed_s` seconds of source (m/s) to a row of depths and keep the highest."""
     for j in range(h_out.size):
         depth = h_out[j] + source[j] * fed_s
         h_out[j] = depth
@@ -192,7 +190,7 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
     ratio = h.dtype.type(dt / dx)
     if a < b:
         fill(
-            h[i, a:b], highest[i, a:b], qx[i, a:b], qy[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], ratio
+            h[i, a:b], qx[i, a:b], qy[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], ratio
         )  # fmt: skip
         if fed_s > 0.0:
             pour(h[i, a:b], highest[i, a:b], source[i, a:b], h.dtype.type(fed_s))

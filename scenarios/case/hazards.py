@@ -12,7 +12,7 @@ import yaml
 from twin import words
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
-from twin.sheet import Danger, MapLayer, Sheet, TaskRule
+from twin.sheet import Danger, MapLayer, MeasureCost, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
@@ -46,6 +46,9 @@ def sheet(name: str) -> Sheet:
         lead_layer=_layer(raw["id"], lead),
         layers=tuple(_layer(raw["id"], row) for row in raw.get("layers", [])),
         danger=_danger(raw["id"], raw["exposure"].get("danger")),
+        measures={
+            row["kind"]: MeasureCost(**{k: row[k] for k in row if k != "kind"}) for row in raw.get("measures", [])
+        },
     )
 
 

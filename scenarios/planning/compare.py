@@ -17,8 +17,8 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     """Return the figures of two or more different runs.
 
     Rows are (hazard, figure, bound): people and road_km at or above each class, most at one time, and the number of places
-    of each colour, places of each kind that close, and people at danger classes that harm (whole run); columns are run
-    ids. Raises ScenarioError for fewer than two different runs.
+    of each colour, places of each kind that close, people at danger classes that harm (whole run), and what the measures
+    take: minutes of each crew and yuan; columns are run ids. Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
         raise ScenarioError("compare_two", found=[run.id for run in runs])
@@ -41,15 +41,31 @@ def compare(runs: list[Run]) -> pd.DataFrame:
             if sheet.danger and len(exposure.danger):
                 name = f">= {sheet.danger.names[sheet.danger.harms_from - 1]}"
                 figures[hazard, "harmed", name] = float(exposure.danger["people"].loc[sheet.danger.harms_from :].sum())
+            for unit, minutes, cost in _efforts(run, hazard):
+                for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
+                    key = (hazard, figure, bound)
+                    figures[key] = figures.get(key, 0.0) + value
         columns[run.id] = figures
-    return pd.DataFrame(columns).rename_axis(["hazard", "figure", "bound"])
+    return pd.DataFrame(columns).fillna(0.0).rename_axis(["hazard", "figure", "bound"])
+
+
+def _efforts(run: Run, hazard: str) -> list[tuple[str, float, float]]:
+    """Return crew, its minutes and yuan of each measure of a run that the hazard's sheet knows."""
+    costs, end = run.sheet(hazard).measures, run.case.clock.duration_s
+    found = []
+    for action in run.case.actions():
+        if action.kind in costs:
+            cost = costs[action.kind]
+            hours = ((end if action.end_s is None else action.end_s) - action.start_s) / 3600.0
+            found.append((cost.unit, cost.setup_min, cost.cost(hours)))
+    return found
 
 
 def compared(runs: list[Run], lang: str) -> pd.DataFrame:
     """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
     rows, hazards = {}, {hazard for run in runs for hazard in run.hazards}
     for (hazard, figure, bound), row in compare(runs).iterrows():
-        family = {"places": "level", "closed": "place"}.get(figure)
+        family = {"places": "level", "closed": "place", "crew_min": "unit"}.get(figure)
         label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
         whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 else ""
         rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [

@@ -183,7 +183,7 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
         drivers = _hand_on(drivers, outcome)
         sheet = case.sheet(name)
         _write_outcome(part, name, outcome)
-        exposure = expose(city, outcome.fields, sheet)
+        exposure = expose(city, outcome.fields, sheet, mine)
         _write_exposure(part / "exposure" / name, exposure)
         graded.append(grade(exposure, sheet).assign(hazard=name))
         balances[name] = outcome.balance.as_dict()

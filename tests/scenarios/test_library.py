@@ -20,7 +20,7 @@ def test_library_scenario(name: str) -> None:
     small = case.with_setting("hazards.flood.cell_m=20").with_changes(hours=max(1.0, case.scenario.hours - 1.0))
     run = sc.run(small)
     balance = run.balances["flood"]
-    assert abs(balance["relative_error"]) <= balance["tolerance"] <= 1e-5
+    assert abs(balance["relative_error"]) <= balance["tolerance"] <= 1e-4
     assert balance["in"]["rain"] > 0 and (run.folder / "report.html").stat().st_size > 50_000
     assert set(run.levels["level"]) <= {"blue", "yellow", "orange", "red"} and len(run.levels)
     assert sc.draft_plan(run).message_status == ("Exercise" if case.scenario.mode == "drill" else "Draft")

@@ -119,7 +119,7 @@ def test_the_inner_loops_are_vectorised(real, packed) -> None:
         (face_flows, [row] * 4 + [np.zeros(65, real)] * 2 + [row] * 6 + [1.0, 5.0], packed),
         (shares, [row] * 6 + [5.0], packed.replace("sqrt", "div")),
         (limit, [row] * 3, packed.replace("sqrt", "mul")),
-        (fill, [row] * 8 + [real(0.2)], packed.replace("sqrt", "add")),
+        (fill, [row] * 7 + [real(0.2)], packed.replace("sqrt", "add")),
     ):
         fresh = numba.njit(**how)(f.py_func)
         fresh(*(a.copy() if isinstance(a, np.ndarray) else a for a in arguments))
@@ -162,3 +162,15 @@ def test_wrong_arrays_are_named(terrain, roughness, code) -> None:
     with pytest.raises(ScenarioError) as error:
         simulate_arrays(terrain, roughness, [0.0], [0.0], cell_m=5.0, duration_s=60.0)
     assert error.value.code == code
+
+
+def test_a_dam_at_the_start_takes_the_full_equations_and_still_water_does_not() -> None:
+    bed, depth = np.zeros((4, 40)), np.where(np.arange(40) < 20, 2.0, 0.0)
+    run = simulate_arrays(bed, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=10.0, depth=np.tile(depth, (4, 1)))
+    assert (run.scheme, run.why) == ("full", "dam break at the start")
+    shore = np.tile(np.linspace(0.0, 4.0, 40), (4, 1))
+    still = np.maximum(2.0 - shore, 0.0)
+    calm = simulate_arrays(shore, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=10.0, depth=still)
+    assert calm.scheme == "inertial" and "no dam" in calm.why
+    asked = simulate_arrays(shore, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=10.0, depth=still, scheme="full")
+    assert (asked.scheme, asked.why) == ("full", "as asked")

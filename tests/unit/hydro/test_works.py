@@ -50,8 +50,8 @@ def test_a_breach_grows_and_never_raises_ground(levee_city) -> None:
 
 def test_water_comes_through_a_breach_and_none_is_made(levee_city) -> None:
     model = Flood(drainage="none", precision="float64", edge="closed", infiltration="none")
-    whole = model.simulate(levee_city, rain(100.0), CLOCK)
-    broken = model.simulate(levee_city, rain(100.0), CLOCK, (BREACH,))
+    whole = model.simulate(levee_city, rain(250.0), CLOCK)
+    broken = model.simulate(levee_city, rain(250.0), CLOCK, (BREACH,))
     east = {k: float(o.fields["water_depth"][-1, :, 52:].sum()) for k, o in {"whole": whole, "broken": broken}.items()}
     assert east["broken"] > 1.05 * east["whole"]
     assert abs(broken.balance.error) <= 1e-9
