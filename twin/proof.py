@@ -20,10 +20,14 @@ class RasterValues(Protocol):
     """A raster as read: `values` (row, column) and `transform`, which maps (column, row) to (x, y)."""
 
     @property
-    def values(self) -> NDArray[Any]: ...
+    def values(self) -> NDArray[Any]:
+        """Return the values, NaN where there are none."""
+        ...
 
     @property
-    def transform(self) -> Any: ...
+    def transform(self) -> Any:
+        """Return the affine map."""
+        ...
 
 
 @dataclass(frozen=True)
