@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.case.hazards import HAZARDS
+from scenarios.case.home import open_city
 from twin.errors import ScenarioError
 from twin.proof import Reference
 from twin.readers.raster import read_raster
 
 
 def reference() -> Reference:
-    """Return the published data that ANLAN_REFERENCE points at."""
+    """Return the published data that ANLAN_REFERENCE points at, and the ways to read them."""
     named = os.environ.get("ANLAN_REFERENCE")
-    return Reference(Path(named) if named and Path(named).exists() else None, read_raster)
+    return Reference(Path(named) if named and Path(named).exists() else None, read_raster, open_city)
 
 
 def run_proofs(room: str | None = None) -> list[dict[str, Any]]:

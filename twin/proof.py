@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from twin.city import City
+
 
 class Skip(Exception):  # noqa: N818 - a reason, not an error
     """Raised by a case that cannot run here; its text is the reason."""
@@ -18,18 +20,26 @@ class RasterValues(Protocol):
     """A raster as read: `values` (row, column) and `transform`, which maps (column, row) to (x, y)."""
 
     @property
-    def values(self) -> NDArray[Any]: ...
+    def values(self) -> NDArray[Any]:
+        """Return the values, NaN where there are none."""
+        ...
 
     @property
-    def transform(self) -> Any: ...
+    def transform(self) -> Any:
+        """Return the affine map."""
+        ...
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The folder of published data, if there is one, and the way to read a raster in it (models open no formats)."""
+    """The folder of published data, if there is one, and the ways to read a raster in it and to open a city by its name.
+
+    Models open no formats, so both are handed in.
+    """
 
     root: Path | None
     read: Callable[[Path], RasterValues]
+    city: Callable[[str], City]
 
     def folder(self, name: str) -> Path:
         """Return one data set's folder; raise Skip where it is not at hand."""

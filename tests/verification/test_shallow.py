@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hydro.exact import Bowl, ritter, stoker
 from hydro.kernels.inertial import GRAVITY
-from hydro.proof import hills
+from hydro.proofs.exact import hills
 from hydro.shallow import Shallow
 from hydro.shallow_proof import bowl, channel, dam_break, order, run_up
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 import hydro.subgrid
 from hydro import simulate_arrays
 from hydro.kernels.subgrid import momentum, settle
-from hydro.proof import hills
+from hydro.proofs.exact import hills
 from hydro.subgrid import Subgrid, compare
 from twin.errors import ScenarioError
 

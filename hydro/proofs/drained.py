@@ -1,0 +1,132 @@
+"""Drains: alone and below a flood, against published results and against themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hydro import drain_cases
+from hydro.coupling import Coupling, Manholes
+from hydro.design_storm import chicago, intensity
+from hydro.flood import Flood
+from hydro.scheme import SCHEMES
+from twin.clock import Clock
+from twin.proof import Reference
+
+
+@cache
+def ea8b(reference: Reference) -> dict[str, float]:
+    """Return UK EA 2D benchmark 8B against XPSTORM's discharge of the manhole; see `hydro.drain_cases.ea8b`."""
+    found = drain_cases.ea8b(reference.folder("hydro/ea_test8b"))
+    return found | {"peak": abs(found["peak_error"])}
+
+
+@cache
+def finnish_block(reference: Reference) -> dict[str, float]:
+    """Return the Finnish block's storm of 11 mm/h, the worse of both variants first; see `hydro.drain_cases.finnish_block`."""
+    found = drain_cases.finnish_block(reference.folder("hydro/gistoswmm_demo_fi"))
+    return found | {"peak": max(abs(found["peak_error_0"]), abs(found["peak_error_1"]))}
+
+
+@cache
+def kowloon_drains(reference: Reference) -> dict[str, float]:
+    """Return what can be compared honestly of Kowloon's drains; see `hydro.drain_cases.kowloon_drains`."""
+    found = drain_cases.kowloon_drains(reference.folder("hydro/hongkong_kowloon"))
+    return found | {
+        "runoff": found["runoff_mm"] / 282.3 - 1.0,
+        "continuity": abs(found["continuity_error"]),
+        "event": abs(found["event_volume_m3"] / found["event_runoff_m3"] - 1.0),
+    }
+
+
+def storm(hours: float) -> tuple[Clock, xr.Dataset]:
+    """Return the clock and the rain of a Wuhan 50-year storm from 18:00 city time on."""
+    clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), hours * 3600.0, 300.0)
+    depth = chicago(intensity("wuhan", 50), hours * 60.0, 0.4)
+    rate = np.append(depth / 1000.0 / 300.0, 0.0)
+    return clock, xr.Dataset({"rain_rate": ("time", rate)}, coords={"time": clock.times.values})
+
+
+@cache
+def restart(reference: Reference) -> float:
+    """Return the largest difference (m) between half an hour of flood with drains in one run and in two, float64."""
+    city = reference.city("linjiang")
+    clock, rain = storm(0.5)
+    flood = Flood(drainage="swmm", cell_m=20.0, precision="float64")
+    whole = flood.simulate(city, rain, clock)
+    first = flood.simulate(city, rain, clock.first(900.0))
+    rest = flood.simulate(city, rain, clock.after(900.0), state=first.state)
+    names = ("water_depth", "water_speed")
+    return max(float(np.abs(whole.fields[n].values[3:] - rest.fields[n].values).max()) for n in names)
+
+
+@cache
+def screening(reference: Reference) -> dict[str, float]:
+    """Return screened drains against SWMM on Linjiang in a storm of an hour; see `hydro.drain_cases.screened`."""
+    clock, rain = storm(1.0)
+    return drain_cases.screened(reference.city("linjiang"), rain, clock, 20.0)
+
+
+@cache
+def bergermeer(reference: Reference) -> dict[str, float]:
+    """Return the water balance of 60 mm in an hour over the Bergermeer quarter with its sewer, at 2 m, float64.
+
+    `surface` relative error of the surface's volume, `engine` of the drains' own; `captured` and `surcharged` in m3.
+    All manholes coupled, closed sides, ditches at -1.80 m NAP, n = 0.03, as the data's README suggests.
+    """
+    folder = reference.folder("hydro/bergermeer_nl")
+    dem = reference.raster("hydro/bergermeer_nl/dem_ahn_1m.tif")
+    fine = dem.values
+    z = fine.reshape(fine.shape[0] // 2, 2, fine.shape[1] // 2, 2).mean(axis=(1, 3))
+    table = pd.read_csv(folder / "manholes.csv", dtype={"code": str})
+    west, north = dem.transform * (0, 0)
+    at = Manholes(
+        [f"M{k}" for k in table["fid_3di"]], ((north - table["y"]) / 2.0).to_numpy(int),
+        ((table["x"] - west) / 2.0).to_numpy(int), table["manhole_surface_level"].to_numpy(float),
+    )  # fmt: skip
+    water = SCHEMES["inertial"](z, 0.03, 2.0, dtype="float64")
+    water.fill(np.maximum(-1.80 - z, 0.0))
+    water.feed(np.full(z.shape, 0.06 / 3600.0))
+    before, rained = water.volume(), 0.06 * z.size * 4.0
+    with Coupling(
+        bergermeer_sewer(folder, table), at, start=datetime(2026, 1, 1), duration_s=3600.0, exchange_s=5.0,
+        cell_area_m2=4.0,
+    ) as drains:  # fmt: skip
+        for k in range(720):
+            drains.step(water.h, z)
+            water.wake(at.row, at.col)
+            water.advance(5.0, 5.0 * k)
+        drains.finish()
+    captured, surcharged = float(drains.captured.sum()), float(drains.surcharged.sum())
+    return {
+        "surface": abs(water.volume() - before - rained + captured - surcharged) / rained,
+        "engine": abs(drains.account["continuity_error"]),
+        "captured": captured,
+        "surcharged": surcharged,
+    }
+
+
+def bergermeer_sewer(folder: Path, manholes: pd.DataFrame) -> str:
+    """Return the published sewer as a SWMM model: manholes, round pipes, the overflow weir and the pump."""
+    pipes = pd.read_csv(folder / "pipes.csv")
+    lines = [
+        "[OPTIONS]", "FLOW_UNITS CMS", "FLOW_ROUTING DYNWAVE", "LINK_OFFSETS ELEVATION", "ROUTING_STEP 1",
+        "VARIABLE_STEP 0.75", "SURCHARGE_METHOD SLOT", "MIN_SURFAREA 0.64", "[JUNCTIONS]",
+    ]  # fmt: skip
+    for row in manholes.itertuples():
+        lines.append(f"M{row.fid_3di} {row.bottom_level} {row.manhole_surface_level - row.bottom_level:.3f} 0 0 0")
+    lines += ["[OUTFALLS]", "OUT -0.3 FREE NO", "[CONDUITS]"]
+    for p in pipes.itertuples():
+        ends = f"M{p.connection_node_id_start} M{p.connection_node_id_end} {p.length_m} {p.friction_value}"
+        lines.append(f"P{p.fid_3di} {ends} {p.invert_level_start} {p.invert_level_end} 0 0")
+    lines += ["[PUMPS]", "PUMP M18 OUT RATE ON 1.0 0.22", "[WEIRS]"]  # start -4.0, stop -4.78 m above a floor of -5.0 m
+    coefficient = 0.8 * 2.0 / 3.0 * (2.0 * 9.80665 / 3.0) ** 0.5  # broad crest, Q = Cd (2/3)^1.5 g^0.5 b H^1.5
+    lines += [f"W M16 M5 TRANSVERSE -1.70 {coefficient:.4f} NO 0 0 NO", "[XSECTIONS]"]
+    lines += [f"P{p.fid_3di} CIRCULAR {p.cross_section_width} 0 0 0 1" for p in pipes.itertuples()]
+    lines += ["W RECT_OPEN 1.15 2.0 0 0", "[CURVES]", "RATE PUMP4 0 0.0125", "RATE 10 0.0125", ""]
+    return "\n".join(lines)
