@@ -99,7 +99,7 @@ def wet_dam(x: Array, t: float):
 @cache
 def dams(_: Reference) -> dict[str, float]:
     """Return the errors of both dam breaks by the full scheme at 400 cells, their observed orders, and the inertial errors."""
-    found = {}
+    found: dict[str, float] = {}
     for name, exact in (("ritter", dry_dam), ("stoker", wet_dam)):
         fine, coarse = dam_break(exact, 400), dam_break(exact, 100)
         found |= {name: fine, f"{name}_order": float(np.log(coarse / fine) / np.log(4.0))}
