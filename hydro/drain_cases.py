@@ -131,7 +131,7 @@ def bellinge(folder: Path) -> dict[str, float]:
 
 
 def finnish_block(folder: Path) -> dict[str, float]:
-    """Return the Finnish demonstration block in the storm of 24 June 1990 (11 mm/h) against the authors' two variants.
+    """Return the Finnish demonstration block in the storm of 24 June 1990 against the authors' two variants.
 
     The authors' model with its own runoff, from noon on; their variants differ by the cut into subcatchments, and peak at
     42.1 and 35.3 l/s. `peak_error_0`, `peak_error_1` and `nse_0`, `nse_1` are against each.

@@ -28,7 +28,7 @@ def ea8b(reference: Reference) -> dict[str, float]:
 
 @cache
 def finnish_block(reference: Reference) -> dict[str, float]:
-    """Return the Finnish block's storm of 11 mm/h, the worse of both variants first; see `hydro.drain_cases.finnish_block`."""
+    """Return the Finnish block's storm of 24 June 1990, the worse of both variants first; see `hydro.drain_cases.finnish_block`."""
     found = drain_cases.finnish_block(reference.folder("hydro/gistoswmm_demo_fi"))
     return found | {"peak": max(abs(found["peak_error_0"]), abs(found["peak_error_1"]))}
 

@@ -35,7 +35,7 @@ def ea4(reference: Reference) -> dict[str, float]:
     rows = [i for i in range(ny) if 990.0 < 2000.0 - (i + 0.5) * cell < 1010.0]
     run = simulate_arrays(
         np.zeros((ny, nx)), 0.05, [0.0], [0.0], cell_m=cell, duration_s=18000.0,
-        inflows=[Inflow(i, 0, times, flow / len(rows)) for i in rows],
+        inflows=[Inflow(i, 0, times.tolist(), (flow / len(rows)).tolist()) for i in rows],
         boundaries=[Boundary(side, "free") for side in ("east", "north", "south")],
     )  # fmt: skip
     found = {}
