@@ -20,7 +20,8 @@ COARSE = "coarse_"
 class SubgridView:
     """Water on cells `factor` times coarser than the bed `z` (ny, nx), with the members of `hydro.inertial.Inertial` on the fine grid.
 
-    `h` are the depths that the level of each coarse cell makes over its fine beds. What is changed in `h` from outside goes
+    `h` are the depths that the level of each coarse cell makes over its fine beds. The rain of the last `advance` still lies
+    where it fell, so that soil can take it there: levelled at once it would leave high ground dry. What is changed in `h` from outside goes
     into the coarse water before the next step, and its exact volume: what the coarse depth cannot hold after rounding
     is carried on in `_rest` (m3, float64). Within a coarse cell that is held, all ground below the level stands under water and
     all other ground is dry: its water lies outside the books.
@@ -54,8 +55,8 @@ class SubgridView:
     def highest(self) -> Array:
         """Highest depth of any step since the start, m: the highest level of each coarse cell over the bed as it is now."""
         fine = np.empty_like(self.h)
-        self._spread(fine, self._coarse.highest)
-        return fine
+        self._spread(fine, self._coarse.highest, 0.0)
+        return np.maximum(fine, self.h)
 
     @property
     def booked(self) -> dict[str, float]:
@@ -78,7 +79,7 @@ class SubgridView:
         self.h[:] = np.where(self._blocked, 0.0, depth)
         self._take_up()
         self._coarse.highest[:] = np.maximum(self._coarse.highest, self._coarse.h)
-        self._hand_out()
+        self._hand_out(0.0)
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
         """Let the coarse cells that contain these fine cells keep `level` (m); of several levels the highest wins.
@@ -121,7 +122,7 @@ class SubgridView:
         """
         self._take_up()
         steps = self._coarse.advance(seconds, t)
-        self._hand_out()
+        self._hand_out(seconds)
         return steps
 
     def flow(self) -> tuple[Array, Array]:
@@ -172,12 +173,13 @@ class SubgridView:
         held, swallowed = np.where(self._held & ~self._swallows, change, 0.0), np.where(self._swallows, change, 0.0)
         return np.array([np.maximum(held, 0.0).sum(), np.maximum(-held, 0.0).sum(), swallowed.sum()])
 
-    def _hand_out(self) -> None:
-        self._spread(self.h, self._coarse.h)
+    def _hand_out(self, seconds: float) -> None:
+        self._spread(self.h, self._coarse.h, seconds)
         self._given[:] = self.h
 
-    def _spread(self, fine: Array, coarse: Array) -> None:
-        spread(fine, coarse, *self._coarse.tables, self._bed, self._coarse.factor)
+    def _spread(self, fine: Array, coarse: Array, seconds: float) -> None:
+        water = self._coarse
+        spread(fine, coarse, *water.tables, self._bed, self.source, water.source, seconds, water.factor)
 
     def _fine_bed(self) -> Array:
         return np.where(self._blocked, np.inf, self.z - self._coarse.datum).astype(self.dtype)

@@ -12,28 +12,35 @@ from twin.jit import kernel
 
 
 @kernel(parallel=True)
-def spread(h_out, h, beds, full, z, factor):
-    """Write the fine depths (m) that one level in each coarse cell makes: level - z where that is above zero.
+def spread(h_out, h, beds, full, z, rain, coarse_rain, seconds, factor):
+    """Write the fine depths (m) of coarse water: what fell in the last `seconds` where it fell, the rest at one level.
 
-    `h_out`, `z` (fine; z is infinite where a cell is blocked), `h` (ny, nx) is water per open area, m; `beds`, `full`
-    (ny, nx, factor^2 + 1) are those of `hydro.kernels.subgrid_tables.storage`, with z from the same datum.
+    Where less is left than fell, as much lies everywhere less. The rest stands level - z deep where that is above zero.
+    `h_out`, `z` (infinite where a cell is blocked), `rain` (m/s) are fine, `h` (ny, nx) is water per open area, m, and
+    `coarse_rain` the rain on it, m/s; `beds`, `full` (ny, nx, factor^2 + 1) are those of
+    `hydro.kernels.subgrid_tables.storage`, with z from the same datum.
     """
     ny, nx = h.shape
     rows, columns = h_out.shape
-    count = factor * factor
+    real = h_out.dtype.type
+    zero = real(0.0)
     for i in prange(ny):
         for j in range(nx):
+            fallen = coarse_rain[i, j] * real(seconds)
+            lies = min(h[i, j], fallen)
+            for_each = real(seconds) * (lies / fallen) if fallen > zero else zero
+            stands = h[i, j] - lies
             open_cells, wet = 0, 0
-            for k in range(count):
+            for k in range(factor * factor):
                 open_cells += full[i, j, k] < np.inf
-                wet += full[i, j, k] <= h[i, j]
-            base, over = h_out.dtype.type(0.0), h_out.dtype.type(0.0)
+                wet += full[i, j, k] <= stands
+            base, over = zero, zero
             if wet > 0:
                 base = beds[i, j, wet - 1]
-                over = (h[i, j] - full[i, j, wet - 1]) * h_out.dtype.type(open_cells) / h_out.dtype.type(wet)
+                over = (stands - full[i, j, wet - 1]) * real(open_cells) / real(wet)
             for r in range(i * factor, min((i + 1) * factor, rows)):
                 for c in range(j * factor, min((j + 1) * factor, columns)):
-                    h_out[r, c] = max((base - z[r, c]) + over, h_out.dtype.type(0.0)) if wet > 0 else 0.0
+                    h_out[r, c] = max((base - z[r, c]) + over, zero) + rain[r, c] * for_each if wet > 0 else zero
 
 
 @kernel(parallel=True)
