@@ -17,14 +17,18 @@ Array = NDArray[Any]
 COARSE = "coarse_"
 
 
+#: Rain lies where it fell for this long at most, s: the longest exchange step of the flood.
+RAIN_LIES_S = 60.0
+
+
 class SubgridView:
-    """Water on cells `factor` times coarser than the bed `z` (ny, nx), with the members of `hydro.inertial.Inertial` on the fine grid.
+    """Water on cells `factor` times coarser than the bed `z` (ny, nx), with the members of `Inertial` on the fine grid.
 
     `h` are the depths that the level of each coarse cell makes over its fine beds. The rain of the last `advance` still lies
-    where it fell, so that soil can take it there: levelled at once it would leave high ground dry. What is changed in `h` from outside goes
-    into the coarse water before the next step, and its exact volume: what the coarse depth cannot hold after rounding
-    is carried on in `_rest` (m3, float64). Within a coarse cell that is held, all ground below the level stands under water and
-    all other ground is dry: its water lies outside the books.
+    where it fell, so that soil can take it there: levelled at once it would leave high ground dry. What is changed in `h`
+    from outside goes into the coarse water before the next step, volume for volume: what the coarse depth cannot hold after
+    rounding is carried on in `_rest` (m3, float64). In a coarse cell that is held all ground below the level stands under
+    water and all other ground is dry; that water lies outside the books.
     """
 
     name: ClassVar[str] = Subgrid.name
@@ -47,6 +51,9 @@ class SubgridView:
         self.h, self.source, self._given = (np.zeros(self.z.shape, self.dtype) for _ in range(3))
         shape = self._coarse.h.shape
         self._change, self._rest, self._held = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.bool_)
+        self._sums = np.zeros((shape[0], self.z.shape[1]))
+        self._rows = np.zeros((shape[0], 3, self.z.shape[1]), self.dtype)
+        self._open_cells = np.rint(self._coarse.open_m2 / self.cell_m**2).astype(np.int64)
         self._swallows = np.zeros(shape, np.bool_)
         self._levels: tuple[Array, Array, Array] | None = None
         self._handed = np.zeros(3)
@@ -122,7 +129,7 @@ class SubgridView:
         """
         self._take_up()
         steps = self._coarse.advance(seconds, t)
-        self._hand_out(seconds)
+        self._hand_out(min(seconds, RAIN_LIES_S))
         return steps
 
     def flow(self) -> tuple[Array, Array]:
@@ -151,7 +158,7 @@ class SubgridView:
 
     def _changed(self) -> Array:
         """Return the volumes by which `h` was changed from outside, m3 per coarse cell."""
-        changes(self._change, self.h, self._given, self._coarse.factor)
+        changes(self._change, self._sums, self.h, self._given, self._coarse.factor)
         return self._change * self.cell_m**2
 
     def _take_up(self) -> None:
@@ -179,7 +186,10 @@ class SubgridView:
 
     def _spread(self, fine: Array, coarse: Array, seconds: float) -> None:
         water = self._coarse
-        spread(fine, coarse, *water.tables, self._bed, self.source, water.source, seconds, water.factor)
+        spread(
+            fine, self._rows, coarse, *water.tables, self._open_cells, self._bed, self.source, water.source, seconds,
+            water.factor,
+        )  # fmt: skip
 
     def _fine_bed(self) -> Array:
         return np.where(self._blocked, np.inf, self.z - self._coarse.datum).astype(self.dtype)
