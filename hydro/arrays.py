@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.scheme import SCHEMES
+from hydro.scheme import water_on
 from twin.errors import ScenarioError
 from twin.jit import start_threads
 
@@ -85,6 +85,7 @@ def simulate_arrays(
     boundaries: Sequence[Boundary] = (),
     depth: ArrayLike | None = None,
     scheme: str = "auto",
+    factor: int = 4,
     dtype: str = "float32",
     threads: int | None = None,
     courant: float | None = None,
@@ -95,15 +96,16 @@ def simulate_arrays(
 
     `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
-    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", or "auto", which
-    takes the full equations when the water at the start is a dam about to break (`dam`). Raises ScenarioError for arrays that do not fit
-    or hold no numbers, NumericsError with time and cell when the time step collapses.
+    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
+    cells make a side of a coarse one), or "auto", which takes the full equations when the water at the start is a dam about
+    to break (`dam`). Raises ScenarioError for arrays that do not fit or hold no numbers, NumericsError with time and cell
+    when the time step collapses.
     """
     z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
     with _threads(threads):
         breaks = scheme == "auto" and dam(z, h)
         chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
-        water = SCHEMES[chosen](z, n, cell_m, dtype=dtype, courant=courant)
+        water = water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant)
         water.fill(h)
         for boundary in boundaries:
             if boundary.kind == "free":
