@@ -106,7 +106,7 @@ class SubgridView:
         self._handed += self._handed_to_held(np.where(fresh, self._rest, 0.0))
         self._rest[fresh] = 0.0
         at = np.nonzero(self._held)
-        self._coarse.hold(*at, highest[at])
+        self._coarse.hold(at[0], at[1], highest[at])
 
     def open(self, side: str) -> None:
         """Let water leave freely over one side of the raster; it is booked as `over_rim`."""
