@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.scheme import SCHEMES
+from hydro.scheme import water_on
 from twin.errors import ScenarioError
 from twin.jit import start_threads
 
@@ -24,13 +24,17 @@ WINDOW_S = 60.0
 DAM_M = 0.1
 
 
+#: Times or values of a series.
+Numbers = Sequence[float] | NDArray[np.float64]
+
+
 class Inflow(NamedTuple):
     """Water poured into one cell: flow (m3/s) holds from each time (s) to the next."""
 
     row: int
     col: int
-    times_s: Sequence[float]
-    m3_s: Sequence[float]
+    times_s: Numbers
+    m3_s: Numbers
 
 
 class Boundary(NamedTuple):
@@ -42,8 +46,8 @@ class Boundary(NamedTuple):
 
     side: str
     kind: str
-    times_s: Sequence[float] = (0.0,)
-    level_m: Sequence[float] = (0.0,)
+    times_s: Numbers = (0.0,)
+    level_m: Numbers = (0.0,)
 
 
 class ArrayRun(NamedTuple):
@@ -73,7 +77,7 @@ def simulate_arrays(
     terrain: ArrayLike,
     roughness: ArrayLike,
     rain_m_s: ArrayLike,
-    rain_s: Sequence[float],
+    rain_s: Numbers,
     *,
     cell_m: float,
     duration_s: float,
@@ -81,6 +85,7 @@ def simulate_arrays(
     boundaries: Sequence[Boundary] = (),
     depth: ArrayLike | None = None,
     scheme: str = "auto",
+    factor: int = 4,
     dtype: str = "float32",
     threads: int | None = None,
     courant: float | None = None,
@@ -91,15 +96,16 @@ def simulate_arrays(
 
     `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
-    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", or "auto", which
-    takes the full equations when the water at the start is a dam about to break (`dam`). Raises ScenarioError for arrays that do not fit
-    or hold no numbers, NumericsError with time and cell when the time step collapses.
+    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
+    cells make a side of a coarse one), or "auto", which takes the full equations when the water at the start is a dam about
+    to break (`dam`). Raises ScenarioError for arrays that do not fit or hold no numbers, NumericsError with time and cell
+    when the time step collapses.
     """
     z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
     with _threads(threads):
         breaks = scheme == "auto" and dam(z, h)
         chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
-        water = SCHEMES[chosen](z, n, cell_m, dtype=dtype, courant=courant)
+        water = water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant)
         water.fill(h)
         for boundary in boundaries:
             if boundary.kind == "free":
@@ -181,7 +187,7 @@ def _threads(count: int | None) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-def _edges(duration_s: float, every_s: float, moving: bool, series: list[Sequence[float]]) -> list[float]:
+def _edges(duration_s: float, every_s: float, moving: bool, series: list[Numbers]) -> list[float]:
     """Return the times between which no forcing changes; a moving stage is followed every second."""
     step = min(every_s, 1.0) if moving else every_s
     return sorted(
@@ -203,6 +209,6 @@ def _held_cells(held: list[Boundary], shape: tuple[int, int], t: float) -> tuple
     return [i for i, _ in cells], [j for _, j in cells], list(cells.values())
 
 
-def _index(times: Sequence[float], t: float) -> int:
+def _index(times: Numbers, t: float) -> int:
     """Return which value of a series holds at `t`, -1 before the first."""
     return int(np.searchsorted(np.asarray(times, dtype=float), t + 1e-9, side="right")) - 1

@@ -87,7 +87,8 @@ class Flood:
     inlets: Inlets = GRATE_PAIR
     infiltration: Infiltration = "green-ampt"
     edge: Literal["free", "closed"] = "free"
-    scheme: Literal["auto", "inertial", "full"] = "auto"
+    scheme: Literal["auto", "inertial", "full", "subgrid"] = "auto"
+    subgrid_factor: Annotated[int, Ge(2), Le(10), Unit("1", "cells to a side of a coarse one: assumed")] = 4
 
     def choose(self, actions: tuple[Action, ...]) -> tuple[str, str]:
         """Return the scheme that is used and why: the one asked for, the full one for a breach, else the inertial one."""
@@ -116,6 +117,7 @@ class Flood:
             closed=self.edge == "closed",
             precision=self.precision,
             courant=self.courant,
+            factor=self.subgrid_factor,
             state=state and state.check("flood", city.grid.hash),
         )
         with self._drainage(city, surface, clock, actions, state) as drains:

@@ -117,7 +117,9 @@ class Inertial:
 
     def volume(self) -> float:
         """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""
-        held = float(self._held[2].sum(dtype=np.float64))
+        start, cols, _, _ = self._held
+        rows = np.repeat(np.arange(self.h.shape[0]), np.diff(start))
+        held = float(self.h[rows, cols].sum(dtype=np.float64))
         return (float(self.h.sum(dtype=np.float64)) - held) * self.cell_m**2
 
     def advance(self, seconds: float, t: float = 0.0) -> int:

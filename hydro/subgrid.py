@@ -32,7 +32,7 @@ class Subgrid:
     and east rim when `factor` does not divide them is filled with blocked cells. Everything else is coarse, (ny, nx), with cells
     of `coarse_m`: `h` and `highest` are water per *open* area, m (volume = h * open_m2), `source` is water added over the
     open area, m/s, >= 0. Open are the fine cells that are not blocked; blocked ones hold no water. `booked` counts
-    m3. Which fine cells are blocked is settled at the start.
+    m3. Which fine cells are blocked (`blocked`) is settled at the start.
 
     Raises ScenarioError for arrays that do not fit or hold no numbers.
     """
@@ -49,7 +49,7 @@ class Subgrid:
         dtype: str = "float32",
         courant: float | None = None,
     ) -> None:
-        bed, rough = np.asarray(z, dtype=float), np.asarray(n, dtype=float)
+        bed, rough = np.array(z, dtype=float), np.asarray(n, dtype=float)
         if bed.ndim != 2 or not np.isfinite(bed).all():
             raise ScenarioError("array_terrain", found=bed.shape)
         if not (np.isfinite(rough).all() and (rough > 0).all()):
@@ -58,8 +58,8 @@ class Subgrid:
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
         self.n = np.ascontiguousarray(np.broadcast_to(rough, bed.shape))
         self.courant = 0.6 if courant is None else courant
-        self._datum = float(bed.min())
-        self._blocked = bed - self._datum > BLOCKED_M
+        self.datum = float(bed.min())
+        self.blocked = bed - self.datum > BLOCKED_M
         ny, nx = (-(-side // self.factor) for side in bed.shape)
         self._shape, self._width = (ny, nx), nx + 1
         self._size = (ny + 4) * self._width
@@ -67,7 +67,7 @@ class Subgrid:
         self.h, self.highest, self.source = (self._raster(getattr(self._cells, name)) for name in STATE)
         self._open_sides: list[str] = []
         self._rim = _no_rim(dtype)
-        self._held = Held(np.zeros(0, np.int64), np.zeros(0, dtype))
+        self._held = Held(np.zeros(0, np.int64), np.zeros(0, dtype), np.zeros(0, np.bool_))
         self._booked, self._deepest = np.zeros(3), np.zeros(1)
         self._time = 0.0
         self._build(bed)
@@ -75,13 +75,18 @@ class Subgrid:
 
     @property
     def booked(self) -> dict[str, float]:
-        """Volumes since the start, m3: into and out of held cells, and out over the rim."""
+        """Volumes since the start, m3: into and out of held cells, and out over the rim (and into cells held at -inf)."""
         return dict(zip(("into_held", "out_of_held", "over_rim"), self._booked.tolist(), strict=True))
 
     @property
     def level(self) -> Array:
         """Water level of the coarse cells, m; the lowest bed where a cell is dry, NaN where it is blocked."""
-        return np.where(self.open_m2 > 0, self._raster(self._cells.level).astype(float) + self._datum, np.nan)
+        return np.where(self.open_m2 > 0, self._raster(self._cells.level).astype(float) + self.datum, np.nan)
+
+    @property
+    def tables(self) -> tuple[Array, Array]:
+        """Sorted open beds over `datum`, m, and the depth `h` at which the level reaches each, (ny, nx, factor^2 + 1)."""
+        return self._raster(self._cells.beds), self._raster(self._cells.full)
 
     def volume(self) -> float:
         """Return the water on the grid, m3, less that of held cells: what they hold lies outside the balance."""
@@ -101,15 +106,15 @@ class Subgrid:
         wet = np.maximum((full <= h[..., None]).sum(axis=-1), 1)  # fine cells under water
         base, low = (np.take_along_axis(a, wet[..., None] - 1, axis=-1)[..., 0] for a in (beds, full))
         level = np.where(count > 0, base + np.where(count > 0, h - low, 0.0) * count / wet, -np.inf)
-        depth = np.repeat(np.repeat(level + self._datum, self.factor, axis=0), self.factor, axis=1)
-        return np.where(self._blocked, 0.0, np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0))
+        depth = np.repeat(np.repeat(level + self.datum, self.factor, axis=0), self.factor, axis=1)
+        return np.where(self.blocked, 0.0, np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0))
 
     def coarse_source(self, rate: ArrayLike) -> Array:
         """Return a fine rate (m/s, on the fine grid) as rates over the open area of coarse cells: the same volume.
 
         What is given on blocked fine cells does not count: no water can stand there.
         """
-        fine = self._pad(np.where(self._blocked, 0.0, np.broadcast_to(rate, self.z.shape)), 0.0)
+        fine = self._pad(np.where(self.blocked, 0.0, np.broadcast_to(rate, self.z.shape)), 0.0)
         ny, nx = self._shape
         total = fine.reshape(ny, self.factor, nx, self.factor).sum(axis=(1, 3)) * self.cell_m**2
         return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
@@ -117,21 +122,29 @@ class Subgrid:
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
         """Keep these coarse cells at `level`, m; at or below a cell's lowest bed it swallows what reaches it.
 
-        The water that stands in a cell when it is first held is booked into it.
+        What cells with a level take and give is booked as into and out of held cells, what a level of -inf swallows as over
+        the rim. The water that stands in a cell when it is first held is booked into it.
         """
         cell = (np.atleast_1d(row).astype(np.int64) + 1) * self._width + np.atleast_1d(col)
+        levels = np.broadcast_to(np.asarray(level, dtype=float), cell.shape)
         beds = self._cells.beds[cell].astype(float)
         count = np.isfinite(beds).sum(axis=1)
-        above = np.broadcast_to(np.asarray(level, dtype=float), cell.shape)[:, None] - self._datum - beds
+        above = levels[:, None] - self.datum - beds
         h = np.maximum(np.where(np.isfinite(beds), above, 0.0), 0.0).sum(axis=1) / np.maximum(count, 1)
+        new = ~np.isin(cell, self._held.cell)
+        standing = np.where(new, self._cells.h[cell].astype(float) * self._cells.area[cell], 0.0)
+        self._booked[[0, 2]] += standing[np.isfinite(levels)].sum(), standing[np.isneginf(levels)].sum()
         kept = ~np.isin(self._held.cell, cell)
-        new = cell[~np.isin(cell, self._held.cell)]
-        self._booked[0] += float((self._cells.h[new].astype(float) * self._cells.area[new]).sum())
+        added = (cell, h.astype(self.h.dtype), np.isneginf(levels))
         self._held = Held(
-            np.concatenate([self._held.cell[kept], cell[count > 0]]),
-            np.concatenate([self._held.h[kept], h[count > 0].astype(self.h.dtype)]),
+            *(np.concatenate([old[kept], more[count > 0]]) for old, more in zip(self._held, added, strict=True))
         )
-        self._cells.h[self._held.cell] = self._held.h
+        if not np.array_equal(self._cells.h[self._held.cell], self._held.h):
+            self._cells.h[self._held.cell] = self._held.h
+            self.look_for_deepest()
+
+    def look_for_deepest(self) -> None:
+        """Tell the scheme that water was added from outside: it finds the largest face depth before the next step."""
         self._deepest[0] = 0.0
 
     def open(self, side: str) -> None:
@@ -144,14 +157,18 @@ class Subgrid:
 
     def set_bed(self, z: ArrayLike) -> None:
         """Set the fine bed, m; the water of every coarse cell stays. Blocked cells stay blocked."""
-        bed = np.asarray(z, dtype=float)
+        bed = np.array(z, dtype=float)
         if bed.shape != self.z.shape or not np.isfinite(bed).all():
             raise ScenarioError("array_terrain", found=bed.shape)
         if not np.array_equal(bed, self.z):
-            self._build(np.where(self._blocked, self.z, bed))
+            self._build(np.where(self.blocked, self.z, bed))
 
-    def advance(self, seconds: float) -> int:
-        """Advance the water by `seconds` and return the number of steps; raises NumericsError when the step collapses."""
+    def advance(self, seconds: float, t: float | None = None) -> int:
+        """Advance the water by `seconds` and return the number of steps; `t` (s) is the time at the start.
+
+        Raises NumericsError("step_collapsed") with time and coarse cell if one does.
+        """
+        self._time = self._time if t is None else t
         bands = 1 if self.h.size < FORK_CELLS else numba.get_num_threads()
         edges = np.linspace(self._width, self._size - 2 * self._width, bands + 1).astype(np.int64)
         steps = advance(
@@ -201,11 +218,11 @@ class Subgrid:
     def _build(self, bed: Array) -> None:
         """Build all tables from the fine bed; the water of each cell stays."""
         self.z = bed
-        high = float(bed.max()) - self._datum + 1000.0
-        z, n = self._pad(bed - self._datum, high), self._pad(self.n, 0.03)
+        high = float(bed.max()) - self.datum + 1000.0
+        z, n = self._pad(bed - self.datum, high), self._pad(self.n, 0.03)
         count = np.zeros(self._shape, np.int32)
         beds, full = self._raster(self._cells.beds), self._raster(self._cells.full)
-        storage(beds, full, count, z, self._pad(self._blocked, True), self.factor)
+        storage(beds, full, count, z, self._pad(self.blocked, True), self.factor)
         area = count * self.cell_m**2
         self._raster(self._cells.area)[:] = area
         self._raster(self._cells.per_area)[:] = np.divide(1.0, area, out=np.zeros(area.shape), where=area > 0)
@@ -239,10 +256,10 @@ class Subgrid:
         for side in self._open_sides:
             along = np.arange(ny if side in ("west", "east") else nx)
             line = {"west": np.s_[:, 0], "east": np.s_[:, last_col], "north": np.s_[0], "south": np.s_[last_row]}[side]
-            high = float(self.z.max()) - self._datum + 1000.0
+            high = float(self.z.max()) - self.datum + 1000.0
             z, n = (
                 np.pad(a[line], (0, along.size * f - a[line].size), constant_values=v)
-                for a, v in ((self.z - self._datum, high), (self.n, 0.03))
+                for a, v in ((self.z - self.datum, high), (self.n, 0.03))
             )
             z, n = (np.repeat(a[:, None], 2 * f, axis=1) for a in (z, n))
             hub = np.empty((along.size, 2, 6), np.int32)

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from hydro.kernels.ground import soak, track
 from hydro.kernels.inertial import GRAVITY
-from hydro.scheme import SCHEMES
+from hydro.scheme import water_on
 from hydro.soil import Infiltration, capacity
 from hydro.works import bed_at, bed_key
 from twin.city import City
@@ -32,7 +32,7 @@ KEPT = {"soaked": "_soaked", "peak": "_peak", "peak_s": "_peak_s", "above": "_ab
 
 
 class Surface:
-    """Water on a city's ground, moved by one of `SCHEMES`.
+    """Water on a city's ground, moved by one of `hydro.scheme.SCHEMES`.
 
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
@@ -47,6 +47,7 @@ class Surface:
         closed: bool,
         precision: str,
         courant: float | None,
+        factor: int = 4,
         state: State | None = None,
     ) -> None:
         terrain = city.surface["terrain"].values
@@ -61,9 +62,10 @@ class Surface:
         self._base = np.where(free | self._bank, np.nan_to_num(terrain), np.nanmax(terrain) + BLOCK_M)
         self.land = free & ~edge
         self.z = self._base.copy()
-        self.water = SCHEMES[scheme](
-            self.z, city.surface["roughness"].values, city.grid.cell_m, dtype=precision, courant=courant
-        )
+        self.water = water_on(
+            self.z, city.surface["roughness"].values, city.grid.cell_m,
+            scheme=scheme, factor=factor, dtype=precision, courant=courant,
+        )  # fmt: skip
         self._held = np.nonzero(self._bank | edge)
         shape, real = terrain.shape, np.dtype(precision)
         self._soil = np.where(self.land, city.surface["soil"].values, 0).astype(np.int64)
@@ -83,7 +85,7 @@ class Surface:
             for name, attribute in KEPT.items():
                 getattr(self, attribute)[:] = state.arrays[name]
             self._peak_s -= np.float32(state.numbers["elapsed_s"])  # times are seconds on the clock of this run
-        self._at_start = self._stored_m3()
+        self._at_start = self.water.volume()
 
     @property
     def h(self) -> Array:
@@ -196,8 +198,5 @@ class Surface:
             "from_river": booked["out_of_held"],
             "over_edge": booked["over_rim"],
             "pumped": self._pumped,
-            "stored": self._stored_m3() - self._at_start,
+            "stored": self.water.volume() - self._at_start,
         }
-
-    def _stored_m3(self) -> float:
-        return float(np.where(self.land, self.h, 0).sum(dtype=np.float64)) * self._grid.cell_area_m2

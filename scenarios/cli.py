@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 import scenarios as sc
 from scenarios.case.home import city_folder
@@ -150,7 +150,7 @@ def verify(
 
     cases = run_proofs(room)
     table = Table(
-        "id",
+        Column("id", no_wrap=True),
         say("verify.metric"),
         say("verify.value"),
         "",

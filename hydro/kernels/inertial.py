@@ -121,7 +121,7 @@ def pour(h_out, highest_out, source, fed_s):
         highest_out[j] = max(highest_out[j], depth)
 
 
-@kernel
+@kernel(inline=True)
 def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx):
     """Write the raw flow through the west faces of the active cells of row i; rim faces keep what the caller set.
 
@@ -136,7 +136,7 @@ def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx):
     )  # fmt: skip
 
 
-@kernel
+@kernel(inline=True)
 def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
     """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. Rim faces as in `raw_x`."""
     a, b = faces(i, lo, hi)
@@ -149,7 +149,7 @@ def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
     )  # fmt: skip
 
 
-@kernel
+@kernel(inline=True)
 def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
     """Write the shares of the active cells of row i; `share_out` is one longer at each end, where the outside gives all."""
     a, b = lo[i], hi[i]
@@ -182,7 +182,7 @@ def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
     limit(final[a:b], up[a + 1 : b + 1], down[a + 1 : b + 1])
 
 
-@kernel
+@kernel(inline=True)
 def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, source, held, dt, dx, fed_s):
     """Settle row i from its final flows: fill the cells, hold the held ones, note what is still wet."""
     a, b = lo[i], hi[i]

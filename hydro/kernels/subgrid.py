@@ -313,7 +313,7 @@ def book(booked_out, cells, f, rim, held, width, dt, fine_area):
         c = held.cell[k]
         gain = (f.q[0, c] - f.q[0, c + 1] + f.q[1, c] - f.q[1, c + width]) * np.float64(dt)
         gain += cells.source[c] * cells.area[c] * np.float64(dt)
-        booked_out[0] += max(gain, 0.0)
+        booked_out[2 if held.swallows[k] else 0] += max(gain, 0.0)
         booked_out[1] += max(-gain, 0.0)
         cells.h[c] = held.h[k]
         cells.highest[c] = held.h[k]

@@ -61,6 +61,7 @@ class Held(NamedTuple):
 
     cell: Any
     h: Any
+    swallows: Any  # what reaches it has left over the rim
 
 
 class Scratch(NamedTuple):
