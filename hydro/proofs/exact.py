@@ -146,7 +146,7 @@ def macdonald_level(reference: Reference, name: str, inflow: float, rain: float,
     z = np.repeat(channel["topo"].to_numpy()[None, :], 3, axis=0)
     level = channel["wse"].to_numpy()
     run = simulate_arrays(
-        z, 0.033, [rain], [0.0], cell_m=5.0, duration_s=3600.0,
+        z, 0.033, [rain], [0.0], cell_m=5.0, duration_s=1800.0,
         inflows=[Inflow(i, 0, [0.0], [inflow * 5.0]) for i in range(3)],
         boundaries=[Boundary("east", "free")], dtype="float64", scheme=scheme,
     )  # fmt: skip
