@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.flood import TOLERANCE, Flood
-from hydro.proof import hills
+from hydro.proofs.exact import hills
 from hydro.subgrid_view import SubgridView
 from hydro.works import cells_along
 from twin.clock import Clock
