@@ -111,6 +111,8 @@ def simulate_arrays(
             if boundary.kind == "free":
                 water.open(boundary.side)
         held = [b for b in boundaries if b.kind == "stage"]
+        if held:  # what held cells hold is no part of the volume, at the end as at the start
+            water.hold(*_held_cells(held, z.shape, 0.0))
         start_volume = water.volume()
         inflows = [Inflow(*i) for i in inflows]
         edges = _edges(duration_s, every_s, bool(held), [rain_s, *(i.times_s for i in inflows)])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hydro import Inflow, simulate_arrays
+from hydro import Boundary, Inflow, simulate_arrays
 from hydro.kernels.floats import inverse_cube_root
 from hydro.kernels.inertial import face_flows, fill, limit, shares
 from hydro.proofs.exact import hills
@@ -109,6 +109,19 @@ def test_water_spreads_as_far_along_the_grid_as_across_it() -> None:
     )
     along, oblique = run.depth[60, 60 + 41], run.depth[60 + 29, 60 + 29]
     assert along > 0.05 and along == pytest.approx(oblique, rel=0.03)
+
+
+@pytest.mark.parametrize("scheme", ["inertial", "full"])
+def test_a_tide_at_one_side_keeps_the_volume(scheme: str) -> None:
+    z = np.repeat((-2.0 + np.arange(40) / 15.0)[None, :], 6, axis=0)
+    times = np.arange(0.0, 600.0, 10.0)
+    tide = Boundary("west", "stage", times.tolist(), (0.5 * np.sin(times / 60.0)).tolist())
+    run = simulate_arrays(
+        z, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=600.0, depth=np.maximum(-z, 0.0), boundaries=[tide],
+        scheme=scheme, dtype="float64",
+    )  # fmt: skip
+    assert run.volume_in > 100.0 and run.volume_out > 100.0
+    assert abs(run.volume_error) <= 1e-12
 
 
 @pytest.mark.parametrize(("real", "packed"), [(np.float32, "sqrtps"), (np.float64, "sqrtpd")])
