@@ -194,7 +194,7 @@ def _demonstration(drainage: str) -> float:
 @cache
 def demonstration() -> tuple[float, float]:
     """Return the wall of the demonstration case with its drains and without."""
-    sc.run(sc.load("plum-rain-50yr").with_changes(hours=1).check(), fresh=True)
+    sc.run(sc.load("plum-rain-50yr").with_changes(hours=1.5).check(), fresh=True)
     return _demonstration("swmm"), _demonstration("none")
 
 
