@@ -19,7 +19,7 @@ from hydro.screening import ScreeningDrainage
 from hydro.soil import Infiltration
 from hydro.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.tanks import Tanks
-from hydro.works import Entrances, Sill
+from hydro.works import Entrances, PointInflows, Sill
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -69,6 +69,7 @@ class Flood:
             "tank": {"volume_m3": (0.0, 1e6)},
             "sandbags": {"height_m": (0.0, 2.0)},
             "close_road": {},
+            "inflow": {"m3_s": (0.0, 1e5)},
             "breach": {
                 "width_m": (1.0, 1000.0),
                 "bottom_m": (-500.0, 9000.0),
@@ -124,6 +125,7 @@ class Flood:
             rain = Rain(drivers, clock, city, Roofs(city, surface.land, drains.roofs), len(drains.captured))
             river = Series(drivers, "river_stage", clock)
             entrances = Entrances(city, surface.land)
+            inflows = PointInflows(city, surface.land)
             tanks = Tanks(city, surface.land, state.arrays if state else None)
             frames = [surface.frame()]
             tracked = max(1, round(TRACK_S / self.exchange_s))
@@ -139,7 +141,8 @@ class Flood:
                 surface.pump(t, self.exchange_s, actions)
                 tanks.fill(t, surface.h, actions)
                 entrances.take(t, self.exchange_s, surface.h, actions)
-                surface.advance(rain.on_ground(t), self.exchange_s, clock, t)
+                poured = inflows.onto(rain.on_ground(t), t, self.exchange_s, actions)
+                surface.advance(poured, self.exchange_s, clock, t)
                 surface.soak(self.exchange_s)
                 if (k + 1) % tracked == 0:
                     surface.track(t + self.exchange_s, tracked * self.exchange_s)
@@ -148,8 +151,8 @@ class Flood:
                     if progress is not None:
                         progress((k + 1) / (clock.steps * exchanges))
             manholes = drains.finish()
-        taken = {"tanks": tanks.taken_m3, "entrances": entrances.total_m3}
-        balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, taken)
+        works = {"tanks": tanks.taken_m3, "entrances": entrances.total_m3, "inflow": inflows.total_m3}
+        balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, works)
         kept = surface.arrays() | drains.record() | tanks.record()
         after = State("flood", city.grid.hash, kept, {"elapsed_s": clock.duration_s})
         fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
@@ -184,13 +187,14 @@ class Flood:
             replay=state.arrays if state else None,
         )
 
-    def _balance(self, surface: Surface, drains: Drainage, roofs_m3: float, taken: Mapping[str, float]) -> Balance:
+    def _balance(self, surface: Surface, drains: Drainage, roofs_m3: float, works: Mapping[str, float]) -> Balance:
         """Close the surface's ledger; the engine's own account stands beside it, never inside it."""
         ledger = surface.ledger_m3()
         return Balance(
             unit="m3",
             came_in={
-                "rain": ledger["rain"] + roofs_m3,
+                "rain": ledger["rain"] - works["inflow"] + roofs_m3,
+                "inflow": works["inflow"],
                 "surcharge": float(drains.surcharged.sum()),
                 "river": ledger["from_river"],
             },
@@ -201,9 +205,9 @@ class Flood:
                 "river": ledger["to_river"],
                 "edge": ledger["over_edge"],
                 "pumps": ledger["pumped"],
-                "entrances": taken["entrances"],
+                "entrances": works["entrances"],
             },
-            stored={"surface": ledger["stored"], "tanks": taken["tanks"]},
+            stored={"surface": ledger["stored"], "tanks": works["tanks"]},
             tolerance=TOLERANCE[self.precision],
             remarks={f"swmm_{name}": value for name, value in drains.account.items()} | {"steps": float(surface.steps)},
         )

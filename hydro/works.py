@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hydro.kernels.inertial import GRAVITY
 from twin.city import City
+from twin.errors import ScenarioError
 from twin.grid import Grid
 from twin.hazard import Action
 
@@ -135,6 +136,34 @@ class Entrances:
         """Return, per entrance, what ran in (m3), the largest flow (m3/s), when it began (s, NaN: never) and its step (m)."""
         columns = {"id": self.ids, "inflow_m3": self.inflow, "peak_m3_s": self.peak, "first_s": self.first}
         return pd.DataFrame({**columns, "step_m": np.asarray(self._step, dtype=float)})
+
+
+class PointInflows:
+    """Water poured in at places: an action `inflow` gives `m3_s` from its start to its end (a burst main, a release)."""
+
+    def __init__(self, city: City, land: NDArray[np.bool_]) -> None:
+        self._city, self._land = city, land
+        self._seen: tuple[object, ...] = ()
+        self._rate: Array = np.zeros(0)
+        self.total_m3 = 0.0
+
+    def onto(self, rain: Array, t: float, dt: float, actions: tuple[Action, ...]) -> Array:
+        """Return `rain` (m/s per cell) plus what is poured in during `dt` seconds; the same array while nothing changes."""
+        active = [a for a in actions if a.kind == "inflow" and a.active(t)]
+        if not active:
+            return rain
+        self.total_m3 += sum(a.values["m3_s"] for a in active) * dt
+        key = (id(rain), *active)
+        if key != self._seen:
+            self._seen, self._rate = key, rain.copy()
+            for action in active:
+                centre = self._city.place(action.place).centroid
+                row, col, inside = self._city.grid.cells([centre.x], [centre.y])
+                row, col, found = nearest_open(self._land, row, col)
+                if not (inside[0] and found[0]):
+                    raise ScenarioError("inflow_walled", found=action.place)
+                self._rate[row[0], col[0]] += action.values["m3_s"] / self._city.grid.cell_area_m2
+        return self._rate
 
 
 def nearest_open(

@@ -17,7 +17,7 @@ from hydro import Boundary, Inflow, simulate_arrays
 from hydro.kernels.floats import inverse_cube_root
 from hydro.kernels.inertial import face_flows, fill, limit, shares
 from hydro.proofs.exact import hills
-from twin.errors import ScenarioError
+from twin.errors import NumericsError, ScenarioError
 from twin.jit import kernel
 
 terrains = hnp.arrays(np.float64, (9, 12), elements=st.floats(0, 30, allow_nan=False))
@@ -209,3 +209,34 @@ def test_dry_columns_are_skipped_without_a_change() -> None:
     awake = simulate_arrays(z, 0.03, [1e-30], [0.0], **one)
     np.testing.assert_allclose(dry.depth, awake.depth, atol=1e-12)
     assert dry.depth.min() == 0.0 < dry.depth.max()
+
+
+@settings(max_examples=30, deadline=None)
+@given(terrains, st.floats(0, 1000), st.floats(0.01, 0.3))
+def test_float32_makes_no_negative_depth_and_keeps_its_books(z, mm_h, n) -> None:
+    run = simulate_arrays(z, n, [mm_h / 3.6e6, 0.0], [0.0, 300.0], cell_m=5.0, duration_s=600.0)
+    assert run.depth.min() >= 0.0
+    assert abs(run.volume_error) <= 1e-4
+
+
+def test_a_step_that_collapses_names_time_and_cell() -> None:
+    depth = np.zeros((5, 6))
+    depth[3, 2] = 1e9
+    with pytest.raises(NumericsError, match=r"120 s.*row 3.*column 2|0 s, row 3, column 2"):
+        simulate_arrays(
+            np.zeros((5, 6)), 0.03, [0.0], [0.0], cell_m=1.0, duration_s=10.0, depth=depth, scheme="inertial"
+        )
+
+
+def test_what_leaves_over_an_open_side_and_a_held_level_is_booked() -> None:
+    z = np.tile(np.linspace(2.0, 0.0, 60), (8, 1))
+    free = simulate_arrays(
+        z, 0.03, [50 / 3.6e6], [0.0], cell_m=5.0, duration_s=1800.0, boundaries=[Boundary("east", "free")], dtype="float64"
+    )
+    assert 0.3 < free.volume_out / free.volume_in < 1.0 and abs(free.volume_error) <= 1e-12
+    stage = Boundary("east", "stage", [0.0, 900.0], [0.0, 1.0])
+    tide = simulate_arrays(
+        z, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=1800.0, boundaries=[stage], dtype="float64", probes=[(4, 45)]
+    )
+    assert abs(tide.volume_error) <= 1e-12 and tide.volume_in > 0.0
+    assert tide.probe_depth[-1, 0] == pytest.approx(1.0 - z[4, 45], abs=0.05)

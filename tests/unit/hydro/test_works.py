@@ -79,3 +79,15 @@ def test_an_entrance_takes_what_a_broad_crest_passes(small_city) -> None:
     assert entrances.total_m3 == pytest.approx(CREST * 5.0 * 0.3**1.5 * 2.0)
     assert not entrances.assumed
     assert h.min() == pytest.approx(0.5 - entrances.total_m3 / 100.0)
+
+
+def test_water_poured_in_at_a_place_is_booked_apart_from_rain(small_city) -> None:
+    model = Flood(drainage="none", precision="float64", infiltration="none", edge="closed")
+    burst = Action("inflow", "s1", 300.0, 900.0, {"m3_s": 0.5})
+    outcome = model.simulate(small_city, rain(20.0), CLOCK, (burst,))
+    plain = model.simulate(small_city, rain(20.0), CLOCK)
+    assert outcome.balance.came_in["inflow"] == pytest.approx(300.0)
+    assert outcome.balance.came_in["rain"] == pytest.approx(plain.balance.came_in["rain"])
+    assert abs(outcome.balance.error) <= 1e-9
+    more = float((outcome.fields["water_depth"][-1] - plain.fields["water_depth"][-1]).sum()) * 100.0
+    assert more == pytest.approx(300.0, rel=1e-3)
