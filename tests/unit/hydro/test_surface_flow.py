@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.kernels.floats import inverse_cube_root
 from hydro.kernels.inertial import face_flows, fill, limit, shares
+from hydro.proofs.exact import hills
 from twin.errors import ScenarioError
 from twin.jit import kernel
 
@@ -199,3 +200,24 @@ def test_a_dam_at_the_start_takes_the_full_equations_and_still_water_does_not() 
     assert calm.scheme == "inertial" and "no dam" in calm.why
     asked = simulate_arrays(shore, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=10.0, depth=still, scheme="full")
     assert (asked.scheme, asked.why) == ("full", "as asked")
+
+
+def test_float32_stays_within_a_millimetre_of_float64() -> None:
+    z = hills() + 3000.0  # a high plain: the datum keeps the digits
+    runs = [
+        simulate_arrays(z, 0.03, [60 / 3.6e6, 0.0], [0.0, 1800.0], cell_m=5.0, duration_s=3600.0, dtype=dtype)
+        for dtype in ("float32", "float64")
+    ]
+    assert np.abs(runs[0].depth - runs[1].depth).max() <= 1e-3
+    assert np.abs(runs[0].max_depth - runs[1].max_depth).max() <= 1e-3
+
+
+def test_dry_columns_are_skipped_without_a_change() -> None:
+    """A pool fed at one cell spreads alike whether or not a trace of rain keeps every column awake."""
+    z = hills()
+    inflow = [Inflow(20, 30, [0.0, 600.0], [0.5, 0.0])]
+    one = {"cell_m": 5.0, "duration_s": 900.0, "inflows": inflow, "dtype": "float64"}
+    dry = simulate_arrays(z, 0.03, [0.0], [0.0], **one)
+    awake = simulate_arrays(z, 0.03, [1e-30], [0.0], **one)
+    np.testing.assert_allclose(dry.depth, awake.depth, atol=1e-12)
+    assert dry.depth.min() == 0.0 < dry.depth.max()

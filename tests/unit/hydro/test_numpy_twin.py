@@ -1,0 +1,78 @@
+"""The inertial scheme written a second time, plainly, in NumPy: what the fused kernel must equal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hydro import Inflow, simulate_arrays
+from hydro.kernels.floats import DRY_M, GRAVITY
+from hydro.kernels.inertial import GATHER_M, GATHER_STEPS, THETA
+from hydro.proofs.exact import hills
+
+COURANT, MARGIN = 0.6, 1e-12
+
+
+def raw(q, across, z0, z1, h0, h1, n0, n1, dt, dx):
+    """Return the raw flow through inner faces along axis 1; `q` and `across` hold all faces of their direction."""
+    deep = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
+    d = np.maximum(deep, DRY_M)
+    p = 0.25 * (across[:-1, :-1] + across[:-1, 1:] + across[1:, :-1] + across[1:, 1:])
+    centred = THETA * q[:, 1:-1] + 0.5 * (1 - THETA) * (q[:, :-2] + q[:, 2:])
+    n = 0.5 * (n0 + n1)
+    slope = (z0 + h0) - (z1 + h1)
+    drag = GRAVITY * dt * n**2 * np.hypot(q[:, 1:-1], p) * d ** (-7 / 3)
+    new = (centred + GRAVITY * dt / dx * d * slope) / (1.0 + drag)
+    critical = d * np.sqrt(GRAVITY * d)
+    return np.where(deep > DRY_M, np.clip(new, -critical, critical), 0.0), float(d.max(initial=0.0))
+
+
+def along(q, across, z, h, n, dt, dx):
+    """Return all x faces of a raster (rims closed) and the largest face depth."""
+    inner, deepest = raw(q, across, z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:], n[:, :-1], n[:, 1:], dt, dx)
+    return np.pad(inner, ((0, 0), (1, 1))), deepest
+
+
+def shared(q, share):
+    """Scale flows along axis 1 to what the cells they leave can give."""
+    padded = np.pad(share, ((0, 0), (1, 1)), constant_values=1.0)
+    return q * np.where(q > 0, padded[:, :-1], padded[:, 1:])
+
+
+def simulate(z, n, source, duration, dx):
+    """Advance from dry ground under a constant source; return depths."""
+    h, qx, qy = np.zeros_like(z), np.zeros((z.shape[0], z.shape[1] + 1)), np.zeros((z.shape[0] + 1, z.shape[1]))
+    t, steps, gathered, deepest = 0.0, 0, 0.0, 0.0
+    while duration - t > 1e-9:
+        longest = COURANT * dx / np.sqrt(GRAVITY * max(deepest, 1e-3))
+        dt = COURANT * dx / np.sqrt(GRAVITY * (max(deepest, 1e-3) + source.max() * longest))
+        left = duration - t
+        dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
+        new_x, deep_x = along(qx, qy, z, h, n, dt, dx)
+        turned, deep_y = along(qy.T, qx.T, z.T, h.T, n.T, dt, dx)
+        new_y, deepest = turned.T, max(deep_x, deep_y)
+        out = (np.maximum(-new_x[:, :-1], 0) + np.maximum(new_x[:, 1:], 0)
+               + np.maximum(-new_y[:-1], 0) + np.maximum(new_y[1:], 0))  # fmt: skip
+        share = np.minimum(1.0, h * dx / dt * (1 - MARGIN) / np.maximum(out, 1e-30))
+        qx, qy = shared(new_x, share), shared(new_y.T, share.T).T
+        h = h + (qx[:, :-1] - qx[:, 1:] + qy[:-1] - qy[1:]) * dt / dx
+        gathered += dt
+        if (steps + 1) % GATHER_STEPS == 0 or source.max() * (gathered + dt) > GATHER_M or dt >= left:
+            h, gathered = h + source * gathered, 0.0
+        t, steps = t + dt, steps + 1
+    return h
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_kernel_equals_its_numpy_twin(threads: int) -> None:
+    z = hills()
+    rng = np.random.default_rng(2)
+    n = rng.uniform(0.02, 0.1, z.shape)
+    source = np.full(z.shape, 80 / 3.6e6)
+    source[12, 20] += 0.3 / 25.0
+    run = simulate_arrays(
+        z, n, [80 / 3.6e6], [0.0], cell_m=5.0, duration_s=60.0, dtype="float64", threads=threads,
+        inflows=[Inflow(12, 20, [0.0], [0.3])],
+    )  # fmt: skip
+    np.testing.assert_allclose(run.depth, simulate(z, n, source, 60.0, 5.0), atol=1e-9)
+    assert run.depth.max() > 0.05
