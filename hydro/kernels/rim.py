@@ -12,9 +12,10 @@ from twin.jit import kernel
 
 @kernel
 def open_rim(qx, qy, sides, z, h, n, dt, dx):
-    """Set the flow out over the open rims: the face's own momentum under the surface slope of the last two cells, never inwards.
+    """Set the flow out over the open rims: the face's own momentum under the slope of the last two cells, never inwards.
 
-    `sides`: which of west, east, north, south are open. At rest it tends to Manning's uniform flow on that slope.
+    `sides`: which of west, east, north, south are open. The slope is the water's or the bed's, whichever falls more: with
+    the water's alone, a pool that once stood at the rim is level and hardly leaves. Steady, it is Manning's uniform flow.
     """
     ny, nx = h.shape
     for side in range(4):
@@ -33,8 +34,8 @@ def open_rim(qx, qy, sides, z, h, n, dt, dx):
                 new = 0.0
                 if d > DRY_M:
                     inner = np.float64(h[inner_i, inner_j])
-                    drop = (np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])) + inner - d
-                    fall = max(drop, 0.0) if inner > DRY_M else 0.0
+                    bed = np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])
+                    fall = max(bed + inner - d, bed, 0.0) if inner > DRY_M else 0.0
                     friction = inverse_cube_root(d) ** 7
                     new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
                     new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))

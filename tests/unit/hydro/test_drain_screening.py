@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
@@ -77,6 +77,7 @@ def test_a_drowned_outfall_holds_back_and_closes_above_the_rims() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 3), min_size=6, max_size=6))
 def test_no_link_carries_more_than_it_can_and_shares_are_fair(entering) -> None:
     tree = drain_tree(TREE.replace("C 10.0", "C 11.5"))

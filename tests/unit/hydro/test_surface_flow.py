@@ -111,6 +111,18 @@ def test_water_spreads_as_far_along_the_grid_as_across_it() -> None:
     assert along > 0.05 and along == pytest.approx(oblique, rel=0.03)
 
 
+def test_an_open_side_lets_a_flood_go_without_damming_it() -> None:
+    slope, n, q = 0.005, 0.033, 2.0
+    z = np.repeat((5.0 - slope * np.arange(200) * 5.0)[None, :], 3, axis=0)
+    inflows = [Inflow(i, 0, [0.0], [q * 5.0]) for i in range(3)]
+    run = simulate_arrays(
+        z, n, [0.0], [0.0], cell_m=5.0, duration_s=1200.0, inflows=inflows, boundaries=[Boundary("east", "free")]
+    )
+    normal = (q * n / slope**0.5) ** 0.6
+    assert run.depth[1, -1] == pytest.approx(normal, rel=0.02)
+    assert run.max_depth[1, -20:].max() <= 1.5 * normal
+
+
 @pytest.mark.parametrize("scheme", ["inertial", "full"])
 def test_a_tide_at_one_side_keeps_the_volume(scheme: str) -> None:
     z = np.repeat((-2.0 + np.arange(40) / 15.0)[None, :], 6, axis=0)
