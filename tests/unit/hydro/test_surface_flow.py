@@ -243,7 +243,14 @@ def test_a_step_that_collapses_names_time_and_cell() -> None:
 def test_what_leaves_over_an_open_side_and_a_held_level_is_booked() -> None:
     z = np.tile(np.linspace(2.0, 0.0, 60), (8, 1))
     free = simulate_arrays(
-        z, 0.03, [50 / 3.6e6], [0.0], cell_m=5.0, duration_s=1800.0, boundaries=[Boundary("east", "free")], dtype="float64"
+        z,
+        0.03,
+        [50 / 3.6e6],
+        [0.0],
+        cell_m=5.0,
+        duration_s=1800.0,
+        boundaries=[Boundary("east", "free")],
+        dtype="float64",
     )
     assert 0.3 < free.volume_out / free.volume_in < 1.0 and abs(free.volume_error) <= 1e-12
     stage = Boundary("east", "stage", [0.0, 900.0], [0.0, 1.0])
