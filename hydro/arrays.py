@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hydro.inertial import SIDES
 from hydro.scheme import water_on
 from twin.errors import ScenarioError
 from twin.jit import start_threads
@@ -55,7 +56,7 @@ class ArrayRun(NamedTuple):
 
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
     `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
-    stands at `probe_s`. `scheme` says which equations were solved and `why`.
+    stands at `probe_s`. `wall_s` runs from checked arrays to final fields. `scheme` says which equations were solved and `why`.
     """
 
     depth: NDArray[Any]
@@ -102,7 +103,10 @@ def simulate_arrays(
     when the time step collapses.
     """
     z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
+    inflows, boundaries = [Inflow(*i) for i in inflows], [Boundary(*b) for b in boundaries]
+    _check_water(z.shape, rain, rain_s, inflows, boundaries)
     with _threads(threads):
+        began = time.perf_counter()
         breaks = scheme == "auto" and dam(z, h)
         chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
         water = water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant)
@@ -114,11 +118,9 @@ def simulate_arrays(
         if held:  # what held cells hold is no part of the volume, at the end as at the start
             water.hold(*_held_cells(held, z.shape, 0.0))
         start_volume = water.volume()
-        inflows = [Inflow(*i) for i in inflows]
         edges = _edges(duration_s, every_s, bool(held), [rain_s, *(i.times_s for i in inflows)])
         steps, poured, fed = 0, 0.0, None
         seen = [[float(water.h[p]) for p in probes]]
-        began = time.perf_counter()
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
             if now != fed:
@@ -135,18 +137,43 @@ def simulate_arrays(
             steps += water.advance(t1 - t0, t0)
             poured += per_second * (t1 - t0)
             seen.append([float(water.h[p]) for p in probes])
-        wall = time.perf_counter() - began
         booked = water.booked
         volume_in = poured + booked["out_of_held"]
         volume_out = booked["into_held"] + booked["over_rim"]
         gap = water.volume() - start_volume - volume_in + volume_out
         scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
         flow_x, flow_y = water.flow()
+        highest = water.highest
+        wall = time.perf_counter() - began
         return ArrayRun(
-            water.h, water.highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
+            water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name,
             "as asked" if scheme != "auto" else "dam break at the start" if breaks else "no dam break at the start",
         )  # fmt: skip
+
+
+def _check_water(
+    shape: tuple[int, int],
+    rain: NDArray[np.float64],
+    rain_s: Numbers,
+    inflows: list[Inflow],
+    boundaries: list[Boundary],
+) -> None:
+    """Raise ScenarioError for series that do not fit their times, inflows off the grid and boundaries nobody knows."""
+    series = [("rain", rain_s, rain)] + [(f"inflow {k}", i.times_s, i.m3_s) for k, i in enumerate(inflows)]
+    for name, times, values in series:
+        seconds, numbers = np.atleast_1d(np.asarray(times, float)), np.atleast_1d(np.asarray(values, float))
+        if len(seconds) != len(numbers) or not (np.diff(seconds) > 0).all():
+            raise ScenarioError("array_series", name=name, times=len(seconds), values=len(numbers))
+        if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+            bad = ~(np.isfinite(numbers) & (numbers >= 0))
+            raise ScenarioError("array_negative", name=name, found=float(numbers[bad][0]))
+    for i in inflows:
+        if not (0 <= i.row < shape[0] and 0 <= i.col < shape[1]):
+            raise ScenarioError("array_cell", found=(i.row, i.col), expected=shape)
+    for b in boundaries:
+        if b.side not in SIDES or b.kind not in ("free", "stage"):
+            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, ("free", "stage")))
 
 
 def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:

@@ -51,7 +51,8 @@ def closed_roads(city: City, actions: tuple[Action, ...], times: pd.DatetimeInde
         if action.kind == "close_road":
             hit = (city.roads["id"] == action.place).values
             if not hit.any():
-                hit = (city.roads.geometry.distance(city.place(action.place)) <= 5.0).values
+                near = (city.roads.geometry.distance(city.place(action.place)) <= 5.0).values
+                hit = near & (city.roads["level"].astype(float) <= 0.0).values  # not the bridge above
             during = np.array([action.active(t) for t in seconds])
             shut |= during[:, None] & hit[None, :]
     return shut

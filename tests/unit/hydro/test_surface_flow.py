@@ -259,3 +259,35 @@ def test_what_leaves_over_an_open_side_and_a_held_level_is_booked() -> None:
     )
     assert abs(tide.volume_error) <= 1e-12 and tide.volume_in > 0.0
     assert tide.probe_depth[-1, 0] == pytest.approx(1.0 - z[4, 45], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"inflows": [(0, 0, [0.0], [np.nan])]}, "array_negative"),
+        ({"inflows": [(0, 0, [0.0], [-5.0])]}, "array_negative"),
+        ({"inflows": [(-1, 0, [0.0], [1.0])]}, "array_cell"),
+        ({"inflows": [(0, 500, [0.0], [1.0])]}, "array_cell"),
+        ({"inflows": [(0, 0, [0.0, 5.0], [1.0])]}, "array_series"),
+        ({"boundaries": [("east", "open")]}, "array_boundary"),
+        ({"boundaries": [("up", "free")]}, "array_boundary"),
+    ],
+)
+def test_wrong_inflows_and_boundaries_are_named(changes, code) -> None:
+    with pytest.raises(ScenarioError) as error:
+        simulate_arrays(np.zeros((4, 5)), 0.03, [0.0], [0.0], cell_m=5.0, duration_s=60.0, **changes)
+    assert error.value.code == code
+
+
+def test_plain_tuples_serve_as_inflows_and_boundaries() -> None:
+    run = simulate_arrays(
+        np.zeros((4, 5)),
+        0.03,
+        [0.0],
+        [0.0],
+        cell_m=5.0,
+        duration_s=60.0,
+        inflows=[(1, 1, [0.0], [1.0])],
+        boundaries=[("east", "free")],
+    )
+    assert run.volume_in == pytest.approx(60.0)
