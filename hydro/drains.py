@@ -1,6 +1,6 @@
 """The drain network below the surface: what goes down the inlets and what comes back up.
 
-`NoDrainage` and `SwmmDrainage` share four methods: `roofs`, `exchange`, `close` and the attribute `account`.
+`NoDrainage`, `SwmmDrainage` and `ScreeningDrainage` share `roofs`, `exchange`, `finish`, `record` and the attribute `account`.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ SWMM_CONTINUITY = 0.01
 
 @dataclass(frozen=True)
 class Flood:
-    """Local-inertial surface flow with infiltration by class and EPA SWMM in the loop.
+    """Surface flow by one of the schemes, with infiltration by class and EPA SWMM in the loop.
 
     Valid for shallow, mostly subcritical flow over streets and yards; steep fast flow is held at Froude 1 and the result
     says how much of it there was. Buildings are blocks; their roofs drain to the nearest manhole within reach, else to

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hydro.inertial import SIDES
 from hydro.kernels.shallow import advance
 from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
 from twin.errors import NumericsError
@@ -15,7 +16,6 @@ from twin.jit import start_threads
 
 Array = NDArray[Any]
 
-SIDES = ("west", "east", "north", "south")  # north is row 0
 STATE = ("h", "u", "v", "highest")
 
 

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hydro.inertial import SIDES
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
 from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
@@ -21,7 +22,6 @@ BLOCKED_M = 900.0  # a fine cell this far above the lowest bed is blocked (they 
 CLOSED_M = 1e6  # sill of a face that does not exist
 FORK_CELLS = 100_000  # below this two forks a step cost more than a second thread brings
 
-SIDES = ("west", "east", "north", "south")
 STATE = ("h", "highest", "source")
 
 

@@ -6,7 +6,7 @@ Bates et al. (2010, doi:10.1016/j.jhydrol.2010.03.027):
     q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx] / [1 + g dt n^2 |q, p| / h^(7/3)]
 
 p is the flow across the face's own direction, the mean of the four faces around it: with |q| alone, friction is too small
-by up to 2^(1/2) where water runs obliquely to the grid, and a flood spreads too thin (5 % on UK EA test 4). h is the flow
+by up to 2^(1/2) where water runs obliquely to the grid, and a flood spreads too thin, as on UK EA test 4. h is the flow
 depth at a face: the higher water level minus the higher bed. Two limits act on the *flux*, never on the depth: Froude <= 1,
 and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water is made. (A fixed
 share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)

@@ -234,7 +234,7 @@ def test_float32_makes_no_negative_depth_and_keeps_its_books(z, mm_h, n) -> None
 def test_a_step_that_collapses_names_time_and_cell() -> None:
     depth = np.zeros((5, 6))
     depth[3, 2] = 1e9
-    with pytest.raises(NumericsError, match=r"120 s.*row 3.*column 2|0 s, row 3, column 2"):
+    with pytest.raises(NumericsError, match="0 s, row 3, column 2"):
         simulate_arrays(
             np.zeros((5, 6)), 0.03, [0.0], [0.0], cell_m=1.0, duration_s=10.0, depth=depth, scheme="inertial"
         )
