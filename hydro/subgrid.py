@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 BLOCKED_M = 900.0  # a fine cell this far above the lowest bed is blocked (they stand 1000 m above the highest ground)
 CLOSED_M = 1e6  # sill of a face that does not exist
-FORK_CELLS = 100_000  # below this two forks a step cost more than a second thread brings
+FORK_CELLS = 20_000  # below this two forks a step cost more than a second thread brings
 
 STATE = ("h", "highest", "source")
 
@@ -231,15 +231,10 @@ class Subgrid:
         turned = np.ascontiguousarray(hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]])
         grounds = ((z, n, hub), (np.ascontiguousarray(z.T), np.ascontiguousarray(n.T), turned))
         for d, (zd, nd, hubd) in enumerate(grounds):
-            ny, nx = hubd.shape[:2]
-            sill, table = np.empty((ny, nx + 1)), np.empty((ny, nx + 1, NODES, 2))
+            sill, table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
+            if d == 1:
+                sill, table = sill.swapaxes(0, 1), table.swapaxes(0, 1)
             conveyance(sill, table, zd, nd, hubd, self.factor, self.cell_m)
-            inner = slice(1, nx)
-            flat_sill, flat_table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
-            if d == 0:
-                flat_sill[:, inner], flat_table[:, inner] = sill[:, inner], table[:, inner]
-            else:
-                flat_sill[inner], flat_table[inner] = sill[:, inner].T, table[:, inner].swapaxes(0, 1)
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
         f = self._faces
         for d in range(2):
@@ -264,7 +259,7 @@ class Subgrid:
             z, n = (np.repeat(a[:, None], 2 * f, axis=1) for a in (z, n))
             hub = np.empty((along.size, 2, 6), np.int32)
             hubs(hub, z, f, self.cell_m)
-            sill, table = np.empty((along.size, 3)), np.empty((along.size, 3, NODES, 2))
+            sill, table = np.empty((along.size, 2)), np.empty((along.size, 2, NODES, 2))
             conveyance(sill, table, z, n, hub, f, self.cell_m)
             parts.append(_side(side, along, ny, nx, w, sill[:, 1], table[:, 1]))
         dtype = self.h.dtype

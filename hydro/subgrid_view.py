@@ -24,11 +24,12 @@ RAIN_LIES_S = 60.0
 class SubgridView:
     """Water on cells `factor` times coarser than the bed `z` (ny, nx), with the members of `Inertial` on the fine grid.
 
-    `h` are the depths that the level of each coarse cell makes over its fine beds. The rain of the last `advance` still lies
-    where it fell, so that soil can take it there: levelled at once it would leave high ground dry. What is changed in `h`
-    from outside goes into the coarse water before the next step, volume for volume: what the coarse depth cannot hold after
-    rounding is carried on in `_rest` (m3, float64). In a coarse cell that is held all ground below the level stands under
-    water and all other ground is dry; that water lies outside the books.
+    `h` are the depths that the level of each coarse cell makes over its fine beds, made when it is asked for. The rain of the
+    last `advance` still lies where it fell, so that soil can take it there: levelled at once it would leave high ground dry.
+    What is changed in `h` from outside (ask for it anew after each `advance`) goes into the coarse water before the next
+    step, volume for volume: what the coarse depth cannot hold after rounding is carried on in `_rest` (m3, float64). In a
+    coarse cell that is held all ground below the level stands under water and all other ground is dry; that water lies
+    outside the books.
     """
 
     name: ClassVar[str] = Subgrid.name
@@ -48,7 +49,7 @@ class SubgridView:
         self.n, self.z = self._coarse.n, self._coarse.z
         self._blocked = self._coarse.blocked
         self._bed = self._fine_bed()
-        self.h, self.source, self._given = (np.zeros(self.z.shape, self.dtype) for _ in range(3))
+        self._h, self.source, self._given = (np.zeros(self.z.shape, self.dtype) for _ in range(3))
         shape = self._coarse.h.shape
         self._change, self._rest, self._held = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.bool_)
         self._sums = np.zeros((shape[0], self.z.shape[1]))
@@ -57,11 +58,21 @@ class SubgridView:
         self._swallows = np.zeros(shape, np.bool_)
         self._levels: tuple[Array, Array, Array] | None = None
         self._handed = np.zeros(3)
+        self._rain_lies_s: float | None = None  # `_h` is yet to be made, with so many seconds of rain where it fell
+
+    @property
+    def h(self) -> Array:
+        """Depth now on the fine grid, m; see the class for what may be changed in it."""
+        if self._rain_lies_s is not None:
+            self._spread(self._h, self._coarse.h, self._rain_lies_s)
+            self._given[:] = self._h
+            self._rain_lies_s = None
+        return self._h
 
     @property
     def highest(self) -> Array:
         """Highest depth of any step since the start, m: the highest level of each coarse cell over the bed as it is now."""
-        fine = np.empty_like(self.h)
+        fine = np.empty_like(self._h)
         self._spread(fine, self._coarse.highest, 0.0)
         return np.maximum(fine, self.h)
 
@@ -86,7 +97,7 @@ class SubgridView:
         self.h[:] = np.where(self._blocked, 0.0, depth)
         self._take_up()
         self._coarse.highest[:] = np.maximum(self._coarse.highest, self._coarse.h)
-        self._hand_out(0.0)
+        self._rain_lies_s = 0.0
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
         """Let the coarse cells that contain these fine cells keep `level` (m); of several levels the highest wins.
@@ -129,7 +140,7 @@ class SubgridView:
         """
         self._take_up()
         steps = self._coarse.advance(seconds, t)
-        self._hand_out(min(seconds, RAIN_LIES_S))
+        self._rain_lies_s = min(seconds, RAIN_LIES_S)
         return steps
 
     def flow(self) -> tuple[Array, Array]:
@@ -137,7 +148,7 @@ class SubgridView:
 
         See `hydro.kernels.subgrid_view.share_flow`.
         """
-        qx, qy, carried = (np.empty_like(self.h) for _ in range(3))
+        qx, qy, carried = (np.empty_like(self._h) for _ in range(3))
         share_flow(qx, qy, carried, *self._coarse.flow(), self.h, self._coarse.factor)
         return qx, qy
 
@@ -148,21 +159,25 @@ class SubgridView:
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Go on from what `arrays` returned; `booked` begins anew."""
-        self.h[:], self._given[:], self._rest[:] = arrays["h"], arrays["given"], arrays["rest"]
+        self._h[:], self._given[:], self._rest[:] = arrays["h"], arrays["given"], arrays["rest"]
+        self._rain_lies_s = None
         coarse = {name: arrays[COARSE + name] for name in self._coarse.arrays()}
         self._coarse.restore(coarse | {"booked": np.zeros(3)})
         self._handed[:] = 0.0
-        ny, nx = self.h.shape
+        ny, nx = self._h.shape
         held = np.repeat(np.repeat(self._held, self._coarse.factor, axis=0), self._coarse.factor, axis=1)[:ny, :nx]
-        self._given[held] = self.h[held]  # what was changed there is booked already
+        self._given[held] = self._h[held]  # what was changed there is booked already
 
     def _changed(self) -> Array:
         """Return the volumes by which `h` was changed from outside, m3 per coarse cell."""
-        changes(self._change, self._sums, self.h, self._given, self._coarse.factor)
+        if self._rain_lies_s is None:
+            changes(self._change, self._sums, self._h, self._given, self._coarse.factor)
+        else:  # nobody has seen the depths
+            self._change[:] = 0.0
         return self._change * self.cell_m**2
 
     def _take_up(self) -> None:
-        """Put what was changed from outside into the coarse water; held cells only book it. `_hand_out` must follow."""
+        """Put what was changed from outside into the coarse water; held cells only book it. New depths must follow."""
         change = self._changed()
         if not change.any():
             return
@@ -179,10 +194,6 @@ class SubgridView:
         """Return what a change from outside means to the books of held cells: into, out of, over the rim, m3."""
         held, swallowed = np.where(self._held & ~self._swallows, change, 0.0), np.where(self._swallows, change, 0.0)
         return np.array([np.maximum(held, 0.0).sum(), np.maximum(-held, 0.0).sum(), swallowed.sum()])
-
-    def _hand_out(self, seconds: float) -> None:
-        self._spread(self.h, self._coarse.h, seconds)
-        self._given[:] = self.h
 
     def _spread(self, fine: Array, coarse: Array, seconds: float) -> None:
         water = self._coarse

@@ -25,24 +25,13 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.inertial import DRY_M, GRAVITY, THETA
+from hydro.kernels.floats import DRY_M, GRAVITY, inverse_cube_root
+from hydro.kernels.inertial import THETA
 from hydro.kernels.subgrid_layout import BLOCK
 from hydro.kernels.subgrid_tables import FIRST_M, NODES
 from twin.jit import kernel
 
 SHARE = 1.0 - 2e-6  # of a cell's water may leave in one step: rounding in float32 must not overdraw it
-
-
-@kernel(inline=True)
-def rapid_root(x, real):
-    """Return x^(-1/3) for x > 0 to 2e-10 (1e-7 in float32): a guess from the bit pattern, then three Newton steps."""
-    bits = np.float32(x).view(np.int32)
-    guess = np.int32(np.float32(1.4204709e9) - np.float32(bits) * np.float32(0.33333333))
-    y = real(np.int32(guess).view(np.float32))
-    third, four = real(1.0 / 3.0), real(4.0)
-    y = y * (four - x * y * y * y) * third
-    y = y * (four - x * y * y * y) * third
-    return y * (four - x * y * y * y) * third
 
 
 @kernel(inline=True)
@@ -80,7 +69,7 @@ def momentum(
     for c in range(raw_out.size):
         d = max(x[c], dry)
         area = a0[c] + a1[c] * d
-        y = rapid_root(r0[c] + r1[c] * d, real)
+        y = inverse_cube_root(r0[c] + r1[c] * d)
         y2 = y * y
         y4 = y2 * y2
         depth = area / a1[c]

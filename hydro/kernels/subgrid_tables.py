@@ -20,9 +20,12 @@ d is the level minus the *higher* bed of the two fine cells that meet in the sec
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
+from hydro.kernels.floats import inverse_cube_root
 from twin.jit import kernel
 
 FIRST_M = 0.01
@@ -63,30 +66,34 @@ def storage(beds_out, full_out, count_out, z, blocked, factor):
 def spread(level_out, z, row, col):
     """Lower each level to the lowest at which water comes from a neighbour, until nothing changes: max(bed, level there).
 
-    `level_out` (rows, columns) covers the fine cells from (row, col); it starts infinite except at the sources.
+    `level_out` (rows + 2, columns + 2) covers the fine cells from (row, col) and a margin that stays infinite; it starts
+    infinite except at the sources.
     """
-    rows, columns = level_out.shape
+    rows, columns = level_out.shape[0] - 2, level_out.shape[1] - 2
     changed = True
-    forward = True
     while changed:
         changed = False
-        for m in range(rows * columns):
-            at = m if forward else rows * columns - 1 - m
-            r, c = at // columns, at % columns
-            best = level_out[r, c]
-            if c > 0:
-                best = min(best, level_out[r, c - 1])
-            if c + 1 < columns:
-                best = min(best, level_out[r, c + 1])
-            if r > 0:
-                best = min(best, level_out[r - 1, c])
-            if r + 1 < rows:
-                best = min(best, level_out[r + 1, c])
-            best = max(best, z[row + r, col + c])
-            if best < level_out[r, c]:
-                level_out[r, c] = best
-                changed = True
-        forward = not forward
+        for r in range(1, rows + 1):
+            for c in range(1, columns + 1):
+                changed |= lower(level_out, z, row, col, r, c)
+        if not changed:
+            break
+        changed = False
+        for r in range(rows, 0, -1):
+            for c in range(columns, 0, -1):
+                changed |= lower(level_out, z, row, col, r, c)
+
+
+@kernel(inline=True)
+def lower(level_out, z, row, col, r, c):
+    """Lower the level of one cell as its neighbours allow; return whether it changed."""
+    here = level_out[r, c]
+    around = min(min(level_out[r, c - 1], level_out[r, c + 1]), min(level_out[r - 1, c], level_out[r + 1, c]))
+    best = max(around, z[row + r - 1, col + c - 1])
+    if best < here:
+        level_out[r, c] = best
+        return True
+    return False
 
 
 @kernel(parallel=True)
@@ -96,7 +103,7 @@ def hubs(hub_out, z, factor, fine_m):
     """  # fmt: skip
     ny, nx = hub_out.shape[:2]
     for i in prange(ny):
-        level = np.empty((factor, factor))
+        level = np.empty((factor + 2, factor + 2))
         total = np.empty((factor, factor))
         for j in range(nx):
             row, col = i * factor, j * factor
@@ -106,20 +113,19 @@ def hubs(hub_out, z, factor, fine_m):
                 level[:] = np.inf
                 for k in range(factor):
                     r, c = (k, 0 if side == 0 else factor - 1) if side < 2 else (0 if side == 2 else factor - 1, k)
-                    level[r, c] = z[row + r, col + c]
+                    level[r + 1, c + 1] = z[row + r, col + c]
                 spread(level, z, row, col)
                 for r in range(factor):
                     for c in range(factor):
-                        total[r, c] += min(level[r, c] - lowest, FAR_M)
-            hub = 0
-            for k in range(factor * factor):
-                r, c, hr, hc = k // factor, k % factor, hub // factor, hub % factor
-                if total[r, c] < total[hr, hc] or (
-                    total[r, c] == total[hr, hc] and z[row + r, col + c] < z[row + hr, col + hc]
-                ):
-                    hub = k
-            hub_out[i, j, 0] = hub // factor
-            hub_out[i, j, 1] = hub % factor
+                        total[r, c] += min(level[r + 1, c + 1] - lowest, FAR_M)
+            hub_row, hub_col = 0, 0
+            for r in range(factor):
+                for c in range(factor):
+                    best, found = total[hub_row, hub_col], total[r, c]
+                    if found < best or (found == best and z[row + r, col + c] < z[row + hub_row, col + hub_col]):
+                        hub_row, hub_col = r, c
+            hub_out[i, j, 0] = hub_row
+            hub_out[i, j, 1] = hub_col
             ground(hub_out[i, j], total, z, row, col, CLIFF * fine_m)
 
 
@@ -158,48 +164,65 @@ def ground(hub_out, reached_scratch, z, row, col, step):
                         hub_out[4], hub_out[5] = min(hub_out[4], c), max(hub_out[5], c)
 
 
+@kernel
+def section(area_out, carry_out, x, over, smooth):
+    """Add to wet area and conveyance per fine cell what one pair of fine cells passes at the depths `x` over the sill.
+
+    The pair's higher bed stands `over` metres above the sill; `smooth` = 1 / n.
+    """
+    for k in range(x.size):
+        d = max(x[k] - over, 0.0)
+        area_out[k] += d
+        carry_out[k] += smooth * d * d * inverse_cube_root(max(d, 1e-9))
+
+
+@kernel
+def add_up(thin_out, rough_out, area, carry):
+    """Add one section to the sums of 1 / A and 1 / K^2."""
+    for k in range(area.size):
+        thin_out[k] += 1.0 / area[k]
+        rough_out[k] += 1.0 / (carry[k] * carry[k])
+
+
 @kernel(parallel=True)
 def conveyance(sill_out, table_out, z, n, hub, factor, fine_m):
     """Tabulate the faces between coarse columns: sill (m), and over it wet area (m2) and conveyance^(3/5).
 
     K^(3/5) is a straight line in the depth over a flat section, so straight pieces in it lose nothing there. `sill_out`
-    (ny, nx + 1), `table_out` (ny, nx + 1, NODES, 2); the first and last column, the rim, are left alone. `z`, `n` are fine,
+    (ny, nx), `table_out` (ny, nx, NODES, 2): face j joins columns j - 1 and j, face 0 is left alone. `z`, `n` are fine,
     `hub` (ny, nx, 6) as of `hubs`; for the faces between rows give all of them with rows and columns exchanged.
     """
     ny, nx = hub.shape[:2]
     half = (factor - 1) // 2
     for i in prange(ny):
-        path = np.empty((factor, 2 * factor))
+        path = np.empty((factor + 2, 2 * factor + 2))
+        x = FIRST_M * 2.0 ** np.arange(NODES - 1)
+        sums = np.empty((4, x.size))
+        area, carry, thin, rough = sums[0], sums[1], sums[2], sums[3]
         row = i * factor
         for j in range(1, nx):
             col = (j - 1) * factor
             path[:] = np.inf
-            path[hub[i, j - 1, 0], hub[i, j - 1, 1]] = z[row + hub[i, j - 1, 0], col + hub[i, j - 1, 1]]
+            here, there = hub[i, j - 1], hub[i, j]
+            path[here[0] + 1, here[1] + 1] = z[row + here[0], col + here[1]]
             spread(path, z, row, col)
-            sill = path[hub[i, j, 0], factor + hub[i, j, 1]]
-            first = col + min(max(factor - half - 1, hub[i, j - 1, 4]), hub[i, j - 1, 5])
-            last = col + factor + min(max(half, hub[i, j, 4]), hub[i, j, 5])
+            sill = path[there[0] + 1, factor + there[1] + 1]
+            first = col + min(max(factor - half - 1, here[4]), here[5])
+            last = col + factor + min(max(half, there[4]), there[5])
             for c in range(first, last):
                 lowest = np.inf
                 for r in range(row, row + factor):
                     lowest = min(lowest, max(z[r, c], z[r, c + 1]))
                 sill = max(sill, lowest)
+            sums[2:] = 0.0
+            for c in range(first, last):
+                sums[:2] = 0.0
+                for r in range(row, row + factor):
+                    section(area, carry, x, max(z[r, c], z[r, c + 1]) - sill, 2.0 / (n[r, c] + n[r, c + 1]))
+                add_up(thin, rough, area, carry)
             sill_out[i, j] = sill
             table_out[i, j, 0, 0] = 0.0
             table_out[i, j, 0, 1] = 0.0
-            for k in range(1, NODES):
-                level = sill + FIRST_M * 2.0 ** (k - 1)
-                thin = 0.0
-                rough = 0.0
-                for c in range(first, last):
-                    area = 0.0
-                    carry = 0.0
-                    for r in range(row, row + factor):
-                        d = level - max(z[r, c], z[r, c + 1])
-                        if d > 0.0:
-                            area += d
-                            carry += 2.0 * d * np.cbrt(d * d) / (n[r, c] + n[r, c + 1])
-                    thin += 1.0 / area
-                    rough += 1.0 / (carry * carry)
-                table_out[i, j, k, 0] = (last - first) / thin * fine_m
-                table_out[i, j, k, 1] = (np.sqrt((last - first) / rough) * fine_m) ** 0.6
+            for k in range(x.size):
+                table_out[i, j, k + 1, 0] = (last - first) / thin[k] * fine_m
+                table_out[i, j, k + 1, 1] = (math.sqrt((last - first) / rough[k]) * fine_m) ** 0.6
