@@ -227,14 +227,14 @@ class Subgrid:
         self._raster(self._cells.area)[:] = area
         self._raster(self._cells.per_area)[:] = np.divide(1.0, area, out=np.zeros(area.shape), where=area > 0)
         hub = np.empty((*self._shape, 6), np.int32)
-        hubs(hub, z, self.factor, self.cell_m)
-        turned = np.ascontiguousarray(hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]])
-        grounds = ((z, n, hub), (np.ascontiguousarray(z.T), np.ascontiguousarray(n.T), turned))
-        for d, (zd, nd, hubd) in enumerate(grounds):
+        joined = np.empty(z.shape, np.bool_)
+        hubs(hub, joined, z, self.factor, self.cell_m)
+        turned = (z.T, n.T, hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]], joined.T)
+        for d, ground in enumerate(((z, n, hub, joined), map(np.ascontiguousarray, turned))):
             sill, table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
             if d == 1:
                 sill, table = sill.swapaxes(0, 1), table.swapaxes(0, 1)
-            conveyance(sill, table, zd, nd, hubd, self.factor, self.cell_m)
+            conveyance(sill, table, *ground, self.factor, self.cell_m)
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
         f = self._faces
         for d in range(2):
@@ -258,9 +258,10 @@ class Subgrid:
             )
             z, n = (np.repeat(a[:, None], 2 * f, axis=1) for a in (z, n))
             hub = np.empty((along.size, 2, 6), np.int32)
-            hubs(hub, z, f, self.cell_m)
+            joined = np.empty(z.shape, np.bool_)
+            hubs(hub, joined, z, f, self.cell_m)
             sill, table = np.empty((along.size, 2)), np.empty((along.size, 2, NODES, 2))
-            conveyance(sill, table, z, n, hub, f, self.cell_m)
+            conveyance(sill, table, z, n, hub, joined, f, self.cell_m)
             parts.append(_side(side, along, ny, nx, w, sill[:, 1], table[:, 1]))
         dtype = self.h.dtype
         rim = Rim(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else _no_rim(dtype)

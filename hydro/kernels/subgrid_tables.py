@@ -4,10 +4,12 @@ Cell: `storage` sorts the open fine beds. With k of m beds under water the mean 
 h = (k level - sum of those beds) / m, so level and water are tied by straight pieces without any loss
 (Casulli 2009, doi:10.1002/fld.1896).
 
-Sill: every coarse cell has a *hub*, the lowest of the fine cells that reach its four sides best. A face opens at the lowest
-level that joins the hubs of its two cells: over all paths through fine cells of the two, the smallest of the highest beds
-on the path. As paths of neighbouring faces meet in a hub, water never passes where the fine terrain would not let it: walls hold
-whatever their width and direction. The price: what a wall cuts off from the hub shares its level with the whole cell.
+Sill: every coarse cell has a *hub*, the lowest of the fine cells that reach its four sides best, and a *reach*, the fine cells
+between which and the hub no ground stands higher than the higher of the two. A face opens at the lowest level that joins the
+reaches of its two cells: over all paths through fine cells of the two, the smallest of the highest beds on the path. As paths
+of neighbouring faces meet in a hub, water never passes where the fine terrain would not let it: walls hold whatever their
+width and direction. On a slope the reach goes down to the lowest row, so no wedge of water is held that would run off.
+The price: what a wall cuts off from the hub shares its level with the whole cell.
 
 Face: the momentum equation is integrated from one centre to the next over the fine cross-sections between them (as far as the
 ground around the hubs reaches). Discharge is the same through all of them, so areas add as resistances in series do and
@@ -15,7 +17,10 @@ friction slopes add:
 
     A = m / sum(1 / A_s)        1 / K^2 = mean(1 / K_s^2)        A_s = sum(d w)        K_s = sum(d^(5/3) w / n)
 
-d is the level minus the *higher* bed of the two fine cells that meet in the section, w the fine cell.
+d is the depth of the section less the rise of the *higher* bed of the two fine cells that meet in it above the lowest such
+bed, w the fine cell. A section is as deep as the level over the sill makes it, but at least FILM times the depth over the
+sill: a slope that rises above the level at the face carries a film of water, and with this part of the depth on its upper
+half the two together carry what a film of even depth does (FILM^(-10/3) = 2).
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from twin.jit import kernel
 FIRST_M = 0.01
 NODES = 13  # depths over the sill at which faces are tabulated, m: 0, FIRST_M * (1, 2, 4, ... 2048); straight on above
 CLIFF = 0.3  # ground hangs together where it rises less than this per metre from one fine cell to the next
+FILM = 0.5**0.3  # of the depth over the sill stands at least on sections that rise above it
 FAR_M = 10.0  # a side of the cell that is reached only this far above the lowest bed counts as not reached
 
 
@@ -96,10 +102,24 @@ def lower(level_out, z, row, col, r, c):
     return False
 
 
+@kernel
+def join(joined_out, level_scratch, z, row, col, hub_row, hub_col):
+    """Mark the reach of a hub: the fine cells of its coarse cell that no higher ground than they and it parts from it."""
+    factor = level_scratch.shape[0] - 2
+    level_scratch[:] = np.inf
+    hub_bed = z[row + hub_row, col + hub_col]
+    level_scratch[hub_row + 1, hub_col + 1] = hub_bed
+    spread(level_scratch, z, row, col)
+    for r in range(factor):
+        for c in range(factor):
+            bed = z[row + r, col + c]
+            joined_out[row + r, col + c] = level_scratch[r + 1, c + 1] <= max(bed, hub_bed)
+
+
 @kernel(parallel=True)
-def hubs(hub_out, z, factor, fine_m):
+def hubs(hub_out, joined_out, z, factor, fine_m):
     """Find each coarse cell's hub: `hub_out` (ny, nx, 6) gets its row and column in the cell, and the first and last row and
-    column of the ground that hangs together with it. `z` is fine.
+    column of the ground that hangs together with it. `joined_out` marks the fine cells of its reach. `z` is fine.
     """  # fmt: skip
     ny, nx = hub_out.shape[:2]
     for i in prange(ny):
@@ -126,6 +146,7 @@ def hubs(hub_out, z, factor, fine_m):
                         hub_row, hub_col = r, c
             hub_out[i, j, 0] = hub_row
             hub_out[i, j, 1] = hub_col
+            join(joined_out, level, z, row, col, hub_row, hub_col)
             ground(hub_out[i, j], total, z, row, col, CLIFF * fine_m)
 
 
@@ -165,13 +186,13 @@ def ground(hub_out, reached_scratch, z, row, col, step):
 
 
 @kernel
-def section(area_out, carry_out, x, over, smooth):
-    """Add to wet area and conveyance per fine cell what one pair of fine cells passes at the depths `x` over the sill.
+def section(area_out, carry_out, deep, over, smooth):
+    """Add to wet area and conveyance per fine cell what one pair of fine cells passes, its section being `deep` metres deep.
 
-    The pair's higher bed stands `over` metres above the sill; `smooth` = 1 / n.
+    The pair's higher bed stands `over` metres above the lowest of the section; `smooth` = 1 / n.
     """
-    for k in range(x.size):
-        d = max(x[k] - over, 0.0)
+    for k in range(deep.size):
+        d = max(deep[k] - over, 0.0)
         area_out[k] += d
         carry_out[k] += smooth * d * d * inverse_cube_root(max(d, 1e-9))
 
@@ -185,40 +206,47 @@ def add_up(thin_out, rough_out, area, carry):
 
 
 @kernel(parallel=True)
-def conveyance(sill_out, table_out, z, n, hub, factor, fine_m):
+def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
     """Tabulate the faces between coarse columns: sill (m), and over it wet area (m2) and conveyance^(3/5).
 
     K^(3/5) is a straight line in the depth over a flat section, so straight pieces in it lose nothing there. `sill_out`
     (ny, nx), `table_out` (ny, nx, NODES, 2): face j joins columns j - 1 and j, face 0 is left alone. `z`, `n` are fine,
-    `hub` (ny, nx, 6) as of `hubs`; for the faces between rows give all of them with rows and columns exchanged.
+    `hub` (ny, nx, 6) and `joined` as of `hubs`; for the faces between rows give all with rows and columns exchanged.
     """
     ny, nx = hub.shape[:2]
     half = (factor - 1) // 2
     for i in prange(ny):
         path = np.empty((factor + 2, 2 * factor + 2))
         x = FIRST_M * 2.0 ** np.arange(NODES - 1)
-        sums = np.empty((4, x.size))
+        deep, sums = np.empty(x.size), np.empty((4, x.size))
         area, carry, thin, rough = sums[0], sums[1], sums[2], sums[3]
         row = i * factor
         for j in range(1, nx):
             col = (j - 1) * factor
             path[:] = np.inf
             here, there = hub[i, j - 1], hub[i, j]
-            path[here[0] + 1, here[1] + 1] = z[row + here[0], col + here[1]]
+            for r in range(factor):
+                for c in range(factor):
+                    if joined[row + r, col + c]:
+                        path[r + 1, c + 1] = z[row + r, col + c]
             spread(path, z, row, col)
-            sill = path[there[0] + 1, factor + there[1] + 1]
+            sill = np.inf
+            for r in range(factor):
+                for c in range(factor, 2 * factor):
+                    if joined[row + r, col + c]:
+                        sill = min(sill, path[r + 1, c + 1])
             first = col + min(max(factor - half - 1, here[4]), here[5])
             last = col + factor + min(max(half, there[4]), there[5])
-            for c in range(first, last):
-                lowest = np.inf
-                for r in range(row, row + factor):
-                    lowest = min(lowest, max(z[r, c], z[r, c + 1]))
-                sill = max(sill, lowest)
             sums[2:] = 0.0
             for c in range(first, last):
                 sums[:2] = 0.0
+                lowest = np.inf
                 for r in range(row, row + factor):
-                    section(area, carry, x, max(z[r, c], z[r, c + 1]) - sill, 2.0 / (n[r, c] + n[r, c + 1]))
+                    lowest = min(lowest, max(z[r, c], z[r, c + 1]))
+                for k in range(x.size):
+                    deep[k] = max(x[k] + sill - lowest, FILM * x[k])
+                for r in range(row, row + factor):
+                    section(area, carry, deep, max(z[r, c], z[r, c + 1]) - lowest, 2.0 / (n[r, c] + n[r, c + 1]))
                 add_up(thin, rough, area, carry)
             sill_out[i, j] = sill
             table_out[i, j, 0, 0] = 0.0
