@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hydro.kernels.soil import capacities
+
 Array = NDArray[np.float64]
 
 #: The laws a flood may choose from.
@@ -55,60 +57,23 @@ def capacity(
 ) -> Array:
     """Return what each cell can take in the coming `step_s`, m/s, if water stands on it all the while.
 
-    `soil` holds indices into SOILS, `infiltrated_m` the depth taken so far (m of the whole cell). The laws are integrated
-    exactly over the step from what went in so far over the pervious share:
+    `soil` (ny, nx) or (n,) holds indices into SOILS, `infiltrated_m` the depth taken so far (m of the whole cell). The laws
+    are integrated exactly over the step from what went in so far over the pervious share:
     Green and Ampt F - S ln(1 + F / S) = K t with S = psi d; Horton F = fc t + (f0 - fc) (1 - exp(-k t)) / k, its time the
     one at which F is reached (so light rain does not age the soil); constant f = K.
     """
-    if law == "none":
-        return np.zeros(np.shape(infiltrated_m))
-    k = _of("conductivity_mm_h")[soil] / 3.6e6
-    share = _of("pervious")[soil]
-    if law == "constant":
-        return share * k
-    result, open_ = np.zeros(np.shape(infiltrated_m)), share > 0.0
-    taken = infiltrated_m[open_].astype(float) / share[open_]
-    if law == "green-ampt":
-        suction = (_of("suction_mm") * _of("deficit"))[soil][open_] / 1e3
-        gained = green_ampt(taken, k[open_], suction, step_s)
-    else:
-        gained = horton(taken, _of("initial_mm_h")[soil][open_] / 3.6e6, k[open_], DECAY_PER_H / 3600.0, step_s)
-    result[open_] = share[open_] * gained / step_s
+    result = np.zeros(np.shape(infiltrated_m))
+    if law != "none":
+        arrays = (np.atleast_2d(a) for a in (result, soil, infiltrated_m))
+        capacities(*arrays, _laws(law), DECAY_PER_H / 3600.0, step_s)
     return result
 
 
-def green_ampt(taken: Array, k: Array, suction: Array, step_s: float) -> Array:
-    """Return the depth (m) that goes in during `step_s` after `taken` (m), water standing: Newton on the implicit law.
-
-    `k` conductivity (m/s) and `suction` psi times deficit (m), both > 0. From above the root, so every step comes nearer.
-    """
-    wetted = k * step_s
-    total = taken + wetted + np.sqrt(wetted * wetted + 2.0 * suction * wetted)
-    for _ in range(30):
-        gap = total - taken - suction * np.log1p((total - taken) / (taken + suction)) - wetted
-        change = gap * (total + suction) / total
-        total = total - change
-        if np.abs(change).max(initial=0.0) < 1e-15:
-            break
-    return np.asarray(total - taken)
-
-
-def horton(taken: Array, initial: Array, final: Array, decay: float, step_s: float) -> Array:
-    """Return the depth (m) that goes in during `step_s` after `taken` (m), water standing.
-
-    `initial` and `final` rates (m/s), initial >= final > 0; `decay` 1/s. Newton for the time at which `taken` is reached,
-    from below, where the concave law's tangent never overshoots.
-    """
-    extra = (initial - final) / decay
-    t = taken / initial
-    for _ in range(60):
-        short = taken - final * t - extra * -np.expm1(-decay * t)
-        change = short / (final + (initial - final) * np.exp(-decay * t))
-        t = t + change
-        if np.abs(change).max(initial=0.0) < 1e-9:
-            break
-    return np.asarray(final * step_s - extra * np.exp(-decay * t) * np.expm1(-decay * step_s))
-
-
-def _of(name: str) -> Array:
-    return np.array([getattr(s, name) for s in SOILS])
+def _laws(law: Infiltration) -> Array:
+    """Return conductivity (m/s), suction times deficit (m), Horton's initial rate (m/s) and pervious share of every class."""
+    suction, initial = float(law == "green-ampt") / 1e3, float(law == "horton") / 3.6e6
+    rows = [
+        (s.conductivity_mm_h / 3.6e6, suction * s.suction_mm * s.deficit, initial * s.initial_mm_h, s.pervious)
+        for s in SOILS
+    ]
+    return np.array(rows)
