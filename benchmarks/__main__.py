@@ -17,8 +17,8 @@ from benchmarks import hydro
 #: id -> what measures it; an id begins with its room.
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {**hydro.BENCHES}
 
-EMPTY = {"target": None, "peer": None, "peer_value": None, "ratio": None, "detail": None}
-COLUMNS = ("id", "metric", "value", "unit", "target", "peer", "peer_value", "ratio", "detail")
+EMPTY = {"target": None, "verdict": None, "peer": None, "peer_value": None, "ratio": None, "detail": None}
+COLUMNS = ("id", "metric", "value", "unit", "target", "verdict", "peer", "peer_value", "ratio", "detail")
 
 
 def main() -> None:
@@ -32,14 +32,26 @@ def main() -> None:
     for name, measure in BENCHES.items():
         if chosen.only not in (None, name) or chosen.room not in (None, name.partition("/")[0]):
             continue
-        row = {"id": name} | EMPTY | measure()
+        row = judged({"id": name} | EMPTY | measure())
         print("  ".join(f"{column}={_text(row[column])}" for column in COLUMNS if row[column]), flush=True)
         rows.append(row)
     if chosen.json is not None:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(json.dumps({"machine": _machine(), "results": rows}, indent=1), "utf-8")
-        if chosen.only is None and chosen.room is None:
+        if chosen.only is None:
             write_results(chosen.json)
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with its target (column, op, bound) as text and whether it was met."""
+    if row["target"] is None:
+        return row
+    column, op, bound = row["target"]
+    text = f"{'' if column == 'value' else column + ' '}{op} {bound:g}"
+    if row[column] is None:
+        return row | {"target": text, "verdict": "not measured"}
+    met = {"<=": row[column] <= bound, ">=": row[column] >= bound}[op]
+    return row | {"target": text, "verdict": "met" if met else "MISSED"}
 
 
 def _machine() -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
@@ -310,52 +309,3 @@ def _side(side: str, along: Array, ny: int, nx: int, width: int, sill: Array, ta
     direction = 0 if abs(inward) == 1 else 1
     sign = -1 if inward > 0 else 1
     return Rim(np.full_like(cell, direction), face, cell, inside, np.full_like(cell, sign), sill, table)
-
-
-class Agreement(NamedTuple):
-    """How a coarse run agrees with a fine one: depths in m over the cells compared; seconds of building and running."""
-
-    rmse: float
-    bias: float
-    cells: int
-    build_s: float
-    run_s: float
-    steps: int
-    volume_error: float
-
-
-def compare(
-    z: ArrayLike,
-    n: ArrayLike,
-    cell_m: float,
-    highest: ArrayLike,
-    rain_m_s: ArrayLike,
-    rain_s: ArrayLike,
-    duration_s: float,
-    *,
-    where: ArrayLike | None = None,
-    factor: int = 4,
-    dtype: str = "float32",
-    wet_m: float = 0.05,
-) -> Agreement:
-    """Run a closed terrain coarsely and compare its highest depths with those of a fine run.
-
-    `highest` (ny, nx) are the fine run's highest depths, m; compared are cells deeper than `wet_m` there and inside
-    `where` (default: all). `rain_m_s[k]` falls on open cells from `rain_s[k]` to the next. Bias is coarse minus fine.
-    """
-    began = time.perf_counter()
-    water = Subgrid(z, n, cell_m, factor=factor, dtype=dtype)
-    built = time.perf_counter()
-    steps, fallen = 0, 0.0
-    times = [*np.asarray(rain_s, dtype=float), duration_s]
-    for rain, t0, t1 in zip(np.asarray(rain_m_s, dtype=float), times[:-1], times[1:], strict=True):
-        water.source[:] = np.where(water.open_m2 > 0, rain, 0.0)
-        steps += water.advance(t1 - t0)
-        fallen += float((water.source.astype(float) * water.open_m2).sum()) * (t1 - t0)
-    ran = time.perf_counter()
-    fine = np.asarray(highest, dtype=float)
-    chosen = (fine > wet_m) & (True if where is None else np.asarray(where, dtype=bool))
-    error = water.fine_depth(water.highest)[chosen] - fine[chosen]
-    rmse, bias = float(np.sqrt((error**2).mean())), float(error.mean())
-    lost = (water.volume() - fallen) / max(fallen, 1.0)
-    return Agreement(rmse, bias, int(chosen.sum()), built - began, ran - built, steps, float(lost))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks import cities
+from benchmarks.__main__ import judged
 from benchmarks.peer import P99_M, RMSE_M, agreement
 
 
@@ -31,3 +32,11 @@ def test_depths_agree_only_within_both_bounds() -> None:
     assert "DO NOT AGREE" in agreement(own, own + few, here)
     roof = np.arange(1000) < 20
     assert " agree: " in agreement(own, own + few, ~roof)
+
+
+def test_a_row_says_whether_its_target_was_met() -> None:
+    row = {"value": 4.0, "ratio": 21.0, "verdict": None}
+    assert judged(row | {"target": None})["verdict"] is None
+    assert judged(row | {"target": ("ratio", ">=", 20.0)}) == row | {"target": "ratio >= 20", "verdict": "met"}
+    assert judged(row | {"target": ("value", "<=", 3.0)})["verdict"] == "MISSED"
+    assert judged(row | {"ratio": None, "target": ("ratio", ">=", 20.0)})["verdict"] == "not measured"
