@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydro.design_storm import chicago, intensity
-from hydro.proofs.drained import bergermeer, ea8b, finnish_block, kowloon_drains, restart, screening
+from hydro.proofs.city import restart, screening, subgrid
+from hydro.proofs.drained import bergermeer, ea8b, finnish_block, kowloon_drains
 from hydro.proofs.exact import dams, lake_at_rest, macdonald, mass, thacker, threads
 from hydro.proofs.published import ea4, merewether, merewether_full, okushiri
 from twin.proof import Proof, Reference

@@ -1,22 +1,17 @@
-"""Drains: alone and below a flood, against published results and against themselves."""
+"""Drains, alone and below a flood, against published results and exact balances."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from hydro import drain_cases
 from hydro.coupling import Coupling, Manholes
-from hydro.design_storm import chicago, intensity
-from hydro.flood import Flood
 from hydro.scheme import SCHEMES
-from twin.clock import Clock
 from twin.proof import Reference
 
 
@@ -43,56 +38,6 @@ def kowloon_drains(reference: Reference) -> dict[str, float]:
         "continuity": abs(found["continuity_error"]),
         "event": abs(found["event_volume_m3"] / found["event_runoff_m3"] - 1.0),
     }
-
-
-def storm(hours: float) -> tuple[Clock, xr.Dataset]:
-    """Return the clock and the rain of a Wuhan 50-year storm from 18:00 city time on."""
-    clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), hours * 3600.0, 300.0)
-    depth = chicago(intensity("wuhan", 50), hours * 60.0, 0.4)
-    rate = np.append(depth / 1000.0 / 300.0, 0.0)
-    return clock, xr.Dataset({"rain_rate": ("time", rate)}, coords={"time": clock.times.values})
-
-
-#: Arrays of a state that count from the start of their own run.
-OWN_START = {"peak_s", "coarse_booked", "coarse_time"}
-
-
-def split_apart(reference: Reference, scheme: str, drainage: Literal["swmm", "none"]) -> float:
-    """Return how far half an hour of flood in two runs ends from the same in one: the largest of all state arrays, SI.
-
-    float64, 20 m. Compared is all a later run would go on from: depth, flows, highest depth, water in the soil, seconds
-    above the bounds, danger, the record of the drains.
-    """
-    city = reference.city("linjiang")
-    clock, rain = storm(0.5)
-    flood = Flood(drainage=drainage, cell_m=20.0, precision="float64", scheme=scheme)  # type: ignore[arg-type]
-    first = flood.simulate(city, rain, clock.first(900.0))
-    whole = flood.simulate(city, rain, clock).state.arrays
-    rest = flood.simulate(city, rain, clock.after(900.0), state=first.state).state.arrays
-    if whole.keys() != rest.keys():
-        return np.inf
-    apart = [
-        float(np.abs(np.subtract(value, rest[name], dtype=float)).max(initial=0.0))
-        for name, value in whole.items()
-        if name not in OWN_START and np.issubdtype(value.dtype, np.number)
-    ]
-    return max(apart)
-
-
-@cache
-def restart(reference: Reference) -> dict[str, float]:
-    """Return the differences of split runs: with SWMM in the loop, whose inflows are replayed, and each scheme alone."""
-    return {
-        "drains": split_apart(reference, "inertial", "swmm"),
-        **{scheme: split_apart(reference, scheme, "none") for scheme in SCHEMES},
-    }
-
-
-@cache
-def screening(reference: Reference) -> dict[str, float]:
-    """Return screened drains against SWMM on Linjiang in a storm of an hour; see `hydro.drain_cases.screened`."""
-    clock, rain = storm(1.0)
-    return drain_cases.screened(reference.city("linjiang"), rain, clock, 20.0)
 
 
 @cache
