@@ -101,11 +101,11 @@ def _highest(city: City, rain: xr.Dataset, clock: Clock, scheme: str, drainage: 
     flood = Flood(drainage=drainage, cell_m=5.0, scheme=scheme)  # type: ignore[arg-type]
     depth = flood.simulate(city, rain, clock).fields["max_water_depth"].values[np.newaxis]
     surface, sites = city.at_cell_size(5.0).surface, city.facilities
-    dry = np.isfinite(surface["terrain"]) & ~surface["building"] & ~surface["river"]
+    open_ground = np.isfinite(surface["terrain"].values) & ~surface["building"].values & ~surface["river"].values
     on_ground = city.roads["level"].values.astype(float) <= 0
     entrances = sites.geometry[sites["kind"].isin(["underpass", "metro_entrance"])]
     grid = city.grid.at_cell_size(5.0)
     return {
         "roads": overlay.along_lines(grid, city.roads.geometry).maximum(depth)[0][on_ground],
-        "entrances": overlay.places(grid, entrances).keep(dry.values).maximum(depth)[0],
+        "entrances": overlay.places(grid, entrances).keep(open_ground).maximum(depth)[0],
     }
