@@ -167,7 +167,7 @@ def verify(
             case["unit"],
             bound,
             case["status"],
-            case["reason"] or "",
+            case["reason"] or case["bound_from"] or "",
         )
     Console().print(table)
     if json_ is not None:

@@ -59,7 +59,8 @@ class Proof:
 
     `run(reference)` returns the measured value, or several by name, of which this row takes `figure`: rows of one case
     share one run when `run` is cached. `op` is one of "<=", ">=", "within" (bound is then a pair); a bound of None means
-    that the value is only reported, and `reason` says why. `data` names the published data the case reads, "" for none.
+    that the value is only reported, and `reason` says why. `source` says what the value is held against, `bound_from` where
+    the bound itself comes from. `data` names the published data the case reads, "" for none.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Proof:
     figure: str = ""
     data: str = ""
     reason: str | None = None
+    bound_from: str | None = None
 
     def result(self, reference: Reference) -> dict[str, Any]:
         """Run the case and return its row of `anlan verify --json`."""
@@ -83,7 +85,7 @@ class Proof:
             "op": self.op,
             "bound": self.bound,
         }
-        row |= {"source": self.source, "status": "skipped", "reason": self.reason}
+        row |= {"source": self.source, "bound_from": self.bound_from, "status": "skipped", "reason": self.reason}
         try:
             found = self.run(reference)
         except Skip as skip:

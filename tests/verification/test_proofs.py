@@ -8,7 +8,7 @@ from hydro.proof import PROOFS
 from scenarios.proofs import reference
 from twin.proof import Proof, Reference
 
-SLOW = {"ea4", "merewether", "okushiri", "bergermeer", "kowloon-drains", "screening"}
+SLOW = {"ea4", "merewether", "okushiri", "bergermeer", "kowloon-drains", "screening", "subgrid", "restart"}
 
 
 def marked(proof: Proof):
@@ -30,6 +30,8 @@ def test_proof(proof: Proof, data: Reference) -> None:
     assert row["status"] != "fail", row
     if row["status"] in ("skipped", "reported"):
         assert row["reason"]
+    else:
+        assert row["bound_from"], "a bound says where it comes from"
     assert (row["status"] != "skipped") or not proof.data or data.root is None, row
 
 

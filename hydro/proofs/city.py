@@ -1,0 +1,111 @@
+"""The demonstration city in a storm: split runs against whole ones, simpler forms against finer ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from hydro import drain_cases
+from hydro.design_storm import chicago, intensity
+from hydro.flood import Flood
+from hydro.scheme import SCHEMES
+from twin import overlay
+from twin.city import City
+from twin.clock import Clock
+from twin.proof import Reference
+
+
+def storm(hours: float) -> tuple[Clock, xr.Dataset]:
+    """Return the clock and the rain of a Wuhan 50-year storm from 18:00 city time on."""
+    clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), hours * 3600.0, 300.0)
+    depth = chicago(intensity("wuhan", 50), hours * 60.0, 0.4)
+    rate = np.append(depth / 1000.0 / 300.0, 0.0)
+    return clock, xr.Dataset({"rain_rate": ("time", rate)}, coords={"time": clock.times.values})
+
+
+#: Arrays of a state that count from the start of their own run.
+OWN_START = {"peak_s", "coarse_booked", "coarse_time"}
+
+
+def split_apart(reference: Reference, scheme: str, drainage: Literal["swmm", "none"]) -> float:
+    """Return how far half an hour of flood in two runs ends from the same in one: the largest of all state arrays, SI.
+
+    float64, 20 m. Compared is all a later run would go on from: depth, flows, highest depth, water in the soil, seconds
+    above the bounds, danger, the record of the drains.
+    """
+    city = reference.city("linjiang")
+    clock, rain = storm(0.5)
+    flood = Flood(drainage=drainage, cell_m=20.0, precision="float64", scheme=scheme)  # type: ignore[arg-type]
+    first = flood.simulate(city, rain, clock.first(900.0))
+    whole = flood.simulate(city, rain, clock).state.arrays
+    rest = flood.simulate(city, rain, clock.after(900.0), state=first.state).state.arrays
+    if whole.keys() != rest.keys():
+        return np.inf
+    apart = [
+        float(np.abs(np.subtract(value, rest[name], dtype=float)).max(initial=0.0))
+        for name, value in whole.items()
+        if name not in OWN_START and np.issubdtype(value.dtype, np.number)
+    ]
+    return max(apart)
+
+
+@cache
+def restart(reference: Reference) -> dict[str, float]:
+    """Return the differences of split runs: with SWMM in the loop, whose inflows are replayed, and each scheme alone."""
+    return {
+        "drains": split_apart(reference, "inertial", "swmm"),
+        **{scheme: split_apart(reference, scheme, "none") for scheme in SCHEMES},
+    }
+
+
+@cache
+def screening(reference: Reference) -> dict[str, float]:
+    """Return screened drains against SWMM on Linjiang in a storm of an hour; see `hydro.drain_cases.screened`."""
+    clock, rain = storm(1.0)
+    return drain_cases.screened(reference.city("linjiang"), rain, clock, 20.0)
+
+
+#: Depth from which a road or an entrance counts as exposed, m: the lowest exposure class of `hazard.yaml`.
+EXPOSED_M = 0.15
+
+
+@cache
+def subgrid(reference: Reference) -> dict[str, float]:
+    """Return how the subgrid scheme (4 x coarser) stands to the inertial one on Linjiang at 5 m in a storm of an hour.
+
+    Highest depths (m) where `twin.expose` reads them: the deepest cell along each road on the ground, the cells around
+    each underpass and metro entrance. Counted are those that reach EXPOSED_M in either run, so that a place flooded by
+    one alone counts. RMSE and bias (subgrid less inertial), without drains and with SWMM in the loop (`drains_`).
+    """
+    city = reference.city("linjiang")
+    clock, rain = storm(1.0)
+    found: dict[str, float] = {}
+    for part, drainage in (("", "none"), ("drains_", "swmm")):
+        fine, coarse = (_highest(city, rain, clock, scheme, drainage) for scheme in ("inertial", "subgrid"))
+        for kind in ("roads", "entrances", "all"):
+            a, b = (np.concatenate(list(f.values())) if kind == "all" else f[kind] for f in (fine, coarse))
+            error = (b - a)[np.maximum(a, b) >= EXPOSED_M]
+            found[f"{part}{kind}"] = float(np.sqrt((error**2).mean()))
+            found[f"{part}{kind}_bias"] = float(error.mean())
+            found[f"{part}{kind}_count"] = float(len(error))
+    return found
+
+
+def _highest(city: City, rain: xr.Dataset, clock: Clock, scheme: str, drainage: str) -> dict[str, NDArray[np.float64]]:
+    """Return the highest depth (m) of each road on the ground, and of each underpass and metro entrance."""
+    flood = Flood(drainage=drainage, cell_m=5.0, scheme=scheme)  # type: ignore[arg-type]
+    depth = flood.simulate(city, rain, clock).fields["max_water_depth"].values[np.newaxis]
+    surface, sites = city.at_cell_size(5.0).surface, city.facilities
+    open_ground = np.isfinite(surface["terrain"].values) & ~surface["building"].values & ~surface["river"].values
+    on_ground = city.roads["level"].values.astype(float) <= 0
+    entrances = sites.geometry[sites["kind"].isin(["underpass", "metro_entrance"])]
+    grid = city.grid.at_cell_size(5.0)
+    return {
+        "roads": overlay.along_lines(grid, city.roads.geometry).maximum(depth)[0][on_ground],
+        "entrances": overlay.places(grid, entrances).keep(open_ground).maximum(depth)[0],
+    }
