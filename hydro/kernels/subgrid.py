@@ -12,7 +12,7 @@ the upstream depth over the sill (critical depth of a broad crest). Factor 1 rea
 
 Limits act on the flux: Froude <= 1, and the flows that leave a cell share what it holds. Where little of a cell is wet its
 level answers too fast for the step; there A is held at what the step can bear, in both terms, which slows the answer
-and leaves the balance of slope and friction as it is.
+and leaves the balance of slope and friction as it is: g A dt^2 / (dx wet area) <= courant^2, as on a cell that is wet all over.
 
 Memory of the straight piece: cells and faces keep the piece of their table on which they stand. A pass compares, and only those
 that left their piece read the table again: a few in a thousand per step.
@@ -341,13 +341,13 @@ def advance(booked, deepest, f, cells, rim, held, scratch, edges, width, duratio
     while duration - t > 1e-9:
         dt = courant * dx / math.sqrt(GRAVITY * max(deepest[0], 1e-3))
         left = duration - t
-        dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
+        dt = left / math.ceil(left / dt)  # equal steps, see `hydro.kernels.inertial`
         if not dt > 1e-4:
             return -steps - 1
         if bands == 1:
-            face_band(f, cells, scratch, 0, width, edges[0], edges[1], dt, dx, fine_area, reach, 0.5 * THETA)
+            face_band(f, cells, scratch, 0, width, edges[0], edges[1], dt, dx, fine_area, reach, courant * courant)
         else:
-            all_faces(f, cells, scratch, edges, width, dt, dx, fine_area, reach, 0.5 * THETA)
+            all_faces(f, cells, scratch, edges, width, dt, dx, fine_area, reach, courant * courant)
         over_rim(f, cells, rim, dt, dx)
         if bands == 1:
             cell_band(cells, f, scratch, 0, width, edges[0], edges[1], dt, fine_area)

@@ -297,3 +297,20 @@ def test_a_slope_holds_no_wedge_of_water(axis: int) -> None:
     before = water.volume()
     water.advance(3600.0)
     assert water.volume() < 0.02 * before
+
+
+def test_a_deep_cut_stays_level_while_water_is_taken() -> None:
+    """An underpass 30 m wide and 2.5 m deep, half in each of two coarse cells, pumped every 5 s as drains do."""
+    y, x = np.mgrid[:64, :40]
+    z = np.where((y >= 20) & (y < 44), 26.0, 22.0)
+    cut = (x >= 17) & (x < 23)
+    z[cut] = np.minimum(19.4 + 0.0075 * (y - 32.0) ** 2, z)[cut]
+    water = Subgrid(z, 0.02, 5.0, dtype="float64")
+    beds, _ = water.tables
+    depth = np.where(np.isfinite(beds), np.maximum(21.95 - water.datum - beds, 0.0), 0.0)
+    water.h[:] = depth.sum(axis=-1) / np.isfinite(beds).sum(axis=-1)
+    for _ in range(360):
+        water.h[8, 5] -= 0.003
+        water.advance(5.0)
+    pool = water.level[6:10, 4:6]
+    assert np.ptp(pool) < 0.01
