@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -158,7 +159,7 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
     columns = {
         say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
         say("report.reopens", lang=lang): reopens.values,
-        say("report.closed_min", lang=lang): (rows["closed_s"] / 60.0).round().astype(int).values,
+        say("report.closed_min", lang=lang): np.ceil(rows["closed_s"] / 60.0).astype(int).values,
         say("report.place", lang=lang): rows[f"name_{lang}"].values,
         say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
         say("report.peak_at", lang=lang, unit=sheet.unit): [
