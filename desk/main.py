@@ -199,7 +199,10 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                 say("report.peak", lang=lang): rows["peak"].values,
                 say("report.peak_time", lang=lang): _clock(rows["peak_time"], tz).values,
                 say("report.from", lang=lang): _clock(rows["from"], tz).values,
-                say("report.until", lang=lang): _clock(rows["until"], tz).values,
+                say("report.until", lang=lang): [
+                    f"≥ {at}" if still else at
+                    for at, still in zip(_clock(rows["until"], tz), rows["open_end"], strict=True)
+                ],
                 say("report.rule", lang=lang): [
                     f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
                 ],

@@ -67,7 +67,7 @@ def tell(run: sc.Run) -> None:
             + (say("cli.swmm", percent=100 * extra) if extra is not None else "")
         )
     for code, values in run.notes:
-        talk.print("- " + say(f"note.{code}", **values), style="dim")
+        talk.print("- " + say(f"note.{code}", **values), style="dim", soft_wrap=True)
     talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
 
 

@@ -34,10 +34,7 @@ def draft_plan(run: Run) -> Plan:
     levels = run.levels
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
     end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
-    still = sum(
-        _stands(run.exposure[row["hazard"]], row["place"], run.sheet(row["hazard"]).threshold(row["kind"], COLOURS[0]))
-        for row in levels.to_dict("records")
-    )
+    still = int(levels["open_end"].sum())
     notes = [*run.notes, ("still_wet", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
     identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
@@ -127,7 +124,8 @@ def _task(
 
 def _stands(exposure: Exposure, place: str, bound: float) -> bool:
     """Return whether a place still stands at or above `bound` when the run ends."""
-    return bool(exposure.series.sel(place=place).values[-1] >= bound)
+    at_end = exposure.series.values[-1][exposure.series["place"].values == place]
+    return bool((at_end >= bound).any())
 
 
 def _alert(row: dict[str, Any]) -> Alert:

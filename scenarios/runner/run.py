@@ -98,7 +98,10 @@ class Run:
     @cached_property
     def levels(self) -> pd.DataFrame:
         """The colour of each place that has one, all hazards."""
-        return pd.read_parquet(self.folder / "levels.parquet")
+        levels = pd.read_parquet(self.folder / "levels.parquet")
+        return (
+            levels if "open_end" in levels else levels.assign(open_end=False)
+        )  # a run made before there was the column
 
     @cached_property
     def balances(self) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
     )
     levels = grade(seen, sheet).set_index("place")
     assert levels.loc["h1", "level"] == "yellow" and levels.loc["u1", "level"] == "red" and "s1" not in levels.index
-    assert levels.loc["h1", "probability"] is None
+    assert levels.loc["h1", "probability"] is None and levels["open_end"].all(), "the water stands to the end"
     assert set(seen.closures["id"]) == {"u1", "street-r0", "street-r3"}, "a hospital is graded and never closed"
     closed = seen.closures.set_index("id").loc["u1"]
     assert closed["threshold"] == sheet.threshold("underpass", "yellow") and closed["danger"] == 3
