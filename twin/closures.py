@@ -77,10 +77,10 @@ def _meeting(
     """
     item, previous = np.arange(len(index)), np.maximum(index - 1, 0)
     before, after = values[previous, item].astype(np.float64), values[index, item].astype(np.float64)
-    moved = (before != after) & np.isfinite(thresholds)
-    share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=moved)
+    crosses = (before >= thresholds) != (after >= thresholds)
+    share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=crosses)
     seconds = (times - times[0]).total_seconds().values
-    at = seconds[previous] + np.clip(share, 0.0, 1.0) * (seconds[index] - seconds[previous])
+    at = seconds[previous] + share * (seconds[index] - seconds[previous])
     return times[0] + pd.to_timedelta(np.rint(1000.0 * at), unit="ms")
 
 
