@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 import xarray as xr
 
@@ -51,7 +52,20 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
     st.markdown(legend(layer, lang), unsafe_allow_html=True)
     steps = swatches(pictures.change_steps(layer))
     st.markdown(f"{say('desk.change_legend', lang=lang)}: {steps}", unsafe_allow_html=True)
-    st.dataframe(sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)}))
+    rows = [f"`{key}`: {_set(a, lang)} → {_set(b, lang)}" for key, a, b in sc.changed(run, other)]
+    if rows:
+        st.markdown(f"{say('desk.changed', lang=lang)}: " + "; ".join(rows))
+    figures = sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)})
+    st.dataframe(figures, height=whole(figures))
+
+
+def whole(table: pd.DataFrame) -> int:
+    """Return the height at which a table shows every row, pixels."""
+    return 38 + 35 * len(table)
+
+
+def _set(value: object, lang: str) -> str:
+    return say("desk.default", lang=lang) if value is None else str(value)
 
 
 def _short(run: sc.Run, lang: str) -> str:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 import scenarios as sc
-from desk.beside import two_runs
+from desk.beside import two_runs, whole
 from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
+from twin.errors import TwinError
 from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import keys, say, template
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
+
+#: Narrow margins: the tables of tasks and closures need the width.
+PAGE = ".stMainBlockContainer {padding: 3rem 2.5rem}"
 
 
 def main() -> None:
@@ -38,9 +43,7 @@ def main() -> None:
         st.html(_font("", runs, None))
         st.info(t("desk.no_runs"))
         return
-    names = {
-        r.id: f"{r.manifest['name'][lang]} · {r.manifest['finished'][:16].replace('T', ' ')} · {r.id[:6]}" for r in runs
-    }
+    names = {r.id: f"{r.manifest['name'][lang]} · {r.finished} · {r.id[:6]}" for r in runs}
     chosen = st.selectbox(t("desk.run"), list(names), format_func=names.__getitem__)
     run = next(r for r in runs if r.id == chosen)
     hazard = (
@@ -78,16 +81,19 @@ def _language() -> str:
 def _start_a_run(lang: str) -> None:
     """Let the planner start a library scenario in a child process."""
     st.subheader(say("desk.start", lang=lang))
-    known = sc.library()
+    known = sc.titles(lang)
     default = list(known).index(FIRST) if FIRST in known else 0
     name = st.selectbox(
         say("desk.scenario", lang=lang),
         list(known),
         index=default,
-        format_func=lambda n: sc.load(n).scenario.name.model_dump()[lang],
+        format_func=known.__getitem__,
     )
     if st.button(say("desk.go", lang=lang), key="go"):
-        sc.submit(sc.load(name), fresh=True)
+        try:
+            sc.submit(sc.load(name), fresh=True)
+        except TwinError as error:
+            st.error(error.message(lang))
 
 
 @st.fragment(run_every=2.0)
@@ -126,12 +132,12 @@ def _headline(run: sc.Run, lang: str) -> None:
 def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
     """Return the style that brings Chinese letters to a machine without fonts: those of the words and of this city."""
     text = "".join(template(key, "zh") for key in keys("zh"))
-    text += "".join(r.manifest["name"]["zh"] for r in _runs) + "".join(
-        s.scenario.name.zh for s in map(sc.load, sc.library().values())
-    )
+    text += "".join(r.manifest["name"]["zh"] for r in _runs) + "".join(sc.titles("zh").values())
     if _run is not None:
-        text += "".join(_run.levels["name_zh"]) + "".join(t.place_name["zh"] for t in sc.draft_plan(_run).tasks)
-    return f"<style>@font-face {{font-family: 'Anlan'; src: url(data:font/woff;base64,{embedded(text + '中文')}) format('woff');}}</style>"
+        text += "".join(_run.levels["name_zh"]) + "".join(crew.name_zh for crew in _run.case.city.resources)
+        text += "".join(t.place_name["zh"] for t in sc.draft_plan(_run).tasks)
+    source = f"url(data:font/woff;base64,{embedded(text + '中文')}) format('woff')"
+    return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
 
 
 def _clock(stamps: pd.Series, tz: Any) -> pd.Series:
@@ -152,13 +158,14 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
         default=[k for k in dict.fromkeys(table["kind"]) if k != "street"],
         format_func=lambda k: say(f"place.{k}", lang=lang),
         key=f"closing-kinds-{lang}",
+        placeholder=say("desk.all_kinds", lang=lang),
     )
     rows = table[table["kind"].isin(kinds)] if kinds else table
     reopens = _clock(rows["reopens"], tz).replace("", say("report.still_closed", lang=lang))
     columns = {
         say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
         say("report.reopens", lang=lang): reopens.values,
-        say("report.closed_min", lang=lang): (rows["closed_s"] / 60.0).round().astype(int).values,
+        say("report.closed_min", lang=lang): np.ceil(rows["closed_s"] / 60.0).astype(int).values,
         say("report.place", lang=lang): rows[f"name_{lang}"].values,
         say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
         say("report.peak_at", lang=lang, unit=sheet.unit): [
@@ -180,6 +187,7 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
         sorted(set(levels["kind"])),
         format_func=lambda k: say(f"place.{k}", lang=lang),
         key=f"kinds-{lang}",
+        placeholder=say("desk.all_kinds", lang=lang),
     )
     rows = levels[levels["kind"].isin(kinds)] if kinds else levels
     st.dataframe(
@@ -188,10 +196,13 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                 say("report.level", lang=lang): [say(f"level.{c}", lang=lang) for c in rows["level"]],
                 say("report.place", lang=lang): rows[f"name_{lang}"].values,
                 say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
-                say("report.peak", lang=lang): rows["peak"].round(2).values,
+                say("report.peak", lang=lang): rows["peak"].values,
                 say("report.peak_time", lang=lang): _clock(rows["peak_time"], tz).values,
                 say("report.from", lang=lang): _clock(rows["from"], tz).values,
-                say("report.until", lang=lang): _clock(rows["until"], tz).values,
+                say("report.until", lang=lang): [
+                    f"≥ {at}" if still else at
+                    for at, still in zip(_clock(rows["until"], tz), rows["open_end"], strict=True)
+                ],
                 say("report.rule", lang=lang): [
                     f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
                 ],
@@ -199,6 +210,7 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
         ),
         hide_index=True,
         height=520,
+        column_config={say("report.peak", lang=lang): st.column_config.NumberColumn(format="%.2f")},
     )
 
 
@@ -215,9 +227,9 @@ def _plan(run: sc.Run, lang: str) -> None:
                     say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "")
                     + task.end.astimezone(tz).strftime("%H:%M"),
                     say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
-                    say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
-                    say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
                     say("report.crew", lang=lang): _crew(task, lang),
+                    say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
+                    say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
                 }
                 for task in plan.tasks
             ]
@@ -249,18 +261,23 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
             "id": r.id,
             say("report.name", lang=lang): r.manifest["name"][lang],
             say("report.city", lang=lang): r.manifest["city"],
-            say("report.finished", lang=lang): r.manifest["finished"][:19],
-            "s": r.manifest["wall_s"],
+            say("report.finished", lang=lang): r.finished,
+            say("desk.wall_s", lang=lang): round(r.manifest["wall_s"], 1),
         }
         for r in runs
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True)
     if len(runs) > 1:
         picked = st.multiselect(
-            say("desk.compare", lang=lang), [r.id for r in runs], default=[r.id for r in runs[:2]], key="compare"
+            say("desk.compare", lang=lang),
+            [r.id for r in runs],
+            default=[r.id for r in runs[:2]],
+            key="compare",
+            placeholder=say("desk.other", lang=lang),
         )
         if len(picked) > 1:
-            st.dataframe(sc.compared([r for r in runs if r.id in picked], lang))
+            figures = sc.compared([r for r in runs if r.id in picked], lang)
+            st.dataframe(figures, height=whole(figures))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from scenarios.case.case import Case, load
+from scenarios.case.case import Case, load, titles
 from scenarios.case.home import cities, library, open_city
-from scenarios.planning.compare import compare, compared, difference
+from scenarios.planning.compare import changed, compare, compared, difference
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
@@ -36,6 +36,7 @@ __all__ = [
     "advance",
     "all_runs",
     "approve",
+    "changed",
     "cities",
     "compare",
     "compared",
@@ -50,6 +51,7 @@ __all__ = [
     "open_city",
     "run",
     "submit",
+    "titles",
 ]
 
 

@@ -7,20 +7,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
 from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
 from scenarios.doctor import examine
+from scenarios.runner.run import runs_folder
+from scenarios.terminal import bar, list_library, print_findings, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS
 from twin.words import LANGS, say, session_lang
@@ -38,7 +37,6 @@ app.add_typer(city_app, name="city")
 app.add_typer(plan_app, name="plan")
 
 DEMO = "plum-rain-50yr"
-talk = Console(stderr=True)
 
 
 @app.callback()
@@ -53,53 +51,44 @@ def _options(
     os.environ["ANLAN_DEBUG"] = "1" if debug else ""
 
 
-@contextmanager
-def _bar(title: str) -> Iterator[Any]:
-    """Show a progress bar on stderr; yield the function that moves it."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        console=talk,
-        transient=not talk.is_terminal,
-    ) as bar:
-        row = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(row, completed=share)
-
-
 @app.command()
 def demo() -> None:
     """Run the main job on the demonstration city; the last line is the report's path. 演示"""
     case = sc.load(DEMO)
-    with _bar(case.scenario.name.model_dump()[session_lang()]) as move:
+    with bar(case.scenario.name.model_dump()[session_lang()]) as move:
         run = sc.run(case, fresh=True, progress=move)
-    _tell(run)
+    tell(run)
     print(run.folder / "report.html")
 
 
 @app.command("run")
 def run_(
-    scenario: Annotated[str, typer.Argument(help="library name or path")],
+    scenario: Annotated[str | None, typer.Argument(help="library name or path; without one, what there is")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="change one key: forcing.rain.return_period_years=20")
     ] = None,
     fresh: Annotated[bool, typer.Option(help="compute even when the answer is on the shelf")] = False,
 ) -> None:
     """Run a scenario. 运行情景"""
+    if scenario is None:
+        list_library()
+        raise typer.Exit(2)
     case = sc.load(scenario)
     for one in setting or []:
         case = case.with_setting(one)
-    with _bar(case.scenario.name.model_dump()[session_lang()]) as move:
+    with bar(case.scenario.name.model_dump()[session_lang()]) as move:
         run = sc.run(case, fresh=fresh, progress=move)
-    _tell(run)
+    tell(run)
     print(run.folder)
 
 
 @app.command()
 def runs() -> None:
     """List finished runs. 运行记录"""
-    lang = session_lang()
+    lang, found = session_lang(), sc.all_runs()
+    if not found:
+        print(ScenarioError("no_runs", where=str(runs_folder())).message())
+        return
     table = Table()
     for heading in ("id", say("report.name"), say("report.city"), say("report.finished"), "s"):
         table.add_column(
@@ -108,14 +97,14 @@ def runs() -> None:
             min_width=18 if heading == say("report.name") else None,
         )
     table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)))
-    for run in sc.all_runs():
+    for run in found:
         counts = run.levels["level"].value_counts()
         about = run.manifest
         table.add_row(
             run.id,
             about["name"][lang],
             about["city"],
-            about["finished"][5:16].replace("T", " "),
+            run.finished[5:],
             f"{about['wall_s']:.1f}",
             " / ".join(str(int(counts.get(c, 0))) for c in reversed(COLOURS)),
         )
@@ -216,6 +205,8 @@ def desk(port: int = 8501, browser: bool = True) -> None:
         str(not browser).lower(),
         "--browser.gatherUsageStats",
         "false",
+        "--client.toolbarMode",
+        "minimal",
         "--theme.base",
         "light",
         "--theme.font",
@@ -248,7 +239,7 @@ def city_build(
     from scenarios.case.build import build_city
 
     folder, findings = build_city(source, to)
-    _print_findings(findings)
+    print_findings(findings)
     print(folder)
 
 
@@ -257,7 +248,7 @@ def city_check(city: Annotated[str, typer.Argument(help="city name, folder or bu
     """Find the usual lies in a city's data. 检查"""
     from scenarios.case.build import check_any
 
-    _print_findings(check_any(city))
+    print_findings(check_any(city))
 
 
 @city_app.command("show")
@@ -329,46 +320,6 @@ def plan_export(
         print(path)
     if found.state == "approved":
         sc.advance(found, "exported", actor="export")
-
-
-def _print_findings(findings: list[Any]) -> None:
-    table = Table(
-        say("finding.what"),
-        say("finding.count"),
-        say("finding.worst"),
-        say("finding.place"),
-        say("finding.assumed"),
-        show_lines=True,
-    )
-    for finding in findings:
-        table.add_row(
-            say(f"finding.{finding.code}", **finding.values),
-            str(finding.count),
-            finding.worst,
-            finding.place,
-            say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-",
-        )
-    Console().print(table)
-
-
-def _tell(run: sc.Run) -> None:
-    """Print the run in a few lines: colours, balances, notes."""
-    counts = run.levels["level"].value_counts()
-    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
-    for hazard, balance in run.balances.items():
-        extra = balance["remarks"].get("swmm_continuity_error")
-        talk.print(
-            say(
-                "cli.balance",
-                hazard=say(f"hazard.{hazard}"),
-                error=balance["relative_error"],
-                tolerance=balance["tolerance"],
-            )
-            + (say("cli.swmm", percent=100 * extra) if extra is not None else "")
-        )
-    for code, values in run.notes:
-        talk.print("- " + say(f"note.{code}", **values), style="dim")
-    talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
 
 
 def main() -> None:

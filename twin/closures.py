@@ -13,31 +13,75 @@ from twin.hazard import Action
 COLUMNS = ("closes", "reopens", "closed_s", "spells")
 
 
+def standing(
+    values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex
+) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Return from when and until when each item stands at or above its threshold, both to the whole minute; NaT for never.
+
+    `values` (time, item) stand at `times` (UTC) and change linearly between them; `thresholds` (item,) may be infinite. The
+    first moment is rounded down, so that nobody is late. The second is the first whole minute after the last moment at or
+    above, or the last time for an item that still stands there. Neither lies outside `times`.
+    """
+    above = values >= thresholds
+    if not above.size:
+        return pd.DatetimeIndex([]), pd.DatetimeIndex([])
+    ever, last = above.any(axis=0), len(times) - 1
+    begins = _meeting(values, thresholds, times, above.argmax(axis=0)).floor("min")
+    after = np.minimum(
+        len(times) - above[::-1].argmax(axis=0), last
+    )  # index of the first time after the last one above
+    ends = (_meeting(values, thresholds, times, after).floor("min") + pd.Timedelta(minutes=1)).where(
+        ~above[last], times[last]
+    )
+    return begins.where(begins > times[0], times[0]).where(ever), ends.where(ends < times[last], times[last]).where(
+        ever
+    )
+
+
 def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex) -> pd.DataFrame:
     """Return one row per item: first closure, reopening, seconds closed, number of separate spells.
 
-    `values` (time, item) stand at `times` (UTC) and hold to the next time; an item is closed while its value is at or
-    above its threshold (item,), infinite for an item that is never closed. It `reopens` at the first time from which it
-    stays below to the end: NaT for an item never closed, and for one still closed when the run ends, whose `closed_s`
-    counts to that end. Times are those of the output, so a closure shows up to one output step after the water.
+    `values` (time, item) stand at `times` (UTC) and change linearly between them; an item is closed while its value is at
+    or above its threshold (item,), infinite for an item that is never closed. `closes` and `reopens` are whole minutes as
+    in `standing`: it reopens when it stays below to the end. NaT for an item never closed, and for one still closed when
+    the run ends, whose `closed_s` counts to that end. Water that rises late within an output step closes an item a little
+    early; a peak between two times is not seen.
     """
     shut = values >= thresholds
+    closes, until = standing(values, thresholds, times)
     if not shut.size:
-        empty = pd.DatetimeIndex([])
-        return pd.DataFrame({"closes": empty, "reopens": empty, "closed_s": np.zeros(0), "spells": np.zeros(0, int)})
-    ever, first = shut.any(axis=0), shut.argmax(axis=0)
-    after = len(times) - shut[::-1].argmax(axis=0)  # index of the first time after the last closed one
-    over = ever & (after < len(times))
+        return pd.DataFrame({"closes": closes, "reopens": until, "closed_s": np.zeros(0), "spells": np.zeros(0, int)})
     step_s = np.diff(times.values) / np.timedelta64(1, "s")
+    before, after = values[:-1], values[1:]
+    rise = np.abs(after - before)
+    crossed = shut[1:] != shut[:-1]
+    over = np.maximum(before, after) - np.where(crossed, thresholds, 0.0)
+    share = np.where(crossed, np.divide(over, rise, out=np.zeros_like(rise), where=crossed), shut[1:])
     begins = shut & ~np.vstack([np.zeros((1, shut.shape[1]), bool), shut[:-1]])
     return pd.DataFrame(
         {
-            "closes": pd.Series(times[first]).where(ever),
-            "reopens": pd.Series(times[np.minimum(after, len(times) - 1)]).where(over),
-            "closed_s": step_s @ shut[:-1],
+            "closes": closes,
+            "reopens": until.where(~shut[-1]),
+            "closed_s": step_s @ share,
             "spells": begins.sum(axis=0),
         }
     )
+
+
+def _meeting(
+    values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex, index: NDArray[np.intp]
+) -> pd.DatetimeIndex:
+    """Return when the line from the time before `index` (item,) to it meets the threshold.
+
+    To the millisecond: far below what an output step can tell, and a moment on the full minute stays there under rounding.
+    """
+    item, previous = np.arange(len(index)), np.maximum(index - 1, 0)
+    before, after = values[previous, item].astype(np.float64), values[index, item].astype(np.float64)
+    crosses = (before >= thresholds) != (after >= thresholds)
+    share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=crosses)
+    seconds = (times - times[0]).total_seconds().values
+    at = seconds[previous] + share * (seconds[index] - seconds[previous])
+    return times[0] + pd.to_timedelta(np.rint(1000.0 * at), unit="ms")
 
 
 def closed_roads(city: City, actions: tuple[Action, ...], times: pd.DatetimeIndex) -> NDArray[np.bool_]:

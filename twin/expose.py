@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from twin import overlay
 from twin.city import City
-from twin.closures import COLUMNS, closed_roads, closures
+from twin.closures import COLUMNS, closed_roads, closures, standing
 from twin.hazard import Action
 from twin.sheet import COLOURS, Sheet
 
@@ -56,7 +56,8 @@ class Exposure:
 
     `people`, `buildings` (counts) and `road_m` (length) hold, per output time, what stands in each class of the lead
     variable: class k is [classes[k], classes[k+1]). `places` has a row per place that can be graded, with its peak,
-    the time of the peak and the first and last time above each colour's threshold; `series` its value (time, place).
+    the time of the peak and the first and last minute at each colour's threshold (`twin.closures.standing`); `series` its
+    value (time, place).
     `closures` has a row per place that closes (`twin.closures`), the first to close first; `roads` the same per road, with
     NaT for those that stay open. `danger` holds people, buildings and road length by the worst danger class reached,
     empty for a hazard without classes.
@@ -319,18 +320,14 @@ def _stretch_name(road: pd.Series, bounds: list[pd.Series]) -> tuple[str, str]:
 def _with_times(
     table: gpd.GeoDataFrame, values: NDArray[np.float64], times: pd.DatetimeIndex, sheet: Sheet
 ) -> gpd.GeoDataFrame:
-    """Add peak, its time and the first and last time at or above each colour's threshold."""
+    """Add peak, its time, and from and until when each place stands at or above each colour's threshold."""
     table = table.copy()
     for name, column in _peaks(values, times).items():
         table[name] = column
     for colour in COLOURS:
         bound = np.array([sheet.threshold(kind, colour) for kind in table["kind"]])
-        above = values >= bound
-        reached = above.any(axis=0)
-        first = times[above.argmax(axis=0)] if values.size else pd.DatetimeIndex([])
-        last = times[len(times) - 1 - above[::-1].argmax(axis=0)] if values.size else pd.DatetimeIndex([])
-        table[f"first_{colour}"] = pd.Series(first).where(reached).values
-        table[f"last_{colour}"] = pd.Series(last).where(reached).values
+        first, last = standing(values, bound, times)
+        table[f"first_{colour}"], table[f"last_{colour}"] = first.values, last.values
     return table
 
 

@@ -12,11 +12,12 @@ def grade(exposure: Exposure, sheet: Sheet, probability: float | None = None) ->
     """Return one row per place that reaches blue or higher, most severe first.
 
     `level` is the highest colour reached, `rule` the place kind's rule and its version, `threshold` what was reached,
+    `open_end` whether the place still stands at its lowest colour when the run ends, so that `until` is only a bound,
     `probability` the share of members that reached it (None for a single deterministic run: no probability is known),
     `expires` the end of validity.
     """
     rows = []
-    for place in exposure.places.itertuples():
+    for place, at_end in zip(exposure.places.itertuples(), exposure.series.values[-1], strict=True):
         reached = [c for c in COLOURS if pd.notna(getattr(place, f"first_{c}"))]
         if not reached:
             continue
@@ -32,6 +33,7 @@ def grade(exposure: Exposure, sheet: Sheet, probability: float | None = None) ->
                 "peak_time": place.peak_time,
                 "from": getattr(place, f"first_{reached[0]}"),
                 "until": getattr(place, f"last_{reached[0]}"),
+                "open_end": bool(at_end >= sheet.threshold(place.kind, reached[0])),
                 "reached": getattr(place, f"first_{colour}"),
                 "threshold": sheet.threshold(place.kind, colour),
                 "statistic": sheet.rules[place.kind]["statistic"],
@@ -50,6 +52,7 @@ def grade(exposure: Exposure, sheet: Sheet, probability: float | None = None) ->
         "peak_time",
         "from",
         "until",
+        "open_end",
         "reached",
         "threshold",
         "statistic",

@@ -70,6 +70,12 @@ def _cache_folder() -> Path | None:
     return None
 
 
+def nothing_compiled() -> bool:
+    """Return whether this machine keeps no compiled kernel yet: the first run then compiles for some time."""
+    folder = _cache_folder()
+    return folder is None or next(folder.rglob("*.nbi"), None) is None
+
+
 def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:
     """Compile a function over arrays; use as `@kernel` or `@kernel(parallel=True)`.
 

@@ -16,7 +16,7 @@ from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_time, parse
 from twin.city import City
 from twin.clock import Clock
-from twin.errors import ScenarioError
+from twin.errors import ScenarioError, TwinError
 from twin.hazard import Action, Hazard, MeasureValues
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
@@ -157,6 +157,17 @@ def load(name: str | Path) -> Case:
         path = known[str(name)]
     raw = read_yaml(path)
     return Case(raw, parse(raw, str(path)), path.absolute().parent, str(path))
+
+
+def titles(lang: str) -> dict[str, str]:
+    """Return the title of every scenario by name; for one that cannot be read, what is wrong with it."""
+    found = {}
+    for name in library():
+        try:
+            found[name] = str(load(name).scenario.name.model_dump()[lang])
+        except TwinError as error:
+            found[name] = error.message(lang)
+    return found
 
 
 def _step(node: Any, part: str, key: str) -> Any:

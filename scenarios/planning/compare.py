@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -72,6 +75,23 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
             compared_text(figure, value, row.iloc[0]) for value in row
         ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[run.id for run in runs])
+
+
+def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
+    """Return (key, value, other value) of what two runs' scenarios say differently; None where one says nothing."""
+    first, second = (dict(_leaves(r.case.raw)) for r in (run, other))
+    keys = [key for key in first | second if not key.startswith("name.") and first.get(key) != second.get(key)]
+    return [(key, first.get(key), second.get(key)) for key in keys]
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of a scenario by dotted key, as `anlan run --set` writes them."""
+    if not isinstance(node, (dict, list)):
+        yield key, node
+        return
+    for part, value in node.items() if isinstance(node, dict) else enumerate(node):
+        hazard = isinstance(node, list) and key == "hazards"
+        yield from _leaves(value, key if hazard else f"{key}.{part}".lstrip("."))
 
 
 def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:

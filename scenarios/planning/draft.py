@@ -34,9 +34,7 @@ def draft_plan(run: Run) -> Plan:
     levels = run.levels
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
     end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
-    still = sum(
-        _aware(row["until"]) >= issued + timedelta(seconds=clock.duration_s) for row in levels.to_dict("records")
-    )
+    still = int(levels["open_end"].sum())
     notes = [*run.notes, ("still_wet", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
     identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
@@ -60,15 +58,14 @@ def _tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
     places = exposure.places[exposure.places["kind"] == rule.place]
     if rule.near is not None:
         return _near_tasks(exposure, sheet, rule)
-    colour, times = sheet.colour_of(rule), pd.DatetimeIndex(exposure.series["time"].values)
+    colour = sheet.colour_of(rule)
     reached = places[places[f"first_{colour}"].notna()]
-    return [_task(sheet, rule, place, place, colour, times) for place in reached.to_dict("records")]
+    return [_task(exposure, sheet, rule, place, place, colour) for place in reached.to_dict("records")]
 
 
 def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
     """Return one task per needed place (a shelter): the nearest dry one to each place that calls for it."""
     near: dict[str, Any] = dict(rule.near or {})
-    times = pd.DatetimeIndex(exposure.series["time"].values)
     all_places = exposure.places
     callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
     dry = all_places[(all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna()]
@@ -78,22 +75,22 @@ def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
         if not len(distance) or distance.min() > near["within_m"]:
             continue
         place = dry.loc[distance.idxmin()].to_dict()
-        task = _task(sheet, rule, place, caller, near["at"], times)
+        task = _task(exposure, sheet, rule, place, caller, near["at"])
         if place["id"] not in chosen or task.deadline < chosen[place["id"]].deadline:
             chosen[place["id"]] = task
     return list(chosen.values())
 
 
 def _task(
-    sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str, times: pd.DatetimeIndex
+    exposure: Exposure, sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str
 ) -> Task:
     """Return the task at `place` because of what `why` (the same place, or one it serves) reaches.
 
-    It ends at the first output time from which the value stays below the threshold: for a closed place, its reopening. A
+    It ends at the first whole minute from which the value stays below the threshold: for a closed place, its reopening. A
     place that stands above it when the run ends has no known end: the task lasts at least to there (`open_end`).
     """
     first, last = _aware(why[f"first_{colour}"]), _aware(why[f"last_{colour}"])
-    later = times[times > why[f"last_{colour}"]]
+    bound = sheet.threshold(why["kind"], colour)
     reached = [c for c in COLOURS if pd.notna(why[f"first_{c}"])]
     return Task(
         id="",
@@ -104,13 +101,13 @@ def _task(
         place_name={"zh": place["name_zh"], "en": place["name_en"]},
         level=reached[-1],
         start=first - timedelta(minutes=rule.before_min),
-        end=_aware(later[0]) if len(later) else last,
+        end=last,
         deadline=first - timedelta(minutes=rule.before_min),
         unit=rule.unit,
         trigger={
             "variable": sheet.lead,
             "at": why["id"],
-            "threshold": sheet.threshold(why["kind"], colour),
+            "threshold": bound,
             "unit": sheet.unit,
             "level": colour,
         },
@@ -119,10 +116,16 @@ def _task(
             "peak_time": _aware(why["peak_time"]).isoformat(),
             "first": first.isoformat(),
             "last": last.isoformat(),
-            "open_end": not len(later),
+            "open_end": _stands(exposure, why["id"], bound),
             "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
         },
     )
+
+
+def _stands(exposure: Exposure, place: str, bound: float) -> bool:
+    """Return whether a place still stands at or above `bound` when the run ends."""
+    at_end = exposure.series.values[-1][exposure.series["place"].values == place]
+    return bool((at_end >= bound).any())
 
 
 def _alert(row: dict[str, Any]) -> Alert:

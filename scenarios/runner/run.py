@@ -61,6 +61,11 @@ class Run:
         return found
 
     @property
+    def finished(self) -> str:
+        """When the run was finished, on this machine's clock."""
+        return datetime.fromisoformat(self.manifest["finished"]).astimezone().strftime("%Y-%m-%d %H:%M")
+
+    @property
     def id(self) -> str:
         """The run's id: the hash of its question."""
         return self.folder.name.partition(".part-")[0]
@@ -93,7 +98,10 @@ class Run:
     @cached_property
     def levels(self) -> pd.DataFrame:
         """The colour of each place that has one, all hazards."""
-        return pd.read_parquet(self.folder / "levels.parquet")
+        levels = pd.read_parquet(self.folder / "levels.parquet")
+        return (
+            levels if "open_end" in levels else levels.assign(open_end=False)
+        )  # a run made before there was the column
 
     @cached_property
     def balances(self) -> dict[str, Any]:
@@ -130,7 +138,8 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     """Run a case, or return its finished run from the shelf unless `fresh`.
 
     The folder is built beside its final place and moved there when whole; an interruption leaves earlier runs as they
-    were. Raises the TwinError of whatever failed; a full disk is a SourceError.
+    were. `progress` is called with 0 only when something is computed. Raises the TwinError of whatever failed; a full disk
+    is a SourceError.
     """
     case.check()
     sweep()
@@ -139,6 +148,8 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     if not fresh and (target / MANIFEST).exists():
         return Run(target)
     with _building(target) as part:
+        if progress is not None:
+            progress(0.0)
         began = time.perf_counter()
         _simulate(case, part, progress)
         run = Run(part)
@@ -332,6 +343,8 @@ def find_run(key: str) -> Run:
     if (Path(key) / MANIFEST).exists():
         return Run(Path(key))
     known = all_runs()
+    if not known:
+        raise ScenarioError("no_runs", where=str(runs_folder()))
     named = known if key == "last" else [r for r in known if r.folder.parent.name == key]
     begun = [r for r in known if len(key) >= 4 and r.id.startswith(key)]
     if not named and len(begun) != 1:

@@ -145,6 +145,8 @@ class Store:
             row = session.get(PlanRow, plan_id)
             if row is None:
                 known = list(session.scalars(select(PlanRow.id)))
+                if not known:
+                    raise ScenarioError("no_plans", found=plan_id)
                 raise ScenarioError("unknown_plan", found=plan_id, expected=known[:5])
             self._log(session, actor, "read", plan_id, {})
             session.flush()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from pydantic import TypeAdapter
 from streamlit.testing.v1 import AppTest
 
@@ -83,6 +85,14 @@ def test_the_fields_carry_what_the_sheet_draws(name: str, small_city, storm: Pat
         assert layer.steps and min(layer.steps) > 0
     if sheet.danger:
         assert 1 <= int(fields[sheet.danger.variable].max()) <= len(sheet.danger.names)
+
+
+def test_no_sentence_of_the_sheet_is_cut_at_a_comma(name: str) -> None:
+    """Unquoted in braces, YAML ends a sentence at its comma and takes the rest for a key without a value."""
+    raw = yaml.safe_load(files(hazards.HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
+    named = list(raw["words"].values()) + [layer["label"] for layer in raw.get("layers", [])] + [raw["name"]]
+    assert all(set(pair) == set(words.LANGS) for pair in named)
+    assert all(set(row) == {"name", *words.LANGS} for row in (raw["exposure"].get("danger") or {}).get("classes", []))
 
 
 def test_a_state_of_another_hazard_is_refused(name: str, small_city, storm: Path) -> None:

@@ -67,6 +67,7 @@ def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
     sc.run(case.with_setting("hazards.flood.inlet_open_share=0.1"))
     app.run()
     assert not app.exception and len(app.image) == 3
+    assert any("inlet_open_share`: 0.1 → 默认" in text.value for text in app.markdown)
     assert any("棕色为加重" in text.value for text in app.markdown)
     app.radio(key="language").set_value("English").run()
     app.selectbox(key="beside-field-en").set_value("danger").run()
@@ -93,7 +94,9 @@ def test_a_run_is_started_in_a_child_process(storm: Path, anlan_home: Path) -> N
     folder.mkdir(parents=True)
     shutil.copy(storm, folder / "a-small-storm.yaml")
     app = AppTest.from_file(PAGE, default_timeout=60).run()
-    chooser = next(s for s in app.selectbox if "小城暴雨" in s.options)
+    (folder / "damaged.yaml").write_text("schema: [", "utf-8")
+    chooser = next(s for s in app.run().selectbox if "小城暴雨" in s.options)
+    assert any("damaged.yaml" in option for option in chooser.options), "its fault stands where its title would"
     chooser.set_value("a-small-storm").run()
     app.button(key="go").click().run()
     assert not app.exception

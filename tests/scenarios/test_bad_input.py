@@ -207,6 +207,42 @@ def test_measures_are_checked_before_the_run(
     assert error.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "channel"),
+    [
+        ("runs", 0, "out"),
+        ("plan draft", 1, "err"),
+        ("report", 1, "err"),
+        ("plan approve P1", 1, "err"),
+        ("run", 2, "err"),
+    ],
+)
+def test_an_empty_shelf_says_what_to_do_next(command: str, code: int, channel: str, tmp_path: Path) -> None:
+    for lang in ("zh", "en"):
+        told = cli(*command.split(), home=tmp_path / "none", ANLAN_LANG=lang)
+        words = told.stdout if channel == "out" else told.stderr
+        assert told.returncode == code and "anlan run" in words and "Traceback" not in words
+        assert (told.stderr if channel == "out" else told.stdout) == "", "nothing half-said on the other channel"
+        assert (sc.titles(lang)["levee-breach"] in words and "levee-breach" in words) == (command == "run")
+
+
+def test_the_wait_for_the_compiler_is_told_on_an_empty_cache_only(tmp_path: Path) -> None:
+    """One child: on an empty cache, at the first share, and once a compiled kernel's index lies there."""
+    code = (
+        "from twin import jit\nfrom scenarios.terminal import bar\n"
+        "def told(*shares):\n    with bar('t') as move:\n        [move(s) for s in shares]\n"
+        "told(0.5)\nprint('--', flush=True)\ntold(0.0)\nprint('--', flush=True)\n"
+        "(jit._cache_folder() / 'kernels_1').mkdir()\n(jit._cache_folder() / 'kernels_1' / 'k.nbi').touch()\ntold(0.0)"
+    )
+    env = {**os.environ, "ANLAN_KERNEL_CACHE": str(tmp_path), "ANLAN_LANG": "en", "PYTHONUNBUFFERED": "1"}
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    )
+    before, cold, warm = child.stdout.split("--\n")
+    assert child.returncode == 0, child.stdout
+    assert ["First use" in part for part in (before, cold, warm)] == [False, True, False]
+
+
 def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sc.run(sc.load(storm))
 

@@ -98,6 +98,26 @@ def test_a_crew_that_does_not_stay_is_free_for_the_next_task(small_city: City, s
     assert [t.crew for t in sent] == ["drain-1-1"] * 2 and sum(bool(t.late_min) for t in sent) == late
 
 
+def test_progress_begins_at_nothing_and_only_when_something_is_computed(storm: Path) -> None:
+    shares: list[float] = []
+    sc.run(sc.load(storm).with_changes(hours=0.5), progress=shares.append)
+    assert shares[0] == 0.0 and shares == sorted(shares) and shares[-1] == 1.0
+    shares.clear()
+    sc.run(sc.load(storm).with_changes(hours=0.5), progress=shares.append)
+    assert not shares
+
+
+def test_what_two_scenarios_say_differently_is_told_as_set_takes_it(storm: Path) -> None:
+    short = sc.load(storm).with_changes(hours=0.5)
+    pump = {"kind": "pump", "place": "u1", "start": "18:10", "values": {"flow_m3_s": 0.1}}
+    other = short.with_setting("hazards.flood.inlet_open_share=0.1").with_changes(
+        measures=[pump], name={"zh": "甲", "en": "A"}
+    )
+    told = dict((key, pair) for key, *pair in sc.changed(sc.run(short), sc.run(other)))
+    assert told["hazards.flood.inlet_open_share"] == [None, 0.1] and told["measures.0.values.flow_m3_s"] == [None, 0.1]
+    assert not any(key.startswith("name") for key in told)
+
+
 def test_the_same_question_is_answered_from_the_shelf(run: sc.Run, storm: Path) -> None:
     before = (run.folder / "manifest.json").stat().st_mtime_ns
     again = sc.run(sc.load(storm))

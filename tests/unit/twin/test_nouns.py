@@ -135,18 +135,20 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
     assert seen.road_m[0.27].iloc[1] == pytest.approx(1000.0)
     hospital = seen.places.set_index("id").loc["h1"]
     assert (
-        hospital["first_yellow"] == times[1]
+        hospital["first_yellow"] == times[0] + pd.Timedelta(minutes=4)  # 0.27 of 0.30 m after 4.5 minutes of five
         and hospital["last_yellow"] == times[2]
         and pd.isna(hospital["first_orange"])
     )
     levels = grade(seen, sheet).set_index("place")
     assert levels.loc["h1", "level"] == "yellow" and levels.loc["u1", "level"] == "red" and "s1" not in levels.index
-    assert levels.loc["h1", "probability"] is None
+    assert levels.loc["h1", "probability"] is None and levels["open_end"].all(), "the water stands to the end"
     assert set(seen.closures["id"]) == {"u1", "street-r0", "street-r3"}, "a hospital is graded and never closed"
     closed = seen.closures.set_index("id").loc["u1"]
     assert closed["threshold"] == sheet.threshold("underpass", "yellow") and closed["danger"] == 3
-    assert closed["closes"] == times[1] and pd.isna(closed["reopens"]) and closed["closed_s"] == 300.0
-    assert (seen.roads["closes"] == times[1]).all() and set(seen.roads["kind"]) == {"road", "underpass"}
+    assert closed["closes"] == times[0] + pd.Timedelta(minutes=2) and pd.isna(closed["reopens"])
+    assert closed["closed_s"] == pytest.approx(150.0 + 300.0, rel=1e-6), "0.15 of 0.30 m after half a step"
+    closing = (seen.roads["closes"] - times[0]) / pd.Timedelta(minutes=1)
+    assert dict(zip(seen.roads["kind"], closing, strict=True)) == {"road": 4.0, "underpass": 2.0}
     assert seen.danger.loc[3, "people"] >= expected.sum() and seen.danger.loc[4, "people"] == 0
     assert seen.danger.loc[3, "road_m"] == pytest.approx(1000.0) and seen.danger.loc[3, "buildings"] == len(
         small_city.buildings

@@ -1,0 +1,92 @@
+"""What the command line tells on the way: progress, a run in a few lines, the scenarios there are, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+import scenarios as sc
+from twin import jit
+from twin.sheet import COLOURS
+from twin.words import say, session_lang
+
+talk = Console(stderr=True)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Any]:
+    """Show a progress bar on stderr; yield the function that moves it.
+
+    The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
+    """
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=talk,
+        transient=not talk.is_terminal,
+    ) as shown:
+        row = shown.add_task(title, total=1.0)
+
+        def move(share: float) -> None:
+            if share == 0.0 and jit.nothing_compiled():
+                talk.print(say("cli.compiling"))
+            shown.update(row, completed=share)
+
+        yield move
+
+
+def list_library() -> None:
+    """Print the scenarios there are, by name and title, and how to run one."""
+    table = Table(Column("id", no_wrap=True), say("report.name"))
+    for row in sc.titles(session_lang()).items():
+        table.add_row(*row)
+    talk.print(say("cli.scenarios"))
+    talk.print(table)
+
+
+def tell(run: sc.Run) -> None:
+    """Print the run in a few lines: colours, balances, notes."""
+    counts = run.levels["level"].value_counts()
+    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
+    for hazard, balance in run.balances.items():
+        extra = balance["remarks"].get("swmm_continuity_error")
+        talk.print(
+            say(
+                "cli.balance",
+                hazard=say(f"hazard.{hazard}"),
+                error=balance["relative_error"],
+                tolerance=balance["tolerance"],
+            )
+            + (say("cli.swmm", percent=100 * extra) if extra is not None else "")
+        )
+    for code, values in run.notes:
+        talk.print("- " + say(f"note.{code}", **values), style="dim", soft_wrap=True)
+    talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
+
+
+def print_findings(findings: list[Any]) -> None:
+    """Print what was found in a city's data."""
+    table = Table(
+        say("finding.what"),
+        say("finding.count"),
+        say("finding.worst"),
+        say("finding.place"),
+        say("finding.assumed"),
+        show_lines=True,
+    )
+    for finding in findings:
+        table.add_row(
+            say(f"finding.{finding.code}", **finding.values),
+            str(finding.count),
+            finding.worst,
+            finding.place,
+            say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-",
+        )
+    Console().print(table)

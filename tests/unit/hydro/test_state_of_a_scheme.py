@@ -1,0 +1,41 @@
+"""A saved state is taken up by the scheme that made it and refused, in one sentence, by any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from hydro.flood import Flood
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import State
+
+CLOCK = Clock(pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime(), 600.0, 300.0)
+RAIN = xr.Dataset({"rain_rate": ("time", [60 / 3.6e6])}, {"time": CLOCK.times[:1]})
+
+MODELS = {
+    "inertial": Flood(drainage="none", scheme="inertial"),
+    "full": Flood(drainage="none", scheme="full"),
+    "subgrid/2": Flood(drainage="none", scheme="subgrid", subgrid_factor=2),
+    "subgrid/4": Flood(drainage="none", scheme="subgrid", subgrid_factor=4),
+}
+
+
+@pytest.mark.parametrize("made_by", MODELS)
+def test_a_state_goes_on_in_its_own_scheme_only(made_by: str, small_city, tmp_path: Path) -> None:
+    MODELS[made_by].simulate(small_city, RAIN, CLOCK.first(300.0)).state.save(tmp_path / "state.npz")
+    state = State.load(tmp_path / "state.npz")
+    for name, model in MODELS.items():
+        if name == made_by:
+            rest = model.simulate(small_city, RAIN, CLOCK.after(300.0), state=state).fields
+            whole = model.simulate(small_city, RAIN, CLOCK).fields
+            np.testing.assert_array_equal(rest["water_depth"].values[-1], whole["water_depth"].values[-1])
+            continue
+        with pytest.raises(ScenarioError) as refused:
+            model.simulate(small_city, RAIN, CLOCK.after(300.0), state=state)
+        assert refused.value.code == "state_scheme"
+        assert made_by in refused.value.message("en") and name in refused.value.message("zh")
