@@ -12,9 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES
+from hydro.array_checks import check_ground, check_options, check_rain, check_water
 from hydro.scheme import water_on
-from twin.errors import ScenarioError
 from twin.jit import start_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
@@ -99,12 +98,18 @@ def simulate_arrays(
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
     `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
     cells make a side of a coarse one), or "auto", which takes the full equations when the water at the start is a dam about
-    to break (`dam`). Raises ScenarioError for arrays that do not fit or hold no numbers, NumericsError with time and cell
-    when the time step collapses.
+    to break (`dam`). Raises ScenarioError for what does not fit or is no number (`hydro.array_checks`), NumericsError with
+    time and cell when the time step collapses.
     """
-    z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
+    check_options(
+        cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
+        scheme=scheme, dtype=dtype,
+    )  # fmt: skip
+    z, n, h = check_ground(terrain, roughness, depth)
+    rain, rain_s = check_rain(rain_m_s, rain_s, z.shape)
     inflows, boundaries = [Inflow(*i) for i in inflows], [Boundary(*b) for b in boundaries]
-    _check_water(z.shape, rain, rain_s, inflows, boundaries)
+    check_water(z.shape, inflows, boundaries, probes)
+    probes = [(int(row), int(col)) for row, col in probes]
     with _threads(threads):
         began = time.perf_counter()
         breaks = scheme == "auto" and dam(z, h)
@@ -152,30 +157,6 @@ def simulate_arrays(
         )  # fmt: skip
 
 
-def _check_water(
-    shape: tuple[int, int],
-    rain: NDArray[np.float64],
-    rain_s: Numbers,
-    inflows: list[Inflow],
-    boundaries: list[Boundary],
-) -> None:
-    """Raise ScenarioError for series that do not fit their times, inflows off the grid and boundaries nobody knows."""
-    series = [("rain", rain_s, rain)] + [(f"inflow {k}", i.times_s, i.m3_s) for k, i in enumerate(inflows)]
-    for name, times, values in series:
-        seconds, numbers = np.atleast_1d(np.asarray(times, float)), np.atleast_1d(np.asarray(values, float))
-        if len(seconds) != len(numbers) or not (np.diff(seconds) > 0).all():
-            raise ScenarioError("array_series", name=name, times=len(seconds), values=len(numbers))
-        if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
-            bad = ~(np.isfinite(numbers) & (numbers >= 0))
-            raise ScenarioError("array_negative", name=name, found=float(numbers[bad][0]))
-    for i in inflows:
-        if not (0 <= i.row < shape[0] and 0 <= i.col < shape[1]):
-            raise ScenarioError("array_cell", found=(i.row, i.col), expected=shape)
-    for b in boundaries:
-        if b.side not in SIDES or b.kind not in ("free", "stage"):
-            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, ("free", "stage")))
-
-
 def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
     """Return whether still water at the start stands in a front that will run: between two neighbour cells, the level
     falls by more than a tenth of the deeper depth and by more than DAM_M, and the higher level overtops the other's bed."""
@@ -187,23 +168,6 @@ def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
         if ((flow_depth > DAM_M) & (np.minimum(fall, flow_depth) > np.maximum(DAM_M, 0.1 * flow_depth))).any():
             return True
     return False
-
-
-def _checked(
-    terrain: ArrayLike, roughness: ArrayLike, depth: ArrayLike | None, rain: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return bed, roughness, depth and rain as float64 arrays; raise ScenarioError for what cannot be water on ground."""
-    z = np.asarray(terrain, dtype=np.float64)
-    if z.ndim != 2 or not np.isfinite(z).all():
-        raise ScenarioError("array_terrain", found=z.shape)
-    n = np.broadcast_to(np.asarray(roughness, dtype=np.float64), z.shape)
-    if not (np.isfinite(n).all() and (n > 0).all()):
-        raise ScenarioError("array_roughness", found=float(n.min()))
-    h = np.broadcast_to(np.asarray(0.0 if depth is None else depth, dtype=np.float64), z.shape)
-    r = np.atleast_1d(np.asarray(rain, dtype=np.float64))
-    if not (np.isfinite(h).all() and (h >= 0).all() and np.isfinite(r).all() and (r >= 0).all()):
-        raise ScenarioError("array_water", found=float(min(h.min(), r.min())))
-    return z, n, h, r
 
 
 @contextmanager
