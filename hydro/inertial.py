@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels import inertial as kernels
+from hydro.kernels.ground import froude
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
@@ -20,6 +21,13 @@ SIDES = ("west", "east", "north", "south")
 
 #: Rounding margin of the outflow limit: a cell never gives its last rounding error.
 MARGIN = {"float32": 2e-6, "float64": 1e-12}
+
+#: Water shallower than this (m) is a film; the same depth counts in the flood's own note on limited flow.
+FILM_M = 0.05
+
+#: Below the first Froude number the momentum that flow carries, h v^2, is under 2 % of its pressure, g h^2 / 2: still water
+#: for any scheme. From the second on a flow counts as held at the limit of 1.
+STILL_FROUDE, HELD_FROUDE = 0.1, 0.95
 
 
 def collapse(h: Array, at_s: float, *causes: Array) -> NumericsError:
@@ -56,7 +64,7 @@ class Inertial:
         self.n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=self.dtype), bed.shape))
         self.h, self.highest, self.source = (np.zeros((ny, nx), self.dtype) for _ in range(3))
         self._qx, self._qy = np.zeros((ny, nx + 1), self.dtype), np.zeros((ny + 1, nx), self.dtype)
-        self._rim, self._past = np.zeros(ny), np.zeros(3)
+        self._rim, self._past, self._rows = np.zeros(ny), np.zeros(3), np.zeros((ny, 2))
         self._wet = np.zeros((ny, 2), np.int64)
         self._fed = np.zeros((ny + 1, 2), np.int64)
         self._fed[ny, 1] = nx
@@ -153,6 +161,15 @@ class Inertial:
         qx, qy = np.empty_like(self.h), np.empty_like(self.h)
         kernels.centre_flow(qx, qy, self._qx, self._qy)
         return qx, qy
+
+    def fast_share(self) -> float:
+        """Return which part of the moving water's volume is held at Froude 1, 0..1: faster flow than that is not solved.
+
+        Moving is what is deeper than FILM_M and above STILL_FROUDE; held is what is above HELD_FROUDE.
+        """
+        froude(self._rows, self.h, self._qx, self._qy, FILM_M, np.array([STILL_FROUDE, HELD_FROUDE]))
+        moving, held = self._rows.sum(axis=0)
+        return float(held / moving) if moving > 0.0 else 0.0
 
     @property
     def booked(self) -> dict[str, float]:
