@@ -12,9 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES
-from hydro.scheme import water_on
-from twin.errors import ScenarioError
+from hydro.array_checks import COURANT_MOST, check_ground, check_options, check_rain, check_water
+from hydro.scheme import hand_over, water_on
 from twin.jit import start_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
@@ -23,6 +22,15 @@ WINDOW_S = 60.0
 
 #: A front in the water at the start lower than this (m) is left to the inertial scheme.
 DAM_M = 0.1
+
+
+#: With "auto" the full equations take over when this share of the moving water is held at the Froude limit. At a true
+#: Froude number of 2, held depths are 2^(2/3) - 1 = 59 % too great (critical over normal depth, equal flow); at a tenth of
+#: the moving water that is 6 % of the mean depth, what an error of 10 % in Manning's n makes of all of it (h ~ n^0.6).
+FAST_SHARE = 0.1
+
+#: The share is looked at between LEAST and MOST times a run (but at most every WINDOW_S), and not before so many steps.
+LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS = 20, 60, 5
 
 
 #: Times or values of a series.
@@ -56,7 +64,9 @@ class ArrayRun(NamedTuple):
 
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
     `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
-    stands at `probe_s`. `wall_s` runs from checked arrays to final fields. `scheme` says which equations were solved and `why`.
+    stands at `probe_s`. `wall_s` runs from checked arrays to final fields. `scheme` says which equations were solved (at the
+    end, where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at
+    the Froude limit of the inertial scheme (`Inertial.fast_share`, up to 60 times a run); NaN where another scheme began.
     """
 
     depth: NDArray[Any]
@@ -72,6 +82,7 @@ class ArrayRun(NamedTuple):
     probe_depth: NDArray[np.float64]
     scheme: str
     why: str
+    fast_share: float
 
 
 def simulate_arrays(
@@ -98,48 +109,58 @@ def simulate_arrays(
     `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
     `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
-    cells make a side of a coarse one), or "auto", which takes the full equations when the water at the start is a dam about
-    to break (`dam`). Raises ScenarioError for arrays that do not fit or hold no numbers, NumericsError with time and cell
-    when the time step collapses.
+    cells make a side of a coarse one), or "auto": the inertial equations, unless the water at the start is a dam about to
+    break (`dam`), and until more than FAST_SHARE of the moving water is held at their Froude limit; then the full equations
+    go on from there (`hydro.scheme.hand_over`). Raises ScenarioError for what does not fit or is no number
+    (`hydro.array_checks`), NumericsError with time and cell when the time step collapses.
     """
-    z, n, h, rain = _checked(terrain, roughness, depth, rain_m_s)
+    check_options(
+        cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
+        scheme=scheme, dtype=dtype,
+    )  # fmt: skip
+    z, n, h = check_ground(terrain, roughness, depth)
+    rain, rain_s = check_rain(rain_m_s, rain_s, z.shape)
     inflows, boundaries = [Inflow(*i) for i in inflows], [Boundary(*b) for b in boundaries]
-    _check_water(z.shape, rain, rain_s, inflows, boundaries)
+    check_water(z.shape, inflows, boundaries, probes)
+    probes = [(int(row), int(col)) for row, col in probes]
     with _threads(threads):
         began = time.perf_counter()
         breaks = scheme == "auto" and dam(z, h)
         chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
-        water = water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant)
+        free = [b.side for b in boundaries if b.kind == "free"]
+        water = _opened(water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant), free)
         water.fill(h)
-        for boundary in boundaries:
-            if boundary.kind == "free":
-                water.open(boundary.side)
         held = [b for b in boundaries if b.kind == "stage"]
         if held:  # what held cells hold is no part of the volume, at the end as at the start
             water.hold(*_held_cells(held, z.shape, 0.0))
         start_volume = water.volume()
+        watch = _Watch(chosen, scheme == "auto", duration_s)
+        if watch.may_change:
+            every_s = min(every_s, max(WINDOW_S, duration_s / LOOKS_LEAST))
         edges = _edges(duration_s, every_s, bool(held), [rain_s, *(i.times_s for i in inflows)])
         steps, poured, fed = 0, 0.0, None
+        books: list[dict[str, float]] = []
         seen = [[float(water.h[p]) for p in probes]]
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
             if now != fed:
                 fed = now
-                rate = np.broadcast_to(rain[now[0]] if now[0] >= 0 else 0.0, z.shape)
-                if inflows:
-                    rate = rate.copy()
-                    for inflow, k in zip(inflows, now[1:], strict=True):
-                        rate[inflow.row, inflow.col] += (inflow.m3_s[k] if k >= 0 else 0.0) / cell_m**2
-                water.feed(rate)
+                water.feed(_rate(rain, inflows, now, z.shape, cell_m))
                 per_second = float(water.source.sum(dtype=np.float64)) * cell_m**2
             if held:
                 water.hold(*_held_cells(held, z.shape, t1))
             steps += water.advance(t1 - t0, t0)
             poured += per_second * (t1 - t0)
             seen.append([float(water.h[p]) for p in probes])
-        booked = water.booked
-        volume_in = poured + booked["out_of_held"]
-        volume_out = booked["into_held"] + booked["over_rim"]
+            if watch.calls(water, t1, steps):
+                books.append(water.booked)
+                courant = None if courant is None else min(courant, COURANT_MOST["full"])
+                full = water_on(z, n, cell_m, scheme="full", factor=factor, dtype=dtype, courant=courant)
+                hand_over(water, _opened(full, free))
+                water, fed = full, None
+        books.append(water.booked)
+        volume_in = poured + sum(book["out_of_held"] for book in books)
+        volume_out = sum(book["into_held"] + book["over_rim"] for book in books)
         gap = water.volume() - start_volume - volume_in + volume_out
         scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
         flow_x, flow_y = water.flow()
@@ -148,32 +169,58 @@ def simulate_arrays(
         return ArrayRun(
             water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name,
-            "as asked" if scheme != "auto" else "dam break at the start" if breaks else "no dam break at the start",
+            "as asked" if scheme != "auto" else "dam break at the start" if breaks else watch.why, watch.fast_share,
         )  # fmt: skip
 
 
-def _check_water(
-    shape: tuple[int, int],
-    rain: NDArray[np.float64],
-    rain_s: Numbers,
-    inflows: list[Inflow],
-    boundaries: list[Boundary],
-) -> None:
-    """Raise ScenarioError for series that do not fit their times, inflows off the grid and boundaries nobody knows."""
-    series = [("rain", rain_s, rain)] + [(f"inflow {k}", i.times_s, i.m3_s) for k, i in enumerate(inflows)]
-    for name, times, values in series:
-        seconds, numbers = np.atleast_1d(np.asarray(times, float)), np.atleast_1d(np.asarray(values, float))
-        if len(seconds) != len(numbers) or not (np.diff(seconds) > 0).all():
-            raise ScenarioError("array_series", name=name, times=len(seconds), values=len(numbers))
-        if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
-            bad = ~(np.isfinite(numbers) & (numbers >= 0))
-            raise ScenarioError("array_negative", name=name, found=float(numbers[bad][0]))
-    for i in inflows:
-        if not (0 <= i.row < shape[0] and 0 <= i.col < shape[1]):
-            raise ScenarioError("array_cell", found=(i.row, i.col), expected=shape)
-    for b in boundaries:
-        if b.side not in SIDES or b.kind not in ("free", "stage"):
-            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, ("free", "stage")))
+class _Watch:
+    """Looks how much of the moving water the inertial scheme holds at its Froude limit, and calls for the full one."""
+
+    def __init__(self, scheme: str, auto: bool, duration_s: float) -> None:
+        self.may_change, self._duration_s = auto and scheme == "inertial", duration_s
+        self.fast_share = 0.0 if scheme == "inertial" else np.nan
+        self._looked_s, self._looked_steps = 0.0, 0
+        self._changed_s: float | None = None
+
+    def calls(self, water: Any, t: float, steps: int) -> bool:
+        """Look, if it is time, and return whether the full equations must go on from here."""
+        due = t - self._looked_s >= self._duration_s / LOOKS_MOST and steps - self._looked_steps >= LOOK_STEPS
+        if water.name != "inertial" or not (due or t == self._duration_s):
+            return False
+        self._looked_s, self._looked_steps = t, steps
+        share = water.fast_share()
+        self.fast_share = max(self.fast_share, share)
+        if not self.may_change or share <= FAST_SHARE or t == self._duration_s:
+            return False
+        self._changed_s = t
+        return True
+
+    @property
+    def why(self) -> str:
+        """Say why "auto" took the equations it took."""
+        held = f"{self.fast_share:.1%} of the moving water at the Froude limit"
+        if self._changed_s is None:
+            return f"no dam break at the start, at most {held}"
+        return f"{held} from {self._changed_s:g} s on"
+
+
+def _opened(water: Any, sides: list[str]) -> Any:
+    """Return `water` with these sides free."""
+    for side in sides:
+        water.open(side)
+    return water
+
+
+def _rate(
+    rain: NDArray[np.float64], inflows: list[Inflow], now: tuple[int, ...], shape: tuple[int, int], cell_m: float
+) -> NDArray[np.float64]:
+    """Return rain and inflows, m/s per cell; `now` says which value of each series holds."""
+    rate = np.broadcast_to(rain[now[0]] if now[0] >= 0 else 0.0, shape)
+    if inflows:
+        rate = rate.copy()
+        for inflow, k in zip(inflows, now[1:], strict=True):
+            rate[inflow.row, inflow.col] += (inflow.m3_s[k] if k >= 0 else 0.0) / cell_m**2
+    return rate
 
 
 def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
@@ -187,23 +234,6 @@ def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
         if ((flow_depth > DAM_M) & (np.minimum(fall, flow_depth) > np.maximum(DAM_M, 0.1 * flow_depth))).any():
             return True
     return False
-
-
-def _checked(
-    terrain: ArrayLike, roughness: ArrayLike, depth: ArrayLike | None, rain: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return bed, roughness, depth and rain as float64 arrays; raise ScenarioError for what cannot be water on ground."""
-    z = np.asarray(terrain, dtype=np.float64)
-    if z.ndim != 2 or not np.isfinite(z).all():
-        raise ScenarioError("array_terrain", found=z.shape)
-    n = np.broadcast_to(np.asarray(roughness, dtype=np.float64), z.shape)
-    if not (np.isfinite(n).all() and (n > 0).all()):
-        raise ScenarioError("array_roughness", found=float(n.min()))
-    h = np.broadcast_to(np.asarray(0.0 if depth is None else depth, dtype=np.float64), z.shape)
-    r = np.atleast_1d(np.asarray(rain, dtype=np.float64))
-    if not (np.isfinite(h).all() and (h >= 0).all() and np.isfinite(r).all() and (r >= 0).all()):
-        raise ScenarioError("array_water", found=float(min(h.min(), r.min())))
-    return z, n, h, r
 
 
 @contextmanager

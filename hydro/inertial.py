@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels import inertial as kernels
+from hydro.kernels.ground import froude
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
@@ -20,6 +21,24 @@ SIDES = ("west", "east", "north", "south")
 
 #: Rounding margin of the outflow limit: a cell never gives its last rounding error.
 MARGIN = {"float32": 2e-6, "float64": 1e-12}
+
+#: Water shallower than this (m) is a film; the same depth counts in the flood's own note on limited flow.
+FILM_M = 0.05
+
+#: Below the first Froude number the momentum that flow carries, h v^2, is under 2 % of its pressure, g h^2 / 2: still water
+#: for any scheme. From the second on a flow counts as held at the limit of 1.
+STILL_FROUDE, HELD_FROUDE = 0.1, 0.95
+
+
+def collapse(h: Array, at_s: float, *causes: Array) -> NumericsError:
+    """Return the error of a step that collapsed `at_s` seconds after the start.
+
+    It names the first cell that is no finite number in the first of `causes` that has one, else where the last is largest.
+    """
+    broken = next((mask for cause in causes if (mask := ~np.isfinite(cause)).any()), causes[-1])
+    row, col = (int(k) for k in np.unravel_index(int(np.argmax(broken)), h.shape))
+    depth = float(h[row, col])
+    return NumericsError("step_collapsed", time=f"{at_s:g} s", at_s=at_s, row=row, col=col, depth=depth)
 
 
 class Inertial:
@@ -45,7 +64,7 @@ class Inertial:
         self.n = np.ascontiguousarray(np.broadcast_to(np.asarray(n, dtype=self.dtype), bed.shape))
         self.h, self.highest, self.source = (np.zeros((ny, nx), self.dtype) for _ in range(3))
         self._qx, self._qy = np.zeros((ny, nx + 1), self.dtype), np.zeros((ny + 1, nx), self.dtype)
-        self._rim, self._past = np.zeros(ny), np.zeros(3)
+        self._rim, self._past, self._rows = np.zeros(ny), np.zeros(3), np.zeros((ny, 2))
         self._wet = np.zeros((ny, 2), np.int64)
         self._fed = np.zeros((ny + 1, 2), np.int64)
         self._fed[ny, 1] = nx
@@ -89,7 +108,7 @@ class Inertial:
     def feed(self, source: ArrayLike) -> None:
         """Set the water added from now on, m/s per cell."""
         self.source[:] = source
-        fed = self.source > 0
+        fed = self.source != 0  # true for what is no number, so that it meets the check of the water
         some = fed.any(axis=1)
         self._fed[:-1, 0] = np.where(some, fed.argmax(axis=1), 0)
         self._fed[:-1, 1] = np.where(some, fed.shape[1] - fed[:, ::-1].argmax(axis=1), 0)
@@ -107,7 +126,7 @@ class Inertial:
             np.minimum.at(self._wet[:, 0], rows, cols)
             np.maximum.at(self._wet[:, 1], rows, cols + 1)
             deepest = float(self.h[rows, cols].max(initial=0.0))
-        self._deepest[0] = max(self._deepest[0], deepest)
+        self._deepest[0] = np.maximum(self._deepest[0], deepest)  # of what is no number, too: the next step collapses
 
     def fill(self, depth: ArrayLike) -> None:
         """Put water on the ground, m; not booked."""
@@ -127,23 +146,30 @@ class Inertial:
 
         Raises NumericsError with the time (`t` s at the start) and the cell when the step collapses.
         """
-        done = kernels.advance(
+        steps, done_s = kernels.advance(
             self.h, self._qx, self._qy, self.highest, self._rim, self._wet, self._lo, self._hi, self._scratch,
             self._borders, self.z, self.n, self.source, self._fed, self._held, self._sides, self._deepest,
             self._peak_source, seconds, self.cell_m, self.courant_used, MARGIN[self.dtype.name],
             min(self._most, numba.get_num_threads()),
         )  # fmt: skip
-        if done < 0:
-            row, col = np.unravel_index(int(np.nanargmax(self.h)), self.h.shape)
-            depth = float(self.h[row, col])
-            raise NumericsError("step_collapsed", time=f"{t:g} s", row=int(row), col=int(col), depth=depth)
-        return int(done)
+        if steps < 0:
+            raise collapse(self.h, t + done_s, self.source, self.z, self.n, self.h)
+        return int(steps)
 
     def flow(self) -> tuple[Array, Array]:
         """Return the flow per width at cell centres towards +column and +row, m2/s."""
         qx, qy = np.empty_like(self.h), np.empty_like(self.h)
         kernels.centre_flow(qx, qy, self._qx, self._qy)
         return qx, qy
+
+    def fast_share(self) -> float:
+        """Return which part of the moving water's volume is held at Froude 1, 0..1: faster flow than that is not solved.
+
+        Moving is what is deeper than FILM_M and above STILL_FROUDE; held is what is above HELD_FROUDE.
+        """
+        froude(self._rows, self.h, self._qx, self._qy, FILM_M, np.array([STILL_FROUDE, HELD_FROUDE]))
+        moving, held = self._rows.sum(axis=0)
+        return float(held / moving) if moving > 0.0 else 0.0
 
     @property
     def booked(self) -> dict[str, float]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hydro.inertial import Inertial
+from hydro.kernels.floats import GRAVITY
 from hydro.shallow import Shallow
 from hydro.subgrid_view import SubgridView
 
@@ -20,3 +22,16 @@ def water_on(
     """Return dry ground under `scheme`; `factor`, fine cells to a side of a coarse one, is for the subgrid scheme alone."""
     only = {"factor": factor} if scheme == SubgridView.name else {}
     return SCHEMES[scheme](z, n, cell_m, dtype=dtype, courant=courant, **only)
+
+
+def hand_over(water: Inertial, full: Shallow) -> None:
+    """Let the full scheme go on from where the inertial one stands; `full` is dry, with its open sides and levels set.
+
+    Depths are copied, so no water is made. Velocity is flow over depth, at most that of critical flow: the inertial scheme
+    holds each face at Froude 1 of the *face's* depth, so behind a step its flow over the cell's thin film may be any number.
+    """
+    qx, qy = (part.astype(np.float64) for part in water.flow())
+    h = water.h.astype(np.float64)
+    flow, critical = np.hypot(qx, qy), h * np.sqrt(GRAVITY * h)
+    per_depth = np.divide(np.minimum(flow, critical), flow * h, out=np.zeros_like(h), where=(flow > 0.0) & (h > 0.0))
+    full.restore({"h": water.h, "highest": water.highest, "u": qx * per_depth, "v": qy * per_depth})

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES
+from hydro.inertial import SIDES, collapse
 from hydro.kernels.shallow import advance
 from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
-from twin.errors import NumericsError
 from twin.jit import start_threads
 
 Array = NDArray[Any]
@@ -105,17 +104,14 @@ class Shallow:
         Raises NumericsError("step_collapsed") with time and cell if one does.
         """
         self.time = self.time if t is None else t
-        steps = advance(
+        steps, done_s = advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
             self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._fastest).all():
-            row = int(np.nan_to_num(self._fastest, nan=np.inf).argmax())
-            fast = sum(np.abs(part[row].astype(float)) for part in self._next)
-            col = int(np.nan_to_num(fast, nan=np.inf).argmax())
-            depth = float(self.h[row, col])
-            raise NumericsError("step_collapsed", time=f"{self.time:g} s", row=row, col=col, depth=depth)
+            causes = (self.source, self.z, self.n, self.h, self.u, self.v, *self._next, self.h)
+            raise collapse(self.h, self.time + done_s, *causes)
         self.time += seconds
         return int(steps)
 

@@ -164,7 +164,8 @@ class Surface:
         try:
             self.steps += self.water.advance(dt, t)
         except NumericsError as error:
-            at = clock.times[0] + np.timedelta64(round(t * 1000), "ms")
+            at_s = float(str(error.values.get("at_s", t)))
+            at = clock.times[0] + np.timedelta64(round(at_s * 1000), "ms")
             raise NumericsError(error.code, **{**error.values, "time": str(at)}) from error
         self._rained += self._rain_m3_s * dt
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
+from hydro.kernels.floats import GRAVITY
 from twin.jit import kernel
 
 #: Upper limits of H1..H5: depth x speed (m2/s), depth (m), speed (m/s); above any limit of H5 is H6.
@@ -58,3 +59,24 @@ def track(peak_out, peak_s_out, above_out, danger_out, h, qx, qy, bounds, shallo
                 if worst == 6 and dv <= DANGER[k, 0] and d <= DANGER[k, 1] and v <= DANGER[k, 2]:
                     worst = k + 1
             danger_out[i, j] = max(danger_out[i, j], worst)
+
+
+@kernel(parallel=True)
+def froude(row_out, h, qx, qy, shallow, bounds):
+    """Write the water of each row (m of a cell, float64) that is deeper than `shallow` and runs at or above two Froude numbers.
+
+    `qx` (ny, nx + 1) and `qy` (ny + 1, nx) are flows per width through faces, m2/s; Froude = |q| / (h sqrt(g h)) from the
+    means of opposite faces. `row_out` (ny, 2), `bounds` (2,) rising.
+    """
+    ny, nx = h.shape
+    low, high = GRAVITY * bounds[0] ** 2, GRAVITY * bounds[1] ** 2
+    for i in prange(ny):
+        moving = fast = 0.0
+        for j in range(nx):
+            d = np.float64(h[i, j])
+            if d > shallow:
+                x, y = 0.5 * (qx[i, j] + qx[i, j + 1]), 0.5 * (qy[i, j] + qy[i + 1, j])
+                square, cube = np.float64(x * x + y * y), d * d * d
+                moving += d if square >= low * cube else 0.0
+                fast += d if square >= high * cube else 0.0
+        row_out[i, 0], row_out[i, 1] = moving, fast

@@ -114,11 +114,18 @@ def fill(h_out, qx_out, qy_out, west, east, north, south, ratio):
 
 @kernel
 def pour(h_out, highest_out, source, fed_s):
-    """Add `fed_s` seconds of source (m/s) to a row of depths and keep the highest."""
+    """Add `fed_s` seconds of source (m/s) to a row of depths and keep the highest; return the bits of the largest depth.
+
+    The sign is cleared, so that what is no number has larger bits than any number (`face_flows` cannot see it: a maximum
+    passes over it). Every call of `advance` ends with this pass, so none returns such water.
+    """
+    largest = bits(h_out.dtype.type(0.0))
     for j in range(h_out.size):
         depth = h_out[j] + source[j] * fed_s
         h_out[j] = depth
         highest_out[j] = max(highest_out[j], depth)
+        largest = max(largest, bits(abs(depth)))
+    return largest
 
 
 @kernel(inline=True)
@@ -184,16 +191,21 @@ def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
 
 @kernel(inline=True)
 def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, source, held, dt, dx, fed_s):
-    """Settle row i from its final flows: fill the cells, hold the held ones, note what is still wet."""
+    """Settle row i from its final flows: fill the cells, hold the held ones, note what is still wet.
+
+    Return the bits of what is no finite depth, 0 where there is none or nothing was poured.
+    """
     a, b = lo[i], hi[i]
     nx = h.shape[1]
+    broken = bits(h.dtype.type(0.0))
     ratio = h.dtype.type(dt / dx)
     if a < b:
         fill(
             h[i, a:b], qx[i, a:b], qy[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], ratio
         )  # fmt: skip
         if fed_s > 0.0:
-            pour(h[i, a:b], highest[i, a:b], source[i, a:b], h.dtype.type(fed_s))
+            largest = pour(h[i, a:b], highest[i, a:b], source[i, a:b], h.dtype.type(fed_s))
+            broken = largest if largest >= bits(h.dtype.type(np.inf)) else broken
         qx[i, b] = rx[b]
     start, col, depth, booked = held
     for m in range(start[i], start[i + 1]):
@@ -211,13 +223,14 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
     while a < b and h[i, b - 1] == 0 and rx[b - 1] == 0 and rx[b] == 0 and north[b - 1] == 0 and south[b - 1] == 0:
         b -= 1
     wet_out[i, 0], wet_out[i, 1] = a, b
+    return broken
 
 
 @kernel
 def band(
     h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, fed_s, room
 ):
-    """Advance rows first..end-1 by one step; return the bits of the largest face depth met.
+    """Advance rows first..end-1 by one step; return the bits of the largest face depth met, or of what is no finite depth.
 
     `above` and `below` are the prepared borders of the band. Row i - 1 is finished once the raw flows of row i are there,
     because a cell's share needs all four of its flows and a face's the shares on both sides.
@@ -248,10 +261,11 @@ def band(
         elif short or short_before:
             limit(north[a:b], share[(i - 1) % 2, a + 1 : b + 1], share[i % 2, a + 1 : b + 1])
         if i > first:
-            finish_row(
+            broken = finish_row(
                 h, qx, qy, highest, rim, wet_out, i - 1, lo, hi, xs[(i - 1) % 2], ys[(i - 1) % 3], north, source, held,
                 dt, dx, fed_s,
             )  # fmt: skip
+            deepest = max(deepest, broken)
         if i < end and short:
             a, b = lo[i], hi[i]
             limit(x[a : b + 1], share[i % 2, a : b + 1], share[i % 2, a + 1 : b + 2])
@@ -298,9 +312,10 @@ def advance(
     h, qx, qy, highest, rim, wet, lo, hi, scratch, borders, z, n, source, fed, held, sides, deepest, peak_source,
     duration, dx, courant, margin, most_threads,
 ):  # fmt: skip
-    """Advance the surface by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
+    """Advance the surface by `duration` seconds in adaptive steps; return the number of steps and the seconds done.
 
-    All of the source is added by the end of the call.
+    The number is negative if a step collapsed: it became too short, or water too deep or no number. All of the source is
+    added by the end of the call.
 
     The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (1,) carries the deepest face
     from call to call. A checkerboard on still water grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0,
@@ -322,8 +337,8 @@ def advance(
         dt = courant * dx / math.sqrt(GRAVITY * (deep + peak_source * longest))
         left = duration - t
         dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
-        if not dt > SHORTEST_S and dt < left:
-            return -steps - 1
+        if not (dt > SHORTEST_S or dt >= left):
+            return -steps - 1, t
         active = spread(lo, hi, wet, fed)
         bands = 1 if active < ONE_THREAD else most_threads
         cut(cuts[: bands + 1], lo, hi, active)
@@ -353,11 +368,11 @@ def advance(
         if sides[3]:
             for j in range(h.shape[1]):
                 rim[ny - 1] += max(qy[ny, j], 0.0) * dt / dx
-        if not deepest[0] < 1e4:
-            return -steps - 1
         t += dt
         steps += 1
-    return steps
+        if not deepest[0] < 1e4:
+            return -steps, t
+    return steps, t
 
 
 @kernel(parallel=True)

@@ -221,7 +221,9 @@ def advance(
     h, u, v, highest, booked, fastest, booked_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch,
     rows_scratch, z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
 ):  # fmt: skip
-    """Advance the water by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
+    """Advance the water by `duration` seconds in adaptive steps; return the number of steps and the seconds done.
+
+    The number is negative if a step collapsed. `fastest` tells whether the last step left water that is no number.
 
     The step is courant * dx / max(|u| + c, |v| + c), cut to land on `duration`. When the first stage wakes waves twice as
     fast (rain on dry ground, a column of water let go on all sides), it is taken again with half the step.
@@ -235,7 +237,7 @@ def advance(
         dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
         while True:
             if not dt * FASTEST_M_S > courant * dx and dt < left:
-                return -steps - 1
+                return -steps - 1, t
             booked_scratch[:] = 0.0
             flows(fx_scratch, fy_scratch, rows_scratch, z, h, u, v, rim_z, rim_n, sides)
             hold_back(fx_scratch, fy_scratch, h, u, v, held, dt, dx, margin)
@@ -255,4 +257,4 @@ def advance(
         booked += booked_scratch
         t += dt
         steps += 1
-    return steps
+    return steps, t

@@ -1,0 +1,133 @@
+"""What `simulate_arrays` is given, checked: every mistake is one ScenarioError that says what, where, found and expected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hydro.inertial import SIDES
+from hydro.scheme import SCHEMES
+from twin.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from hydro.arrays import Boundary, Inflow
+
+Array = NDArray[np.float64]
+
+#: The lowest dry land on Earth, the shore of the Dead Sea, m.
+LOWEST_LAND_M = -430.0
+
+#: A cell this far (m) below the median of a terrain, and below all land, is a mark for "no data" (-9999, -32768, -3.4e38).
+NO_DATA_BELOW_M = 1000.0
+
+#: Largest stable share of a cell a step may cross, by scheme (`hydro.kernels.inertial`, `hydro.shallow`).
+COURANT_MOST = {name: 0.5 if name == "full" else 0.63 for name in ("auto", *SCHEMES)}
+
+
+def check_options(
+    *, cell_m: float, duration_s: float, every_s: float, courant: float | None, factor: int, threads: int | None,
+    scheme: str, dtype: str,
+) -> None:  # fmt: skip
+    """Raise ScenarioError for names nobody knows and numbers out of range."""
+    names = (("scheme", scheme, tuple(COURANT_MOST)), ("dtype", dtype, ("float32", "float64")))
+    for name, found, known in names:
+        if found not in known:
+            raise ScenarioError("array_choice", name=name, found=found, expected=known)
+    cores, most = int(numba.config.NUMBA_NUM_THREADS), COURANT_MOST[scheme]  # type: ignore[attr-defined]
+    ranges: tuple[tuple[str, Any, float, float, bool, str], ...] = (
+        ("cell_m", cell_m, 0.0, np.inf, False, "> 0"),
+        ("duration_s", duration_s, 0.0, np.inf, False, "> 0"),
+        ("every_s", every_s, 0.0, np.inf, False, "> 0"),
+        ("courant", most if courant is None else courant, 0.0, np.nextafter(most, 1.0), False, f"> 0, <= {most}"),
+        ("factor", factor, 1, np.inf, True, "2, 3, 4 ..."),
+        ("threads", cores if threads is None else threads, 0, cores + 1, True, f"1 ... {cores}"),
+    )
+    for name, found, above, below, whole, expected in ranges:
+        number = isinstance(found, (int, float, np.number)) and above < found < below
+        if not number or (whole and found != int(found)):
+            raise ScenarioError("array_number", name=name, found=found, expected=expected)
+
+
+def check_ground(
+    terrain: ArrayLike, roughness: ArrayLike, depth: ArrayLike | None
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return bed, roughness and depth (ny, nx), float64; raise ScenarioError for what cannot be water on ground."""
+    z = _numbers("terrain", terrain)
+    if z.ndim != 2 or not z.size:
+        raise ScenarioError("array_shape", name="terrain", found=str(z.shape), expected="(ny, nx)")
+    if (gaps := ~np.isfinite(z)).any():
+        raise ScenarioError("array_gap", **_first(gaps, z))
+    n, h = (
+        _on(z.shape, name, _numbers(name, given))
+        for name, given in (("roughness", roughness), ("depth", 0.0 if depth is None else depth))
+    )
+    if z.min() < LOWEST_LAND_M and (deep := z < min(np.median(z) - NO_DATA_BELOW_M, LOWEST_LAND_M)).any():
+        raise ScenarioError("array_no_data", **_first(deep, z), median=float(np.median(z)))
+    for name, values, good, expected in (("roughness", n, n > 0, "> 0"), ("depth", h, h >= 0, ">= 0")):
+        if (bad := ~(good & np.isfinite(values))).any():
+            raise ScenarioError("array_value", name=name, expected=expected, **_first(bad, values))
+    return z, n, h
+
+
+def check_rain(rain_m_s: ArrayLike, rain_s: ArrayLike, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Return rain (times,) or (times, ny, nx), m/s, and its times (s), float64."""
+    rain = np.atleast_1d(_numbers("rain_m_s", rain_m_s))
+    if rain.ndim == 3:
+        _on(shape, "rain_m_s", rain[0] if len(rain) else np.zeros(shape))
+    elif rain.ndim != 1:
+        raise ScenarioError("array_shape", name="rain_m_s", found=str(rain.shape), expected=f"(times, *{shape})")
+    return rain, _series("rain_m_s", rain_s, rain, 0.0)
+
+
+def check_water(
+    shape: tuple[int, int], inflows: list[Inflow], boundaries: list[Boundary], probes: Sequence[tuple[int, int]]
+) -> None:
+    """Raise ScenarioError for wrong series, cells off the grid and boundaries nobody knows."""
+    for name, cells in (("inflows", [(i.row, i.col) for i in inflows]), ("probes", list(probes))):
+        for k, cell in enumerate(cells):
+            whole = np.shape(cell) == (2,) and all(isinstance(v, (int, np.integer)) for v in cell)
+            if not whole or not all(0 <= v < size for v, size in zip(cell, shape, strict=True)):
+                raise ScenarioError("array_cell", name=f"{name}[{k}]", found=str(cell), expected=str(shape))
+    for k, inflow in enumerate(inflows):
+        _series(f"inflows[{k}]", inflow.times_s, _numbers(f"inflows[{k}]", inflow.m3_s), 0.0)
+    for k, b in enumerate(boundaries):
+        if b.side not in SIDES or b.kind not in ("free", "stage"):
+            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, ("free", "stage")))
+        _series(f"boundaries[{k}]", b.times_s, _numbers(f"boundaries[{k}]", b.level_m), -np.inf)
+
+
+def _numbers(name: str, values: Any) -> Array:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError("array_no_numbers", name=name, found=type(values).__name__) from error
+
+
+def _on(shape: tuple[int, int], name: str, values: Array) -> Array:
+    """Return one number for all or one for each cell as a raster."""
+    if values.ndim not in (0, 2) or any(a not in (1, b) for a, b in zip(values.shape, shape, strict=False)):
+        raise ScenarioError("array_shape", name=name, found=str(values.shape), expected=str(shape))
+    return np.broadcast_to(values, shape)
+
+
+def _series(name: str, times_s: Any, values: Array, least: float) -> Array:
+    """Return the times of a series whose values are finite and at least `least`."""
+    times = _numbers(name, times_s)
+    if times.ndim != 1 or not values.ndim:
+        raise ScenarioError("array_shape", name=f"{name}: times_s", found=str(times.shape), expected="(times,)")
+    if len(times) != len(values) or not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
+        raise ScenarioError("array_series", name=name, times=len(times), values=len(values))
+    bad = ~(np.isfinite(values) & (values >= least))
+    if bad.any():
+        raise ScenarioError("array_negative", name=name, found=float(values[bad][0]))
+    return times
+
+
+def _first(bad: NDArray[np.bool_], values: Array) -> dict[str, Any]:
+    """Return how many cells are bad, and row, column and value of the first."""
+    row, col = (int(k) for k in np.argwhere(bad)[0])
+    return {"count": int(bad.sum()), "row": row, "col": col, "found": float(values[row, col])}
