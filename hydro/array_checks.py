@@ -24,6 +24,9 @@ LOWEST_LAND_M = -430.0
 #: A cell this far (m) below the median of a terrain, and below all land, is a mark for "no data" (-9999, -32768, -3.4e38).
 NO_DATA_BELOW_M = 1000.0
 
+#: What may happen at a side.
+KINDS = ("free", "stage", "flow")
+
 #: Largest stable share of a cell a step may cross, by scheme (`hydro.kernels.inertial`, `hydro.shallow`).
 COURANT_MOST = {name: 0.5 if name == "full" else 0.63 for name in ("auto", *SCHEMES)}
 
@@ -95,9 +98,12 @@ def check_water(
     for k, inflow in enumerate(inflows):
         _series(f"inflows[{k}]", inflow.times_s, _numbers(f"inflows[{k}]", inflow.m3_s), 0.0)
     for k, b in enumerate(boundaries):
-        if b.side not in SIDES or b.kind not in ("free", "stage"):
-            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, ("free", "stage")))
-        _series(f"boundaries[{k}]", b.times_s, _numbers(f"boundaries[{k}]", b.level_m), -np.inf)
+        if b.side not in SIDES or b.kind not in KINDS:
+            raise ScenarioError("array_boundary", found=(b.side, b.kind), expected=(SIDES, KINDS))
+        if b.side in [other.side for other in boundaries[:k]]:
+            raise ScenarioError("array_side_twice", side=b.side)
+        least = 0.0 if b.kind == "flow" else -np.inf
+        _series(f"boundaries[{k}]", b.times_s, _numbers(f"boundaries[{k}]", b.values), least)
 
 
 def _numbers(name: str, values: Any) -> Array:

@@ -24,14 +24,18 @@ WINDOW_S = 60.0
 DAM_M = 0.1
 
 
-#: With "auto" the full equations take over when this share of the moving water is held at the Froude limit. At a true
-#: Froude number of 2, held depths are 2^(2/3) - 1 = 59 % too great (critical over normal depth, equal flow); at a tenth of
-#: the moving water that is 6 % of the mean depth, what an error of 10 % in Manning's n makes of all of it (h ~ n^0.6).
-FAST_SHARE = 0.1
+#: With "auto" the full equations take over when most of the moving water is held at the Froude limit. Held depths are too
+#: great by Fr^(2/3) - 1 (critical over normal depth, equal flow): 13 % at a true Froude number of 1.2, 59 % at 2. Where it
+#: is less than half, the deep water that a decision rests on mostly moves below the limit, the full equations cost ten times
+#: as much and more, and the share is told, so that who wants them can ask for them.
+FAST_SHARE = 0.5
 
 #: The share is looked at between LEAST and MOST times a run (but at most every WINDOW_S), and not before so many steps.
 LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS = 20, 60, 5
 
+
+#: A dry side takes a given flow where its bed lies less than this above its lowest, m; shares are renewed so often, s.
+FIRST_WATER_M, SHARES_S = 0.1, 10.0
 
 #: Times or values of a series.
 Numbers = Sequence[float] | NDArray[np.float64]
@@ -49,14 +53,16 @@ class Inflow(NamedTuple):
 class Boundary(NamedTuple):
     """What happens at one side of the raster ("west", "east", "north" = row 0, "south"); a side without one is a wall.
 
-    `kind` "free": water leaves under its own slope; "stage": the cells of the side keep `level_m`, interpolated between
-    `times_s` (s).
+    `kind` "free": water leaves under its own slope; "stage": the cells of the side keep the level `values` (m), interpolated
+    between `times_s` (s); "flow": the discharge `values` (m3/s, >= 0, holds from each time to the next) enters along the side,
+    shared among its cells by their conveyance h^(5/3) / n as the water stands; a dry side takes it where its bed is lowest.
+    It enters as water does from a spring, without momentum, so the first cells stand somewhat deeper than the flow farther in.
     """
 
     side: str
     kind: str
     times_s: Numbers = (0.0,)
-    level_m: Numbers = (0.0,)
+    values: Numbers = (0.0,)
 
 
 class ArrayRun(NamedTuple):
@@ -137,15 +143,21 @@ def simulate_arrays(
         watch = _Watch(chosen, scheme == "auto", duration_s)
         if watch.may_change:
             every_s = min(every_s, max(WINDOW_S, duration_s / LOOKS_LEAST))
-        edges = _edges(duration_s, every_s, bool(held), [rain_s, *(i.times_s for i in inflows)])
+        given = [b for b in boundaries if b.kind == "flow"]
+        step = min(every_s, 1.0 if held else every_s, SHARES_S if given else every_s)
+        edges = _edges(duration_s, step, [rain_s, *(i.times_s for i in inflows), *(b.times_s for b in given)])
         steps, poured, fed = 0, 0.0, None
         books: list[dict[str, float]] = []
         seen = [[float(water.h[p]) for p in probes]]
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
-            if now != fed:
+            if now != fed or given:
                 fed = now
-                water.feed(_rate(rain, inflows, now, z.shape, cell_m))
+                rate = _rate(rain, inflows, now, z.shape, cell_m)
+                for boundary in given:
+                    cells, flow = _side(boundary.side, z.shape), _flow_in(boundary, t0)
+                    rate[cells] += flow * _shares(z[cells], n[cells], water.h[cells]) / cell_m**2
+                water.feed(rate)
                 per_second = float(water.source.sum(dtype=np.float64)) * cell_m**2
             if held:
                 water.hold(*_held_cells(held, z.shape, t1))
@@ -215,11 +227,9 @@ def _rate(
     rain: NDArray[np.float64], inflows: list[Inflow], now: tuple[int, ...], shape: tuple[int, int], cell_m: float
 ) -> NDArray[np.float64]:
     """Return rain and inflows, m/s per cell; `now` says which value of each series holds."""
-    rate = np.broadcast_to(rain[now[0]] if now[0] >= 0 else 0.0, shape)
-    if inflows:
-        rate = rate.copy()
-        for inflow, k in zip(inflows, now[1:], strict=True):
-            rate[inflow.row, inflow.col] += (inflow.m3_s[k] if k >= 0 else 0.0) / cell_m**2
+    rate = np.array(np.broadcast_to(rain[now[0]] if now[0] >= 0 else 0.0, shape))
+    for inflow, k in zip(inflows, now[1:], strict=True):
+        rate[inflow.row, inflow.col] += (inflow.m3_s[k] if k >= 0 else 0.0) / cell_m**2
     return rate
 
 
@@ -246,26 +256,43 @@ def _threads(count: int | None) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-def _edges(duration_s: float, every_s: float, moving: bool, series: list[Numbers]) -> list[float]:
-    """Return the times between which no forcing changes; a moving stage is followed every second."""
-    step = min(every_s, 1.0) if moving else every_s
+def _edges(duration_s: float, step: float, series: list[Numbers]) -> list[float]:
+    """Return the times between which no forcing changes, at most `step` apart; a moving stage is followed every second."""
     return sorted(
         {0.0, duration_s, *(float(t) for times in series for t in times if 0 < t < duration_s)}
         | {float(t) for t in np.arange(0.0, duration_s, step)}
     )
 
 
+def _side(side: str, shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the cells along a side."""
+    ny, nx = shape
+    along = np.arange(ny if side in ("west", "east") else nx)
+    fixed = np.full(len(along), {"west": 0, "north": 0, "east": nx - 1, "south": ny - 1}[side])
+    return (along, fixed) if side in ("west", "east") else (fixed, along)
+
+
 def _held_cells(held: list[Boundary], shape: tuple[int, int], t: float) -> tuple[list[int], list[int], list[float]]:
     """Return rows, columns and levels of the cells that stage boundaries hold at time `t`."""
-    ny, nx = shape
-    sides = {
-        "west": [(i, 0) for i in range(ny)],
-        "east": [(i, nx - 1) for i in range(ny)],
-        "north": [(0, j) for j in range(nx)],
-        "south": [(ny - 1, j) for j in range(nx)],
+    cells = {
+        cell: float(np.interp(t, b.times_s, b.values))
+        for b in held
+        for cell in zip(*(part.tolist() for part in _side(b.side, shape)), strict=True)
     }
-    cells = {cell: float(np.interp(t, b.times_s, b.level_m)) for b in held for cell in sides[b.side]}
     return [i for i, _ in cells], [j for _, j in cells], list(cells.values())
+
+
+def _flow_in(boundary: Boundary, t: float) -> float:
+    """Return the discharge of a flow boundary at `t`, m3/s; nothing before its first time."""
+    k = _index(boundary.times_s, t)
+    return float(boundary.values[k]) if k >= 0 else 0.0
+
+
+def _shares(z: NDArray[Any], n: NDArray[Any], h: NDArray[Any]) -> NDArray[np.float64]:
+    """Return each cell's share of a given flow: its conveyance as it stands, or under first water on the lowest bed."""
+    depth = np.maximum(h.astype(np.float64), z.min() + FIRST_WATER_M - z)
+    conveyance = np.maximum(depth, 0.0) ** (5.0 / 3.0) / n
+    return np.asarray(conveyance / conveyance.sum())
 
 
 def _index(times: Numbers, t: float) -> int:

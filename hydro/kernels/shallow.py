@@ -234,7 +234,7 @@ def advance(
     while duration - t > 1e-9:
         left = duration - t
         dt = courant * dx / max(largest(fastest), SLOWEST_M_S)
-        dt = left if dt >= left else min(dt, 0.5 * left) if dt > 0.5 * left else dt
+        dt = left / math.ceil(left / dt)
         while True:
             if not dt * FASTEST_M_S > courant * dx and dt < left:
                 return -steps - 1, t

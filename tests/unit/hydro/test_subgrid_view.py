@@ -125,7 +125,7 @@ def test_arrays_come_back_on_the_fine_grid() -> None:
     run = simulate_arrays(
         z, 0.03, [60 / 3.6e6, 0.0], [0.0, 1200.0], cell_m=5.0, duration_s=2400.0, scheme="subgrid", factor=4,
         inflows=[Inflow(10, 10, [0.0, 900.0], [0.8, 0.0])], dtype="float64", probes=[(3, 4)],
-        boundaries=[Boundary("east", "free"), Boundary("west", "stage", level_m=[float(z[:, 0].min()) + 0.5])],
+        boundaries=[Boundary("east", "free"), Boundary("west", "stage", values=[float(z[:, 0].min()) + 0.5])],
     )  # fmt: skip
     assert run.scheme == "subgrid" and abs(run.volume_error) <= 1e-12
     assert {a.shape for a in (run.depth, run.max_depth, run.flow_x, run.flow_y)} == {z.shape}

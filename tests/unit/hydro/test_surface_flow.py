@@ -77,6 +77,31 @@ def test_ripples_die_below_the_stability_limit_and_stand_above_it() -> None:
     assert rough[0.62] < 1e-5 < 1e-3 < rough[0.70]
 
 
+@pytest.mark.parametrize("seconds", [1.5, 1.3, 0.65])
+def test_a_deep_pool_stays_flat_whatever_the_length_of_calls(seconds: float) -> None:
+    """The longest stable step is 0.606 s; a long step and two of half its length in turn would feed a checkerboard."""
+    water = Inertial(np.zeros((60, 60)), 0.02, 5.0, dtype="float64")
+    water.fill(2.5 + 0.01 * np.random.default_rng(0).uniform(-1, 1, (60, 60)))
+    for _ in range(round(600 / seconds)):
+        water.advance(seconds)
+    assert np.abs(water.h - 2.5).max() < 0.001
+
+
+@pytest.mark.parametrize("scheme", ["inertial", "full", "subgrid"])
+def test_a_flow_along_a_side_enters_where_the_side_conveys_it(scheme: str) -> None:
+    """A V-shaped valley takes 5, then 10 m3/s over its upper end; what comes in is exact and runs through in full."""
+    y, x = np.mgrid[:20, :120]
+    z = 20.0 - 0.01 * x + 0.1 * np.abs(y - 9.5)
+    run = simulate_arrays(
+        z, 0.03, 0.0, [0.0], cell_m=5.0, duration_s=7200.0, scheme=scheme, factor=2, dtype="float64",
+        boundaries=[Boundary("west", "flow", [0.0, 1800.0], [5.0, 10.0]), Boundary("east", "free")],
+    )  # fmt: skip
+    assert run.volume_in == pytest.approx(1800 * 5.0 + 5400 * 10.0, rel=1e-12)
+    assert abs(run.volume_error) < 1e-12
+    assert run.flow_x[:, 60].sum() * 5.0 == pytest.approx(10.0, rel=5e-3)
+    assert run.depth[9:11, 2].min() > 0.2 and run.depth[0, 2] < 1e-3
+
+
 def test_uniform_flow_reaches_manning_normal_depth() -> None:
     slope, n, q = 0.002, 0.03, 0.3
     x = np.arange(400) * 5.0
