@@ -237,7 +237,7 @@ class Subgrid:
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
         f = self._faces
         for d in range(2):
-            reread_faces(f.piece[d], f.a0[d], f.a1[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
+            reread_faces(f.piece[d], f.lift[d], f.breadth[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
         self._build_rim()
         self._reread()
 

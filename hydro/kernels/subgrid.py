@@ -31,6 +31,9 @@ from hydro.kernels.subgrid_layout import BLOCK
 from hydro.kernels.subgrid_tables import FIRST_M, NODES
 from twin.jit import kernel
 
+STARTS = np.append(
+    0.0, FIRST_M * 2.0 ** np.arange(NODES - 1)
+)  # where the pieces of a face's table begin, m over the sill
 SHARE = 1.0 - 2e-6  # of a cell's water may leave in one step: rounding in float32 must not overdraw it
 
 
@@ -55,7 +58,7 @@ def excess(x_out, left_out, piece, level0, level1, sill, reach):
 
 @kernel
 def momentum(
-    raw_out, x, a0, a1, r0, r1, q, q_before, q_after, level0, level1, wet0, wet1, drive, cap
+    raw_out, x, lift, breadth, r0, r1, q, q_before, q_after, level0, level1, wet0, wet1, drive, cap
 ):  # fmt: skip
     """Write the new discharge (m3/s, towards side 1) of a row of faces; return the bits of the largest depth A / width.
 
@@ -68,11 +71,11 @@ def momentum(
     deepest = np.int32(0)
     for c in range(raw_out.size):
         d = max(x[c], dry)
-        area = a0[c] + a1[c] * d
+        depth = d + lift[c]
+        area = breadth[c] * depth
         y = inverse_cube_root(r0[c] + r1[c] * d)
         y2 = y * y
         y4 = y2 * y2
-        depth = area / a1[c]
         critical = area * math.sqrt(g * depth)
         push = drive[0] * min(area, cap * min(wet0[c], wet1[c]))
         old = centre * q[c] + side * (q_before[c] + q_after[c])
@@ -96,18 +99,17 @@ def collect(moved_out, left, words):
 
 
 @kernel
-def reread_faces(piece_out, a0_out, a1_out, r0_out, r1_out, moved, x, table):
+def reread_faces(piece_out, lift_out, breadth_out, r0_out, r1_out, moved, x, table):
     """Give the faces that left their piece of the table the one on which they stand now."""
     for c in moved:
         k = piece_at(x[c])
-        start = FIRST_M * 2.0 ** (k - 1) if k > 0 else 0.0
-        width = max(start, FIRST_M)
+        start, width = STARTS[k], STARTS[k + 1] - STARTS[k]
         piece_out[c] = k
-        a1 = (table[c, k + 1, 0] - table[c, k, 0]) / width
+        breadth = (table[c, k + 1, 0] - table[c, k, 0]) / width
         r1 = (table[c, k + 1, 1] - table[c, k, 1]) / width
-        a1_out[c] = a1
+        breadth_out[c] = breadth
         r1_out[c] = r1
-        a0_out[c] = table[c, k, 0] - a1 * start
+        lift_out[c] = table[c, k, 0] / breadth - start
         r0_out[c] = table[c, k, 1] - r1 * start
 
 
@@ -128,13 +130,14 @@ def face_band(f, cells, scratch, band, width, start, stop, dt, dx, fine_area, re
         left[e - b : e - b + 8] = 0
         for d in range(2):
             s = 1 if d == 0 else width
-            piece, a0, a1, r0, r1 = f.piece[d, b:e], f.a0[d, b:e], f.a1[d, b:e], f.r0[d, b:e], f.r1[d, b:e]
+            piece, lift, breadth = f.piece[d, b:e], f.lift[d, b:e], f.breadth[d, b:e]
+            r0, r1 = f.r0[d, b:e], f.r1[d, b:e]
             level0, level1 = level[b - s : e - s], level[b:e]
             excess(x, left[: e - b], piece, level0, level1, f.sill[d, b:e], reach)
             count = collect(moved, left, words[: (e - b + 7) // 8])
-            reread_faces(piece, a0, a1, r0, r1, moved[:count], x, f.table[d, b:e])
+            reread_faces(piece, lift, breadth, r0, r1, moved[:count], x, f.table[d, b:e])
             deep = momentum(
-                f.raw[d, b:e], x, a0, a1, r0, r1, f.q[d, b:e], f.q[d, b - s : e - s], f.q[d, b + s : e + s],
+                f.raw[d, b:e], x, lift, breadth, r0, r1, f.q[d, b:e], f.q[d, b - s : e - s], f.q[d, b + s : e + s],
                 level0, level1, wet[b - s : e - s], wet[b:e], drive, cap,
             )  # fmt: skip
             deepest = max(deepest, deep)

@@ -19,9 +19,9 @@ class Faces(NamedTuple):
     raw: Any  # the same before cells share what they hold
     sill: Any  # lowest level that joins the two cells, m
     table: Any
-    piece: Any  # index of the piece of the table on which the face stands: A = a0 + a1 x, K^(3/5) = r0 + r1 x
-    a0: Any
-    a1: Any
+    piece: Any  # index of the piece of the table on which the face stands: A = breadth (x + lift), K^(3/5) = r0 + r1 x
+    lift: Any
+    breadth: Any
     r0: Any
     r1: Any
 

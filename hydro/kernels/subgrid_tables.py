@@ -186,6 +186,36 @@ def ground(hub_out, reached_scratch, z, row, col, step):
 
 
 @kernel
+def lowest_way(path_scratch, z, joined, row, col):
+    """Return the lowest level that joins the reaches of two coarse cells side by side, the first from (row, col) on.
+
+    Where the lowest of all crossings lies between fine cells of both reaches, it is that; else every path is looked at.
+    """
+    factor = path_scratch.shape[0] - 2
+    edge = col + factor
+    crossing, reached = np.inf, np.inf
+    for r in range(row, row + factor):
+        higher = max(z[r, edge - 1], z[r, edge])
+        crossing = min(crossing, higher)
+        if joined[r, edge - 1] and joined[r, edge]:
+            reached = min(reached, higher)
+    if reached == crossing:
+        return crossing
+    path_scratch[:] = np.inf
+    for r in range(factor):
+        for c in range(factor):
+            if joined[row + r, col + c]:
+                path_scratch[r + 1, c + 1] = z[row + r, col + c]
+    spread(path_scratch, z, row, col)
+    sill = np.inf
+    for r in range(factor):
+        for c in range(factor, 2 * factor):
+            if joined[row + r, col + c]:
+                sill = min(sill, path_scratch[r + 1, c + 1])
+    return sill
+
+
+@kernel
 def section(area_out, carry_out, deep, over, smooth):
     """Add to wet area and conveyance per fine cell what one pair of fine cells passes, its section being `deep` metres deep.
 
@@ -223,18 +253,8 @@ def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
         row = i * factor
         for j in range(1, nx):
             col = (j - 1) * factor
-            path[:] = np.inf
             here, there = hub[i, j - 1], hub[i, j]
-            for r in range(factor):
-                for c in range(factor):
-                    if joined[row + r, col + c]:
-                        path[r + 1, c + 1] = z[row + r, col + c]
-            spread(path, z, row, col)
-            sill = np.inf
-            for r in range(factor):
-                for c in range(factor, 2 * factor):
-                    if joined[row + r, col + c]:
-                        sill = min(sill, path[r + 1, c + 1])
+            sill = lowest_way(path, z, joined, row, col)
             first = col + min(max(factor - half - 1, here[4]), here[5])
             last = col + factor + min(max(half, there[4]), there[5])
             sums[2:] = 0.0
@@ -253,4 +273,4 @@ def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
             table_out[i, j, 0, 1] = 0.0
             for k in range(x.size):
                 table_out[i, j, k + 1, 0] = (last - first) / thin[k] * fine_m
-                table_out[i, j, k + 1, 1] = (math.sqrt((last - first) / rough[k]) * fine_m) ** 0.6
+                table_out[i, j, k + 1, 1] = np.float32(math.sqrt((last - first) / rough[k]) * fine_m) ** np.float32(0.6)
