@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numba
 import numpy as np
@@ -22,6 +22,26 @@ CLOSED_M = 1e6  # sill of a face that does not exist
 FORK_CELLS = 20_000  # below this two forks a step cost more than a second thread brings
 
 STATE = ("h", "highest", "source")
+
+
+class Ground(NamedTuple):
+    """What tables are made of: bed (m), roughness and blocked cells, (ny, nx) fine, and how."""
+
+    bed: Array
+    n: Array
+    blocked: Array
+    datum: float
+    cell_m: float
+    factor: int
+    dtype: str
+
+    def same(self, other: Ground) -> bool:
+        """Return whether the tables of the two are the same."""
+        return self[3:] == other[3:] and all(np.array_equal(a, b) for a, b in zip(self[:3], other[:3], strict=True))
+
+
+#: The last ground and its tables: one city is simulated many times, by the members of an ensemble and by what-if runs.
+_LAST: list[Any] = []
 
 
 class Subgrid:
@@ -55,14 +75,14 @@ class Subgrid:
             raise ScenarioError("array_roughness", found=float(rough.min()))
         start_threads()
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
-        self.n = np.ascontiguousarray(np.broadcast_to(rough, bed.shape))
+        self.n = np.array(np.broadcast_to(rough, bed.shape))
         self.courant = 0.6 if courant is None else courant
         self.datum = float(bed.min())
         self.blocked = bed - self.datum > BLOCKED_M
         ny, nx = (-(-side // self.factor) for side in bed.shape)
         self._shape, self._width = (ny, nx), nx + 1
         self._size = (ny + 4) * self._width
-        self._cells, self._faces = _cells(self._size, self.factor, dtype), _faces(self._size, dtype)
+        self._cells, self._faces = _cells(self._size, dtype), _faces(self._size, dtype)
         self.h, self.highest, self.source = (self._raster(getattr(self._cells, name)) for name in STATE)
         self._open_sides: list[str] = []
         self._rim = _no_rim(dtype)
@@ -115,7 +135,8 @@ class Subgrid:
         """
         fine = self._pad(np.where(self.blocked, 0.0, np.broadcast_to(rate, self.z.shape)), 0.0)
         ny, nx = self._shape
-        total = fine.reshape(ny, self.factor, nx, self.factor).sum(axis=(1, 3)) * self.cell_m**2
+        rows = fine.reshape(ny, self.factor, nx * self.factor).sum(axis=1)
+        total = rows.reshape(ny, nx, self.factor).sum(axis=2) * self.cell_m**2
         return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
@@ -215,31 +236,44 @@ class Subgrid:
         return np.pad(fine, rest, constant_values=value) if any(map(any, rest)) else fine
 
     def _build(self, bed: Array) -> None:
-        """Build all tables from the fine bed; the water of each cell stays."""
+        """Take the tables of the fine bed; the water of each cell stays."""
         self.z = bed
-        high = float(bed.max()) - self.datum + 1000.0
-        z, n = self._pad(bed - self.datum, high), self._pad(self.n, 0.03)
-        count = np.zeros(self._shape, np.int32)
-        beds, full = self._raster(self._cells.beds), self._raster(self._cells.full)
-        storage(beds, full, count, z, self._pad(self.blocked, True), self.factor)
-        area = count * self.cell_m**2
-        self._raster(self._cells.area)[:] = area
-        self._raster(self._cells.per_area)[:] = np.divide(1.0, area, out=np.zeros(area.shape), where=area > 0)
-        hub = np.empty((*self._shape, 6), np.int32)
-        joined = np.empty(z.shape, np.bool_)
-        hubs(hub, joined, z, self.factor, self.cell_m)
-        turned = (z.T, n.T, hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]], joined.T)
-        for d, ground in enumerate(((z, n, hub, joined), map(np.ascontiguousarray, turned))):
-            sill, table = self._raster(self._faces.sill[d]), self._raster(self._faces.table[d])
-            if d == 1:
-                sill, table = sill.swapaxes(0, 1), table.swapaxes(0, 1)
-            conveyance(sill, table, *ground, self.factor, self.cell_m)
+        ground = Ground(bed, self.n, self.blocked, self.datum, self.cell_m, self.factor, self.h.dtype.name)
+        if not (_LAST and ground.same(_LAST[0])):
+            _LAST[:] = ground, self._tables(ground)
+        tables = _LAST[1]
+        self._cells = self._cells._replace(**{name: tables[name] for name in ("area", "per_area", "beds", "full")})
+        self._faces = self._faces._replace(sill=tables["sill"], table=tables["table"])
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
         f = self._faces
         for d in range(2):
             reread_faces(f.piece[d], f.lift[d], f.breadth[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
         self._build_rim()
         self._reread()
+
+    def _tables(self, ground: Ground) -> dict[str, Array]:
+        """Return the arrays of `Cells` and `Faces` that the ground alone settles; nobody writes to them later."""
+        size, dtype = self._size, ground.dtype
+        high = float(ground.bed.max()) - self.datum + 1000.0
+        z, n = self._pad(ground.bed - self.datum, high), self._pad(ground.n, 0.03)
+        beds, full = (np.full((size, self.factor**2 + 1), np.inf, dtype) for _ in range(2))
+        count = np.zeros(self._shape, np.int32)
+        storage(self._raster(beds), self._raster(full), count, z, self._pad(ground.blocked, True), self.factor)
+        area = np.zeros(size, dtype)
+        self._raster(area)[:] = count * self.cell_m**2
+        sill = np.full((2, size), CLOSED_M, dtype)
+        table = np.tile(np.arange(NODES, dtype=dtype)[:, None], (2, size, 1, 2))  # any rising line: it is never wet
+        hub = np.empty((*self._shape, 6), np.int32)
+        joined = np.empty(z.shape, np.bool_)
+        hubs(hub, joined, z, self.factor, self.cell_m)
+        turned = (z.T, n.T, hub.swapaxes(0, 1)[..., [1, 0, 4, 5, 2, 3]], joined.T)
+        for d, sides in enumerate(((z, n, hub, joined), map(np.ascontiguousarray, turned))):
+            sills, tables = self._raster(sill[d]), self._raster(table[d])
+            if d == 1:
+                sills, tables = sills.swapaxes(0, 1), tables.swapaxes(0, 1)
+            conveyance(sills, tables, *sides, self.factor, self.cell_m)
+        per_area = np.divide(1.0, area, out=np.zeros_like(area), where=area > 0)
+        return {"area": area, "per_area": per_area, "beds": beds, "full": full, "sill": sill, "table": table}
 
     def _build_rim(self) -> None:
         """Tabulate the faces of the open sides from the fine cells along them."""
@@ -278,19 +312,16 @@ class Subgrid:
         return Scratch(share, x, left, left.view(np.int64), np.zeros(left.shape, np.int32), np.zeros(bands, np.int32))
 
 
-def _cells(size: int, factor: int, dtype: str) -> Cells:
-    """Return blocked dry cells."""
-    zero = {name: np.zeros(size, dtype) for name in Cells._fields}
-    tables = {name: np.full((size, factor * factor + 1), np.inf, dtype) for name in ("beds", "full")}
-    return Cells(**zero | tables | {"high": np.full(size, np.inf, dtype)})
+def _cells(size: int, dtype: str) -> Cells:
+    """Return dry cells without tables."""
+    return Cells(**{name: np.zeros(size, dtype) for name in Cells._fields} | {"high": np.full(size, np.inf, dtype)})
 
 
 def _faces(size: int, dtype: str) -> Faces:
-    """Return closed faces."""
-    zero = {name: np.zeros((2, size), dtype) for name in Faces._fields}
-    table = np.tile(np.arange(NODES, dtype=dtype)[:, None], (2, size, 1, 2))  # any rising line: it is never wet
-    closed = {"sill": np.full((2, size), CLOSED_M, dtype), "table": table}
-    return Faces(**zero | closed | {"piece": np.zeros((2, size), np.int32)})
+    """Return dry faces without tables."""
+    return Faces(
+        **{name: np.zeros((2, size), dtype) for name in Faces._fields} | {"piece": np.zeros((2, size), np.int32)}
+    )
 
 
 def _no_rim(dtype: Any) -> Rim:

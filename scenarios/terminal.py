@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +24,15 @@ def bar(title: str) -> Iterator[Any]:
     """Show a progress bar on stderr; yield the function that moves it.
 
     The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
+    Ctrl-C is heeded at the next move at the latest: Python drops one that comes amid a destructor or a callback from C.
     """
+    pressed = []
+
+    def stop(*_: Any) -> None:
+        pressed.append(True)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -35,11 +44,16 @@ def bar(title: str) -> Iterator[Any]:
         row = shown.add_task(title, total=1.0)
 
         def move(share: float) -> None:
+            if pressed:
+                raise KeyboardInterrupt
             if share == 0.0 and jit.nothing_compiled():
                 talk.print(say("cli.compiling"))
             shown.update(row, completed=share)
 
-        yield move
+        try:
+            yield move
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def list_library() -> None:

@@ -314,3 +314,16 @@ def test_a_deep_cut_stays_level_while_water_is_taken() -> None:
         water.advance(5.0)
     pool = water.level[6:10, 4:6]
     assert np.ptp(pool) < 0.01
+
+
+def test_other_ground_in_the_same_arrays_is_not_taken_for_the_last() -> None:
+    z, n = hills(), np.full((48, 60), 0.03)
+    found = []
+    for bed, rough in ((0.0, 1.0), (0.0, 2.0), (0.5, 1.0), (0.0, 1.0)):
+        z[20], n[:] = z[20] + bed, 0.03 * rough
+        water = Subgrid(z, n, 5.0)
+        z[20] -= bed
+        storm(water, 60.0, 600.0)
+        found.append(water.h.copy())
+    np.testing.assert_array_equal(found[0], found[3])
+    assert all(np.abs(other - found[0]).max() > 1e-4 for other in found[1:3])
