@@ -24,13 +24,15 @@ def bar(title: str) -> Iterator[Any]:
     """Show a progress bar on stderr; yield the function that moves it.
 
     The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
-    Ctrl-C is heeded at the next move at the latest: Python drops one that comes amid a destructor or a callback from C.
+    Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
+    from C, and the run goes on.
     """
     pressed = []
 
     def stop(*_: Any) -> None:
         pressed.append(True)
-        raise KeyboardInterrupt
+        if len(pressed) > 1:
+            raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, stop)
     with Progress(
