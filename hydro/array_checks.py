@@ -106,6 +106,20 @@ def check_water(
         _series(f"boundaries[{k}]", b.times_s, _numbers(f"boundaries[{k}]", b.values), least)
 
 
+def named(name: str, rows: Sequence[Any], kind: type[Any]) -> list[Any]:
+    """Return plain tuples as `kind`, a NamedTuple."""
+    made = []
+    for k, row in enumerate(rows):
+        try:
+            made.append(kind(**row) if isinstance(row, dict) else kind(*row))
+        except TypeError as error:
+            expected = f"({', '.join(kind._fields)})"  # type: ignore[attr-defined]
+            raise ScenarioError(
+                "array_shape", name=f"{name}[{k}]", found=str(row).strip("{}"), expected=expected
+            ) from error
+    return made
+
+
 def _numbers(name: str, values: Any) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.array_checks import COURANT_MOST, check_ground, check_options, check_rain, check_water
+from hydro.array_checks import COURANT_MOST, check_ground, check_options, check_rain, check_water, named
 from hydro.scheme import hand_over, water_on
 from twin.jit import start_threads
 
@@ -126,7 +126,7 @@ def simulate_arrays(
     )  # fmt: skip
     z, n, h = check_ground(terrain, roughness, depth)
     rain, rain_s = check_rain(rain_m_s, rain_s, z.shape)
-    inflows, boundaries = [Inflow(*i) for i in inflows], [Boundary(*b) for b in boundaries]
+    inflows, boundaries = named("inflows", inflows, Inflow), named("boundaries", boundaries, Boundary)
     check_water(z.shape, inflows, boundaries, probes)
     probes = [(int(row), int(col)) for row, col in probes]
     with _threads(threads):

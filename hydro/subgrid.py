@@ -194,6 +194,7 @@ class Subgrid:
         steps = advance(
             self._booked, self._deepest, self._faces, self._cells, self._rim, self._held, self._scratch(bands), edges,
             self._width, float(seconds), self.coarse_m, self.cell_m**2, 0.5 * (1.0 - 1.0 / self.factor), self.courant,
+            float(self.source.max(initial=0.0)),
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._deepest).all():
             row, col = np.unravel_index(int(np.nanargmax(self.h)), self._shape)

@@ -17,8 +17,9 @@ Array = NDArray[Any]
 COARSE = "coarse_"
 
 
-#: Rain lies where it fell for this long at most, s: the longest exchange step of the flood.
-RAIN_LIES_S = 60.0
+#: Rain lies where it fell for this long at most, s: the longest exchange step of the flood. What comes faster than the
+#: heaviest minute of rain on record (38 mm, Guadeloupe 1970; WMO) is an inflow and finds its level at once.
+RAIN_LIES_S, MOST_RAIN_M_S = 60.0, 0.038 / 60.0
 
 
 class SubgridView:
@@ -58,6 +59,7 @@ class SubgridView:
         self._swallows = np.zeros(shape, np.bool_)
         self._levels: tuple[Array, Array, Array] | None = None
         self._handed = np.zeros(3)
+        self._rain, self._lies = self.source, np.zeros(shape, self.dtype)  # what of the source lies where it fell, m/s
         self._rain_lies_s: float | None = None  # `_h` is yet to be made, with so many seconds of rain where it fell
 
     @property
@@ -90,7 +92,12 @@ class SubgridView:
     def feed(self, source: ArrayLike) -> None:
         """Set the water added from now on, m/s per fine cell; blocked cells take none."""
         self.source[:] = np.where(self._blocked, 0.0, source)
-        self._coarse.source[:] = self._coarse.coarse_source(self.source.astype(np.float64))
+        self._coarse.source[:] = self._lies = self._coarse.coarse_source(self.source.astype(np.float64))
+        self._rain = self.source
+        if (self.source > MOST_RAIN_M_S).any():
+            self._rain = np.where(self.source > MOST_RAIN_M_S, 0.0, self.source).astype(self.dtype)
+            self._lies = self._coarse.coarse_source(self._rain.astype(np.float64))
+        self._lies = self._lies.astype(self.dtype)
 
     def fill(self, depth: ArrayLike) -> None:
         """Put water on the ground, m; not booked. It finds one level within each coarse cell."""
@@ -198,7 +205,7 @@ class SubgridView:
     def _spread(self, fine: Array, coarse: Array, seconds: float) -> None:
         water = self._coarse
         spread(
-            fine, self._rows, coarse, *water.tables, self._open_cells, self._bed, self.source, water.source, seconds,
+            fine, self._rows, coarse, *water.tables, self._open_cells, self._bed, self._rain, self._lies, seconds,
             water.factor,
         )  # fmt: skip
 

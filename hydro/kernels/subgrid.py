@@ -331,18 +331,23 @@ def all_cells(cells, f, scratch, edges, width, dt, fine_area):
 
 
 @kernel
-def advance(booked, deepest, f, cells, rim, held, scratch, edges, width, duration, dx, fine_area, reach, courant):
+def advance(
+    booked, deepest, f, cells, rim, held, scratch, edges, width, duration, dx, fine_area, reach, courant, peak_source
+):  # fmt: skip
     """Advance by `duration` seconds in adaptive steps; return the number of steps, negative if one collapsed.
 
     `edges` (bands + 1,) parts the flat row among threads; one band runs without a fork. `deepest` (1,) carries the largest face
-    depth, m, from one step to the next. `booked` (3,) gains m3. Stable for courant <= sqrt(theta / 2) = 0.632.
+    depth, m, from one step to the next; `peak_source` (m/s) keeps the first steps of a strong inflow short. `booked` (3,) gains m3.
+    Stable for courant <= sqrt(theta / 2) = 0.632.
     """
     t = 0.0
     steps = 0
     bands = edges.size - 1
     take_up(deepest, f, cells, scratch, width, edges[0], edges[bands], dx, fine_area, reach)
     while duration - t > 1e-9:
-        dt = courant * dx / math.sqrt(GRAVITY * max(deepest[0], 1e-3))
+        deep = max(deepest[0], 1e-3)
+        longest = courant * dx / math.sqrt(GRAVITY * deep)
+        dt = courant * dx / math.sqrt(GRAVITY * (deep + peak_source * longest))
         left = duration - t
         dt = left / math.ceil(left / dt)  # equal steps, see `hydro.kernels.inertial`
         if not dt > 1e-4:
@@ -357,10 +362,10 @@ def advance(booked, deepest, f, cells, rim, held, scratch, edges, width, duratio
         else:
             all_cells(cells, f, scratch, edges, width, dt, fine_area)
         book(booked, cells, f, rim, held, width, dt, fine_area)
-        deep = np.int32(0)
+        bits = np.int32(0)
         for band in range(bands):
-            deep = max(deep, scratch.deepest[band])
-        deepest[0] = np.float64(np.int32(deep).view(np.float32))
+            bits = max(bits, scratch.deepest[band])
+        deepest[0] = np.float64(np.int32(bits).view(np.float32))
         t += dt
         steps += 1
     return steps

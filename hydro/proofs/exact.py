@@ -60,7 +60,7 @@ def mass(_: Reference) -> dict[str, float]:
 def threads(_: Reference) -> dict[str, float]:
     """Return, by scheme, the largest difference (m) between one thread and two, float64.
 
-    The grids are large enough to use both: the subgrid scheme forks from 100 000 coarse cells on.
+    The grids are large enough to use both: the subgrid scheme forks from 20 000 coarse cells on.
     """
     found = {}
     for scheme in SCHEMES:

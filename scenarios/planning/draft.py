@@ -135,7 +135,7 @@ def _alert(row: dict[str, Any]) -> Alert:
         place_kind=row["kind"],
         place_name={"zh": row["name_zh"], "en": row["name_en"]},
         level=row["level"],
-        onset=_aware(row["from"]),
+        onset=_aware(row["reached"]),
         expires=_aware(row["expires"]),
         rule=row["rule"],
         threshold=float(row["threshold"]),

@@ -83,6 +83,8 @@ WRONG = [
     ({"boundaries": [("east", "open")]}, "array_boundary", "east, open, west, north, south, free, stage, flow"),
     ({"boundaries": [("east", "flow", [0.0], [-1.0])]}, "array_negative", "boundaries[0], -1"),
     ({"boundaries": [("east", "free"), ("east", "flow", [0.0], [1.0])]}, "array_side_twice", "east"),
+    ({"boundaries": [{"side": "east"}]}, "array_shape", "boundaries[0], side, kind, times_s, values"),
+    ({"inflows": [(3, 3, 2.0)]}, "array_shape", "inflows[0], row, col, times_s, m3_s"),
     ({"boundaries": [("up", "free")]}, "array_boundary", "up, free"),
     ({"boundaries": [("east", "stage", [0.0], [np.nan])]}, "array_negative", "boundaries[0], nan"),
     ({"boundaries": [("east", "stage", [0.0, 9.0], [1.0])]}, "array_series", "boundaries[0], 2, 1"),

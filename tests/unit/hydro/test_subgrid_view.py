@@ -182,3 +182,18 @@ def test_flow_is_shared_as_the_ground_conveys() -> None:
         assert qx[1, at] > 2.0 * qx[2, at] >= 0.0
         through = float(qx[:, at].sum()) * 5.0
         assert through == pytest.approx(50 / 3.6e6 * 8 * 25.0 * 42, rel=1e-3)  # 42 columns lie before the centre
+
+
+@pytest.mark.parametrize("every_s", [60.0, 5.0])
+def test_an_inflow_finds_its_level_in_the_coarse_cell(every_s: float) -> None:
+    """2 m3/s into one fine cell of a gentle slope: as deep as by the fine scheme, whatever the reading interval."""
+    z = np.broadcast_to(10.0 - 0.01 * np.arange(80.0), (60, 80))
+    deepest = {}
+    for scheme in ("inertial", "subgrid"):
+        run = simulate_arrays(
+            z, 0.03, 0.0, [0.0], cell_m=5.0, duration_s=1200.0, inflows=[Inflow(30, 10, [0.0], [2.0])], scheme=scheme,
+            every_s=every_s,
+        )  # fmt: skip
+        deepest[scheme] = run.max_depth.max()
+        assert run.depth[28:32, 8:12].min() > 0.02 or scheme == "inertial"
+    assert deepest["subgrid"] == pytest.approx(deepest["inertial"], abs=0.1)
