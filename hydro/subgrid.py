@@ -8,11 +8,11 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES
+from hydro.inertial import SIDES, collapse
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
 from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
-from twin.errors import NumericsError, ScenarioError
+from twin.errors import ScenarioError
 from twin.jit import start_threads
 
 Array = NDArray[Any]
@@ -197,9 +197,7 @@ class Subgrid:
             float(self.source.max(initial=0.0)),
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._deepest).all():
-            row, col = np.unravel_index(int(np.nanargmax(self.h)), self._shape)
-            depth = float(self.h[row, col])
-            raise NumericsError("step_collapsed", time=f"{self._time:g} s", row=int(row), col=int(col), depth=depth)
+            raise collapse(self.h, self._time, self.source, self.h)
         self._time += seconds
         return int(steps)
 

@@ -91,6 +91,7 @@ class SubgridView:
 
     def feed(self, source: ArrayLike) -> None:
         """Set the water added from now on, m/s per fine cell; blocked cells take none."""
+        _ = self.h  # made while the source is still that of the last `advance`, whose rain lies in it
         self.source[:] = np.where(self._blocked, 0.0, source)
         self._coarse.source[:] = self._lies = self._coarse.coarse_source(self.source.astype(np.float64))
         self._rain = self.source
