@@ -61,6 +61,13 @@ def test_closures_are_in_the_run_the_plan_and_the_report(run: sc.Run) -> None:
     assert len(run.exposure["flood"].roads) == len(run.case.city.roads)
 
 
+def test_an_alert_begins_when_its_own_level_is_reached(run: sc.Run) -> None:
+    onset = {alert.place: alert.onset for alert in sc.draft_plan(run).alerts}
+    reached = run.levels.set_index("place")["reached"].dt.tz_localize("UTC").to_dict()
+    assert onset == reached
+    assert (run.levels["reached"] > run.levels["from"]).any(), "else the two cannot be told apart"
+
+
 def test_water_into_entrances_is_reported_in_city_time(run: sc.Run, tmp_path: Path) -> None:
     """The first entrance takes water an hour and a half after the start, the second none."""
     table = {"id": ["u1", "h1"], "inflow_m3": [321.0, 0.0], "peak_m3_s": [0.25, 0.0], "first_s": [5400.0, float("nan")]}
