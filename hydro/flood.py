@@ -112,6 +112,7 @@ class Flood:
         if exchanges * self.exchange_s != clock.step_s:
             raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
         city = city.at_cell_size(self.cell_m)
+        settings = self._settings(actions)
         surface = Surface(
             city,
             scheme=self.choose(actions)[0],
@@ -119,7 +120,7 @@ class Flood:
             precision=self.precision,
             courant=self.courant,
             factor=self.subgrid_factor,
-            state=state and state.check("flood", city.grid.hash),
+            state=state and state.check("flood", city.grid.hash, settings),
         )
         with self._drainage(city, surface, clock, actions, state) as drains:
             rain = Rain(drivers, clock, city, Roofs(city, surface.land, drains.roofs), len(drains.captured))
@@ -154,7 +155,7 @@ class Flood:
         works = {"tanks": tanks.taken_m3, "entrances": entrances.total_m3, "inflow": inflows.total_m3}
         balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, works)
         kept = surface.arrays() | drains.record() | tanks.record()
-        after = State("flood", city.grid.hash, kept, {"elapsed_s": clock.duration_s})
+        after = State("flood", city.grid.hash, kept, settings=settings)
         fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
         return Outcome(
             fields,
@@ -163,6 +164,14 @@ class Flood:
             after,
             self._notes(surface, drains, entrances, actions),
         )
+
+    def _settings(self, actions: tuple[Action, ...]) -> dict[str, str | float]:
+        """Return what must be the same in a run that goes on from another: the raster, what moves water, the exchange step."""
+        scheme = self.choose(actions)[0]
+        settings: dict[str, str | float] = {"cell_m": self.cell_m, "scheme": scheme}
+        if scheme == "subgrid":
+            settings["subgrid_factor"] = float(self.subgrid_factor)
+        return settings | {"drainage": self.drainage, "exchange_s": self.exchange_s}
 
     def _drainage(
         self, city: City, surface: Surface, clock: Clock, actions: tuple[Action, ...], state: State | None

@@ -16,7 +16,7 @@ from hydro.soil import Infiltration, capacity
 from hydro.works import bed_at, bed_key
 from twin.city import City
 from twin.clock import Clock
-from twin.errors import NumericsError, ScenarioError, SourceError
+from twin.errors import NumericsError, SourceError
 from twin.hazard import Action, State
 
 Array = NDArray[Any]
@@ -27,9 +27,6 @@ SOIL_STEP_S = 60.0  # infiltration capacity is renewed this often
 TRACK_S = 15.0  # peak time, durations and danger are looked at this often
 DURATION_M = (0.15, 0.27, 0.50)  # depths whose duration is kept, m (sources in hazard.yaml)
 
-#: Kept between runs: name in a state -> attribute.
-KEPT = {"soaked": "_soaked", "peak": "_peak", "peak_s": "_peak_s", "above": "_above", "danger": "_danger"}
-
 
 class Surface:
     """Water on a city's ground, moved by one of `hydro.scheme.SCHEMES`.
@@ -37,7 +34,7 @@ class Surface:
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
     now (m, float64), `h` the depth (of the scheme's own type: change it only through exact differences, then `wake`).
-    A `state` of another scheme, or of another `factor` of the subgrid one, is a ScenarioError.
+    A `state` must be of the same scheme and `factor`. What was reached (`reached`) begins anew with every run.
     """
 
     def __init__(
@@ -57,7 +54,6 @@ class Surface:
             raise SourceError("terrain_empty", where=city.id)
         building, river = city.surface["building"].values & valid, city.surface["river"].values & valid
         self._grid, self._city = city.grid, city
-        self._scheme = scheme if scheme != "subgrid" else f"subgrid/{factor}"
         free = valid & ~building & ~river
         self._bank = river & ndimage.binary_dilation(free)
         edge = self._edge = np.zeros_like(free) if closed else free & ~ndimage.binary_erosion(valid, border_value=0)
@@ -93,18 +89,14 @@ class Surface:
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""
-        kept = {name: getattr(self, attribute).copy() for name, attribute in KEPT.items()}
-        return self.water.arrays() | kept | {"scheme": np.array(self._scheme)}
+        return self.water.arrays() | {"soaked": self._soaked.copy()}
 
     def _go_on(self, state: State) -> None:
-        """Take up a state; raise ScenarioError when another scheme made it, whose flows mean nothing to this one."""
-        made_by = str(state.arrays.get("scheme", "?"))
-        if made_by != self._scheme:
-            raise ScenarioError("state_scheme", found=made_by, expected=self._scheme)
-        self.water.restore(state.arrays)
-        for name, attribute in KEPT.items():
-            getattr(self, attribute)[:] = state.arrays[name]
-        self._peak_s -= np.float32(state.numbers["elapsed_s"])  # times are seconds on the clock of this run
+        """Take up a state; the highest depth begins with the depth now."""
+        now = {k: state.arrays[k.removesuffix("highest") + "h"] for k in state.arrays if k.endswith("highest")}
+        self.water.restore({**state.arrays, **now})
+        self._soaked[:] = state.arrays["soaked"]
+        self.track(0.0, 0.0)
 
     def hold_river(self, stage: float | None) -> None:
         """Hold the river's bank cells at `stage` (m); without a stage the river swallows what reaches it, as the rim does.

@@ -17,8 +17,8 @@ from rich.table import Column, Table
 import scenarios as sc
 from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
+from scenarios.case.shelf import runs_folder
 from scenarios.doctor import examine
-from scenarios.runner.run import runs_folder
 from scenarios.terminal import bar, list_library, print_findings, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from twin.city import City
 from twin.clock import Clock
-from twin.errors import NumericsError, SourceError
+from twin.errors import NumericsError, ScenarioError, SourceError
 from twin.variables import Variable
 
 #: Called by a model as it advances with the share done, 0..1; raising stops the run.
 Progress = Callable[[float], None]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 #: The values a measure must carry, each with its valid range.
@@ -91,12 +91,16 @@ class Balance:
 
 @dataclass(frozen=True)
 class State:
-    """Where a hazard stopped, enough to go on bit for bit: arrays by name, the grid's hash and plain numbers."""
+    """Where a hazard stopped, enough to go on bit for bit: arrays by name, the grid's hash and plain numbers.
+
+    `settings` are the model's parameters without whose likes the arrays mean nothing (a scheme, a cell size).
+    """
 
     hazard: str
     grid_hash: str
     arrays: Mapping[str, NDArray[Any]]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, str | float] = field(default_factory=dict)
 
     def save(self, path: Path) -> None:
         """Write the state to one `.npz` file."""
@@ -105,6 +109,7 @@ class State:
             "hazard": self.hazard,
             "grid": self.grid_hash,
             "numbers": dict(self.numbers),
+            "settings": dict(self.settings),
         }
         with path.open("wb") as file:
             arrays: dict[str, Any] = {"__head__": np.array(json.dumps(head)), **self.arrays}
@@ -118,10 +123,16 @@ class State:
             if head["version"] != STATE_VERSION:
                 raise SourceError("state_version", where=str(path), found=head["version"], expected=STATE_VERSION)
             arrays = {name: file[name] for name in file.files if name != "__head__"}
-        return cls(head["hazard"], head["grid"], arrays, head["numbers"])
+        return cls(head["hazard"], head["grid"], arrays, head["numbers"], head["settings"])
 
-    def check(self, hazard: str, grid_hash: str) -> State:
-        """Return self if it belongs to this hazard and grid; raise SourceError otherwise."""
+    def check(self, hazard: str, grid_hash: str, settings: Mapping[str, str | float] | None = None) -> State:
+        """Return self if it belongs to this hazard and grid and was made under these settings.
+
+        Raises SourceError for another hazard or grid, ScenarioError for another setting.
+        """
+        for name, expected in (settings or {}).items() if self.hazard == hazard else ():
+            if (found := self.settings.get(name)) != expected:
+                raise ScenarioError("state_setting", name=name, found=found, expected=expected)
         if (self.hazard, self.grid_hash) != (hazard, grid_hash):
             raise SourceError(
                 "state_foreign", found=f"{self.hazard}@{self.grid_hash}", expected=f"{hazard}@{grid_hash}"

@@ -12,8 +12,9 @@ import xarray as xr
 import yaml
 
 from scenarios.case import forcing, hazards
+from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.home import library, open_city
-from scenarios.case.schema import Scenario, build_hazards, clock_time, parse
+from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
@@ -42,7 +43,7 @@ class Case:
     @property
     def clock(self) -> Clock:
         """The clock of the run."""
-        return Clock(self.scenario.start, self.scenario.hours * 3600.0, self.scenario.output_minutes * 60.0)
+        return clock_of(self.scenario)
 
     @cached_property
     def models(self) -> dict[str, Hazard]:
@@ -59,20 +60,19 @@ class Case:
 
     def actions(self) -> tuple[Action, ...]:
         """Return the measures as timed actions on the clock."""
-        start = self.scenario.start.astimezone(self.city.tz)
-        clock = self.clock
-        done = []
-        for measure in self.scenario.measures:
-            begin = clock.seconds(clock_time(measure.start, start)) if measure.start else 0.0
-            end = clock.seconds(clock_time(measure.end, start)) if measure.end else None
-            done.append(Action(measure.kind, measure.place, begin, end, dict(measure.values)))
-        return tuple(done)
+        return timed(self.scenario, self.city.tz)
+
+    @cached_property
+    def earlier(self) -> Earlier | None:
+        """The finished run that this one goes on from, found once."""
+        key = self.scenario.continues
+        return None if key is None else earlier_run(key, self.base)
 
     def check(self) -> Case:
         """Return self once everything a run needs is there; raise the first problem found.
 
         Checked: city, hazards and their parameters, clock, forcing files, each hazard's needs (from forcing or an
-        earlier hazard), each measure's kind and place.
+        earlier hazard), each measure's kind and place, the run that this one goes on from.
         """
         clock, city = self.clock, self.city
         given = set(self.drivers()[0].data_vars)
@@ -97,6 +97,8 @@ class Case:
                     start=action.start_s,
                     end=action.end_s,
                 )
+        if self.earlier is not None:
+            self.earlier.check(city, clock.start, self.actions(), self.where)
         return self
 
     def _check_values(self, action: Action, wanted: MeasureValues) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +18,9 @@ from pydantic import (
 )
 
 from scenarios.case.hazards import HAZARDS, model_class
+from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Hazard
+from twin.hazard import Action, Hazard
 from twin.words import keys, say
 
 
@@ -122,13 +123,14 @@ class Ensemble(Part):
 
 
 class Scenario(Part):
-    """A scenario file."""
+    """A scenario file; `continues` names the finished run at whose end it goes on (see `scenarios.case.earlier`)."""
 
     schema_: Literal[1] = Field(alias="schema")
     name: Name
     city: Annotated[str, Field(min_length=1)]
     start: AwareDatetime
     hours: Annotated[float, Field(gt=0, le=240)]
+    continues: Annotated[str, Field(min_length=1)] | None = None
     output_minutes: Annotated[float, Field(gt=0, le=360)] = 5
     mode: Literal["planning", "forecast", "drill"] = "planning"
     forcing: Forcing = Forcing()
@@ -271,3 +273,19 @@ def clock_time(text: str, start: datetime) -> datetime:
     except ValueError:
         raise ScenarioError("time_text", found=text) from None
     return at if at >= start else at + timedelta(days=1)
+
+
+def clock_of(scenario: Scenario) -> Clock:
+    """Return the clock of a run."""
+    return Clock(scenario.start, scenario.hours * 3600.0, scenario.output_minutes * 60.0)
+
+
+def timed(scenario: Scenario, tz: tzinfo) -> tuple[Action, ...]:
+    """Return the measures of a scenario as timed actions on its clock; `tz` is the city's."""
+    clock, start = clock_of(scenario), scenario.start.astimezone(tz)
+    done = []
+    for measure in scenario.measures:
+        begin = clock.seconds(clock_time(measure.start, start)) if measure.start else 0.0
+        end = clock.seconds(clock_time(measure.end, start)) if measure.end else None
+        done.append(Action(measure.kind, measure.place, begin, end, dict(measure.values)))
+    return tuple(done)

@@ -15,7 +15,7 @@ from scenarios.case.case import Case
 from scenarios.case.hazards import HAZARDS
 
 #: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
-NAMES = ("name", "schema")
+NAMES = ("name", "schema", "continues")
 
 
 def inputs(case: Case) -> dict[str, str]:
@@ -23,6 +23,8 @@ def inputs(case: Case) -> dict[str, str]:
     found = {"city": case.city.content_hash}
     for path in forcing.files_of(case.scenario, case.base):
         found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    if case.earlier is not None:
+        found["continues"] = case.earlier.content_hash()
     return found
 
 

@@ -23,16 +23,15 @@ import yaml
 
 from scenarios.case.case import Case, load
 from scenarios.case.home import home
+from scenarios.case.shelf import MANIFEST, find, finished_runs, read_manifest, runs_folder
 from scenarios.runner import identity
 from scenarios.store.records import Store
-from twin.errors import ScenarioError, SourceError
+from twin.errors import SourceError
 from twin.expose import CLOSURES, DANGER, Exposure, expose
 from twin.grade import grade
 from twin.hazard import Outcome, Progress
 from twin.sheet import Sheet
 from twin.streams import stream
-
-MANIFEST = "manifest.json"
 
 #: Side of a chunk of stored fields, cells: one output step of a city of up to this size is one file of at most 4 MB.
 CHUNK = 1024
@@ -57,8 +56,7 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Input hashes, versions, seed, wall time, balances, notes."""
-        found: dict[str, Any] = json.loads((self.folder / MANIFEST).read_text("utf-8"))
-        return found
+        return read_manifest(self.folder)
 
     @property
     def finished(self) -> str:
@@ -124,11 +122,6 @@ class Run:
         return self.case.sheet(hazard)
 
 
-def runs_folder() -> Path:
-    """Return the folder of all runs."""
-    return home() / "runs"
-
-
 def store() -> Store:
     """Return the records: `$ANLAN_DATABASE`, else SQLite in the home folder."""
     return Store(os.environ.get("ANLAN_DATABASE") or f"sqlite:///{home() / 'anlan.db'}")
@@ -161,6 +154,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "city": case.city.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": case.scenario.seed,
+            "continues": case.earlier and case.earlier.id,
             "inputs": identity.inputs(case),
             "versions": identity.versions(),
             "wall_s": round(time.perf_counter() - began, 3),
@@ -176,9 +170,13 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
 def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     """Simulate each hazard in order and write scenario, fields, tables, exposure, levels and result."""
     clock, city = case.clock, case.city
-    (part / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
+    earlier = case.earlier
+    raw = case.raw | ({"continues": earlier.id} if earlier else {})
+    (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
     (part / "base.txt").write_text(str(case.base), "utf-8")
     drivers, notes = case.drivers()
+    if earlier is not None:
+        notes.append(("continues", {"run": earlier.id, "time": clock.start.astimezone(city.tz).strftime("%H:%M")}))
     notes += [
         ("layer_missing", {"layer": name})
         for name in ("buildings", "roads", "population", "facilities")
@@ -190,7 +188,8 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     for k, (name, model) in enumerate(case.models.items()):
         share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
         mine = tuple(a for a in actions if a.kind in model.understands)
-        outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), None, share)
+        before = earlier.state(name) if earlier else None
+        outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), before, share)
         drivers = _hand_on(drivers, outcome)
         sheet = case.sheet(name)
         _write_outcome(part, name, outcome)
@@ -327,27 +326,15 @@ def _catalogue(run: Run) -> None:
 def all_runs() -> list[Run]:
     """Return every finished run, newest first; the catalogue is brought in line with the folders."""
     records = store()
-    found = {
-        m.parent.name: Run(m.parent) for m in runs_folder().glob(f"*/*/{MANIFEST}") if ".part-" not in m.parent.name
-    }
+    found = {folder.name: Run(folder) for folder in finished_runs()}
     listed = {row.id: row for row in records.runs()}
     for run_id in listed.keys() - found.keys():
         records.drop_run(run_id)
     for run_id in found.keys() - listed.keys():
         _catalogue(found[run_id])
-    return sorted(found.values(), key=lambda r: str(r.manifest["finished"]), reverse=True)
+    return list(found.values())
 
 
 def find_run(key: str) -> Run:
     """Return a run by folder, id, start of an id, scenario name (its newest) or "last"."""
-    if (Path(key) / MANIFEST).exists():
-        return Run(Path(key))
-    known = all_runs()
-    if not known:
-        raise ScenarioError("no_runs", where=str(runs_folder()))
-    named = known if key == "last" else [r for r in known if r.folder.parent.name == key]
-    begun = [r for r in known if len(key) >= 4 and r.id.startswith(key)]
-    if not named and len(begun) != 1:
-        code = "ambiguous_run" if begun else "unknown_run"
-        raise ScenarioError(code, found=key, expected=[r.id for r in begun or known[:5]])
-    return (named or begun)[0]
+    return Run(find(key))

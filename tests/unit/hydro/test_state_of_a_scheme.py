@@ -37,5 +37,9 @@ def test_a_state_goes_on_in_its_own_scheme_only(made_by: str, small_city, tmp_pa
             continue
         with pytest.raises(ScenarioError) as refused:
             model.simulate(small_city, RAIN, CLOCK.after(300.0), state=state)
-        assert refused.value.code == "state_scheme"
-        assert made_by in refused.value.message("en") and name in refused.value.message("zh")
+        assert refused.value.code == "state_setting"
+        named = refused.value.values["name"]
+        mine, theirs = made_by.partition("/"), name.partition("/")
+        assert named == ("scheme" if mine[0] != theirs[0] else "subgrid_factor")
+        told = (mine[0], theirs[0]) if named == "scheme" else (mine[2], theirs[2])
+        assert all(part in refused.value.message(lang) for part in told for lang in ("en", "zh"))

@@ -1,0 +1,79 @@
+"""The finished run that a scenario goes on from (`continues`): what it left, and whether this one may begin there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from scenarios.case.schema import Scenario, parse, timed
+from scenarios.case.shelf import find, read_manifest
+from twin.city import City
+from twin.errors import ScenarioError
+from twin.hazard import Action, State
+from twin.readers.city_folder import read_yaml
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A finished run, by its folder."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.folder.name
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario as it was run."""
+        path = self.folder / "scenario.yaml"
+        return parse(read_yaml(path), str(path))
+
+    @property
+    def end(self) -> datetime:
+        """When the run ended on its own clock."""
+        return self.scenario.start + timedelta(hours=self.scenario.hours)
+
+    def state(self, hazard: str) -> State | None:
+        """Return where a hazard stopped; None for one that the run did not have, which begins anew."""
+        path = self.folder / f"state-{hazard}.npz"
+        return State.load(path) if path.exists() else None
+
+    def content_hash(self) -> str:
+        """Return the hash of all that the run left to go on from."""
+        digest = hashlib.sha256()
+        for path in sorted(self.folder.glob("state-*.npz")):
+            digest.update(path.name.encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def check(self, city: City, start: datetime, actions: tuple[Action, ...], where: str) -> None:
+        """Raise ScenarioError unless a run of `city` may begin here at `start` under `actions`.
+
+        The city must be the same to the byte, the times must meet, and each measure that was in force at the end must be
+        named again, with its own start if it goes on and with an `end` if it does not: a breach never heals unseen.
+        """
+        if (found := read_manifest(self.folder)["inputs"]["city"]) != city.content_hash:
+            raise ScenarioError(
+                "continues_city", where=where, run=self.id, found=found[:8], expected=city.content_hash[:8]
+            )
+        if self.end != start:
+            end, begin = (t.astimezone(city.tz).isoformat(timespec="minutes") for t in (self.end, start))
+            raise ScenarioError("continues_time", where=where, run=self.id, found=begin, expected=end)
+        named = {(a.kind, a.place) for a in actions}
+        length = self.scenario.hours * 3600.0
+        for action in timed(self.scenario, city.tz):
+            if (action.end_s is None or action.end_s > length) and (action.kind, action.place) not in named:
+                begun = self.scenario.start.astimezone(city.tz) + timedelta(seconds=action.start_s)
+                raise ScenarioError(
+                    "continues_measure", where=where, run=self.id, kind=action.kind, place=action.place,
+                    start=begun.isoformat(timespec="minutes"),
+                )  # fmt: skip
+
+
+def earlier_run(key: str, base: Path) -> Earlier:
+    """Return the run a scenario names: a folder (relative to `base`), an id or its start, a scenario's newest, or "last"."""
+    return Earlier(find(str(base / key) if (base / key).is_dir() else key).absolute())
