@@ -113,6 +113,7 @@ class Flood:
             raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
         city = city.at_cell_size(self.cell_m)
         settings = self._settings(actions)
+        handed = state is not None and (state.settings.get("scheme"), settings["scheme"]) == ("inertial", "full")
         surface = Surface(
             city,
             scheme=self.choose(actions)[0],
@@ -120,7 +121,7 @@ class Flood:
             precision=self.precision,
             courant=self.courant,
             factor=self.subgrid_factor,
-            state=state and state.check("flood", city.grid.hash, settings),
+            state=state and state.check("flood", city.grid.hash, settings | ({"scheme": "inertial"} if handed else {})),
         )
         with self._drainage(city, surface, clock, actions, state) as drains:
             rain = Rain(drivers, clock, city, Roofs(city, surface.land, drains.roofs), len(drains.captured))
@@ -162,7 +163,7 @@ class Flood:
             {"manholes": manholes, "entrances": entrances.table()},
             balance.check("flood"),
             after,
-            self._notes(surface, drains, entrances, actions),
+            self._notes(surface, drains, entrances, actions) + ((("handed_over", {}),) if handed else ()),
         )
 
     def _settings(self, actions: tuple[Action, ...]) -> dict[str, str | float]:

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hydro.inertial import Inertial
 from hydro.kernels.ground import soak, track
 from hydro.kernels.inertial import GRAVITY
-from hydro.scheme import water_on
+from hydro.scheme import hand_over, water_on
+from hydro.shallow import Shallow
 from hydro.soil import Infiltration, capacity
 from hydro.works import bed_at, bed_key
 from twin.city import City
@@ -34,7 +36,8 @@ class Surface:
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
     now (m, float64), `h` the depth (of the scheme's own type: change it only through exact differences, then `wake`).
-    A `state` must be of the same scheme and `factor`. What was reached (`reached`) begins anew with every run.
+    A `state` must be of the same scheme and `factor`; the full scheme takes up an inertial one too (a levee breaks in the
+    middle of a flood). What was reached (`reached`) begins anew with every run.
     """
 
     def __init__(
@@ -94,7 +97,12 @@ class Surface:
     def _go_on(self, state: State) -> None:
         """Take up a state; the highest depth begins with the depth now."""
         now = {k: state.arrays[k.removesuffix("highest") + "h"] for k in state.arrays if k.endswith("highest")}
-        self.water.restore({**state.arrays, **now})
+        if state.settings.get("scheme") == Inertial.name and self.water.name == Shallow.name:
+            before = Inertial(self.z, self.water.n, self._grid.cell_m, dtype=self.water.h.dtype.name)
+            before.restore({**state.arrays, **now})
+            hand_over(before, self.water)
+        else:
+            self.water.restore({**state.arrays, **now})
         self._soaked[:] = state.arrays["soaked"]
         self.track(0.0, 0.0)
 
