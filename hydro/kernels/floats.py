@@ -19,6 +19,15 @@ def inverse_cube_root(x):
     return x ** (-1 / 3)
 
 
+def inverse_seven_thirds(x):
+    """Return x^(-7/3) for x > 0, the shape of Manning's friction (relative error 1e-5 for float32, 2e-9 for float64).
+
+    float32: y = x^(-1/3) (1 + e) from the bit pattern gives r = 1 - x y^3, at most GUESSED in size, and x^(-7/3) =
+    y^7 (1 - r)^(-7/3), whose last factor is a polynomial fitted by Chebyshev: two products fewer than Newton steps.
+    """
+    return x ** (-7 / 3)
+
+
 def bits(x):
     """Return the bit pattern of a float >= 0 as an integer: both order alike, and LLVM vectorises only integer maxima."""
     return x
@@ -46,6 +55,40 @@ def _inverse_cube_root(x):
         y = y * (4.0 / 3.0 - part * y * (y * y))
         y = y * (4.0 / 3.0 - part * y * (y * y))
         return y * (4.0 / 3.0 - part * y * (y * y))
+
+    return wide
+
+
+GUESSED = 0.1022  # how far 1 - x y^3 of the guess lies from nothing, over all float32
+
+
+def _fitted(degree):
+    """Return coefficients, constant first, of (1 - r)^(-7/3) for |r| <= GUESSED."""
+    fit = np.polynomial.Chebyshev.interpolate(lambda r: (1.0 - r) ** (-7.0 / 3.0), degree, [-GUESSED, GUESSED])
+    return tuple(np.float32(c) for c in fit.convert(kind=np.polynomial.Polynomial).coef)
+
+
+C0, C1, C2, C3, C4 = _fitted(4)
+
+
+@overload(inverse_seven_thirds, inline="always")
+def _inverse_seven_thirds(x):
+    if x == types.float32:
+
+        def narrow(x):
+            guess = np.int32(np.float32(1.4199e9) - np.float32(np.float32(x).view(np.int32)) * np.float32(1.0 / 3.0))
+            y = np.int32(guess).view(np.float32)
+            y2 = y * y
+            y3 = y2 * y
+            r = np.float32(1.0) - x * y3
+            return (y2 * y2) * y3 * (C0 + r * (C1 + r * (C2 + r * (C3 + r * C4))))
+
+        return narrow
+
+    def wide(x):
+        y = inverse_cube_root(x)
+        y2 = y * y
+        return y2 * y2 * y2 * y
 
     return wide
 

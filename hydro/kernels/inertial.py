@@ -30,7 +30,7 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import DRY_M, GRAVITY, bits, float_of, inverse_cube_root
+from hydro.kernels.floats import DRY_M, GRAVITY, bits, float_of, inverse_seven_thirds
 from hydro.kernels.rim import open_rim
 from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
@@ -52,23 +52,21 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
     packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
     """
     real = q_out.dtype.type
-    zero, one = real(0.0), real(1.0)
-    dry, gravity = real(DRY_M), real(GRAVITY)
-    own, side = real(THETA), real(0.5 * (1.0 - THETA))
-    push, drag, quarter = real(GRAVITY * dt / dx), real(0.25 * GRAVITY * dt), real(0.25)
+    zero, dry, gravity = real(0.0), real(DRY_M), real(GRAVITY)
+    # above and below the fraction stand over theta, which spares a product
+    inverse, side, quarter = real(1.0 / THETA), real(0.5 * (1.0 - THETA) / THETA), real(0.25)
+    push, drag = real(GRAVITY * dt / dx / THETA), real(0.25 * GRAVITY * dt / THETA)
     deepest = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
         slope = h0[j] - h1[j] - dz  # difference of levels, formed without adding large and small numbers
         deep = max(h0[j], h1[j] + dz) - max(zero, dz)
         d = max(deep, dry)
-        root = inverse_cube_root(d)
-        root2 = root * root
-        friction = root2 * root2 * root2 * root  # d^(-7/3)
         n = n0[j] + n1[j]  # twice the mean: the quarter stands in `drag`
-        centred = own * q[j] + side * (q_before[j] + q_after[j])
+        centred = q[j] + side * (q_before[j] + q_after[j])
         p = quarter * ((across0[j] + across0[j + 1]) + (across1[j] + across1[j + 1]))
-        new = (centred + push * d * slope) / (one + drag * n * n * math.sqrt(q[j] * q[j] + p * p) * friction)
+        friction = drag * n * n * math.sqrt(q[j] * q[j] + p * p) * inverse_seven_thirds(d)
+        new = (centred + push * d * slope) / (inverse + friction)
         critical = d * math.sqrt(gravity * d)
         new = min(max(new, -critical), critical)
         q_out[j] = new if deep > dry else zero

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hydro.kernels.floats import DRY_M, GRAVITY, inverse_cube_root
+from hydro.kernels.floats import DRY_M, GRAVITY, inverse_seven_thirds
 from twin.jit import kernel
 
 
@@ -36,7 +36,7 @@ def open_rim(qx, qy, sides, z, h, n, dt, dx):
                     inner = np.float64(h[inner_i, inner_j])
                     bed = np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])
                     fall = max(bed + inner - d, bed, 0.0) if inner > DRY_M else 0.0
-                    friction = inverse_cube_root(d) ** 7
+                    friction = inverse_seven_thirds(d)
                     new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
                     new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))
                 if side == 0:

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.inertial import GRAVITY, inverse_cube_root
+from hydro.kernels.floats import GRAVITY, inverse_seven_thirds
 from hydro.kernels.shallow_faces import ACROSS, AFTER, BAND, BEFORE, MASS, flows
 from twin.jit import kernel
 
@@ -96,9 +96,7 @@ def settle(h_out, u_out, v_out, h, u, v, n, source, gain_h, gain_u, gain_v, old,
         depth = h[j] + k * gain_h[j] + dt * source[j]
         qx = h[j] * u[j] + k * gain_u[j]
         qy = h[j] * v[j] + k * gain_v[j]
-        root = inverse_cube_root(max(depth, DRY_M))
-        root2 = root * root
-        drag = GRAVITY * dt * n[j] * n[j] * (root2 * root2 * root2 * root)
+        drag = GRAVITY * dt * n[j] * n[j] * inverse_seven_thirds(max(depth, DRY_M))
         slowed = 2.0 / (1.0 + math.sqrt(1.0 + 4.0 * drag * math.sqrt(qx * qx + qy * qy)))
         mixed = old * h_out[j] + (1.0 - old) * depth
         qx = old * h_out[j] * u_out[j] + (1.0 - old) * slowed * qx

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.inertial import Inertial
-from hydro.kernels.floats import inverse_cube_root
+from hydro.kernels.floats import inverse_cube_root, inverse_seven_thirds
 from hydro.kernels.inertial import face_flows, fill, limit, pour, shares
 from hydro.proofs.exact import hills
 from hydro.shallow import Shallow
@@ -194,12 +194,13 @@ surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
         assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
-@pytest.mark.parametrize(("real", "bound"), [(np.float32, 1.5e-5), (np.float64, 1e-9)])
-def test_inverse_cube_root(real, bound) -> None:
-    compiled = kernel(lambda x: inverse_cube_root(x))
+@pytest.mark.parametrize(("real", "root", "friction"), [(np.float32, 1.5e-5, 1e-5), (np.float64, 1e-9, 3e-9)])
+def test_roots_of_depth(real, root, friction) -> None:
+    roots = kernel(lambda x: inverse_cube_root(x))
+    frictions = kernel(lambda x: inverse_seven_thirds(x))  # on a line of its own: the cache tells lambdas by their lines
     x = np.geomspace(1e-6, 1e3, 200).astype(real)
-    found = np.array([compiled(v) for v in x])
-    np.testing.assert_allclose(found, x.astype(float) ** (-1 / 3), rtol=bound)
+    np.testing.assert_allclose([roots(v) for v in x], x.astype(float) ** (-1 / 3), rtol=root)
+    np.testing.assert_allclose([frictions(v) for v in x], x.astype(float) ** (-7 / 3), rtol=friction)
 
 
 def test_a_dam_at_the_start_takes_the_full_equations_and_still_water_does_not() -> None:
