@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from twin.bridge.maps import LEVEL_COLOURS
 from twin.errors import TwinError
 from twin.plan import shown
 from twin.sheet import COLOURS
-from twin.words import keys, say, template
+from twin.words import keys, phrases, say, template
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
@@ -223,11 +222,15 @@ def _plan(run: sc.Run, lang: str) -> None:
             [
                 {
                     "#": task.id,
-                    say("report.deadline", lang=lang): task.deadline.astimezone(tz).strftime("%H:%M"),
+                    say("report.deadline", lang=lang): " · ".join(
+                        filter(None, (task.deadline.astimezone(tz).strftime("%H:%M"), phrases.missing_lead(task, lang)))
+                    ),
                     say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "")
                     + task.end.astimezone(tz).strftime("%H:%M"),
                     say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
-                    say("report.crew", lang=lang): _crew(task, lang),
+                    say("report.crew", lang=lang): " · ".join(
+                        filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang)))
+                    ),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
                 }
@@ -241,17 +244,6 @@ def _plan(run: sc.Run, lang: str) -> None:
     st.download_button(
         say("desk.report", lang=lang), report.read_bytes(), file_name=f"{plan.id}.html", mime="text/html"
     )
-
-
-def _crew(task: Any, lang: str) -> str:
-    if task.crew is None:
-        return say("report.no_crew", lang=lang)
-    late = (
-        say("report.minutes_late", lang=lang, minutes=math.ceil(task.late_min))
-        if task.late_min
-        else say("report.in_time", lang=lang)
-    )
-    return f"{task.crew_name[lang]} · {late}"
 
 
 def _runs(runs: list[sc.Run], lang: str) -> None:

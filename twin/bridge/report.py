@@ -16,7 +16,7 @@ from twin.bridge.dossier import Dossier, Section
 from twin.bridge.fonts import embedded
 from twin.plan import shown
 from twin.sheet import COLOURS
-from twin.words import say
+from twin.words import phrases, say
 
 MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in levels.geojson
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
@@ -57,6 +57,9 @@ def render(dossier: Dossier) -> str:
         known=pd.notna,
         any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
         open_end=lambda task: bool(task.evidence.get("open_end")),
+        crew=phrases.crew,
+        lateness=phrases.lateness,
+        missing_lead=phrases.missing_lead,
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
