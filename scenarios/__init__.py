@@ -99,10 +99,10 @@ def advance(plan: Plan, state: str, *, actor: str) -> Plan:
 
 
 def _finish(run: Run) -> None:
-    """Write plan and report into a run folder that is being built, and put the draft on record."""
+    """Write plan, places and report into a run folder that is being built, and put the draft on record."""
     plan = draft_plan(run)
     about = _dossier(run, plan)
-    for name in ("json", "html"):
+    for name in ("json", "geojson", "html"):
         EXPORTERS[name](about, run.folder)
     with contextlib.suppress(ScenarioError):
         if store().plan(plan.id, actor="anlan").state != "drafted":

@@ -33,6 +33,8 @@ def test_a_storm_runs_to_a_plan_and_a_report(run: sc.Run) -> None:
     assert "长街下穿" in report and "Long Street underpass" in report
     assert "http://" not in report and "https://" not in report
     assert (run.folder / "manifest.json").exists() and not list(run.folder.parent.glob("*.part-*"))
+    drawn = json.loads((run.folder / "levels.geojson").read_text("utf-8"))["features"]
+    assert {f["properties"]["id"] for f in drawn} == set(run.levels["place"]), "the report sends its reader there"
 
 
 def test_the_basin_floods_and_the_plan_says_so(run: sc.Run) -> None:
@@ -49,7 +51,8 @@ def test_closures_are_in_the_run_the_plan_and_the_report(run: sc.Run) -> None:
     underpass = closures.loc["u1"]
     task = next(t for t in sc.draft_plan(run).tasks if t.code == "close_underpass" and t.place == "u1")
     assert task.evidence["first"] == underpass["closes"].tz_localize("UTC").isoformat()
-    assert (underpass["closes"].tz_localize("UTC") - task.deadline).total_seconds() == 600.0
+    lead = (underpass["closes"].tz_localize("UTC") - task.deadline).total_seconds()
+    assert lead + 60.0 * task.short_min == 600.0
     still = bool(underpass.isna()["reopens"])
     assert task.evidence["open_end"] == still
     assert task.end == (run.case.clock.times[-1] if still else underpass["reopens"]).tz_localize("UTC")

@@ -18,7 +18,7 @@ from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import phrases, say
 
-MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in levels.geojson
+MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in the run's levels.geojson
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_MANHOLES = 5  # the manholes named that gave back most
 
