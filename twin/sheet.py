@@ -125,7 +125,7 @@ class Sheet:
 
     @property
     def peak_layer(self) -> MapLayer:
-        """The layer that shows what was reached: the first of `layers`, else the largest of the lead variable."""
+        """The layer of the lead variable's highest values, in its unit: the first of `layers`, else drawn from the lead variable."""
         return self.layers[0] if self.layers else self.lead_layer
 
     def drawable(self, fields: xr.Dataset) -> list[MapLayer]:

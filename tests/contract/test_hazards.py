@@ -83,6 +83,8 @@ def test_the_fields_carry_what_the_sheet_draws(name: str, small_city, storm: Pat
         assert layer.of(fields).dims == ("y", "x") and list(layer.bounds) == sorted(layer.bounds)
         assert not layer.names or len(layer.names) == len(layer.colormap)
         assert layer.steps and min(layer.steps) > 0
+    peak, lead = fields[sheet.peak_layer.variable], fields[sheet.lead]
+    assert peak.attrs["units"] == lead.attrs["units"] and (sheet.peak_layer.of(fields) >= lead.max("time")).all()
     if sheet.danger:
         assert 1 <= int(fields[sheet.danger.variable].max()) <= len(sheet.danger.names)
 
