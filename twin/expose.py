@@ -85,7 +85,8 @@ def expose(city: City, fields: xr.Dataset, sheet: Sheet, actions: tuple[Action, 
     city = city.at_cell_size(round(abs(float(lead["x"][1] - lead["x"][0])), 6))
     frames, times = lead.values, pd.DatetimeIndex(lead["time"].values)
     worst = fields[sheet.danger.variable].values[np.newaxis] if sheet.danger else np.zeros((1, *frames.shape[1:]))
-    highest = fields[peak].values[np.newaxis] if peak != sheet.lead and peak in fields else frames[:1]  # else none is known above the frames
+    kept = peak != sheet.lead and peak in fields
+    highest = fields[peak].values[np.newaxis] if kept else frames[:1]  # without it none above the frames is known
     on_roads, on_people = _road_sampler(city), _people_sampler(city, times)
     table, on_places = _places(city, on_roads, sheet)
     people, buildings = on_people(frames, times, sheet.classes)
