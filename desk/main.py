@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -13,6 +12,7 @@ from desk.beside import two_runs, whole
 from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
+from twin.closures import closed_minutes
 from twin.errors import TwinError
 from twin.plan import shown
 from twin.sheet import COLOURS
@@ -164,7 +164,15 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
     columns = {
         say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
         say("report.reopens", lang=lang): reopens.values,
-        say("report.closed_min", lang=lang): np.ceil(rows["closed_s"] / 60.0).astype(int).values,
+        say("report.closed_min", lang=lang): [
+            phrases.closed(minutes, spells, lang, still=pd.isna(reopening))
+            for minutes, spells, reopening in zip(
+                closed_minutes(rows, pd.Timestamp(run.exposure[hazard].series["time"].values[-1])),
+                rows["spells"],
+                rows["reopens"],
+                strict=True,
+            )
+        ],
         say("report.place", lang=lang): rows[f"name_{lang}"].values,
         say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
         say("report.peak_at", lang=lang, unit=sheet.unit): [
@@ -203,7 +211,8 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                     for at, still in zip(_clock(rows["until"], tz), rows["open_end"], strict=True)
                 ],
                 say("report.rule", lang=lang): [
-                    f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
+                    phrases.rule(run.sheet(hazard), kind, threshold, lang)
+                    for kind, threshold in zip(rows["kind"], rows["threshold"], strict=True)
                 ],
             }
         ),

@@ -55,6 +55,7 @@ BUILT = (
     "assumed",
     "doctor.cost",
     "report.drain",
+    "report.no_crew",
     "report.stamp",
     "schema",
     "compare",

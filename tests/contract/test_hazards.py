@@ -61,6 +61,7 @@ def test_the_sheet_is_whole_in_both_languages(name: str) -> None:
             {f"task.{t.code}" for t in sheet.tasks}
             | {f"unit.{t.unit}" for t in sheet.tasks}
             | {f"place.{k}" for k in sheet.rules}
+            | {f"statistic.{name}.{rule['statistic']}" for rule in sheet.rules.values()}
         )
         assert needed <= words.keys(lang)
 

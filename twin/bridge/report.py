@@ -14,6 +14,7 @@ import pandas as pd
 from twin.bridge import maps
 from twin.bridge.dossier import Dossier, Section
 from twin.bridge.fonts import embedded
+from twin.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import phrases, say
@@ -41,7 +42,7 @@ def render(dossier: Dossier) -> str:
         "en": lambda key, **v: say(key, lang="en", **v),
     }
     template = environment.from_string(files("twin.bridge").joinpath("report.html.j2").read_text("utf-8"))
-    tz = dossier.city.tz
+    tz, sheets = dossier.city.tz, {s.sheet.id: s.sheet for s in dossier.sections}
     page = template.render(
         plan=dossier.plan,
         city=dossier.city,
@@ -60,6 +61,8 @@ def render(dossier: Dossier) -> str:
         crew=phrases.crew,
         lateness=phrases.lateness,
         missing_lead=phrases.missing_lead,
+        closed=phrases.closed,
+        rule=lambda row, lang: phrases.rule(sheets[row["hazard"]], row["kind"], row["threshold"], lang),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
@@ -115,6 +118,8 @@ def _danger(section: Section) -> dict[str, Any] | None:
 def _closures(section: Section) -> dict[str, Any]:
     """Return the closures to print: of the kinds a draft task closes, else of all; `others` counts the rest by kind."""
     sheet, table = section.sheet, section.exposure.closures
+    end = pd.Timestamp(section.exposure.series["time"].values[-1])
+    table = table.assign(minutes=closed_minutes(table, end))
     asked = {task.place for task in sheet.tasks if task.at == "closes"} or set(table["kind"])
     listed = table[table["kind"].isin(asked)]
     names = ("–", *sheet.danger.names) if sheet.danger else ()

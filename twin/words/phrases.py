@@ -9,6 +9,7 @@ from twin.words import say
 
 if TYPE_CHECKING:
     from twin.plan import Task
+    from twin.sheet import Sheet
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
@@ -40,3 +41,22 @@ def lateness(task: Task, lang: str) -> str:
 def missing_lead(task: Task, lang: str) -> str:
     """Return how much of the lead time asked for is not there, empty where all of it is."""
     return say("report.short_by", lang=lang, span=span(task.short_min, lang)) if task.short_min else ""
+
+
+def closed(minutes: int, spells: int, lang: str, *, still: bool = False) -> str:
+    """Return how long a place is closed, in minutes, and in how many spells where there are several."""
+    text = f"{'≥ ' if still else ''}{minutes}"
+    return text if spells == 1 else f"{text} ({say('report.in_spells', lang=lang, count=spells)})"
+
+
+def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
+    """Return by which rule a place of a kind has its colour: what is looked at, the threshold met, the rules' version."""
+    return say(
+        "report.rule_says",
+        lang=lang,
+        kind=say(f"place.{kind}", lang=lang),
+        statistic=say(f"statistic.{sheet.id}.{sheet.rules[kind]['statistic']}", lang=lang),
+        threshold=f"{threshold:.2f}",
+        unit=sheet.unit,
+        version=sheet.rules_version,
+    )
