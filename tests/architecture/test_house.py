@@ -54,7 +54,7 @@ BUILT = (
     "finding",
     "assumed",
     "doctor.cost",
-    "report.drain",
+    "report.ledger",
     "report.no_crew",
     "report.stamp",
     "schema",

@@ -56,7 +56,7 @@ def test_the_sheet_is_whole_in_both_languages(name: str) -> None:
         bounds = [rule[c] for c in COLOURS]
         assert bounds == sorted(bounds)
     for lang in words.LANGS:
-        needed = {f"hazard.{name}", f"layer.{name}.now"} | {layer.word for layer in sheet.layers}
+        needed = {f"hazard.{name}", f"layer.{name}.now", f"ledger.{name}.title"} | {layer.word for layer in sheet.layers}
         needed |= (
             {f"task.{t.code}" for t in sheet.tasks}
             | {f"unit.{t.unit}" for t in sheet.tasks}

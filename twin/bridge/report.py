@@ -14,6 +14,7 @@ import pandas as pd
 from twin.bridge import maps
 from twin.bridge.dossier import Dossier, Section
 from twin.bridge.fonts import embedded
+from twin.bridge.ledger import whole_ledger
 from twin.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS
@@ -93,9 +94,9 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
         ],
         "danger": _danger(section),
         "closures": _closures(section),
-        "drains": _drains(section),
+        "ledger": _ledger(section),
+        "manholes": _manholes(section),
         "entrances": _entrances(dossier, section),
-        "balance": section.balance,
         "source": sheet.rules_source,
     }
 
@@ -133,37 +134,40 @@ def _closures(section: Section) -> dict[str, Any]:
     }
 
 
-def _drains(section: Section) -> dict[str, Any] | None:
-    """Return what the drains took, gave back and passed on (m3), and the engine's own account of it, part by part.
+def _ledger(section: Section) -> dict[str, Any]:
+    """Return the table of where the water went, what passed between surface and drains, and how far each account closes."""
+    balance = section.balance
+    remarks = balance["remarks"]
+    drained = "swmm_outflow_m3" in remarks
+    return {
+        "rows": whole_ledger(balance),
+        "unit": balance["unit"],
+        "closure": {"error": f"{balance['relative_error']:.1e}", "tolerance": f"{balance['tolerance']:.0e}"},
+        "between": {
+            name: f"{balance[side][key]:,.0f}"
+            for name, side, key in (
+                ("inlets", "out", "inlets"),
+                ("roofs", "out", "roofs_to_drains"),
+                ("back", "in", "surcharge"),
+            )
+        }
+        if drained
+        else None,
+        "percent": f"{100.0 * remarks['swmm_continuity_error']:.3f}" if remarks.get("swmm_engine_s") else None,
+        "time": {"engine": round(remarks["swmm_engine_s"], 1), "exchange": round(remarks["swmm_exchange_s"], 1)}
+        if remarks.get("swmm_engine_s")
+        else None,
+    }
 
-    The engine books water given back through its manholes as outflow; what left by the outfalls is the rest of it.
-    """
-    table, balance = section.tables.get("manholes"), section.balance
+
+def _manholes(section: Section) -> dict[str, Any] | None:
+    """Return how many manholes gave water back and which gave most."""
+    table = section.tables.get("manholes")
     if table is None or not len(table):
         return None
-    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items() if k.startswith("swmm_")}
-    parts = [("captured", "+", balance["out"]["inlets"]), ("roofs", "+", balance["out"]["roofs_to_drains"])]
-    back = ("surcharged", "−", balance["in"]["surcharge"])
-    if {"inflow_m3", "outflow_m3", "flooding_m3", "handed_in_m3", "handed_out_m3"} <= set(own):
-        stored = own["final_storage_m3"] - own["initial_storage_m3"]
-        parts += [
-            ("other_inflow", "+", own["inflow_m3"] - own["handed_in_m3"]),
-            back,
-            ("outfalls", "−", own["outflow_m3"] - own["handed_out_m3"]),
-            ("lost", "−", own["flooding_m3"]),
-            ("stored", "−", stored),
-            ("unexplained", "=", own["inflow_m3"] - own["outflow_m3"] - own["flooding_m3"] - stored),
-        ]
-    else:
-        parts.append(back)
-    worst = table[table["surcharged_m3"] > 0].nlargest(MOST_MANHOLES, "surcharged_m3")
-    return {
-        "parts": parts,
-        "percent": 100.0 * own["continuity_error"] if "continuity_error" in own else None,
-        "manholes": len(table),
-        "giving": int((table["surcharged_m3"] > 0).sum()),
-        "worst": worst.to_dict("records"),
-    }
+    giving = table[table["surcharged_m3"] > 0]
+    worst = giving.nlargest(MOST_MANHOLES, "surcharged_m3").to_dict("records")
+    return {"manholes": len(table), "giving": len(giving), "worst": worst}
 
 
 def _entrances(dossier: Dossier, section: Section) -> list[dict[str, Any]]:
