@@ -116,4 +116,5 @@ def _dossier(run: Run, plan: Plan) -> Dossier:
     )
     drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
-    return Dossier(plan, run.case.city, drivers, run.levels, sections, facts)
+    case = run.case
+    return Dossier(plan, case.city, case.clock, drivers, case.actions(), run.levels, sections, facts)

@@ -52,16 +52,23 @@ def test_the_sheet_is_whole_in_both_languages(name: str) -> None:
     sheet = hazards.sheet(name)
     kind = hazards.model_class(name)
     assert sheet.lead in {v.name for v in kind.gives}
+    assert set(sheet.events) | set(sheet.measures) <= set(kind.understands) and not set(sheet.events) & set(
+        sheet.measures
+    )
     for rule in sheet.rules.values():
         bounds = [rule[c] for c in COLOURS]
         assert bounds == sorted(bounds)
     for lang in words.LANGS:
-        needed = {f"hazard.{name}", f"layer.{name}.now", f"ledger.{name}.title"} | {layer.word for layer in sheet.layers}
+        needed = {f"hazard.{name}", f"layer.{name}.now", f"ledger.{name}.title"} | {
+            layer.word for layer in sheet.layers
+        }
         needed |= (
             {f"task.{t.code}" for t in sheet.tasks}
             | {f"unit.{t.unit}" for t in sheet.tasks}
             | {f"place.{k}" for k in sheet.rules}
             | {f"statistic.{name}.{rule['statistic']}" for rule in sheet.rules.values()}
+            | {f"measure.{measure}" for measure in kind.understands}
+            | {f"value.{value}" for values in kind.understands.values() for value in values}
         )
         assert needed <= words.keys(lang)
 

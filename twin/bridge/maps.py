@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -149,30 +150,32 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: b
     bar.set_label(both(layer.word), color=INK)
 
 
-def forcing_chart(drivers: xr.Dataset, tz: Any) -> bytes | None:
-    """Return a PNG of rain (and river stage) in time, or None without either."""
-    names = [n for n in ("rain_rate", "rain_rate_grid", "river_stage") if n in drivers]
-    if not names:
+def forcing_chart(series: Mapping[str, pd.Series], tz: Any) -> bytes | None:
+    """Return a PNG of `rain` (mm/h) and river `stage` (m) over the run, each value from its time on; None without either."""
+    if not series:
         return None
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 2.6), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        times = _local(drivers["time"].values, tz)
-        rain = sum(
-            drivers[n] if n == "rain_rate" else drivers[n].mean(("rain_y", "rain_x"))
-            for n in names
-            if n != "river_stage"
-        )
-        if isinstance(rain, xr.DataArray) and len(times) > 1:
-            axes.step(times, rain.values * 3.6e6, where="post", color="#2a6db3")
-            axes.fill_between(times, rain.values * 3.6e6, step="post", color="#9fcbe8")
-        axes.set_ylabel(both("chart.rain"), color=INK)
-        axes.set_ylim(bottom=0)
-        if "river_stage" in names and drivers["river_stage"].size > 1 and len(np.unique(drivers["river_stage"])) > 1:
-            other = axes.twinx()
-            other.plot(times, drivers["river_stage"].values, color="#7a4b1f")
+        if "rain" in series:
+            times, rain = _local(series["rain"].index, tz), series["rain"].values
+            axes.step(times, rain, where="post", color="#2a6db3")
+            axes.fill_between(times, rain, step="post", color="#9fcbe8")
+            axes.set_ylabel(both("chart.rain"), color=INK)
+            axes.set_ylim(bottom=0)
+        if "stage" in series:
+            stage = series["stage"]
+            other = axes.twinx() if "rain" in series else axes
+            other.step(_local(stage.index, tz), stage.values, where="post", color="#7a4b1f", linewidth=2)
             other.set_ylabel(both("chart.stage"), color="#7a4b1f")
+            if stage.max() - stage.min() < 1.0:  # a level that hardly moves is no mountain
+                middle = (stage.max() + stage.min()) / 2
+                other.set_ylim(middle - 1.0, middle + 1.0)
+            other.spines["top"].set_visible(False)
         _time_axis(axes, tz)
+        axes.spines["right"].set_visible("rain" in series and "stage" in series)
+        first = next(iter(series.values())).index
+        axes.set_xlim(*_local(first[[0, -1]], tz))
         return _png(figure)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pandas as pd
 
 from twin.bridge import maps
 from twin.bridge.dossier import Dossier, Section
+from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
 from twin.bridge.ledger import whole_ledger
 from twin.closures import closed_minutes
@@ -43,7 +43,7 @@ def render(dossier: Dossier) -> str:
         "en": lambda key, **v: say(key, lang="en", **v),
     }
     template = environment.from_string(files("twin.bridge").joinpath("report.html.j2").read_text("utf-8"))
-    tz, sheets = dossier.city.tz, {s.sheet.id: s.sheet for s in dossier.sections}
+    sheets = {s.sheet.id: s.sheet for s in dossier.sections}
     page = template.render(
         plan=dossier.plan,
         city=dossier.city,
@@ -53,9 +53,11 @@ def render(dossier: Dossier) -> str:
         colours=maps.LEVEL_COLOURS,
         levels=dossier.levels.head(MOST_LEVELS).to_dict("records"),
         more_levels=max(0, len(dossier.levels) - MOST_LEVELS),
-        forcing=_picture(maps.forcing_chart(dossier.drivers, tz)),
-        local=lambda moment: _local(moment, tz),
-        hm=lambda moment: _local(moment, tz)[-5:],
+        forcing=_picture(maps.forcing_chart(held(dossier.drivers, dossier.clock), dossier.city.tz)),
+        drives=drives(dossier),
+        more_actions=max(0, len(dossier.actions) - MOST_ACTIONS),
+        local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
+        hm=dossier.hour,
         known=pd.notna,
         any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
         open_end=lambda task: bool(task.evidence.get("open_end")),
@@ -188,12 +190,6 @@ def _peak(table: pd.DataFrame, low: float) -> float:
     """Return the largest simultaneous count in the class or above."""
     above = [c for c in table.columns if c >= low]
     return float(table[above].sum(axis=1).max())
-
-
-def _local(moment: datetime | pd.Timestamp, tz: Any) -> str:
-    stamp = pd.Timestamp(moment)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp
-    return str(stamp.tz_convert(tz).strftime("%Y-%m-%d %H:%M"))
 
 
 def _picture(png: bytes | None) -> str:
