@@ -277,8 +277,11 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
             placeholder=say("desk.other", lang=lang),
         )
         if len(picked) > 1:
-            figures = sc.compared([r for r in runs if r.id in picked], lang)
+            chosen = [r for r in runs if r.id in picked]
+            figures = sc.compared(chosen, lang)
             st.dataframe(figures, height=whole(figures))
+            for note in sc.unlike(chosen, lang):
+                st.caption(note)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import xarray as xr
 
 from scenarios.case.case import Case, load, titles
 from scenarios.case.home import cities, library, open_city
-from scenarios.planning.compare import changed, compare, compared, difference
+from scenarios.planning.compare import changed, compare, compared, difference, unlike
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
@@ -52,6 +52,7 @@ __all__ = [
     "run",
     "submit",
     "titles",
+    "unlike",
 ]
 
 

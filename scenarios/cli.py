@@ -127,6 +127,8 @@ def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more
     for label, row in sc.compared(found, session_lang()).iterrows():
         table.add_row(str(label), *row)
     Console().print(table)
+    for note in sc.unlike(found, session_lang()):
+        print(note)
 
 
 @app.command()

@@ -113,11 +113,15 @@ class Plan:
         return replace(self, state=state)
 
 
+def rounded(people: float) -> int | None:
+    """Return a number of people to two figures as it may be shown; None for a count under 10 (rule R2)."""
+    if people <= 0:
+        return 0
+    digits = max(0, len(str(round(people))) - 2)
+    return None if people < 10 else int(round(people, -digits))
+
+
 def shown(people: float) -> str:
     """Write a number of people as it may be shown: counts under 10 as `<10` (rule R2), others to two figures."""
-    if people <= 0:
-        return "0"
-    if people < 10:
-        return "<10"
-    digits = max(0, len(str(round(people))) - 2)
-    return f"{round(people, -digits):,.0f}"
+    count = rounded(people)
+    return "<10" if count is None else f"{count:,}"

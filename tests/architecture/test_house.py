@@ -59,6 +59,7 @@ BUILT = (
     "report.stamp",
     "schema",
     "compare",
+    "compare.unlike",
 )
 
 
