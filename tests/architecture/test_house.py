@@ -50,6 +50,7 @@ BUILT = (
     "ledger",
     "task",
     "note",
+    "note.formula_unconfirmed",
     "hazard",
     "finding",
     "assumed",

@@ -18,6 +18,7 @@ from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from matplotlib.patheffects import withStroke
 
 from twin.bridge.fonts import family
 from twin.city import City
@@ -319,18 +320,14 @@ def _scale_bar(axes: Any, city: City) -> None:
         k for k in (1, 2, 5) if k * 10 ** np.floor(np.log10((east - west) / 4)) <= (east - west) / 4
     )
     x0, y0 = west + 0.03 * (east - west), south + 0.03 * (north - south)
-    axes.plot([x0, x0 + length], [y0, y0], color=INK, linewidth=2.5, zorder=8, solid_capstyle="butt")
+    halo = [withStroke(linewidth=3.5, foreground="white")]  # to be read on dark water
+    axes.plot(
+        [x0, x0 + length], [y0, y0], color=INK, linewidth=2.5, zorder=8, solid_capstyle="butt",
+        path_effects=[withStroke(linewidth=5.5, foreground="white")],
+    )  # fmt: skip
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    axes.text(
-        x0 + length / 2,
-        y0 + 0.008 * (north - south),
-        label,
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        color=INK,
-        zorder=8,
-    )
+    middle, above = x0 + length / 2, y0 + 0.008 * (north - south)
+    axes.text(middle, above, label, ha="center", va="bottom", fontsize=8, color=INK, zorder=8, path_effects=halo)
     axes.annotate(
         "N",
         (west + 0.035 * (east - west), north - 0.03 * (north - south)),
@@ -339,7 +336,8 @@ def _scale_bar(axes: Any, city: City) -> None:
         ha="center",
         fontsize=10,
         color=INK,
-        arrowprops={"arrowstyle": "-|>", "color": INK},
+        arrowprops={"arrowstyle": "-|>", "color": INK, "path_effects": halo},
+        path_effects=halo,
         zorder=8,
     )
 
