@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from twin.plan import rounded, shown
 from twin.sheet import COLOURS, MapLayer
 from twin.words import say
 
-#: Keys of a scenario whose change makes figures hard to compare: where, how long, and on which cells was computed.
+#: Keys of a scenario, or of one of its hazards, whose change makes figures hard to compare: where, how long, on which cells.
 UNLIKE = ("city", "hours", "output_minutes", "cell_m", "scheme", "subgrid_factor")
 
 
@@ -126,7 +127,7 @@ def unlike(runs: list[Run], lang: str) -> list[str]:
         pairs = [
             (key.rpartition(".")[2], _setting(runs[0], key), _setting(other, key))
             for key, _, _ in changed(runs[0], other)
-            if key.rpartition(".")[2] in UNLIKE
+            if re.fullmatch(rf"(hazards\.\w+\.)?({'|'.join(UNLIKE)})", key)
         ]
         what = [
             say(f"compare.unlike.{name}", lang=lang, first=first, second=second)

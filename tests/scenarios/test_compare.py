@@ -48,6 +48,8 @@ def test_runs_of_other_cells_or_length_are_named_under_the_table(storm: Path) ->
     plain = sc.run(case)
     like = sc.run(case.with_setting("hazards.flood.cell_m=10").with_setting("hazards.flood.infiltration=none"))
     unlike = sc.run(case.with_setting("hazards.flood.cell_m=20").with_setting("hours=1"))
+    rain = sc.run(case.with_setting("forcing.rain.hours=0.5"))
+    assert sc.unlike([plain, rain], "en") == [], "another storm is what is compared"
     assert sc.unlike([plain, like], "en") == [], "10 m is what holds where the scenario says nothing"
     (note,) = sc.unlike([plain, like, unlike], "en")
     assert unlike.id in note and "cell size 10 → 20 m" in note and "hours simulated 0.5 → 1" in note

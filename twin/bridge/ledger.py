@@ -31,8 +31,8 @@ def whole_ledger(balance: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
     places = min(3, max(0, DIGITS - 1 - math.floor(math.log10(total)))) if total > 0 else 1
     whole = table.groupby(table["side"] == "in")["v"]  # what came in, and all that became of it
-    table["amount"] = whole.transform(lambda v: _adding_up(v, places))
-    table["share"] = whole.transform(lambda v: _adding_up(100.0 * v / total, 1)) if total > 0 else 0.0
+    table["amount"] = whole.transform(lambda v: _adding_up(v, places, total))
+    table["share"] = whole.transform(lambda v: _adding_up(100.0 * v / total, 1, 100.0)) if total > 0 else 0.0
 
     def row(side: str, word: str, amount: float, share: float, **more: Any) -> dict[str, Any]:
         texts = {"amount": f"{amount + 0.0:,.{places}f}", "share": f"{share + 0.0:.1f}"}
@@ -76,6 +76,10 @@ def _netted(
     return {s: {n: v for n, v in side.items() if v} for s, side in sides.items()}, gross
 
 
-def _adding_up(values: pd.Series, places: int) -> pd.Series:
-    """Return values rounded so that each sum from the first on is the rounded sum."""
-    return pd.Series(np.diff(np.round(values.cumsum(), places), prepend=0.0), values.index)
+def _adding_up(values: pd.Series, places: int, total: float) -> pd.Series:
+    """Return values rounded up or down so that their sum is the rounded `total`, the one that lost most is rounded up first."""
+    scaled = values.astype(float) * 10.0**places
+    whole = np.floor(scaled)
+    up = round(total * 10.0**places) - round(whole.sum())
+    whole[(scaled - whole).nlargest(up).index] += 1.0
+    return whole / 10.0**places
