@@ -57,6 +57,8 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
         st.markdown(f"{say('desk.changed', lang=lang)}: " + "; ".join(rows))
     figures = sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)})
     st.dataframe(figures, height=whole(figures))
+    for note in sc.unlike([run, other], lang):
+        st.caption(note)
 
 
 def whole(table: pd.DataFrame) -> int:

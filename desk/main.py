@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -14,10 +12,11 @@ from desk.beside import two_runs, whole
 from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
+from twin.closures import closed_minutes
 from twin.errors import TwinError
 from twin.plan import shown
 from twin.sheet import COLOURS
-from twin.words import keys, say, template
+from twin.words import keys, phrases, say, template
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
@@ -165,7 +164,15 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
     columns = {
         say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
         say("report.reopens", lang=lang): reopens.values,
-        say("report.closed_min", lang=lang): np.ceil(rows["closed_s"] / 60.0).astype(int).values,
+        say("report.closed_min", lang=lang): [
+            phrases.closed(minutes, spells, lang, still=pd.isna(reopening))
+            for minutes, spells, reopening in zip(
+                closed_minutes(rows, pd.Timestamp(run.exposure[hazard].series["time"].values[-1])),
+                rows["spells"],
+                rows["reopens"],
+                strict=True,
+            )
+        ],
         say("report.place", lang=lang): rows[f"name_{lang}"].values,
         say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
         say("report.peak_at", lang=lang, unit=sheet.unit): [
@@ -204,7 +211,8 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                     for at, still in zip(_clock(rows["until"], tz), rows["open_end"], strict=True)
                 ],
                 say("report.rule", lang=lang): [
-                    f"{r} ≥ {t:g}" for r, t in zip(rows["rule"], rows["threshold"], strict=True)
+                    phrases.rule(run.sheet(hazard), kind, threshold, lang)
+                    for kind, threshold in zip(rows["kind"], rows["threshold"], strict=True)
                 ],
             }
         ),
@@ -223,11 +231,15 @@ def _plan(run: sc.Run, lang: str) -> None:
             [
                 {
                     "#": task.id,
-                    say("report.deadline", lang=lang): task.deadline.astimezone(tz).strftime("%H:%M"),
+                    say("report.deadline", lang=lang): " · ".join(
+                        filter(None, (task.deadline.astimezone(tz).strftime("%H:%M"), phrases.missing_lead(task, lang)))
+                    ),
                     say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "")
                     + task.end.astimezone(tz).strftime("%H:%M"),
                     say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
-                    say("report.crew", lang=lang): _crew(task, lang),
+                    say("report.crew", lang=lang): " · ".join(
+                        filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang)))
+                    ),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
                 }
@@ -241,17 +253,6 @@ def _plan(run: sc.Run, lang: str) -> None:
     st.download_button(
         say("desk.report", lang=lang), report.read_bytes(), file_name=f"{plan.id}.html", mime="text/html"
     )
-
-
-def _crew(task: Any, lang: str) -> str:
-    if task.crew is None:
-        return say("report.no_crew", lang=lang)
-    late = (
-        say("report.minutes_late", lang=lang, minutes=math.ceil(task.late_min))
-        if task.late_min
-        else say("report.in_time", lang=lang)
-    )
-    return f"{task.crew_name[lang]} · {late}"
 
 
 def _runs(runs: list[sc.Run], lang: str) -> None:
@@ -276,8 +277,11 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
             placeholder=say("desk.other", lang=lang),
         )
         if len(picked) > 1:
-            figures = sc.compared([r for r in runs if r.id in picked], lang)
+            chosen = [r for r in runs if r.id in picked]
+            figures = sc.compared(chosen, lang)
             st.dataframe(figures, height=whole(figures))
+            for note in sc.unlike(chosen, lang):
+                st.caption(note)
 
 
 if __name__ == "__main__":

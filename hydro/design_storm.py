@@ -120,7 +120,7 @@ def intensity(formula: str, return_period_years: float) -> Intensity:
         confidence=row["confidence"],
         status=row["status"],
         flag=row["flag"],
-        source=f"{row['standard']} ({row['confidence']})",
+        source=row["standard"],
     )
 
 

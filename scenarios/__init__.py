@@ -17,7 +17,7 @@ import xarray as xr
 
 from scenarios.case.case import Case, load, titles
 from scenarios.case.home import cities, library, open_city
-from scenarios.planning.compare import changed, compare, compared, difference
+from scenarios.planning.compare import changed, compare, compared, difference, unlike
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
@@ -52,6 +52,7 @@ __all__ = [
     "run",
     "submit",
     "titles",
+    "unlike",
 ]
 
 
@@ -99,10 +100,10 @@ def advance(plan: Plan, state: str, *, actor: str) -> Plan:
 
 
 def _finish(run: Run) -> None:
-    """Write plan and report into a run folder that is being built, and put the draft on record."""
+    """Write plan, places and report into a run folder that is being built, and put the draft on record."""
     plan = draft_plan(run)
     about = _dossier(run, plan)
-    for name in ("json", "html"):
+    for name in ("json", "geojson", "html"):
         EXPORTERS[name](about, run.folder)
     with contextlib.suppress(ScenarioError):
         if store().plan(plan.id, actor="anlan").state != "drafted":
@@ -116,4 +117,5 @@ def _dossier(run: Run, plan: Plan) -> Dossier:
     )
     drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
-    return Dossier(plan, run.case.city, drivers, run.levels, sections, facts)
+    case = run.case
+    return Dossier(plan, case.city, case.clock, drivers, case.actions(), run.levels, sections, facts)

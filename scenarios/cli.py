@@ -22,7 +22,7 @@ from scenarios.doctor import examine
 from scenarios.terminal import bar, list_library, print_findings, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS
-from twin.words import LANGS, say, session_lang
+from twin.words import LANGS, phrases, say, session_lang
 
 app = typer.Typer(
     name="anlan",
@@ -127,6 +127,8 @@ def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more
     for label, row in sc.compared(found, session_lang()).iterrows():
         table.add_row(str(label), *row)
     Console().print(table)
+    for note in sc.unlike(found, session_lang()):
+        print(note)
 
 
 @app.command()
@@ -289,14 +291,15 @@ def plan_draft(run: Annotated[str, typer.Argument(help="run id, folder, scenario
     tz = sc.find_run(run).case.city.tz
     for task in plan.tasks:
         text = say(f"task.{task.code}", place=task.place_name[lang])
-        crew = (
-            "-"
-            if task.crew_name is None
-            else task.crew_name[lang] + (f" +{task.late_min:g} min" if task.late_min else "")
-        )
-        table.add_row(task.id, task.deadline.astimezone(tz).strftime("%H:%M"), text, say(f"unit.{task.unit}"), crew)
+        deadline = _lines(task.deadline.astimezone(tz).strftime("%H:%M"), phrases.missing_lead(task, lang))
+        crew = _lines(phrases.crew(task, lang), phrases.lateness(task, lang))
+        table.add_row(task.id, deadline, text, say(f"unit.{task.unit}"), crew)
     Console().print(table)
     print(plan.id)
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
 
 
 @plan_app.command("approve")

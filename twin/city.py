@@ -169,6 +169,15 @@ class City:
             "unknown_place", found=place_id, near=difflib.get_close_matches(place_id, known, 5, 0.4) or known[:5]
         )
 
+    def place_name(self, place_id: str) -> dict[str, str]:
+        """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
+        for name in ("facilities", "blocks", "roads", "sensors"):
+            table: gpd.GeoDataFrame = getattr(self, name)
+            hit = table[table["id"] == place_id]
+            if len(hit):
+                return {lang: str(hit[f"name_{lang}"].iloc[0] or place_id) for lang in ("zh", "en")}
+        return {"zh": place_id, "en": place_id}
+
     def at_cell_size(self, cell_m: float) -> City:
         """Return the city with its surface averaged to a coarser cell (a whole multiple of the present one).
 

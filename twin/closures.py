@@ -68,6 +68,16 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
     )
 
 
+def closed_minutes(table: pd.DataFrame, end: pd.Timestamp) -> pd.Series:
+    """Return how long each row of a table of closures is closed, whole minutes; to `end` for one that does not reopen.
+
+    For one spell the minutes from `closes` to `reopens`, so that they follow from the times told beside them; for several
+    the sum of the spells, rounded up.
+    """
+    once = (table["reopens"].fillna(end) - table["closes"]) / pd.Timedelta(minutes=1)
+    return pd.Series(np.ceil(once.where(table["spells"] == 1, table["closed_s"] / 60.0)), dtype=int)
+
+
 def _meeting(
     values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex, index: NDArray[np.intp]
 ) -> pd.DatetimeIndex:

@@ -57,7 +57,8 @@ class Exposure:
     `people`, `buildings` (counts) and `road_m` (length) hold, per output time, what stands in each class of the lead
     variable: class k is [classes[k], classes[k+1]). `places` has a row per place that can be graded, with its peak,
     the time of the peak and the first and last minute at each colour's threshold (`twin.closures.standing`); `series` its
-    value (time, place).
+    value (time, place). Where the hazard keeps the highest value of every step (`Sheet.peak_layer`), a place's value at its
+    highest output time is raised to it, and a road's likewise.
     `closures` has a row per place that closes (`twin.closures`), the first to close first; `roads` the same per road, with
     NaT for those that stay open. `danger` holds people, buildings and road length by the worst danger class reached,
     empty for a hazard without classes.
@@ -80,16 +81,18 @@ def expose(city: City, fields: xr.Dataset, sheet: Sheet, actions: tuple[Action, 
 
     A road that an action `close_road` keeps closed carries nobody: its length does not count in `road_m` while it is.
     """
-    lead = fields[sheet.lead]
+    lead, peak = fields[sheet.lead], sheet.peak_layer.variable
     city = city.at_cell_size(round(abs(float(lead["x"][1] - lead["x"][0])), 6))
     frames, times = lead.values, pd.DatetimeIndex(lead["time"].values)
     worst = fields[sheet.danger.variable].values[np.newaxis] if sheet.danger else np.zeros((1, *frames.shape[1:]))
+    kept = peak != sheet.lead and peak in fields
+    highest = fields[peak].values[np.newaxis] if kept else frames[:1]  # without it none above the frames is known
     on_roads, on_people = _road_sampler(city), _people_sampler(city, times)
     table, on_places = _places(city, on_roads, sheet)
     people, buildings = on_people(frames, times, sheet.classes)
-    road_values, values = on_roads(frames), on_places(frames)
-    travelled = np.where(closed_roads(city, actions, times), 0.0, road_values)
+    travelled = np.where(closed_roads(city, actions, times), 0.0, on_roads(frames))
     road_m = _by_class(travelled, city.roads.geometry.length.values, times, sheet.classes)
+    road_values, values = (_with_highest(on(frames), on(highest)) for on in (on_roads, on_places))
     kinds = _road_kinds(city.roads)
     roads = pd.DataFrame(
         {
@@ -116,6 +119,18 @@ def expose(city: City, fields: xr.Dataset, sheet: Sheet, actions: tuple[Action, 
         closures=_closed_places(places, values, on_places(worst)[0], times, sheet),
         danger=_by_danger(city, worst, on_people, on_roads, sheet),
     )
+
+
+def _with_highest(values: NDArray[np.float64], highest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values (time, item) with the time at which an item stands highest raised to its `highest` (1, item).
+
+    What lies between two output times is known by its height alone: it is told at the nearest of the times known. Peak,
+    colours and times then follow from one series, so that none contradicts another.
+    """
+    raised, item = values.copy(), np.arange(values.shape[1])
+    at = values.argmax(axis=0)
+    raised[at, item] = np.maximum(values[at, item], highest[0])
+    return raised
 
 
 def _closed_places(

@@ -33,8 +33,10 @@ STATES: Mapping[str, tuple[str, ...]] = {
 class Task:
     """One draft task: what (code), where (place), when (window), who (unit), by when (deadline), why (trigger, evidence).
 
-    `crew`, `crew_name`, `arrives` and `late_min` say which of the city's own crews could do it and whether it would be in time; a
-    unit the city lists no crew for has crew None.
+    `known` is when one can first know of it; the deadline is never before that, and `short_min` says how many minutes of the
+    lead time asked for are then missing. `crew`, `crew_name`, `arrives` and `late_min` say which of the city's own crews could
+    do it and whether it would be in time; without one `no_crew` says why: the city lists none for the unit ("unlisted"),
+    or none can be there before the task ends ("too_late").
     """
 
     id: str
@@ -54,6 +56,9 @@ class Task:
     crew_name: Mapping[str, str] | None = None
     arrives: datetime | None = None
     late_min: float | None = None
+    known: datetime | None = None
+    short_min: float = 0.0
+    no_crew: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,15 @@ class Plan:
         return replace(self, state=state)
 
 
+def rounded(people: float) -> int | None:
+    """Return a number of people to two figures as it may be shown; None for a count under 10 (rule R2)."""
+    if people <= 0:
+        return 0
+    digits = max(0, len(str(round(people))) - 2)
+    return None if people < 10 else int(round(people, -digits))
+
+
 def shown(people: float) -> str:
     """Write a number of people as it may be shown: counts under 10 as `<10` (rule R2), others to two figures."""
-    if people <= 0:
-        return "0"
-    if people < 10:
-        return "<10"
-    digits = max(0, len(str(round(people))) - 2)
-    return f"{round(people, -digits):,.0f}"
+    count = rounded(people)
+    return "<10" if count is None else f"{count:,}"

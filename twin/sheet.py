@@ -88,7 +88,8 @@ class MeasureCost:
 @dataclass(frozen=True)
 class Sheet:
     """One hazard's sheet; `rules` maps a place kind to its statistic, four thresholds of the lead variable and, for a place
-    that is closed, the colour at which it is (`closes_at`)."""
+    that is closed, the colour at which it is (`closes_at`). `events` are the kinds of action that befall a city: nobody knows
+    of one before it begins."""
 
     id: str
     model: str
@@ -107,6 +108,7 @@ class Sheet:
     layers: tuple[MapLayer, ...] = ()
     danger: Danger | None = None
     measures: Mapping[str, MeasureCost] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
 
     def threshold(self, kind: str, colour: str) -> float:
         """Return the threshold of a colour for a place kind."""
@@ -123,7 +125,7 @@ class Sheet:
 
     @property
     def peak_layer(self) -> MapLayer:
-        """The layer that shows what was reached: the first of `layers`, else the largest of the lead variable."""
+        """The layer of the lead variable's highest values, in its unit: the first of `layers`, else drawn from the lead variable."""
         return self.layers[0] if self.layers else self.lead_layer
 
     def drawable(self, fields: xr.Dataset) -> list[MapLayer]:

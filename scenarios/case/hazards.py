@@ -49,6 +49,7 @@ def sheet(name: str) -> Sheet:
         measures={
             row["kind"]: MeasureCost(**{k: row[k] for k in row if k != "kind"}) for row in raw.get("measures", [])
         },
+        events=tuple(raw.get("events", ())),
     )
 
 

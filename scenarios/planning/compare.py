@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,12 @@ import xarray as xr
 
 from scenarios.runner.run import Run
 from twin.errors import ScenarioError
-from twin.plan import shown
+from twin.plan import rounded, shown
 from twin.sheet import COLOURS, MapLayer
 from twin.words import say
+
+#: Keys of a scenario, or of one of its hazards, whose change makes figures hard to compare: where, how long, on which cells.
+UNLIKE = ("city", "hours", "output_minutes", "cell_m", "scheme", "subgrid_factor")
 
 
 def compare(runs: list[Run]) -> pd.DataFrame:
@@ -103,15 +107,42 @@ def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArr
 
 
 def compared_text(figure: str, value: float, first: float) -> str:
-    """Write a figure as it may be shown, with its difference from the first run's; counts of people follow rule R2."""
+    """Write a figure as it may be shown, with the difference of what is printed for it and for the first run.
+
+    Counts of people follow rule R2: none is told from one that is hidden.
+    """
     if figure in ("people", "harmed"):
-        change = "" if value == first else f" ({'+' if value > first else '-'}{shown(abs(value - first))})"
-        return shown(value) + change
-    text = f"{value:,.1f}" if figure == "road_km" else f"{value:.0f}"
-    return (
-        text
-        if value == first
-        else f"{text} ({value - first:+,.1f})"
-        if figure == "road_km"
-        else f"{text} ({value - first:+.0f})"
-    )
+        text, now, before = shown(value), rounded(value), rounded(first)
+        return text if now is None or before is None or now == before else f"{text} ({now - before:+,})"
+    places = 1 if figure == "road_km" else 0
+    change = round(round(value, places) - round(first, places), places)
+    text = f"{round(value, places):,.{places}f}"
+    return f"{text} ({change:+,.{places}f})" if change else text
+
+
+def unlike(runs: list[Run], lang: str) -> list[str]:
+    """Return a sentence for each run that differs from the first in what makes their figures incomparable (UNLIKE)."""
+    told = []
+    for other in runs[1:]:
+        pairs = [
+            (key.rpartition(".")[2], _setting(runs[0], key), _setting(other, key))
+            for key, _, _ in changed(runs[0], other)
+            if re.fullmatch(rf"(hazards\.\w+\.)?({'|'.join(UNLIKE)})", key)
+        ]
+        what = [
+            say(f"compare.unlike.{name}", lang=lang, first=first, second=second)
+            for name, first, second in pairs
+            if first != second
+        ]
+        if what:
+            joint = (";" if lang == "zh" else "; ").join(what)
+            told.append(say("compare.unlike", lang=lang, first=runs[0].id, other=other.id, what=joint))
+    return told
+
+
+def _setting(run: Run, key: str) -> Any:
+    """Return what holds in a run for a dotted key of its scenario, the default where the scenario says nothing."""
+    first, *rest = key.split(".")
+    if first == "hazards":
+        return getattr(run.case.models.get(rest[0]), rest[1], None)
+    return getattr(run.case.scenario, first)

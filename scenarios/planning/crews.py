@@ -1,8 +1,8 @@
 """Which crew could do which task in time: a queue of tasks and crews in SimPy.
 
-Crews travel on the dry road network at blue-light speed; a task holds its crew until its window ends, or until it
-is done where its rule says that the crew does not stay. Earliest deadline
-first, nearest free crew. The twin proposes: it never dispatches.
+Crews travel on the dry road network at blue-light speed; a task holds its crew until its window ends (for good when its end
+is not known), or until it is done where its rule says that the crew does not stay. Earliest deadline first, nearest free
+crew; a task whose need would be over before a crew is ready gets none. The twin proposes: it never dispatches.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from twin.sheet import TaskRule
 
 SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a wet city, m/s: assumed
 DETOUR = 1.4  # straight line to road distance where the network does not connect two places: assumed
+LEAD_S = 3600.0  # a crew is asked for at most this long before its deadline
 
 
 class Crew(NamedTuple):
@@ -37,45 +38,70 @@ class Crew(NamedTuple):
 def send_crews(
     city: City, tasks: list[Task], issued: datetime, rules: Mapping[tuple[str, str], TaskRule]
 ) -> list[Task]:
-    """Return the tasks with crew, arrival and lateness for every unit the city lists crews of."""
-    kinds = {r.kind for r in city.resources}
-    if not kinds:
-        return tasks
-    env = simpy.Environment()
-    free = {kind: simpy.FilterStore(env) for kind in kinds}
-    for r in city.resources:
-        free[r.kind].items += [
-            Crew(f"{r.id}-{n + 1}", f"{r.name_zh}{n + 1}号", f"{r.name_en} {n + 1}", r.x, r.y) for n in range(r.count)
-        ]
-    travel = _Travel(city)
-    done: dict[int, Task] = {}
+    """Return the tasks with crew, arrival and lateness, or with why no crew does it (`Task.no_crew`)."""
+    queue = _Queue(city, issued)
+    done = [replace(task, no_crew="too_late" if task.unit in queue.free else "unlisted") for task in tasks]
 
-    def work(k: int, task: Task) -> Generator[Any, Any, None]:
-        centre = city_place(city, task.place)
-        yield env.timeout(max(0.0, (task.deadline - issued).total_seconds() - LEAD_S))
-        pool, rule = free[task.unit], rules[task.hazard, task.code]
-        while not pool.items:
-            yield env.timeout(30.0)
-        nearest = min(pool.items, key=lambda crew: (travel.seconds((crew.x, crew.y), centre), crew.id))
-        crew = yield pool.get(lambda item: item == nearest)
-        ready = env.now + travel.seconds((crew.x, crew.y), centre) + 60.0 * rule.setup_min
+    def work(k: int) -> Generator[Any, Any, None]:
+        task, rule = tasks[k], rules[tasks[k].hazard, tasks[k].code]
+        found = yield from queue.crew(task, rule)
+        if found is None:
+            return
+        crew, ready = found
         arrives = issued + timedelta(seconds=round(ready))
         late = max(0.0, (arrives - task.deadline).total_seconds() / 60.0)
         name = {"zh": crew.name_zh, "en": crew.name_en}
-        done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1))
-        leaves = (task.end - issued).total_seconds() if rule.stays else ready
-        yield env.timeout(max(0.0, leaves - env.now, ready - env.now))
-        yield pool.put(crew._replace(x=centre[0], y=centre[1]))
+        done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1), no_crew=None)
+        yield from queue.hold(crew, task, ready, stays=rule.stays)
 
-    order = sorted(range(len(tasks)), key=lambda k: (tasks[k].deadline, tasks[k].place))
-    for k in order:
-        if tasks[k].unit in kinds:
-            env.process(work(k, tasks[k]))
-    env.run(until=max((t.end - issued).total_seconds() for t in tasks) + 3600.0 if tasks else 1.0)
-    return [done.get(k, task) for k, task in enumerate(tasks)]
+    for k in sorted(range(len(tasks)), key=lambda k: (tasks[k].deadline, tasks[k].place)):
+        if tasks[k].unit in queue.free:
+            queue.env.process(work(k))
+    queue.env.run()
+    return done
 
 
-LEAD_S = 3600.0  # a crew is asked for at most this long before its deadline
+class _Queue:
+    """The free crews of each kind, and the tasks that wait for them in the order in which they ask; seconds since `issued`."""
+
+    def __init__(self, city: City, issued: datetime) -> None:
+        self.env = simpy.Environment()
+        self.free: dict[str, list[Crew]] = {r.kind: [] for r in city.resources}
+        for r in city.resources:
+            self.free[r.kind] += [
+                Crew(f"{r.id}-{n + 1}", f"{r.name_zh}{n + 1}号", f"{r.name_en} {n + 1}", r.x, r.y)
+                for n in range(r.count)
+            ]
+        self._freed = {kind: self.env.event() for kind in self.free}
+        self._city, self._issued, self._travel = city, issued, _Travel(city)
+
+    def _seconds(self, moment: datetime) -> float:
+        return (moment - self._issued).total_seconds()
+
+    def crew(self, task: Task, rule: TaskRule) -> Generator[Any, Any, tuple[Crew, float] | None]:
+        """Wait for a crew that is ready before the task ends; return it and when it is, or None when none can be."""
+        centre, ends, setup_s = city_place(self._city, task.place), self._seconds(task.end), 60.0 * rule.setup_min
+        known = self._seconds(task.known or self._issued)
+        yield self.env.timeout(max(known, self._seconds(task.deadline) - LEAD_S, 0.0))
+        pool = self.free[task.unit]
+        while self.env.now + setup_s < ends:
+            here = [(self.env.now + self._travel.seconds((c.x, c.y), centre) + setup_s, c) for c in pool]
+            if here and min(here)[0] < ends:
+                ready, crew = min(here)
+                pool.remove(crew)
+                return crew, ready
+            yield self.env.any_of([self._freed[task.unit], self.env.timeout(ends - self.env.now)])
+        return None
+
+    def hold(self, crew: Crew, task: Task, ready: float, *, stays: bool) -> Generator[Any, Any, None]:
+        """Keep a crew until its task is over, for good when that is not known, then let it go where it stands."""
+        if stays and task.evidence.get("open_end"):
+            return
+        yield self.env.timeout((self._seconds(task.end) if stays else ready) - self.env.now)
+        x, y = city_place(self._city, task.place)
+        self.free[task.unit].append(crew._replace(x=x, y=y))
+        self._freed[task.unit].succeed()
+        self._freed[task.unit] = self.env.event()
 
 
 def city_place(city: City, place: str) -> tuple[float, float]:

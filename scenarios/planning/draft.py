@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,9 +23,10 @@ def draft_plan(run: Run) -> Plan:
     issued = clock.start.astimezone(UTC)
     tasks: list[Task] = []
     for hazard in run.hazards:
-        exposure, sheet = run.exposure[hazard], run.sheet(hazard)
+        sheet = run.sheet(hazard)
+        found = _Findings(run.exposure[hazard], sheet, issued, _events(run, sheet, issued))
         for rule in sheet.tasks:
-            tasks += _tasks(exposure, sheet, rule)
+            tasks += _tasks(found, rule)
     tasks = send_crews(case.city, tasks, issued, {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
@@ -54,19 +55,46 @@ def draft_plan(run: Run) -> Plan:
     )
 
 
-def _tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
-    places = exposure.places[exposure.places["kind"] == rule.place]
+@dataclass(frozen=True)
+class _Findings:
+    """What one hazard's tasks are drawn from: its exposure and sheet, the plan's time and when each event begins."""
+
+    exposure: Exposure
+    sheet: Sheet
+    issued: datetime
+    events: tuple[datetime, ...]
+
+    def known(self, first: datetime) -> datetime:
+        """Return when one can know that a threshold is met at `first`: from the plan on, and not before an event.
+
+        What an event adds at a place is not told apart from the rest of its water, so every event that begins before
+        `first` counts.
+        """
+        return max([self.issued, *(event for event in self.events if event <= first)])
+
+
+def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
+    """Return when each event of a run begins; one whose values change in time is written as several actions in one place."""
+    begins: dict[tuple[str, str], float] = {}
+    for action in run.case.actions():
+        if action.kind in sheet.events:
+            key = (action.kind, action.place)
+            begins[key] = min(action.start_s, begins.get(key, action.start_s))
+    return tuple(issued + timedelta(seconds=start_s) for start_s in begins.values())
+
+
+def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
     if rule.near is not None:
-        return _near_tasks(exposure, sheet, rule)
-    colour = sheet.colour_of(rule)
-    reached = places[places[f"first_{colour}"].notna()]
-    return [_task(exposure, sheet, rule, place, place, colour) for place in reached.to_dict("records")]
+        return _near_tasks(found, rule)
+    places, colour = found.exposure.places, found.sheet.colour_of(rule)
+    reached = places[(places["kind"] == rule.place) & places[f"first_{colour}"].notna()]
+    return [_task(found, rule, place, place, colour) for place in reached.to_dict("records")]
 
 
-def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
+def _near_tasks(found: _Findings, rule: TaskRule) -> list[Task]:
     """Return one task per needed place (a shelter): the nearest dry one to each place that calls for it."""
     near: dict[str, Any] = dict(rule.near or {})
-    all_places = exposure.places
+    all_places = found.exposure.places
     callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
     dry = all_places[(all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna()]
     chosen: dict[str, Task] = {}
@@ -75,21 +103,23 @@ def _near_tasks(exposure: Exposure, sheet: Sheet, rule: TaskRule) -> list[Task]:
         if not len(distance) or distance.min() > near["within_m"]:
             continue
         place = dry.loc[distance.idxmin()].to_dict()
-        task = _task(exposure, sheet, rule, place, caller, near["at"])
+        task = _task(found, rule, place, caller, near["at"])
         if place["id"] not in chosen or task.deadline < chosen[place["id"]].deadline:
             chosen[place["id"]] = task
     return list(chosen.values())
 
 
-def _task(
-    exposure: Exposure, sheet: Sheet, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str
-) -> Task:
+def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str, Any], colour: str) -> Task:
     """Return the task at `place` because of what `why` (the same place, or one it serves) reaches.
 
-    It ends at the first whole minute from which the value stays below the threshold: for a closed place, its reopening. A
-    place that stands above it when the run ends has no known end: the task lasts at least to there (`open_end`).
+    It is to be done the rule's lead time before the threshold is met, but never before one can know. It ends at the first
+    whole minute from which the value stays below the threshold: for a closed place, its reopening. A place that stands
+    above it when the run ends has no known end: the task lasts at least to there (`open_end`).
     """
+    sheet = found.sheet
     first, last = _aware(why[f"first_{colour}"]), _aware(why[f"last_{colour}"])
+    asked, known = first - timedelta(minutes=rule.before_min), found.known(first)
+    deadline = max(asked, known)
     bound = sheet.threshold(why["kind"], colour)
     reached = [c for c in COLOURS if pd.notna(why[f"first_{c}"])]
     return Task(
@@ -100,9 +130,11 @@ def _task(
         place_kind=place["kind"],
         place_name={"zh": place["name_zh"], "en": place["name_en"]},
         level=reached[-1],
-        start=first - timedelta(minutes=rule.before_min),
+        start=deadline,
         end=last,
-        deadline=first - timedelta(minutes=rule.before_min),
+        deadline=deadline,
+        known=known,
+        short_min=(deadline - asked).total_seconds() / 60.0,
         unit=rule.unit,
         trigger={
             "variable": sheet.lead,
@@ -116,7 +148,7 @@ def _task(
             "peak_time": _aware(why["peak_time"]).isoformat(),
             "first": first.isoformat(),
             "last": last.isoformat(),
-            "open_end": _stands(exposure, why["id"], bound),
+            "open_end": _stands(found.exposure, why["id"], bound),
             "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
         },
     )

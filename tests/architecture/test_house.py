@@ -50,14 +50,17 @@ BUILT = (
     "ledger",
     "task",
     "note",
+    "note.formula_unconfirmed",
     "hazard",
     "finding",
     "assumed",
     "doctor.cost",
-    "report.drain",
+    "report.ledger",
+    "report.no_crew",
     "report.stamp",
     "schema",
     "compare",
+    "compare.unlike",
 )
 
 

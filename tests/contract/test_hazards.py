@@ -52,15 +52,23 @@ def test_the_sheet_is_whole_in_both_languages(name: str) -> None:
     sheet = hazards.sheet(name)
     kind = hazards.model_class(name)
     assert sheet.lead in {v.name for v in kind.gives}
+    assert set(sheet.events) | set(sheet.measures) <= set(kind.understands) and not set(sheet.events) & set(
+        sheet.measures
+    )
     for rule in sheet.rules.values():
         bounds = [rule[c] for c in COLOURS]
         assert bounds == sorted(bounds)
     for lang in words.LANGS:
-        needed = {f"hazard.{name}", f"layer.{name}.now"} | {layer.word for layer in sheet.layers}
+        needed = {f"hazard.{name}", f"layer.{name}.now", f"ledger.{name}.title"} | {
+            layer.word for layer in sheet.layers
+        }
         needed |= (
             {f"task.{t.code}" for t in sheet.tasks}
             | {f"unit.{t.unit}" for t in sheet.tasks}
             | {f"place.{k}" for k in sheet.rules}
+            | {f"statistic.{name}.{rule['statistic']}" for rule in sheet.rules.values()}
+            | {f"measure.{measure}" for measure in kind.understands}
+            | {f"value.{value}" for values in kind.understands.values() for value in values}
         )
         assert needed <= words.keys(lang)
 
@@ -83,6 +91,8 @@ def test_the_fields_carry_what_the_sheet_draws(name: str, small_city, storm: Pat
         assert layer.of(fields).dims == ("y", "x") and list(layer.bounds) == sorted(layer.bounds)
         assert not layer.names or len(layer.names) == len(layer.colormap)
         assert layer.steps and min(layer.steps) > 0
+    peak, lead = fields[sheet.peak_layer.variable], fields[sheet.lead]
+    assert peak.attrs["units"] == lead.attrs["units"] and (sheet.peak_layer.of(fields) >= lead.max("time")).all()
     if sheet.danger:
         assert 1 <= int(fields[sheet.danger.variable].max()) <= len(sheet.danger.names)
 

@@ -57,6 +57,12 @@ def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> No
     local = closes.tz_localize("UTC").tz_convert(run.case.city.tz).strftime("%H:%M")
     table = next(f.value for f in app.dataframe if "Reopens" in f.value.columns)
     assert local in table.loc[table["Place"] == "Long Street underpass", "Closes"].tolist()
+    rules = next(f.value for f in app.dataframe if "Rule and threshold" in f.value.columns)["Rule and threshold"]
+    assert (
+        rules.str.startswith("Underpass: deepest cell, 0.27 m, rules of ").any() and not rules.str.contains("@").any()
+    )
+    tasks = next(f.value for f in app.dataframe if "Deadline" in f.value.columns)
+    assert tasks["Deadline"].str.contains(" min of lead time missing").any()
 
 
 def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:

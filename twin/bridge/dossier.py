@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from twin.city import City
+from twin.clock import Clock
 from twin.expose import Exposure
+from twin.hazard import Action
 from twin.plan import Plan
 from twin.sheet import Sheet
 
@@ -29,14 +33,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Dossier:
-    """A plan, its city, the forcing and each hazard's results; `facts` are the run's seed, versions and input hashes."""
+    """A plan, its city, what drove the run and each hazard's results; `facts` are the run's seed and versions."""
 
     plan: Plan
     city: City
+    clock: Clock
     drivers: xr.Dataset
+    actions: tuple[Action, ...]
     levels: pd.DataFrame
     sections: tuple[Section, ...]
     facts: Mapping[str, Any]
+
+    def local(self, moment: datetime | pd.Timestamp | np.datetime64) -> pd.Timestamp:
+        """Return a time in the city's zone; one without a zone is UTC, as on every `time` axis."""
+        stamp = pd.Timestamp(moment)
+        stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp
+        return stamp.tz_convert(self.city.tz)
+
+    def hour(self, moment: datetime | pd.Timestamp | np.datetime64) -> str:
+        """Return a time as a clock in the city shows it."""
+        return str(self.local(moment).strftime("%H:%M"))
 
     def places(self) -> gpd.GeoDataFrame:
         """Return every place of every hazard once, by id."""

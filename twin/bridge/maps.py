@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,7 @@ from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
+from matplotlib.patheffects import withStroke
 
 from twin.bridge.fonts import family
 from twin.city import City
@@ -149,30 +151,32 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: b
     bar.set_label(both(layer.word), color=INK)
 
 
-def forcing_chart(drivers: xr.Dataset, tz: Any) -> bytes | None:
-    """Return a PNG of rain (and river stage) in time, or None without either."""
-    names = [n for n in ("rain_rate", "rain_rate_grid", "river_stage") if n in drivers]
-    if not names:
+def forcing_chart(series: Mapping[str, pd.Series], tz: Any) -> bytes | None:
+    """Return a PNG of `rain` (mm/h) and river `stage` (m) over the run, each value from its time on; None without either."""
+    if not series:
         return None
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 2.6), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        times = _local(drivers["time"].values, tz)
-        rain = sum(
-            drivers[n] if n == "rain_rate" else drivers[n].mean(("rain_y", "rain_x"))
-            for n in names
-            if n != "river_stage"
-        )
-        if isinstance(rain, xr.DataArray) and len(times) > 1:
-            axes.step(times, rain.values * 3.6e6, where="post", color="#2a6db3")
-            axes.fill_between(times, rain.values * 3.6e6, step="post", color="#9fcbe8")
-        axes.set_ylabel(both("chart.rain"), color=INK)
-        axes.set_ylim(bottom=0)
-        if "river_stage" in names and drivers["river_stage"].size > 1 and len(np.unique(drivers["river_stage"])) > 1:
-            other = axes.twinx()
-            other.plot(times, drivers["river_stage"].values, color="#7a4b1f")
+        if "rain" in series:
+            times, rain = _local(series["rain"].index, tz), series["rain"].values
+            axes.step(times, rain, where="post", color="#2a6db3")
+            axes.fill_between(times, rain, step="post", color="#9fcbe8")
+            axes.set_ylabel(both("chart.rain"), color=INK)
+            axes.set_ylim(bottom=0)
+        if "stage" in series:
+            stage = series["stage"]
+            other = axes.twinx() if "rain" in series else axes
+            other.step(_local(stage.index, tz), stage.values, where="post", color="#7a4b1f", linewidth=2)
             other.set_ylabel(both("chart.stage"), color="#7a4b1f")
+            if stage.max() - stage.min() < 1.0:  # a level that hardly moves is no mountain
+                middle = (stage.max() + stage.min()) / 2
+                other.set_ylim(middle - 1.0, middle + 1.0)
+            other.spines["top"].set_visible(False)
         _time_axis(axes, tz)
+        axes.spines["right"].set_visible("rain" in series and "stage" in series)
+        first = next(iter(series.values())).index
+        axes.set_xlim(*_local(first[[0, -1]], tz))
         return _png(figure)
 
 
@@ -316,18 +320,14 @@ def _scale_bar(axes: Any, city: City) -> None:
         k for k in (1, 2, 5) if k * 10 ** np.floor(np.log10((east - west) / 4)) <= (east - west) / 4
     )
     x0, y0 = west + 0.03 * (east - west), south + 0.03 * (north - south)
-    axes.plot([x0, x0 + length], [y0, y0], color=INK, linewidth=2.5, zorder=8, solid_capstyle="butt")
+    halo = [withStroke(linewidth=3.5, foreground="white")]  # to be read on dark water
+    axes.plot(
+        [x0, x0 + length], [y0, y0], color=INK, linewidth=2.5, zorder=8, solid_capstyle="butt",
+        path_effects=[withStroke(linewidth=5.5, foreground="white")],
+    )  # fmt: skip
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    axes.text(
-        x0 + length / 2,
-        y0 + 0.008 * (north - south),
-        label,
-        ha="center",
-        va="bottom",
-        fontsize=8,
-        color=INK,
-        zorder=8,
-    )
+    middle, above = x0 + length / 2, y0 + 0.008 * (north - south)
+    axes.text(middle, above, label, ha="center", va="bottom", fontsize=8, color=INK, zorder=8, path_effects=halo)
     axes.annotate(
         "N",
         (west + 0.035 * (east - west), north - 0.03 * (north - south)),
@@ -336,7 +336,8 @@ def _scale_bar(axes: Any, city: City) -> None:
         ha="center",
         fontsize=10,
         color=INK,
-        arrowprops={"arrowstyle": "-|>", "color": INK},
+        arrowprops={"arrowstyle": "-|>", "color": INK, "path_effects": halo},
+        path_effects=halo,
         zorder=8,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 from twin.bridge.dossier import Dossier
 from twin.plan import Alert, Plan, Task
 
-_TIMES = ("start", "end", "deadline", "arrives", "onset", "expires", "made", "valid_until")
+_TIMES = ("start", "end", "deadline", "known", "arrives", "onset", "expires", "made", "valid_until")
 
 
 def to_dict(plan: Plan) -> dict[str, Any]:

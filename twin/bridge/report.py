@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,15 @@ import pandas as pd
 
 from twin.bridge import maps
 from twin.bridge.dossier import Dossier, Section
+from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
+from twin.bridge.ledger import whole_ledger
+from twin.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS
-from twin.words import say
+from twin.words import phrases, say
 
-MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in levels.geojson
+MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in the run's levels.geojson
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_MANHOLES = 5  # the manholes named that gave back most
 
@@ -41,7 +43,7 @@ def render(dossier: Dossier) -> str:
         "en": lambda key, **v: say(key, lang="en", **v),
     }
     template = environment.from_string(files("twin.bridge").joinpath("report.html.j2").read_text("utf-8"))
-    tz = dossier.city.tz
+    sheets = {s.sheet.id: s.sheet for s in dossier.sections}
     page = template.render(
         plan=dossier.plan,
         city=dossier.city,
@@ -51,12 +53,19 @@ def render(dossier: Dossier) -> str:
         colours=maps.LEVEL_COLOURS,
         levels=dossier.levels.head(MOST_LEVELS).to_dict("records"),
         more_levels=max(0, len(dossier.levels) - MOST_LEVELS),
-        forcing=_picture(maps.forcing_chart(dossier.drivers, tz)),
-        local=lambda moment: _local(moment, tz),
-        hm=lambda moment: _local(moment, tz)[-5:],
+        forcing=_picture(maps.forcing_chart(held(dossier.drivers, dossier.clock), dossier.city.tz)),
+        drives=drives(dossier),
+        more_actions=max(0, len(dossier.actions) - MOST_ACTIONS),
+        local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
+        hm=dossier.hour,
         known=pd.notna,
         any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
         open_end=lambda task: bool(task.evidence.get("open_end")),
+        crew=phrases.crew,
+        lateness=phrases.lateness,
+        missing_lead=phrases.missing_lead,
+        closed=phrases.closed,
+        rule=lambda row, lang: phrases.rule(sheets[row["hazard"]], row["kind"], row["threshold"], lang),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
@@ -87,9 +96,9 @@ def _section(dossier: Dossier, section: Section) -> dict[str, Any]:
         ],
         "danger": _danger(section),
         "closures": _closures(section),
-        "drains": _drains(section),
+        "ledger": _ledger(section),
+        "manholes": _manholes(section),
         "entrances": _entrances(dossier, section),
-        "balance": section.balance,
         "source": sheet.rules_source,
     }
 
@@ -112,6 +121,8 @@ def _danger(section: Section) -> dict[str, Any] | None:
 def _closures(section: Section) -> dict[str, Any]:
     """Return the closures to print: of the kinds a draft task closes, else of all; `others` counts the rest by kind."""
     sheet, table = section.sheet, section.exposure.closures
+    end = pd.Timestamp(section.exposure.series["time"].values[-1])
+    table = table.assign(minutes=closed_minutes(table, end))
     asked = {task.place for task in sheet.tasks if task.at == "closes"} or set(table["kind"])
     listed = table[table["kind"].isin(asked)]
     names = ("–", *sheet.danger.names) if sheet.danger else ()
@@ -125,37 +136,40 @@ def _closures(section: Section) -> dict[str, Any]:
     }
 
 
-def _drains(section: Section) -> dict[str, Any] | None:
-    """Return what the drains took, gave back and passed on (m3), and the engine's own account of it, part by part.
+def _ledger(section: Section) -> dict[str, Any]:
+    """Return the table of where the water went, what passed between surface and drains, and how far each account closes."""
+    balance = section.balance
+    remarks = balance["remarks"]
+    drained = "swmm_outflow_m3" in remarks
+    return {
+        "rows": whole_ledger(balance),
+        "unit": balance["unit"],
+        "closure": {"error": f"{balance['relative_error']:.1e}", "tolerance": f"{balance['tolerance']:.0e}"},
+        "between": {
+            name: f"{balance[side][key]:,.0f}"
+            for name, side, key in (
+                ("inlets", "out", "inlets"),
+                ("roofs", "out", "roofs_to_drains"),
+                ("back", "in", "surcharge"),
+            )
+        }
+        if drained
+        else None,
+        "percent": f"{100.0 * remarks['swmm_continuity_error']:.3f}" if remarks.get("swmm_engine_s") else None,
+        "time": {"engine": round(remarks["swmm_engine_s"], 1), "exchange": round(remarks["swmm_exchange_s"], 1)}
+        if remarks.get("swmm_engine_s")
+        else None,
+    }
 
-    The engine books water given back through its manholes as outflow; what left by the outfalls is the rest of it.
-    """
-    table, balance = section.tables.get("manholes"), section.balance
+
+def _manholes(section: Section) -> dict[str, Any] | None:
+    """Return how many manholes gave water back and which gave most."""
+    table = section.tables.get("manholes")
     if table is None or not len(table):
         return None
-    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items() if k.startswith("swmm_")}
-    parts = [("captured", "+", balance["out"]["inlets"]), ("roofs", "+", balance["out"]["roofs_to_drains"])]
-    back = ("surcharged", "−", balance["in"]["surcharge"])
-    if {"inflow_m3", "outflow_m3", "flooding_m3", "handed_in_m3", "handed_out_m3"} <= set(own):
-        stored = own["final_storage_m3"] - own["initial_storage_m3"]
-        parts += [
-            ("other_inflow", "+", own["inflow_m3"] - own["handed_in_m3"]),
-            back,
-            ("outfalls", "−", own["outflow_m3"] - own["handed_out_m3"]),
-            ("lost", "−", own["flooding_m3"]),
-            ("stored", "−", stored),
-            ("unexplained", "=", own["inflow_m3"] - own["outflow_m3"] - own["flooding_m3"] - stored),
-        ]
-    else:
-        parts.append(back)
-    worst = table[table["surcharged_m3"] > 0].nlargest(MOST_MANHOLES, "surcharged_m3")
-    return {
-        "parts": parts,
-        "percent": 100.0 * own["continuity_error"] if "continuity_error" in own else None,
-        "manholes": len(table),
-        "giving": int((table["surcharged_m3"] > 0).sum()),
-        "worst": worst.to_dict("records"),
-    }
+    giving = table[table["surcharged_m3"] > 0]
+    worst = giving.nlargest(MOST_MANHOLES, "surcharged_m3").to_dict("records")
+    return {"manholes": len(table), "giving": len(giving), "worst": worst}
 
 
 def _entrances(dossier: Dossier, section: Section) -> list[dict[str, Any]]:
@@ -176,12 +190,6 @@ def _peak(table: pd.DataFrame, low: float) -> float:
     """Return the largest simultaneous count in the class or above."""
     above = [c for c in table.columns if c >= low]
     return float(table[above].sum(axis=1).max())
-
-
-def _local(moment: datetime | pd.Timestamp, tz: Any) -> str:
-    stamp = pd.Timestamp(moment)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp
-    return str(stamp.tz_convert(tz).strftime("%Y-%m-%d %H:%M"))
 
 
 def _picture(png: bytes | None) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from scenarios.case import hazards
-from twin.closures import COLUMNS, closures, standing
+from twin.closures import COLUMNS, closed_minutes, closures, standing
 from twin.variables import DURATION_ABOVE, FLOOD_DANGER, TIME_OF_MAX_DEPTH, conform
 
 TIMES = pd.date_range("2026-06-20 10:00", periods=7, freq="10min")
@@ -37,6 +37,8 @@ def test_a_place_closes_reopens_and_may_stay_closed() -> None:
     assert seen["reopens"].isna().tolist() == [False, True, False, True, True] and pd.isna(seen["closes"][4])
     assert seen["closed_s"].tolist() == pytest.approx([720.0, 60.0, 240.0, 3600.0, 0.0])
     assert seen["spells"].tolist() == [1, 1, 2, 1, 0]
+    told = closed_minutes(seen[seen["closes"].notna()], TIMES[-1])
+    assert told.tolist() == [13, 1, 4, 60], "from 10:09 to 10:22 in one spell; twice two minutes; to the end of the run"
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

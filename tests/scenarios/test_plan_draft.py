@@ -1,0 +1,118 @@
+"""The draft plan: deadlines that can be kept, crews that are sent only where they are of use, how both are told."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import scenarios as sc
+from scenarios.cli import app
+from scenarios.planning.crews import send_crews
+from twin.city import City
+from twin.plan import Task
+from twin.sheet import TaskRule
+from twin.words import phrases
+
+START = datetime(2026, 6, 20, 10, tzinfo=UTC)
+RULE = TaskRule("look", "underpass", "blue", "drain_crew", before_min=30, setup_min=5)
+
+
+def task(place: str, deadline_min: float, end_min: float, unit: str = "drain_crew", *, open_end: bool = False) -> Task:
+    deadline, end = (START + timedelta(minutes=m) for m in (deadline_min, end_min))
+    return Task(
+        id="", hazard="toy", code="look", place=place, place_kind="underpass", place_name={}, level="blue",
+        start=deadline, end=end, deadline=deadline, unit=unit, trigger={}, evidence={"open_end": open_end},
+    )  # fmt: skip
+
+
+def sent(city: City, *tasks: Task) -> list[Task]:
+    return send_crews(city, list(tasks), START, {("toy", "look"): RULE})
+
+
+def test_a_task_that_is_over_before_its_crew_is_there_holds_no_crew(small_city: City) -> None:
+    """One drainage crew, half a kilometre from the underpass: about 70 s of way and 5 min to set up."""
+    early, later = sent(small_city, task("u1", 0, 5), task("u1", 30, 60))
+    assert (early.crew, early.arrives, early.late_min, early.no_crew) == (None, None, None, "too_late")
+    assert (later.crew, later.late_min, later.no_crew) == ("drain-1-1", 0.0, None)
+
+
+def test_a_task_whose_crew_is_busy_to_its_end_is_kept_without_crew(small_city: City) -> None:
+    first, second, third = sent(small_city, task("u1", 0, 90), task("h1", 10, 80), task("h1", 95, 120))
+    assert first.crew == third.crew == "drain-1-1" and third.late_min == pytest.approx(2, abs=2)
+    assert second.crew is None and second.no_crew == "too_late"
+
+
+def test_a_crew_at_a_place_that_stays_wet_is_not_free_again(small_city: City) -> None:
+    first, second = sent(small_city, task("u1", 0, 60, open_end=True), task("h1", 90, 180))
+    assert first.crew == "drain-1-1" and (second.crew, second.no_crew) == (None, "too_late")
+
+
+def test_a_unit_without_crews_is_told_apart(small_city: City) -> None:
+    (only,) = sent(small_city, task("u1", 30, 60, unit="divers"))
+    assert only.no_crew == "unlisted"
+    assert phrases.crew(only, "en") == "no crew listed" and phrases.lateness(only, "zh") == ""
+
+
+@given(st.lists(st.tuples(st.integers(-30, 200), st.integers(1, 120), st.booleans()), max_size=8))
+def test_a_crew_is_ready_before_the_end_and_in_one_place_at_a_time(
+    small_city: City, spans: list[tuple[int, int, bool]]
+) -> None:
+    tasks = [task(("u1", "h1")[k % 2], d, d + long, open_end=o) for k, (d, long, o) in enumerate(spans)]
+    done = sorted((t for t in sent(small_city, *tasks) if t.crew), key=lambda t: t.arrives)
+    assert all(START < t.arrives < t.end for t in done)
+    for one, following in pairwise(done):
+        assert one.end <= following.arrives and not one.evidence["open_end"]
+
+
+def test_no_deadline_lies_before_the_plan_and_what_is_missing_is_told(storm: Path) -> None:
+    run = sc.run(sc.load(storm))
+    plan = sc.draft_plan(run)
+    rules = {rule.code: rule for rule in run.sheet("flood").tasks}
+    assert any(t.short_min for t in plan.tasks) and any(not t.short_min for t in plan.tasks)
+    for t in plan.tasks:
+        lead = (datetime.fromisoformat(t.evidence["first"]) - t.deadline).total_seconds() / 60.0
+        assert plan.made == t.known <= t.deadline and lead + t.short_min == rules[t.code].before_min
+        assert t.arrives is None or plan.made < t.arrives < t.end
+
+
+def test_nothing_is_asked_for_before_an_event_that_nobody_knows_of(storm: Path) -> None:
+    """A main bursts at 18:20 beside the underpass; its flow changes at 18:40, which is no new event."""
+    pour = {"kind": "inflow", "place": "u1"}
+    burst = [
+        {**pour, "start": "18:20", "end": "18:40", "values": {"m3_s": 3.0}},
+        {**pour, "start": "18:40", "values": {"m3_s": 1.0}},
+    ]
+    case = sc.load(storm).with_changes(forcing={"rain": {"mm_h": 1.0, "hours": 1}}, measures=burst)
+    plan = sc.draft_plan(sc.run(case))
+    event = plan.made + timedelta(minutes=20)
+    mine = [t for t in plan.tasks if t.place == "u1"]
+    assert {"close_underpass", "watch_underpass"} <= {t.code for t in mine}
+    assert all(t.known == event <= t.deadline and t.short_min > 0 for t in mine)
+    assert all(t.arrives > event for t in mine if t.arrives)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "zh", "en"),
+    [(0.1, "1分钟", "1 min"), (120, "120分钟", "120 min"), (187.4, "3小时8分钟", "3 h 8 min")],
+)
+def test_a_span_is_told_in_whole_minutes_and_above_two_hours_in_hours(minutes: float, zh: str, en: str) -> None:
+    assert (phrases.span(minutes, "zh"), phrases.span(minutes, "en")) == (zh, en)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("zh", ("提前量缺", "分钟")), ("en", ("of lead time missing", " min"))])
+def test_the_command_line_prints_the_plan_in_the_words_of_the_session(
+    storm: Path, lang: str, words: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sc.run(sc.load(storm))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setitem(os.environ, "ANLAN_LANG", lang)
+    shown = CliRunner().invoke(app, ["plan", "draft"])
+    assert shown.exit_code == 0 and all(word in shown.output for word in words)
+    assert lang == "en" or " min" not in shown.output

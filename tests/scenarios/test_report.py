@@ -1,0 +1,94 @@
+"""What the report says of a run: what drove it, in both languages, over the whole run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+import xarray as xr
+from lxml import html
+
+import scenarios as sc
+from twin.bridge.drives import held
+from twin.clock import Clock
+from twin.readers.city_folder import open_folder, save_folder
+
+STAGE = """time,stage_m
+2026-06-20 17:00,17.5
+2026-06-20 18:10,18.0
+2026-06-20 18:20,18.4
+2026-06-20 18:30,25.0
+"""
+
+
+def rows(run: sc.Run) -> list[list[str]]:
+    """Return the cells of the table of what drives a run."""
+    page = html.fromstring((run.folder / "report.html").read_text("utf-8"))
+    table = page.xpath("//h2[contains(., 'What drives it')]/following-sibling::table[1]")[0]
+    return [[" ".join(cell.itertext()) for cell in row] for row in table.xpath(".//tr[td]")]
+
+
+def test_rain_stage_and_measures_are_told_with_their_times_and_values(storm: Path) -> None:
+    (storm.parent / "stage.csv").write_text(STAGE, "utf-8")
+    measures = [
+        {"kind": "inlets", "place": "*", "end": "18:20", "values": {"open_share": 0.25}},
+        {"kind": "pump", "place": "u1", "start": "18:10", "values": {"flow_m3_s": 0.3}},
+        {"kind": "close_road", "place": "r1", "start": "18:05", "values": {}},
+    ]
+    rain = {"mm_h": 36.0, "hours": 0.25, "begins": "18:05"}
+    forcing = {"rain": rain, "river_stage": {"gauge": "stage.csv"}}
+    seen = rows(sc.run(sc.load(storm).with_changes(hours=0.5, forcing=forcing, measures=measures)))
+    assert [row[2:4] for row in seen] == [
+        ["18:05", "18:20"],
+        ["18:00", "18:30"],
+        ["18:00", "18:20"],
+        ["18:10", "18:30"],
+        ["18:05", "18:30"],
+    ]
+    assert seen[0][4] == "雨量9.0毫米,最大雨强36.0毫米/小时(18:05) 9.0 mm, at most 36.0 mm/h at 18:05"
+    assert "起始17.50米,最低17.50米,最高18.40米(18:20)" in seen[1][4], "the value that begins at the end drives nothing"
+    assert "17.50 m at the start, lowest 17.50 m, highest 18.40 m at 18:20" in seen[1][4]
+    assert seen[2][:2] == ["雨水口清理或堵塞 Inlets cleaned or clogged", "全市 Whole city"]
+    assert "0.25" in seen[2][4]
+    assert seen[3][1] == "长街下穿 Long Street underpass" and "0.3 m³/s" in seen[3][4]
+    assert seen[4][0] == "封闭道路 Road closed" and seen[4][4] == "–"
+
+
+def test_a_constant_stage_and_a_breach_are_told(small_folder: Path, storm: Path, tmp_path: Path) -> None:
+    city = open_folder(small_folder)
+    line = shapely.LineString([(500_300, 3_399_500), (500_700, 3_399_500)])
+    levees = gpd.GeoDataFrame({"id": ["l1"], "crest_m": [26.0]}, geometry=[line], crs=city.grid.crs)
+    save_folder(replace(city, levees=levees), tmp_path / "with-levee")
+    breach = {
+        "kind": "breach",
+        "place": "l1",
+        "start": "18:10",
+        "values": {"width_m": 60, "bottom_m": 20.5, "at": 0.5, "minutes": 10},
+    }
+    case = sc.load(storm).with_changes(
+        city=str(tmp_path / "with-levee"), hours=0.5, forcing={"river_stage": 18.25}, measures=[breach]
+    )
+    stage, cut = rows(sc.run(case))
+    assert stage[4] == "18.25米,保持不变 18.25 m, constant"
+    assert cut[0] == "堤防溃口 Levee breach" and cut[1:4] == ["l1", "18:10", "18:30"]
+    assert "60 m wide, bottom at 20.5 m, at 0.5 of its length" in cut[4] and "宽60米,底高程20.5米" in cut[4]
+
+
+@pytest.mark.parametrize("hours", [1.0, 3.0])
+def test_what_is_drawn_spans_the_run(hours: float) -> None:
+    """Two hours of rain from an hour before the start, on a run that is shorter and one that is longer."""
+    times = pd.DatetimeIndex(["2026-06-20 09:00", "2026-06-20 10:30", "2026-06-20 11:00"])
+    drivers = xr.Dataset(
+        {"rain_rate": ("time", [1e-5, 2e-5, 0.0]), "river_stage": ("time", [18.0, 18.0, 18.0])}, coords={"time": times}
+    )
+    clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0 * hours, 300.0)
+    series = held(drivers, clock)
+    for part in series.values():
+        assert (part.index[0], part.index[-1]) == (clock.times[0], clock.times[-1])
+    assert series["rain"].iloc[0] == pytest.approx(36.0) and series["rain"].max() == pytest.approx(72.0)
+    assert series["rain"].iloc[-1] == pytest.approx(72.0 if hours == 1.0 else 0.0)
+    assert (series["stage"] == 18.0).all()

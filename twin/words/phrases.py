@@ -1,0 +1,62 @@
+"""Phrases put together from values, the same on the page, in the panel and on the command line."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from twin.words import say
+
+if TYPE_CHECKING:
+    from twin.plan import Task
+    from twin.sheet import Sheet
+
+MOST_MINUTES = 120  # a longer span is told in hours and minutes
+
+
+def span(minutes: float, lang: str) -> str:
+    """Return a span of time in whole minutes, rounded up; above two hours in hours and minutes."""
+    whole = math.ceil(minutes)
+    if whole <= MOST_MINUTES:
+        return say("span.minutes", lang=lang, minutes=whole)
+    return say("span.hours", lang=lang, hours=whole // 60, minutes=whole % 60)
+
+
+def crew(task: Task, lang: str) -> str:
+    """Return which crew could do a task, or why none does."""
+    if task.crew_name is None:
+        return say(f"report.no_crew.{task.no_crew or 'unlisted'}", lang=lang)
+    return task.crew_name[lang]
+
+
+def lateness(task: Task, lang: str) -> str:
+    """Return whether the crew of a task is in time; empty for a task without one."""
+    if task.crew_name is None:
+        return ""
+    if not task.late_min:
+        return say("report.in_time", lang=lang)
+    return say("report.late_by", lang=lang, span=span(task.late_min, lang))
+
+
+def missing_lead(task: Task, lang: str) -> str:
+    """Return how much of the lead time asked for is not there, empty where all of it is."""
+    return say("report.short_by", lang=lang, span=span(task.short_min, lang)) if task.short_min else ""
+
+
+def closed(minutes: int, spells: int, lang: str, *, still: bool = False) -> str:
+    """Return how long a place is closed, in minutes, and in how many spells where there are several."""
+    text = f"{'≥ ' if still else ''}{minutes}"
+    return text if spells == 1 else f"{text} ({say('report.in_spells', lang=lang, count=spells)})"
+
+
+def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
+    """Return by which rule a place of a kind has its colour: what is looked at, the threshold met, the rules' version."""
+    return say(
+        "report.rule_says",
+        lang=lang,
+        kind=say(f"place.{kind}", lang=lang),
+        statistic=say(f"statistic.{sheet.id}.{sheet.rules[kind]['statistic']}", lang=lang),
+        threshold=f"{threshold:.2f}",
+        unit=sheet.unit,
+        version=sheet.rules_version,
+    )
