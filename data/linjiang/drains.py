@@ -23,6 +23,8 @@ STEP_M = 115.0  # at most this far from manhole to manhole
 OUTFALLS_X = (250.0, 880.0, 1500.0, 2760.0, 3300.0, 3820.0)
 STATION_X = 2120.0
 PUMP_M3_S = 2.2
+SLUICE_M = 1.6  # side of the square sluice through the levee beside the pumping station
+SLUICE_STAGE_M = 18.0  # the sluice is shut while the river stands above this level, and the pumps lift alone
 DIP_M = 78.0  # length of an underpass's ramps, m
 DIP_PUMP_M3_S = 0.30  # each underpass lifts its own water to the street drain: about a 10-year storm on its ramps
 
@@ -118,6 +120,7 @@ def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, 
     outfall = {root: f"OUT{k + 1}" for k, root in enumerate(roots)}
     place = {n: at[n] for n in nodes} | {outfall[r]: (at[r][0], bank(at[r][0]) - 4.0) for r in roots}
     place["OUT_PUMP"] = (at[station][0], bank(at[station][0]) - 4.0)
+    place["OUT_SLUICE"] = (at[station][0] + 30.0, bank(at[station][0]) - 4.0)
     place |= {d: at[d] for d in lift} | {f"SUMP_{d}": (at[d][0] + 12.0, at[d][1]) for d in lift}
     place["RISER"] = (at[station][0] - 18.0, at[station][1] + 18.0)
     place["WELL"] = (at[station][0] + 18.0, at[station][1] + 18.0)
@@ -130,7 +133,7 @@ def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, 
         "JUNCTIONS": [f"{n} {invert[n]:.3f} {ground[n] - invert[n]:.3f} 0 0 0" for n in nodes]
         + [f"{d} {ground[d] - 1.2:.3f} 1.2 0 0 0" for d in lift]
         + [f"RISER {stage:.3f} 8.0 0 0 0"],
-        "OUTFALLS": [f"{o} {max(invert[r] - 0.4, 15.5):.3f} FIXED {stage} YES" for r, o in outfall.items()] + [f"OUT_PUMP {stage:.3f} FIXED {stage} NO"],
+        "OUTFALLS": [f"{o} {max(invert[r] - 0.4, 15.5):.3f} FIXED {stage} YES" for r, o in outfall.items()] + [f"OUT_PUMP {stage:.3f} FIXED {stage} NO", f"OUT_SLUICE {invert[station]:.3f} FIXED {stage} NO"],
         "STORAGE": [f"WELL {well:.3f} {ground[station] - well + 5.0:.3f} 1.0 FUNCTIONAL 0 0 220 0 0"]
         + [f"SUMP_{d} {ground[d] - 4.0:.3f} 7.0 0.3 FUNCTIONAL 0 0 30 0 0" for d in lift],
         "CONDUITS": [f"P_{n} {n} {down[n]} {graph.edges[n, down[n]]['length']:.2f} {MANNING} {invert[n]:.3f} {invert[down[n]]:.3f} 0 0" for n in order]
@@ -140,12 +143,15 @@ def _write(order, down, at, graph, ground, invert, pipes, roots, station, bank, 
         + [f"P_WELL {station} WELL 25 {MANNING} {invert[station]:.3f} {well + 1.0:.3f} 0 0"],
         "PUMPS": ["PU1 WELL RISER PUMP_CURVE ON 1.2 0.5", "PU2 WELL RISER PUMP_CURVE ON 1.8 0.8"]
         + [f"PU_{d} SUMP_{d} {n} DIP_CURVE ON 0.8 0.3" for d, n in lift.items()],
+        "ORIFICES": [f"SLUICE {station} OUT_SLUICE SIDE {invert[station]:.3f} 0.65 YES 0.05"],
+        "CONTROLS": [f"RULE SLUICE\nIF NODE OUT_SLUICE HEAD > {SLUICE_STAGE_M}\nTHEN ORIFICE SLUICE SETTING = 0\nELSE ORIFICE SLUICE SETTING = 1"],
         "CURVES": [f"PUMP_CURVE PUMP2 1.0 {PUMP_M3_S / 2:.2f}", f"PUMP_CURVE 20.0 {PUMP_M3_S:.2f}",
                    f"DIP_CURVE PUMP2 20.0 {DIP_PUMP_M3_S:.2f}"],
         "XSECTIONS": [f"P_{n} CIRCULAR {pipes[n]} 0 0 0 1" for n in order]
         + [f"P_{o} CIRCULAR {_largest(r, order, down, pipes)} 0 0 0 1" for r, o in outfall.items()]
         + ["P_RISER CIRCULAR 2.0 0 0 0 1"]
         + [f"P_{d} CIRCULAR 0.6 0 0 0 1" for d in lift]
+        + [f"SLUICE RECT_CLOSED {SLUICE_M} {SLUICE_M} 0 0"]
         + [f"P_WELL CIRCULAR {_largest(station, order, down, pipes)} 0 0 0 1"],
         "COORDINATES": [f"{n} {x + west:.2f} {y + south:.2f}" for n, (x, y) in place.items()],
     }  # fmt: skip
