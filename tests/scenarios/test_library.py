@@ -32,6 +32,15 @@ def test_library_scenario(name: str) -> None:
     assert float(old_town.max()) > 0.4 > 0.1 > float(hill.median()), "the low old town floods, the hill does not"
 
 
+def test_the_scenario_of_the_guide_passes_its_check_and_each_measure_is_costed(tmp_path: Path) -> None:
+    """All that `docs/scenario.md` shows can be written down and checked as it stands, on the demonstration city."""
+    block = (ROOT / "docs" / "scenario.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "guide.yaml").write_text(block, "utf-8")
+    case = sc.load(tmp_path / "guide.yaml").check()
+    kinds = {action.kind for action in case.actions()}
+    assert {"gate", "drain_pump"} <= kinds <= set(case.sheet("flood").measures)
+
+
 @pytest.mark.parametrize(
     ("name", "said"), [("first_flood", ["inlets cleaned"]), ("water", ["duration_above", "清理后", "Xicheng Road"])]
 )
