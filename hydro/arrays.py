@@ -12,8 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.array_checks import COURANT_MOST, check_ground, check_options, check_rain, check_water, named
-from hydro.scheme import hand_over, water_on
+from hydro.array_checks import check_ground, check_options, check_rain, check_water, named
+from hydro.scheme import COURANT_MOST, hand_over, water_on
 from twin.jit import start_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
@@ -122,7 +122,7 @@ def simulate_arrays(
     """
     check_options(
         cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
-        scheme=scheme, dtype=dtype,
+        scheme=scheme, dtype=dtype, courant_most=COURANT_MOST,
     )  # fmt: skip
     z, n, h = check_ground(terrain, roughness, depth)
     rain, rain_s = check_rain(rain_m_s, rain_s, z.shape)
