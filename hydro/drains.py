@@ -143,9 +143,9 @@ class SwmmDrainage(Coupling):
         hours = len(self._inflows) * self.exchange_s / 3600.0
         for pump, starts in self.pump_starts.items():
             if starts > STARTS_PER_HOUR * max(hours, 0.25):
-                found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": round(hours, 1)}))
+                found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": hours}))
         if self.replayed_s:
-            found.append(("drains_replayed", {"hours": round(self.replayed_s / 3600.0, 2)}))
+            found.append(("drains_replayed", {"hours": self.replayed_s / 3600.0}))
         return found
 
     def _open_shares(self, t: float, actions: tuple[Action, ...]) -> Array:

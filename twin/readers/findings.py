@@ -95,7 +95,7 @@ def check_drains(city: City, drains: Drains) -> list[Finding]:
                 len(ratio),
                 f"x {np.median(ratio):.3f}",
                 assumed="as_given",
-                values={"ratio": round(float(np.median(ratio)), 3)},
+                values={"ratio": float(np.median(ratio))},
             )
         )
     return found + check_imperviousness(drains.inp)
