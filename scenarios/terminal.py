@@ -21,7 +21,7 @@ talk = Console(stderr=True)
 
 @contextmanager
 def bar(title: str) -> Iterator[Any]:
-    """Show a progress bar on stderr; yield the function that moves it.
+    """Yield the function that moves a progress bar on stderr; the bar is shown from the first move on.
 
     The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
     Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
@@ -35,27 +35,30 @@ def bar(title: str) -> Iterator[Any]:
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, stop)
-    with Progress(
+    shown = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         console=talk,
-        transient=not talk.is_terminal,
-    ) as shown:
-        row = shown.add_task(title, total=1.0)
+    )
+    row = shown.add_task(title, total=1.0)
 
-        def move(share: float) -> None:
-            if pressed:
-                raise KeyboardInterrupt
-            if share == 0.0 and jit.nothing_compiled():
-                talk.print(say("cli.compiling"))
-            shown.update(row, completed=share)
+    def move(share: float) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        if share == 0.0 and jit.nothing_compiled():
+            talk.print(say("cli.compiling"))
+        if talk.is_terminal:  # elsewhere rich shows nothing but an empty line
+            shown.start()
+        shown.update(row, completed=share)
 
-        try:
-            yield move
-        finally:
-            signal.signal(signal.SIGINT, before)
+    try:
+        yield move
+    finally:
+        if shown.live.is_started:
+            shown.stop()
+        signal.signal(signal.SIGINT, before)
 
 
 def list_library() -> None:

@@ -157,6 +157,32 @@ def test_the_command_line_says_one_sentence_and_exits_1(tmp_path: Path, small_fo
     assert "Traceback" in cli("--debug", "run", str(wrong), home=home).stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "zh", "en"),
+    [
+        (
+            {"forcing": {"rain": {"mm_h": -60, "hours": 1}}},
+            "字段forcing.rain.mm_h的值为-60,应不小于0。请改正。",
+            "forcing.rain.mm_h is -60; it must be 0 or more. Correct it.",
+        ),
+        (
+            {"forcing": {"rain": {"design": "chicago"}}},
+            "缺少字段forcing.rain.formula,同级现有design。请补上。",
+            "forcing.rain.formula is missing; found beside it: design. Add it.",
+        ),
+        ({"hours": True, "seed": "x"}, "字段seed的值为'x',应为整数。请改正。", "seed is 'x'; it must be a whole number. Correct it."),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_told_in_one_plain_sentence(
+    changes: dict[str, object], zh: str, en: str, tmp_path: Path, small_folder: Path
+) -> None:
+    path = scenario(tmp_path, small_folder, **changes)
+    for lang, sentence in (("zh", zh), ("en", en)):
+        with pytest.raises(TwinError) as error:
+            sc.load(path)
+        assert error.value.message(lang).endswith(sentence)
+
+
 def test_rain_that_the_run_misses_is_said(tmp_path: Path, small_folder: Path) -> None:
     never = scenario(tmp_path, small_folder, forcing={"rain": {"mm_h": 60, "hours": 1, "begins": "23:00"}})
     with pytest.raises(TwinError) as error:
