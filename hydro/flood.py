@@ -78,6 +78,9 @@ class Flood:
             },
         }
     )
+    acts_on: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"breach": "levee", "sandbags": "metro_entrance", "drain_pump": "pump", "gate": "gate"}
+    )
 
     drainage: Literal["swmm", "screening", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0

@@ -57,6 +57,7 @@ BUILT = (
     "report.drain",
     "report.stamp",
     "schema",
+    "wanted",
     "compare",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import errno
 import os
 import shutil
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 import scenarios as sc
 from scenarios.runner import run as runner
 from twin.errors import SourceError, TwinError
-from twin.readers.city_folder import open_folder
+from twin.readers.city_folder import open_folder, save_folder
 
 VALID = {
     "schema": 1,
@@ -215,7 +216,7 @@ def test_a_failed_run_leaves_no_folder(storm: Path, anlan_home: Path, monkeypatc
     ("measure", "code"),
     [
         ({"kind": "pmup", "place": "u1", "values": {}}, "measure_kind"),
-        ({"kind": "pump", "place": "nowhere", "values": {"flow_m3_s": 0.1}}, "unknown_place"),
+        ({"kind": "pump", "place": "nowhere", "values": {"flow_m3_s": 0.1}}, "measure_place"),
         ({"kind": "pump", "place": "u1"}, "measure_values"),
         ({"kind": "inlets", "place": "*", "values": {"open_share": 80}}, "measure_range"),
         (
@@ -231,6 +232,48 @@ def test_measures_are_checked_before_the_run(
     with pytest.raises(TwinError) as error:
         sc.load(scenario(tmp_path, small_folder, measures=[measure])).check()
     assert error.value.code == code
+
+
+BREACH = {"width_m": 60, "bottom_m": 20, "at": 0.5, "minutes": 10}
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "values", "wanted", "near"),
+    [
+        ("breach", "road-0007", BREACH, "a levee", ["levee-1"]),
+        ("breach", "levee1", BREACH, "a levee", ["levee-1"]),
+        ("sandbags", "underpass-2", {"height_m": 0.5}, "a metro entrance", ["metro-"]),
+        ("drain_pump", "PU_DIP", {"setting": 0}, "a pump of the drains", ["PU_DIP1", "PU_DIP2"]),
+        ("gate", "PU1", {"opening": 0}, "an orifice, weir or outlet of the drains", []),
+        ("pump", "underpas-2", {"flow_m3_s": 0.1}, "a place of the city", ["underpass-2"]),
+    ],
+)
+def test_a_place_a_measure_cannot_act_on_is_told_with_file_measure_and_near_matches(
+    kind: str, place: str, values: dict[str, float], wanted: str, near: list[str], tmp_path: Path
+) -> None:
+    path = scenario(tmp_path, Path("linjiang"), measures=[{"kind": kind, "place": place, "values": values}])
+    with pytest.raises(TwinError) as error:
+        sc.load(path).check()
+    sentence = error.value.message("en")
+    assert error.value.code == ("measure_place" if near else "measure_no_place")
+    assert all(word in sentence for word in (str(path), kind, place, wanted, *near))
+    assert kind in error.value.message("zh") and place in error.value.message("zh")
+
+
+def test_a_place_off_the_terrain_is_refused(tmp_path: Path, small_city) -> None:
+    far = small_city.facilities.geometry.translate(5000.0)
+    save_folder(dataclasses.replace(small_city, facilities=small_city.facilities.set_geometry(far)), tmp_path / "moved")
+    measure = {"kind": "pump", "place": "u1", "values": {"flow_m3_s": 0.1}}
+    with pytest.raises(TwinError) as error:
+        sc.load(scenario(tmp_path, tmp_path / "moved", measures=[measure])).check()
+    assert error.value.code == "measure_off" and "u1" in error.value.message("zh")
+
+
+def test_a_checked_case_tells_its_error_on_one_line(tmp_path: Path) -> None:
+    measure = {"kind": "breach", "place": "road-0007", "values": BREACH}
+    path = scenario(tmp_path, Path("linjiang"), measures=[measure])
+    told = cli("run", str(path), home=tmp_path / "home")
+    assert told.returncode == 1 and told.stderr.startswith("Error:") and len(told.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -354,8 +397,6 @@ def test_a_job_that_fails_says_why_in_both_languages(tmp_path: Path, small_folde
 
 
 def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city) -> None:
-    import dataclasses
-
     fine = small_city.population.assign(geometry=small_city.population.geometry.centroid.buffer(20, cap_style="square"))
     with pytest.raises(SourceError) as error:
         dataclasses.replace(small_city, population=fine)

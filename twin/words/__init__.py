@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from numbers import Real
@@ -59,6 +60,17 @@ def say(key: str, *, lang: str | None = None, **values: object) -> str:
     return words[key].format_map(
         {n: words.get(f"{key}.{v}", _plain(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
     )
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the catalogue as a value of a sentence: said in the language of that sentence."""
+
+    key: str
+
+    def in_words(self, lang: str) -> str:
+        """Return the word in `lang`."""
+        return say(self.key, lang=lang)
 
 
 def _plain(value: object, lang: str, digits: int) -> str:
