@@ -132,12 +132,13 @@ def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more
 @app.command()
 def verify(
     room: Annotated[str | None, typer.Argument()] = None,
+    only: Annotated[str | None, typer.Option(help="one case, or all under it, e.g. hydro/restart")] = None,
     json_: Annotated[Path | None, typer.Option("--json")] = None,
 ) -> None:
     """Run every verification case; exit 1 when one fails. 验证"""
     from scenarios.proofs import run_proofs
 
-    cases = run_proofs(room)
+    cases = run_proofs(room, only)
     table = Table(
         Column("id", no_wrap=True),
         say("verify.metric"),

@@ -91,7 +91,7 @@ class Case:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))
             self._check_values(action, known[action.kind])
             if not (action.place == EVERYWHERE and action.kind in CITYWIDE):
-                self._check_place(action, acts_on.get(action.kind, "place"))
+                self._check_place(city, action, acts_on.get(action.kind, "place"))
             if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
                 raise ScenarioError(
                     "measure_time",
@@ -124,15 +124,15 @@ class Case:
                     high=high,
                 )
 
-    def _check_place(self, action: Action, kind: str) -> None:
+    def _check_place(self, city: City, action: Action, kind: str) -> None:
         """Raise ScenarioError when a measure's place is not of the kind it acts on."""
-        known = self.city.ids(kind)
+        known = city.ids(kind)
         if action.place not in known:
             what = {"where": self.where, "kind": action.kind, "wanted": Word(f"wanted.{kind}"), "found": action.place}
             if not known:
                 raise ScenarioError("measure_no_place", **what)
             raise ScenarioError("measure_place", **what, near=near(action.place, known))
-        if kind not in GATES and not self.city.has_terrain(self.city.place(action.place)):
+        if kind not in GATES and not city.has_terrain(city.place(action.place)):
             raise ScenarioError("measure_off", where=self.where, kind=action.kind, found=action.place)
 
     def with_changes(self, **changes: Any) -> Case:

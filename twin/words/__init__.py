@@ -88,6 +88,6 @@ def _plain(value: object, lang: str, digits: int) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    if 10.0 ** (digits - 1) <= abs(value) < 1e15 or value.is_integer() and abs(value) < 1e15:
+    if 10.0 ** (digits - 1) <= abs(value) < 1e15 or (value.is_integer() and abs(value) < 1e15):
         return f"{value + 0.0:.0f}"
     return f"{value:.{digits}g}"
