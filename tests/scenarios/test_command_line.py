@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from scenarios.cli import app, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,3 +52,66 @@ def test_an_unknown_room_or_case_is_one_sentence_with_near_matches(arguments: tu
         told = anlan(*arguments, ANLAN_LANG=lang)
         assert told.returncode == 1 and not told.stdout
         assert len(told.stderr.splitlines()) == 1 and arguments[-1] in told.stderr and near in told.stderr
+
+
+def commands() -> list[tuple[str, ...]]:
+    tree = {name: getattr(command, "commands", {}) for name, command in get_command(app).commands.items()}
+    return [(), *((name,) for name in tree), *((name, sub) for name, below in tree.items() for sub in below)]
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_argument_and_option_is_explained_in_both_languages(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    pages = {}
+    for lang in ("zh", "en"):
+        monkeypatch.setenv("ANLAN_LANG", lang)
+        told = CliRunner().invoke(app, [*path, "--help"], prog_name="anlan")
+        assert told.exit_code == 0
+        pages[lang] = [line.rstrip() for line in told.stdout.splitlines() if line.strip()]
+    assert len(pages["zh"]) == len(pages["en"]) > 3
+    rows = [line for line in pages["zh"] if line.startswith("  ")]
+    assert rows and all(re.search("[\u4e00-\u9fff]", line) for line in pages["zh"])
+    assert all(re.match(r"  \S+( \S+)*  +\S", line) for line in rows), "a name, then what it means"
+    assert not re.search("[\u4e00-\u9fff]", "".join(pages["en"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("--lang", "zh", "run", "--help"), {}),
+        (("run", "--help", "--lang", "zh"), {}),
+        (("run", "--lang=zh", "--help"), {"ANLAN_LANG": "en"}),
+        (("run", "--help"), {"ANLAN_LANG": "zh"}),
+        (("run", "--help"), {"ANLAN_LANG": "", "LC_ALL": "zh_CN.UTF-8"}),
+    ],
+)
+def test_help_follows_the_language_wherever_it_is_said(arguments: tuple[str, ...], extra: dict[str, str]) -> None:
+    told = anlan(*arguments, **extra)
+    assert told.returncode == 0 and "用法: anlan run [SCENARIO]" in told.stdout and "Options" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "zh", "en"),
+    [
+        ("rnu", "没有命令rnu。相近的有:run", "has no command rnu. Near: run"),
+        ("run --frsh", "没有选项--frsh。相近的有:--fresh", "has no option --frsh. Near: --fresh"),
+        ("plan approve", "anlan plan approve缺少PLAN", "anlan plan approve lacks PLAN"),
+        ("desk --port abc", "--port应为整数", "--port must be a whole number"),
+        ("report a b", "不接受多余的b", "does not take b"),
+        ("run x --set", "选项--set后面要有值", "option --set needs a value"),
+        ("run --lang", "选项--lang后面要有值", "option --lang needs a value"),
+    ],
+)
+def test_a_misused_command_is_one_sentence_and_exit_code_2(
+    line: str, zh: str, en: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anlan", *line.split()])
+    for lang, sentence in (("zh", zh), ("en", en)):
+        monkeypatch.setenv("ANLAN_LANG", lang)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        told = capsys.readouterr()
+        assert stopped.value.code == 2 and not told.out
+        assert len(told.err.splitlines()) == 1 and sentence in told.err and "--help" in told.err
