@@ -115,7 +115,7 @@ def misuse(error: Any) -> UsageError | None:
     command = ctx.command_path if ctx is not None else "anlan"
     if kind == "NoArgsIsHelpError":
         return None
-    if kind == "NoSuchOption":
+    if kind == "NoSuchOption" and ctx is not None:
         known = [name for p in ctx.command.get_params(ctx) for name in p.opts if p.param_type_name == "option"]
         return UsageError(
             "option_unknown", found=error.option_name, near=near(error.option_name, known), command=command

@@ -173,7 +173,7 @@ class City:
             return [str(i) for table in self._places for i in table["id"]]
         if kind in GATES:
             return [] if self.drains is None else _ids_of(self.drains.links, GATES[kind])
-        return self.levees["id"].astype(str).tolist() if kind == "levee" else _ids_of(self.facilities, (kind,))
+        return [str(i) for i in self.levees["id"]] if kind == "levee" else _ids_of(self.facilities, (kind,))
 
     def has_terrain(self, place: shapely.Geometry) -> bool:
         """Return whether any part of a place lies on a cell with terrain."""
@@ -222,7 +222,7 @@ def near(wrong: str, known: list[str]) -> list[str]:
 
 
 def _ids_of(table: gpd.GeoDataFrame, kinds: tuple[str, ...]) -> list[str]:
-    return table.loc[table["kind"].isin(kinds), "id"].astype(str).tolist()
+    return [str(i) for i in table.loc[table["kind"].isin(kinds), "id"]]
 
 
 def _tiles(values: np.ndarray, shape: tuple[int, int], k: int) -> np.ndarray:

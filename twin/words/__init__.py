@@ -74,7 +74,9 @@ class Word:
 
 
 def _plain(value: object, lang: str, digits: int) -> str:
-    """Write a value as a person would: numbers rounded, lists with commas; `in_words(lang)` where it has that.
+    """Write a value as a person would: numbers rounded, lists with commas, a name in both languages in this one.
+
+    What has `in_words(lang)` says itself.
 
     Letters that do not print (a line break in a key, say) are written as escapes, so a sentence stays one line.
     """
@@ -82,6 +84,8 @@ def _plain(value: object, lang: str, digits: int) -> str:
         return str(value.in_words(lang))
     if isinstance(value, Real) and not isinstance(value, int):
         return _number(float(value), digits)
+    if isinstance(value, dict) and set(value) == set(LANGS):
+        return str(value[lang])
     if isinstance(value, (list, tuple, set)):
         return ", ".join(_plain(item, lang, digits) for item in value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
