@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
-from twin import jit
+from twin.jit import compiling
 from twin.sheet import COLOURS
 from twin.words import say, session_lang
 
@@ -23,7 +23,7 @@ talk = Console(stderr=True)
 def bar(title: str) -> Iterator[Any]:
     """Yield the function that moves a progress bar on stderr; the bar is shown from the first move on.
 
-    The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
+    Who waits for kernels that are being compiled is told so.
     Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
     from C, and the run goes on.
     """
@@ -47,14 +47,13 @@ def bar(title: str) -> Iterator[Any]:
     def move(share: float) -> None:
         if pressed:
             raise KeyboardInterrupt
-        if share == 0.0 and jit.nothing_compiled():
-            talk.print(say("cli.compiling"))
         if talk.is_terminal:  # elsewhere rich shows nothing but an empty line
             shown.start()
         shown.update(row, completed=share)
 
     try:
-        yield move
+        with compiling(lambda: talk.print(say("cli.compiling"))):
+            yield move
     finally:
         if shown.live.is_started:
             shown.stop()

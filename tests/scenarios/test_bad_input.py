@@ -295,21 +295,25 @@ def test_an_empty_shelf_says_what_to_do_next(command: str, code: int, channel: s
         assert (sc.titles(lang)["levee-breach"] in words and "levee-breach" in words) == (command == "run")
 
 
-def test_the_wait_for_the_compiler_is_told_on_an_empty_cache_only(tmp_path: Path) -> None:
-    """One child: on an empty cache, at the first share, and once a compiled kernel's index lies there."""
+def test_the_wait_for_the_compiler_is_told_whenever_a_kernel_is_compiled_and_only_then(tmp_path: Path) -> None:
+    """Two children on one cache: in the first a kernel is compiled, once; the second finds it, and compiles another."""
     code = (
-        "from twin import jit\nfrom scenarios.terminal import bar\n"
-        "def told(*shares):\n    with bar('t') as move:\n        [move(s) for s in shares]\n"
-        "told(0.5)\nprint('--', flush=True)\ntold(0.0)\nprint('--', flush=True)\n"
-        "(jit._cache_folder() / 'kernels_1').mkdir()\n(jit._cache_folder() / 'kernels_1' / 'k.nbi').touch()\ntold(0.0)"
+        "import numpy as np\nfrom scenarios.terminal import bar\nfrom hydro.kernels.screening import demand, take\n"
+        "def told(kernel, *more):\n    with bar('t') as move:\n        move(0.0)\n        kernel(*more)\n    print('--', flush=True)\n"
+        "none, at, real = np.zeros(0), np.zeros(0, np.int64), np.zeros((2, 2))\n"
+        "one = (take, none, real, at, at, none, 1.0)\n"
+        "two = (demand, none, real, at, at, none, none, none, 1.0, 0.5, 0.6, 1.0)\n"
     )
     env = {**os.environ, "ANLAN_KERNEL_CACHE": str(tmp_path), "ANLAN_LANG": "en", "PYTHONUNBUFFERED": "1"}
-    child = subprocess.run(
-        [sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
-    )
-    before, cold, warm = child.stdout.split("--\n")
-    assert child.returncode == 0, child.stdout
-    assert ["First use" in part for part in (before, cold, warm)] == [False, True, False]
+    told = []
+    for calls in ("told(*one)\ntold(*one)", "told(*one)\ntold(*two)"):
+        child = subprocess.run(
+            [sys.executable, "-c", code + calls],
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        )  # fmt: skip
+        assert child.returncode == 0, child.stdout
+        told += [part.count("Compiling kernels") for part in child.stdout.split("--\n")[:2]]
+    assert told == [1, 0, 0, 1]
 
 
 def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
