@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
+from twin.errors import TwinError
 from twin.jit import compiling
 from twin.sheet import COLOURS
 from twin.words import say, session_lang
@@ -61,12 +62,23 @@ def bar(title: str) -> Iterator[Any]:
 
 
 def list_library() -> None:
-    """Print the scenarios there are, by name and title, and how to run one."""
-    table = Table(Column("id", no_wrap=True), say("report.name"))
-    for row in sc.titles(session_lang()).items():
-        table.add_row(*row)
+    """Print the scenarios there are, by name and title and how long they take, and how to run one."""
+    table = Table(Column("id", no_wrap=True), say("report.name"), say("cli.takes"))
+    for name, title in sc.titles(session_lang()).items():
+        table.add_row(name, title, _takes(name))
     talk.print(say("cli.scenarios"))
     talk.print(table)
+
+
+def _takes(name: str) -> str:
+    """Return how long a scenario takes, in words; nothing where its file does not say."""
+    try:
+        minutes = sc.load(name).scenario.about_minutes
+    except TwinError:  # its title says what is wrong with it
+        return ""
+    if minutes is None:
+        return ""
+    return say("cli.about_minutes", minutes=minutes) if minutes >= 1 else say("cli.under_minute")
 
 
 def tell(run: sc.Run) -> None:

@@ -136,6 +136,9 @@ class Scenario(Part):
     measures: list[MeasureModel] = Field(default_factory=list)
     ensemble: Ensemble = Ensemble()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    about_minutes: (
+        Annotated[float, Field(gt=0, description="how long a run takes, measured; shown in lists")] | None
+    ) = None
 
     @model_validator(mode="before")
     @classmethod

@@ -115,3 +115,18 @@ def test_a_misused_command_is_one_sentence_and_exit_code_2(
         told = capsys.readouterr()
         assert stopped.value.code == 2 and not told.out
         assert len(told.err.splitlines()) == 1 and sentence in told.err and "--help" in told.err
+
+
+def test_the_list_of_scenarios_says_how_long_each_takes(tmp_path: Path) -> None:
+    own = tmp_path / "scenarios"
+    own.mkdir()
+    text = (ROOT / "scenarios" / "library" / "levee-breach.yaml").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("about_minutes")]
+    for name, said in (("short", "about_minutes: 0.4"), ("long", "about_minutes: 12"), ("unsaid", "")):
+        (own / f"{name}.yaml").write_text("\n".join([*lines, said]), "utf-8")
+    (own / "broken.yaml").write_text("schema: 2\n", "utf-8")
+    for lang, short, long in (("zh", "不到1分钟", "约12分钟"), ("en", "under a minute", "about 12 min")):
+        told = anlan("run", ANLAN_HOME=str(tmp_path), ANLAN_LANG=lang, COLUMNS="200")
+        rows = {line.split()[1]: line for line in told.stderr.splitlines() if line.startswith("│")}
+        assert short in rows["short"] and long in rows["long"] and {"broken", "levee-breach"} <= set(rows)
+        assert all(not re.search("分钟| min", rows[name]) for name in ("unsaid", "broken"))
