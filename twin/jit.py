@@ -83,10 +83,10 @@ class Compiling(event.Listener):
         """Note the start of a compilation; those of the kernels it calls lie within it."""
         if self._depth == 0:
             self._began = time.perf_counter()
-            if self._told is not None:
-                self._told()
-                self._told = None
         self._depth += 1
+        if self._told is not None and ".kernels." in event.data["dispatcher"].py_func.__module__:
+            self._told()
+            self._told = None
 
     def on_end(self, event: event.Event) -> None:
         """Note the end of a compilation."""
@@ -97,7 +97,10 @@ class Compiling(event.Listener):
 
 @contextmanager
 def compiling(told: Callable[[], None] | None = None) -> Iterator[Compiling]:
-    """Yield the account of what is compiled within the block; `told` is called once, when the first compilation begins."""
+    """Yield the account of what is compiled within the block; `told` is called once, when the first kernel's begins.
+
+    The two small loops of `hydro.swmm`, which numba cannot keep, are compiled in every process within a tenth of a second.
+    """
     with event.install_listener("numba:compile", Compiling(told)) as account:
         yield account
 

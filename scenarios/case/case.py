@@ -98,7 +98,7 @@ class Case:
                     where=self.where,
                     found=action.kind,
                     start=action.start_s,
-                    end=action.end_s,
+                    end=clock.duration_s if action.end_s is None else action.end_s,
                 )
         return self
 
