@@ -63,7 +63,7 @@ def bar(title: str) -> Iterator[Any]:
 
 def list_library() -> None:
     """Print the scenarios there are, by name and title and how long they take, and how to run one."""
-    table = Table(Column("id", no_wrap=True), say("report.name"), say("cli.takes"))
+    table = Table(Column("id", no_wrap=True), Column(say("report.name"), overflow="fold"), say("cli.takes"))
     for name, title in sc.titles(session_lang()).items():
         table.add_row(name, title, _takes(name))
     talk.print(say("cli.scenarios"))
