@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import numba
 
 from benchmarks import hydro
+from scenarios.proofs import chosen
+from twin.errors import TwinError
+from twin.words import say
 
 #: id -> what measures it; an id begins with its room.
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {**hydro.BENCHES}
@@ -24,22 +28,24 @@ COLUMNS = ("id", "metric", "value", "unit", "target", "verdict", "peer", "peer_v
 def main() -> None:
     """Run the chosen benchmarks, print each row, write the rows and RESULTS.md."""
     parser = argparse.ArgumentParser(prog="anlan bench")
-    parser.add_argument("room", nargs="?", choices=sorted({name.partition("/")[0] for name in BENCHES}))
-    parser.add_argument("--only", choices=sorted(BENCHES), help="one benchmark; RESULTS.md is left as it is")
+    parser.add_argument("room", nargs="?")
+    parser.add_argument("--only", help="one benchmark or all under it; RESULTS.md is left as it is")
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+    asked = parser.parse_args()
+    try:
+        names = chosen(list(BENCHES), asked.room, asked.only)
+    except TwinError as error:
+        sys.exit(say("cli.error", text=error.message()))
     rows = []
-    for name, measure in BENCHES.items():
-        if chosen.only not in (None, name) or chosen.room not in (None, name.partition("/")[0]):
-            continue
-        row = judged({"id": name} | EMPTY | measure())
+    for name in names:
+        row = judged({"id": name} | EMPTY | BENCHES[name]())
         print("  ".join(f"{column}={_text(row[column])}" for column in COLUMNS if row[column]), flush=True)
         rows.append(row)
-    if chosen.json is not None:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps({"machine": _machine(), "results": rows}, indent=1), "utf-8")
-        if chosen.only is None:
-            write_results(chosen.json)
+    if asked.json is not None:
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
+        asked.json.write_text(json.dumps({"machine": _machine(), "results": rows}, indent=1), "utf-8")
+        if asked.only is None:
+            write_results(asked.json)
 
 
 def judged(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hydro.inertial import SIDES
-from hydro.scheme import SCHEMES
 from twin.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -27,20 +26,17 @@ NO_DATA_BELOW_M = 1000.0
 #: What may happen at a side.
 KINDS = ("free", "stage", "flow")
 
-#: Largest stable share of a cell a step may cross, by scheme (`hydro.kernels.inertial`, `hydro.shallow`).
-COURANT_MOST = {name: 0.5 if name == "full" else 0.63 for name in ("auto", *SCHEMES)}
-
 
 def check_options(
     *, cell_m: float, duration_s: float, every_s: float, courant: float | None, factor: int, threads: int | None,
-    scheme: str, dtype: str,
+    scheme: str, dtype: str, courant_most: Mapping[str, float],
 ) -> None:  # fmt: skip
-    """Raise ScenarioError for names nobody knows and numbers out of range."""
-    names = (("scheme", scheme, tuple(COURANT_MOST)), ("dtype", dtype, ("float32", "float64")))
+    """Raise ScenarioError for names nobody knows and numbers out of range; `courant_most` has a bound for each scheme."""
+    names = (("scheme", scheme, tuple(courant_most)), ("dtype", dtype, ("float32", "float64")))
     for name, found, known in names:
         if found not in known:
             raise ScenarioError("array_choice", name=name, found=found, expected=known)
-    cores, most = int(numba.config.NUMBA_NUM_THREADS), COURANT_MOST[scheme]  # type: ignore[attr-defined]
+    cores, most = int(numba.config.NUMBA_NUM_THREADS), courant_most[scheme]  # type: ignore[attr-defined]
     ranges: tuple[tuple[str, Any, float, float, bool, str], ...] = (
         ("cell_m", cell_m, 0.0, np.inf, False, "> 0"),
         ("duration_s", duration_s, 0.0, np.inf, False, "> 0"),

@@ -12,9 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.array_checks import COURANT_MOST, check_ground, check_options, check_rain, check_water, named
-from hydro.scheme import hand_over, water_on
-from twin.jit import start_threads
+from hydro.array_checks import check_ground, check_options, check_rain, check_water, named
+from hydro.scheme import COURANT_MOST, hand_over, water_on
+from twin.jit import compiling, start_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
 WINDOW_S = 60.0
@@ -70,9 +70,10 @@ class ArrayRun(NamedTuple):
 
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
     `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
-    stands at `probe_s`. `wall_s` runs from checked arrays to final fields. `scheme` says which equations were solved (at the
-    end, where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at
-    the Froude limit of the inertial scheme (`Inertial.fast_share`, up to 60 times a run); NaN where another scheme began.
+    stands at `probe_s`. `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
+    first call of a process still loads them, some tenths of a second. `scheme` says which equations were solved (at the end,
+    where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at the
+    Froude limit of the inertial scheme (`Inertial.fast_share`, up to 60 times a run); NaN where another scheme began.
     """
 
     depth: NDArray[Any]
@@ -122,14 +123,14 @@ def simulate_arrays(
     """
     check_options(
         cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
-        scheme=scheme, dtype=dtype,
+        scheme=scheme, dtype=dtype, courant_most=COURANT_MOST,
     )  # fmt: skip
     z, n, h = check_ground(terrain, roughness, depth)
     rain, rain_s = check_rain(rain_m_s, rain_s, z.shape)
     inflows, boundaries = named("inflows", inflows, Inflow), named("boundaries", boundaries, Boundary)
     check_water(z.shape, inflows, boundaries, probes)
     probes = [(int(row), int(col)) for row, col in probes]
-    with _threads(threads):
+    with _threads(threads), compiling() as compiled:
         began = time.perf_counter()
         breaks = scheme == "auto" and dam(z, h)
         chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
@@ -177,7 +178,7 @@ def simulate_arrays(
         scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
         flow_x, flow_y = water.flow()
         highest = water.highest
-        wall = time.perf_counter() - began
+        wall = time.perf_counter() - began - compiled.seconds
         return ArrayRun(
             water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name,

@@ -37,6 +37,7 @@ class NoDrainage:
     account: Mapping[str, float] = MappingProxyType({})
     captured = surcharged = np.zeros(0)
     row = col = np.zeros(0, np.int64)
+    uncoupled = pd.DataFrame({"id": [], "reason": []})
 
     def __enter__(self) -> NoDrainage:
         return self
@@ -94,7 +95,7 @@ class SwmmDrainage(Coupling):
         if drains is None:
             raise NumericsError("no_drains")
         self._city, self._bed, self._open_share = city, bed, open_share
-        manholes, self.x, self.y, self.outside = coupled_manholes(city, open_ground)
+        manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = manholes.row, manholes.col
         self.subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
         self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
@@ -143,20 +144,20 @@ class SwmmDrainage(Coupling):
         hours = len(self._inflows) * self.exchange_s / 3600.0
         for pump, starts in self.pump_starts.items():
             if starts > STARTS_PER_HOUR * max(hours, 0.25):
-                found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": round(hours, 1)}))
+                found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": hours}))
         if self.replayed_s:
-            found.append(("drains_replayed", {"hours": round(self.replayed_s / 3600.0, 2)}))
+            found.append(("drains_replayed", {"hours": self.replayed_s / 3600.0}))
         return found
 
     def _open_shares(self, t: float, actions: tuple[Action, ...]) -> Array:
         return open_shares(t, actions, self._city, self.x, self.y, self._open_share)
 
 
-def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, int]:
-    """Return the junctions that exchange water with the surface, where they lie (x, y), and how many do not.
+def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:
+    """Return the junctions that exchange water with the surface, where they lie (x, y), and those that do not (id, reason).
 
-    A junction under a wall opens on the nearest open cell within two; one farther away or off the grid stays uncoupled.
-    Raises NumericsError for a city without drains.
+    A junction under a wall opens on the nearest open cell within two; the others stay uncoupled, by reason: "outside_grid",
+    or "no_open_cell" (walls, water or no terrain all round). Raises NumericsError for a city without drains.
     """
     if city.drains is None:
         raise NumericsError("no_drains")
@@ -169,7 +170,9 @@ def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manhol
     manholes = Manholes(
         nodes["id"].values[take].tolist(), row[take], col[take], nodes["rim_m"].values[take].astype(float)
     )
-    return manholes, x[take], y[take], int((junction & ~take).sum())
+    left = junction & ~take
+    reason = np.where(inside, "no_open_cell", "outside_grid")[left]
+    return manholes, x[take], y[take], pd.DataFrame({"id": nodes["id"].values[left], "reason": reason})
 
 
 def nearest_manholes(x: Array, y: Array, roof_x: Array, roof_y: Array, reach_m: float) -> NDArray[np.int64]:

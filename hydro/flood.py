@@ -78,6 +78,9 @@ class Flood:
             },
         }
     )
+    acts_on: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"breach": "levee", "sandbags": "metro_entrance", "drain_pump": "pump", "gate": "gate"}
+    )
 
     drainage: Literal["swmm", "screening", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0
@@ -160,7 +163,7 @@ class Flood:
         fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
         return Outcome(
             fields,
-            {"manholes": manholes, "entrances": entrances.table()},
+            {"manholes": manholes, "entrances": entrances.table(), "uncoupled": drains.uncoupled},
             balance.check("flood"),
             after,
             self._notes(surface, drains, entrances, actions) + ((("handed_over", {}),) if handed else ()),
@@ -237,8 +240,15 @@ class Flood:
         else:
             if drains.subcatchments:
                 notes.append(("runoff_off", {"count": drains.subcatchments}))
-            if drains.outside:
-                notes.append(("manholes_uncoupled", {"count": drains.outside}))
+            if len(off := drains.uncoupled):
+                outside = int((off["reason"] == "outside_grid").sum())
+                ids = {
+                    "count": len(off),
+                    "outside": outside,
+                    "walled": len(off) - outside,
+                    "ids": off["id"][:5].tolist(),
+                }
+                notes.append(("manholes_uncoupled", ids))
             notes += drains.notes()
             if abs(drains.account["continuity_error"]) > SWMM_CONTINUITY:
                 notes.append(("swmm_continuity", {"percent": 100 * drains.account["continuity_error"]}))

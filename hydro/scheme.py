@@ -15,6 +15,9 @@ from hydro.subgrid_view import SubgridView
 #: name -> class; all keep the members of `hydro.inertial.Inertial`.
 SCHEMES: dict[str, Any] = {scheme.name: scheme for scheme in (Inertial, Shallow, SubgridView)}
 
+#: Largest stable share of a cell that a step may cross, by what may be asked for (`hydro.kernels.inertial`, `hydro.shallow`).
+COURANT_MOST = {name: 0.5 if name == "full" else 0.63 for name in ("auto", *SCHEMES)}
+
 
 def water_on(
     z: ArrayLike, n: ArrayLike, cell_m: float, *, scheme: str, factor: int, dtype: str, courant: float | None

@@ -36,7 +36,7 @@ class ScreeningDrainage:
         if city.drains is None:
             raise NumericsError("no_drains")
         self._city, self._open_share, self.inlets = city, open_share, inlets
-        self.manholes, self.x, self.y, self.outside = coupled_manholes(city, open_ground)
+        self.manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = self.manholes.row, self.manholes.col
         self.subcatchments = len(read_sections(city.drains.inp).get("SUBCATCHMENTS", []))
         self.tree = drain_tree(city.drains.inp)

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hydro.array_checks import check_ground
 from hydro.inertial import SIDES, collapse
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
@@ -68,14 +69,10 @@ class Subgrid:
         dtype: str = "float32",
         courant: float | None = None,
     ) -> None:
-        bed, rough = np.array(z, dtype=float), np.asarray(n, dtype=float)
-        if bed.ndim != 2 or not np.isfinite(bed).all():
-            raise ScenarioError("array_terrain", found=bed.shape)
-        if not (np.isfinite(rough).all() and (rough > 0).all()):
-            raise ScenarioError("array_roughness", found=float(rough.min()))
+        bed, rough, _ = (part.copy() for part in check_ground(z, n, None))
         start_threads()
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
-        self.n = np.array(np.broadcast_to(rough, bed.shape))
+        self.n = rough
         self.courant = 0.6 if courant is None else courant
         self.datum = float(bed.min())
         self.blocked = bed - self.datum > BLOCKED_M
@@ -177,9 +174,9 @@ class Subgrid:
 
     def set_bed(self, z: ArrayLike) -> None:
         """Set the fine bed, m; the water of every coarse cell stays. Blocked cells stay blocked."""
-        bed = np.array(z, dtype=float)
-        if bed.shape != self.z.shape or not np.isfinite(bed).all():
-            raise ScenarioError("array_terrain", found=bed.shape)
+        bed = check_ground(z, 1.0, None)[0].copy()
+        if bed.shape != self.z.shape:
+            raise ScenarioError("array_shape", name="terrain", found=str(bed.shape), expected=str(self.z.shape))
         if not np.array_equal(bed, self.z):
             self._build(np.where(self.blocked, self.z, bed))
 

@@ -19,6 +19,7 @@ from scenarios.case.home import city_folder
 from scenarios.case.schema import json_schema
 from scenarios.case.shelf import runs_folder
 from scenarios.doctor import examine
+from scenarios.manual import Command, Group, UsageError, fronted, misuse
 from scenarios.terminal import bar, list_library, print_findings, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS
@@ -29,31 +30,41 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Anlan 安澜: a city digital twin for decision support.",
+    cls=Group,
+    help="help.anlan",
 )
-city_app = typer.Typer(no_args_is_help=True, help="Import a city, check it, show it. 城市数据")
-plan_app = typer.Typer(no_args_is_help=True, help="Draft, approve and export plans. 预案")
+city_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.city")
+plan_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.plan")
 app.add_typer(city_app, name="city")
 app.add_typer(plan_app, name="plan")
 
 DEMO = "plum-rain-50yr"
 
 
-@app.callback()
-def _options(
-    lang: Annotated[str | None, typer.Option(help="zh or en; default: ANLAN_LANG, then the locale")] = None,
-    debug: Annotated[bool, typer.Option(help="show the traceback of an error")] = False,
-) -> None:
+RunKey = Annotated[str, typer.Argument(help="help.run_key")]
+Room = Annotated[str | None, typer.Argument(help="help.room")]
+PlanId = Annotated[str, typer.Argument(help="help.plan.plan")]
+Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="help.verify.json")]
+
+
+def _speak(lang: str | None) -> None:
     if lang is not None:
         if lang not in LANGS:
             raise ScenarioError("language", found=lang, expected=LANGS)
         os.environ["ANLAN_LANG"] = lang
+
+
+@app.callback()
+def _options(
+    lang: Annotated[str | None, typer.Option(callback=_speak, is_eager=True, help="help.lang")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="help.debug")] = False,
+) -> None:
     os.environ["ANLAN_DEBUG"] = "1" if debug else ""
 
 
-@app.command()
+@app.command(cls=Command, help="help.demo")
 def demo() -> None:
-    """Run the main job on the demonstration city; the last line is the report's path. 演示"""
+    """Run the main job on the demonstration city; the last line is the report's path."""
     case = sc.load(DEMO)
     with bar(case.scenario.name.model_dump()[session_lang()]) as move:
         run = sc.run(case, fresh=True, progress=move)
@@ -61,15 +72,13 @@ def demo() -> None:
     print(run.folder / "report.html")
 
 
-@app.command("run")
+@app.command("run", cls=Command, help="help.run")
 def run_(
-    scenario: Annotated[str | None, typer.Argument(help="library name or path; without one, what there is")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="change one key: forcing.rain.return_period_years=20")
-    ] = None,
-    fresh: Annotated[bool, typer.Option(help="compute even when the answer is on the shelf")] = False,
+    scenario: Annotated[str | None, typer.Argument(help="help.run.scenario")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="help.run.set")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="help.run.fresh")] = False,
 ) -> None:
-    """Run a scenario. 运行情景"""
+    """Run a scenario, or list what there is."""
     if scenario is None:
         list_library()
         raise typer.Exit(2)
@@ -82,9 +91,9 @@ def run_(
     print(run.folder)
 
 
-@app.command()
+@app.command(cls=Command, help="help.runs")
 def runs() -> None:
-    """List finished runs. 运行记录"""
+    """List finished runs."""
     lang, found = session_lang(), sc.all_runs()
     if not found:
         print(ScenarioError("no_runs", where=str(runs_folder())).message())
@@ -111,17 +120,15 @@ def runs() -> None:
     Console().print(table)
 
 
-@app.command()
-def report(
-    run: Annotated[str, typer.Argument(help="run id, folder, scenario name or last")] = "last",
-) -> None:
-    """Name the report of a run. 报告"""
+@app.command(cls=Command, help="help.report")
+def report(run: RunKey = "last") -> None:
+    """Name the report of a run."""
     print(sc.find_run(run).folder / "report.html")
 
 
-@app.command()
-def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more")]) -> None:
-    """Compare runs side by side. 比较"""
+@app.command(cls=Command, help="help.compare")
+def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]) -> None:
+    """Compare runs side by side."""
     found = [sc.find_run(r) for r in runs]
     table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
     for label, row in sc.compared(found, session_lang()).iterrows():
@@ -131,15 +138,16 @@ def compare(runs: Annotated[list[str], typer.Argument(help="run ids, two or more
         print(note)
 
 
-@app.command()
+@app.command(cls=Command, help="help.verify")
 def verify(
-    room: Annotated[str | None, typer.Argument()] = None,
-    json_: Annotated[Path | None, typer.Option("--json")] = None,
+    room: Room = None,
+    only: Annotated[str | None, typer.Option(metavar="ID", help="help.verify.only")] = None,
+    json_: Json = None,
 ) -> None:
-    """Run every verification case; exit 1 when one fails. 验证"""
+    """Run the verification cases; exit 1 when one fails."""
     from scenarios.proofs import run_proofs
 
-    cases = run_proofs(room)
+    cases = run_proofs(room, only)
     table = Table(
         Column("id", no_wrap=True),
         say("verify.metric"),
@@ -167,13 +175,13 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=Command, help="help.bench")
 def bench(
-    room: Annotated[str | None, typer.Argument()] = None,
-    only: Annotated[str | None, typer.Option(help="one benchmark, e.g. hydro/W1-f32")] = None,
-    json_: Annotated[Path | None, typer.Option("--json")] = None,
+    room: Room = None,
+    only: Annotated[str | None, typer.Option(metavar="ID", help="help.bench.only")] = None,
+    json_: Json = None,
 ) -> None:
-    """Run the benchmarks (from a checkout). 性能测试"""
+    """Run the benchmarks (from a checkout)."""
     if importlib.util.find_spec("benchmarks") is None:
         raise ScenarioError("no_benchmarks")
     arguments = [
@@ -187,9 +195,12 @@ def bench(
     raise typer.Exit(subprocess.call(arguments))
 
 
-@app.command()
-def desk(port: int = 8501, browser: bool = True) -> None:
-    """Open the decision panel. 决策面板"""
+@app.command(cls=Command, help="help.desk")
+def desk(
+    port: Annotated[int, typer.Option(help="help.desk.port")] = 8501,
+    browser: Annotated[bool, typer.Option(help="help.desk.browser")] = True,
+) -> None:
+    """Open the decision panel."""
     page = importlib.util.find_spec("desk.main")
     if page is None or page.origin is None:
         raise ScenarioError("no_desk")
@@ -217,27 +228,27 @@ def desk(port: int = 8501, browser: bool = True) -> None:
     raise typer.Exit(subprocess.call(command))
 
 
-@app.command()
+@app.command(cls=Command, help="help.doctor")
 def doctor() -> None:
-    """Say what is installed, what is missing and what that costs you. 体检"""
+    """Say what is installed, what is missing and what that costs you."""
     table = Table(say("doctor.part"), say("doctor.state"), say("doctor.cost"))
     for part in examine():
         table.add_row(*part)
     Console().print(table)
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, cls=Command, help="help.schema")
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
     print(json.dumps(json_schema(), ensure_ascii=False, indent=1))
 
 
-@city_app.command("build")
+@city_app.command("build", cls=Command, help="help.city.build")
 def city_build(
-    source: Annotated[Path, typer.Argument(help="YAML that names the sources")],
-    to: Annotated[Path | None, typer.Option(help="new city folder")] = None,
+    source: Annotated[Path, typer.Argument(help="help.city.source")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="help.city.to")] = None,
 ) -> None:
-    """Import real data into a standard city folder and print the check report. 导入"""
+    """Import real data into a standard city folder and print the check report."""
     from scenarios.case.build import build_city
 
     folder, findings = build_city(source, to)
@@ -245,20 +256,20 @@ def city_build(
     print(folder)
 
 
-@city_app.command("check")
-def city_check(city: Annotated[str, typer.Argument(help="city name, folder or build YAML")]) -> None:
-    """Find the usual lies in a city's data. 检查"""
+@city_app.command("check", cls=Command, help="help.city.check")
+def city_check(city: Annotated[str, typer.Argument(help="help.city.checked")]) -> None:
+    """Find the usual lies in a city's data."""
     from scenarios.case.build import check_any
 
     print_findings(check_any(city))
 
 
-@city_app.command("show")
+@city_app.command("show", cls=Command, help="help.city.show")
 def city_show(
-    city: Annotated[str, typer.Argument(help="city name or folder")] = "linjiang",
-    to: Annotated[Path, typer.Option(help="PNG to write")] = Path("city.png"),
+    city: Annotated[str, typer.Argument(help="help.city.city")] = "linjiang",
+    to: Annotated[Path, typer.Option(metavar="FILE", help="help.city.png")] = Path("city.png"),
 ) -> None:
-    """Draw a city and list what is in it. 查看"""
+    """Draw a city and list what is in it."""
     from twin.bridge.maps import city_map
 
     found = sc.open_city(city)
@@ -282,9 +293,9 @@ def city_show(
     print(to)
 
 
-@plan_app.command("draft")
-def plan_draft(run: Annotated[str, typer.Argument(help="run id, folder, scenario name or last")] = "last") -> None:
-    """Print the draft plan of a run. 草拟"""
+@plan_app.command("draft", cls=Command, help="help.plan.draft")
+def plan_draft(run: RunKey = "last") -> None:
+    """Print the draft plan of a run."""
     plan = sc.draft_plan(sc.find_run(run))
     lang = session_lang()
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
@@ -302,22 +313,21 @@ def _lines(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-@plan_app.command("approve")
+@plan_app.command("approve", cls=Command, help="help.plan.approve")
 def plan_approve(
-    plan: str,
-    by: Annotated[str, typer.Option(help="the office that approves, never a person's name")] = "duty-office",
+    plan: PlanId, by: Annotated[str, typer.Option(metavar="OFFICE", help="help.plan.by")] = "duty-office"
 ) -> None:
-    """Approve a drafted plan; the log keeps who and when. 批准"""
+    """Approve a drafted plan; the log keeps which office did and when."""
     print(sc.approve(plan, actor=by).state)
 
 
-@plan_app.command("export")
+@plan_app.command("export", cls=Command, help="help.plan.export")
 def plan_export(
-    plan: str,
-    to: Annotated[Path, typer.Option(help="folder")] = Path("outbox"),
-    formats: str = "json,geojson,cap,html",
+    plan: PlanId,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="help.plan.to")] = Path("outbox"),
+    formats: Annotated[str, typer.Option(help="help.plan.formats")] = "json,geojson,cap,html",
 ) -> None:
-    """Write a plan as files for the city's platform. 导出"""
+    """Write a plan as files for the city's platform."""
     found = sc.find_plan(plan, actor="export")
     for path in sc.export(found, to, tuple(formats.split(","))):
         print(path)
@@ -328,7 +338,7 @@ def plan_export(
 def main() -> None:
     """Run the command line: one clear sentence for an error, exit code 1; 2 for a misused command; 130 for Ctrl-C."""
     try:
-        code = app(standalone_mode=False)
+        code = app(fronted(sys.argv[1:]), prog_name="anlan", standalone_mode=False)
         if code == 130:  # typer's own answer to Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -343,10 +353,11 @@ def main() -> None:
         if os.environ.get("ANLAN_DEBUG"):
             raise
         print(say("cli.error", text=error.message()), file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except Exception as error:
         if type(error).__module__.startswith("click") or hasattr(error, "exit_code"):  # typer's own usage errors
-            error.show()  # type: ignore[attr-defined]
+            if (told := misuse(error)) is not None:
+                print(say("cli.error", text=told.message()), file=sys.stderr)
             sys.exit(2)
         if os.environ.get("ANLAN_DEBUG"):
             raise

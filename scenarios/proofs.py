@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.home import open_city
+from twin.city import near
 from twin.errors import ScenarioError
 from twin.proof import Reference
 from twin.readers.raster import read_raster
@@ -21,12 +23,26 @@ def reference() -> Reference:
     return Reference(Path(named) if named and Path(named).exists() else None, read_raster, open_city)
 
 
-def run_proofs(room: str | None = None) -> list[dict[str, Any]]:
-    """Run the cases of one room (e.g. "hydro"), or of all; return their rows for `anlan verify --json`."""
-    packages = sorted(set(HAZARDS.values()))
-    chosen = [p for p in packages if room is None or p.split(".")[-1] == room]
-    if not chosen:
-        raise ScenarioError("unknown_room", found=room, expected=[p.split(".")[-1] for p in packages])
+def chosen(ids: Sequence[str], room: str | None, only: str | None) -> list[str]:
+    """Return the ids of one room (an id begins with its room), those that are `only` or lie under it, or all.
+
+    Raises ScenarioError with near matches for a room or an id that there is not.
+    """
+    found = list(ids)
+    for asked, code in ((room, "unknown_room"), (only, "unknown_case")):
+        if asked is None:
+            continue
+        known = sorted({i.partition("/")[0] for i in ids}) if asked == room else found
+        found = [i for i in found if i == asked or i.startswith(f"{asked}/")]
+        if not found:
+            raise ScenarioError(code, found=asked, near=near(asked, known))
+    return found
+
+
+def run_proofs(room: str | None = None, only: str | None = None) -> list[dict[str, Any]]:
+    """Run the cases that are `chosen`; return their rows for `anlan verify --json`."""
+    packages = [p for p in sorted(set(HAZARDS.values())) if find_spec(f"{p}.proof") is not None]
+    proofs = {proof.id: proof for p in packages for proof in import_module(f"{p}.proof").PROOFS}
+    ids = chosen(list(proofs), room, only)
     data = reference()
-    modules = [import_module(f"{p}.proof") for p in chosen if find_spec(f"{p}.proof") is not None]
-    return [proof.result(data) for module in modules for proof in module.PROOFS]
+    return [proofs[i].result(data) for i in ids]

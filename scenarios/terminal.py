@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
-from twin import jit
+from twin.errors import TwinError
+from twin.jit import compiling
 from twin.sheet import COLOURS
 from twin.words import say, session_lang
 
@@ -21,9 +22,9 @@ talk = Console(stderr=True)
 
 @contextmanager
 def bar(title: str) -> Iterator[Any]:
-    """Show a progress bar on stderr; yield the function that moves it.
+    """Yield the function that moves a progress bar on stderr; the bar is shown from the first move on.
 
-    The share 0 says that something is going to be computed: then a machine that has no compiled kernels is told of the wait.
+    Who waits for kernels that are being compiled is told so.
     Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
     from C, and the run goes on.
     """
@@ -35,36 +36,49 @@ def bar(title: str) -> Iterator[Any]:
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, stop)
-    with Progress(
+    shown = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         console=talk,
-        transient=not talk.is_terminal,
-    ) as shown:
-        row = shown.add_task(title, total=1.0)
+    )
+    row = shown.add_task(title, total=1.0)
 
-        def move(share: float) -> None:
-            if pressed:
-                raise KeyboardInterrupt
-            if share == 0.0 and jit.nothing_compiled():
-                talk.print(say("cli.compiling"))
-            shown.update(row, completed=share)
+    def move(share: float) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        if talk.is_terminal:  # elsewhere rich shows nothing but an empty line
+            shown.start()
+        shown.update(row, completed=share)
 
-        try:
+    try:
+        with compiling(lambda: talk.print(say("cli.compiling"))):
             yield move
-        finally:
-            signal.signal(signal.SIGINT, before)
+    finally:
+        if shown.live.is_started:
+            shown.stop()
+        signal.signal(signal.SIGINT, before)
 
 
 def list_library() -> None:
-    """Print the scenarios there are, by name and title, and how to run one."""
-    table = Table(Column("id", no_wrap=True), say("report.name"))
-    for row in sc.titles(session_lang()).items():
-        table.add_row(*row)
+    """Print the scenarios there are, by name and title and how long they take, and how to run one."""
+    table = Table(Column("id", no_wrap=True), Column(say("report.name"), overflow="fold"), say("cli.takes"))
+    for name, title in sc.titles(session_lang()).items():
+        table.add_row(name, title, _takes(name))
     talk.print(say("cli.scenarios"))
     talk.print(table)
+
+
+def _takes(name: str) -> str:
+    """Return how long a scenario takes, in words; nothing where its file does not say."""
+    try:
+        minutes = sc.load(name).scenario.about_minutes
+    except TwinError:  # its title says what is wrong with it
+        return ""
+    if minutes is None:
+        return ""
+    return say("cli.about_minutes", minutes=minutes) if minutes >= 1 else say("cli.under_minute")
 
 
 def tell(run: sc.Run) -> None:

@@ -46,6 +46,9 @@ PERSONAL = (
     "手机",
 )
 
+#: Links of the drains that can be held against their own rules: what holds them -> kinds of link.
+GATES: dict[str, tuple[str, ...]] = {"pump": ("pump",), "gate": ("orifice", "weir", "outlet")}
+
 #: Smallest cell on which population may exist, m (rule R2).
 MIN_POPULATION_CELL_M = 100.0
 
@@ -150,24 +153,34 @@ class City:
             graph.add_edge(road.u, road.v, key=road.id, length_m=line.length)
         return graph
 
+    @property
+    def _places(self) -> tuple[gpd.GeoDataFrame, ...]:
+        """The tables of everything that has a place and an id."""
+        drains = (self.drains.nodes, self.drains.links) if self.drains is not None else ()
+        return self.facilities, self.blocks, self.roads, self.levees, self.sensors, *drains
+
     def place(self, place_id: str) -> shapely.Geometry:
         """Return the geometry of anything in the city that has this id; raise SourceError when nothing has."""
-        for name in ("facilities", "blocks", "roads", "levees", "sensors"):
-            table: gpd.GeoDataFrame = getattr(self, name)
+        for table in self._places:
             hit = table.geometry[table["id"] == place_id]
             if len(hit):
                 return hit.iloc[0]
-        if self.drains is not None:
-            for parts in (self.drains.nodes, self.drains.links):
-                hit = parts.geometry[parts["id"] == place_id]
-                if len(hit):
-                    return hit.iloc[0]
-        known = [
-            str(i) for name in ("facilities", "blocks", "roads", "levees", "sensors") for i in getattr(self, name)["id"]
-        ]
-        raise SourceError(
-            "unknown_place", found=place_id, near=difflib.get_close_matches(place_id, known, 5, 0.4) or known[:5]
-        )
+        raise SourceError("unknown_place", found=place_id, near=near(place_id, self.ids("place")))
+
+    def ids(self, kind: str) -> list[str]:
+        """Return the ids of the places of a kind: "levee", a kind of facility, a kind of GATES, or "place" for all."""
+        if kind == "place":
+            return [str(i) for table in self._places for i in table["id"]]
+        if kind in GATES:
+            return [] if self.drains is None else _ids_of(self.drains.links, GATES[kind])
+        return [str(i) for i in self.levees["id"]] if kind == "levee" else _ids_of(self.facilities, (kind,))
+
+    def has_terrain(self, place: shapely.Geometry) -> bool:
+        """Return whether any part of a place lies on a cell with terrain."""
+        along = shapely.get_coordinates(shapely.segmentize(place, self.grid.cell_m))
+        x, y = np.vstack([along, shapely.get_coordinates(place.centroid)]).T
+        row, col, inside = self.grid.cells(x, y)
+        return bool((inside & np.isfinite(self.surface["terrain"].values[row, col])).any())
 
     def place_name(self, place_id: str) -> dict[str, str]:
         """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
@@ -210,6 +223,15 @@ class City:
             coords={"y": grid.y, "x": grid.x},
         )
         return replace(self, grid=grid, surface=surface)
+
+
+def near(wrong: str, known: list[str]) -> list[str]:
+    """Return up to five of the known ids, those most like the wrong one where some are."""
+    return difflib.get_close_matches(wrong, known, 5, 0.4) or known[:5]
+
+
+def _ids_of(table: gpd.GeoDataFrame, kinds: tuple[str, ...]) -> list[str]:
+    return [str(i) for i in table.loc[table["kind"].isin(kinds), "id"]]
 
 
 def _tiles(values: np.ndarray, shape: tuple[int, int], k: int) -> np.ndarray:

@@ -156,11 +156,16 @@ class Outcome:
 
 @runtime_checkable
 class Hazard(Protocol):
-    """A model with parameters (a frozen dataclass) and one verb; `understands` names its measures and their values."""
+    """A model with parameters (a frozen dataclass) and one verb.
+
+    `understands` names its measures and their values, `acts_on` the kind of place (`City.ids`) that some of them need; the
+    others act at any place.
+    """
 
     needs: ClassVar[tuple[Variable, ...]]
     gives: ClassVar[tuple[Variable, ...]]
     understands: ClassVar[Mapping[str, MeasureValues]]
+    acts_on: ClassVar[Mapping[str, str]]
 
     def simulate(
         self,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+from numba.core import event
 
 #: Threads that wait by spinning make a step twelve times slower as soon as another program wants a core. Read by OpenMP
 #: when it is loaded, so it is set here, before any kernel is compiled.
@@ -70,10 +73,36 @@ def _cache_folder() -> Path | None:
     return None
 
 
-def nothing_compiled() -> bool:
-    """Return whether this machine keeps no compiled kernel yet: the first run then compiles for some time."""
-    folder = _cache_folder()
-    return folder is None or next(folder.rglob("*.nbi"), None) is None
+class Compiling(event.Listener):
+    """How long kernels were compiled, `seconds`; one that is found in the cache is not compiled."""
+
+    def __init__(self, told: Callable[[], None] | None = None) -> None:
+        self.seconds, self._told, self._depth, self._began = 0.0, told, 0, 0.0
+
+    def on_start(self, event: event.Event) -> None:
+        """Note the start of a compilation; those of the kernels it calls lie within it."""
+        if self._depth == 0:
+            self._began = time.perf_counter()
+        self._depth += 1
+        if self._told is not None and ".kernels." in event.data["dispatcher"].py_func.__module__:
+            self._told()
+            self._told = None
+
+    def on_end(self, event: event.Event) -> None:
+        """Note the end of a compilation."""
+        self._depth -= 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._began
+
+
+@contextmanager
+def compiling(told: Callable[[], None] | None = None) -> Iterator[Compiling]:
+    """Yield the account of what is compiled within the block; `told` is called once, when the first kernel's begins.
+
+    The two small loops of `hydro.swmm`, which numba cannot keep, are compiled in every process within a tenth of a second.
+    """
+    with event.install_listener("numba:compile", Compiling(told)) as account:
+        yield account
 
 
 def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False, inline: bool = False) -> Any:

@@ -305,7 +305,7 @@ def _mercator(layer: str, true_metre: float) -> Finding:
         f"x {1 / true_metre:.3f}",
         layer,
         "reprojected",
-        {"layer": layer, "percent": round(100 * (1 / true_metre - 1), 1)},
+        {"layer": layer, "percent": 100 * (1 / true_metre - 1)},
     )
 
 

@@ -15,12 +15,13 @@ from scenarios.case import forcing, hazards
 from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
-from twin.city import City
+from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import Action, Hazard, MeasureValues
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
+from twin.words import Word
 
 #: The place of a measure that works in the whole city, and the kinds that may.
 EVERYWHERE, CITYWIDE = "*", frozenset({"inlets"})
@@ -77,25 +78,27 @@ class Case:
         clock, city = self.clock, self.city
         given = set(self.drivers()[0].data_vars)
         known: dict[str, MeasureValues] = {}
+        acts_on: dict[str, str] = {}
         for name, model in self.models.items():
             missing = [v.name for v in model.needs if v.name not in given]
             if missing:
                 raise ScenarioError("needs", where=self.where, hazard=name, missing=missing)
             given |= {v.name for v in model.gives}
             known |= model.understands
+            acts_on |= model.acts_on
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))
             self._check_values(action, known[action.kind])
             if not (action.place == EVERYWHERE and action.kind in CITYWIDE):
-                city.place(action.place)
+                self._check_place(city, action, acts_on.get(action.kind, "place"))
             if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
                 raise ScenarioError(
                     "measure_time",
                     where=self.where,
                     found=action.kind,
                     start=action.start_s,
-                    end=action.end_s,
+                    end=clock.duration_s if action.end_s is None else action.end_s,
                 )
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
@@ -122,6 +125,17 @@ class Case:
                     low=low,
                     high=high,
                 )
+
+    def _check_place(self, city: City, action: Action, kind: str) -> None:
+        """Raise ScenarioError when a measure's place is not of the kind it acts on."""
+        known = city.ids(kind)
+        if action.place not in known:
+            what = {"where": self.where, "kind": action.kind, "wanted": Word(f"wanted.{kind}"), "found": action.place}
+            if not known:
+                raise ScenarioError("measure_no_place", **what)
+            raise ScenarioError("measure_place", **what, near=near(action.place, known))
+        if kind not in GATES and not city.has_terrain(city.place(action.place)):
+            raise ScenarioError("measure_off", where=self.where, kind=action.kind, found=action.place)
 
     def with_changes(self, **changes: Any) -> Case:
         """Return the case with top-level keys of the scenario replaced, e.g. `measures=[...]` or `hours=3`."""

@@ -83,7 +83,7 @@ def _within(rain: xr.DataArray, clock: Clock, notes: list[Note], *, from_file: b
             expected=f"{clock.times[0]} .. {clock.times[-1]} UTC",
         )
     if inside < total * (1.0 - 1e-9):
-        notes.append(("rain_cut", {"inside": round(inside, 1), "total": round(total, 1)}))
+        notes.append(("rain_cut", {"lost": total - inside, "total": total}))
     if from_file and edges[-1] < clock.duration_s:
         dry = clock.times[0] + pd.Timedelta(seconds=float(edges[-1]))
         notes.append(("rain_ends", {"time": dry.tz_localize("UTC").tz_convert(clock.start.tzinfo).strftime("%H:%M")}))
@@ -110,7 +110,7 @@ def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr
                 "formula": formula.formula,
                 "years": rain.return_period_years,
                 "hours": rain.hours,
-                "depth": round(float(depths.sum()), 1),
+                "depth": float(depths.sum()),
                 "source": formula.source,
             },
         )
@@ -129,7 +129,7 @@ def _design(rain: DesignRain, city: City, clock: Clock, notes: list[Note]) -> xr
 def _pattern(rain: PatternRain, city: City, clock: Clock, notes: list[Note]) -> xr.DataArray:
     depths = pattern({float(m): d for m, d in rain.depths_mm.items()}, rain.peak_at, rain.step_minutes)
     hours = len(depths) * rain.step_minutes / 60.0
-    notes.append(("pattern_storm", {"hours": round(hours, 1), "depth": round(float(depths.sum()), 1)}))
+    notes.append(("pattern_storm", {"hours": hours, "depth": float(depths.sum())}))
     begin = _begin(rain.begins, city, clock)
     return _steps(list(depths / 1000.0 / (rain.step_minutes * 60)), rain.step_minutes * 60, clock, begin)
 

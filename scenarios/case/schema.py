@@ -138,6 +138,9 @@ class Scenario(Part):
     measures: list[MeasureModel] = Field(default_factory=list)
     ensemble: Ensemble = Ensemble()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    about_minutes: (
+        Annotated[float, Field(gt=0, description="how long a run takes, measured; shown in lists")] | None
+    ) = None
 
     @model_validator(mode="before")
     @classmethod
@@ -211,7 +214,7 @@ def _adapter(kind: type[Hazard]) -> TypeAdapter[Any]:
 
 
 class Wanted:
-    """What a field should have been: the validator's own words in English, ours in Chinese where the kind is a common one."""
+    """What a field should have been, in our words; the validator's own are added where the kind is an uncommon one."""
 
     def __init__(self, kind: str, text: str, bounds: dict[str, Any]) -> None:
         self.kind, self.text, self.bounds = kind, text, bounds
@@ -219,16 +222,19 @@ class Wanted:
     def in_words(self, lang: str) -> str:
         """Return the sentence in `lang`."""
         key = f"schema.{self.kind}"
-        return say(key, lang=lang, **self.bounds) if key in keys(lang) else self.text
+        return (
+            say(key, lang=lang, **self.bounds) if key in keys(lang) else say("schema.other", lang=lang, text=self.text)
+        )
 
 
 def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     """Turn pydantic's first error into one sentence; a union's errors are told by the branch that came closest."""
     errors = error.errors(include_url=False)
     unknown = [e for e in errors if e["type"] in ("extra_forbidden", "unexpected_keyword_argument")]
-    branches = {e["loc"][:3] for e in errors if len(e["loc"]) > 2 and e["loc"][:2] == ("forcing", "rain")}
-    if len(branches) > 1:  # of the kinds of rain, keep the one whose own key is there
-        best = min(branches, key=lambda b: sum(e["loc"][:3] == b for e in errors))
+    branches = dict.fromkeys(e["loc"][:3] for e in errors if len(e["loc"]) > 2 and e["loc"][:2] == ("forcing", "rain"))
+    if len(branches) > 1:  # of the kinds of rain, keep the one that knows the keys that are there, and its `design`
+        other = [e for e in errors if e["type"] == "literal_error"]
+        best = min(branches, key=lambda b: [sum(e["loc"][:3] == b for e in some) for some in (unknown, other, errors)])
         errors = [e for e in errors if e["loc"][:3] == best]
         unknown = [e for e in unknown if e in errors]
     first = (unknown or errors)[0]
@@ -238,6 +244,9 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
         return ScenarioError("unknown_key", where=where, found=field, near=near or known[:12])
     found = first.get("input")
+    if first["type"].startswith("missing"):
+        beside = list(found) if isinstance(found, dict) else []
+        return ScenarioError("field_missing", where=where, field=field, found=beside or "-")
     bounds = {k: v for k, v in first.get("ctx", {}).items() if isinstance(v, (int, float, str))}
     text = repr(found) if not isinstance(found, dict) else "{" + ", ".join(map(str, found)) + "}"
     return ScenarioError(

@@ -84,7 +84,8 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
 def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
     """Return (key, value, other value) of what two runs' scenarios say differently; None where one says nothing."""
     first, second = (dict(_leaves(r.case.raw)) for r in (run, other))
-    keys = [key for key in first | second if not key.startswith("name.") and first.get(key) != second.get(key)]
+    said = [key for key in first | second if key != "about_minutes" and not key.startswith("name.")]
+    keys = [key for key in said if first.get(key) != second.get(key)]
     return [(key, first.get(key), second.get(key)) for key in keys]
 
 

@@ -15,7 +15,7 @@ from scenarios.case.case import Case
 from scenarios.case.hazards import HAZARDS
 
 #: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
-NAMES = ("name", "schema", "continues")
+NAMES = ("name", "schema", "about_minutes", "continues")
 
 
 def inputs(case: Case) -> dict[str, str]:

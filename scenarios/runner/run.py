@@ -28,6 +28,7 @@ from scenarios.runner import identity
 from scenarios.store.records import Store
 from twin.errors import SourceError
 from twin.expose import CLOSURES, DANGER, Exposure, expose
+from twin.gaps import terrain_gap
 from twin.grade import grade
 from twin.hazard import Outcome, Progress
 from twin.sheet import Sheet
@@ -182,6 +183,8 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
         for name in ("buildings", "roads", "population", "facilities")
         if not len(getattr(city, name))
     ]
+    gap = terrain_gap(city)
+    notes += gap.notes() if gap else []
     drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
     actions = case.actions()
     balances, graded = {}, []

@@ -59,6 +59,7 @@ BUILT = (
     "report.no_crew",
     "report.stamp",
     "schema",
+    "wanted",
     "compare",
     "compare.unlike",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import errno
 import os
 import shutil
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 import scenarios as sc
 from scenarios.runner import run as runner
 from twin.errors import SourceError, TwinError
-from twin.readers.city_folder import open_folder
+from twin.readers.city_folder import open_folder, save_folder
 
 VALID = {
     "schema": 1,
@@ -157,13 +158,39 @@ def test_the_command_line_says_one_sentence_and_exits_1(tmp_path: Path, small_fo
     assert "Traceback" in cli("--debug", "run", str(wrong), home=home).stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "zh", "en"),
+    [
+        (
+            {"forcing": {"rain": {"mm_h": -60, "hours": 1}}},
+            "字段forcing.rain.mm_h的值为-60,应不小于0。请改正。",
+            "forcing.rain.mm_h is -60; it must be 0 or more. Correct it.",
+        ),
+        (
+            {"forcing": {"rain": {"design": "chicago"}}},
+            "缺少字段forcing.rain.formula,同级现有design。请补上。",
+            "forcing.rain.formula is missing; found beside it: design. Add it.",
+        ),
+        ({"hours": True, "seed": "x"}, "字段seed的值为'x',应为整数。请改正。", "seed is 'x'; it must be a whole number. Correct it."),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_told_in_one_plain_sentence(
+    changes: dict[str, object], zh: str, en: str, tmp_path: Path, small_folder: Path
+) -> None:
+    path = scenario(tmp_path, small_folder, **changes)
+    for lang, sentence in (("zh", zh), ("en", en)):
+        with pytest.raises(TwinError) as error:
+            sc.load(path)
+        assert error.value.message(lang).endswith(sentence)
+
+
 def test_rain_that_the_run_misses_is_said(tmp_path: Path, small_folder: Path) -> None:
     never = scenario(tmp_path, small_folder, forcing={"rain": {"mm_h": 60, "hours": 1, "begins": "23:00"}})
     with pytest.raises(TwinError) as error:
         sc.load(never).check()
     assert error.value.code == "rain_outside"
     half = scenario(tmp_path, small_folder, forcing={"rain": {"mm_h": 60, "hours": 2}})
-    assert ("rain_cut", {"inside": 60.0, "total": 120.0}) in sc.load(half).drivers()[1]
+    assert dict(sc.load(half).drivers()[1])["rain_cut"] == pytest.approx({"lost": 60.0, "total": 120.0})
     (tmp_path / "rain.csv").write_text("time,rain_mm\n2026-06-20 18:00,1\n2026-06-20 18:05,2\n", "utf-8")
     short = scenario(tmp_path, small_folder, forcing={"rain": {"gauge": "rain.csv"}})
     assert ("rain_ends", {"time": "18:10"}) in sc.load(short).drivers()[1]
@@ -189,7 +216,7 @@ def test_a_failed_run_leaves_no_folder(storm: Path, anlan_home: Path, monkeypatc
     ("measure", "code"),
     [
         ({"kind": "pmup", "place": "u1", "values": {}}, "measure_kind"),
-        ({"kind": "pump", "place": "nowhere", "values": {"flow_m3_s": 0.1}}, "unknown_place"),
+        ({"kind": "pump", "place": "nowhere", "values": {"flow_m3_s": 0.1}}, "measure_place"),
         ({"kind": "pump", "place": "u1"}, "measure_values"),
         ({"kind": "inlets", "place": "*", "values": {"open_share": 80}}, "measure_range"),
         (
@@ -205,6 +232,48 @@ def test_measures_are_checked_before_the_run(
     with pytest.raises(TwinError) as error:
         sc.load(scenario(tmp_path, small_folder, measures=[measure])).check()
     assert error.value.code == code
+
+
+BREACH = {"width_m": 60, "bottom_m": 20, "at": 0.5, "minutes": 10}
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "values", "wanted", "near"),
+    [
+        ("breach", "road-0007", BREACH, "a levee", ["levee-1"]),
+        ("breach", "levee1", BREACH, "a levee", ["levee-1"]),
+        ("sandbags", "underpass-2", {"height_m": 0.5}, "a metro entrance", ["metro-"]),
+        ("drain_pump", "PU_DIP", {"setting": 0}, "a pump of the drains", ["PU_DIP1", "PU_DIP2"]),
+        ("gate", "PU1", {"opening": 0}, "an orifice, weir or outlet of the drains", []),
+        ("pump", "underpas-2", {"flow_m3_s": 0.1}, "a place of the city", ["underpass-2"]),
+    ],
+)
+def test_a_place_a_measure_cannot_act_on_is_told_with_file_measure_and_near_matches(
+    kind: str, place: str, values: dict[str, float], wanted: str, near: list[str], tmp_path: Path
+) -> None:
+    path = scenario(tmp_path, Path("linjiang"), measures=[{"kind": kind, "place": place, "values": values}])
+    with pytest.raises(TwinError) as error:
+        sc.load(path).check()
+    sentence = error.value.message("en")
+    assert error.value.code == ("measure_place" if near else "measure_no_place")
+    assert all(word in sentence for word in (str(path), kind, place, wanted, *near))
+    assert kind in error.value.message("zh") and place in error.value.message("zh")
+
+
+def test_a_place_off_the_terrain_is_refused(tmp_path: Path, small_city) -> None:
+    far = small_city.facilities.geometry.translate(5000.0)
+    save_folder(dataclasses.replace(small_city, facilities=small_city.facilities.set_geometry(far)), tmp_path / "moved")
+    measure = {"kind": "pump", "place": "u1", "values": {"flow_m3_s": 0.1}}
+    with pytest.raises(TwinError) as error:
+        sc.load(scenario(tmp_path, tmp_path / "moved", measures=[measure])).check()
+    assert error.value.code == "measure_off" and "u1" in error.value.message("zh")
+
+
+def test_a_checked_case_tells_its_error_on_one_line(tmp_path: Path) -> None:
+    measure = {"kind": "breach", "place": "road-0007", "values": BREACH}
+    path = scenario(tmp_path, Path("linjiang"), measures=[measure])
+    told = cli("run", str(path), home=tmp_path / "home")
+    assert told.returncode == 1 and told.stderr.startswith("Error:") and len(told.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -226,21 +295,25 @@ def test_an_empty_shelf_says_what_to_do_next(command: str, code: int, channel: s
         assert (sc.titles(lang)["levee-breach"] in words and "levee-breach" in words) == (command == "run")
 
 
-def test_the_wait_for_the_compiler_is_told_on_an_empty_cache_only(tmp_path: Path) -> None:
-    """One child: on an empty cache, at the first share, and once a compiled kernel's index lies there."""
+def test_the_wait_for_the_compiler_is_told_whenever_a_kernel_is_compiled_and_only_then(tmp_path: Path) -> None:
+    """Two children on one cache: in the first a kernel is compiled, once; the second finds it, and compiles another."""
     code = (
-        "from twin import jit\nfrom scenarios.terminal import bar\n"
-        "def told(*shares):\n    with bar('t') as move:\n        [move(s) for s in shares]\n"
-        "told(0.5)\nprint('--', flush=True)\ntold(0.0)\nprint('--', flush=True)\n"
-        "(jit._cache_folder() / 'kernels_1').mkdir()\n(jit._cache_folder() / 'kernels_1' / 'k.nbi').touch()\ntold(0.0)"
+        "import numba\nimport numpy as np\nfrom scenarios.terminal import bar\nfrom hydro.kernels.screening import demand, take\n"
+        "def told(kernel, *more):\n    with bar('t') as move:\n        move(0.0)\n        kernel(*more)\n    print('--', flush=True)\n"
+        "none, at, real = np.zeros(0), np.zeros(0, np.int64), np.zeros((2, 2))\n"
+        "one = (take, none, real, at, at, none, 1.0)\n"
+        "two = (demand, none, real, at, at, none, none, none, 1.0, 0.5, 0.6, 1.0)\n"
     )
     env = {**os.environ, "ANLAN_KERNEL_CACHE": str(tmp_path), "ANLAN_LANG": "en", "PYTHONUNBUFFERED": "1"}
-    child = subprocess.run(
-        [sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
-    )
-    before, cold, warm = child.stdout.split("--\n")
-    assert child.returncode == 0, child.stdout
-    assert ["First use" in part for part in (before, cold, warm)] == [False, True, False]
+    told = []
+    for calls in ("told(*one)\ntold(*one)", "told(*one)\ntold(*two)\ntold(numba.njit(lambda: 0))"):
+        child = subprocess.run(
+            [sys.executable, "-c", code + calls],
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        )  # fmt: skip
+        assert child.returncode == 0, child.stdout
+        told += [part.count("Compiling kernels") for part in child.stdout.split("--\n")[:-1]]
+    assert told == [1, 0, 0, 1, 0]
 
 
 def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,8 +401,6 @@ def test_a_job_that_fails_says_why_in_both_languages(tmp_path: Path, small_folde
 
 
 def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city) -> None:
-    import dataclasses
-
     fine = small_city.population.assign(geometry=small_city.population.geometry.centroid.buffer(20, cap_style="square"))
     with pytest.raises(SourceError) as error:
         dataclasses.replace(small_city, population=fine)

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "scenarios" / "library").glob("*.yaml")))
 def test_library_scenario(name: str) -> None:
     case = sc.load(name).check()
+    assert case.scenario.about_minutes, "the list of scenarios says how long each takes"
     small = case.with_setting("hazards.flood.cell_m=20").with_changes(hours=max(1.0, case.scenario.hours - 1.0))
     run = sc.run(small)
     balance = run.balances["flood"]

@@ -10,6 +10,7 @@ import networkx as nx
 import numpy as np
 
 from twin.city import City, Drains
+from twin.gaps import terrain_gap
 from twin.inp import is_finite, options, read_sections
 
 LID_M = 0.5  # a manhole lid further than this from the terrain is reported, m
@@ -31,7 +32,7 @@ class Finding:
 def check_city(city: City) -> list[Finding]:
     """Return what can be seen on a finished city: missing layers, terrain, drains against terrain, roads."""
     found = [Finding("layer_missing", 1, assumed=f"without_{name}", values={"layer": name}) for name in _missing(city)]
-    found += _terrain(city)
+    found += _terrain(city) + _gaps(city)
     if city.drains is not None:
         found += check_drains(city, city.drains)
     if len(city.roads):
@@ -95,7 +96,7 @@ def check_drains(city: City, drains: Drains) -> list[Finding]:
                 len(ratio),
                 f"x {np.median(ratio):.3f}",
                 assumed="as_given",
-                values={"ratio": round(float(np.median(ratio)), 3)},
+                values={"ratio": float(np.median(ratio))},
             )
         )
     return found + check_imperviousness(drains.inp)
@@ -142,6 +143,19 @@ def _terrain(city: City) -> list[Finding]:
             )
         )
     return found
+
+
+def _gaps(city: City) -> list[Finding]:
+    """Return what lies where there is no terrain."""
+    gap = terrain_gap(city)
+    if gap is None:
+        return []
+    row, col = np.argwhere(~np.isfinite(city.surface["terrain"].values))[0]
+    counts = {"terrain_gap": gap.cells, "terrain_gap_used": len(gap.roads) + gap.buildings}
+    worst, place = f"{100.0 * gap.share:.3g} %", _at(city, int(row), int(col))
+    return [
+        Finding(code, counts[code], worst, place, assumed="not_computed", values=values) for code, values in gap.notes()
+    ]
 
 
 def _at(city: City, row: int, col: int) -> str:

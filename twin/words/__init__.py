@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from numbers import Real
 
 LANGS = ("zh", "en")
+
+#: Significant digits of a number in a sentence; what was found and what was expected take more, so that one never rounds
+#: onto the other. Digits before the point are all kept.
+DIGITS, COMPARED = 3, {"found": 6, "expected": 6}
 
 
 @cache
@@ -48,21 +54,44 @@ def template(key: str, lang: str) -> str:
 def say(key: str, *, lang: str | None = None, **values: object) -> str:
     """Return the sentence for `key` with `values` filled in; raise KeyError for an unknown key.
 
-    A value that is itself a code, with a word `<key>.<code>`, is filled in as that word.
+    A value that is itself a code, with a word `<key>.<code>`, is filled in as that word. Numbers are rounded (`DIGITS`).
     """
     words = _catalogue(lang := lang or session_lang())
-    return words[key].format_map({n: words.get(f"{key}.{v}", _plain(v, lang)) for n, v in values.items()})
+    return words[key].format_map(
+        {n: words.get(f"{key}.{v}", _plain(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
+    )
 
 
-def _plain(value: object, lang: str) -> str:
-    """Write a value as a person would: six significant digits, lists with commas; `in_words(lang)` where it has that.
+@dataclass(frozen=True)
+class Word:
+    """A word of the catalogue as a value of a sentence: said in the language of that sentence."""
+
+    key: str
+
+    def in_words(self, lang: str) -> str:
+        """Return the word in `lang`."""
+        return say(self.key, lang=lang)
+
+
+def _plain(value: object, lang: str, digits: int) -> str:
+    """Write a value as a person would: numbers rounded, lists with commas, a name in both languages in this one.
+
+    What has `in_words(lang)` says itself.
 
     Letters that do not print (a line break in a key, say) are written as escapes, so a sentence stays one line.
     """
     if hasattr(value, "in_words"):
         return str(value.in_words(lang))
-    if isinstance(value, float):
-        return f"{value:.6g}"
+    if isinstance(value, Real) and not isinstance(value, int):
+        return _number(float(value), digits)
+    if isinstance(value, dict) and set(value) == set(LANGS):
+        return str(value[lang])
     if isinstance(value, (list, tuple, set)):
-        return ", ".join(_plain(item, lang) for item in value)
+        return ", ".join(_plain(item, lang, digits) for item in value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+def _number(value: float, digits: int) -> str:
+    if 10.0 ** (digits - 1) <= abs(value) < 1e15 or (value.is_integer() and abs(value) < 1e15):
+        return f"{value + 0.0:.0f}"
+    return f"{value:.{digits}g}"

@@ -23,6 +23,7 @@ class Smoke:
     needs: ClassVar = ()
     gives: ClassVar = (SMOKE,)
     understands: ClassVar = MappingProxyType({"fan": {"strength": (0.0, 1.0)}})
+    acts_on: ClassVar = MappingProxyType({})
 
     strength: Annotated[float, Gt(0), Unit("1")] = 5.0
 

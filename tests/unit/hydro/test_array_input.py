@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numba
@@ -120,3 +123,19 @@ def test_high_walls_are_no_reason_to_call_the_ground_a_no_data_mark() -> None:
     """Blocked cells stand 1000 m and more above the ground, and may be most of a raster."""
     run = ask(terrain=flat(2500.0, (1, 1, -5.0), (1, 2, -5.0)), dtype="float64")
     assert run.depth[1, 1] == pytest.approx(run.depth[1, 2]) and abs(run.volume_error) <= 1e-12
+
+
+@pytest.mark.slow
+def test_the_wall_clock_of_a_first_call_leaves_the_compilation_out(tmp_path) -> None:
+    """In a new process with an empty kernel cache nearly all of a small job is compilation."""
+    code = (
+        "import time, numpy as np\nfrom hydro import simulate_arrays\nbegan = time.perf_counter()\n"
+        "run = simulate_arrays(np.zeros((8, 8)), 0.03, 1e-5, [0.0], cell_m=5.0, duration_s=10.0, scheme='inertial')\n"
+        "print(run.wall_s, time.perf_counter() - began)"
+    )
+    env = {**os.environ, "ANLAN_KERNEL_CACHE": str(tmp_path)}
+    said = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300, check=True
+    )
+    wall, whole = map(float, said.stdout.split())
+    assert 0.0 < wall < 0.5 * whole

@@ -273,12 +273,25 @@ def test_the_inner_loops_are_vectorised() -> None:
 
 @pytest.mark.parametrize(
     ("terrain", "roughness", "code"),
-    [([[0.0, np.nan]], 0.03, "array_terrain"), ([[0.0, 1.0]], 0.0, "array_roughness")],
+    [
+        ([[0.0, np.nan]], 0.03, "array_gap"),
+        ([0.0, 1.0], 0.03, "array_shape"),
+        ([[0.0, 1.0]], 0.0, "array_value"),
+        ([[0.0, 1.0]], [0.03, 0.03], "array_shape"),
+    ],
 )
 def test_wrong_arrays_are_named(terrain, roughness, code) -> None:
     with pytest.raises(ScenarioError) as error:
         Subgrid(terrain, roughness, 5.0)
     assert error.value.code == code
+
+
+@pytest.mark.parametrize(("bed", "code"), [(np.zeros((2, 2)), "array_shape"), ([[0.0, np.inf]] * 3, "array_gap")])
+def test_a_new_bed_that_does_not_fit_is_named(bed, code) -> None:
+    water = Subgrid(np.zeros((3, 2)), 0.03, 5.0)
+    with pytest.raises(ScenarioError) as error:
+        water.set_bed(bed)
+    assert error.value.code == code and not water.z.any()
 
 
 def test_a_side_that_does_not_exist_is_named() -> None:

@@ -197,7 +197,9 @@ surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
 @pytest.mark.parametrize(("real", "root", "friction"), [(np.float32, 1.5e-5, 1e-5), (np.float64, 1e-9, 3e-9)])
 def test_roots_of_depth(real, root, friction) -> None:
     roots = kernel(lambda x: inverse_cube_root(x))
-    frictions = kernel(lambda x: inverse_seven_thirds(x))  # on a line of its own: the cache tells lambdas by their lines
+    frictions = kernel(
+        lambda x: inverse_seven_thirds(x)
+    )  # on a line of its own: the cache tells lambdas by their lines
     x = np.geomspace(1e-6, 1e3, 200).astype(real)
     np.testing.assert_allclose([roots(v) for v in x], x.astype(float) ** (-1 / 3), rtol=root)
     np.testing.assert_allclose([frictions(v) for v in x], x.astype(float) ** (-7 / 3), rtol=friction)

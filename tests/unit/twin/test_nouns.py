@@ -208,6 +208,23 @@ def test_errors_speak_both_languages_and_travel_between_processes() -> None:
     assert say("level.red", lang="zh") == "红色"
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1.7321e-7, "1.73e-07"), (0.123456, "0.123"), (117.71, "118"), (999.7, "1000"), (12345.6, "12346"),
+        (14400.0, "14400"), (-9999.0, "-9999"), (-0.0, "0"), (2026, "2026"), (np.float32(0.1), "0.1"), (-3.4e38, "-3.4e+38"),
+    ],
+)  # fmt: skip
+def test_numbers_in_sentences_have_three_digits_and_keep_those_before_the_point(value: float, written: str) -> None:
+    for lang in ("zh", "en"):
+        assert say("cli.swmm", lang=lang, percent=value) == say("cli.swmm", lang=lang, percent=written)
+
+
+def test_what_was_found_is_never_rounded_onto_what_was_expected() -> None:
+    told = ScenarioError("array_number", name="courant", found=0.63001, expected=0.63).message("en")
+    assert "0.63001" in told
+
+
 def test_a_value_that_is_a_code_is_said_in_words() -> None:
     hazards.sheet("flood")
     assert "完整浅水方程" in say("note.scheme", lang="zh", name="full", why="breach")

@@ -1,0 +1,132 @@
+"""What the command line says when it is asked: help, single cases, near matches."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from scenarios.cli import app, main
+
+ROOT = Path(__file__).parents[2]
+
+
+def anlan(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "ANLAN_LANG": "en", "COLUMNS": "120", **extra}
+    return subprocess.run(
+        [sys.executable, "-m", "scenarios.cli", *arguments],
+        env=env, cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_one_case_or_all_under_it_are_verified(tmp_path: Path) -> None:
+    ids = {}
+    for only in ("hydro/chicago", "hydro/ritter"):
+        done = anlan("verify", "hydro", "--only", only, "--json", str(tmp_path / "v.json"))
+        assert done.returncode == 0, done.stderr
+        ids[only] = [case["id"] for case in json.loads((tmp_path / "v.json").read_text("utf-8"))["cases"]]
+    assert ids == {
+        "hydro/chicago": ["hydro/chicago"],
+        "hydro/ritter": ["hydro/ritter", "hydro/ritter/order", "hydro/ritter/inertial"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("verify", "hidro"), "hydro"),
+        (("verify", "--only", "hydro/rittr"), "hydro/ritter"),
+        (("bench", "hidro"), "hydro"),
+        (("bench", "--only", "hydro/W1-f23"), "hydro/W1-f32"),
+    ],
+)
+def test_an_unknown_room_or_case_is_one_sentence_with_near_matches(arguments: tuple[str, ...], near: str) -> None:
+    for lang in ("zh", "en"):
+        told = anlan(*arguments, ANLAN_LANG=lang)
+        assert told.returncode == 1 and not told.stdout
+        assert len(told.stderr.splitlines()) == 1 and arguments[-1] in told.stderr and near in told.stderr
+
+
+def commands() -> list[tuple[str, ...]]:
+    tree = {name: getattr(command, "commands", {}) for name, command in get_command(app).commands.items()}
+    return [(), *((name,) for name in tree), *((name, sub) for name, below in tree.items() for sub in below)]
+
+
+@pytest.mark.parametrize("path", commands(), ids=" ".join)
+def test_every_command_argument_and_option_is_explained_in_both_languages(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    pages = {}
+    for lang in ("zh", "en"):
+        monkeypatch.setenv("ANLAN_LANG", lang)
+        told = CliRunner().invoke(app, [*path, "--help"], prog_name="anlan")
+        assert told.exit_code == 0
+        pages[lang] = [line.rstrip() for line in told.stdout.splitlines() if line.strip()]
+    assert len(pages["zh"]) == len(pages["en"]) > 3
+    rows = [line for line in pages["zh"] if line.startswith("  ")]
+    assert rows and all(re.search("[\u4e00-\u9fff]", line) for line in pages["zh"])
+    assert all(re.match(r"  \S+( \S+)*  +\S", line) for line in rows), "a name, then what it means"
+    assert not re.search("[\u4e00-\u9fff]", "".join(pages["en"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("--lang", "zh", "run", "--help"), {}),
+        (("run", "--help", "--lang", "zh"), {}),
+        (("run", "--lang=zh", "--help"), {"ANLAN_LANG": "en"}),
+        (("run", "--help"), {"ANLAN_LANG": "zh"}),
+        (("run", "--help"), {"ANLAN_LANG": "", "LC_ALL": "zh_CN.UTF-8"}),
+    ],
+)
+def test_help_follows_the_language_wherever_it_is_said(arguments: tuple[str, ...], extra: dict[str, str]) -> None:
+    told = anlan(*arguments, **extra)
+    assert told.returncode == 0 and "用法: anlan run [SCENARIO]" in told.stdout and "Options" not in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "zh", "en"),
+    [
+        ("rnu", "没有命令rnu。相近的有:run", "has no command rnu. Near: run"),
+        ("run --frsh", "没有选项--frsh。相近的有:--fresh", "has no option --frsh. Near: --fresh"),
+        ("plan approve", "anlan plan approve缺少PLAN", "anlan plan approve lacks PLAN"),
+        ("desk --port abc", "--port应为整数", "--port must be a whole number"),
+        ("report a b", "不接受多余的b", "does not take b"),
+        ("run x --set", "选项--set后面要有值", "option --set needs a value"),
+        ("run --lang", "选项--lang后面要有值", "option --lang needs a value"),
+    ],
+)
+def test_a_misused_command_is_one_sentence_and_exit_code_2(
+    line: str, zh: str, en: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anlan", *line.split()])
+    for lang, sentence in (("zh", zh), ("en", en)):
+        monkeypatch.setenv("ANLAN_LANG", lang)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        told = capsys.readouterr()
+        assert stopped.value.code == 2 and not told.out
+        assert len(told.err.splitlines()) == 1 and sentence in told.err and "--help" in told.err
+
+
+def test_the_list_of_scenarios_says_how_long_each_takes(tmp_path: Path) -> None:
+    own = tmp_path / "scenarios"
+    own.mkdir()
+    text = (ROOT / "scenarios" / "library" / "levee-breach.yaml").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("about_minutes")]
+    for name, said in (("short", "about_minutes: 0.4"), ("long", "about_minutes: 12"), ("unsaid", "")):
+        (own / f"{name}.yaml").write_text("\n".join([*lines, said]), "utf-8")
+    (own / "broken.yaml").write_text("schema: 2\n", "utf-8")
+    for lang, short, long in (("zh", "不到1分钟", "约12分钟"), ("en", "under a minute", "about 12 min")):
+        told = anlan("run", ANLAN_HOME=str(tmp_path), ANLAN_LANG=lang, COLUMNS="200")
+        rows = {line.split()[1]: line for line in told.stderr.splitlines() if line.startswith("│")}
+        assert short in rows["short"] and long in rows["long"] and {"broken", "levee-breach"} <= set(rows)
+        assert all(not re.search("分钟| min", rows[name]) for name in ("unsaid", "broken"))
