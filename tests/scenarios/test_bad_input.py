@@ -244,7 +244,7 @@ BREACH = {"width_m": 60, "bottom_m": 20, "at": 0.5, "minutes": 10}
         ("breach", "levee1", BREACH, "a levee", ["levee-1"]),
         ("sandbags", "underpass-2", {"height_m": 0.5}, "a metro entrance", ["metro-"]),
         ("drain_pump", "PU_DIP", {"setting": 0}, "a pump of the drains", ["PU_DIP1", "PU_DIP2"]),
-        ("gate", "PU1", {"opening": 0}, "an orifice, weir or outlet of the drains", []),
+        ("gate", "PU1", {"opening": 0}, "an orifice, weir or outlet of the drains", ["SLUICE"]),
         ("pump", "underpas-2", {"flow_m3_s": 0.1}, "a place of the city", ["underpass-2"]),
     ],
 )
@@ -255,9 +255,17 @@ def test_a_place_a_measure_cannot_act_on_is_told_with_file_measure_and_near_matc
     with pytest.raises(TwinError) as error:
         sc.load(path).check()
     sentence = error.value.message("en")
-    assert error.value.code == ("measure_place" if near else "measure_no_place")
+    assert error.value.code == "measure_place"
     assert all(word in sentence for word in (str(path), kind, place, wanted, *near))
     assert kind in error.value.message("zh") and place in error.value.message("zh")
+
+
+def test_a_measure_in_a_city_without_such_places_is_refused(tmp_path: Path, small_folder: Path) -> None:
+    measure = {"kind": "gate", "place": "C1", "values": {"opening": 0}}
+    with pytest.raises(TwinError) as error:
+        sc.load(scenario(tmp_path, small_folder, measures=[measure])).check()
+    assert error.value.code == "measure_no_place"
+    assert all(word in error.value.message("en") for word in ("gate", "an orifice, weir or outlet of the drains"))
 
 
 def test_a_place_off_the_terrain_is_refused(tmp_path: Path, small_city) -> None:

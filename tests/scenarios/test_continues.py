@@ -92,7 +92,7 @@ def test_what_cannot_go_on_is_refused_before_it_begins(storm: Path, before: sc.R
 
 
 @pytest.mark.parametrize(
-    "changed", [{"cell_m": 20}, {"drainage": "screening"}, {"scheme": "full"}, {"exchange_s": 10}], ids=str
+    "changed", [{"cell_m": 20}, {"drainage": "screening"}, {"scheme": "subgrid"}, {"exchange_s": 10}], ids=str
 )
 def test_a_state_fits_only_the_model_that_left_it(storm: Path, before: sc.Run, changed: dict[str, object]) -> None:
     with pytest.raises(TwinError) as found:

@@ -113,7 +113,10 @@ def test_a_split_run_equals_the_whole_run(river_city, precision) -> None:
     later = (Action("pump", "u1", -900.0, None, {"flow_m3_s": 0.2}),)
     second = model.simulate(river_city, rain(90.0, 21.5), CLOCK.after(1200.0), later, state=first.state)
     np.testing.assert_array_equal(whole.fields["water_depth"].values[4:], second.fields["water_depth"].values)
-    np.testing.assert_array_equal(whole.fields["max_water_depth"].values, second.fields["max_water_depth"].values)
+    highest = [run.fields["max_water_depth"].values for run in (whole, first, second)]
+    joined = np.maximum(highest[1], highest[2])  # each run tells its own hours, the first with rain that lies at its end
+    np.testing.assert_allclose(highest[0], joined, rtol=0, atol=1e-3)
+    assert (highest[0] <= joined).all()
     assert abs(second.balance.error) <= TOLERANCE[precision]
     for name in ("river", "edge", "infiltration", "pumps"):
         parts = first.balance.went_out[name] + second.balance.went_out[name]
