@@ -44,6 +44,9 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 #: What was reached, beside what the model `gives` in time; kept for the run folder, not handed to later hazards.
 REACHED = (MAX_WATER_DEPTH, TIME_OF_MAX_DEPTH, DURATION_ABOVE, FLOOD_DANGER)
 
+#: Measures on the drains -> the forms of drainage in which they do something.
+DRAINAGE_OF = {"inlets": ("swmm", "screening"), "drain_pump": ("swmm",), "gate": ("swmm",)}
+
 #: The engine's own continuity error above which the result says so.
 SWMM_CONTINUITY = 0.01
 
@@ -114,6 +117,7 @@ class Flood:
         exchanges = round(clock.step_s / self.exchange_s)
         if exchanges * self.exchange_s != clock.step_s:
             raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
+        self._check_drainage(actions)
         city = city.at_cell_size(self.cell_m)
         settings = self._settings(actions)
         handed = state is not None and (state.settings.get("scheme"), settings["scheme"]) == ("inertial", "full")
@@ -168,6 +172,15 @@ class Flood:
             after,
             self._notes(surface, drains, entrances, actions) + ((("handed_over", {}),) if handed else ()),
         )
+
+    def _check_drainage(self, actions: tuple[Action, ...]) -> None:
+        """Raise ScenarioError for a measure on drains that this run does not simulate."""
+        for action in actions:
+            needed = DRAINAGE_OF.get(action.kind)
+            if needed and self.drainage not in needed:
+                raise ScenarioError(
+                    "measure_drainage", kind=action.kind, place=action.place, found=self.drainage, expected=needed
+                )
 
     def _settings(self, actions: tuple[Action, ...]) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another: the raster, what moves water, the exchange step."""

@@ -268,6 +268,17 @@ def test_a_measure_in_a_city_without_such_places_is_refused(tmp_path: Path, smal
     assert all(word in error.value.message("en") for word in ("gate", "an orifice, weir or outlet of the drains"))
 
 
+@pytest.mark.parametrize(("kind", "drainage"), [("gate", "none"), ("gate", "screening"), ("inlets", "none")])
+def test_a_measure_on_drains_that_are_not_simulated_is_refused(kind: str, drainage: str, tmp_path: Path) -> None:
+    measure = {"kind": kind, "place": "SLUICE" if kind == "gate" else "*"}
+    measure["values"] = {"opening": 1} if kind == "gate" else {"open_share": 1}
+    path = scenario(tmp_path, Path("linjiang"), measures=[measure], hazards=[{"flood": {"drainage": drainage}}])
+    with pytest.raises(TwinError) as error:
+        sc.run(sc.load(path))
+    assert error.value.code == "measure_drainage"
+    assert all(word in error.value.message("zh") for word in (kind, drainage, "swmm"))
+
+
 def test_a_place_off_the_terrain_is_refused(tmp_path: Path, small_city) -> None:
     far = small_city.facilities.geometry.translate(5000.0)
     save_folder(dataclasses.replace(small_city, facilities=small_city.facilities.set_geometry(far)), tmp_path / "moved")
