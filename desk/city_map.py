@@ -110,7 +110,7 @@ def _moment(run: sc.Run, hazard: str, layer: MapLayer, lang: str, playing: bool)
         st.select_slider(
             say("desk.time", lang=lang),
             list(range(len(stamps))),
-            format_func=lambda n: stamps[n].strftime("%H:%M"),
+            format_func=lambda n: run.case.clock.told(stamps[n], run.case.city.tz),
             key=key,
         )
     )

@@ -139,15 +139,15 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
 
 
-def _clock(stamps: pd.Series, tz: Any) -> pd.Series:
+def _clock(stamps: pd.Series, run: sc.Run) -> pd.Series:
     """Return times as a clock in the city shows them, empty where there is none."""
-    local = pd.to_datetime(stamps).dt.tz_localize("UTC").dt.tz_convert(tz)
-    return local.dt.strftime("%H:%M").fillna("")
+    told, tz = run.case.clock.told, run.case.city.tz
+    return stamps.map(lambda stamp: told(stamp, tz) if pd.notna(stamp) else "")
 
 
 def _closures(run: sc.Run, hazard: str, lang: str) -> None:
     """List when places close and reopen, the first to close first."""
-    sheet, tz, table = run.sheet(hazard), run.case.city.tz, run.exposure[hazard].closures
+    sheet, table = run.sheet(hazard), run.exposure[hazard].closures
     if not len(table):
         st.info(say("desk.no_closures", lang=lang))
         return
@@ -160,9 +160,9 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
         placeholder=say("desk.all_kinds", lang=lang),
     )
     rows = table[table["kind"].isin(kinds)] if kinds else table
-    reopens = _clock(rows["reopens"], tz).replace("", say("report.still_closed", lang=lang))
+    reopens = _clock(rows["reopens"], run).replace("", say("report.still_closed", lang=lang))
     columns = {
-        say("report.closes", lang=lang): _clock(rows["closes"], tz).values,
+        say("report.closes", lang=lang): _clock(rows["closes"], run).values,
         say("report.reopens", lang=lang): reopens.values,
         say("report.closed_min", lang=lang): [
             phrases.closed(minutes, spells, lang, still=pd.isna(reopening))
@@ -176,7 +176,7 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
         say("report.place", lang=lang): rows[f"name_{lang}"].values,
         say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
         say("report.peak_at", lang=lang, unit=sheet.unit): [
-            f"{peak:.2f} @ {at}" for peak, at in zip(rows["peak"], _clock(rows["peak_time"], tz), strict=True)
+            f"{peak:.2f} @ {at}" for peak, at in zip(rows["peak"], _clock(rows["peak_time"], run), strict=True)
         ],
     }
     if sheet.danger:
@@ -188,7 +188,6 @@ def _closures(run: sc.Run, hazard: str, lang: str) -> None:
 
 def _places(run: sc.Run, hazard: str, lang: str) -> None:
     levels = run.levels[run.levels["hazard"] == hazard]
-    tz = run.case.city.tz
     kinds = st.multiselect(
         say("report.kind", lang=lang),
         sorted(set(levels["kind"])),
@@ -204,11 +203,11 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
                 say("report.place", lang=lang): rows[f"name_{lang}"].values,
                 say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
                 say("report.peak", lang=lang): rows["peak"].values,
-                say("report.peak_time", lang=lang): _clock(rows["peak_time"], tz).values,
-                say("report.from", lang=lang): _clock(rows["from"], tz).values,
+                say("report.peak_time", lang=lang): _clock(rows["peak_time"], run).values,
+                say("report.from", lang=lang): _clock(rows["from"], run).values,
                 say("report.until", lang=lang): [
                     f"≥ {at}" if still else at
-                    for at, still in zip(_clock(rows["until"], tz), rows["open_end"], strict=True)
+                    for at, still in zip(_clock(rows["until"], run), rows["open_end"], strict=True)
                 ],
                 say("report.rule", lang=lang): [
                     phrases.rule(run.sheet(hazard), kind, threshold, lang)
@@ -224,18 +223,17 @@ def _places(run: sc.Run, hazard: str, lang: str) -> None:
 
 def _plan(run: sc.Run, lang: str) -> None:
     plan = sc.draft_plan(run)
-    tz = run.case.city.tz
-    st.caption(say(f"report.stamp.{plan.message_status}", lang=lang))
+    told, tz = run.case.clock.told, run.case.city.tz
+    st.caption(phrases.stamp(plan, lang))
     st.dataframe(
         pd.DataFrame(
             [
                 {
                     "#": task.id,
                     say("report.deadline", lang=lang): " · ".join(
-                        filter(None, (task.deadline.astimezone(tz).strftime("%H:%M"), phrases.missing_lead(task, lang)))
+                        filter(None, (told(task.deadline, tz), phrases.missing_lead(task, lang)))
                     ),
-                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "")
-                    + task.end.astimezone(tz).strftime("%H:%M"),
+                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + told(task.end, tz),
                     say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
                     say("report.crew", lang=lang): " · ".join(
                         filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang)))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hydro.array_checks import check_ground, check_options, check_rain, check_water, named
 from hydro.scheme import COURANT_MOST, hand_over, water_on
+from twin.errors import NumericsError
 from twin.jit import compiling, start_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
@@ -30,9 +31,16 @@ DAM_M = 0.1
 #: as much and more, and the share is told, so that who wants them can ask for them.
 FAST_SHARE = 0.5
 
-#: The share is looked at between LEAST and MOST times a run (but at most every WINDOW_S), and not before so many steps.
-LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS = 20, 60, 5
+#: The share is looked at LEAST to MOST times a run (but at most every WINDOW_S and LOOK_STEPS), and in long runs more often:
+#: after so many steps at the latest, so that a short flood in a long run is seen.
+LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS, UNSEEN_STEPS = 20, 60, 5, 50
 
+#: A stage that rises faster than this (m/s) by more than DAM_M sends a front into the water, as a dam that breaks does.
+SURGE_M_S = 0.01
+
+
+#: A larger part of the water than this that is lost or made is an error: rounding keeps to 1e-6 in float32.
+LOST = 1e-3
 
 #: A dry side takes a given flow where its bed lies less than this above its lowest, m; shares are renewed so often, s.
 FIRST_WATER_M, SHARES_S = 0.1, 10.0
@@ -65,6 +73,9 @@ class Boundary(NamedTuple):
     values: Numbers = (0.0,)
 
 
+DAM, SURGE = "dam break at the start", "a stage that stands or rises as a front"
+
+
 class ArrayRun(NamedTuple):
     """What `simulate_arrays` returns; arrays are (y, x), depths in m, flows per width in m2/s, volumes in m3.
 
@@ -73,7 +84,8 @@ class ArrayRun(NamedTuple):
     stands at `probe_s`. `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
     first call of a process still loads them, some tenths of a second. `scheme` says which equations were solved (at the end,
     where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at the
-    Froude limit of the inertial scheme (`Inertial.fast_share`, up to 60 times a run); NaN where another scheme began.
+    Froude limit of the inertial scheme when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every
+    UNSEEN_STEPS steps); NaN where another scheme began.
     """
 
     depth: NDArray[Any]
@@ -117,9 +129,10 @@ def simulate_arrays(
     (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
     `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
     cells make a side of a coarse one), or "auto": the inertial equations, unless the water at the start is a dam about to
-    break (`dam`), and until more than FAST_SHARE of the moving water is held at their Froude limit; then the full equations
-    go on from there (`hydro.scheme.hand_over`). Raises ScenarioError for what does not fit or is no number
-    (`hydro.array_checks`), NumericsError with time and cell when the time step collapses.
+    break (`dam`) or a stage sends in a front (`surge`), and until more than FAST_SHARE of the moving water is held at their
+    Froude limit; then the full equations go on from there (`hydro.scheme.hand_over`). Raises ScenarioError for what does not
+    fit or is no number (`hydro.array_checks`), NumericsError with time and cell when the time step collapses or more than
+    LOST of the water is lost or made.
     """
     check_options(
         cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
@@ -132,12 +145,13 @@ def simulate_arrays(
     probes = [(int(row), int(col)) for row, col in probes]
     with _threads(threads), compiling() as compiled:
         began = time.perf_counter()
+        held = [b for b in boundaries if b.kind == "stage"]
         breaks = scheme == "auto" and dam(z, h)
-        chosen = scheme if scheme != "auto" else "full" if breaks else "inertial"
+        surges = scheme == "auto" and not breaks and surge(z, h, held)
+        chosen = scheme if scheme != "auto" else "full" if breaks or surges else "inertial"
         free = [b.side for b in boundaries if b.kind == "free"]
         water = _opened(water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant), free)
         water.fill(h)
-        held = [b for b in boundaries if b.kind == "stage"]
         if held:  # what held cells hold is no part of the volume, at the end as at the start
             water.hold(*_held_cells(held, z.shape, 0.0))
         start_volume = water.volume()
@@ -176,13 +190,16 @@ def simulate_arrays(
         volume_out = sum(book["into_held"] + book["over_rim"] for book in books)
         gap = water.volume() - start_volume - volume_in + volume_out
         scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
+        if not abs(gap) <= LOST * scale:
+            row, col = (int(k) for k in np.unravel_index(int(np.argmax(water.source)), z.shape))
+            raise NumericsError("water_lost", time=f"{duration_s:g} s", row=row, col=col, share=gap / scale)
         flow_x, flow_y = water.flow()
         highest = water.highest
         wall = time.perf_counter() - began - compiled.seconds
         return ArrayRun(
             water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name,
-            "as asked" if scheme != "auto" else "dam break at the start" if breaks else watch.why, watch.fast_share,
+            "as asked" if scheme != "auto" else DAM if breaks else SURGE if surges else watch.why, watch.fast_share,
         )  # fmt: skip
 
 
@@ -197,7 +214,9 @@ class _Watch:
 
     def calls(self, water: Any, t: float, steps: int) -> bool:
         """Look, if it is time, and return whether the full equations must go on from here."""
-        due = t - self._looked_s >= self._duration_s / LOOKS_MOST and steps - self._looked_steps >= LOOK_STEPS
+        since = steps - self._looked_steps
+        long = t - self._looked_s >= self._duration_s / LOOKS_MOST or since >= UNSEEN_STEPS
+        due = long and since >= LOOK_STEPS
         if water.name != "inertial" or not (due or t == self._duration_s):
             return False
         self._looked_s, self._looked_steps = t, steps
@@ -245,6 +264,20 @@ def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
         if ((flow_depth > DAM_M) & (np.minimum(fall, flow_depth) > np.maximum(DAM_M, 0.1 * flow_depth))).any():
             return True
     return False
+
+
+def surge(z: NDArray[np.float64], h: NDArray[np.float64], held: list[Boundary]) -> bool:
+    """Return whether a stage sends in a front: it stands as a dam (`dam`) at the start, or rises by more than DAM_M at once."""
+    for boundary in held:
+        rise, span = np.diff(np.asarray(boundary.values, float)), np.diff(np.asarray(boundary.times_s, float))
+        if ((rise > DAM_M) & (rise > SURGE_M_S * span)).any():
+            return True
+    if not held:
+        return False
+    rows, cols, levels = _held_cells(held, z.shape, 0.0)
+    filled = h.copy()
+    filled[rows, cols] = np.maximum(np.array(levels) - z[rows, cols], 0.0)
+    return dam(z, filled)
 
 
 @contextmanager

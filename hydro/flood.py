@@ -188,7 +188,7 @@ class Flood:
         settings: dict[str, str | float] = {"cell_m": self.cell_m, "scheme": scheme}
         if scheme == "subgrid":
             settings["subgrid_factor"] = float(self.subgrid_factor)
-        return settings | {"drainage": self.drainage, "exchange_s": self.exchange_s}
+        return settings | {"drainage": self.drainage, "exchange_s": self.exchange_s, "precision": self.precision}
 
     def _drainage(
         self, city: City, surface: Surface, clock: Clock, actions: tuple[Action, ...], state: State | None
@@ -245,12 +245,15 @@ class Flood:
         notes: list[tuple[str, dict[str, Any]]] = [
             ("scheme", dict(zip(("name", "why"), self.choose(actions), strict=True))),
             ("cell_size", {"cell": self.cell_m, "precision": self.precision}),
+            ("ground", {"law": self.infiltration}),
         ]
         if entrances.assumed:
             notes.append(("entrances_assumed", {"step": Sill.step_m, "width": Sill.width_m}))
         if isinstance(drains, NoDrainage):
             notes.append(("no_drains", {}))
         else:
+            if self.drainage != "none":
+                notes.append(("inlets_open", {"percent": 100 * self.inlet_open_share}))
             if drains.subcatchments:
                 notes.append(("runoff_off", {"count": drains.subcatchments}))
             if len(off := drains.uncoupled):
@@ -267,7 +270,7 @@ class Flood:
                 notes.append(("swmm_continuity", {"percent": 100 * drains.account["continuity_error"]}))
             if drains.account["flooding_m3"] > 1.0:
                 notes.append(("swmm_lost", {"volume": drains.account["flooding_m3"]}))
-        if surface.fast_share > 0.01:
+        if surface.fast_share > 0.01 and surface.water.name != "full":
             notes.append(("froude_limited", {"percent": 100 * surface.fast_share}))
         if self.edge == "closed":
             notes.append(("edge_closed", {}))

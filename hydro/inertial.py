@@ -33,9 +33,11 @@ STILL_FROUDE, HELD_FROUDE = 0.1, 0.95
 def collapse(h: Array, at_s: float, *causes: Array) -> NumericsError:
     """Return the error of a step that collapsed `at_s` seconds after the start.
 
-    It names the first cell that is no finite number in the first of `causes` that has one, else where the last is largest.
+    It names the first cell that is no finite number in the first of `causes` that has one, else where the last is largest,
+    or where there is none of that yet, where the first is: the strongest source.
     """
-    broken = next((mask for cause in causes if (mask := ~np.isfinite(cause)).any()), causes[-1])
+    largest = causes[-1] if (causes[-1] > 0).any() else causes[0]
+    broken = next((mask for cause in causes if (mask := ~np.isfinite(cause)).any()), largest)
     row, col = (int(k) for k in np.unravel_index(int(np.argmax(broken)), h.shape))
     depth = float(h[row, col])
     return NumericsError("step_collapsed", time=f"{at_s:g} s", at_s=at_s, row=row, col=col, depth=depth)

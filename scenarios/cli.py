@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 import scenarios as sc
@@ -20,7 +19,7 @@ from scenarios.case.schema import json_schema
 from scenarios.case.shelf import runs_folder
 from scenarios.doctor import examine
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
-from scenarios.terminal import bar, list_library, print_findings, tell
+from scenarios.terminal import bar, list_library, print_findings, show, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.sheet import COLOURS
 from twin.words import LANGS, phrases, say, session_lang
@@ -105,7 +104,7 @@ def runs() -> None:
             no_wrap=heading in ("id", say("report.finished")),
             min_width=18 if heading == say("report.name") else None,
         )
-    table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)))
+    table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)), min_width=17, no_wrap=True)
     for run in found:
         counts = run.levels["level"].value_counts()
         about = run.manifest
@@ -117,7 +116,7 @@ def runs() -> None:
             f"{about['wall_s']:.1f}",
             " / ".join(str(int(counts.get(c, 0))) for c in reversed(COLOURS)),
         )
-    Console().print(table)
+    show(table)
 
 
 @app.command(cls=Command, help="help.report")
@@ -133,7 +132,7 @@ def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]
     table = Table("", *(f"{r.id}\n{r.manifest['name'][session_lang()]}" for r in found))
     for label, row in sc.compared(found, session_lang()).iterrows():
         table.add_row(str(label), *row)
-    Console().print(table)
+    show(table)
     for note in sc.unlike(found, session_lang()):
         print(note)
 
@@ -149,13 +148,13 @@ def verify(
 
     cases = run_proofs(room, only)
     table = Table(
-        Column("id", no_wrap=True),
-        say("verify.metric"),
-        say("verify.value"),
+        Column("id", overflow="fold"),
+        Column(say("verify.metric"), overflow="fold"),
+        Column(say("verify.value"), no_wrap=True),
         "",
-        say("verify.bound"),
-        say("verify.status"),
-        say("verify.reason"),
+        Column(say("verify.bound"), no_wrap=True),
+        Column(say("verify.status"), no_wrap=True),
+        Column(say("verify.reason"), overflow="fold"),
     )
     for case in cases:
         bound = "" if case["bound"] is None else f"{case['op']} {case['bound']}"
@@ -168,7 +167,7 @@ def verify(
             case["status"],
             case["reason"] or case["bound_from"] or "",
         )
-    Console().print(table)
+    show(table)
     if json_ is not None:
         json_.write_text(json.dumps({"cases": cases}, ensure_ascii=False, indent=1), "utf-8")
     if any(case["status"] == "fail" for case in cases):
@@ -234,7 +233,7 @@ def doctor() -> None:
     table = Table(say("doctor.part"), say("doctor.state"), say("doctor.cost"))
     for part in examine():
         table.add_row(*part)
-    Console().print(table)
+    show(table)
 
 
 @app.command(hidden=True, cls=Command, help="help.schema")
@@ -288,7 +287,7 @@ def city_show(
             getattr(found.layers.get("drains"), "source", ""),
             getattr(found.layers.get("drains"), "basis", ""),
         )
-    Console().print(table)
+    show(table)
     print(city_folder(city))
     print(to)
 
@@ -299,13 +298,13 @@ def plan_draft(run: RunKey = "last") -> None:
     plan = sc.draft_plan(sc.find_run(run))
     lang = session_lang()
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
-    tz = sc.find_run(run).case.city.tz
+    case = sc.find_run(run).case
     for task in plan.tasks:
         text = say(f"task.{task.code}", place=task.place_name[lang])
-        deadline = _lines(task.deadline.astimezone(tz).strftime("%H:%M"), phrases.missing_lead(task, lang))
+        deadline = _lines(case.clock.told(task.deadline, case.city.tz), phrases.missing_lead(task, lang))
         crew = _lines(phrases.crew(task, lang), phrases.lateness(task, lang))
         table.add_row(task.id, deadline, text, say(f"unit.{task.unit}"), crew)
-    Console().print(table)
+    show(table)
     print(plan.id)
 
 

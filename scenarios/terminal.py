@@ -19,6 +19,14 @@ from twin.words import say, session_lang
 
 talk = Console(stderr=True)
 
+WIDE = 180  # columns of a table that goes to a file or another program
+
+
+def show(table: Table) -> None:
+    """Print a table; elsewhere than on a terminal wide enough that no figure is cut."""
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDE)).print(table)
+
 
 @contextmanager
 def bar(title: str) -> Iterator[Any]:
@@ -119,4 +127,4 @@ def print_findings(findings: list[Any]) -> None:
             finding.place,
             say(f"assumed.{finding.assumed}", **finding.values) if finding.assumed else "-",
         )
-    Console().print(table)
+    show(table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,13 @@ class Clock:
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert("UTC").tz_localize(None)
         return float((stamp - self.times[0]).total_seconds())
+
+    def told(self, moment: datetime | np.datetime64 | pd.Timestamp, tz: tzinfo) -> str:
+        """Return a time as a clock in `tz` shows it, with month and day where the run passes midnight there."""
+        stamp, ends = pd.Timestamp(moment), self.times[[0, -1]].tz_localize("UTC").tz_convert(tz)
+        stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp
+        form = "%H:%M" if ends[0].date() == ends[1].date() else "%m-%d %H:%M"
+        return str(stamp.tz_convert(tz).strftime(form))
 
     def first(self, duration_s: float) -> Clock:
         """Return the clock of the first `duration_s` seconds."""

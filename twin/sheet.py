@@ -73,12 +73,20 @@ class Danger:
 
 @dataclass(frozen=True)
 class MeasureCost:
-    """What one measure of a kind takes: the crew that sets it up, minutes to do so, yuan once and per hour it stands."""
+    """What one measure of a kind takes: the crew that sets it up, minutes to do so, yuan once and per hour it stands.
+
+    `failure_below` bounds values below which the action is something that fails, not something that is done: it costs nothing.
+    """
 
     unit: str
     setup_min: float
     cost_cny: float
     cost_cny_per_h: float = 0.0
+    failure_below: Mapping[str, float] = field(default_factory=dict)
+
+    def is_failure(self, values: Mapping[str, float]) -> bool:
+        """Return whether an action with these values is a failure."""
+        return any(values[name] < bound for name, bound in self.failure_below.items())
 
     def cost(self, hours: float) -> float:
         """Return yuan for a measure that stands for `hours`."""

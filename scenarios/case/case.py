@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,18 @@ class Case:
                     "measure_time",
                     where=self.where,
                     found=action.kind,
-                    start=action.start_s,
-                    end=clock.duration_s if action.end_s is None else action.end_s,
+                    start=self._told(action.start_s),
+                    end=self._told(clock.duration_s if action.end_s is None else action.end_s),
+                    run=f"{self._told(0.0)} – {self._told(clock.duration_s)}",
                 )
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
         return self
+
+    def _told(self, seconds: float) -> str:
+        """Return a time on the clock with its date, in city time."""
+        moment = self.scenario.start.astimezone(self.city.tz) + timedelta(seconds=seconds)
+        return moment.strftime("%Y-%m-%d %H:%M")
 
     def _check_values(self, action: Action, wanted: MeasureValues) -> None:
         """Raise ScenarioError when a measure lacks a value, carries an unknown one, or one out of its range."""

@@ -54,7 +54,8 @@ class Earlier:
         """Raise ScenarioError unless a run of `city` may begin here at `start` under `actions`.
 
         The city must be the same to the byte, the times must meet, and each measure that was in force at the end must be
-        named again, with its own start if it goes on and with an `end` if it does not: a breach never heals unseen.
+        named again, with its own start if it goes on and with an `end` if it does not: a breach never heals unseen. Nor does
+        a measure begin in hours that were run without it.
         """
         if (found := read_manifest(self.folder)["inputs"]["city"]) != city.content_hash:
             raise ScenarioError(
@@ -65,7 +66,15 @@ class Earlier:
             raise ScenarioError("continues_time", where=where, run=self.id, found=begin, expected=end)
         named = {(a.kind, a.place) for a in actions}
         length = self.scenario.hours * 3600.0
-        for action in timed(self.scenario, city.tz):
+        before = timed(self.scenario, city.tz)
+        known = {(a.kind, a.place) for a in before}
+        for action in actions:
+            if action.start_s < 0.0 and (action.kind, action.place) not in known:
+                raise ScenarioError(
+                    "continues_past", where=where, run=self.id, kind=action.kind, place=action.place,
+                    expected=start.astimezone(city.tz).isoformat(timespec="minutes"),
+                )  # fmt: skip
+        for action in before:
             if (action.end_s is None or action.end_s > length) and (action.kind, action.place) not in named:
                 begun = self.scenario.start.astimezone(city.tz) + timedelta(seconds=action.start_s)
                 raise ScenarioError(

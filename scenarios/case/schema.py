@@ -222,9 +222,13 @@ class Wanted:
     def in_words(self, lang: str) -> str:
         """Return the sentence in `lang`."""
         key = f"schema.{self.kind}"
-        return (
-            say(key, lang=lang, **self.bounds) if key in keys(lang) else say("schema.other", lang=lang, text=self.text)
-        )
+        if key not in keys(lang):
+            return say("schema.other", lang=lang, text=self.text)
+        # the validator joins choices with an English "or"
+        told = {
+            k: v.replace(" or ", "、") if lang == "zh" and isinstance(v, str) else v for k, v in self.bounds.items()
+        }
+        return say(key, lang=lang, **told)
 
 
 def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:

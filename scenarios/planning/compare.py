@@ -61,8 +61,8 @@ def _efforts(run: Run, hazard: str) -> list[tuple[str, float, float]]:
     costs, end = run.sheet(hazard).measures, run.case.clock.duration_s
     found = []
     for action in run.case.actions():
-        if action.kind in costs:
-            cost = costs[action.kind]
+        cost = costs.get(action.kind)
+        if cost is not None and not cost.is_failure(action.values):
             hours = ((end if action.end_s is None else action.end_s) - action.start_s) / 3600.0
             found.append((cost.unit, cost.setup_min, cost.cost(hours)))
     return found

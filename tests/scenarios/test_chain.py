@@ -200,3 +200,14 @@ def test_a_closed_road_carries_nobody_and_measures_cost(storm: Path) -> None:
     figures = sc.compare([plain, shut])
     assert figures.loc[("flood", "cost_cny", "")].tolist() == [0.0, 5 * 200.0 + 1500.0 + 0.5 * 900.0]
     assert figures.loc[("flood", "crew_min", "traffic_police")].tolist() == [0.0, 25.0]
+
+
+def test_a_failure_is_no_measure_and_costs_nothing(storm: Path) -> None:
+    clogged, cleaned = (
+        sc.run(
+            sc.load(storm).with_changes(measures=[{"kind": "inlets", "place": "*", "values": {"open_share": share}}])
+        )
+        for share in (0.3, 1.0)
+    )
+    figures = sc.compare([clogged, cleaned])
+    assert figures.loc[("flood", "cost_cny", "")].tolist() == [0.0, 600.0]

@@ -73,6 +73,7 @@ def test_what_cannot_go_on_is_refused_before_it_begins(storm: Path, before: sc.R
     refused = {
         "continues_time": {"start": "2026-06-20T18:40+08:00"},
         "continues_measure": {"measures": []},
+        "continues_past": {"measures": [HELD, {**HELD, "place": "u1"}]},
         "unknown_run": {"continues": "no-such-run"},
     }
     for code, changes in refused.items():
@@ -92,7 +93,9 @@ def test_what_cannot_go_on_is_refused_before_it_begins(storm: Path, before: sc.R
 
 
 @pytest.mark.parametrize(
-    "changed", [{"cell_m": 20}, {"drainage": "screening"}, {"scheme": "subgrid"}, {"exchange_s": 10}], ids=str
+    "changed",
+    [{"cell_m": 20}, {"drainage": "screening"}, {"scheme": "subgrid"}, {"exchange_s": 10}, {"precision": "float64"}],
+    ids=str,
 )
 def test_a_state_fits_only_the_model_that_left_it(storm: Path, before: sc.Run, changed: dict[str, object]) -> None:
     with pytest.raises(TwinError) as found:

@@ -49,7 +49,9 @@ def test_rain_stage_and_measures_are_told_with_their_times_and_values(storm: Pat
         ["18:10", "18:30"],
         ["18:05", "18:30"],
     ]
-    assert seen[0][4] == "雨量9.0毫米,最大雨强36.0毫米/小时(18:05) 9.0 mm, at most 36.0 mm/h at 18:05"
+    assert seen[0][4] == (
+        "雨量9.0毫米(降雨0.25小时),最大雨强36.0毫米/小时(18:05) 9.0 mm in 0.25 h of rain, at most 36.0 mm/h at 18:05"
+    )
     assert "起始17.50米,最低17.50米,最高18.40米(18:20)" in seen[1][4], "the value that begins at the end drives nothing"
     assert "17.50 m at the start, lowest 17.50 m, highest 18.40 m at 18:20" in seen[1][4]
     assert seen[2][:2] == ["雨水口清理或堵塞 Inlets cleaned or clogged", "全市 Whole city"]
@@ -92,3 +94,43 @@ def test_what_is_drawn_spans_the_run(hours: float) -> None:
     assert series["rain"].iloc[0] == pytest.approx(36.0) and series["rain"].max() == pytest.approx(72.0)
     assert series["rain"].iloc[-1] == pytest.approx(72.0 if hours == 1.0 else 0.0)
     assert (series["stage"] == 18.0).all()
+
+
+def test_a_run_past_midnight_tells_the_date_with_every_time(storm: Path) -> None:
+    """Two showers, one before and one after midnight, are told as two hours of rain with their dates."""
+    (storm.parent / "rain.csv").write_text(
+        "time,rain_mm_h\n2026-06-20 17:00,0\n2026-06-20 19:00,60\n2026-06-20 20:00,0\n2026-06-21 00:30,60\n"
+        "2026-06-21 01:30,0\n", "utf-8",
+    )  # fmt: skip
+    hazards = [{"flood": {"cell_m": 20, "drainage": "none"}}]
+    run = sc.run(
+        sc.load(storm).with_changes(
+            hours=9, output_minutes=30, forcing={"rain": {"gauge": "rain.csv"}}, hazards=hazards
+        )
+    )
+    rain = rows(run)[0]
+    assert rain[2:4] == ["06-20 19:00", "06-21 01:30"] and "120.0 mm in 2 h of rain" in rain[4]
+    page = (run.folder / "report.html").read_text("utf-8")
+    deadline = sc.draft_plan(run).tasks[-1].deadline.astimezone(run.case.city.tz)
+    assert f"<b>{deadline:%m-%d %H:%M}</b>" in page
+
+
+def test_the_report_says_what_the_inlets_and_the_soil_are_taken_to_do(storm: Path) -> None:
+    hazards = [{"flood": {"cell_m": 10, "inlet_open_share": 0.4}}]
+    page = (sc.run(sc.load(storm).with_changes(hazards=hazards)).folder / "report.html").read_text("utf-8")
+    for words in (
+        "雨水口开启率40%",
+        "40 % of each inlet is open",
+        "soil half wet before the rain (assumed)",
+        "土壤半湿(假定)",
+    ):
+        assert words in page
+
+
+def test_the_report_of_an_approved_plan_says_so(storm: Path, tmp_path: Path) -> None:
+    plan = sc.draft_plan(sc.run(sc.load(storm)))
+    (draft,) = sc.export(plan, tmp_path / "a", formats=("html",))
+    (approved,) = sc.export(sc.approve(plan.id, actor="值班室"), tmp_path / "b", formats=("html",))
+    assert "needs the duty officer" in draft.read_text("utf-8")
+    text = approved.read_text("utf-8")
+    assert "needs the duty officer" not in text and "已批准" in text and "dispatches nothing" in text

@@ -51,8 +51,8 @@ class Dossier:
         return stamp.tz_convert(self.city.tz)
 
     def hour(self, moment: datetime | pd.Timestamp | np.datetime64) -> str:
-        """Return a time as a clock in the city shows it."""
-        return str(self.local(moment).strftime("%H:%M"))
+        """Return a time as a clock in the city shows it (`Clock.told`)."""
+        return self.clock.told(moment, self.city.tz)
 
     def places(self) -> gpd.GeoDataFrame:
         """Return every place of every hazard once, by id."""

@@ -74,7 +74,8 @@ def _rain(rain: pd.Series, dossier: Dossier) -> dict[str, Any]:
     if not len(falls):
         return {"from": rain.index[0], "to": rain.index[-1], "values": _told("report.drive.dry")}
     last = ends[rain.index.get_loc(falls.index[-1])]
-    peak = {"peak": f"{falls.max():.1f}", "time": dossier.hour(falls.idxmax())}
+    wet_h = float(hours[(rain.iloc[:-1] > 0.0).values].sum())
+    peak = {"peak": f"{falls.max():.1f}", "hours": f"{wet_h:.2g}", "time": dossier.hour(falls.idxmax())}
     return {"from": falls.index[0], "to": last, "values": _told(key, total=f"{total:.1f}", **peak)}
 
 

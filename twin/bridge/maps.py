@@ -347,7 +347,9 @@ def _local(times: Any, tz: Any) -> Any:
 
 
 def _time_axis(axes: Any, tz: Any) -> None:
-    axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%H:%M", tz=tz))  # type: ignore[no-untyped-call]
+    first, last = (mpl.dates.num2date(x, tz).date() for x in axes.dataLim.intervalx)  # type: ignore[no-untyped-call]
+    form = "%H:%M" if first == last else "%m-%d\n%H:%M"
+    axes.xaxis.set_major_formatter(mpl.dates.DateFormatter(form, tz=tz))  # type: ignore[no-untyped-call]
     axes.set_xlabel(both("chart.time"), color=INK)
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -61,6 +61,7 @@ def render(dossier: Dossier) -> str:
         known=pd.notna,
         any_open=any(task.evidence.get("open_end") for task in dossier.plan.tasks),
         open_end=lambda task: bool(task.evidence.get("open_end")),
+        stamp=phrases.stamp,
         crew=phrases.crew,
         lateness=phrases.lateness,
         missing_lead=phrases.missing_lead,

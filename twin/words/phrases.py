@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twin.words import say
 
 if TYPE_CHECKING:
-    from twin.plan import Task
+    from twin.plan import Plan, Task
     from twin.sheet import Sheet
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
@@ -20,6 +20,12 @@ def span(minutes: float, lang: str) -> str:
     if whole <= MOST_MINUTES:
         return say("span.minutes", lang=lang, minutes=whole)
     return say("span.hours", lang=lang, hours=whole // 60, minutes=whole % 60)
+
+
+def stamp(plan: Plan, lang: str) -> str:
+    """Return what a plan is: an exercise, a draft that needs approval, or approved."""
+    approved = plan.message_status == "Draft" and plan.state not in ("drafted", "refused")
+    return say(f"report.stamp.{'approved' if approved else plan.message_status}", lang=lang)
 
 
 def crew(task: Task, lang: str) -> str:

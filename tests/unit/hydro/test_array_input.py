@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hydro import simulate_arrays
-from twin.errors import ScenarioError
+from twin.errors import NumericsError, ScenarioError
 from twin.words import LANGS
 
 SHAPE = (4, 5)
@@ -139,3 +139,17 @@ def test_the_wall_clock_of_a_first_call_leaves_the_compilation_out(tmp_path) -> 
     )
     wall, whole = map(float, said.stdout.split())
     assert 0.0 < wall < 0.5 * whole
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code"), [("inertial", "step_collapsed"), ("full", "step_collapsed"), ("subgrid", "water_lost")]
+)
+def test_an_impossible_inflow_is_named_with_time_and_cell(scheme: str, code: str) -> None:
+    bed = np.random.default_rng(1).random((40, 40))
+    with pytest.raises(NumericsError) as error:
+        simulate_arrays(
+            bed, 0.03, [0.0], [0.0], inflows=[(20, 5, [0.0], [1e9])], scheme=scheme, cell_m=5.0, duration_s=600.0
+        )
+    assert error.value.code == code
+    assert (error.value.values["row"], error.value.values["col"]) == (20, 5)
+    assert all("20" in error.value.message(lang) and " s" in error.value.message(lang) for lang in LANGS)

@@ -61,12 +61,12 @@ def test_a_flooded_street_plain_stays_inertial() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_everything_is_handed_over(dtype: str) -> None:
     """Rain, an inflow that changes, a free side and a held level on steep hills: the books close over the change."""
-    z = 4.0 * hills() - 0.4 * np.arange(60)
+    z = 4.0 * hills() - 0.8 * np.arange(60)
     times = [0.0, 300.0, 900.0]
     job: dict[str, Any] = {
         "cell_m": 5.0, "duration_s": 1800.0, "dtype": dtype, "probes": [(10, 50)],
         "inflows": [Inflow(10, 10, times, [3.0, 8.0, 1.0])], "boundaries": [
-            Boundary("east", "free"), Boundary("south", "stage", [0.0, 1800.0], [-6.0, -3.0]),
+            Boundary("east", "free"), Boundary("south", "stage", [0.0, 1800.0], [-31.0, -27.0]),
         ],
     }  # fmt: skip
     run = simulate_arrays(z, 0.03, [60 / 3.6e6, 0.0], [0.0, 1200.0], **job)
@@ -74,6 +74,37 @@ def test_everything_is_handed_over(dtype: str) -> None:
     assert run.volume_out > 0.1 * run.volume_in > 0.0
     assert abs(run.volume_error) <= (1e-12 if dtype == "float64" else 1e-4)
     assert run.depth.min() >= 0.0 and (run.max_depth >= run.depth).all() and len(run.probe_depth) == len(run.probe_s)
+
+
+@pytest.mark.parametrize(
+    ("stage", "scheme"),
+    [
+        (([0.0, 60.0, 61.0], [0.0, 0.0, 4.0]), "full"),  # a dam that breaks outside
+        (([0.0], [3.0]), "full"),  # water that stands as a wall at the start
+        (([0.0, 3600.0], [0.0, 3.0]), "inertial"),  # a tide
+    ],
+)
+def test_a_stage_that_sends_in_a_front_takes_the_full_equations(
+    stage: tuple[list[float], list[float]], scheme: str
+) -> None:
+    job: dict[str, Any] = {"cell_m": 5.0, "duration_s": 180.0, "boundaries": [Boundary("west", "stage", *stage)]}
+    run = simulate_arrays(np.zeros((4, 60)), 0.03, [0.0], [0.0], **job)
+    assert run.scheme == scheme and ("front" in run.why) == (scheme == "full")
+    if scheme == "full":
+        asked = simulate_arrays(np.zeros((4, 60)), 0.03, [0.0], [0.0], **job, scheme="full")
+        np.testing.assert_array_equal(run.depth, asked.depth)
+
+
+def test_a_short_torrent_in_a_long_run_is_seen() -> None:
+    """Ten minutes of flow on a slope of 2 % within a day: looked at by steps, not by a share of the run."""
+    slope = (60.0 - 0.1 * np.arange(60))[None, :] + np.zeros((6, 1))
+    inflow = Inflow(3, 2, [0.0, 1800.0, 2400.0], [0.0, 5.0, 0.0])
+    for hours in (1.5, 24.0):
+        run = simulate_arrays(
+            slope, 0.03, [0.0], [0.0], cell_m=5.0, duration_s=3600.0 * hours, inflows=[inflow],
+            boundaries=[Boundary("east", "free")],
+        )  # fmt: skip
+        assert run.scheme == "full" and run.fast_share > 0.5 and "from" in run.why
 
 
 def test_a_changed_run_is_the_same_with_any_number_of_threads() -> None:

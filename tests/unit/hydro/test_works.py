@@ -91,3 +91,16 @@ def test_water_poured_in_at_a_place_is_booked_apart_from_rain(small_city) -> Non
     assert abs(outcome.balance.error) <= 1e-9
     more = float((outcome.fields["water_depth"][-1] - plain.fields["water_depth"][-1]).sum()) * 100.0
     assert more == pytest.approx(300.0, rel=1e-3)
+
+
+def test_a_hole_in_the_terrain_is_a_wall(small_city) -> None:
+    """Water is lost over the rim of the city, never into missing data amid it."""
+    surface = small_city.surface.copy(deep=True)
+    ny, nx = surface["terrain"].shape
+    surface["terrain"][ny // 2 - 4 : ny // 2 + 4, nx // 2 - 4 : nx // 2 + 4] = np.nan
+    holed = dataclasses.replace(small_city, surface=surface)
+    times = Clock(pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime(), 1800.0, 300.0)
+    rain = xr.Dataset({"rain_rate": ("time", [60 / 3.6e6])}, {"time": times.times[:1]})
+    whole, parted = (Flood(drainage="none").simulate(city, rain, times).balance for city in (small_city, holed))
+    assert parted.came_in["rain"] < whole.came_in["rain"]
+    assert parted.went_out["edge"] < 1.02 * whole.went_out["edge"]
