@@ -38,7 +38,6 @@ LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS, UNSEEN_STEPS = 20, 60, 5, 50
 #: A stage that rises faster than this (m/s) by more than DAM_M sends a front into the water, as a dam that breaks does.
 SURGE_M_S = 0.01
 
-
 #: A larger part of the water than this that is lost or made is an error: rounding keeps to 1e-6 in float32.
 LOST = 1e-3
 
@@ -82,7 +81,7 @@ class ArrayRun(NamedTuple):
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
     `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
     stands at `probe_s`. `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
-    first call of a process still loads them, some tenths of a second. `scheme` says which equations were solved (at the end,
+    first call of a process still loads them. `scheme` says which equations were solved (at the end,
     where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at the
     Froude limit of the inertial scheme when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every
     UNSEEN_STEPS steps); NaN where another scheme began.

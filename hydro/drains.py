@@ -21,7 +21,7 @@ from hydro.swmm_input import Setting, series_elsewhen
 from hydro.works import nearest_open
 from twin.city import City
 from twin.errors import NumericsError
-from twin.hazard import Action
+from twin.hazard import EVERYWHERE, Action
 from twin.inp import read_sections
 
 Array = NDArray[np.float64]
@@ -189,7 +189,7 @@ def open_shares(t: float, actions: tuple[Action, ...], city: City, x: Array, y: 
     for action in actions:
         if action.kind == "inlets" and action.active(t):
             where = np.ones(len(share), bool)
-            if action.place != "*":
+            if action.place != EVERYWHERE:
                 where = shapely.contains_xy(city.place(action.place).buffer(city.grid.cell_m), x, y)
             share[where] = action.values["open_share"]
     return share

@@ -252,8 +252,7 @@ class Flood:
         if isinstance(drains, NoDrainage):
             notes.append(("no_drains", {}))
         else:
-            if self.drainage != "none":
-                notes.append(("inlets_open", {"percent": 100 * self.inlet_open_share}))
+            notes.append(("inlets_open", {"percent": 100 * self.inlet_open_share}))
             if drains.subcatchments:
                 notes.append(("runoff_off", {"count": drains.subcatchments}))
             if len(off := drains.uncoupled):

@@ -47,7 +47,7 @@ def one_block(dtype: DTypeLike, *shapes: tuple[int, ...]) -> list[Array]:
     """Return arrays of zeros that lie in one block of memory, each from a cache line on.
 
     numpy asks the system for huge pages for blocks from 4 MiB on. In pages of 4 KiB each row of each array lies in a page
-    of its own, and looking up the addresses of a million cells costs some 5 % of a step.
+    of its own, and looking up their addresses slows a step of a million cells.
     """
     line = 64 // np.dtype(dtype).itemsize
     sizes = [-(-int(np.prod(shape)) // line) * line for shape in shapes]

@@ -59,9 +59,8 @@ class Surface:
         self._grid, self._city = city.grid, city
         free = valid & ~building & ~river
         self._bank = river & ndimage.binary_dilation(free)
-        inside = ndimage.binary_fill_holes(
-            valid
-        )  # a hole in the terrain is a wall: water is not lost into missing data
+        # a hole in the terrain is a wall: water is not lost into missing data
+        inside = ndimage.binary_fill_holes(valid)
         edge = self._edge = np.zeros_like(free) if closed else free & ~ndimage.binary_erosion(inside, border_value=0)
         self._base = np.where(free | self._bank, np.nan_to_num(terrain), np.nanmax(terrain) + BLOCK_M)
         self.land = free & ~edge

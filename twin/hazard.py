@@ -27,6 +27,9 @@ Progress = Callable[[float], None]
 STATE_VERSION = 2
 
 
+#: The place of a measure that works in the whole city.
+EVERYWHERE = "*"
+
 #: The values a measure must carry, each with its valid range.
 MeasureValues = Mapping[str, tuple[float, float]]
 

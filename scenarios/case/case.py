@@ -19,13 +19,13 @@ from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, time
 from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import Action, Hazard, MeasureValues
+from twin.hazard import EVERYWHERE, Action, Hazard, MeasureValues
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
 from twin.words import Word
 
-#: The place of a measure that works in the whole city, and the kinds that may.
-EVERYWHERE, CITYWIDE = "*", frozenset({"inlets"})
+#: The kinds of measure that may work in the whole city.
+CITYWIDE = frozenset({"inlets"})
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ class Earlier:
         path = self.folder / f"state-{hazard}.npz"
         return State.load(path) if path.exists() else None
 
+    @cached_property
     def content_hash(self) -> str:
-        """Return the hash of all that the run left to go on from."""
+        """The hash of all that the run left to go on from."""
         digest = hashlib.sha256()
         for path in sorted(self.folder.glob("state-*.npz")):
             digest.update(path.name.encode() + path.read_bytes())

@@ -24,7 +24,7 @@ def inputs(case: Case) -> dict[str, str]:
     for path in forcing.files_of(case.scenario, case.base):
         found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     if case.earlier is not None:
-        found["continues"] = case.earlier.content_hash()
+        found["continues"] = case.earlier.content_hash
     return found
 
 

@@ -11,13 +11,12 @@ import xarray as xr
 
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
-from twin.hazard import Action
+from twin.hazard import EVERYWHERE, Action
 from twin.words import LANGS, say
 
 MOST_ACTIONS = 30  # rows of measures and events that are printed; all of them are in the run's scenario.yaml
 
 Told = Mapping[str, str]  # the same in each language
-EVERYWHERE = "*"
 
 
 def held(drivers: xr.Dataset, clock: Clock) -> dict[str, pd.Series]:
