@@ -88,7 +88,7 @@ class Flood:
     drainage: Literal["swmm", "screening", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0
     exchange_s: Annotated[float, Ge(1.0), Le(60.0), Unit("s")] = 5.0
-    courant: Annotated[float, Ge(0.1), Le(0.63), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.6
+    courant: Annotated[float, Ge(0.1), Le(0.67), Unit("1", "stability limit in hydro.kernels.inertial")] = 0.64
     precision: Literal["float32", "float64"] = "float32"
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
     inlets: Inlets = GRATE_PAIR

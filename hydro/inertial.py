@@ -65,7 +65,7 @@ class Inertial:
     """
 
     name: ClassVar[str] = "inertial"
-    courant: ClassVar[float] = 0.6
+    courant: ClassVar[float] = 0.64  # stable up to 0.671 (`hydro.kernels.inertial.advance`)
 
     def __init__(
         self, z: ArrayLike, n: ArrayLike, cell_m: float, *, dtype: DTypeLike = "float32", courant: float | None = None

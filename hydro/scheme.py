@@ -16,7 +16,7 @@ from hydro.subgrid_view import SubgridView
 SCHEMES: dict[str, Any] = {scheme.name: scheme for scheme in (Inertial, Shallow, SubgridView)}
 
 #: Largest stable share of a cell that a step may cross, by what may be asked for (`hydro.kernels.inertial`, `hydro.shallow`).
-COURANT_MOST = {name: 0.5 if name == "full" else 0.63 for name in ("auto", *SCHEMES)}
+COURANT_MOST = {name: 0.5 if name == "full" else 0.67 for name in ("auto", *SCHEMES)}
 
 
 def water_on(

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hydro.array_checks import check_ground
-from hydro.inertial import SIDES, collapse
+from hydro.inertial import SIDES, Inertial, collapse
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
 from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
+from hydro.kernels.subgrid_view import totals
 from twin.errors import ScenarioError
 from twin.jit import start_threads
 
@@ -73,7 +74,7 @@ class Subgrid:
         start_threads()
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
         self.n = rough
-        self.courant = 0.6 if courant is None else courant
+        self.courant = Inertial.courant if courant is None else courant
         self.datum = float(bed.min())
         self.blocked = bed - self.datum > BLOCKED_M
         ny, nx = (-(-side // self.factor) for side in bed.shape)
@@ -130,10 +131,10 @@ class Subgrid:
 
         What is given on blocked fine cells does not count: no water can stand there.
         """
-        fine = self._pad(np.where(self.blocked, 0.0, np.broadcast_to(rate, self.z.shape)), 0.0)
-        ny, nx = self._shape
-        rows = fine.reshape(ny, self.factor, nx * self.factor).sum(axis=1)
-        total = rows.reshape(ny, nx, self.factor).sum(axis=2) * self.cell_m**2
+        fine = np.ascontiguousarray(np.broadcast_to(rate, self.z.shape))
+        total = np.empty(self._shape)
+        totals(total, fine, self.blocked, self.factor)
+        total *= self.cell_m**2
         return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
@@ -251,7 +252,8 @@ class Subgrid:
         """Return the arrays of `Cells` and `Faces` that the ground alone settles; nobody writes to them later."""
         size, dtype = self._size, ground.dtype
         high = float(ground.bed.max()) - self.datum + 1000.0
-        z, n = self._pad(ground.bed - self.datum, high), self._pad(ground.n, 0.03)
+        z = self._pad((ground.bed - self.datum).astype(dtype), high)
+        n = self._pad(ground.n.astype(dtype), 0.03)
         beds, full = (np.full((size, self.factor**2 + 1), np.inf, dtype) for _ in range(2))
         count = np.zeros(self._shape, np.int32)
         storage(self._raster(beds), self._raster(full), count, z, self._pad(ground.blocked, True), self.factor)

@@ -93,11 +93,11 @@ class SubgridView:
         """Set the water added from now on, m/s per fine cell; blocked cells take none."""
         _ = self.h  # made while the source is still that of the last `advance`, whose rain lies in it
         self.source[:] = np.where(self._blocked, 0.0, source)
-        self._coarse.source[:] = self._lies = self._coarse.coarse_source(self.source.astype(np.float64))
+        self._coarse.source[:] = self._lies = self._coarse.coarse_source(self.source)
         self._rain = self.source
-        if (self.source > MOST_RAIN_M_S).any():
+        if self.source.max() > MOST_RAIN_M_S:
             self._rain = np.where(self.source > MOST_RAIN_M_S, 0.0, self.source).astype(self.dtype)
-            self._lies = self._coarse.coarse_source(self._rain.astype(np.float64))
+            self._lies = self._coarse.coarse_source(self._rain)
         self._lies = self._lies.astype(self.dtype)
 
     def fill(self, depth: ArrayLike) -> None:

@@ -1,7 +1,7 @@
 """The one kernel decorator: numba with a cache that notices every edit.
 
 numba's own cache looks only at the file of the function it compiles; an edit in an imported kernel is missed. The
-cache folder is therefore keyed by the text of all kernels, numba's version and the processor.
+cache folder is therefore keyed by the text of all kernels and of this file, numba's version and the processor.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 #: A face reads a dozen rows; LLVM gives up vectorising when it must check more than 8 pairs of them for overlap.
 llvm.set_option("", "-runtime-memory-check-threshold=64")
 
+#: Where rows of one array are read and written in turn, LLVM would check whole blocks of rows for overlap instead, find that
+#: they do overlap, and run the loop number by number.
+llvm.set_option("", "-hoist-runtime-checks=false")
+
 #: Packages that hold kernels; their sources key the cache.
 KERNEL_PACKAGES = ("hydro",)
 
@@ -46,8 +50,9 @@ def start_threads() -> int:
 
 @cache
 def kernel_fingerprint() -> str:
-    """Return a hash of all kernel sources, numba's version and the processor."""
+    """Return a hash of all kernel sources, of this file, numba's version and the processor."""
     digest = hashlib.sha256(f"{numba.__version__} {llvm.get_host_cpu_name()}".encode())
+    digest.update(Path(__file__).read_bytes())
     for package in KERNEL_PACKAGES:
         spec = find_spec(package)
         for root in spec.submodule_search_locations or [] if spec else []:

@@ -30,11 +30,13 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import inverse_cube_root
+from hydro.kernels.floats import inverse_cube_root, inverse_fifth_root
 from twin.jit import kernel
 
 FIRST_M = 0.01
+LANES = 64  # coarse cells or faces whose paths are searched side by side: the innermost loop, which LLVM vectorises
 NODES = 13  # depths over the sill at which faces are tabulated, m: 0, FIRST_M * (1, 2, 4, ... 2048); straight on above
+WORDS = 16  # NODES - 1, rounded up to whole vectors
 CLIFF = 0.3  # ground hangs together where it rises less than this per metre from one fine cell to the next
 FILM = 0.5**0.3  # of the depth over the sill stands at least on sections that rise above it
 FAR_M = 10.0  # a side of the cell that is reached only this far above the lowest bed counts as not reached
@@ -47,172 +49,245 @@ def storage(beds_out, full_out, count_out, z, blocked, factor):
     `beds_out`, `full_out` (ny, nx, factor^2 + 1) are infinite beyond the `count_out` (ny, nx) open ones; `z`, `blocked` are fine.
     """
     ny, nx = count_out.shape
+    lanes = min(nx, LANES)
     for i in prange(ny):
-        for j in range(nx):
-            beds_out[i, j] = np.inf
-            full_out[i, j] = np.inf
-            count = 0
-            for r in range(i * factor, (i + 1) * factor):
-                for c in range(j * factor, (j + 1) * factor):
-                    if not blocked[r, c]:
-                        k = count
-                        while k > 0 and beds_out[i, j, k - 1] > z[r, c]:
-                            beds_out[i, j, k] = beds_out[i, j, k - 1]
-                            k -= 1
-                        beds_out[i, j, k] = z[r, c]
-                        count += 1
-            count_out[i, j] = count
-            below = 0.0
-            for k in range(count):
-                full_out[i, j, k] = (k * beds_out[i, j, k] - below) / count
-                below += beds_out[i, j, k]
+        bed = np.empty((factor * factor, lanes), z.dtype)
+        for start in range(0, nx, lanes):
+            first = min(start, nx - lanes)  # the last lanes may be done twice
+            for r in range(factor):
+                for k in range(lanes):
+                    for c in range(factor):
+                        row, col = i * factor + r, (first + k) * factor + c
+                        bed[r * factor + c, k] = np.inf if blocked[row, col] else z[row, col]
+            sort(bed)
+            for k in range(lanes):
+                beds, full = beds_out[i, first + k], full_out[i, first + k]
+                count, below = 0, 0.0
+                while count < bed.shape[0] and bed[count, k] < np.inf:
+                    beds[count] = bed[count, k]
+                    count += 1
+                for m in range(count):
+                    full[m] = (m * beds[m] - below) / count
+                    below += beds[m]
+                beds[count:] = np.inf
+                full[count:] = np.inf
+                count_out[i, first + k] = count
 
 
 @kernel
-def spread(level_out, z, row, col):
+def sort(values):
+    """Sort each column in place, smallest first: odd-even transposition, whose comparisons are the same for all columns."""
+    rows, lanes = values.shape
+    for turn in range(rows):
+        for m in range(turn % 2, rows - 1, 2):
+            for k in range(lanes):
+                a, b = values[m, k], values[m + 1, k]
+                values[m, k] = min(a, b)
+                values[m + 1, k] = max(a, b)
+
+
+@kernel
+def take(bed_out, z, row, col, step):
+    """Write fine beds side by side: lane k of `bed_out` (rows + 2, columns + 2, lanes) starts at (row, col + k step).
+
+    The margin is infinite.
+    """
+    rows, columns, lanes = bed_out.shape[0] - 2, bed_out.shape[1] - 2, bed_out.shape[2]
+    bed_out[:] = np.inf
+    for r in range(rows):
+        for k in range(lanes):
+            for c in range(columns):
+                bed_out[r + 1, c + 1, k] = z[row + r, col + k * step + c]
+
+
+@kernel
+def spread(level_out, bed):
     """Lower each level to the lowest at which water comes from a neighbour, until nothing changes: max(bed, level there).
 
-    `level_out` (rows + 2, columns + 2) covers the fine cells from (row, col) and a margin that stays infinite; it starts
-    infinite except at the sources.
+    Both (rows + 2, columns + 2, lanes) with a margin that stays infinite; levels start infinite except at the sources.
     """
-    rows, columns = level_out.shape[0] - 2, level_out.shape[1] - 2
+    rows, columns, lanes = bed.shape
     changed = True
     while changed:
         changed = False
-        for r in range(1, rows + 1):
-            for c in range(1, columns + 1):
-                changed |= lower(level_out, z, row, col, r, c)
+        for r in range(1, rows - 1):
+            for c in range(1, columns - 1):
+                changed |= lower(level_out, bed, r, c, lanes)
         if not changed:
             break
         changed = False
-        for r in range(rows, 0, -1):
-            for c in range(columns, 0, -1):
-                changed |= lower(level_out, z, row, col, r, c)
+        for r in range(rows - 2, 0, -1):
+            for c in range(columns - 2, 0, -1):
+                changed |= lower(level_out, bed, r, c, lanes)
 
 
 @kernel(inline=True)
-def lower(level_out, z, row, col, r, c):
-    """Lower the level of one cell as its neighbours allow; return whether it changed."""
-    here = level_out[r, c]
-    around = min(min(level_out[r, c - 1], level_out[r, c + 1]), min(level_out[r - 1, c], level_out[r + 1, c]))
-    best = max(around, z[row + r - 1, col + c - 1])
-    if best < here:
-        level_out[r, c] = best
-        return True
-    return False
+def lower(level_out, bed, r, c, lanes):
+    """Lower the level of one fine cell in all lanes as its neighbours allow; return whether any changed.
+
+    No level is below its bed. A choice between the old value and a new one as the last step would become a masked store,
+    which the next cell waits for.
+    """
+    changed = False
+    for k in range(lanes):
+        here = level_out[r, c, k]
+        beside = min(level_out[r, c - 1, k], level_out[r, c + 1, k])
+        around = min(beside, min(level_out[r - 1, c, k], level_out[r + 1, c, k]))
+        best = max(bed[r, c, k], min(around, here))
+        changed |= best < here
+        level_out[r, c, k] = best
+    return changed
 
 
 @kernel
-def join(joined_out, level_scratch, z, row, col, hub_row, hub_col):
-    """Mark the reach of a hub: the fine cells of its coarse cell that no higher ground than they and it parts from it."""
-    factor = level_scratch.shape[0] - 2
-    level_scratch[:] = np.inf
-    hub_bed = z[row + hub_row, col + hub_col]
-    level_scratch[hub_row + 1, hub_col + 1] = hub_bed
-    spread(level_scratch, z, row, col)
-    for r in range(factor):
-        for c in range(factor):
-            bed = z[row + r, col + c]
-            joined_out[row + r, col + c] = level_scratch[r + 1, c + 1] <= max(bed, hub_bed)
+def hang(reached_out, bed, step):
+    """Mark (1, else 0) the ground that hangs together with what is marked: no step from cell to cell is above `step`, m."""
+    rows, columns, lanes = bed.shape
+    changed = True
+    while changed:
+        changed = False
+        for r in range(1, rows - 1):
+            for c in range(1, columns - 1):
+                changed |= reach(reached_out, bed, r, c, lanes, step)
+        if not changed:
+            break
+        changed = False
+        for r in range(rows - 2, 0, -1):
+            for c in range(columns - 2, 0, -1):
+                changed |= reach(reached_out, bed, r, c, lanes, step)
+
+
+@kernel(inline=True)
+def reach(reached_out, bed, r, c, lanes, step):
+    """Mark one fine cell in all lanes where a marked neighbour reaches it; return whether any changed."""
+    real = bed.dtype.type
+    zero, most = real(0.0), real(step)
+    changed = False
+    for k in range(lanes):
+        here, before = bed[r, c, k], reached_out[r, c, k]
+        west = reached_out[r, c - 1, k] if abs(here - bed[r, c - 1, k]) <= most else zero
+        east = reached_out[r, c + 1, k] if abs(here - bed[r, c + 1, k]) <= most else zero
+        north = reached_out[r - 1, c, k] if abs(here - bed[r - 1, c, k]) <= most else zero
+        south = reached_out[r + 1, c, k] if abs(here - bed[r + 1, c, k]) <= most else zero
+        found = max(max(west, east), max(max(north, south), before))
+        changed |= found > before
+        reached_out[r, c, k] = found
+    return changed
+
+
+@kernel
+def distance(total_out, level_scratch, bed):
+    """Write, summed over the four sides, how far above the lowest bed of its coarse cell each fine cell is reached, m.
+
+    A side counts for FAR_M at most.
+    """
+    factor, lanes = bed.shape[0] - 2, bed.shape[2]
+    lowest = np.full(lanes, np.inf, bed.dtype)
+    far = bed.dtype.type(FAR_M)
+    for r in range(1, factor + 1):
+        for c in range(1, factor + 1):
+            for k in range(lanes):
+                lowest[k] = min(lowest[k], bed[r, c, k])
+    total_out[:] = 0.0
+    for side in range(4):
+        level_scratch[:] = np.inf
+        for m in range(1, factor + 1):
+            r, c = (m, 1 if side == 0 else factor) if side < 2 else (1 if side == 2 else factor, m)
+            level_scratch[r, c] = bed[r, c]
+        spread(level_scratch, bed)
+        for r in range(1, factor + 1):
+            for c in range(1, factor + 1):
+                for k in range(lanes):
+                    total_out[r, c, k] += min(level_scratch[r, c, k] - lowest[k], far)
 
 
 @kernel(parallel=True)
 def hubs(hub_out, joined_out, z, factor, fine_m):
     """Find each coarse cell's hub: `hub_out` (ny, nx, 6) gets its row and column in the cell, and the first and last row and
-    column of the ground that hangs together with it. `joined_out` marks the fine cells of its reach. `z` is fine.
+    column of the ground that hangs together with it. `joined_out` marks the fine cells of its reach: those that no higher
+    ground than they and it parts from it. `z` is fine.
     """  # fmt: skip
     ny, nx = hub_out.shape[:2]
+    lanes = min(nx, LANES)
     for i in prange(ny):
-        level = np.empty((factor + 2, factor + 2))
-        total = np.empty((factor, factor))
-        for j in range(nx):
-            row, col = i * factor, j * factor
-            lowest = z[row : row + factor, col : col + factor].min()
+        bed = np.empty((factor + 2, factor + 2, lanes), z.dtype)
+        level, total = np.empty_like(bed), np.empty_like(bed)
+        place, best, best_bed = np.empty(lanes, np.int32), np.empty(lanes, z.dtype), np.empty(lanes, z.dtype)
+        row = i * factor
+        for start in range(0, nx, lanes):
+            first = min(start, nx - lanes)  # the last lanes may be done twice
+            take(bed, z, row, first * factor, factor)
+            distance(total, level, bed)
+            choose(place, best, best_bed, total, bed)
+            level[:] = np.inf
             total[:] = 0.0
-            for side in range(4):
-                level[:] = np.inf
-                for k in range(factor):
-                    r, c = (k, 0 if side == 0 else factor - 1) if side < 2 else (0 if side == 2 else factor - 1, k)
-                    level[r + 1, c + 1] = z[row + r, col + c]
-                spread(level, z, row, col)
-                for r in range(factor):
-                    for c in range(factor):
-                        total[r, c] += min(level[r + 1, c + 1] - lowest, FAR_M)
-            hub_row, hub_col = 0, 0
+            for k in range(lanes):
+                r, c = place[k] // factor, place[k] % factor
+                hub_out[i, first + k, 0], hub_out[i, first + k, 1] = r, c
+                level[r + 1, c + 1, k] = best_bed[k]
+                total[r + 1, c + 1, k] = 1.0
+            spread(level, bed)
             for r in range(factor):
-                for c in range(factor):
-                    best, found = total[hub_row, hub_col], total[r, c]
-                    if found < best or (found == best and z[row + r, col + c] < z[row + hub_row, col + hub_col]):
-                        hub_row, hub_col = r, c
-            hub_out[i, j, 0] = hub_row
-            hub_out[i, j, 1] = hub_col
-            join(joined_out, level, z, row, col, hub_row, hub_col)
-            ground(hub_out[i, j], total, z, row, col, CLIFF * fine_m)
+                for k in range(lanes):
+                    for c in range(factor):
+                        joined = level[r + 1, c + 1, k] <= max(bed[r + 1, c + 1, k], best_bed[k])
+                        joined_out[row + r, (first + k) * factor + c] = joined
+            hang(total, bed, CLIFF * fine_m)
+            extent(hub_out, i, first, total)
 
 
 @kernel
-def ground(hub_out, reached_scratch, z, row, col, step):
-    """Write the extent of the ground that hangs together with a hub: no step from cell to cell is higher than `step`, m."""
-    factor = reached_scratch.shape[0]
-    reached_scratch[:] = 0.0
-    reached_scratch[hub_out[0], hub_out[1]] = 1.0
-    hub_out[2] = hub_out[3] = hub_out[0]
-    hub_out[4] = hub_out[5] = hub_out[1]
-    changed = True
-    while changed:
-        changed = False
-        for r in range(factor):
-            for c in range(factor):
-                if reached_scratch[r, c] == 0.0:
-                    here = z[row + r, col + c]
-                    if (
-                        (c > 0 and reached_scratch[r, c - 1] > 0.0 and abs(here - z[row + r, col + c - 1]) <= step)
-                        or (
-                            c + 1 < factor
-                            and reached_scratch[r, c + 1] > 0.0
-                            and abs(here - z[row + r, col + c + 1]) <= step
-                        )
-                        or (r > 0 and reached_scratch[r - 1, c] > 0.0 and abs(here - z[row + r - 1, col + c]) <= step)
-                        or (
-                            r + 1 < factor
-                            and reached_scratch[r + 1, c] > 0.0
-                            and abs(here - z[row + r + 1, col + c]) <= step
-                        )
-                    ):
-                        reached_scratch[r, c] = 1.0
-                        changed = True
-                        hub_out[2], hub_out[3] = min(hub_out[2], r), max(hub_out[3], r)
-                        hub_out[4], hub_out[5] = min(hub_out[4], c), max(hub_out[5], c)
-
-
-@kernel
-def lowest_way(path_scratch, z, joined, row, col):
-    """Return the lowest level that joins the reaches of two coarse cells side by side, the first from (row, col) on.
-
-    Where the lowest of all crossings lies between fine cells of both reaches, it is that; else every path is looked at.
-    """
-    factor = path_scratch.shape[0] - 2
-    edge = col + factor
-    crossing, reached = np.inf, np.inf
-    for r in range(row, row + factor):
-        higher = max(z[r, edge - 1], z[r, edge])
-        crossing = min(crossing, higher)
-        if joined[r, edge - 1] and joined[r, edge]:
-            reached = min(reached, higher)
-    if reached == crossing:
-        return crossing
-    path_scratch[:] = np.inf
+def choose(place_out, best_out, bed_out, total, bed):
+    """Find where `total` is least, of equals where the bed is lower: number of the fine cell in its coarse cell, `total`, bed."""
+    factor, lanes = bed.shape[0] - 2, place_out.size
+    best_out[:] = np.inf
+    bed_out[:] = np.inf
     for r in range(factor):
         for c in range(factor):
-            if joined[row + r, col + c]:
-                path_scratch[r + 1, c + 1] = z[row + r, col + c]
-    spread(path_scratch, z, row, col)
-    sill = np.inf
+            for k in range(lanes):
+                found, here = total[r + 1, c + 1, k], bed[r + 1, c + 1, k]
+                better = (found < best_out[k]) | ((found == best_out[k]) & (here < bed_out[k]))
+                place_out[k] = np.int32(r * factor + c) if better else place_out[k]
+                best_out[k] = found if better else best_out[k]
+                bed_out[k] = here if better else bed_out[k]
+
+
+@kernel
+def extent(hub_out, i, first, reached):
+    """Write the first and last row and column of what is reached, coarse cell by coarse cell from (i, first) on."""
+    factor = reached.shape[0] - 2
+    for k in range(reached.shape[2]):
+        top, bottom, left, right = factor, -1, factor, -1
+        for r in range(factor):
+            for c in range(factor):
+                if reached[r + 1, c + 1, k] > 0.0:
+                    top, bottom = min(top, r), max(bottom, r)
+                    left, right = min(left, c), max(right, c)
+        hub = hub_out[i, first + k]
+        hub[2], hub[3], hub[4], hub[5] = top, bottom, left, right
+
+
+@kernel
+def lowest_ways(sill_out, level_scratch, bed_scratch, z, joined, row, col):
+    """Write the lowest level that joins the reaches of two coarse cells side by side, face by face.
+
+    The first cell of face k begins at fine (row, col + k factor).
+    """
+    factor, lanes = bed_scratch.shape[0] - 2, sill_out.size
+    take(bed_scratch, z, row, col, factor)
+    level_scratch[:] = np.inf
     for r in range(factor):
-        for c in range(factor, 2 * factor):
-            if joined[row + r, col + c]:
-                sill = min(sill, path_scratch[r + 1, c + 1])
-    return sill
+        for k in range(lanes):
+            for c in range(factor):
+                if joined[row + r, col + k * factor + c]:
+                    level_scratch[r + 1, c + 1, k] = bed_scratch[r + 1, c + 1, k]
+    spread(level_scratch, bed_scratch)
+    sill_out[:] = np.inf
+    for r in range(factor):
+        for k in range(lanes):
+            for c in range(factor, 2 * factor):
+                if joined[row + r, col + k * factor + c]:
+                    sill_out[k] = min(sill_out[k], level_scratch[r + 1, c + 1, k])
 
 
 @kernel
@@ -221,18 +296,35 @@ def section(area_out, carry_out, deep, over, smooth):
 
     The pair's higher bed stands `over` metres above the lowest of the section; `smooth` = 1 / n.
     """
+    real = deep.dtype.type
+    zero, little, over, smooth = real(0.0), real(1e-9), real(over), real(smooth)
     for k in range(deep.size):
-        d = max(deep[k] - over, 0.0)
+        d = max(deep[k] - over, zero)
         area_out[k] += d
-        carry_out[k] += smooth * d * d * inverse_cube_root(max(d, 1e-9))
+        carry_out[k] += smooth * d * d * inverse_cube_root(max(d, little))
 
 
 @kernel
 def add_up(thin_out, rough_out, area, carry):
     """Add one section to the sums of 1 / A and 1 / K^2."""
+    one = area.dtype.type(1.0)
     for k in range(area.size):
-        thin_out[k] += 1.0 / area[k]
-        rough_out[k] += 1.0 / (carry[k] * carry[k])
+        thin_out[k] += one / area[k]
+        rough_out[k] += one / (carry[k] * carry[k])
+
+
+@kernel
+def through(area_out, carry_out, thin, rough, sections, fine_m):
+    """Write wet area, m2, and K^(3/5) of a face from the sums of 1 / A and 1 / K^2 over its sections.
+
+    (K^-2)^(-3/10) is a fifth root times its own square root: a power function would be called number by number.
+    """
+    real = thin.dtype.type
+    whole, across, part = real(fine_m**0.6), real(sections * fine_m), real(1.0 / sections)
+    for k in range(thin.size):
+        area_out[k] = across / thin[k]
+        root = inverse_fifth_root(rough[k] * part)
+        carry_out[k] = root * math.sqrt(root) * whole
 
 
 @kernel(parallel=True)
@@ -245,16 +337,21 @@ def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
     """
     ny, nx = hub.shape[:2]
     half = (factor - 1) // 2
+    lanes = min(nx - 1, LANES)
     for i in prange(ny):
-        path = np.empty((factor + 2, 2 * factor + 2))
-        x = FIRST_M * 2.0 ** np.arange(NODES - 1)
-        deep, sums = np.empty(x.size), np.empty((4, x.size))
+        bed = np.empty((factor + 2, 2 * factor + 2, lanes), z.dtype)
+        level, sills = np.empty_like(bed), np.empty(nx, z.dtype)
+        x = (FIRST_M * 2.0 ** np.arange(WORDS)).astype(z.dtype)
+        deep, sums = np.empty_like(x), np.empty((4, WORDS), z.dtype)
         area, carry, thin, rough = sums[0], sums[1], sums[2], sums[3]
         row = i * factor
+        for start in range(1, nx, max(lanes, 1)):
+            face = min(start, nx - lanes)  # the last lanes may be done twice
+            lowest_ways(sills[face : face + lanes], level, bed, z, joined, row, (face - 1) * factor)
         for j in range(1, nx):
             col = (j - 1) * factor
             here, there = hub[i, j - 1], hub[i, j]
-            sill = lowest_way(path, z, joined, row, col)
+            sill = sills[j]
             first = col + min(max(factor - half - 1, here[4]), here[5])
             last = col + factor + min(max(half, there[4]), there[5])
             sums[2:] = 0.0
@@ -271,6 +368,7 @@ def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
             sill_out[i, j] = sill
             table_out[i, j, 0, 0] = 0.0
             table_out[i, j, 0, 1] = 0.0
-            for k in range(x.size):
-                table_out[i, j, k + 1, 0] = (last - first) / thin[k] * fine_m
-                table_out[i, j, k + 1, 1] = np.float32(math.sqrt((last - first) / rough[k]) * fine_m) ** np.float32(0.6)
+            through(area, carry, thin, rough, float(last - first), fine_m)
+            for k in range(NODES - 1):
+                table_out[i, j, k + 1, 0] = area[k]
+                table_out[i, j, k + 1, 1] = carry[k]

@@ -78,6 +78,19 @@ def changes(change_out, sum_scratch, h, given, factor):
             change_out[i, j] = more
 
 
+@kernel(parallel=True)
+def totals(total_out, fine, blocked, factor):
+    """Write the sum over the fine cells of each coarse cell that are not blocked, float64."""
+    ny, nx = total_out.shape
+    rows, columns = fine.shape
+    for i in prange(ny):
+        total_out[i] = 0.0
+        for r in range(i * factor, min((i + 1) * factor, rows)):
+            for j in range(nx):
+                for c in range(j * factor, min((j + 1) * factor, columns)):
+                    total_out[i, j] += 0.0 if blocked[r, c] else np.float64(fine[r, c])
+
+
 @kernel
 def carry(carried_out, d):
     """Write d^(5/3), what a depth `d` (m) conveys, of a row of cells."""

@@ -71,8 +71,8 @@ WRONG = [
     ({"cell_m": "5"}, "array_number", "cell_m, 5"),
     ({"every_s": 0.0}, "array_number", "every_s, 0, > 0"),
     ({"every_s": np.nan}, "array_number", "every_s, nan"),
-    ({"courant": 0.0}, "array_number", "courant, 0, > 0, <= 0.63"),
-    ({"courant": 0.7}, "array_number", "courant, 0.7, <= 0.63"),
+    ({"courant": 0.0}, "array_number", "courant, 0, > 0, <= 0.67"),
+    ({"courant": 0.7}, "array_number", "courant, 0.7, <= 0.67"),
     ({"courant": 0.6, "scheme": "full"}, "array_number", "courant, 0.6, <= 0.5"),
     ({"probes": [(0, 0), (4, 0)]}, "array_cell", "probes[1], (4, 0), (4, 5)"),
     ({"probes": [(-1, 0)]}, "array_cell", "probes[0], (-1, 0)"),
@@ -110,7 +110,7 @@ def test_what_cannot_be_simulated_is_named(changes, code, said) -> None:
     "changes",
     [
         {"rain_m_s": 1e-5}, {"rain_m_s": [flat(1e-5)]}, {"rain_m_s": np.full((1, 1, 1), 1e-5)}, {"roughness": flat(0.05)},
-        {"depth": 0.1}, {"courant": 0.63}, {"threads": 1}, {"probes": np.array([[0, 0]])}, {"terrain": flat(-400.0)},
+        {"depth": 0.1}, {"courant": 0.67}, {"threads": 1}, {"probes": np.array([[0, 0]])}, {"terrain": flat(-400.0)},
         {"boundaries": [("east", "stage", [0.0], [-1.0])]},
     ],
 )  # fmt: skip

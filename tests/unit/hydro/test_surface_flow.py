@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.inertial import Inertial
-from hydro.kernels.floats import inverse_cube_root, inverse_seven_thirds
+from hydro.kernels.floats import inverse_cube_root, inverse_fifth_root, inverse_seven_thirds
 from hydro.kernels.inertial import face_flows, fill, limit, pour, shares
 from hydro.proofs.exact import hills
 from hydro.shallow import Shallow
@@ -61,30 +61,39 @@ def test_water_finds_one_level_in_a_basin() -> None:
 
 
 def test_ripples_die_below_the_stability_limit_and_stand_above_it() -> None:
+    """Ripples are what a checkerboard is made of; the slow swing of the whole pool, which friction alone damps, is not."""
+    i, j = np.indices((11, 11))
+    checkerboard = (-1.0) ** (i + j)
     z = np.full((21, 21), 5.0)
     z[5:16, 5:16] = 0.0
     rough = {}
     source = np.zeros((21, 21))
     source[6, 6] = 0.05 / 2.0**2
-    for courant in (0.62, 0.70):
+    for courant in (0.66, 0.70):
         water = Inertial(z, 0.02, 2.0, courant=courant)
         water.feed(source)
         water.advance(600.0)
         water.feed(0.0)
         for _ in range(50):
             water.advance(60.0)
-        rough[courant] = np.ptp(water.h[5:16, 5:16])
-    assert rough[0.62] < 1e-5 < 1e-3 < rough[0.70]
+        pool = water.h[5:16, 5:16].astype(float)
+        rough[courant] = abs(((pool - pool.mean()) * checkerboard).mean())
+    assert rough[0.66] < 1e-6 < 1e-3 < rough[0.70]
 
 
 @pytest.mark.parametrize("seconds", [1.5, 1.3, 0.65])
-def test_a_deep_pool_stays_flat_whatever_the_length_of_calls(seconds: float) -> None:
-    """The longest stable step is 0.606 s; a long step and two of half its length in turn would feed a checkerboard."""
+def test_a_deep_pool_makes_no_ripples_whatever_the_length_of_calls(seconds: float) -> None:
+    """The longest stable step is 0.646 s; a long step and one of half its length in turn would feed a checkerboard.
+
+    What it starts with, 1 cm, may swing on as long waves: nothing damps those but friction.
+    """
+    i, j = np.indices((60, 60))
     water = Inertial(np.zeros((60, 60)), 0.02, 5.0, dtype="float64")
     water.fill(2.5 + 0.01 * np.random.default_rng(0).uniform(-1, 1, (60, 60)))
     for _ in range(round(600 / seconds)):
         water.advance(seconds)
-    assert np.abs(water.h - 2.5).max() < 0.001
+    assert abs((water.h * (-1.0) ** (i + j)).mean()) < 1e-6
+    assert np.abs(water.h - 2.5).max() < 0.003
 
 
 @pytest.mark.parametrize("scheme", ["inertial", "full", "subgrid"])
@@ -194,15 +203,19 @@ surface.advance(np.where(surface.land, 1e-5, 0.0), 5.0, clock, 0.0)
         assert subprocess.run([sys.executable, "-c", code], timeout=300).returncode == 0
 
 
-@pytest.mark.parametrize(("real", "root", "friction"), [(np.float32, 1.5e-5, 1e-5), (np.float64, 1e-9, 3e-9)])
-def test_roots_of_depth(real, root, friction) -> None:
+@pytest.mark.parametrize(("real", "tolerance"), [(np.float32, 2.5e-6), (np.float64, 1e-9)])
+def test_roots_of_depth(real, tolerance) -> None:
     roots = kernel(lambda x: inverse_cube_root(x))
     frictions = kernel(
         lambda x: inverse_seven_thirds(x)
     )  # on a line of its own: the cache tells lambdas by their lines
+    fifths = kernel(
+        lambda x: inverse_fifth_root(x)
+    )  # fmt: skip
     x = np.geomspace(1e-6, 1e3, 200).astype(real)
-    np.testing.assert_allclose([roots(v) for v in x], x.astype(float) ** (-1 / 3), rtol=root)
-    np.testing.assert_allclose([frictions(v) for v in x], x.astype(float) ** (-7 / 3), rtol=friction)
+    np.testing.assert_allclose([roots(v) for v in x], x.astype(float) ** (-1 / 3), rtol=tolerance)
+    np.testing.assert_allclose([frictions(v) for v in x], x.astype(float) ** (-7 / 3), rtol=7 * tolerance)
+    np.testing.assert_allclose([fifths(v) for v in x], x.astype(float) ** (-1 / 5), rtol=tolerance)
 
 
 def test_a_dam_at_the_start_takes_the_full_equations_and_still_water_does_not() -> None:
