@@ -43,14 +43,18 @@ def collapse(h: Array, at_s: float, *causes: Array) -> NumericsError:
     return NumericsError("step_collapsed", time=f"{at_s:g} s", at_s=at_s, row=row, col=col, depth=depth)
 
 
+STAGGER = 9  # cache lines between two arrays of a block
+
+
 def one_block(dtype: DTypeLike, *shapes: tuple[int, ...]) -> list[Array]:
     """Return arrays of zeros that lie in one block of memory, each from a cache line on.
 
     numpy asks the system for huge pages for blocks from 4 MiB on. In pages of 4 KiB each row of each array lies in a page
-    of its own, and looking up their addresses slows a step of a million cells.
+    of its own, and looking up their addresses slows a step of a million cells. Between arrays lie STAGGER lines: cells of
+    one index at the same place of every page would drive each other out of the first-level cache.
     """
     line = 64 // np.dtype(dtype).itemsize
-    sizes = [-(-int(np.prod(shape)) // line) * line for shape in shapes]
+    sizes = [(-(-int(np.prod(shape)) // line) + STAGGER) * line for shape in shapes]
     block = np.zeros(sum(sizes) + line, dtype)
     at = (-block.ctypes.data % 64) // block.itemsize + np.cumsum([0, *sizes])
     return [block[a : a + int(np.prod(shape))].reshape(shape) for a, shape in zip(at, shapes, strict=False)]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hydro.array_checks import check_ground
-from hydro.inertial import SIDES, Inertial, collapse
+from hydro.inertial import SIDES, Inertial, collapse, one_block
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
 from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
@@ -227,6 +227,12 @@ class Subgrid:
         rows = flat.reshape(-1, self._width, *flat.shape[1:])
         return rows[1 : ny + 1, :nx]
 
+    def _margin(self, flat: Array) -> tuple[Array, Array, Array]:
+        """Return views of what of a flat array lies outside the raster."""
+        ny, nx = self._shape
+        rows = flat.reshape(-1, self._width, *flat.shape[1:])
+        return rows[0], rows[ny + 1 :], rows[:, nx]
+
     def _pad(self, fine: Array, value: float) -> Array:
         ny, nx = self._shape
         rest = ((0, ny * self.factor - fine.shape[0]), (0, nx * self.factor - fine.shape[1]))
@@ -254,13 +260,22 @@ class Subgrid:
         high = float(ground.bed.max()) - self.datum + 1000.0
         z = self._pad((ground.bed - self.datum).astype(dtype), high)
         n = self._pad(ground.n.astype(dtype), 0.03)
-        beds, full = (np.full((size, self.factor**2 + 1), np.inf, dtype) for _ in range(2))
+        beds, full = (np.empty((size, self.factor**2 + 1), dtype) for _ in range(2))
         count = np.zeros(self._shape, np.int32)
         storage(self._raster(beds), self._raster(full), count, z, self._pad(ground.blocked, True), self.factor)
         area = np.zeros(size, dtype)
         self._raster(area)[:] = count * self.cell_m**2
         sill = np.full((2, size), CLOSED_M, dtype)
-        table = np.tile(np.arange(NODES, dtype=dtype)[:, None], (2, size, 1, 2))  # any rising line: it is never wet
+        table = np.empty((2, size, NODES, 2), dtype)
+        for part in (*self._margin(beds), *self._margin(full)):
+            part[:] = np.inf
+        for part in (
+            *self._margin(table[0]),
+            *self._margin(table[1]),
+            self._raster(table[0])[:, 0],
+            self._raster(table[1])[0],
+        ):
+            part[:] = np.arange(NODES)[:, None]  # any rising line: where no cells are joined, no face is ever wet
         hub = np.empty((*self._shape, 6), np.int32)
         joined = np.empty(z.shape, np.bool_)
         hubs(hub, joined, z, self.factor, self.cell_m)
@@ -312,14 +327,15 @@ class Subgrid:
 
 def _cells(size: int, dtype: str) -> Cells:
     """Return dry cells without tables."""
-    return Cells(**{name: np.zeros(size, dtype) for name in Cells._fields} | {"high": np.full(size, np.inf, dtype)})
+    cells = Cells(*one_block(dtype, *((size,) for _ in Cells._fields)))
+    cells.high[:] = np.inf
+    return cells
 
 
 def _faces(size: int, dtype: str) -> Faces:
     """Return dry faces without tables."""
-    return Faces(
-        **{name: np.zeros((2, size), dtype) for name in Faces._fields} | {"piece": np.zeros((2, size), np.int32)}
-    )
+    faces = Faces(*one_block(dtype, *((2, size) for _ in Faces._fields)))
+    return faces._replace(piece=np.zeros((2, size), np.int32))
 
 
 def _no_rim(dtype: Any) -> Rim:

@@ -291,17 +291,26 @@ def lowest_ways(sill_out, level_scratch, bed_scratch, z, joined, row, col):
 
 
 @kernel
-def section(area_out, carry_out, deep, over, smooth):
-    """Add to wet area and conveyance per fine cell what one pair of fine cells passes, its section being `deep` metres deep.
+def section(area_out, carry_out, deep_scratch, x, sill, z, n, row, col, factor):
+    """Write wet area and conveyance per fine cell of the section between fine columns `col` and `col` + 1, rows from `row` on.
 
-    The pair's higher bed stands `over` metres above the lowest of the section; `smooth` = 1 / n.
+    At a depth `x` over the sill it is as deep as the level makes it, at least FILM * x.
     """
-    real = deep.dtype.type
-    zero, little, over, smooth = real(0.0), real(1e-9), real(over), real(smooth)
-    for k in range(deep.size):
-        d = max(deep[k] - over, zero)
-        area_out[k] += d
-        carry_out[k] += smooth * d * d * inverse_cube_root(max(d, little))
+    real = x.dtype.type
+    zero, little, film, two = real(0.0), real(1e-9), real(FILM), real(2.0)
+    lowest = real(np.inf)
+    for r in range(row, row + factor):
+        lowest = min(lowest, max(z[r, col], z[r, col + 1]))
+    for k in range(x.size):
+        area_out[k] = zero
+        carry_out[k] = zero
+        deep_scratch[k] = max(x[k] + (sill - lowest), film * x[k])
+    for r in range(row, row + factor):
+        over, smooth = max(z[r, col], z[r, col + 1]) - lowest, two / (n[r, col] + n[r, col + 1])
+        for k in range(x.size):
+            d = max(deep_scratch[k] - over, zero)
+            area_out[k] += d
+            carry_out[k] += smooth * d * d * inverse_cube_root(max(d, little))
 
 
 @kernel
@@ -356,14 +365,7 @@ def conveyance(sill_out, table_out, z, n, hub, joined, factor, fine_m):
             last = col + factor + min(max(half, there[4]), there[5])
             sums[2:] = 0.0
             for c in range(first, last):
-                sums[:2] = 0.0
-                lowest = np.inf
-                for r in range(row, row + factor):
-                    lowest = min(lowest, max(z[r, c], z[r, c + 1]))
-                for k in range(x.size):
-                    deep[k] = max(x[k] + sill - lowest, FILM * x[k])
-                for r in range(row, row + factor):
-                    section(area, carry, deep, max(z[r, c], z[r, c + 1]) - lowest, 2.0 / (n[r, c] + n[r, c + 1]))
+                section(area, carry, deep, x, sill, z, n, row, c, factor)
                 add_up(thin, rough, area, carry)
             sill_out[i, j] = sill
             table_out[i, j, 0, 0] = 0.0
