@@ -46,8 +46,8 @@ def check_options(
         ("threads", cores if threads is None else threads, 0, cores + 1, True, f"1 ... {cores}"),
     )
     for name, found, above, below, whole, expected in ranges:
-        number = isinstance(found, (int, float, np.number)) and above < found < below
-        if not number or (whole and found != int(found)):
+        number = isinstance(found, (int, np.integer) if whole else (int, float, np.number)) and above < found < below
+        if not number:
             raise ScenarioError("array_number", name=name, found=found, expected=expected)
 
 

@@ -79,7 +79,7 @@ class ArrayRun(NamedTuple):
     """What `simulate_arrays` returns; arrays are (y, x), depths in m, flows per width in m2/s, volumes in m3.
 
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
-    `volume_error` = (stored - in + out) / in (of the water at the start when nothing came in). `probe_depth` (time, probe)
+    `volume_error` = (stored - in + out) / (water at the start + in). `probe_depth` (time, probe)
     stands at `probe_s`. `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
     first call of a process still loads them. `scheme` says which equations were solved (at the end,
     where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at the
@@ -153,7 +153,7 @@ def simulate_arrays(
         water.fill(h)
         if held:  # what held cells hold is no part of the volume, at the end as at the start
             water.hold(*_held_cells(held, z.shape, 0.0))
-        start_volume = water.volume()
+        start_volume, at_start = water.volume(), water.booked
         watch = _Watch(chosen, scheme == "auto", duration_s)
         if watch.may_change:
             every_s = min(every_s, max(WINDOW_S, duration_s / LOOKS_LEAST))
@@ -185,15 +185,16 @@ def simulate_arrays(
                 hand_over(water, _opened(full, free))
                 water, fed = full, None
         books.append(water.booked)
-        volume_in = poured + sum(book["out_of_held"] for book in books)
-        volume_out = sum(book["into_held"] + book["over_rim"] for book in books)
+        total = {name: sum(book[name] for book in books) - at_start[name] for name in at_start}
+        volume_in = poured + total["out_of_held"]
+        volume_out = total["into_held"] + total["over_rim"]
         gap = water.volume() - start_volume - volume_in + volume_out
-        scale = volume_in if volume_in > 0 else max(start_volume, 1.0)
+        scale = (start_volume + volume_in) or 1.0
         if not abs(gap) <= LOST * scale:
             row, col = (int(k) for k in np.unravel_index(int(np.argmax(water.source)), z.shape))
             raise NumericsError("water_lost", time=f"{duration_s:g} s", row=row, col=col, share=gap / scale)
         flow_x, flow_y = water.flow()
-        highest = water.highest
+        highest = np.maximum(water.highest, water.h)  # a level that is held rises between two looks
         wall = time.perf_counter() - began - compiled.seconds
         return ArrayRun(
             water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),

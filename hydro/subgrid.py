@@ -19,7 +19,9 @@ from twin.jit import start_threads
 
 Array = NDArray[Any]
 
-BLOCKED_M = 900.0  # a fine cell this far above the lowest bed is blocked (they stand 1000 m above the highest ground)
+BLOCKED_M = (
+    900.0  # cells that all stand this far above all others are blocked (they stand 1000 m above the highest ground)
+)
 CLOSED_M = 1e6  # sill of a face that does not exist
 FORK_CELLS = 20_000  # below this two forks a step cost more than a second thread brings
 
@@ -43,7 +45,7 @@ class Ground(NamedTuple):
 
 
 #: The last ground and its tables: one city is simulated many times, by the members of an ensemble and by what-if runs.
-_LAST: list[Any] = []
+_LAST: list[tuple[Ground, dict[str, Array]]] = []
 
 
 class Subgrid:
@@ -76,7 +78,7 @@ class Subgrid:
         self.n = rough
         self.courant = Inertial.courant if courant is None else courant
         self.datum = float(bed.min())
-        self.blocked = bed - self.datum > BLOCKED_M
+        self.blocked = _blocked(bed)
         ny, nx = (-(-side // self.factor) for side in bed.shape)
         self._shape, self._width = (ny, nx), nx + 1
         self._size = (ny + 4) * self._width
@@ -242,9 +244,11 @@ class Subgrid:
         """Take the tables of the fine bed; the water of each cell stays."""
         self.z = bed
         ground = Ground(bed, self.n, self.blocked, self.datum, self.cell_m, self.factor, self.h.dtype.name)
-        if not (_LAST and ground.same(_LAST[0])):
-            _LAST[:] = ground, self._tables(ground)
-        tables = _LAST[1]
+        last = _LAST[-1:]  # ground and tables are taken together: another thread may put in its own meanwhile
+        if not (last and ground.same(last[0][0])):
+            last = [(ground, self._tables(ground))]
+            _LAST[:] = last
+        tables = last[0][1]
         self._cells = self._cells._replace(**{name: tables[name] for name in ("area", "per_area", "beds", "full")})
         self._faces = self._faces._replace(sill=tables["sill"], table=tables["table"])
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
@@ -323,6 +327,14 @@ class Subgrid:
         share = np.zeros((bands, self._size), self.h.dtype)
         x = np.zeros((bands, BLOCK), self.h.dtype)
         return Scratch(share, x, left, left.view(np.int64), np.zeros(left.shape, np.int32), np.zeros(bands, np.int32))
+
+
+def _blocked(bed: Array) -> Array:
+    """Return which cells are blocked: those that stand more than BLOCKED_M above all others; on a mountain none do."""
+    top = bed > bed.max() - BLOCKED_M
+    if top.all() or bed[top].min() - bed[~top].max() <= BLOCKED_M:
+        return np.zeros(bed.shape, np.bool_)
+    return np.asarray(top)
 
 
 def _cells(size: int, dtype: str) -> Cells:
