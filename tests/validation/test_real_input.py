@@ -67,15 +67,15 @@ def test_kowloon_runs_to_a_report(tmp_path: Path) -> None:
             {
                 "schema": 1, "name": {"zh": "九龙城五十年一遇", "en": "Kowloon fifty-year storm"}, "city": "kowloon",
                 "start": "2021-07-06T00:00+08:00", "hours": 4.5,
-                "forcing": {"rain": {"gauge": str(KOWLOON / "prec_mm_50yr.dat"), "unit": "mm_h"}}, "hazards": [{"flood": {"cell_m": 10}}],
+                "forcing": {"rain": {"gauge": str(KOWLOON / "prec_mm_50yr.dat"), "unit": "mm_h"}}, "hazards": [{"flood": {"cell_m": 10, "precision": "float64"}}],
             },
             allow_unicode=True,
         ),
         "utf-8",
     )  # fmt: skip
     run = sc.run(sc.load(scenario).check())
-    balance = run.balances["flood"]
-    assert abs(balance["relative_error"]) <= 1e-6 and abs(balance["remarks"]["swmm_continuity_error"]) <= 0.01
+    balance = run.balances["flood"]  # float64: rounding of float32 alone makes 1.2e-6 of the water here
+    assert abs(balance["relative_error"]) <= 1e-9 and abs(balance["remarks"]["swmm_continuity_error"]) <= 0.01
     page = (run.folder / "report.html").read_text("utf-8")
     assert "九龙城五十年一遇" in page and "no layer population" in page
 
