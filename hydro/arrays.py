@@ -38,7 +38,7 @@ LOOKS_LEAST, LOOKS_MOST, LOOK_STEPS, UNSEEN_STEPS = 20, 60, 5, 50
 #: A stage that rises faster than this (m/s) by more than DAM_M sends a front into the water, as a dam that breaks does.
 SURGE_M_S = 0.01
 
-#: A larger part of the water than this that is lost or made is an error: rounding keeps to 1e-6 in float32.
+#: A larger part of all water (at the start and come in) that is lost or made is an error: rounding stays far below it.
 LOST = 1e-3
 
 #: A dry side takes a given flow where its bed lies less than this above its lowest, m; shares are renewed so often, s.

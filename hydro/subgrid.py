@@ -19,9 +19,8 @@ from twin.jit import start_threads
 
 Array = NDArray[Any]
 
-BLOCKED_M = (
-    900.0  # cells that all stand this far above all others are blocked (they stand 1000 m above the highest ground)
-)
+#: Cells that stand this far above all others are blocked (a city's stand 1000 m above the highest ground).
+BLOCKED_M = 900.0
 CLOSED_M = 1e6  # sill of a face that does not exist
 FORK_CELLS = 20_000  # below this two forks a step cost more than a second thread brings
 
@@ -273,12 +272,8 @@ class Subgrid:
         table = np.empty((2, size, NODES, 2), dtype)
         for part in (*self._margin(beds), *self._margin(full)):
             part[:] = np.inf
-        for part in (
-            *self._margin(table[0]),
-            *self._margin(table[1]),
-            self._raster(table[0])[:, 0],
-            self._raster(table[1])[0],
-        ):
+        unjoined = self._raster(table[0])[:, 0], self._raster(table[1])[0]
+        for part in (*self._margin(table[0]), *self._margin(table[1]), *unjoined):
             part[:] = np.arange(NODES)[:, None]  # any rising line: where no cells are joined, no face is ever wet
         hub = np.empty((*self._shape, 6), np.int32)
         joined = np.empty(z.shape, np.bool_)

@@ -74,7 +74,7 @@ def test_kowloon_runs_to_a_report(tmp_path: Path) -> None:
         "utf-8",
     )  # fmt: skip
     run = sc.run(sc.load(scenario).check())
-    balance = run.balances["flood"]  # float64: rounding of float32 alone makes 1.2e-6 of the water here
+    balance = run.balances["flood"]  # float64: what is left is no rounding of float32
     assert abs(balance["relative_error"]) <= 1e-9 and abs(balance["remarks"]["swmm_continuity_error"]) <= 0.01
     page = (run.folder / "report.html").read_text("utf-8")
     assert "九龙城五十年一遇" in page and "no layer population" in page
