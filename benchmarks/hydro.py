@@ -22,9 +22,9 @@ from benchmarks import cities
 from benchmarks.cities import CELL_M, HOUR_S, MANNING, STORM_M_S, synthetic_city
 from benchmarks.peer import ROOT, PeerRun, agreement, run_peer
 from hydro import ArrayRun, Inflow, simulate_arrays
-from hydro.inertial import Inertial
+from hydro.ground.surface import DURATION_M, SHALLOW_M, TRACK_S
 from hydro.kernels.ground import soak, track
-from hydro.surface import DURATION_M, SHALLOW_M, TRACK_S
+from hydro.schemes.inertial import Inertial
 from twin.jit import kernel
 
 Row = dict[str, Any]

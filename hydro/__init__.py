@@ -1,5 +1,6 @@
 """Rain and terrain and drains give water: depth and speed on the city's ground."""
 
-from hydro.arrays import ArrayRun, Boundary, Inflow, simulate_arrays
+from hydro.arrays import ArrayRun, simulate_arrays
+from hydro.schemes.boundaries import Boundary, Inflow
 
 __all__ = ["ArrayRun", "Boundary", "Inflow", "simulate_arrays"]

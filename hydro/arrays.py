@@ -12,8 +12,9 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.array_checks import check_ground, check_options, check_rain, check_water, named
-from hydro.scheme import COURANT_MOST, hand_over, water_on
+from hydro.schemes.array_checks import check_ground, check_options, check_rain, check_water, named
+from hydro.schemes.boundaries import Boundary, Inflow, Numbers
+from hydro.schemes.registry import COURANT_MOST, hand_over, water_on
 from twin.errors import NumericsError
 from twin.jit import compiling, start_threads
 
@@ -43,34 +44,6 @@ LOST = 1e-3
 
 #: A dry side takes a given flow where its bed lies less than this above its lowest, m; shares are renewed so often, s.
 FIRST_WATER_M, SHARES_S = 0.1, 10.0
-
-#: Times or values of a series.
-Numbers = Sequence[float] | NDArray[np.float64]
-
-
-class Inflow(NamedTuple):
-    """Water poured into one cell: flow (m3/s) holds from each time (s) to the next."""
-
-    row: int
-    col: int
-    times_s: Numbers
-    m3_s: Numbers
-
-
-class Boundary(NamedTuple):
-    """What happens at one side of the raster ("west", "east", "north" = row 0, "south"); a side without one is a wall.
-
-    `kind` "free": water leaves under its own slope; "stage": the cells of the side keep the level `values` (m), interpolated
-    between `times_s` (s); "flow": the discharge `values` (m3/s, >= 0, holds from each time to the next) enters along the side,
-    shared among its cells by their conveyance h^(5/3) / n as the water stands; a dry side takes it where its bed is lowest.
-    It enters as water does from a spring, without momentum, so the first cells stand somewhat deeper than the flow farther in.
-    """
-
-    side: str
-    kind: str
-    times_s: Numbers = (0.0,)
-    values: Numbers = (0.0,)
-
 
 DAM, SURGE = "dam break at the start", "a stage that stands or rises as a front"
 
@@ -129,8 +102,8 @@ def simulate_arrays(
     `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
     cells make a side of a coarse one), or "auto": the inertial equations, unless the water at the start is a dam about to
     break (`dam`) or a stage sends in a front (`surge`), and until more than FAST_SHARE of the moving water is held at their
-    Froude limit; then the full equations go on from there (`hydro.scheme.hand_over`). Raises ScenarioError for what does not
-    fit or is no number (`hydro.array_checks`), NumericsError with time and cell when the time step collapses or more than
+    Froude limit; then the full equations go on from there (`hydro.schemes.registry.hand_over`). Raises ScenarioError for what does not
+    fit or is no number (`hydro.schemes.array_checks`), NumericsError with time and cell when the time step collapses or more than
     LOST of the water is lost or made.
     """
     check_options(

@@ -12,14 +12,14 @@ import numpy as np
 import xarray as xr
 from annotated_types import Ge, Le
 
-from hydro.coupling import GRATE_PAIR, Inlets
-from hydro.drains import NoDrainage, SwmmDrainage
-from hydro.rain import Rain, Roofs, Series
-from hydro.screening import ScreeningDrainage
-from hydro.soil import Infiltration
-from hydro.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
-from hydro.tanks import Tanks
-from hydro.works import Entrances, PointInflows, Sill
+from hydro.drains.coupling import GRATE_PAIR, Inlets
+from hydro.drains.drainage import NoDrainage, SwmmDrainage
+from hydro.drains.screening import ScreeningDrainage
+from hydro.ground.soil import Infiltration
+from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
+from hydro.ground.tanks import Tanks
+from hydro.ground.works import Entrances, PointInflows, Sill
+from hydro.storms.rain import Rain, Roofs, Series
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError

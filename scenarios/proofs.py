@@ -41,8 +41,8 @@ def chosen(ids: Sequence[str], room: str | None, only: str | None) -> list[str]:
 
 def run_proofs(room: str | None = None, only: str | None = None) -> list[dict[str, Any]]:
     """Run the cases that are `chosen`; return their rows for `anlan verify --json`."""
-    packages = [p for p in sorted(set(HAZARDS.values())) if find_spec(f"{p}.proof") is not None]
-    proofs = {proof.id: proof for p in packages for proof in import_module(f"{p}.proof").PROOFS}
+    packages = [p for p in sorted(set(HAZARDS.values())) if find_spec(f"{p}.proofs") is not None]
+    proofs = {proof.id: proof for p in packages for proof in import_module(f"{p}.proofs").PROOFS}
     ids = chosen(list(proofs), room, only)
     data = reference()
     return [proofs[i].result(data) for i in ids]

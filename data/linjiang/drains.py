@@ -14,7 +14,7 @@ import networkx as nx
 import numpy as np
 from shapely import Point
 
-from hydro.design_storm import intensity
+from hydro.storms.design_storm import intensity
 
 MANNING = 0.013
 COVER_M = 1.5

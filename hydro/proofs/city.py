@@ -10,11 +10,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from hydro import drain_cases
-from hydro.design_storm import chicago, intensity
 from hydro.flood import Flood
-from hydro.scheme import SCHEMES
-from hydro.warm_start import hotstart_difference
+from hydro.proofs import drain_cases
+from hydro.proofs.hotstart import hotstart_difference
+from hydro.schemes.registry import SCHEMES
+from hydro.storms.design_storm import chicago, intensity
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
@@ -63,7 +63,7 @@ def split_apart(reference: Reference, scheme: str, drainage: Literal["swmm", "no
 def hotstart(reference: Reference) -> dict[str, float]:
     """Return how far heads in Linjiang's drains (m) part when the engine goes on from its own file instead of a replay.
 
-    One storm of an hour, 20 m, SWMM in the loop; the file is written after half of it. `hydro.warm_start` says what is compared.
+    One storm of an hour, 20 m, SWMM in the loop; the file is written after half of it. `hydro.proofs.hotstart` says what is compared.
     """
     city = reference.city("linjiang")
     if city.drains is None:
@@ -90,7 +90,7 @@ def restart(reference: Reference) -> dict[str, float]:
 
 @cache
 def screening(reference: Reference) -> dict[str, float]:
-    """Return screened drains against SWMM on Linjiang in a storm of an hour; see `hydro.drain_cases.screened`."""
+    """Return screened drains against SWMM on Linjiang in a storm of an hour; see `hydro.proofs.drain_cases.screened`."""
     clock, rain = storm(1.0)
     return drain_cases.screened(reference.city("linjiang"), rain, clock, 20.0)
 

@@ -9,29 +9,29 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hydro import drain_cases
-from hydro.coupling import Coupling, Manholes
-from hydro.scheme import SCHEMES
+from hydro.drains.coupling import Coupling, Manholes
+from hydro.proofs import drain_cases
+from hydro.schemes.registry import SCHEMES
 from twin.proof import Reference
 
 
 @cache
 def ea8b(reference: Reference) -> dict[str, float]:
-    """Return UK EA 2D benchmark 8B against XPSTORM's discharge of the manhole; see `hydro.drain_cases.ea8b`."""
+    """Return UK EA 2D benchmark 8B against XPSTORM's discharge of the manhole; see `hydro.proofs.drain_cases.ea8b`."""
     found = drain_cases.ea8b(reference.folder("hydro/ea_test8b"))
     return found | {"peak": abs(found["peak_error"])}
 
 
 @cache
 def finnish_block(reference: Reference) -> dict[str, float]:
-    """Return the Finnish block's storm of 24 June 1990, the worse of both variants first; see `hydro.drain_cases.finnish_block`."""
+    """Return the Finnish block's storm of 24 June 1990, the worse of both variants first; see `hydro.proofs.drain_cases.finnish_block`."""
     found = drain_cases.finnish_block(reference.folder("hydro/gistoswmm_demo_fi"))
     return found | {"peak": max(abs(found["peak_error_0"]), abs(found["peak_error_1"]))}
 
 
 @cache
 def kowloon_drains(reference: Reference) -> dict[str, float]:
-    """Return what can be compared honestly of Kowloon's drains; see `hydro.drain_cases.kowloon_drains`."""
+    """Return what can be compared honestly of Kowloon's drains; see `hydro.proofs.drain_cases.kowloon_drains`."""
     found = drain_cases.kowloon_drains(reference.folder("hydro/hongkong_kowloon"))
     return found | {
         "runoff": found["runoff_mm"] / 282.3 - 1.0,

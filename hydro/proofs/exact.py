@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.arrays import Boundary, Inflow, simulate_arrays
-from hydro.exact import Bowl, ritter, stoker
-from hydro.scheme import SCHEMES
+from hydro.arrays import simulate_arrays
+from hydro.proofs.solutions import Bowl, ritter, stoker
+from hydro.schemes.boundaries import Boundary, Inflow
+from hydro.schemes.registry import SCHEMES
 from twin.proof import Reference
 
 Array = NDArray[np.float64]

@@ -12,8 +12,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import shape
 
-from hydro.arrays import Boundary, Inflow, simulate_arrays
-from hydro.surface import BLOCK_M
+from hydro.arrays import simulate_arrays
+from hydro.ground.surface import BLOCK_M
+from hydro.schemes.boundaries import Boundary, Inflow
 from twin.proof import RasterValues, Reference
 
 Array = NDArray[np.float64]

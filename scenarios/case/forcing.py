@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hydro.design_storm import alternating, chicago, intensity, pattern
+from hydro.storms.design_storm import alternating, chicago, intensity, pattern
 from scenarios.case.schema import (
     DesignRain,
     GaugeRain,

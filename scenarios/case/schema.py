@@ -38,7 +38,7 @@ class Name(Part):
 
 
 class DesignRain(Part):
-    """A design storm from a city's formula (see `hydro.design_storm`), from `begins` (default: the start of the run)."""
+    """A design storm from a city's formula (see `hydro.storms.design_storm`), from `begins` (default: the start of the run)."""
 
     design: Literal["chicago", "alternating"]
     formula: str

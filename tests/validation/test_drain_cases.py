@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hydro.drain_cases import bellinge, ea8b, finnish_block, kowloon_drains
+from hydro.proofs.drain_cases import bellinge, ea8b, finnish_block, kowloon_drains
 
 REFERENCE = Path(os.environ.get("ANLAN_REFERENCE", "-")) / "hydro"
 pytestmark = [

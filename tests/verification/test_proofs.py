@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hydro.proof import PROOFS
+from hydro.proofs import PROOFS
 from scenarios.proofs import reference
 from twin.proof import Proof, Reference
 

@@ -12,11 +12,11 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hydro.exact import Bowl, ritter, stoker
 from hydro.kernels.inertial import GRAVITY
 from hydro.proofs.exact import hills
-from hydro.shallow import Shallow
-from hydro.shallow_proof import bowl, channel, dam_break, order, run_up
+from hydro.proofs.shallow import bowl, channel, dam_break, order, run_up
+from hydro.proofs.solutions import Bowl, ritter, stoker
+from hydro.schemes.shallow import Shallow
 
 REFERENCE = Path(os.environ.get("ANLAN_REFERENCE", "-"))
 needs_reference = pytest.mark.skipif(not (REFERENCE / "hydro").is_dir(), reason="no reference data (ANLAN_REFERENCE)")

@@ -9,8 +9,8 @@ import pytest
 
 from hydro import ArrayRun, Boundary, Inflow, simulate_arrays
 from hydro.arrays import FAST_SHARE
-from hydro.inertial import HELD_FROUDE, STILL_FROUDE, Inertial
 from hydro.proofs.exact import hills
+from hydro.schemes.inertial import HELD_FROUDE, STILL_FROUDE, Inertial
 
 GRAVITY = 9.80665
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydro.design_storm import alternating, chicago, formulas, intensity, pattern
+from hydro.storms.design_storm import alternating, chicago, formulas, intensity, pattern
 from twin.errors import ScenarioError
 
 #: total, largest step, first step, last step in mm (reference hydro/design_storms, exact differences, 120 min in 5 min steps).

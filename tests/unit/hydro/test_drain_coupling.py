@@ -7,9 +7,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from hydro.coupling import Coupling, Manholes
-from hydro.swmm_input import Setting, prepare, series_elsewhen
-from hydro.warm_start import hotstart_difference
+from hydro.drains.coupling import Coupling, Manholes
+from hydro.drains.swmm_input import Setting, prepare, series_elsewhen
+from hydro.proofs.hotstart import hotstart_difference
 from twin.errors import SourceError
 from twin.inp import decode, read_sections
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
-from hydro.drain_cases import screened
-from hydro.drain_tree import drain_tree
+from hydro.drains.tree import drain_tree
 from hydro.flood import Flood
 from hydro.kernels.screening import accept
+from hydro.proofs.drain_cases import screened
 from twin.clock import Clock
 from twin.hazard import Action
 

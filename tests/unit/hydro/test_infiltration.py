@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import scenarios as sc
 from hydro.flood import Flood
-from hydro.soil import DECAY_PER_H, SOILS, capacity
+from hydro.ground.soil import DECAY_PER_H, SOILS, capacity
 from twin.clock import Clock
 
 LOAM = 2

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hydro import Inflow, simulate_arrays
-from hydro.inertial import Inertial
 from hydro.kernels.floats import DRY_M, GRAVITY
 from hydro.kernels.inertial import GATHER_M, GATHER_STEPS, THETA
 from hydro.proofs.exact import hills
+from hydro.schemes.inertial import Inertial
 
 COURANT, MARGIN = Inertial.courant, 1e-12
 

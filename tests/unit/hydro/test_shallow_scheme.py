@@ -11,7 +11,7 @@ import pytest
 from hydro.kernels.shallow import settle
 from hydro.kernels.shallow_faces import hllc
 from hydro.proofs.exact import hills
-from hydro.shallow import Shallow
+from hydro.schemes.shallow import Shallow
 from twin.errors import NumericsError
 
 

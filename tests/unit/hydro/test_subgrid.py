@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import hydro.subgrid
+import hydro.schemes.subgrid
 from hydro import simulate_arrays
 from hydro.kernels.subgrid import momentum, settle
 from hydro.proofs.exact import hills
-from hydro.subgrid import Subgrid
+from hydro.schemes.subgrid import Subgrid
 from twin.errors import ScenarioError
 
 factors = st.integers(1, 5)
@@ -87,7 +87,7 @@ def test_still_water_stays_still() -> None:
 
 @pytest.mark.parametrize("factor", [1, 4])
 def test_any_number_of_threads_gives_the_same_answer(monkeypatch, factor) -> None:
-    monkeypatch.setattr(hydro.subgrid, "FORK_CELLS", 0)
+    monkeypatch.setattr(hydro.schemes.subgrid, "FORK_CELLS", 0)
     runs = []
     for threads in (1, 2):
         numba.set_num_threads(threads)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.flood import TOLERANCE, Flood
+from hydro.ground.works import cells_along
 from hydro.proofs.exact import hills
-from hydro.subgrid_view import SubgridView
-from hydro.works import cells_along
+from hydro.schemes.subgrid_view import SubgridView
 from twin.clock import Clock
 from twin.hazard import Action
 

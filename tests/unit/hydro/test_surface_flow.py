@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hydro import Boundary, Inflow, simulate_arrays
-from hydro.inertial import Inertial
 from hydro.kernels.floats import inverse_cube_root, inverse_fifth_root, inverse_seven_thirds
 from hydro.kernels.inertial import face_flows, fill, limit, pour, shares
 from hydro.proofs.exact import hills
-from hydro.shallow import Shallow
+from hydro.schemes.inertial import Inertial
+from hydro.schemes.shallow import Shallow
 from twin.errors import NumericsError
 from twin.jit import kernel
 
@@ -191,7 +191,7 @@ def test_the_inner_loops_are_vectorised(real, packed) -> None:
 def test_a_cached_kernel_may_be_the_first_thing_a_process_calls(small_folder) -> None:
     code = f"""
 import numpy as np
-from hydro.surface import Surface
+from hydro.ground.surface import Surface
 from pathlib import Path
 from twin.readers.city_folder import open_folder
 city = open_folder(Path({str(small_folder)!r}))

@@ -12,7 +12,7 @@ import shapely
 import xarray as xr
 
 from hydro.flood import Flood
-from hydro.works import CREST, Entrances, bed_at, bed_key
+from hydro.ground.works import CREST, Entrances, bed_at, bed_key
 from twin.clock import Clock
 from twin.hazard import Action
 

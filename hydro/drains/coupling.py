@@ -14,9 +14,9 @@ import pandas as pd
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
+from hydro.drains.swmm import Engine
+from hydro.drains.swmm_input import Setting, prepare
 from hydro.kernels.exchange import exchange
-from hydro.swmm import Engine
-from hydro.swmm_input import Setting, prepare
 from twin.inp import read_sections
 from twin.variables import Unit
 

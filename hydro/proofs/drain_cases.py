@@ -19,9 +19,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from hydro.coupling import Coupling, Inlets, Manholes
+from hydro.drains.coupling import Coupling, Inlets, Manholes
+from hydro.drains.swmm import Engine
 from hydro.flood import Flood
-from hydro.swmm import Engine
 from twin.city import City
 from twin.clock import Clock
 from twin.inp import decode, options, read_sections, write_sections

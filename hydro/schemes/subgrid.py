@@ -8,12 +8,13 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.array_checks import check_ground
-from hydro.inertial import SIDES, Inertial, collapse, one_block
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
 from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
 from hydro.kernels.subgrid_view import totals
+from hydro.schemes.array_checks import check_ground
+from hydro.schemes.boundaries import SIDES
+from hydro.schemes.inertial import Inertial, collapse, one_block
 from twin.errors import ScenarioError
 from twin.jit import start_threads
 

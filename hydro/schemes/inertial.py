@@ -11,13 +11,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels import inertial as kernels
 from hydro.kernels.ground import froude
+from hydro.schemes.boundaries import SIDES
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
 Array = NDArray[Any]
-
-#: The four sides of a raster; north is row 0.
-SIDES = ("west", "east", "north", "south")
 
 #: Rounding margin of the outflow limit: a cell never gives its last rounding error.
 MARGIN = {"float32": 2e-6, "float64": 1e-12}

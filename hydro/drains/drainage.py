@@ -16,9 +16,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
-from hydro.swmm_input import Setting, series_elsewhen
-from hydro.works import nearest_open
+from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
+from hydro.drains.swmm_input import Setting, series_elsewhen
+from hydro.ground.works import nearest_open
 from twin.city import City
 from twin.errors import NumericsError
 from twin.hazard import EVERYWHERE, Action
@@ -73,7 +73,7 @@ class SwmmDrainage(Coupling):
     """EPA SWMM in the loop of a city's flood, coupled at every junction that lies on open ground of the grid.
 
     `bed` is the ground (m) and `open_ground` the cells that hold water, both (ny, nx); `open_share` of each inlet is not
-    blocked; `actions` of kind `drain_pump` and `gate` hold links of the model. See `hydro.coupling` for the rest.
+    blocked; `actions` of kind `drain_pump` and `gate` hold links of the model. See `hydro.drains.coupling` for the rest.
     Raises NumericsError for a city without drains, SourceError for a held link that the model does not have.
     """
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES
+from hydro.schemes.boundaries import KINDS, SIDES, Boundary, Inflow
 from twin.errors import ScenarioError
-
-if TYPE_CHECKING:
-    from hydro.arrays import Boundary, Inflow
 
 Array = NDArray[np.float64]
 
@@ -22,9 +19,6 @@ LOWEST_LAND_M = -430.0
 
 #: A cell this far (m) below the median of a terrain, and below all land, is a mark for "no data" (-9999, -32768, -3.4e38).
 NO_DATA_BELOW_M = 1000.0
-
-#: What may happen at a side.
-KINDS = ("free", "stage", "flow")
 
 
 def check_options(

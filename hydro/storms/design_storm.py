@@ -64,7 +64,7 @@ class Intensity:
 
 @cache
 def _rows() -> dict[str, dict[str, str]]:
-    text = files("hydro").joinpath("rain_formulas.csv").read_text("utf-8")
+    text = files("hydro.storms").joinpath("rain_formulas.csv").read_text("utf-8")
     return {row["id"]: row for row in csv.DictReader(text.splitlines())}
 
 

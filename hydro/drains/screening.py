@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.coupling import GRATE_PAIR, Inlets
-from hydro.drain_tree import drain_tree, index_of
-from hydro.drains import coupled_manholes, held_links, nearest_manholes, open_shares
+from hydro.drains.coupling import GRATE_PAIR, Inlets
+from hydro.drains.drainage import coupled_manholes, held_links, nearest_manholes, open_shares
+from hydro.drains.tree import drain_tree, index_of
 from hydro.kernels.screening import accept, demand, take
 from twin.city import City
 from twin.errors import NumericsError
@@ -25,7 +25,7 @@ class ScreeningDrainage:
     """Capture up to capacity, with the methods of `SwmmDrainage` but no engine and no state.
 
     Each inlet takes what weir and orifice let through; what all inlets and roofs send down a pipe is cut to what it
-    carries full (`hydro.drain_tree`), all alike. Water taken leaves at once: pipes store nothing and nothing surcharges,
+    carries full (`hydro.drains.tree`), all alike. Water taken leaves at once: pipes store nothing and nothing surcharges,
     but roof water that finds no room, which comes up at its manhole. Valid as a screening of where capacity ends; depths
     near manholes that surcharge are too small. Raises NumericsError for a city without drains.
     """

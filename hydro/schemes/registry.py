@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hydro.inertial import Inertial
 from hydro.kernels.floats import GRAVITY
-from hydro.shallow import Shallow
-from hydro.subgrid_view import SubgridView
+from hydro.schemes.inertial import Inertial
+from hydro.schemes.shallow import Shallow
+from hydro.schemes.subgrid_view import SubgridView
 
-#: name -> class; all keep the members of `hydro.inertial.Inertial`.
+#: name -> class; all keep the members of `hydro.schemes.inertial.Inertial`.
 SCHEMES: dict[str, Any] = {scheme.name: scheme for scheme in (Inertial, Shallow, SubgridView)}
 
-#: Largest stable share of a cell that a step may cross, by what may be asked for (`hydro.kernels.inertial`, `hydro.shallow`).
+#: Largest stable share of a cell that a step may cross, by what may be asked for (`hydro.kernels.inertial`, `hydro.schemes.shallow`).
 COURANT_MOST = {name: 0.5 if name == "full" else 0.67 for name in ("auto", *SCHEMES)}
 
 

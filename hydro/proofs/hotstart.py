@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.coupling import GRATE_PAIR
-from hydro.swmm import Engine
-from hydro.swmm_input import prepare
+from hydro.drains.coupling import GRATE_PAIR
+from hydro.drains.swmm import Engine
+from hydro.drains.swmm_input import prepare
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels.subgrid_view import changes, share_flow, spread
-from hydro.subgrid import Subgrid
+from hydro.schemes.subgrid import Subgrid
 
 Array = NDArray[Any]
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.exact import Bowl, Water, ritter, stoker
-from hydro.shallow import Shallow
+from hydro.proofs.solutions import Bowl, Water, ritter, stoker
+from hydro.schemes.shallow import Shallow
 
 Array = NDArray[np.float64]
 

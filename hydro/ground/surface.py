@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hydro.inertial import Inertial
+from hydro.ground.soil import Infiltration, capacity
+from hydro.ground.works import bed_at, bed_key
 from hydro.kernels.ground import soak, track
 from hydro.kernels.inertial import GRAVITY
-from hydro.scheme import hand_over, water_on
-from hydro.shallow import Shallow
-from hydro.soil import Infiltration, capacity
-from hydro.works import bed_at, bed_key
+from hydro.schemes.inertial import Inertial
+from hydro.schemes.registry import hand_over, water_on
+from hydro.schemes.shallow import Shallow
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
@@ -31,7 +31,7 @@ DURATION_M = (0.15, 0.27, 0.50)  # depths whose duration is kept, m (sources in 
 
 
 class Surface:
-    """Water on a city's ground, moved by one of `hydro.scheme.SCHEMES`.
+    """Water on a city's ground, moved by one of `hydro.schemes.registry.SCHEMES`.
 
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hydro.inertial import SIDES, collapse
 from hydro.kernels.shallow import advance
 from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
+from hydro.schemes.boundaries import SIDES
+from hydro.schemes.inertial import collapse
 from twin.jit import start_threads
 
 Array = NDArray[Any]

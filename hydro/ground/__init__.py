@@ -1,0 +1,1 @@
+"""The city's ground under the water: its surface, its soil, and works upon it."""
