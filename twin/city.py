@@ -46,6 +46,18 @@ PERSONAL = (
     "手机",
 )
 
+#: Road classes (OpenStreetMap `highway`) that make a `road`; the others are a `street`.
+MAIN_CLASSES = (
+    "motorway",
+    "trunk",
+    "primary",
+    "secondary",
+    "motorway_link",
+    "trunk_link",
+    "primary_link",
+    "secondary_link",
+)
+
 #: Links of the drains that can be held against their own rules: what holds them -> kinds of link.
 GATES: dict[str, tuple[str, ...]] = {"pump": ("pump",), "gate": ("orifice", "weir", "outlet")}
 
@@ -153,6 +165,12 @@ class City:
             graph.add_edge(road.u, road.v, key=road.id, length_m=line.length)
         return graph
 
+    @cached_property
+    def road_kinds(self) -> tuple[str, ...]:
+        """The kind of place each road is: underpass, road (a main class) or street."""
+        main, below = self.roads["road_class"].isin(MAIN_CLASSES), self.roads["underpass"].astype(bool)
+        return tuple("underpass" if b else "road" if m else "street" for m, b in zip(main, below, strict=True))
+
     @property
     def _places(self) -> tuple[gpd.GeoDataFrame, ...]:
         """The tables of everything that has a place and an id."""
@@ -190,6 +208,20 @@ class City:
             if len(hit):
                 return {lang: str(hit[f"name_{lang}"].iloc[0] or place_id) for lang in ("zh", "en")}
         return {"zh": place_id, "en": place_id}
+
+    def surface_on(self, grid: Grid) -> xr.Dataset:
+        """Return the surface on another grid of the same CRS: the city's at a coarser cell, else that of the nearest cell.
+
+        Outside the city there is no terrain (NaN), no building and no river.
+        """
+        k = grid.cell_m / self.grid.cell_m
+        if k >= 1 and abs(k - round(k)) < 1e-6 and self.grid.at_cell_size(grid.cell_m).same_as(grid):
+            return self.at_cell_size(grid.cell_m).surface
+        yy, xx = np.meshgrid(grid.y, grid.x, indexing="ij")
+        row, col, inside = self.grid.cells(xx, yy)
+        terrain = np.where(inside, self.surface["terrain"].values[row, col], np.nan)
+        flags = {n: (("y", "x"), self.surface[n].values[row, col] & inside) for n in ("building", "river")}
+        return xr.Dataset({"terrain": (("y", "x"), terrain), **flags}, coords={"y": grid.y, "x": grid.x})
 
     def at_cell_size(self, cell_m: float) -> City:
         """Return the city with its surface averaged to a coarser cell (a whole multiple of the present one).

@@ -57,7 +57,8 @@ def terrain_gap(city: City) -> Gap | None:
     people = 0.0
     if len(city.population):
         most = city.population[["day", "night"]].astype(float).max(axis=1).values
-        people = float(overlay.within_polygons(city.grid, city.population.geometry).mean(frame)[0] @ most)
+        share = overlay.within_polygons(city.grid, city.population.geometry).mean(frame)[0]
+        people = float(np.nan_to_num(share) @ most)
     return Gap(
         cells=int(gap.sum()),
         share=float(gap.mean()),

@@ -4,67 +4,49 @@ from __future__ import annotations
 
 import pandas as pd
 
-from twin.expose import Exposure
+from twin.exposure import Exposure
 from twin.sheet import COLOURS, Sheet
 
+#: Columns of the table of levels, in their order.
+COLUMNS = (
+    "hazard", "place", "kind", "name_zh", "name_en", "level", "peak", "unit", "peak_time", "from", "until", "open_end",
+    "reached", "threshold", "statistic", "rule", "probability", "expires", *(f"share_{c}" for c in COLOURS),
+)  # fmt: skip
 
-def grade(exposure: Exposure, sheet: Sheet, probability: float | None = None) -> pd.DataFrame:
-    """Return one row per place that reaches blue or higher, most severe first.
+
+def grade(exposure: Exposure, sheet: Sheet) -> pd.DataFrame:
+    """Return one row per place that reaches blue or higher, most severe first (COLUMNS).
 
     `level` is the highest colour reached, `rule` the place kind's rule and its version, `threshold` what was reached,
     `open_end` whether the place still stands at its lowest colour when the run ends, so that `until` is only a bound,
-    `probability` the share of members that reached it (None for a single deterministic run: no probability is known),
-    `expires` the end of validity.
+    `expires` the end of validity. `probability` and `share_<colour>` are shares of ensemble members; None for a single
+    run, of which no probability is known.
     """
     rows = []
-    for place, at_end in zip(exposure.places.itertuples(), exposure.series.values[-1], strict=True):
-        reached = [c for c in COLOURS if pd.notna(getattr(place, f"first_{c}"))]
+    for place, at_end in zip(exposure.places.to_dict("records"), exposure.series.values[-1], strict=True):
+        reached = [c for c in COLOURS if pd.notna(place[f"first_{c}"])]
         if not reached:
             continue
-        colour = reached[-1]
+        rule, lowest = sheet.rules[place["kind"]], reached[0]
         rows.append(
             {
-                "place": place.id,
-                "kind": place.kind,
-                "name_zh": place.name_zh,
-                "name_en": place.name_en,
-                "level": colour,
-                "peak": place.peak,
-                "peak_time": place.peak_time,
-                "from": getattr(place, f"first_{reached[0]}"),
-                "until": getattr(place, f"last_{reached[0]}"),
-                "open_end": bool(at_end >= sheet.threshold(place.kind, reached[0])),
-                "reached": getattr(place, f"first_{colour}"),
-                "threshold": sheet.threshold(place.kind, colour),
-                "statistic": sheet.rules[place.kind]["statistic"],
-                "rule": f"{sheet.id}/{place.kind}@{sheet.rules_version}",
-                "probability": probability,
-                "expires": getattr(place, f"last_{reached[0]}") + pd.Timedelta(hours=sheet.expiry_hours),
+                **{name: place[name] for name in ("kind", "name_zh", "name_en", "peak", "unit", "peak_time")},
+                "hazard": sheet.id,
+                "place": place["id"],
+                "level": reached[-1],
+                "from": place[f"first_{lowest}"],
+                "until": place[f"last_{lowest}"],
+                "open_end": bool(at_end * rule.sign >= rule.threshold(lowest) * rule.sign),
+                "reached": place[f"first_{reached[-1]}"],
+                "threshold": rule.threshold(reached[-1]),
+                "statistic": rule.statistic,
+                "rule": f"{sheet.id}/{place['kind']}@{sheet.rules_version}",
+                "expires": place[f"last_{lowest}"] + pd.Timedelta(hours=sheet.expiry_hours),
+                "worst": place["peak"] * rule.sign,
+                **dict.fromkeys(("probability", *(f"share_{c}" for c in COLOURS))),
             }
         )
-    columns = [
-        "place",
-        "kind",
-        "name_zh",
-        "name_en",
-        "level",
-        "peak",
-        "peak_time",
-        "from",
-        "until",
-        "open_end",
-        "reached",
-        "threshold",
-        "statistic",
-        "rule",
-        "probability",
-        "expires",
-    ]
-    table = pd.DataFrame(rows, columns=columns)
-    order = table["level"].map({c: k for k, c in enumerate(COLOURS)}) if len(table) else pd.Series(dtype=int)
-    return (
-        table.assign(order=order)
-        .sort_values(["order", "peak"], ascending=False)
-        .drop(columns="order")
-        .reset_index(drop=True)
-    )
+    table = pd.DataFrame(rows, columns=[*COLUMNS, "worst"])
+    order = table["level"].map({c: k for k, c in enumerate(COLOURS)})
+    table = table.assign(order=order).sort_values(["order", "worst"], ascending=False)
+    return table[list(COLUMNS)].reset_index(drop=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from twin.errors import SourceError
+from twin.errors import ContractError, SourceError
 
 #: EPSG codes of Web Mercator, whose metres are longer than true metres by 1/cos(latitude).
 WEB_MERCATOR = (3857, 3785, 900913)
@@ -96,6 +96,24 @@ class Grid:
             raise SourceError("cell_multiple", cell=cell_m, base=self.cell_m)
         k = round(factor)
         return Grid(self.crs, self.west, self.north, self.cell_m * k, self.ny // k, self.nx // k)
+
+    def same_as(self, other: Grid) -> bool:
+        """Return whether the cells of two grids of one CRS are the same to a millionth of a cell."""
+        here, there = np.array(self.bounds), np.array(other.bounds)
+        return self.shape == other.shape and bool(np.allclose(here, there, rtol=0.0, atol=1e-6 * self.cell_m))
+
+    @classmethod
+    def of_axes(cls, crs: str, y: Any, x: Any, name: str) -> Grid:
+        """Return the grid whose cell centres are `y` (falling) and `x` (rising), m; `name` is whose axes they are.
+
+        Raises ContractError unless they are evenly spaced, square, north-up and at least two a side.
+        """
+        y, x = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
+        steps = np.concatenate([np.diff(x), -np.diff(y)])
+        if min(len(x), len(y)) < 2 or not np.allclose(steps, cell := float(steps.mean()), rtol=1e-4) or cell <= 0:
+            raise ContractError("field_axes", name=name, found=f"y {y[:2]}, x {x[:2]}")
+        cell = round(cell, 6)
+        return cls(crs, float(x[0]) - cell / 2, float(y[0]) + cell / 2, cell, len(y), len(x))
 
     def lonlat(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return WGS 84 longitude and latitude of map points."""

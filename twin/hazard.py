@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -29,9 +30,6 @@ STATE_VERSION = 2
 
 #: The place of a measure that works in the whole city.
 EVERYWHERE = "*"
-
-#: The values a measure must carry, each with its valid range.
-MeasureValues = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Balance:
 class State:
     """Where a hazard stopped, enough to go on bit for bit: arrays by name, the grid's hash and plain numbers.
 
-    `settings` are the model's parameters without whose likes the arrays mean nothing (a scheme, a cell size).
+    `settings` are the parameters that a run must share to go on from this state (a scheme, a cell size).
     """
 
     hazard: str
@@ -145,9 +143,13 @@ class State:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a hazard gives back: fields on the grid, tables, its ledger, its state and what it must say about itself.
+    """What a hazard gives back: fields, tables, its ledger, its state and what it must say about itself.
 
-    `notes` are codes of sentences (`note.<code>` in the words) with their values: assumptions, validity limits met.
+    `fields` lie on cells (y, x) of any grid in the city's CRS, or on things with an id (a dimension whose coordinate holds ids),
+    with or without time. `places` are things that only this model knows (zones of a venue, gates): a row each with
+    `id`, `kind`, `name_zh`, `name_en` and a geometry. `counts` holds people that the model itself counts (end states, dose
+    classes): by the code of a scale of its sheet a table (time, class 1, 2, 3, ...).
+    `notes` are codes of sentences (`note.<code>` of its sheet's words) with their values: assumptions, validity limits met.
     """
 
     fields: xr.Dataset
@@ -155,20 +157,19 @@ class Outcome:
     balance: Balance
     state: State
     notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    places: gpd.GeoDataFrame | None = None
+    counts: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @runtime_checkable
 class Hazard(Protocol):
     """A model with parameters (a frozen dataclass) and one verb.
 
-    `understands` names its measures and their values, `acts_on` the kind of place (`City.ids`) that some of them need; the
-    others act at any place.
+    Its measures and all else that the rest of the house must know of it stand in its sheet (`hazard.yaml`).
     """
 
     needs: ClassVar[tuple[Variable, ...]]
     gives: ClassVar[tuple[Variable, ...]]
-    understands: ClassVar[Mapping[str, MeasureValues]]
-    acts_on: ClassVar[Mapping[str, str]]
 
     def simulate(
         self,

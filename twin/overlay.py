@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +17,8 @@ from twin.grid import Grid
 class Sampler:
     """Which cells belong to which item, as a ragged array: item i owns `cells[starts[i]:starts[i + 1]]` (flat indices).
 
-    Items without a cell (outside the grid) sample as 0 and are named by `outside`.
+    NaN in a cell is "not known" and is passed over; an item without a known cell samples as NaN. Items that own no cell (outside
+    the grid) are named by `outside`.
     """
 
     starts: NDArray[np.int64]
@@ -34,14 +36,16 @@ class Sampler:
 
     def maximum(self, frames: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the largest value of each item, shape (time, item), from frames (time, y, x)."""
-        return self._reduce(np.maximum, frames)
+        return self._reduce(np.fmax, frames)
 
     def mean(self, frames: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the mean value of each item, shape (time, item), from frames (time, y, x)."""
-        return self._reduce(np.add, frames) / np.maximum(np.diff(self.starts), 1)
+        known = self._reduce(np.add, np.isfinite(frames))
+        total = self._reduce(np.add, np.nan_to_num(frames))
+        return np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
 
-    def _reduce(self, ufunc: np.ufunc, frames: NDArray[np.floating]) -> NDArray[np.float64]:
-        out = np.zeros((len(frames), self.count))
+    def _reduce(self, ufunc: np.ufunc, frames: NDArray[Any]) -> NDArray[np.float64]:
+        out = np.full((len(frames), self.count), np.nan)
         if len(self.cells) == 0:
             return out
         filled = ~self.outside
@@ -53,9 +57,13 @@ class Sampler:
     def quantile(self, frames: NDArray[np.floating], q: float) -> NDArray[np.float64]:
         """Return the q-quantile of each item, shape (time, item)."""
         flat = frames.reshape(len(frames), -1)
-        out = np.zeros((len(frames), self.count))
+        out = np.full((len(frames), self.count), np.nan)
         for i in np.flatnonzero(~self.outside):
-            out[:, i] = np.quantile(flat[:, self.cells[self.starts[i] : self.starts[i + 1]]], q, axis=1)
+            own = flat[:, self.cells[self.starts[i] : self.starts[i + 1]]]
+            known = np.isfinite(own)
+            out[:, i] = np.quantile(own, q, axis=1)
+            for k in np.flatnonzero(~known.all(axis=1)):
+                out[k, i] = np.quantile(own[k, known[k]], q) if known[k].any() else np.nan
         return out
 
     def keep(self, mask: NDArray[np.bool_]) -> Sampler:
@@ -91,10 +99,15 @@ def around_buildings(grid: Grid, footprints: gpd.GeoSeries) -> Sampler:
 
 
 def within_polygons(grid: Grid, polygons: gpd.GeoSeries) -> Sampler:
-    """Return the cells whose centre lies in each polygon."""
+    """Return the cells whose centre lies in each polygon; for one too small to hold a centre the cell it lies in."""
     xx, yy = np.meshgrid(grid.x, grid.y)
     centres = shapely.points(xx.ravel(), yy.ravel())
     cell, item = shapely.STRtree(polygons.values).query(centres, predicate="within")
+    small = np.setdiff1d(np.arange(len(polygons)), item)
+    if len(small):
+        points = shapely.get_coordinates(shapely.point_on_surface(polygons.values[small]))
+        row, col, inside = grid.cells(points[:, 0], points[:, 1])
+        item, cell = np.append(item, small[inside]), np.append(cell, (row * grid.nx + col)[inside])
     order = np.lexsort((cell, item))
     return Sampler(_starts(item[order], len(polygons)), cell[order])
 

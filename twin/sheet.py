@@ -1,4 +1,4 @@
-"""What a hazard's `hazard.yaml` says, as plain frozen data: exposure classes, level rules, draft tasks, maps."""
+"""What a hazard's `hazard.yaml` says, as plain frozen data: who is counted, level rules, draft tasks, measures, maps."""
 
 from __future__ import annotations
 
@@ -11,23 +11,94 @@ import xarray as xr
 
 COLOURS = ("blue", "yellow", "orange", "red")  # rising order; GB/T names IV, III, II, I
 
+#: The owner of the measures that belong to no hazard.
+CITY = "city"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A variable cut into classes, and who is counted in them.
+
+    Class k is [classes[k], classes[k + 1]) of `variable`, called `names[k]` where classes have names. `of` are the receptors:
+    "people", "buildings", "roads" (a length, m). `when` is "at_once" (who stands in each class at each output time)
+    or "ever" (who meets it as the worst class of the run). Without a `variable` the model itself counts: `Outcome.counts` holds
+    this scale's table and classes are 1, 2, 3, ... `harms_from` is the lower bound from which people are harmed.
+    """
+
+    code: str
+    of: tuple[str, ...]
+    classes: tuple[float, ...]
+    variable: str = ""
+    unit: str = "1"
+    when: str = "at_once"
+    names: tuple[str, ...] = ()
+    harms_from: float | None = None
+    source: str = ""
+
+    def name(self, k: int) -> str:
+        """Return the name of class `k` (counted from 0): its own, else its lower bound with the unit."""
+        return self.names[k] if self.names else f"{self.classes[k]:g} {self.unit}"
+
+    def class_name(self, value: float) -> str:
+        """Return the name of the class a value falls in; a dash below the first class and for an unknown value."""
+        k = int(np.digitize(value, self.classes)) - 1 if np.isfinite(value) else -1
+        return self.name(k) if k >= 0 else "–"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one kind of place gets its colour: a variable, a statistic over the place, and a bound for each colour.
+
+    `statistic`: "max" (the worst cell of the place) or "area" (the value reached on a twentieth of its open ground). `sense`:
+    "above" (higher is worse) or "below". `closes_at`: the colour at which such a place is closed, None for never.
+    """
+
+    variable: str
+    unit: str
+    statistic: str
+    blue: float
+    yellow: float
+    orange: float
+    red: float
+    sense: str = "above"
+    closes_at: str | None = None
+
+    def threshold(self, colour: str) -> float:
+        """Return the bound of a colour."""
+        return float(getattr(self, colour))
+
+    @property
+    def sign(self) -> float:
+        """1 where higher is worse, -1 where lower is: a value times it rises with the danger."""
+        return -1.0 if self.sense == "below" else 1.0
+
+    @property
+    def closing(self) -> float:
+        """The bound at which a place is closed; for one that never is, a value that is never met."""
+        return self.threshold(self.closes_at) if self.closes_at else self.sign * np.inf
+
 
 @dataclass(frozen=True)
 class TaskRule:
-    """When to draft which task: one per place of `place` kind that reaches colour `at`.
+    """When to draft which task.
 
-    "closes" is the colour at which the sheet closes such places; "none" drafts for every such place `near` others.
+    By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes
+    such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
+    `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
+    task must come before, `until_s` its end where there is one.
     Its crew `stays` to the end of the task, or leaves when it is set up.
     """
 
     code: str
-    place: str
-    at: str
     unit: str
     before_min: float
     setup_min: float
+    place: str = ""
+    at: str = ""
     stays: bool = True
     near: Mapping[str, Any] | None = None
+    table: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +120,7 @@ class MapLayer:
     steps: tuple[float, ...] = ()
 
     def of(self, fields: xr.Dataset, time: int | None = None) -> xr.DataArray:
-        """Return the field (y, x) in the unit of the label; at the output step `time` where it has one, else its largest."""
+        """Return the field, on (y, x) or on ids, in the unit of the label; at the output step `time`, else its largest."""
         array = fields[self.variable].sel(self.at, method="nearest") if self.at else fields[self.variable]
         if "time" in array.dims:
             array = array.max("time") if time is None else array.isel(time=time)
@@ -62,31 +133,30 @@ class MapLayer:
 
 
 @dataclass(frozen=True)
-class Danger:
-    """The variable (y, x) that holds danger classes 0, 1, 2, ...; classes from `harms_from` harm people on foot."""
+class Measure:
+    """A kind of timed measure or event: what it carries, where it acts, and what it takes.
 
-    variable: str
-    harms_from: int
-    names: tuple[str, ...]
-    source: str
-
-
-@dataclass(frozen=True)
-class MeasureCost:
-    """What one measure of a kind takes: the crew that sets it up, minutes to do so, yuan once and per hour it stands.
-
-    `failure_below` bounds values below which the action is something that fails, not something that is done: it costs nothing.
+    `values` gives the range of each value it must carry; `acts_on` the kind of place (`City.ids`); `everywhere` whether it may
+    work in the whole city. An `event` befalls the city: nobody knows of it before it begins, and it costs nothing.
+    Otherwise the crew `unit` needs `setup_min`, and it costs yuan once and per hour it stands. `failure_below` bounds values
+    below which the action is something that fails, not something that is done: it costs nothing.
     """
 
-    unit: str
-    setup_min: float
-    cost_cny: float
+    kind: str
+    owner: str
+    values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    acts_on: str = "place"
+    everywhere: bool = False
+    event: bool = False
+    unit: str = ""
+    setup_min: float = 0.0
+    cost_cny: float = 0.0
     cost_cny_per_h: float = 0.0
     failure_below: Mapping[str, float] = field(default_factory=dict)
 
-    def is_failure(self, values: Mapping[str, float]) -> bool:
-        """Return whether an action with these values is a failure."""
-        return any(values[name] < bound for name, bound in self.failure_below.items())
+    def is_free(self, values: Mapping[str, float]) -> bool:
+        """Return whether an action with these values costs nothing: an event, or a failure."""
+        return self.event or any(values[name] < bound for name, bound in self.failure_below.items())
 
     def cost(self, hours: float) -> float:
         """Return yuan for a measure that stands for `hours`."""
@@ -94,53 +164,65 @@ class MeasureCost:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """What CAP 1.2 asks of a hazard: categories, the official event code if the city has one, response and urgency by colour."""
+
+    category: tuple[str, ...]
+    response: Mapping[str, str]
+    urgency: Mapping[str, str]
+    event_code: str | None = None
+
+
+@dataclass(frozen=True)
 class Sheet:
-    """One hazard's sheet; `rules` maps a place kind to its statistic, four thresholds of the lead variable and, for a place
-    that is closed, the colour at which it is (`closes_at`). `events` are the kinds of action that befall a city: nobody knows
-    of one before it begins."""
+    """One hazard's sheet.
+
+    `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
+    hazard gets to besides open ground: "bridges", "roofs", "rivers". `kept` maps a variable to the one that holds its worst
+    value of every step, not only of the output times.
+    """
 
     id: str
     model: str
     name: Mapping[str, str]
-    variables: tuple[str, ...]
     lead: str
-    unit: str
-    classes: tuple[float, ...]
-    rules: Mapping[str, Mapping[str, Any]]
+    scales: tuple[Scale, ...]
+    rules: Mapping[str, Rule]
     rules_version: str
     rules_source: str
     expiry_hours: float
     tasks: tuple[TaskRule, ...]
-    cap: Mapping[str, Any]
+    cap: Cap
     lead_layer: MapLayer
     layers: tuple[MapLayer, ...] = ()
-    danger: Danger | None = None
-    measures: Mapping[str, MeasureCost] = field(default_factory=dict)
-    events: tuple[str, ...] = ()
+    reaches: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
 
-    def threshold(self, kind: str, colour: str) -> float:
-        """Return the threshold of a colour for a place kind."""
-        return float(self.rules[kind][colour])
+    def scale(self, code: str) -> Scale:
+        """Return a scale by its code."""
+        return next(scale for scale in self.scales if scale.code == code)
 
-    def closing(self, kind: str) -> float:
-        """Return the threshold at which a place of this kind is closed; infinite for one that never is."""
-        rule = self.rules.get(kind, {})
-        return float(rule[rule["closes_at"]]) if rule.get("closes_at") else np.inf
+    @property
+    def danger(self) -> Scale | None:
+        """The scale whose classes say how badly a place is hit over the whole run: the first with classes that harm."""
+        return next((s for s in self.scales if s.harms_from is not None and s.variable), None)
 
     def colour_of(self, task: TaskRule) -> str:
         """Return the colour at which a task is due."""
-        return str(self.rules[task.place]["closes_at"]) if task.at == "closes" else task.at
+        return str(self.rules[task.place].closes_at) if task.at == "closes" else task.at
 
     @property
     def peak_layer(self) -> MapLayer:
-        """The layer of the lead variable's highest values, in its unit: the first of `layers`, else drawn from the lead variable."""
-        return self.layers[0] if self.layers else self.lead_layer
+        """The layer of the lead variable's worst values: of the variable that keeps them, else the lead variable's own."""
+        worst = self.kept.get(self.lead, self.lead)
+        return next((layer for layer in self.layers if layer.variable == worst), self.lead_layer)
 
     def drawable(self, fields: xr.Dataset) -> list[MapLayer]:
-        """Return the layers whose variable is there, the lead variable's first: an older run may lack some."""
+        """Return the layers whose variable is there, the lead variable's first."""
         return [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
 
     def with_overrides(self, rules: Mapping[str, Mapping[str, Any]]) -> Sheet:
         """Return the sheet with a city's own thresholds in place of the default ones."""
-        merged = {kind: {**rule, **rules.get(kind, {})} for kind, rule in self.rules.items()}
+        merged = {kind: replace(rule, **rules.get(kind, {})) for kind, rule in self.rules.items()}
         return replace(self, rules=merged) if rules else self

@@ -1,7 +1,12 @@
-"""The registry of hazards: one line each. A hazard is a package with a `hazard.yaml` that names its model."""
+"""The registry of hazards: one line each. A hazard is a package with a `hazard.yaml` that names its model.
+
+A hazard's words stand under its own name: `task.close_road` in the sheet of the hazard `x` is the key `task.x.close_road`. What
+several hazards share (crews, kinds of place) may be written in each of their sheets, with the same meaning.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
@@ -12,60 +17,135 @@ import yaml
 from twin import words
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
-from twin.sheet import Danger, MapLayer, MeasureCost, Sheet, TaskRule
+from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
     "flood": "hydro",
 }
 
+Words = dict[str, dict[str, str]]
+
 
 @cache
 def sheet(name: str) -> Sheet:
-    """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue."""
+    """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue.
+
+    Raises ScenarioError for an unknown hazard and for a word that is there with another meaning.
+    """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
-    words.add({**raw["words"], f"hazard.{raw['id']}": raw["name"]})
-    tasks = tuple(TaskRule(**row) for row in raw["tasks"])
+    own, said = str(raw["id"]), Says(str(raw["id"]))
+    said.add({f"hazard.{own}": raw["name"]})
+    said.add({f"unit.{crew}": pair for crew, pair in raw.get("crews", {}).items()})
+    said.add({f"place.{kind}": pair for kind, pair in raw.get("kinds", {}).items()})
+    said.add({_under(own, key): pair for key, pair in raw["words"].items()})
+    levels, scales = raw["levels"], tuple(_scale(row, said) for row in raw["scales"])
+    common = {key: levels[key] for key in ("variable", "unit", "sense") if key in levels}
     lead = {"code": "now", "variable": raw["lead"], **raw["style"]}
     return Sheet(
-        id=raw["id"],
+        id=own,
         model=raw["model"],
         name=raw["name"],
-        variables=tuple(raw["variables"]),
         lead=raw["lead"],
-        unit=raw["exposure"]["unit"],
-        classes=tuple(raw["exposure"]["classes"]),
-        rules=raw["levels"]["rules"],
-        rules_version=str(raw["levels"]["version"]),
-        rules_source=raw["levels"]["source"],
-        expiry_hours=float(raw["levels"]["expiry_hours"]),
-        tasks=tasks,
-        cap=raw["cap"],
-        lead_layer=_layer(raw["id"], lead),
-        layers=tuple(_layer(raw["id"], row) for row in raw.get("layers", [])),
-        danger=_danger(raw["id"], raw["exposure"].get("danger")),
-        measures={
-            row["kind"]: MeasureCost(**{k: row[k] for k in row if k != "kind"}) for row in raw.get("measures", [])
-        },
-        events=tuple(raw.get("events", ())),
+        scales=scales,
+        rules={kind: Rule(**{**common, **row}) for kind, row in levels["rules"].items()},
+        rules_version=str(levels["version"]),
+        rules_source=levels["source"],
+        expiry_hours=float(levels["expiry_hours"]),
+        tasks=tuple(TaskRule(**row) for row in raw["tasks"]),
+        cap=_cap(raw["cap"]),
+        lead_layer=_layer(lead, said),
+        layers=tuple(_layer(row, said) for row in raw.get("layers", [])),
+        reaches=frozenset(raw.get("reaches", ())),
+        kept=raw.get("kept", {}),
+        measures=_measures(raw.get("measures", []), said),
     )
 
 
-def _danger(hazard: str, row: dict[str, Any] | None) -> Danger | None:
-    """Return the danger classes, if any, and bring their meanings into the catalogue."""
-    if row is None:
-        return None
-    words.add({f"danger.{hazard}.{k + 1}": meaning for k, meaning in enumerate(row["classes"])})
-    names = tuple(meaning["name"] for meaning in row["classes"])
-    return Danger(row["variable"], int(row["harms_from"]), names, row["source"])
+@cache
+def city_measures() -> Mapping[str, Measure]:
+    """Return the measures that belong to the city itself (`city_measures.yaml`), and bring their words in."""
+    raw = yaml.safe_load(files("scenarios.case").joinpath("city_measures.yaml").read_text("utf-8"))
+    said = Says(CITY)
+    said.add({f"unit.{crew}": pair for crew, pair in raw["crews"].items()})
+    return _measures(raw["measures"], said)
 
 
-def _layer(hazard: str, row: dict[str, Any]) -> MapLayer:
+def measures(names: Iterable[str]) -> dict[str, Measure]:
+    """Return the kinds of measure that a case with these hazards knows, the city's first.
+
+    Raises ScenarioError for a kind with two owners.
+    """
+    known = dict(city_measures())
+    for name in names:
+        for kind, measure in sheet(name).measures.items():
+            if kind in known:
+                raise ScenarioError("measure_owners", found=kind, owners=[known[kind].owner, name])
+            known[kind] = measure
+    return known
+
+
+def model_class(name: str) -> type[Hazard]:
+    """Return the model class of a hazard."""
+    module, _, attribute = sheet(name).model.partition(":")
+    model: type[Hazard] = getattr(import_module(module), attribute)
+    return model
+
+
+class Says:
+    """Brings the words of one sheet into the catalogue."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+
+    def add(self, pairs: Words) -> None:
+        """Add words; raise ScenarioError where one of them is there with another meaning."""
+        try:
+            words.add(pairs)
+        except ValueError as error:
+            key = str(error)
+            raise ScenarioError(
+                "word_twice",
+                hazard=self.owner,
+                word=key,
+                found=pairs[key],
+                expected={lang: words.template(key, lang) for lang in words.LANGS},
+            ) from None
+
+
+def _under(hazard: str, key: str) -> str:
+    """Return the key of a hazard's word: the family, the hazard, the rest."""
+    family, _, rest = key.partition(".")
+    return f"{family}.{hazard}.{rest}"
+
+
+def _scale(row: dict[str, Any], said: Says) -> Scale:
+    """Return a scale and bring its label, and the meaning of its classes where they have one, into the catalogue."""
+    key = f"scale.{said.owner}.{row['code']}"
+    classes = [c if isinstance(c, dict) else {"from": c} for c in row["classes"]]
+    said.add({key: row["label"]})
+    said.add({f"{key}.{k + 1}": _pair(c) for k, c in enumerate(classes) if "zh" in c})
+    return Scale(
+        code=row["code"],
+        of=tuple(row["of"]),
+        classes=tuple(float(c["from"]) for c in classes),
+        names=tuple(str(c["name"]) for c in classes if "name" in c),
+        **{k: row[k] for k in ("variable", "unit", "when", "harms_from", "source") if k in row},
+    )
+
+
+def _cap(row: dict[str, Any]) -> Cap:
+    """Return what CAP asks; `response` and `urgency` are one word, or one for each colour."""
+    by_colour = {k: row[k] if isinstance(row[k], dict) else dict.fromkeys(COLOURS, row[k]) for k in ("response", "urgency")}
+    return Cap(category=tuple(row["category"]), event_code=row.get("event_code"), **by_colour)
+
+
+def _layer(row: dict[str, Any], said: Says) -> MapLayer:
     """Return a map layer and bring its label into the catalogue."""
-    word = f"layer.{hazard}.{row['code']}"
-    words.add({word: row["label"]})
+    word = f"layer.{said.owner}.{row['code']}"
+    said.add({word: row["label"]})
     colormap = tuple((float(bound), str(colour)) for bound, colour in row["colormap"])
     steps = row.get("steps") or [bound for bound, _ in colormap][:3]
     return MapLayer(
@@ -80,8 +160,18 @@ def _layer(hazard: str, row: dict[str, Any]) -> MapLayer:
     )
 
 
-def model_class(name: str) -> type[Hazard]:
-    """Return the model class of a hazard."""
-    module, _, attribute = sheet(name).model.partition(":")
-    model: type[Hazard] = getattr(import_module(module), attribute)
-    return model
+def _measures(rows: list[dict[str, Any]], said: Says) -> dict[str, Measure]:
+    """Return measures by kind and bring their names and those of their values into the catalogue."""
+    found = {}
+    for row in rows:
+        kind, values = row["kind"], row.get("values", {})
+        said.add({f"measure.{kind}": row["name"]})
+        said.add({f"value.{kind}.{name}": _pair(value) for name, value in values.items()})
+        plain = {k: v for k, v in row.items() if k not in ("name", "values", "kind")}
+        ranges = {name: (float(value["low"]), float(value["high"])) for name, value in values.items()}
+        found[kind] = Measure(kind=kind, owner=said.owner, values=ranges, **plain)
+    return found
+
+
+def _pair(row: dict[str, Any]) -> dict[str, str]:
+    return {lang: row[lang] for lang in words.LANGS}

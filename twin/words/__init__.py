@@ -35,7 +35,13 @@ def session_lang() -> str:
 
 
 def add(words: dict[str, dict[str, str]]) -> None:
-    """Add words a hazard folder brings: `{key: {"zh": ..., "en": ...}}`; both languages are required."""
+    """Add words a hazard folder brings: `{key: {"zh": ..., "en": ...}}`; both languages are required.
+
+    Raises ValueError, whose argument is the key, where a key is there with another meaning: no word is ever changed.
+    """
+    for key, pair in words.items():
+        if any(_catalogue(lang).get(key, pair[lang]) != pair[lang] for lang in LANGS):
+            raise ValueError(key)
     for key, pair in words.items():
         for lang in LANGS:
             _catalogue(lang)[key] = pair[lang]

@@ -44,7 +44,7 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
     `values` (time, item) stand at `times` (UTC) and change linearly between them; an item is closed while its value is at
     or above its threshold (item,), infinite for an item that is never closed. `closes` and `reopens` are whole minutes as
     in `standing`: it reopens when it stays below to the end. NaT for an item never closed, and for one still closed when
-    the run ends, whose `closed_s` counts to that end. Water that rises late within an output step closes an item a little
+    the run ends, whose `closed_s` counts to that end. What rises late within an output step closes an item a little
     early; a peak between two times is not seen.
     """
     shut = values >= thresholds
@@ -57,6 +57,7 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
     crossed = shut[1:] != shut[:-1]
     over = np.maximum(before, after) - np.where(crossed, thresholds, 0.0)
     share = np.where(crossed, np.divide(over, rise, out=np.zeros_like(rise), where=crossed), shut[1:])
+    share = np.where(np.isfinite(share), share, 1.0)  # closed at one end, not known at the other
     begins = shut & ~np.vstack([np.zeros((1, shut.shape[1]), bool), shut[:-1]])
     return pd.DataFrame(
         {
@@ -89,6 +90,7 @@ def _meeting(
     before, after = values[previous, item].astype(np.float64), values[index, item].astype(np.float64)
     crosses = (before >= thresholds) != (after >= thresholds)
     share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=crosses)
+    share = np.where(np.isfinite(share), share, 1.0)  # not known before: told at the time at which it is
     seconds = (times - times[0]).total_seconds().values
     at = seconds[previous] + share * (seconds[index] - seconds[previous])
     return times[0] + pd.to_timedelta(np.rint(1000.0 * at), unit="ms")
