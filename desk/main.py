@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from twin.exposure.closures import closed_minutes
 
 import scenarios as sc
 from desk.beside import two_runs, whole
 from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
-from twin.closures import closed_minutes
 from twin.errors import TwinError
 from twin.plan import shown
 from twin.sheet import COLOURS

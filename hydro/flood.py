@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -23,7 +22,7 @@ from hydro.storms.rain import Rain, Roofs, Series
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, MeasureValues, Outcome, Progress, State
+from twin.hazard import Action, Balance, Outcome, Progress, State
 from twin.variables import (
     DURATION_ABOVE,
     FLOOD_DANGER,
@@ -62,28 +61,6 @@ class Flood:
 
     needs: ClassVar[tuple[Variable, ...]] = ()
     gives: ClassVar[tuple[Variable, ...]] = (WATER_DEPTH, WATER_SPEED)
-    understands: ClassVar[Mapping[str, MeasureValues]] = MappingProxyType(
-        {
-            "inlets": {"open_share": (0.0, 1.0)},
-            "pump": {"flow_m3_s": (0.0, 50.0)},
-            "barrier": {"height_m": (0.0, 10.0)},
-            "drain_pump": {"setting": (0.0, 1.0)},
-            "gate": {"opening": (0.0, 1.0)},
-            "tank": {"volume_m3": (0.0, 1e6)},
-            "sandbags": {"height_m": (0.0, 2.0)},
-            "close_road": {},
-            "inflow": {"m3_s": (0.0, 1e5)},
-            "breach": {
-                "width_m": (1.0, 1000.0),
-                "bottom_m": (-500.0, 9000.0),
-                "at": (0.0, 1.0),
-                "minutes": (0.0, 600.0),
-            },
-        }
-    )
-    acts_on: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"breach": "levee", "sandbags": "metro_entrance", "drain_pump": "pump", "gate": "gate"}
-    )
 
     drainage: Literal["swmm", "screening", "none"] = "swmm"
     cell_m: Annotated[float, Ge(1.0), Le(100.0), Unit("m")] = 10.0

@@ -85,7 +85,7 @@ class TaskRule:
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes
     such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
-    task must come before, `until_s` its end where there is one.
+    task must come before, `until_s` its end where there is one, and `level` the colour it is told in.
     Its crew `stays` to the end of the task, or leaves when it is set up.
     """
 
@@ -99,6 +99,7 @@ class TaskRule:
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ class Sheet:
 
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
     hazard gets to besides open ground: "bridges", "roofs", "rivers". `kept` maps a variable to the one that holds its worst
-    value of every step, not only of the output times.
+    value of every step, not only of the output times. `unlike` names the parameters whose change makes figures of two runs hard
+    to compare.
     """
 
     id: str
@@ -197,6 +199,7 @@ class Sheet:
     layers: tuple[MapLayer, ...] = ()
     reaches: frozenset[str] = frozenset()
     kept: Mapping[str, str] = field(default_factory=dict)
+    unlike: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def scale(self, code: str) -> Scale:

@@ -103,7 +103,7 @@ EXPOSED_M = 0.15
 def subgrid(reference: Reference) -> dict[str, float]:
     """Return how the subgrid scheme (4 x coarser) stands to the inertial one on Linjiang at 5 m in a storm of an hour.
 
-    Highest depths (m) where `twin.expose` reads them: the deepest cell along each road on the ground, the cells around
+    Highest depths (m) where `twin.exposure` reads them: the deepest cell along each road on the ground, the cells around
     each underpass and metro entrance. Counted are those that reach EXPOSED_M in either run, so that a place flooded by
     one alone counts. RMSE and bias (subgrid less inertial), without drains and with SWMM in the loop (`drains_`).
     """

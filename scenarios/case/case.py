@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -19,13 +20,10 @@ from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, time
 from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import EVERYWHERE, Action, Hazard, MeasureValues
+from twin.hazard import EVERYWHERE, Action, Hazard
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
-from twin.words import Word
-
-#: The kinds of measure that may work in the whole city.
-CITYWIDE = frozenset({"inlets"})
+from twin.words import Word, keys
 
 
 @dataclass(frozen=True)
@@ -78,21 +76,19 @@ class Case:
         """
         clock, city = self.clock, self.city
         given = set(self.drivers()[0].data_vars)
-        known: dict[str, MeasureValues] = {}
-        acts_on: dict[str, str] = {}
+        known = hazards.measures(self.models)
         for name, model in self.models.items():
             missing = [v.name for v in model.needs if v.name not in given]
             if missing:
                 raise ScenarioError("needs", where=self.where, hazard=name, missing=missing)
             given |= {v.name for v in model.gives}
-            known |= model.understands
-            acts_on |= model.acts_on
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))
-            self._check_values(action, known[action.kind])
-            if not (action.place == EVERYWHERE and action.kind in CITYWIDE):
-                self._check_place(city, action, acts_on.get(action.kind, "place"))
+            measure = known[action.kind]
+            self._check_values(action, measure.values)
+            if not (action.place == EVERYWHERE and measure.everywhere):
+                self._check_place(city, action, measure.acts_on)
             if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
                 raise ScenarioError(
                     "measure_time",
@@ -111,7 +107,7 @@ class Case:
         moment = self.scenario.start.astimezone(self.city.tz) + timedelta(seconds=seconds)
         return moment.strftime("%Y-%m-%d %H:%M")
 
-    def _check_values(self, action: Action, wanted: MeasureValues) -> None:
+    def _check_values(self, action: Action, wanted: Mapping[str, tuple[float, float]]) -> None:
         """Raise ScenarioError when a measure lacks a value, carries an unknown one, or one out of its range."""
         if set(action.values) != set(wanted):
             raise ScenarioError(
@@ -137,7 +133,8 @@ class Case:
         """Raise ScenarioError when a measure's place is not of the kind it acts on."""
         known = city.ids(kind)
         if action.place not in known:
-            what = {"where": self.where, "kind": action.kind, "wanted": Word(f"wanted.{kind}"), "found": action.place}
+            wanted = Word(f"wanted.{kind}" if f"wanted.{kind}" in keys("en") else f"place.{kind}")
+            what = {"where": self.where, "kind": action.kind, "wanted": wanted, "found": action.place}
             if not known:
                 raise ScenarioError("measure_no_place", **what)
             raise ScenarioError("measure_place", **what, near=near(action.place, known))

@@ -60,6 +60,7 @@ def sheet(name: str) -> Sheet:
         layers=tuple(_layer(row, said) for row in raw.get("layers", [])),
         reaches=frozenset(raw.get("reaches", ())),
         kept=raw.get("kept", {}),
+        unlike=tuple(raw.get("unlike", ())),
         measures=_measures(raw.get("measures", []), said),
     )
 
@@ -138,7 +139,9 @@ def _scale(row: dict[str, Any], said: Says) -> Scale:
 
 def _cap(row: dict[str, Any]) -> Cap:
     """Return what CAP asks; `response` and `urgency` are one word, or one for each colour."""
-    by_colour = {k: row[k] if isinstance(row[k], dict) else dict.fromkeys(COLOURS, row[k]) for k in ("response", "urgency")}
+    by_colour = {
+        k: row[k] if isinstance(row[k], dict) else dict.fromkeys(COLOURS, row[k]) for k in ("response", "urgency")
+    }
     return Cap(category=tuple(row["category"]), event_code=row.get("event_code"), **by_colour)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,22 +9,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scenarios.case.hazards import measures
 from scenarios.runner.run import Run
 from twin.errors import ScenarioError
+from twin.exposure import Exposure
 from twin.plan import rounded, shown
-from twin.sheet import COLOURS, MapLayer
+from twin.sheet import CITY, COLOURS, MapLayer, Scale
 from twin.words import say
 
-#: Keys of a scenario, or of one of its hazards, whose change makes figures hard to compare: where, how long, on which cells.
-UNLIKE = ("city", "hours", "output_minutes", "cell_m", "scheme", "subgrid_factor")
+#: Keys of a scenario whose change makes figures hard to compare: where and how long.
+UNLIKE = ("city", "hours", "output_minutes")
 
 
 def compare(runs: list[Run]) -> pd.DataFrame:
     """Return the figures of two or more different runs.
 
-    Rows are (hazard, figure, bound): people and road_km at or above each class, most at one time, and the number of places
-    of each colour, places of each kind that close, people at danger classes that harm (whole run), and what the measures
-    take: minutes of each crew and yuan; columns are run ids. Raises ScenarioError for fewer than two different runs.
+    Rows are (hazard, figure, bound): people and road_km at or above each class of a scale, most at one time, and the number of
+    places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
+    counts (by class, at the end), and what the measures take: minutes of each crew and yuan; columns are run ids.
+    Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
         raise ScenarioError("compare_two", found=[run.id for run in runs])
@@ -33,38 +35,54 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     for run in runs:
         figures: dict[tuple[str, str, str], float] = {}
         for hazard in run.hazards:
-            exposure = run.exposure[hazard]
-            for low in exposure.classes:
-                above = [c for c in exposure.classes if c >= low]
-                bound = f">= {low:g} {run.sheet(hazard).unit}"
-                figures[hazard, "people", bound] = float(exposure.people[above].sum(axis=1).max())
-                figures[hazard, "road_km", bound] = float(exposure.road_m[above].sum(axis=1).max()) / 1000.0
+            sheet, exposure = run.sheet(hazard), run.exposure[hazard]
+            for scale in sheet.scales:
+                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
             levels = run.levels[run.levels["hazard"] == hazard]
             for colour in reversed(COLOURS):
                 figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
-            sheet = run.sheet(hazard)
-            for kind in (k for k in sheet.rules if np.isfinite(sheet.closing(k))):
+            for kind in (k for k, rule in sheet.rules.items() if rule.closes_at):
                 figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
-            if sheet.danger and len(exposure.danger):
-                name = f">= {sheet.danger.names[sheet.danger.harms_from - 1]}"
-                figures[hazard, "harmed", name] = float(exposure.danger["people"].loc[sheet.danger.harms_from :].sum())
-            for unit, minutes, cost in _efforts(run, hazard):
-                for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
-                    key = (hazard, figure, bound)
-                    figures[key] = figures.get(key, 0.0) + value
+        for owner, unit, minutes, cost in _efforts(run):
+            for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
+                key = (owner, figure, bound)
+                figures[key] = figures.get(key, 0.0) + value
         columns[run.id] = figures
     return pd.DataFrame(columns).fillna(0.0).rename_axis(["hazard", "figure", "bound"])
 
 
-def _efforts(run: Run, hazard: str) -> list[tuple[str, float, float]]:
-    """Return crew, its minutes and yuan of each measure of a run that the hazard's sheet knows."""
-    costs, end = run.sheet(hazard).measures, run.case.clock.duration_s
+def _scale_figures(exposure: Exposure, scale: Scale) -> dict[tuple[str, str], float]:
+    """Return the figures of one scale by (figure, bound)."""
+    tables = exposure.counts.get(scale.code, {})
+    if not scale.variable:
+        return {
+            ("counted", f"{scale.code}.{k + 1}"): float(table.iloc[-1, k])
+            for table in tables.values()
+            for k in range(len(scale.classes))
+        }
+    if scale.when == "ever":
+        harmful = [k for k, low in enumerate(scale.classes) if low == scale.harms_from]
+        return {
+            ("harmed", f">= {scale.name(k)}"): exposure.most(scale, "people", k) for k in harmful if "people" in tables
+        }
+    per = {"people": ("people", 1.0), "roads": ("road_km", 1e-3)}
+    return {
+        (figure, f">= {scale.name(k)}"): exposure.most(scale, of, k) * factor
+        for k in range(len(scale.classes))
+        for of, (figure, factor) in per.items()
+        if of in tables
+    }
+
+
+def _efforts(run: Run) -> list[tuple[str, str, float, float]]:
+    """Return owner, crew, its minutes and yuan of each measure of a run that costs something."""
+    known, end = measures(run.hazards), run.case.clock.duration_s
     found = []
     for action in run.case.actions():
-        cost = costs.get(action.kind)
-        if cost is not None and not cost.is_failure(action.values):
+        measure = known[action.kind]
+        if not measure.is_free(action.values):
             hours = ((end if action.end_s is None else action.end_s) - action.start_s) / 3600.0
-            found.append((cost.unit, cost.setup_min, cost.cost(hours)))
+            found.append((measure.owner, measure.unit, measure.setup_min, measure.cost(hours)))
     return found
 
 
@@ -72,9 +90,9 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
     """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
     rows, hazards = {}, {hazard for run in runs for hazard in run.hazards}
     for (hazard, figure, bound), row in compare(runs).iterrows():
-        family = {"places": "level", "closed": "place", "crew_min": "unit"}.get(figure)
+        family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{hazard}"}.get(figure)
         label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
-        whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 else ""
+        whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 and hazard != CITY else ""
         rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [
             compared_text(figure, value, row.iloc[0]) for value in row
         ]
@@ -112,7 +130,7 @@ def compared_text(figure: str, value: float, first: float) -> str:
 
     Counts of people follow rule R2: none is told from one that is hidden.
     """
-    if figure in ("people", "harmed"):
+    if figure in ("people", "harmed", "counted"):
         text, now, before = shown(value), rounded(value), rounded(first)
         return text if now is None or before is None or now == before else f"{text} ({now - before:+,})"
     places = 1 if figure == "road_km" else 0
@@ -122,19 +140,21 @@ def compared_text(figure: str, value: float, first: float) -> str:
 
 
 def unlike(runs: list[Run], lang: str) -> list[str]:
-    """Return a sentence for each run that differs from the first in what makes their figures incomparable (UNLIKE)."""
+    """Return a sentence for each run that differs from the first in what makes their figures incomparable.
+
+    That is UNLIKE, and what the sheets of the hazards name.
+    """
+    words = {key: f"compare.unlike.{key}" for key in UNLIKE}
+    for hazard in runs[0].hazards:
+        words |= {f"hazards.{hazard}.{key}": f"unlike.{hazard}.{key}" for key in runs[0].sheet(hazard).unlike}
     told = []
     for other in runs[1:]:
         pairs = [
-            (key.rpartition(".")[2], _setting(runs[0], key), _setting(other, key))
+            (words[key], _setting(runs[0], key), _setting(other, key))
             for key, _, _ in changed(runs[0], other)
-            if re.fullmatch(rf"(hazards\.\w+\.)?({'|'.join(UNLIKE)})", key)
+            if key in words
         ]
-        what = [
-            say(f"compare.unlike.{name}", lang=lang, first=first, second=second)
-            for name, first, second in pairs
-            if first != second
-        ]
+        what = [say(word, lang=lang, first=first, second=second) for word, first, second in pairs if first != second]
         if what:
             joint = (";" if lang == "zh" else "; ").join(what)
             told.append(say("compare.unlike", lang=lang, first=runs[0].id, other=other.id, what=joint))

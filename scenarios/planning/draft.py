@@ -1,4 +1,4 @@
-"""Draft a plan from a run: each rule of the hazard's sheet makes a task per place that reaches its colour."""
+"""Draft a plan from a run: each rule of a hazard's sheet makes tasks, by the colours of places or by the rows of a table."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pandas as pd
 
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
-from twin.expose import Exposure
+from twin.exposure import Exposure
 from twin.plan import Alert, Plan, Task
-from twin.sheet import COLOURS, Sheet, TaskRule
+from twin.sheet import COLOURS, Rule, Sheet, TaskRule
 
 
 def draft_plan(run: Run) -> Plan:
@@ -26,7 +26,7 @@ def draft_plan(run: Run) -> Plan:
         sheet = run.sheet(hazard)
         found = _Findings(run.exposure[hazard], sheet, issued, _events(run, sheet, issued))
         for rule in sheet.tasks:
-            tasks += _tasks(found, rule)
+            tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
     tasks = send_crews(case.city, tasks, issued, {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
@@ -36,7 +36,7 @@ def draft_plan(run: Run) -> Plan:
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
     end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
     still = int(levels["open_end"].sum())
-    notes = [*run.notes, ("still_wet", {"count": still})] if still else run.notes
+    notes = [*run.notes, ("still_standing", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
     identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
     return Plan(
@@ -67,8 +67,7 @@ class _Findings:
     def known(self, first: datetime) -> datetime:
         """Return when one can know that a threshold is met at `first`: from the plan on, and not before an event.
 
-        What an event adds at a place is not told apart from the rest of its water, so every event that begins before
-        `first` counts.
+        What an event adds at a place is not told apart from the rest, so every event that begins before `first` counts.
         """
         return max([self.issued, *(event for event in self.events if event <= first)])
 
@@ -77,7 +76,7 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
     """Return when each event of a run begins; one whose values change in time is written as several actions in one place."""
     begins: dict[tuple[str, str], float] = {}
     for action in run.case.actions():
-        if action.kind in sheet.events:
+        if (measure := sheet.measures.get(action.kind)) is not None and measure.event:
             key = (action.kind, action.place)
             begins[key] = min(action.start_s, begins.get(key, action.start_s))
     return tuple(issued + timedelta(seconds=start_s) for start_s in begins.values())
@@ -92,17 +91,22 @@ def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
 
 
 def _near_tasks(found: _Findings, rule: TaskRule) -> list[Task]:
-    """Return one task per needed place (a shelter): the nearest dry one to each place that calls for it."""
+    """Return one task per needed place (say a shelter): the nearest one that reaches no colour to each place that calls for it.
+
+    A place of which nothing is known is not taken.
+    """
     near: dict[str, Any] = dict(rule.near or {})
     all_places = found.exposure.places
     callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
-    dry = all_places[(all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna()]
+    free = all_places[
+        (all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna() & all_places["known"]
+    ]
     chosen: dict[str, Task] = {}
     for caller in callers.to_dict("records"):
-        distance = dry.geometry.distance(caller["geometry"])
+        distance = free.geometry.distance(caller["geometry"])
         if not len(distance) or distance.min() > near["within_m"]:
             continue
-        place = dry.loc[distance.idxmin()].to_dict()
+        place = free.loc[distance.idxmin()].to_dict()
         task = _task(found, rule, place, caller, near["at"])
         if place["id"] not in chosen or task.deadline < chosen[place["id"]].deadline:
             chosen[place["id"]] = task
@@ -120,7 +124,8 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
     first, last = _aware(why[f"first_{colour}"]), _aware(why[f"last_{colour}"])
     asked, known = first - timedelta(minutes=rule.before_min), found.known(first)
     deadline = max(asked, known)
-    bound = sheet.threshold(why["kind"], colour)
+    at = sheet.rules[why["kind"]]
+    bound = at.threshold(colour)
     reached = [c for c in COLOURS if pd.notna(why[f"first_{c}"])]
     return Task(
         id="",
@@ -137,10 +142,10 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
         short_min=(deadline - asked).total_seconds() / 60.0,
         unit=rule.unit,
         trigger={
-            "variable": sheet.lead,
+            "variable": at.variable,
             "at": why["id"],
             "threshold": bound,
-            "unit": sheet.unit,
+            "unit": at.unit,
             "level": colour,
         },
         evidence={
@@ -148,16 +153,57 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
             "peak_time": _aware(why["peak_time"]).isoformat(),
             "first": first.isoformat(),
             "last": last.isoformat(),
-            "open_end": _stands(found.exposure, why["id"], bound),
+            "open_end": _stands(found.exposure, why["id"], at, bound),
             "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
         },
     )
 
 
-def _stands(exposure: Exposure, place: str, bound: float) -> bool:
-    """Return whether a place still stands at or above `bound` when the run ends."""
+def _stands(exposure: Exposure, place: str, rule: Rule, bound: float) -> bool:
+    """Return whether a place still stands at or beyond `bound` when the run ends."""
     at_end = exposure.series.values[-1][exposure.series["place"].values == place]
-    return bool((at_end >= bound).any())
+    return bool((at_end * rule.sign >= bound * rule.sign).any())
+
+
+def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
+    """Return one task per row of a table of the model whose columns hold what the rule asks for.
+
+    The row's other figures are the task's evidence. A moment that is not known (NaN) makes no task.
+    """
+    table = run.tables_of(found.sheet.id).get(rule.table)
+    if table is None:
+        return []
+    rows = table[(table[list(rule.where)] == pd.Series(dict(rule.where))).all(axis=1) & table["by_s"].notna()]
+    graded = found.exposure.places.set_index("id")
+    tasks = []
+    for row in rows.to_dict("records"):
+        place, by = str(row["id"]), found.issued + timedelta(seconds=float(row["by_s"]))
+        asked, known = by - timedelta(minutes=rule.before_min), found.known(by)
+        deadline = max(asked, known)
+        until = row.get("until_s")
+        end = by if until is None or pd.isna(until) else found.issued + timedelta(seconds=float(until))
+        own = graded.loc[place] if place in graded.index else None
+        name = run.case.city.place_name(place)
+        tasks.append(
+            Task(
+                id="",
+                hazard=found.sheet.id,
+                code=rule.code,
+                place=place,
+                place_kind=rule.place if own is None else str(own["kind"]),
+                place_name=name if own is None else {"zh": own["name_zh"], "en": own["name_en"]},
+                level=rule.level,
+                start=deadline,
+                end=max(end, deadline),
+                deadline=deadline,
+                known=known,
+                short_min=(deadline - asked).total_seconds() / 60.0,
+                unit=rule.unit,
+                trigger={"table": rule.table, "at": place, **rule.where},
+                evidence={**{k: v for k, v in row.items() if k != "id"}, "open_end": False},
+            )
+        )
+    return tasks
 
 
 def _alert(row: dict[str, Any]) -> Alert:

@@ -15,27 +15,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import pandas as pd
 import psutil
 import xarray as xr
-import yaml
 
 from scenarios.case.case import Case, load
 from scenarios.case.home import home
-from scenarios.case.shelf import MANIFEST, find, finished_runs, read_manifest, runs_folder
+from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
 from scenarios.runner import identity
+from scenarios.runner.exposure_files import read_exposure
+from scenarios.runner.simulate import simulate, write_json
 from scenarios.store.records import Store
 from twin.errors import SourceError
-from twin.expose import CLOSURES, DANGER, Exposure, expose
-from twin.gaps import terrain_gap
-from twin.grade import grade
-from twin.hazard import Outcome, Progress
+from twin.exposure import Exposure
+from twin.hazard import Progress
 from twin.sheet import Sheet
-from twin.streams import stream
-
-#: Side of a chunk of stored fields, cells: one output step of a city of up to this size is one file of at most 4 MB.
-CHUNK = 1024
 
 #: What is done with a run folder before its manifest is written: plan and report.
 Finish = Callable[["Run"], None]
@@ -92,15 +86,12 @@ class Run:
     @cached_property
     def exposure(self) -> dict[str, Exposure]:
         """What each hazard touches."""
-        return {h: _read_exposure(self.folder / "exposure" / h, h) for h in self.hazards}
+        return {h: read_exposure(self.folder / "exposure" / h, h) for h in self.hazards}
 
     @cached_property
     def levels(self) -> pd.DataFrame:
         """The colour of each place that has one, all hazards."""
-        levels = pd.read_parquet(self.folder / "levels.parquet")
-        return (
-            levels if "open_end" in levels else levels.assign(open_end=False)
-        )  # a run made before there was the column
+        return pd.read_parquet(self.folder / "levels.parquet")
 
     @cached_property
     def balances(self) -> dict[str, Any]:
@@ -145,11 +136,12 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
         if progress is not None:
             progress(0.0)
         began = time.perf_counter()
-        _simulate(case, part, progress)
+        simulate(case, part, progress)
         run = Run(part)
         if finish is not None:
             finish(run)
         manifest = {
+            "format": FORMAT,
             "id": run_id,
             "name": case.scenario.name.model_dump(),
             "city": case.city.id,
@@ -162,106 +154,10 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "balances": run.balances,
             "notes": run.notes,
         }
-        _write_json(part / MANIFEST, manifest)
+        write_json(part / MANIFEST, manifest)
     run = Run(target)
     _catalogue(run)
     return run
-
-
-def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
-    """Simulate each hazard in order and write scenario, fields, tables, exposure, levels and result."""
-    clock, city = case.clock, case.city
-    earlier = case.earlier
-    raw = case.raw | ({"continues": earlier.id} if earlier else {})
-    (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
-    (part / "base.txt").write_text(str(case.base), "utf-8")
-    drivers, notes = case.drivers()
-    if earlier is not None:  # what fell before the start, fell in the earlier run
-        notes = [note for note in notes if note[0] != "rain_cut"]
-        notes.append(("continues", {"run": earlier.id, "time": clock.start.astimezone(city.tz).strftime("%H:%M")}))
-    notes += [
-        ("layer_missing", {"layer": name})
-        for name in ("buildings", "roads", "population", "facilities")
-        if not len(getattr(city, name))
-    ]
-    gap = terrain_gap(city)
-    notes += gap.notes() if gap else []
-    drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
-    actions = case.actions()
-    balances, graded = {}, []
-    for k, (name, model) in enumerate(case.models.items()):
-        share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
-        mine = tuple(a for a in actions if a.kind in model.understands)
-        before = earlier.state(name) if earlier else None
-        outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), before, share)
-        drivers = _hand_on(drivers, outcome)
-        sheet = case.sheet(name)
-        _write_outcome(part, name, outcome)
-        exposure = expose(city, outcome.fields, sheet, mine)
-        _write_exposure(part / "exposure" / name, exposure)
-        graded.append(grade(exposure, sheet).assign(hazard=name))
-        balances[name] = outcome.balance.as_dict()
-        notes += [(code, dict(values)) for code, values in outcome.notes]
-    pd.concat(graded, ignore_index=True).to_parquet(part / "levels.parquet")
-    _write_json(part / "result.json", {"balances": balances, "notes": notes})
-
-
-def _hand_on(drivers: xr.Dataset, outcome: Outcome) -> xr.Dataset:
-    """Add what a hazard gave to the drivers of the next; every series holds until its own next time."""
-    fields = outcome.fields.drop_vars([v for v in outcome.fields.data_vars if "time" not in outcome.fields[v].dims])
-    times = pd.DatetimeIndex(drivers["time"].values).union(pd.DatetimeIndex(fields["time"].values))
-    return drivers.reindex(time=times, method="ffill").merge(fields.reindex(time=times, method="ffill"))
-
-
-def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
-    fields = outcome.fields.copy()
-    fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
-    encoding = {
-        v: {"chunks": tuple(min(n, CHUNK) if d in ("y", "x") else 1 for d, n in fields[v].sizes.items())}
-        for v in fields.data_vars
-    }
-    fields.to_zarr(part / "fields.zarr", group=name, mode="a", encoding=encoding, consolidated=False)
-    (part / "tables").mkdir(exist_ok=True)
-    for table, frame in outcome.tables.items():
-        frame.to_parquet(part / "tables" / f"{name}-{table}.parquet")
-    outcome.state.save(part / f"state-{name}.npz")
-
-
-def _write_exposure(folder: Path, exposure: Exposure) -> None:
-    folder.mkdir(parents=True)
-    for table in ("people", "buildings", "road_m"):
-        frame: pd.DataFrame = getattr(exposure, table)
-        frame.rename(columns=str).to_parquet(folder / f"{table}.parquet")
-    for table in ("roads", "closures", "danger"):
-        getattr(exposure, table).to_parquet(folder / f"{table}.parquet")
-    exposure.places.to_parquet(folder / "places.parquet")
-    exposure.series.to_pandas().to_parquet(folder / "series.parquet")
-
-
-def _read_exposure(folder: Path, hazard: str) -> Exposure:
-    tables = {
-        t: pd.read_parquet(folder / f"{t}.parquet").rename(columns=float) for t in ("people", "buildings", "road_m")
-    }
-    series = pd.read_parquet(folder / "series.parquet")
-    return Exposure(
-        hazard=hazard,
-        classes=tuple(tables["people"].columns),
-        roads=pd.read_parquet(folder / "roads.parquet"),
-        closures=_read_table(folder / "closures.parquet", CLOSURES),
-        danger=_read_table(folder / "danger.parquet", DANGER),
-        places=gpd.read_parquet(folder / "places.parquet"),
-        series=xr.DataArray(
-            series.values,
-            dims=("time", "place"),
-            coords={"time": series.index.values, "place": series.columns},
-        ),
-        **tables,
-    )
-
-
-def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read a table, empty for a run that was made before the table was."""
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(columns))
 
 
 @contextlib.contextmanager
@@ -300,16 +196,6 @@ def _slug(case: Case) -> str:
     """Return the scenario's folder name: its file name, or the city and start of a changed one."""
     stem = Path(case.where).stem
     return stem if stem != "scenario" else Path(case.where).parent.parent.name
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, default=_plain), "utf-8")
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    return str(value)
 
 
 def _catalogue(run: Run) -> None:

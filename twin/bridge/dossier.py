@@ -14,7 +14,7 @@ import xarray as xr
 
 from twin.city import City
 from twin.clock import Clock
-from twin.expose import Exposure
+from twin.exposure import Exposure
 from twin.hazard import Action
 from twin.plan import Plan
 from twin.sheet import Sheet

@@ -22,7 +22,7 @@ from matplotlib.patheffects import withStroke
 
 from twin.bridge.fonts import family
 from twin.city import City
-from twin.expose import Exposure
+from twin.exposure import Exposure
 from twin.sheet import COLOURS, MapLayer, Sheet
 from twin.words import say
 

@@ -15,7 +15,7 @@ from twin.bridge.dossier import Dossier, Section
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
 from twin.bridge.ledger import whole_ledger
-from twin.closures import closed_minutes
+from twin.exposure.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import phrases, say

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,9 @@ def expose(
     counted, unknown = _counts(read, sheet, people, closed_roads(city, actions, times), times, counts or {})
     kinds = city.road_kinds
     signs = np.array([sheet.rules[k].sign if k in sheet.rules else 1.0 for k in kinds])
-    along = read.worst_of_steps([sheet.rules.get(k) for k in kinds], lambda reader, field, _: reader.roads(field), len(times))
+    along = read.worst_of_steps(
+        [sheet.rules.get(k) for k in kinds], lambda reader, field, _: reader.roads(field), len(times)
+    )
     roads = pd.DataFrame(
         {
             "id": city.roads["id"].values,
@@ -144,7 +146,10 @@ class _Read:
         return self._readers[axes]
 
     def worst_of_steps(
-        self, rules: list[Rule | None], items: Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]], steps: int
+        self,
+        rules: Sequence[Rule | None],
+        items: Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]],
+        steps: int,
     ) -> NDArray[np.float64]:
         """Return the values (time, item), each by the variable of its rule; NaN without one.
 
@@ -311,7 +316,9 @@ def _closed_places(
     """Return the places that close, the first to close first, then the worst."""
     signs, limits = np.array([rule.sign for rule in rules]), np.array([rule.closing for rule in rules])
     table = pd.DataFrame(places.drop(columns="geometry"))
-    table = table.assign(threshold=limits, worst=places["peak"] * signs, **closures(values * signs, limits * signs, times))
+    table = table.assign(
+        threshold=limits, worst=places["peak"] * signs, **closures(values * signs, limits * signs, times)
+    )
     closed = table[table["closes"].notna()]
     return closed.sort_values(["closes", "worst"], ascending=[True, False])[list(CLOSURES)].reset_index(drop=True)
 

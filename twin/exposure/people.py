@@ -38,7 +38,10 @@ class Moving:
     def of(cls, drivers: Mapping[str, xr.DataArray]) -> Moving | None:
         """Return what the drivers tagged AT_HOME and ON_EDGE say; None where no model moves people."""
         tagged = {
-            tag: array for array in drivers.values() for tag in str(array.attrs.get("tags", "")).split() if "people" in tag
+            tag: array
+            for array in drivers.values()
+            for tag in str(array.attrs.get("tags", "")).split()
+            if "people" in tag
         }
         if AT_HOME not in tagged or ON_EDGE not in tagged:
             return None
@@ -68,7 +71,9 @@ def people_at(city: City, times: pd.DatetimeIndex, moving: Moving | None) -> Peo
         return People(np.tile(expected, (len(times), 1)), np.tile(rest, (len(times), 1)), nobody, column)
     home = _on_ids(moving.at_home, city.population["id"], times, missing=1.0)
     roads = _on_ids(moving.on_edge, city.roads["id"], times, missing=0.0)
-    share = np.where(cell >= 0, home[:, np.maximum(cell, 0)], 1.0) if home.shape[1] else np.ones((len(times), len(cell)))
+    share = (
+        np.where(cell >= 0, home[:, np.maximum(cell, 0)], 1.0) if home.shape[1] else np.ones((len(times), len(cell)))
+    )
     return People(expected * share, rest * home, roads, "moving")
 
 

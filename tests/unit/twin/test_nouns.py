@@ -21,7 +21,8 @@ from twin import overlay
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ContractError, ScenarioError, SourceError
-from twin.expose import expose, floor_area_people
+from twin.exposure import expose
+from twin.exposure.people import floor_area_people
 from twin.grade import grade
 from twin.grid import Grid
 from twin.hazard import Balance
@@ -107,7 +108,8 @@ def test_samplers_find_the_right_cells() -> None:
     assert overlay.along_lines(GRID, line).maximum(frame).tolist() == [[3.0, 0.0]]
     points = gpd.GeoSeries([shapely.Point(500_085, 3_399_945), shapely.Point(500_115, 3_399_945), shapely.Point(0, 0)])
     around = overlay.around_points(GRID, points)
-    assert around.maximum(frame).tolist() == [[3.0, 0.0, 0.0]] and around.outside.tolist() == [False, False, True]
+    assert around.maximum(frame)[0, :2].tolist() == [3.0, 0.0] and np.isnan(around.maximum(frame)[0, 2])
+    assert around.outside.tolist() == [False, False, True]
     area = gpd.GeoSeries([shapely.box(500_000, 3_399_900, 500_100, 3_400_000)])
     inside = overlay.within_polygons(GRID, area)
     assert inside.mean(frame)[0, 0] == pytest.approx(3.0 / 100) and np.diff(inside.starts).tolist() == [100]
@@ -128,11 +130,12 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
         coords={"time": times, "y": small_city.grid.y, "x": small_city.grid.x},
     )
     seen = expose(small_city, fields, sheet)
-    expected, rest = floor_area_people(small_city, "day")
+    expected, rest, _ = floor_area_people(small_city, "day")
+    depth, danger = seen.counts["depth"], seen.counts["danger"]
     assert expected.sum() + rest.sum() == pytest.approx(small_city.population["day"].sum())
-    assert seen.people.iloc[0].sum() == 0 and seen.people[0.27].iloc[1] >= expected.sum()
-    assert seen.buildings[0.27].iloc[2] == len(small_city.buildings)
-    assert seen.road_m[0.27].iloc[1] == pytest.approx(1000.0)
+    assert depth["people"].iloc[0].sum() == 0 and depth["people"][0.27].iloc[1] >= expected.sum()
+    assert depth["buildings"][0.27].iloc[2] == len(small_city.buildings)
+    assert depth["roads"][0.27].iloc[1] == pytest.approx(1000.0)
     hospital = seen.places.set_index("id").loc["h1"]
     assert (
         hospital["first_yellow"] == times[0] + pd.Timedelta(minutes=4)  # 0.27 of 0.30 m after 4.5 minutes of five
@@ -144,20 +147,20 @@ def test_exposure_counts_people_roads_and_places(small_city: City) -> None:
     assert levels.loc["h1", "probability"] is None and levels["open_end"].all(), "the water stands to the end"
     assert set(seen.closures["id"]) == {"u1", "street-r0", "street-r3"}, "a hospital is graded and never closed"
     closed = seen.closures.set_index("id").loc["u1"]
-    assert closed["threshold"] == sheet.threshold("underpass", "yellow") and closed["danger"] == 3
+    assert closed["threshold"] == sheet.rules["underpass"].threshold("yellow") and closed["danger"] == 3
     assert closed["closes"] == times[0] + pd.Timedelta(minutes=2) and pd.isna(closed["reopens"])
     assert closed["closed_s"] == pytest.approx(150.0 + 300.0, rel=1e-6), "0.15 of 0.30 m after half a step"
     closing = (seen.roads["closes"] - times[0]) / pd.Timedelta(minutes=1)
     assert dict(zip(seen.roads["kind"], closing, strict=True)) == {"road": 4.0, "underpass": 2.0}
-    assert seen.danger.loc[3, "people"] >= expected.sum() and seen.danger.loc[4, "people"] == 0
-    assert seen.danger.loc[3, "road_m"] == pytest.approx(1000.0) and seen.danger.loc[3, "buildings"] == len(
-        small_city.buildings
-    )
+    assert danger["people"][3].item() >= expected.sum() and danger["people"][4].item() == 0
+    assert danger["roads"][3].item() == pytest.approx(1000.0)
+    assert danger["buildings"][3].item() == len(small_city.buildings)
+    assert not len(seen.unknown) and seen.basis == "day" and seen.places["known"].all()
 
 
 def test_a_city_overrides_thresholds() -> None:
     sheet = hazards.sheet("flood").with_overrides({"road": {"blue": 0.05}})
-    assert sheet.threshold("road", "blue") == 0.05 and sheet.threshold("road", "red") == 0.60
+    assert sheet.rules["road"].blue == 0.05 and sheet.rules["road"].red == 0.60
 
 
 def test_coarser_cells_keep_levees_and_open_ground(small_city: City) -> None:
@@ -227,5 +230,5 @@ def test_what_was_found_is_never_rounded_onto_what_was_expected() -> None:
 
 def test_a_value_that_is_a_code_is_said_in_words() -> None:
     hazards.sheet("flood")
-    assert "完整浅水方程" in say("note.scheme", lang="zh", name="full", why="breach")
-    assert say("note.scheme", lang="en", name="full", why="anything else").endswith("Why: anything else.")
+    assert "完整浅水方程" in say("note.flood.scheme", lang="zh", name="full", why="breach")
+    assert say("note.flood.scheme", lang="en", name="full", why="anything else").endswith("Why: anything else.")
