@@ -24,18 +24,22 @@ import yaml
 from scenarios.case.case import Case, load
 from scenarios.case.home import home
 from scenarios.case.shelf import MANIFEST, find, finished_runs, read_manifest, runs_folder
-from scenarios.runner import identity
+from scenarios.runner import identity, stored_drivers
 from scenarios.store.records import Store
+from twin.drivers import hand_on, handed
 from twin.errors import SourceError
 from twin.expose import CLOSURES, DANGER, Exposure, expose
 from twin.gaps import terrain_gap
 from twin.grade import grade
-from twin.hazard import Outcome, Progress
+from twin.hazard import Drivers, Outcome, Progress
 from twin.sheet import Sheet
 from twin.streams import stream
 
 #: Side of a chunk of stored fields, cells: one output step of a city of up to this size is one file of at most 4 MB.
 CHUNK = 1024
+
+#: Where a run folder keeps its forcing.
+DRIVERS = "drivers.zarr"
 
 #: What is done with a run folder before its manifest is written: plan and report.
 Finish = Callable[["Run"], None]
@@ -78,6 +82,11 @@ class Run:
     def fields(self) -> dict[str, xr.Dataset]:
         """Each hazard's fields, opened lazily."""
         return {h: xr.open_zarr(self.folder / "fields.zarr", group=h, consolidated=False) for h in self.hazards}
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        """The forcing of the run, each on its own axes."""
+        return stored_drivers.read(self.folder / DRIVERS)
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -186,15 +195,17 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     ]
     gap = terrain_gap(city)
     notes += gap.notes() if gap else []
-    drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
+    stored_drivers.save(drivers, part / DRIVERS)
     actions = case.actions()
     balances, graded = {}, []
     for k, (name, model) in enumerate(case.models.items()):
         share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
         mine = tuple(a for a in actions if a.kind in model.understands)
         before = earlier.state(name) if earlier else None
-        outcome = model.simulate(city, drivers, clock, mine, stream(case.scenario.seed, name), before, share)
-        drivers = _hand_on(drivers, outcome)
+        outcome = model.simulate(
+            city, handed(drivers, model), clock, mine, stream(case.scenario.seed, name), before, share
+        )
+        drivers = hand_on(drivers, model, outcome)
         sheet = case.sheet(name)
         _write_outcome(part, name, outcome)
         exposure = expose(city, outcome.fields, sheet, mine)
@@ -204,13 +215,6 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
         notes += [(code, dict(values)) for code, values in outcome.notes]
     pd.concat(graded, ignore_index=True).to_parquet(part / "levels.parquet")
     _write_json(part / "result.json", {"balances": balances, "notes": notes})
-
-
-def _hand_on(drivers: xr.Dataset, outcome: Outcome) -> xr.Dataset:
-    """Add what a hazard gave to the drivers of the next; every series holds until its own next time."""
-    fields = outcome.fields.drop_vars([v for v in outcome.fields.data_vars if "time" not in outcome.fields[v].dims])
-    times = pd.DatetimeIndex(drivers["time"].values).union(pd.DatetimeIndex(fields["time"].values))
-    return drivers.reindex(time=times, method="ffill").merge(fields.reindex(time=times, method="ffill"))
 
 
 def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
