@@ -22,7 +22,7 @@ from hydro.storms.rain import Rain, Roofs, Series
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, Outcome, Progress, State
+from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import (
     DURATION_ABOVE,
     FLOOD_DANGER,
@@ -59,7 +59,10 @@ class Flood:
     the ground beside them. The city's rim is a free edge (water leaves) unless `edge` is "closed".
     """
 
-    needs: ClassVar[tuple[Variable, ...]] = ()
+    needs: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("rain_rate", "rain_rate_grid", "river_stage", "inflow", "breach", "state"),
+    )
+    reads: ClassVar[tuple[str, ...]] = ()
     gives: ClassVar[tuple[Variable, ...]] = (WATER_DEPTH, WATER_SPEED)
 
     drainage: Literal["swmm", "screening", "none"] = "swmm"
@@ -83,7 +86,7 @@ class Flood:
     def simulate(
         self,
         city: City,
-        drivers: xr.Dataset,
+        drivers: Drivers,
         clock: Clock,
         actions: tuple[Action, ...] = (),
         rng: np.random.Generator | None = None,

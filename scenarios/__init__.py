@@ -13,8 +13,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import xarray as xr
-
 from scenarios.case.case import Case, load, titles
 from scenarios.case.home import cities, library, open_city
 from scenarios.planning.compare import changed, compare, compared, difference, unlike
@@ -115,7 +113,6 @@ def _dossier(run: Run, plan: Plan) -> Dossier:
     sections = tuple(
         Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h], run.tables_of(h)) for h in run.hazards
     )
-    drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
     case = run.case
-    return Dossier(plan, case.city, case.clock, drivers, case.actions(), run.levels, sections, facts)
+    return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections, facts)

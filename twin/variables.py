@@ -56,7 +56,7 @@ RAIN_RATE = Variable(
 RAIN_RATE_GRID = Variable(
     "rain_rate_grid",
     "m s-1",
-    ("time", "rain_y", "rain_x"),
+    ("time", "y", "x"),
     "网格雨强",
     "gridded rainfall rate",
     0.0,
@@ -142,46 +142,58 @@ FLOOD_DANGER = Variable(
 )
 
 
+def named() -> dict[str, Variable]:
+    """Return the variables of this file by name; a hazard may have others of its own."""
+    return {v.name: v for v in globals().values() if isinstance(v, Variable)}
+
+
 def conform(data: xr.Dataset, *variables: Variable) -> xr.Dataset:
-    """Return `data` with CF attributes once every variable is there with its dims, unit, finite values and range.
+    """Return `data` with CF attributes once every variable is there and keeps its promise (see `conform_array`).
 
     Raises ContractError that names the variable, what was found and what was expected.
     """
     for v in variables:
         if v.name not in data:
             raise ContractError("variable_missing", name=v.name, found=sorted(map(str, data.data_vars)))
-        array = data[v.name]
-        if array.dims != v.dims:
-            raise ContractError("variable_dims", name=v.name, found=array.dims, expected=v.dims)
-        unit = array.attrs.get("units", v.unit)
-        if unit != v.unit:
-            raise ContractError("variable_unit", name=v.name, found=unit, expected=v.unit)
-        values = array.values
-        if not np.isfinite(values).all():
-            raise ContractError(
-                "variable_nan",
-                name=v.name,
-                count=int((~np.isfinite(values)).sum()),
-                where=_worst(array, ~np.isfinite(values)),
-            )
-        outside = (values < v.low) | (values > v.high)
-        if outside.any():
-            raise ContractError(
-                "variable_range",
-                name=v.name,
-                found=float(values[outside][0]),
-                low=v.low,
-                high=v.high,
-                where=_worst(array, outside),
-            )
-        array.attrs |= {"units": v.unit, "long_name": v.en, "long_name_zh": v.zh}
-        if v.standard_name:
-            array.attrs["standard_name"] = v.standard_name
-        if v.comment:
-            array.attrs["comment"] = v.comment
-        if v.flags:
-            array.attrs |= {"flag_values": list(range(len(v.flags))), "flag_meanings": " ".join(v.flags)}
+        conform_array(data[v.name], v)
     return data
+
+
+def conform_array(array: xr.DataArray, v: Variable) -> xr.DataArray:
+    """Return `array` with its CF attributes and tags once it has the dims, unit and range of `v`, and a value everywhere.
+
+    The tags are one text, separated by spaces, so that a file keeps them. Raises ContractError that names the variable,
+    the time and place of the first wrong value, what was found and what was expected.
+    """
+    if array.dims != v.dims:
+        raise ContractError("variable_dims", name=v.name, found=array.dims, expected=v.dims)
+    unit = array.attrs.get("units", v.unit)
+    if unit != v.unit:
+        raise ContractError("variable_unit", name=v.name, found=unit, expected=v.unit)
+    values = array.values
+    empty = ~np.isfinite(values)
+    if empty.any():
+        raise ContractError("variable_nan", name=v.name, count=int(empty.sum()), where=_worst(array, empty))
+    outside = (values < v.low) | (values > v.high)
+    if outside.any():
+        raise ContractError(
+            "variable_range",
+            name=v.name,
+            found=float(values[outside][0]),
+            low=v.low,
+            high=v.high,
+            where=_worst(array, outside),
+        )
+    array.attrs |= {"units": v.unit, "long_name": v.en, "long_name_zh": v.zh}
+    if v.standard_name:
+        array.attrs["standard_name"] = v.standard_name
+    if v.comment:
+        array.attrs["comment"] = v.comment
+    if v.flags:
+        array.attrs |= {"flag_values": list(range(len(v.flags))), "flag_meanings": " ".join(v.flags)}
+    if v.tags:
+        array.attrs["tags"] = " ".join(sorted(v.tags))
+    return array
 
 
 def _worst(array: xr.DataArray, mask: np.ndarray) -> str:

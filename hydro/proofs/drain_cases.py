@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from hydro.drains.coupling import Coupling, Inlets, Manholes
@@ -24,6 +23,7 @@ from hydro.drains.swmm import Engine
 from hydro.flood import Flood
 from twin.city import City
 from twin.clock import Clock
+from twin.hazard import Drivers
 from twin.inp import decode, options, read_sections, write_sections
 
 Array = NDArray[np.float64]
@@ -208,7 +208,7 @@ def kowloon_drains(folder: Path, *, roughness: float = 0.015) -> dict[str, float
 DRAINAGES: tuple[Literal["swmm", "screening"], ...] = ("swmm", "screening")
 
 
-def screened(city: City, drivers: xr.Dataset, clock: Clock, cell_m: float) -> dict[str, float]:
+def screened(city: City, drivers: Drivers, clock: Clock, cell_m: float) -> dict[str, float]:
     """Return the screening form of the drains against SWMM in the loop, on one city and storm.
 
     `captured_ratio`: water that stayed below ground (inlets and roofs less what came up), screening over SWMM;

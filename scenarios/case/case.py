@@ -10,17 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
 import yaml
 
-from scenarios.case import forcing, hazards
+from scenarios.case import forcing, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
 from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import EVERYWHERE, Action, Hazard
+from twin.hazard import EVERYWHERE, Action, Drivers, Hazard
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
 from twin.words import Word, keys
@@ -54,7 +53,7 @@ class Case:
         """Return a hazard's sheet with the city's own thresholds."""
         return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
 
-    def drivers(self) -> tuple[xr.Dataset, list[forcing.Note]]:
+    def drivers(self) -> tuple[Drivers, list[forcing.Note]]:
         """Return the forcing and the notes on it."""
         return forcing.build(self.scenario, self.city, self.clock, self.base)
 
@@ -75,13 +74,10 @@ class Case:
         earlier hazard), each measure's kind and place, the run that this one goes on from.
         """
         clock, city = self.clock, self.city
-        given = set(self.drivers()[0].data_vars)
+        drivers, _ = self.drivers()
+        left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
+        needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name, model in self.models.items():
-            missing = [v.name for v in model.needs if v.name not in given]
-            if missing:
-                raise ScenarioError("needs", where=self.where, hazard=name, missing=missing)
-            given |= {v.name for v in model.gives}
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))

@@ -1,4 +1,4 @@
-"""What drives a case: rain, river stage; one Dataset on one time axis, a value holding over [t_k, t_k+1)."""
+"""What drives a case: rain, river stage; each on its own axes, a value holding over [t_k, t_k+1)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from scenarios.case.schema import (
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
+from twin.hazard import Drivers
 from twin.readers.rain_grid import read_rain_grid
 from twin.readers.series import read_rain, read_stage
-from twin.variables import RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE, conform
+from twin.variables import RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE, conform_array
 
 Note = tuple[str, dict[str, Any]]
 
 
-def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.Dataset, list[Note]]:
+def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[Drivers, list[Note]]:
     """Return the drivers of a scenario and what must be said about them (e.g. a formula of unconfirmed source)."""
     parts: list[xr.DataArray] = []
     notes: list[Note] = []
@@ -66,7 +67,8 @@ def build(scenario: Scenario, city: City, clock: Clock, base: Path) -> tuple[xr.
             notes.append(("rain_dips", {"count": part.attrs["dips"]}))
         if part.name != "river_stage":
             _within(part, clock, notes, from_file=isinstance(rain, GaugeRain | GridRain))
-    return _join(parts, clock), notes
+    known = {v.name: v for v in (RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE)}
+    return {str(part.name): conform_array(part, known[str(part.name)]) for part in parts}, notes
 
 
 def _within(rain: xr.DataArray, clock: Clock, notes: list[Note], *, from_file: bool) -> None:
@@ -160,21 +162,3 @@ def _covering(series: xr.DataArray, clock: Clock, path: Path) -> xr.DataArray:
             expected=f"{clock.times[0]} UTC",
         )
     return series
-
-
-def _join(parts: list[xr.DataArray], clock: Clock) -> xr.Dataset:
-    """Put every series on the union of their times; each value holds until its own next time."""
-    if not parts:
-        return xr.Dataset(coords={"time": clock.times[:1]})
-    union = pd.DatetimeIndex(np.unique(np.concatenate([p["time"].values for p in parts])))
-    data = xr.Dataset()
-    for part in parts:
-        held = part.reindex(time=union, method="ffill")
-        held = (
-            held.fillna(0.0)
-            if part.name == "rain_rate" or part.name == "rain_rate_grid"
-            else held.fillna(float(part.values.flat[0]))
-        )
-        data[part.name] = held
-    wanted = [v for v in (RAIN_RATE, RAIN_RATE_GRID, RIVER_STAGE) if v.name in data]
-    return conform(data, *wanted)

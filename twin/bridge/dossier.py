@@ -15,7 +15,7 @@ import xarray as xr
 from twin.city import City
 from twin.clock import Clock
 from twin.exposure import Exposure
-from twin.hazard import Action
+from twin.hazard import Action, Drivers
 from twin.plan import Plan
 from twin.sheet import Sheet
 
@@ -38,7 +38,7 @@ class Dossier:
     plan: Plan
     city: City
     clock: Clock
-    drivers: xr.Dataset
+    drivers: Drivers
     actions: tuple[Action, ...]
     levels: pd.DataFrame
     sections: tuple[Section, ...]

@@ -39,7 +39,7 @@ def read_rain_grid(
     *,
     radar: tuple[float, float] | None = None,
 ) -> xr.DataArray:
-    """Return rain as `rain_rate_grid(time, rain_y, rain_x)` in m/s on the city's CRS, UTC.
+    """Return rain as `rain_rate_grid(time, y, x)` in m/s on a grid of its own in the city's CRS, UTC.
 
     `variable` and `units` say what the file does not; `radar` (lon, lat, degrees) is where axes in km from a radar begin:
     they are taken as true distances from it (azimuthal equidistant), which other projections keep to about 1 % at 60 km.
@@ -114,8 +114,8 @@ def read_rain_grid(
     sampled = np.concatenate([sampled, np.zeros((1, *sampled.shape[1:]))]) * factor
     return xr.DataArray(
         sampled,
-        dims=("time", "rain_y", "rain_x"),
-        coords={"time": times, "rain_y": rain_y, "rain_x": rain_x},
+        dims=("time", "y", "x"),
+        coords={"time": times, "y": rain_y, "x": rain_x},
         name="rain_rate_grid",
         attrs={"dips": dips},
     )

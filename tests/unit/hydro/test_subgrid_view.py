@@ -19,17 +19,17 @@ from hydro.ground.works import cells_along
 from hydro.proofs.exact import hills
 from hydro.schemes.subgrid_view import SubgridView
 from twin.clock import Clock
-from twin.hazard import Action
+from twin.hazard import Action, Drivers
 
 START = pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime()
 CLOCK = Clock(START, 2700.0, 300.0)
 BASE = Flood(drainage="none", scheme="subgrid", subgrid_factor=2)
 
 
-def rain(mm_h: float, stage: float | None = None) -> xr.Dataset:
+def rain(mm_h: float, stage: float | None = None) -> Drivers:
     """Rain for half an hour of the clock's 45 minutes; with it a river level."""
-    drivers = xr.Dataset({"rain_rate": ("time", [mm_h / 3.6e6, 0.0])}, {"time": CLOCK.times[[0, 6]]})
-    return drivers if stage is None else drivers.assign(river_stage=("time", [stage, stage]))
+    drivers = {"rain_rate": xr.DataArray([mm_h / 3.6e6, 0.0], {"time": CLOCK.times[[0, 6]]})}
+    return drivers if stage is None else drivers | {"river_stage": xr.DataArray([stage], {"time": CLOCK.times[:1]})}
 
 
 @pytest.fixture
