@@ -99,9 +99,13 @@ def floor_area_people(city: City, column: str) -> tuple[NDArray[np.float64], NDA
 
 
 def _on_ids(field: xr.DataArray, ids: pd.Series, times: pd.DatetimeIndex, missing: float) -> NDArray[np.float64]:
-    """Return (time, id) at `times`: each value holds until the field's next time, an id it does not know is `missing`."""
-    held = field.reindex(time=times, method="ffill").bfill("time")
+    """Return (time, id) at `times`: each value holds until the field's next time, an id it does not know is `missing`.
+
+    Before the field's first time its first value holds.
+    """
     axis = next(str(d) for d in field.dims if d != "time")
     where = pd.Index(field[axis].values.astype(str)).get_indexer(pd.Index(ids.astype(str)))
-    values = np.where(where >= 0, held.values[:, np.maximum(where, 0)], missing)
-    return np.asarray(values, dtype=np.float64)
+    step = np.maximum(np.searchsorted(field["time"].values, times.values, side="right") - 1, 0)
+    values = np.full((len(times), len(ids)), missing)
+    values[:, where >= 0] = field.values[step][:, where[where >= 0]]
+    return values
