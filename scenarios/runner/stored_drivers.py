@@ -25,4 +25,5 @@ def read(path: Path) -> Drivers:
         raise SourceError("run_damaged", where=str(path), found=str(error)) from error
     if groups["/"].data_vars:
         raise SourceError("run_older", where=str(path.parent))
-    return {name: data[name].load() for name, data in ((key.strip("/"), data) for key, data in groups.items()) if name}
+    names = sorted(key.strip("/") for key in groups if key != "/")
+    return {name: groups[f"/{name}"][name].load() for name in names}

@@ -30,7 +30,9 @@ def refused(case: sc.Case) -> ScenarioError:
 def test_a_flood_that_nothing_drives_is_refused_and_told_what_would(storm: Path) -> None:
     error = refused(sc.load(storm).with_changes(forcing={}))
     assert error.code == "needs"
-    assert all(word in error.message("en") for word in ("Waterlogging", "rainfall rate (rain_rate)", "breach", "continues"))
+    assert all(
+        word in error.message("en") for word in ("Waterlogging", "rainfall rate (rain_rate)", "breach", "continues")
+    )
     assert all(word in error.message("zh") for word in ("雨强(rain_rate)", "河道水位(river_stage)", "接续"))
 
 
