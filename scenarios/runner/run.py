@@ -185,8 +185,7 @@ def _simulate(case: Case, part: Path, progress: Progress | None) -> None:
     (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
     (part / "base.txt").write_text(str(case.base), "utf-8")
     drivers, notes = case.drivers()
-    if earlier is not None:  # what fell before the start, fell in the earlier run
-        notes = [note for note in notes if note[0] != "rain_cut"]
+    if earlier is not None:
         notes.append(("continues", {"run": earlier.id, "time": clock.start.astimezone(city.tz).strftime("%H:%M")}))
     notes += [
         ("layer_missing", {"layer": name})
