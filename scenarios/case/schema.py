@@ -172,7 +172,7 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     if (
         len(branches) > 1
     ):  # of the forms of a forcing, keep the one of its kind that knows the keys and choices that are there
-        kind = [e for e in errors if len(e["loc"]) == 3]
+        kind = [e for e in errors if len(e["loc"]) == 3 and e["type"].endswith("_type")]
         other = [e for e in errors if e["type"] == "literal_error"]
         best = min(branches, key=lambda b: [sum(e["loc"][:3] == b for e in s) for s in (kind, unknown, other, errors)])
         errors = [e for e in errors if e["loc"][:3] == best]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from scenarios.case.forcings import rain, river_stage
+from scenarios.case.forcings import attendance, counts, detectors, rain, river_stage, weather, wind
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.hazard import Drivers
@@ -18,6 +18,11 @@ from twin.variables import conform_array
 FORCINGS: dict[str, Kind] = {
     "rain": rain.KIND,
     "river_stage": river_stage.KIND,
+    "wind": wind.KIND,
+    "weather": weather.KIND,
+    "attendance": attendance.KIND,
+    "detectors": detectors.KIND,
+    "counts": counts.KIND,
 }
 
 

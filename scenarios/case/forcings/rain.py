@@ -14,7 +14,7 @@ from hydro.storms.design_storm import alternating, chicago, intensity, pattern
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.errors import ScenarioError
-from twin.readers.rain_grid import read_rain_grid
+from twin.readers.grid_series import read_rain_grid
 from twin.readers.series import read_rain
 from twin.variables import RAIN_RATE, RAIN_RATE_GRID
 
@@ -75,7 +75,10 @@ class GridRain(Part):
     radar: RadarPlace | None = None
 
 
-def build(rain: Part, scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
+Rain = DesignRain | PatternRain | SteadyRain | GaugeRain | GridRain
+
+
+def build(rain: Rain, scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
     """Return the rain and what must be said about it (e.g. a formula of unconfirmed source)."""
     notes: list[Note] = []
     if isinstance(rain, DesignRain):
@@ -87,12 +90,10 @@ def build(rain: Part, scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
     elif isinstance(rain, GaugeRain):
         array = read_rain(scene.base / rain.gauge, scene.city.tz, rain.unit)
         scene.check_covers(pd.DatetimeIndex(array["time"].values), str(scene.base / rain.gauge))
-    elif isinstance(rain, GridRain):
+    else:
         radar = (rain.radar.lon, rain.radar.lat) if rain.radar else None
         array = read_rain_grid(scene.base / rain.grid, scene.city.grid, rain.variable, rain.units, radar=radar)
         scene.check_covers(pd.DatetimeIndex(array["time"].values), str(scene.base / rain.grid))
-    else:
-        raise TypeError(type(rain))
     if array.attrs.get("dips"):
         notes.append(("rain_dips", {"count": array.attrs["dips"]}))
     _within(array, scene, notes, from_file=isinstance(rain, GaugeRain | GridRain))
@@ -167,4 +168,4 @@ def _steps(rates: list[float], step_s: float, begins: str | None, scene: Scene) 
     return xr.DataArray(rates, dims="time", coords={"time": times}, name=RAIN_RATE.name)
 
 
-KIND = Kind(DesignRain | PatternRain | SteadyRain | GaugeRain | GridRain, (RAIN_RATE, RAIN_RATE_GRID), build)
+KIND = Kind(Rain, (RAIN_RATE, RAIN_RATE_GRID), build)
