@@ -6,14 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pytest
 import shapely
-import xarray as xr
 
 from scenarios.case import hazards
-from scenarios.case.case import Case
 from twin.city import City, Resource
 from twin.readers.city_folder import open_folder, save_folder
 
@@ -55,6 +52,7 @@ city: {town_folder}
 start: 2026-06-20T18:00+08:00
 hours: 0.5
 forcing:
+  wind: {{speed_m_s: 1.05, from_deg: 253}}
   rain: {{mm_h: 120, hours: 0.5}}
 hazards:
   - flood: {{cell_m: 20}}
@@ -107,20 +105,3 @@ def make_town(city: City) -> City:
         roads=gpd.GeoDataFrame(pd.concat([city.roads, more], ignore_index=True), crs=crs),
         resources=(*city.resources, *crews),
     )
-
-
-@pytest.fixture
-def wind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A steady wind from the west in every case: a driver of two variables tagged "wind"."""
-    drivers = Case.drivers
-
-    def with_wind(case):
-        given, notes = drivers(case)
-        time = case.clock.times[:1]
-        parts = {
-            name: xr.DataArray(np.array([value]), {"time": time}, name=name, attrs={"tags": "forcing wind", "units": "m s-1"})
-            for name, value in (("eastward_wind", 1.0), ("northward_wind", 0.3))
-        }
-        return {**given, **parts}, notes
-
-    monkeypatch.setattr(Case, "drivers", with_wind)

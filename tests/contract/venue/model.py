@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 import geopandas as gpd
@@ -21,7 +22,11 @@ ZONE = Variable("zone_density", PER_M2, ("time", "zone"), "分区密度", "densi
 CROWD = Variable("crowd_density", PER_M2, ("time", "y", "x"), "人群密度", "crowd density", 0.0, 50.0)
 
 #: Name of each zone in its order from the gate on, in both languages, and its kind.
-ZONES = (("gate", "入口", "gate", "venue_gate"), ("hall", "大厅", "hall", "venue_zone"), ("stage", "台前", "front of stage", "venue_zone"))
+ZONES = (
+    ("gate", "入口", "gate", "venue_gate"),
+    ("hall", "大厅", "hall", "venue_zone"),
+    ("stage", "台前", "front of stage", "venue_zone"),
+)
 
 #: What a metre of door lets through, persons per second, and at how many a square metre nobody can get in.
 PER_METRE, FULL = 1.3, 6.0
@@ -51,7 +56,7 @@ class Venue:
                 "name_zh": [f"{name['zh']}{zh}" for _, zh, _, _ in ZONES],
                 "name_en": [f"{name['en']}, {en}" for _, _, en, _ in ZONES],
             },
-            geometry=[shapely.box(a, south, b, north) for a, b in zip(edges, edges[1:], strict=False)],
+            geometry=[shapely.box(a, south, b, north) for a, b in pairwise(edges)],
             crs=city.grid.crs,
         )
 
@@ -59,7 +64,8 @@ class Venue:
         zones, actions = self.zones(city), [a for a in actions if a.place == self.at]
         state = state and state.check("venue", city.grid.hash, {"at": self.at})
         # in order: those still to come, those in each zone, those who left again
-        who = state.arrays["who"].copy() if state else np.array([self.coming, 0, 0, 0, 0], dtype=np.int64)
+        coming = self._coming(drivers)
+        who = state.arrays["who"].copy() if state else np.array([coming, 0, 0, 0, 0], dtype=np.int64)
         due = state.arrays["due"].copy() if state else np.zeros(len(ZONES) + 1)
         begin, first = who.copy(), state.numbers["since_s"] if state else 0.0
         room = (FULL * zones.area.values).astype(np.int64)
@@ -69,8 +75,8 @@ class Venue:
                 t = k * clock.step_s + second
                 out = any(a.kind == "clear_hall" and a.active(t) for a in actions)
                 door = self.door_m + sum(a.values["width_m"] for a in actions if a.kind == "side_door" and a.active(t))
-                calm = self.coming / self.come_in_s if first + t < self.come_in_s else np.inf
-                rate = np.array([min(calm, PER_METRE * self.door_m), PER_METRE * door, PER_METRE * door, 0.0])
+                calm = coming / self.come_in_s if first + t < self.come_in_s else np.inf
+                rate = PER_METRE * np.array([min(calm / PER_METRE, self.door_m), door, door / 2.0, 0.0])
                 if out:
                     rate = np.array([0.0, 0.0, 0.0, PER_METRE * door])
                 _pass_on(who, due, rate, room)
@@ -99,10 +105,16 @@ class Venue:
             {"zones": peak},
             balance.check("venue"),
             after,
-            (("counted", {"coming": self.coming, "cells": grid.ny * grid.nx}),),
+            (("counted", {"coming": coming, "cells": grid.ny * grid.nx}),),
             places=zones,
             counts={"people": table},
         )
+
+    def _coming(self, drivers):
+        """Return how many come: the most that the forcing says of this venue, where it says anything."""
+        if "attendance" not in drivers or self.at not in drivers["attendance"]["place"].values:
+            return self.coming
+        return int(drivers["attendance"].sel(place=self.at).max())
 
     def _fields(self, clock, zones, density):
         """Return density by zone and on fine cells over the venue; people stand close to the door to the next zone."""

@@ -216,7 +216,9 @@ def ways_out(city):
     far = nx.multi_source_dijkstra_path_length(graph, out, weight="length_m") if out else {}
     road = {road_id: k for k, road_id in enumerate(city.roads["id"])}
     following = {
-        node: min((far[v] + data["length_m"], road[key]) for _, v, key, data in graph.edges(node, keys=True, data=True))[1]
+        node: min(
+            (far[v] + data["length_m"], road[key]) for _, v, key, data in graph.edges(node, keys=True, data=True)
+        )[1]
         for node in far
     }
 
