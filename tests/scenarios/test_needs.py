@@ -14,9 +14,12 @@ from twin.errors import ScenarioError, SourceError
 
 @pytest.fixture
 def smoke(monkeypatch: pytest.MonkeyPatch) -> type:
+    """The toy smoke of the contract tests, which here needs no wind."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "contract"))
     monkeypatch.setitem(hazards.HAZARDS, "smoke", "smoke")
-    return hazards.model_class("smoke")
+    kind = hazards.model_class("smoke")
+    monkeypatch.setattr(kind, "needs", ())
+    return kind
 
 
 def refused(case: sc.Case) -> ScenarioError:
