@@ -137,11 +137,13 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
         draw_city(axes, city, shapes.window(city, shapes.reach_of(city, drawn.field, own)))
         field = shapes.draw_field(axes, city, drawn.field, drawn.layer, own)
         _colour_bar(figure, axes, field, drawn.layer, below=not drawn.wide)
-        if np.isnan(drawn.field.values).any():
-            axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
-            axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
+        unknown = np.isnan(drawn.field.values).any()
         if drawn.places is not None:
             shapes.draw_marks(axes, drawn.places)
+            unknown |= not drawn.places["known"].all()
+        if unknown:
+            axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
+            axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
         return _png(figure)

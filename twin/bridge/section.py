@@ -73,7 +73,6 @@ def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
     blocks.append(table)
     note = f"scale.{sheet.id}.{scale.code}.note"
     blocks += [Text(Word(note), "note")] if has(note) else []
-    blocks += [Text(Word("report.classes_from", {"source": scale.source}), "note")] if scale.source else []
     return blocks + (_curves(section, city, scale) if scale.when == "at_once" else [])
 
 
