@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from twin.exposure.closures import closed_minutes
 
 import scenarios as sc
 from desk.beside import two_runs, whole
@@ -14,6 +13,7 @@ from desk.city_map import city_map
 from twin.bridge.fonts import embedded
 from twin.bridge.maps import LEVEL_COLOURS
 from twin.errors import TwinError
+from twin.exposure.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import keys, phrases, say, template

@@ -13,8 +13,6 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import xarray as xr
-
 from scenarios.case.case import Case, load, titles
 from scenarios.case.hazards import reported
 from scenarios.case.home import cities, library, open_city
@@ -131,7 +129,6 @@ def sections(run: Run) -> tuple[Section, ...]:
 
 
 def _dossier(run: Run, plan: Plan) -> Dossier:
-    drivers = xr.open_zarr(run.folder / "drivers.zarr", consolidated=False).load()
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
     case = run.case
-    return Dossier(plan, case.city, case.clock, drivers, case.actions(), run.levels, sections(run), facts)
+    return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections(run), facts)

@@ -22,6 +22,9 @@ from twin.clock import Clock
 from twin.errors import NumericsError, ScenarioError, SourceError
 from twin.variables import Variable
 
+#: Forcing and what earlier hazards gave, by the variable's name, each on its own axes; a value holds over [t_k, t_k+1).
+Drivers = Mapping[str, xr.DataArray]
+
 #: Called by a model as it advances with the share done, 0..1; raising stops the run.
 Progress = Callable[[float], None]
 
@@ -165,16 +168,21 @@ class Outcome:
 class Hazard(Protocol):
     """A model with parameters (a frozen dataclass) and one verb.
 
-    Its measures and all else that the rest of the house must know of it stand in its sheet (`hazard.yaml`).
+    `needs` are groups: of each, one at least must be given, else the case is refused. A name in a group is a variable's
+    name, a variable's tag, a kind of measure that the scenario uses, or "state" (what an earlier run left of this hazard).
+    `reads` are names or tags that are used where they are there. A model is handed only the drivers that the two name.
+    `gives` are the variables that it makes and hands on. Its measures and all else that the house must know of it stand in its
+    sheet (`hazard.yaml`).
     """
 
-    needs: ClassVar[tuple[Variable, ...]]
+    needs: ClassVar[tuple[tuple[str, ...], ...]]
+    reads: ClassVar[tuple[str, ...]]
     gives: ClassVar[tuple[Variable, ...]]
 
     def simulate(
         self,
         city: City,
-        drivers: xr.Dataset,
+        drivers: Drivers,
         clock: Clock,
         actions: tuple[Action, ...] = (),
         rng: np.random.Generator | None = None,

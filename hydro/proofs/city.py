@@ -18,15 +18,16 @@ from hydro.storms.design_storm import chicago, intensity
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
+from twin.hazard import Drivers
 from twin.proof import Reference
 
 
-def storm(hours: float) -> tuple[Clock, xr.Dataset]:
+def storm(hours: float) -> tuple[Clock, Drivers]:
     """Return the clock and the rain of a Wuhan 50-year storm from 18:00 city time on."""
     clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), hours * 3600.0, 300.0)
     depth = chicago(intensity("wuhan", 50), hours * 60.0, 0.4)
     rate = np.append(depth / 1000.0 / 300.0, 0.0)
-    return clock, xr.Dataset({"rain_rate": ("time", rate)}, coords={"time": clock.times.values})
+    return clock, {"rain_rate": xr.DataArray(rate, {"time": clock.times.values})}
 
 
 #: Arrays of a state that count from the start of their own run.
@@ -121,7 +122,7 @@ def subgrid(reference: Reference) -> dict[str, float]:
     return found
 
 
-def _highest(city: City, rain: xr.Dataset, clock: Clock, scheme: str, drainage: str) -> dict[str, NDArray[np.float64]]:
+def _highest(city: City, rain: Drivers, clock: Clock, scheme: str, drainage: str) -> dict[str, NDArray[np.float64]]:
     """Return the highest depth (m) of each road on the ground, and of each underpass and metro entrance."""
     flood = Flood(drainage=drainage, cell_m=5.0, scheme=scheme)  # type: ignore[arg-type]
     depth = flood.simulate(city, rain, clock).fields["max_water_depth"].values[np.newaxis]

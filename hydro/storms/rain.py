@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from twin.city import City
 from twin.clock import Clock
+from twin.hazard import Drivers
 
 Array = NDArray[np.float64]
 
@@ -18,11 +18,10 @@ Array = NDArray[np.float64]
 class Series:
     """A forcing read in time; `at` returns None where the drivers do not carry it or have not begun."""
 
-    def __init__(self, drivers: xr.Dataset, name: str, clock: Clock) -> None:
+    def __init__(self, drivers: Drivers, name: str, clock: Clock) -> None:
         self._values = drivers[name].values if name in drivers else None
-        self._seconds = (
-            np.array([clock.seconds(t) for t in drivers["time"].values]) if "time" in drivers else np.zeros(0)
-        )
+        times = drivers[name]["time"].values if name in drivers else ()
+        self._seconds = np.array([clock.seconds(t) for t in times])
 
     def window(self, t: float) -> int:
         """Return the index of the window that holds at `t` seconds, -1 before the first."""
@@ -62,7 +61,7 @@ class Roofs:
 class Rain:
     """Uniform (`rain_rate`) and gridded (`rain_rate_grid`) rain, shared out to cells and manholes window by window."""
 
-    def __init__(self, drivers: xr.Dataset, clock: Clock, city: City, roofs: Roofs, manholes: int) -> None:
+    def __init__(self, drivers: Drivers, clock: Clock, city: City, roofs: Roofs, manholes: int) -> None:
         self._uniform = Series(drivers, "rain_rate", clock)
         self._gridded = Series(drivers, "rain_rate_grid", clock)
         self._drivers, self._roofs, self._manholes = drivers, roofs, manholes
@@ -70,8 +69,9 @@ class Rain:
         self._seen: tuple[int, int] | None = None
         self._ground, self._piped = np.zeros(self._shape), np.zeros(manholes)
         if "rain_rate_grid" in drivers:
-            self._rows = np.abs(drivers["rain_y"].values[None, :] - city.grid.y[:, None]).argmin(axis=1)
-            self._cols = np.abs(drivers["rain_x"].values[None, :] - city.grid.x[:, None]).argmin(axis=1)
+            rain = drivers["rain_rate_grid"]
+            self._rows = np.abs(rain["y"].values[None, :] - city.grid.y[:, None]).argmin(axis=1)
+            self._cols = np.abs(rain["x"].values[None, :] - city.grid.x[:, None]).argmin(axis=1)
         self.fallen_on_roofs_m3 = 0.0
 
     def _turn(self, t: float) -> None:

@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import xarray as xr
 import yaml
 
-from scenarios.case import forcing, hazards
+from scenarios.case import files, forcings, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
+from scenarios.case.forcings.scene import Note, Scene
 from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
 from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import EVERYWHERE, Action, Hazard
+from twin.hazard import EVERYWHERE, Action, Drivers, Hazard
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
 from twin.words import Word, keys
@@ -47,16 +47,26 @@ class Case:
 
     @cached_property
     def models(self) -> dict[str, Hazard]:
-        """The hazards' models in the order written."""
-        return build_hazards(self.scenario, self.where)
+        """The hazards' models in the order written; the files they name stand in the scenario's folder."""
+        models = build_hazards(self.scenario, self.where)
+        return {name: files.at_home(model, self.base) for name, model in models.items()}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file that forcing, hazards and measures name, by the place where it is named."""
+        parts = {"forcing": self.scenario.forcing, "hazards": self.models, "measures": self.scenario.measures}
+        return {
+            field: self.base / path for name, part in parts.items() for field, path in files.named(part, name).items()
+        }
 
     def sheet(self, hazard: str) -> Sheet:
         """Return a hazard's sheet with the city's own thresholds."""
         return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
 
-    def drivers(self) -> tuple[xr.Dataset, list[forcing.Note]]:
+    def drivers(self) -> tuple[Drivers, list[Note]]:
         """Return the forcing and the notes on it."""
-        return forcing.build(self.scenario, self.city, self.clock, self.base)
+        continues = self.scenario.continues is not None
+        return forcings.build(self.scenario.forcing, Scene(self.city, self.clock, self.base, continues))
 
     def actions(self) -> tuple[Action, ...]:
         """Return the measures as timed actions on the clock."""
@@ -71,17 +81,15 @@ class Case:
     def check(self) -> Case:
         """Return self once everything a run needs is there; raise the first problem found.
 
-        Checked: city, hazards and their parameters, clock, forcing files, each hazard's needs (from forcing or an
+        Checked: city, hazards and their parameters, clock, the files named, forcing, each hazard's needs (from forcing or an
         earlier hazard), each measure's kind and place, the run that this one goes on from.
         """
         clock, city = self.clock, self.city
-        given = set(self.drivers()[0].data_vars)
+        files.check(self.files, self.where)
+        drivers, _ = self.drivers()
+        left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
+        needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name, model in self.models.items():
-            missing = [v.name for v in model.needs if v.name not in given]
-            if missing:
-                raise ScenarioError("needs", where=self.where, hazard=name, missing=missing)
-            given |= {v.name for v in model.gives}
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))

@@ -38,10 +38,16 @@ class Earlier:
         """When the run ended on its own clock."""
         return self.scenario.start + timedelta(hours=self.scenario.hours)
 
+    def left(self, hazard: str) -> bool:
+        """Return whether the run left a state of a hazard."""
+        return self._state(hazard).exists()
+
     def state(self, hazard: str) -> State | None:
         """Return where a hazard stopped; None for one that the run did not have, which begins anew."""
-        path = self.folder / f"state-{hazard}.npz"
-        return State.load(path) if path.exists() else None
+        return State.load(self._state(hazard)) if self.left(hazard) else None
+
+    def _state(self, hazard: str) -> Path:
+        return self.folder / f"state-{hazard}.npz"
 
     @cached_property
     def content_hash(self) -> str:

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import psutil
 import xarray as xr
@@ -22,13 +23,13 @@ import xarray as xr
 from scenarios.case.case import Case, load
 from scenarios.case.home import home
 from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
-from scenarios.runner import identity
+from scenarios.runner import identity, stored_drivers
 from scenarios.runner.exposure_files import read_exposure
-from scenarios.runner.simulate import simulate, write_json
+from scenarios.runner.simulate import DRIVERS, read_places, simulate, write_json
 from scenarios.store.records import Store
 from twin.errors import SourceError
 from twin.exposure import Exposure
-from twin.hazard import Progress
+from twin.hazard import Drivers, Progress
 from twin.sheet import Sheet
 
 #: What is done with a run folder before its manifest is written: plan and report.
@@ -74,6 +75,11 @@ class Run:
         return {h: xr.open_zarr(self.folder / "fields.zarr", group=h, consolidated=False) for h in self.hazards}
 
     @cached_property
+    def drivers(self) -> Drivers:
+        """The forcing of the run, each on its own axes."""
+        return stored_drivers.read(self.folder / DRIVERS)
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Each hazard's own tables, by `hazard-name`."""
         return {p.stem: pd.read_parquet(p) for p in sorted((self.folder / "tables").glob("*.parquet"))}
@@ -82,6 +88,10 @@ class Run:
         """Return a hazard's own tables by name."""
         begin = f"{hazard}-"
         return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
+
+    def places_of(self, hazard: str) -> gpd.GeoDataFrame | None:
+        """Return the places that only this hazard knows; None where it has none."""
+        return read_places(self.folder, hazard)
 
     @cached_property
     def exposure(self) -> dict[str, Exposure]:

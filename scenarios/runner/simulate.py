@@ -12,13 +12,18 @@ import yaml
 
 from scenarios.case.case import Case
 from scenarios.case.hazards import measures
+from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
+from twin.drivers import hand_on, handed
 from twin.exposure import Moving, expose
 from twin.gaps import terrain_gap
 from twin.grade import grade
 from twin.hazard import Action, Outcome, Progress
 from twin.sheet import CITY
 from twin.streams import stream
+
+#: Where a run folder keeps its forcing.
+DRIVERS = "drivers.zarr"
 
 #: Layers of a city whose absence a run must tell.
 TOLD_LAYERS = ("buildings", "roads", "population", "facilities")
@@ -36,15 +41,16 @@ def simulate(case: Case, part: Path, progress: Progress | None) -> None:
     (part / "base.txt").write_text(str(case.base), "utf-8")
     drivers, notes = case.drivers()
     notes = _own_notes(case, notes)
-    drivers.to_zarr(part / "drivers.zarr", mode="w", consolidated=False)
+    stored_drivers.save(drivers, part / DRIVERS)
     actions, owner = case.actions(), {kind: m.owner for kind, m in measures(case.models).items()}
     outcomes: dict[str, tuple[Outcome, tuple[Action, ...]]] = {}
     for k, (name, model) in enumerate(case.models.items()):
         share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
         mine = tuple(a for a in actions if owner[a.kind] in (name, CITY))
         before = earlier.state(name) if earlier else None
-        outcome = model.simulate(case.city, drivers, case.clock, mine, stream(case.scenario.seed, name), before, share)
-        drivers = _hand_on(drivers, outcome)
+        rng = stream(case.scenario.seed, name)
+        outcome = model.simulate(case.city, handed(drivers, model), case.clock, mine, rng, before, share)
+        drivers = hand_on(drivers, model, outcome)
         _write_outcome(part, name, outcome)
         outcomes[name] = outcome, mine
         notes += [(f"{name}.{code}", dict(values)) for code, values in outcome.notes]
@@ -65,8 +71,7 @@ def simulate(case: Case, part: Path, progress: Progress | None) -> None:
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     """Return the notes on forcing with those on what the city lacks and on the run that this one goes on from."""
     city, earlier = case.city, case.earlier
-    if earlier is not None:  # what fell before the start, fell in the earlier run
-        notes = [note for note in notes if note[0] != "rain_cut"]
+    if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
         notes.append(("continues", {"run": earlier.id, "time": start}))
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]

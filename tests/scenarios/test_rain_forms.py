@@ -12,6 +12,7 @@ import yaml
 
 import scenarios as sc
 from twin.errors import ScenarioError, SourceError
+from twin.hazard import Drivers
 
 
 def case(small_folder: Path, tmp_path: Path, rain: dict, hours: float = 24.0):
@@ -26,10 +27,11 @@ def case(small_folder: Path, tmp_path: Path, rain: dict, hours: float = 24.0):
     return sc.load(path)
 
 
-def fallen(drivers: xr.Dataset) -> float:
+def fallen(drivers: Drivers) -> float:
     """Depth in mm."""
-    seconds = np.diff(drivers["time"].values).astype("timedelta64[s]").astype(float)
-    return float((drivers["rain_rate"].values[:-1] * seconds).sum() * 1000.0)
+    rain = drivers["rain_rate"]
+    seconds = np.diff(rain["time"].values).astype("timedelta64[s]").astype(float)
+    return float((rain.values[:-1] * seconds).sum() * 1000.0)
 
 
 def test_a_day_from_a_formula_and_from_a_table(small_folder, tmp_path) -> None:
@@ -42,7 +44,8 @@ def test_a_day_from_a_formula_and_from_a_table(small_folder, tmp_path) -> None:
     drivers, notes = case(small_folder, tmp_path, table).drivers()
     assert fallen(drivers) == pytest.approx(299.0)
     assert ("pattern_storm", {"hours": 24.0, "depth": 299.0}) in notes
-    peak = drivers["time"].values[int(drivers["rain_rate"].values.argmax())] - drivers["time"].values[0]
+    times = drivers["rain_rate"]["time"].values
+    peak = times[int(drivers["rain_rate"].values.argmax())] - times[0]
     assert 0.70 < peak / np.timedelta64(24, "h") < 0.78
 
 

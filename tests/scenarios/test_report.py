@@ -84,9 +84,10 @@ def test_a_constant_stage_and_a_breach_are_told(small_folder: Path, storm: Path,
 def test_what_is_drawn_spans_the_run(hours: float) -> None:
     """Two hours of rain from an hour before the start, on a run that is shorter and one that is longer."""
     times = pd.DatetimeIndex(["2026-06-20 09:00", "2026-06-20 10:30", "2026-06-20 11:00"])
-    drivers = xr.Dataset(
-        {"rain_rate": ("time", [1e-5, 2e-5, 0.0]), "river_stage": ("time", [18.0, 18.0, 18.0])}, coords={"time": times}
-    )
+    drivers = {
+        "rain_rate": xr.DataArray([1e-5, 2e-5, 0.0], {"time": times}),
+        "river_stage": xr.DataArray([18.0], {"time": times[:1]}),
+    }
     clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0 * hours, 300.0)
     series = held(drivers, clock)
     for part in series.values():

@@ -20,7 +20,7 @@ from twin.errors import SourceError
 from twin.grid import Grid
 from twin.readers import osm
 from twin.readers.city_folder import open_folder
-from twin.readers.rain_grid import read_rain_grid
+from twin.readers.grid_series import read_rain_grid
 from twin.readers.swmm_inp import read_drains
 
 REFERENCE = Path(os.environ.get("ANLAN_REFERENCE", "-"))
@@ -160,8 +160,8 @@ def test_radar_rain_in_km_from_the_radar_needs_its_place() -> None:
     assert float(day.mean()) == pytest.approx(float(window.mean()), rel=0.05)
     wettest = day.where(day == day.max(), drop=True)
     at = window.where(window == window.max(), drop=True)
-    assert float(wettest["rain_x"][0]) - radar[0] == pytest.approx(float(at["x"][0]) * 1000.0, abs=1500.0)
-    assert float(wettest["rain_y"][0]) - radar[1] == pytest.approx(float(at["y"][0]) * 1000.0, abs=1500.0)
+    assert float(wettest["x"][0]) - radar[0] == pytest.approx(float(at["x"][0]) * 1000.0, abs=1500.0)
+    assert float(wettest["y"][0]) - radar[1] == pytest.approx(float(at["y"][0]) * 1000.0, abs=1500.0)
 
 
 def test_cap_messages_are_valid_against_the_published_schema(storm: Path, tmp_path: Path) -> None:

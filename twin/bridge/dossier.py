@@ -10,12 +10,11 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
-from twin.hazard import Action
+from twin.hazard import Action, Drivers
 from twin.plan import Plan
 
 
@@ -26,7 +25,7 @@ class Dossier:
     plan: Plan
     city: City
     clock: Clock
-    drivers: xr.Dataset
+    drivers: Drivers
     actions: tuple[Action, ...]
     levels: pd.DataFrame
     sections: tuple[Section, ...]

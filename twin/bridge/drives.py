@@ -11,7 +11,7 @@ import xarray as xr
 
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
-from twin.hazard import EVERYWHERE, Action
+from twin.hazard import EVERYWHERE, Action, Drivers
 from twin.words import LANGS, say
 
 MOST_ACTIONS = 30  # rows of measures and events that are printed; all of them are in the run's scenario.yaml
@@ -19,7 +19,7 @@ MOST_ACTIONS = 30  # rows of measures and events that are printed; all of them a
 Told = Mapping[str, str]  # the same in each language
 
 
-def held(drivers: xr.Dataset, clock: Clock) -> dict[str, pd.Series]:
+def held(drivers: Drivers, clock: Clock) -> dict[str, pd.Series]:
     """Return rain (mm/h; the mean of a grid) and stage (m) of the run, each value from its time on, up to the run's end.
 
     The last row repeats the value that holds at the end, so that a curve drawn in steps reaches it.

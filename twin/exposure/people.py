@@ -5,7 +5,6 @@ Counts of people are expectations, never individuals; population itself exists o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from twin.city import City
+from twin.drivers import tagged
+from twin.hazard import Drivers
 
 #: Local hours in which the night population is at home.
 NIGHT_HOURS = (20, 7)
@@ -35,17 +36,10 @@ class Moving:
     on_edge: xr.DataArray
 
     @classmethod
-    def of(cls, drivers: Mapping[str, xr.DataArray]) -> Moving | None:
+    def of(cls, drivers: Drivers) -> Moving | None:
         """Return what the drivers tagged AT_HOME and ON_EDGE say; None where no model moves people."""
-        tagged = {
-            tag: array
-            for array in drivers.values()
-            for tag in str(array.attrs.get("tags", "")).split()
-            if "people" in tag
-        }
-        if AT_HOME not in tagged or ON_EDGE not in tagged:
-            return None
-        return cls(tagged[AT_HOME], tagged[ON_EDGE])
+        at_home, on_edge = (next(iter(tagged(drivers, tag).values()), None) for tag in (AT_HOME, ON_EDGE))
+        return None if at_home is None or on_edge is None else cls(at_home, on_edge)
 
 
 @dataclass(frozen=True)

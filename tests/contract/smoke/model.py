@@ -21,6 +21,7 @@ SMOKE = Variable(
 @dataclass(frozen=True)
 class Smoke:
     needs: ClassVar = ()
+    reads: ClassVar = ()
     gives: ClassVar = (SMOKE,)
     understands: ClassVar = MappingProxyType({"fan": {"strength": (0.0, 1.0)}})
     acts_on: ClassVar = MappingProxyType({})

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,8 +148,8 @@ def test_a_drain_model_that_swmm_refuses_is_named_in_its_words(small_city, storm
 def test_a_river_above_the_outfall_holds_the_drains_back(small_city, storm, clock) -> None:
     nodes = small_city.drains.nodes.assign(river=small_city.drains.nodes["kind"] == "outfall")
     city = dataclasses.replace(small_city, drains=dataclasses.replace(small_city.drains, nodes=nodes))
-    low = drivers(storm).assign(river_stage=("time", np.full(drivers(storm).sizes["time"], 16.0)))
-    high = low.assign(river_stage=("time", np.full(low.sizes["time"], 22.0)))
+    low = {**drivers(storm), "river_stage": xr.full_like(drivers(storm)["rain_rate"], 16.0)}
+    high = {**low, "river_stage": xr.full_like(low["rain_rate"], 22.0)}
     free = Flood(precision="float64").simulate(city, low, clock).balance
     held = Flood(precision="float64").simulate(city, high, clock).balance
     assert held.went_out["inlets"] < free.went_out["inlets"]

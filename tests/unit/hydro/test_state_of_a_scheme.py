@@ -15,7 +15,7 @@ from twin.errors import ScenarioError
 from twin.hazard import State
 
 CLOCK = Clock(pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime(), 600.0, 300.0)
-RAIN = xr.Dataset({"rain_rate": ("time", [60 / 3.6e6])}, {"time": CLOCK.times[:1]})
+RAIN = {"rain_rate": xr.DataArray([60 / 3.6e6], {"time": CLOCK.times[:1]})}
 
 MODELS = {
     "inertial": Flood(drainage="none", scheme="inertial"),
@@ -51,7 +51,7 @@ def test_the_full_scheme_takes_up_an_inertial_state(small_city) -> None:
     """A levee breaks in the middle of a flood: no water is made, and the note says that the equations changed."""
     fast, full = MODELS["inertial"], MODELS["full"]
     first = fast.simulate(small_city, RAIN, CLOCK.first(300.0))
-    dry = xr.Dataset({"rain_rate": ("time", [0.0])}, {"time": CLOCK.after(300.0).times[:1]})
+    dry = {"rain_rate": xr.DataArray([0.0], {"time": CLOCK.after(300.0).times[:1]})}
     rest = full.simulate(small_city, dry, CLOCK.after(300.0), state=first.state)
     before, after = (run.fields["water_depth"].values for run in (first, rest))
     np.testing.assert_array_equal(after[0], before[-1])

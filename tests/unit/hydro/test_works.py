@@ -14,14 +14,14 @@ import xarray as xr
 from hydro.flood import Flood
 from hydro.ground.works import CREST, Entrances, bed_at, bed_key
 from twin.clock import Clock
-from twin.hazard import Action
+from twin.hazard import Action, Drivers
 
 START = pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime()
 CLOCK = Clock(START, 1800.0, 300.0)
 
 
-def rain(mm_h: float) -> xr.Dataset:
-    return xr.Dataset({"rain_rate": ("time", [mm_h / 3.6e6])}, {"time": CLOCK.times[:1]})
+def rain(mm_h: float) -> Drivers:
+    return {"rain_rate": xr.DataArray([mm_h / 3.6e6], {"time": CLOCK.times[:1]})}
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_hole_in_the_terrain_is_a_wall(small_city) -> None:
     surface["terrain"][ny // 2 - 4 : ny // 2 + 4, nx // 2 - 4 : nx // 2 + 4] = np.nan
     holed = dataclasses.replace(small_city, surface=surface)
     times = Clock(pd.Timestamp("2026-06-20T18:00+08:00").to_pydatetime(), 1800.0, 300.0)
-    rain = xr.Dataset({"rain_rate": ("time", [60 / 3.6e6])}, {"time": times.times[:1]})
+    rain = {"rain_rate": xr.DataArray([60 / 3.6e6], {"time": times.times[:1]})}
     whole, parted = (Flood(drainage="none").simulate(city, rain, times).balance for city in (small_city, holed))
     assert parted.came_in["rain"] < whole.came_in["rain"]
     assert parted.went_out["edge"] < 1.02 * whole.went_out["edge"]

@@ -1,0 +1,47 @@
+"""Whether each hazard of a case gets what drives it, checked before a second is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from twin import variables
+from twin.drivers import STATE, lacking, names_and_tags, tags_of
+from twin.errors import ScenarioError
+from twin.hazard import Drivers, Hazard
+from twin.variables import Variable
+from twin.words import LANGS, Word, keys, say
+
+
+def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left: set[str], where: str) -> None:
+    """Raise ScenarioError when a hazard's needs are not met where it stands, or when a variable has two givers.
+
+    `models` are the hazards in their order, `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the
+    hazards of which an earlier run left a state.
+    """
+    known = variables.named() | {v.name: v for model in models.values() for v in model.gives}
+    giver: dict[str, object] = {name: Word("need.forcing") for name in drivers}
+    offered = kinds | {word for name, array in drivers.items() for word in (name, *tags_of(array))}
+    for name, model in models.items():
+        hazard = Word(f"hazard.{name}")
+        for group in lacking(model, offered | ({STATE} if name in left else set())):
+            raise ScenarioError("needs", where=where, hazard=hazard, missing=[_told(word, known) for word in group])
+        for v in model.gives:
+            if v.name in giver:
+                raise ScenarioError(
+                    "given_twice", where=where, name=_told(v.name, known), givers=[giver[v.name], hazard]
+                )
+            giver[v.name] = hazard
+        offered |= names_and_tags(model.gives)
+
+
+def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:
+    """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag."""
+    if f"need.{word}" in keys("en"):
+        return {lang: say(f"need.{word}", lang=lang) for lang in LANGS}
+    if (v := known.get(word)) is not None:
+        zh, en = v.zh, v.en
+    elif f"measure.{word}" in keys("en"):
+        zh, en = (say(f"measure.{word}", lang=lang) for lang in ("zh", "en"))
+    else:
+        return {"zh": word, "en": word}
+    return {"zh": f"{zh}({word})", "en": f"{en} ({word})"}
