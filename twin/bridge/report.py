@@ -16,7 +16,7 @@ from twin.bridge import maps
 from twin.bridge.dossier import Dossier
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
-from twin.bridge.section import common, levels_table
+from twin.bridge.section import common, levels_table, limits, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.plan import Plan
 from twin.sheet import COLOURS
@@ -52,6 +52,7 @@ def render(dossier: Dossier) -> str:
         "line": lambda key, **values: tell(Word(key, values), " "),
         "each": _each,
         "phrases": phrases,
+        "sources": sources,
         "colours": LEVEL_COLOURS,
         "picture": lambda block, s: _image(maps.picture(city, block, s.places, title if block.wide else "")),
         "curve": lambda block: _image(maps.curve(block, city.tz)),
@@ -75,7 +76,7 @@ def render(dossier: Dossier) -> str:
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
         hm=dossier.hour,
         stamp=_each(phrases.stamp, plan),
-        limits=limits(dossier),
+        limits=limits(levels),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 
@@ -83,12 +84,6 @@ def render(dossier: Dossier) -> str:
 def tell(phrase: Phrase, joint: str = "<br>") -> Markup:
     """Return a phrase in each language, `joint` (HTML) between them; once where it is the same in both."""
     return Markup(joint).join(escape(text) for text in dict.fromkeys(written(phrase, lang) for lang in LANGS))
-
-
-def limits(dossier: Dossier) -> list[Word]:
-    """Return what a reader must know of every level: what its probability is, if one is known, and whose thresholds it has."""
-    likely = dossier.levels["probability"].notna().any()
-    return [Word("report.share_of_members" if likely else "report.no_probability"), Word("report.limits")]
 
 
 def _part(name: str) -> str:

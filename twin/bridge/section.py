@@ -242,6 +242,32 @@ def unknown(section: Section) -> list[Block]:
     return [Text(Word("report.unknown_places", {"count": len(lost), "names": [*names, *more]}), "alarm")]
 
 
+def touched(section: Section, city: City) -> tuple[Word, str] | None:
+    """Return how many people are in the classes of the first scale that counts people, most at one time, and its words.
+
+    None where no people are counted.
+    """
+    for scale in section.sheet.scales:
+        if "people" in section.exposure.counts.get(scale.code, {}) and _there(city, scale, "people"):
+            name = f"≥ {scale.name(0)}" if scale.variable else ""
+            said = Word("desk.people", {"scale": _label(section.sheet, scale), "name": name})
+            return said, shown(section.exposure.most(scale, "people"))
+    return None
+
+
+def limits(levels: pd.DataFrame) -> list[Word]:
+    """Return what a reader must know of every level: what its probability is, if one is known, and whose thresholds it has."""
+    likely = levels["probability"].notna().any()
+    return [Word("report.share_of_members" if likely else "report.no_probability"), Word("report.limits")]
+
+
+def sources(section: Section) -> list[tuple[Word, str]]:
+    """Return where the thresholds and the classes of each scale come from."""
+    sheet = section.sheet
+    scales = [(_label(sheet, scale), scale.source) for scale in sheet.scales if scale.source]
+    return [(Word("report.thresholds"), sheet.rules_source), *scales]
+
+
 def balance(section: Section) -> list[Block]:
     """Return the ledger and how far it closes."""
     told = section.balance

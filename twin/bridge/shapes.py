@@ -106,8 +106,8 @@ def draw_field(
     return scale
 
 
-def draw_shapes(axes: Any, things: gpd.GeoSeries, colours: Sequence[Any], alpha: float = 1.0) -> None:
-    """Draw areas, lines and points, each in its colour; what has no shape is passed over."""
+def draw_shapes(axes: Any, things: gpd.GeoSeries, colours: Sequence[Any], alpha: float | None = None) -> None:
+    """Draw areas, lines and points, each in its colour, with `alpha` in place of the colour's own; what has no shape is left."""
     parts = gpd.GeoSeries(things.values, crs=things.crs).explode(index_parts=False)
     parts = parts[parts.notna() & ~parts.is_empty]
     own = pd.Series([mpl.colors.to_rgba(colour, alpha) for colour in colours], dtype=object).reindex(parts.index)
