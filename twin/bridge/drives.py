@@ -95,7 +95,9 @@ def _place(dossier: Dossier, action: Action) -> Told:
 
 def _values(action: Action, lang: str) -> str:
     joint = "," if lang == "zh" else ", "
-    return joint.join(say(f"value.{name}", lang=lang, value=float(value)) for name, value in action.values.items())
+    return joint.join(
+        say(f"value.{action.kind}.{name}", lang=lang, value=float(value)) for name, value in action.values.items()
+    )
 
 
 def _told(key: str, **values: object) -> Told:
