@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -105,7 +104,7 @@ def city_map(city: City) -> bytes:
             axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
         axes.set(xlabel="", ylabel="")
         axes.set_title(f"{city.name_zh} {city.name_en}", loc="left", color=INK, fontsize=14)
-        return _png(figure)
+        return png(figure)
 
 
 def _kind(kind: str) -> str:
@@ -125,7 +124,7 @@ def hazard_map(
             _draw_points(axes, exposure)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
 def layer_map(city: City, field: xr.DataArray, layer: MapLayer) -> bytes:
@@ -135,7 +134,7 @@ def layer_map(city: City, field: xr.DataArray, layer: MapLayer) -> bytes:
         axes = figure.add_subplot()
         draw_city(axes, city)
         _colour_bar(figure, axes, _draw_field(axes, field, layer), layer, below=True)
-        return _png(figure)
+        return png(figure)
 
 
 def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: bool = False) -> None:
@@ -149,35 +148,6 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: b
         bar.set_ticks([(a + b) / 2 for a, b in pairwise(edges)], labels=list(layer.names))
         bar.ax.minorticks_off()
     bar.set_label(both(layer.word), color=INK)
-
-
-def forcing_chart(series: Mapping[str, pd.Series], tz: Any) -> bytes | None:
-    """Return a PNG of `rain` (mm/h) and river `stage` (m) over the run, each value from its time on; None without either."""
-    if not series:
-        return None
-    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 2.6), dpi=120, layout="constrained", facecolor=PAPER)
-        axes = figure.add_subplot()
-        if "rain" in series:
-            times, rain = _local(series["rain"].index, tz), series["rain"].values
-            axes.step(times, rain, where="post", color="#2a6db3")
-            axes.fill_between(times, rain, step="post", color="#9fcbe8")
-            axes.set_ylabel(both("chart.rain"), color=INK)
-            axes.set_ylim(bottom=0)
-        if "stage" in series:
-            stage = series["stage"]
-            other = axes.twinx() if "rain" in series else axes
-            other.step(_local(stage.index, tz), stage.values, where="post", color="#7a4b1f", linewidth=2)
-            other.set_ylabel(both("chart.stage"), color="#7a4b1f")
-            if stage.max() - stage.min() < 1.0:  # a level that hardly moves is no mountain
-                middle = (stage.max() + stage.min()) / 2
-                other.set_ylim(middle - 1.0, middle + 1.0)
-            other.spines["top"].set_visible(False)
-        _time_axis(axes, tz)
-        axes.spines["right"].set_visible("rain" in series and "stage" in series)
-        first = next(iter(series.values())).index
-        axes.set_xlim(*_local(first[[0, -1]], tz))
-        return _png(figure)
 
 
 def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None:
@@ -201,15 +171,15 @@ def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None
             f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}" for low, high in pairwise(bounds)
         ]
         for axes, (table, factor, label, _) in zip(panels, rows, strict=True):
-            times = _local(table.index.values, city.tz)
+            times = local_times(table.index.values, city.tz)
             axes.stackplot(times, *(table[c].values * factor for c in exposure.classes), colors=shades, labels=labels)
             axes.set_ylabel(both(label), color=INK, fontsize=8.5)
             axes.set_ylim(bottom=0)
             axes.grid(axis="y", color="#e4e4e4")
             axes.spines[["top", "right"]].set_visible(False)
         panels[0].legend(loc="upper left", fontsize=8, frameon=False)
-        _time_axis(panels[-1], city.tz)
-        return _png(figure)
+        time_axis(panels[-1], city.tz)
+        return png(figure)
 
 
 def _draw_field(axes: Any, field: xr.DataArray, layer: MapLayer) -> Any:
@@ -261,7 +231,7 @@ def level_map(city: City, exposure: Exposure, title: str = "") -> bytes:
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
 def _draw_points(axes: Any, exposure: Exposure, most: int = 12) -> None:
@@ -342,11 +312,13 @@ def _scale_bar(axes: Any, city: City) -> None:
     )
 
 
-def _local(times: Any, tz: Any) -> Any:
+def local_times(times: Any, tz: Any) -> Any:
+    """Return UTC times of a `time` axis in a zone."""
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(tz)
 
 
-def _time_axis(axes: Any, tz: Any) -> None:
+def time_axis(axes: Any, tz: Any) -> None:
+    """Write the hours below a chart, with the dates where it passes midnight."""
     first, last = (mpl.dates.num2date(x, tz).date() for x in axes.dataLim.intervalx)  # type: ignore[no-untyped-call]
     form = "%H:%M" if first == last else "%m-%d\n%H:%M"
     axes.xaxis.set_major_formatter(mpl.dates.DateFormatter(form, tz=tz))  # type: ignore[no-untyped-call]
@@ -354,7 +326,8 @@ def _time_axis(axes: Any, tz: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG."""
     out = BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from twin.bridge import maps
+from twin.bridge import drive_chart, maps
 from twin.bridge.dossier import Dossier, Section
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
@@ -53,7 +53,7 @@ def render(dossier: Dossier) -> str:
         colours=maps.LEVEL_COLOURS,
         levels=dossier.levels.head(MOST_LEVELS).to_dict("records"),
         more_levels=max(0, len(dossier.levels) - MOST_LEVELS),
-        forcing=_picture(maps.forcing_chart(held(dossier.drivers, dossier.clock), dossier.city.tz)),
+        forcing=_picture(drive_chart.chart(held(dossier.drivers, dossier.clock), dossier.city.tz)),
         drives=drives(dossier),
         more_actions=max(0, len(dossier.actions) - MOST_ACTIONS),
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
