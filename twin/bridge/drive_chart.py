@@ -105,5 +105,5 @@ def _moves(curve: Curve) -> bool:
 
 
 def _label(curve: Curve) -> str:
-    key = "chart.driver" if curve.across is None else "chart.vector"
-    return both(key, name=curve.label, unit=curve.unit)
+    name = f"{curve.label['zh']} {curve.label['en']} ({curve.unit})"
+    return name if curve.across is None else f"{name} {both('chart.arrows')}"

@@ -142,7 +142,7 @@ def _label(name: str, array: xr.DataArray) -> Told:
 
 
 def _row(curve: Curve, dossier: Dossier) -> dict[str, Any]:
-    where = f"drive.{curve.name}.where"
+    where = f"drive.where.{curve.name}"
     place: Told = _told(where if where in keys("en") else "report.whole_city")
     if curve.thing is not None:
         place = dossier.city.place_name(curve.thing)
