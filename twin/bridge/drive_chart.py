@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from twin.bridge.drives import Curve
 from twin.bridge.fonts import family
-from twin.bridge.maps import INK, PAPER, both, local_times, png, time_axis
+from twin.bridge.maps import PAPER, both, local_times, png, time_axis
+from twin.bridge.shapes import INK
 
 AMOUNT_LINE, AMOUNT_FILL, LEVEL, OTHER = "#2a6db3", "#9fcbe8", "#7a4b1f", "#3f6f5a"
 MOST_LINES = 6  # places or sensors drawn in one panel
