@@ -55,7 +55,8 @@ class Scale:
 
     def name(self, k: int) -> str:
         """Return the name of class `k` (counted from 0): its own, else its lower bound with the unit."""
-        return self.names[k] if self.names else f"{self.classes[k]:g} {self.unit}"
+        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {self.unit}"
+        return self.names[k] if self.names else bound
 
     def class_name(self, value: float) -> str:
         """Return the name of the class a value falls in; a dash below the first class and for an unknown value."""

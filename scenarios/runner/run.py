@@ -26,7 +26,7 @@ from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_man
 from scenarios.runner import identity, stored_drivers
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.simulate import DRIVERS, read_places, simulate, write_json
-from scenarios.runner.stored_ids import plain_ids
+from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
 from twin.errors import SourceError
 from twin.exposure import Exposure
@@ -74,7 +74,7 @@ class Run:
     def fields(self) -> dict[str, xr.Dataset]:
         """Each hazard's fields, opened lazily."""
         store = self.folder / "fields.zarr"
-        return {h: plain_ids(xr.open_zarr(store, group=h, consolidated=False)) for h in self.hazards}
+        return {h: from_store(xr.open_zarr(store, group=h, consolidated=False)) for h in self.hazards}
 
     @cached_property
     def drivers(self) -> Drivers:

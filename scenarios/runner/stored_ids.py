@@ -1,14 +1,21 @@
-"""Ids on the axes of what a run keeps: plain text in memory, whatever a store makes of it."""
+"""Ids on the axes of what a run keeps: plain text in memory, text of any length in a store, as other programs read it."""
 
 from __future__ import annotations
 
 import xarray as xr
 
 
-def plain_ids(data: xr.Dataset) -> xr.Dataset:
-    """Return the data with the texts on its axes as Python text.
+def to_store(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with the texts on its axes as a store holds them."""
+    texts = {name: axis.astype(object) for name, axis in data.coords.items() if axis.dtype.kind == "U"}
+    return data.assign_coords(texts)
 
-    A store holds such texts in a form that other programs read, and gives them back in a type of its own.
-    """
-    texts = [name for name, axis in data.coords.items() if axis.dtype.kind in "UT"]
-    return data.assign_coords({name: data[name].astype(object) for name in texts})
+
+def from_store(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with the texts on its axes as a model made them; a store gives them back in a type of its own."""
+    texts = {
+        n: (axis.dims, axis.values.astype(object).astype(str))
+        for n, axis in data.coords.items()
+        if axis.dtype.kind in "OT"
+    }
+    return data.assign_coords(texts)
