@@ -13,7 +13,7 @@ from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
 from twin.errors import ContractError
 from twin.exposure import Exposure
-from twin.plan import Alert, Plan, Task
+from twin.plan import Alert, Plan, Task, shown
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
 from twin.words import Word
 
@@ -172,7 +172,8 @@ def _stands(exposure: Exposure, place: str, rule: Rule, bound: float) -> bool:
 def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
-    The row's other figures are the task's evidence. A moment that is not known (NaN) makes no task.
+    The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
+    (NaN) makes no task.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
     table, wanted = run.tables_of(found.sheet.id).get(rule.table), ["id", "by_s", *rule.where]
@@ -207,10 +208,17 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 short_min=(deadline - asked).total_seconds() / 60.0,
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
-                evidence={k: None if pd.isna(v) else v for k, v in row.items() if k != "id"} | {"open_end": False},
+                evidence={k: _told(k, v) for k, v in row.items() if k != "id"} | {"open_end": False},
             )
         )
     return tasks
+
+
+def _told(column: str, value: Any) -> Any:
+    """Return a figure of a row as it may be told: None where it is not known, a number of `people` by rule R2."""
+    if pd.isna(value):
+        return None
+    return shown(float(value)) if column == "people" else value
 
 
 def _alert(row: dict[str, Any]) -> Alert:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+import desk.main
 import scenarios as sc
 from scenarios.case.case import Case
 from scenarios.runner.run import Run, execute
 from scenarios.runner.simulate import DRIVERS
-from twin.bridge import plan_json
+from twin.bridge import EXPORTERS, plan_json
 from twin.city import City
 from twin.drivers import hand_on, handed
 from twin.errors import ScenarioError
@@ -30,10 +33,10 @@ FOUR = ("flood", "smoke", "venue", "walk")
 
 @pytest.fixture(scope="module")
 def run(four: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The case, run once."""
+    """The case, run once to plan and report."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANLAN_HOME", str(tmp_path_factory.mktemp("home")))
-        yield execute(sc.load(four), fresh=True)
+        yield sc.run(sc.load(four), fresh=True)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +207,7 @@ def test_one_plan_has_tasks_of_all_four(run: Run, plan: Plan) -> None:
     start = run.case.clock.start
     assert (leave.deadline - start).total_seconds() == 120.0, "three minutes before they leave after five"
     assert (leave.end - start).total_seconds() == leave.evidence["until_s"] == leave.evidence["t95_s"]
-    assert stay.evidence["t95_s"] is None and leave.crew == "ward-1-1"
+    assert stay.evidence["t95_s"] is None and leave.evidence["people"] == "1,600" and leave.crew == "ward-1-1"
     zone = tasks["venue", "hold_back", "v1-stage"]
     assert zone.place_kind == "venue_zone" and zone.crew.startswith("stewards-1") and zone.trigger["unit"] == "m-2"
     assert ("smoke", "shut_windows", "h1") in tasks and ("flood", "close_underpass", "u1") in tasks
@@ -288,6 +291,92 @@ def test_a_hazard_sees_only_what_it_asks_for(run: Run, four: Path) -> None:
     assert set(handed(given, case.models["smoke"])) == {"eastward_wind", "northward_wind"}
     assert set(handed(given, case.models["walk"])) == {"water_depth"}
     assert not handed(given, case.models["venue"])
+
+
+def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -> None:
+    page = (run.folder / "report.html").read_text("utf-8")
+    heads = re.findall(r"<h2>(.*?)</h2>", page)
+    names = ["内涝 Waterlogging", "烟雾 Smoke", "场馆人群 Crowd in a venue", "步行疏散 Leaving on foot"]
+    assert [head for head in heads if head in names] == names
+    for text in (
+        "一医院关窗", "Shut the windows of First Hospital", "组织北街区居民撤离", "体育馆台前限流",
+        "1,600 people, 95 % are out after", "各分区人数", "People in each zone", "浓度", "Where the smoke went",
+        "Nothing is known of 1 places, which does not mean that they are safe: East school", "stopped on the way",
+    ):  # fmt: skip
+        assert text in page, text
+    assert page.count("data:image/png") >= 4 * 2 + 3 and "{" not in re.sub(r"(?s)<style>.*?</style>", "", page)
+    venue = page[page.index("<h2>场馆人群") : page.index("<h2>步行疏散")]
+    assert venue.index("各分区人数") < venue.index("体育馆入口") and venue.count("<table") == 3
+
+
+def test_cap_has_what_each_sheet_asks_for(run: Run, plan: Plan, tmp_path: Path) -> None:
+    about = sc._dossier(run, plan)
+    written = {path.stem: path.read_text("utf-8") for path in EXPORTERS["cap"](about, tmp_path)}
+    assert set(written) == {f"{a.hazard}-{a.level}" for a in plan.alerts}
+    asked = {"smoke-red": ("Evacuate", "Immediate", "Fire"), "venue-yellow": ("Prepare", "Expected", "Rescue")}
+    asked |= {"walk-yellow": ("Evacuate", "Expected", "Transport"), "flood-red": ("Avoid", "Future", "Met")}
+    for name, (response, urgency, category) in asked.items():
+        for tag, text in (("responseType", response), ("urgency", urgency), ("category", category)):
+            assert f"<{tag}>{text}</{tag}>" in written[name], (name, tag)
+        assert "<status>Draft</status>" in written[name] and "<certainty>Possible</certainty>" in written[name]
+    assert "体育馆台前" in written["venue-yellow"] and "Sports hall, front of stage" in written["venue-yellow"]
+
+
+def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Plan, tmp_path: Path) -> None:
+    files = {p.stem: json.loads(p.read_text("utf-8")) for p in EXPORTERS["geojson"](sc._dossier(run, plan), tmp_path)}
+    assert len(files["levels"]["features"]) == len(plan.alerts) and len(files["tasks"]["features"]) == len(plan.tasks)
+    only_walk = replace(plan, tasks=tuple(t for t in plan.tasks if t.code in ("clear_block", "keep_inside")))
+    about = replace(sc._dossier(run, only_walk), sections=tuple(s for s in sc.sections(run) if s.sheet.id == "walk"))
+    shapes = about.places()
+    assert shapes.geometry["b1"].equals(run.case.city.place("b1")), (
+        "a block that no hazard grades has its shape all the same"
+    )
+
+
+def test_the_desk_draws_a_layer_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
+    app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
+    assert not app.exception
+    choice = next(r for r in app.radio if set(r.options) >= {"烟雾", "步行疏散"})
+    assert choice.options == ["内涝", "烟雾", "场馆人群", "步行疏散"]
+    said = {
+        "smoke": ("烟雾浓度 (mg/m³)", "东校"),
+        "venue": ("分区密度 (人/m²)", "体育馆大厅"),
+        "walk": ("每米路上人数", "北一巷"),
+    }
+    for hazard, (layer, told) in said.items():
+        choice = next(r for r in app.radio if set(r.options) >= {"烟雾", "步行疏散"})
+        choice.set_value(hazard).run()
+        assert not app.exception, hazard
+        assert any(layer in text.value for text in app.markdown), hazard
+        texts = [str(f.value.values) for f in app.dataframe] + [
+            t.value for t in (*app.markdown, *app.error, *app.warning)
+        ]
+        assert any(told in text for text in texts), hazard
+        decks = [json.loads(chart.proto.json) for chart in app.get("deck_gl_json_chart")]
+        kinds = [layer["@@type"] for deck in decks for layer in deck["layers"]]
+        assert kinds.count("BitmapLayer") == (2 if hazard == "smoke" else 1), "cells are a picture, ids are shapes"
+
+
+def test_two_runs_are_compared_in_the_words_of_each_hazard(run: Run, four: Path) -> None:
+    closed = {"kind": "close_road", "place": "r3"}
+    foam = {"kind": "foam", "place": "*", "values": {"share": 0.9}}
+    other = execute(sc.load(four).with_changes(measures=[closed, foam]), fresh=True)
+    table = sc.compared([run, other], "zh")
+    assert {"烟雾", "场馆人群", "步行疏散"} <= {row.partition(" · ")[0] for row in table.index}
+    figures = sc.compare([run, other])
+    assert figures.loc[("smoke", "harmed", ">= D2")].diff().iloc[-1] < 0
+    assert (
+        figures.loc[("walk", "counted", "ends.3")].tolist()[0]
+        == 0.0
+        < figures.loc[("walk", "counted", "ends.3")].iloc[1]
+    )
+    assert (
+        figures.loc[("city", "cost_cny", "")].iloc[1] == 200 and figures.loc[("smoke", "cost_cny", "")].iloc[1] == 800
+    )
+    for hazard in FOUR:
+        change = sc.difference(run, other, hazard, run.sheet(hazard).lead_layer)
+        assert set(change.dims) == set(run.sheet(hazard).lead_layer.of(run.fields[hazard]).dims)
 
 
 def test_the_runs_files_are_few(run: Run) -> None:

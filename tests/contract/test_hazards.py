@@ -83,6 +83,7 @@ def test_the_sheet_is_whole_in_both_languages(name: str, whole: dict[str, Outcom
     needed |= {f"statistic.{name}.{rule.statistic}" for rule in sheet.rules.values()}
     needed |= {f"scale.{name}.{s.code}.{k + 1}" for s in sheet.scales if not s.variable for k in range(len(s.classes))}
     needed |= {f"unlike.{name}.{key}" for key in sheet.unlike}
+    needed |= {f"evidence.{name}.{task.code}" for task in sheet.tasks if task.table}
     for kind, measure in sheet.measures.items():
         needed |= {f"measure.{kind}", *(f"value.{kind}.{value}" for value in measure.values)}
         needed |= {f"unit.{measure.unit}"} if measure.unit else set()

@@ -42,7 +42,16 @@ class Dossier:
         return self.clock.told(moment, self.city.tz)
 
     def places(self) -> gpd.GeoDataFrame:
-        """Return every place of every hazard once, by id."""
-        tables = [s.exposure.places[["id", "kind", "name_zh", "name_en", "geometry"]] for s in self.sections]
+        """Return every place of every hazard once, by id; with those of tasks that no hazard grades."""
+        names = ["id", "kind", "name_zh", "name_en", "geometry"]
+        tables = [s.exposure.places[names] for s in self.sections]
+        tables += [s.places[names] for s in self.sections if s.places is not None]
+        known = {place for table in tables for place in table["id"]}
+        rows = [
+            (t.place, t.place_kind, t.place_name["zh"], t.place_name["en"], self.city.place(t.place))
+            for t in self.plan.tasks
+            if t.place not in known
+        ]
+        tables += [gpd.GeoDataFrame(rows, columns=names, crs=self.city.grid.crs)] if rows else []
         joined = pd.concat(tables, ignore_index=True).drop_duplicates("id")
         return gpd.GeoDataFrame(joined, crs=self.city.grid.crs).set_index("id")
