@@ -191,7 +191,7 @@ class Flood:
         )
 
     def _balance(self, surface: Surface, drains: Drainage, roofs_m3: float, works: Mapping[str, float]) -> Balance:
-        """Close the surface's ledger; the engine's own account stands beside it, never inside it."""
+        """Return the balance of the water on the surface; the engine's own account is a remark, never counted in it."""
         ledger = surface.ledger_m3()
         return Balance(
             unit="m3",

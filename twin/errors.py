@@ -14,8 +14,8 @@ from twin.words import say
 class TwinError(Exception):
     """Something a user can mend; `code` names the sentence `error.<code>` in the words catalogue, `values` fill it.
 
-    Raise it as `TwinError("code", name=value)`. Its `args` are code and values, enough to make it again, so it crosses a
-    process border, a copy, and the event loop of SimPy, which raises `type(error)(*error.args)`.
+    It is raised with its code and named values. Its `args` are the code and the values, enough to make it again: so it
+    survives a copy, a process border, and the event loop of SimPy, which raises `type(error)(*error.args)`.
     """
 
     def __init__(self, code: str, given: Mapping[str, object] | None = None, /, **values: object) -> None:
