@@ -52,6 +52,7 @@ class Dossier:
             for t in self.plan.tasks
             if t.place not in known
         ]
-        tables.append(pd.DataFrame(rest, columns=columns))
-        joined = pd.concat([table for table in tables if len(table)], ignore_index=True).drop_duplicates("id")
+        if rest:
+            tables.append(gpd.GeoDataFrame(rest, columns=columns, geometry="geometry", crs=self.city.grid.crs))
+        joined = pd.concat(tables, ignore_index=True).drop_duplicates("id")
         return gpd.GeoDataFrame(joined, crs=self.city.grid.crs).set_index("id")
