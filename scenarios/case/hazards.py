@@ -36,7 +36,8 @@ Words = dict[str, dict[str, str]]
 def sheet(name: str) -> Sheet:
     """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue.
 
-    Raises ScenarioError for an unknown hazard and for a word that is there with another meaning.
+    Raises ScenarioError for an unknown hazard, for a word that is there with another meaning and for a sheet that contradicts
+    itself (`Sheet.check`).
     """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
@@ -68,7 +69,7 @@ def sheet(name: str) -> Sheet:
         kept=raw.get("kept", {}),
         unlike=tuple(raw.get("unlike", ())),
         measures=_measures(raw.get("measures", []), said),
-    )
+    ).check()
 
 
 @cache

@@ -63,6 +63,10 @@ BUILT = (
     "wanted",
     "compare",
     "compare.unlike",
+    "drive",
+    "drive.unit",
+    "drive.where",
+    "need",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -118,7 +117,7 @@ def city_map(city: City) -> bytes:
             axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
         axes.set(xlabel="", ylabel="")
         axes.set_title(f"{city.name_zh} {city.name_en}", loc="left", color=INK, fontsize=14)
-        return _png(figure)
+        return png(figure)
 
 
 def _kind(kind: str) -> str:
@@ -146,7 +145,7 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
             axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
 def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, *, below: bool) -> None:
@@ -162,41 +161,12 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, *, below
     bar.set_label(both(layer.word), color=INK)
 
 
-def forcing_chart(series: Mapping[str, pd.Series], tz: Any) -> bytes | None:
-    """Return a PNG of `rain` (mm/h) and river `stage` (m) over the run, each value from its time on; None without either."""
-    if not series:
-        return None
-    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 2.6), dpi=120, layout="constrained", facecolor=PAPER)
-        axes = figure.add_subplot()
-        if "rain" in series:
-            times, rain = _local(series["rain"].index, tz), series["rain"].values
-            axes.step(times, rain, where="post", color="#2a6db3")
-            axes.fill_between(times, rain, step="post", color="#9fcbe8")
-            axes.set_ylabel(both("chart.rain"), color=INK)
-            axes.set_ylim(bottom=0)
-        if "stage" in series:
-            stage = series["stage"]
-            other = axes.twinx() if "rain" in series else axes
-            other.step(_local(stage.index, tz), stage.values, where="post", color="#7a4b1f", linewidth=2)
-            other.set_ylabel(both("chart.stage"), color="#7a4b1f")
-            if stage.max() - stage.min() < 1.0:  # a level that hardly moves is no mountain
-                middle = (stage.max() + stage.min()) / 2
-                other.set_ylim(middle - 1.0, middle + 1.0)
-            other.spines["top"].set_visible(False)
-        _time_axis(axes, tz)
-        axes.spines["right"].set_visible("rain" in series and "stage" in series)
-        first = next(iter(series.values())).index
-        axes.set_xlim(*_local(first[[0, -1]], tz))
-        return _png(figure)
-
-
 def curve(drawn: Curve, tz: Any) -> bytes:
     """Return a PNG of figures in time, stacked or as lines, with times as clocks in `tz` show them."""
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 2.7), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        times, labels = _local(drawn.table.index, tz), [in_both(label) for label in drawn.labels]
+        times, labels = local_times(drawn.table.index, tz), [in_both(label) for label in drawn.labels]
         columns = [drawn.table[name].values for name in drawn.table]
         if drawn.stacked:
             axes.stackplot(times, *columns, colors=drawn.colours, labels=labels)
@@ -207,9 +177,9 @@ def curve(drawn: Curve, tz: Any) -> bytes:
         axes.set_ylabel(in_both(drawn.said) + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
         axes.grid(axis="y", color="#e4e4e4")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=8, frameon=False, borderaxespad=0.2)
-        _time_axis(axes, tz)
+        time_axis(axes, tz)
         axes.set_xlim(times[0], times[-1])
-        return _png(figure)
+        return png(figure)
 
 
 def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
@@ -234,7 +204,7 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
 def _scale_bar(axes: Any) -> None:
@@ -265,11 +235,13 @@ def _scale_bar(axes: Any) -> None:
     )
 
 
-def _local(times: Any, tz: Any) -> Any:
+def local_times(times: Any, tz: Any) -> Any:
+    """Return UTC times of a `time` axis in a zone."""
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(tz)
 
 
-def _time_axis(axes: Any, tz: Any) -> None:
+def time_axis(axes: Any, tz: Any) -> None:
+    """Write the hours below a chart, with the dates where it passes midnight."""
     first, last = (mpl.dates.num2date(x, tz).date() for x in axes.dataLim.intervalx)  # type: ignore[no-untyped-call]
     form = "%H:%M" if first == last else "%m-%d\n%H:%M"
     axes.xaxis.set_major_formatter(mpl.dates.DateFormatter(form, tz=tz))  # type: ignore[no-untyped-call]
@@ -277,7 +249,8 @@ def _time_axis(axes: Any, tz: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG."""
     out = BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()

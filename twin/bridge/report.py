@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from twin.blocks import Section
-from twin.bridge import maps
+from twin.bridge import drive_chart, maps
 from twin.bridge.dossier import Dossier
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
@@ -70,7 +70,7 @@ def render(dossier: Dossier) -> str:
         levels=levels_table(levels.head(MOST_LEVELS), sheets, dossier.hour),
         more_levels=max(0, len(levels) - MOST_LEVELS),
         level_map=lambda s: _image(maps.level_map(city, s.exposure.places, _titled(s, title, len(sheets)))),
-        forcing=_image(maps.forcing_chart(held(dossier.drivers, dossier.clock), city.tz)),
+        forcing=_image(drive_chart.chart(held(dossier.drivers, dossier.clock), city.tz)),
         drives=drives(dossier),
         more_actions=max(0, len(dossier.actions) - MOST_ACTIONS),
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
