@@ -133,7 +133,7 @@ def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     if scale.names or k + 1 == len(scale.classes):
         return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
     low, high = list(pairwise(scale.classes))[k]
-    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {scale.unit}")
+    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {phrases.printed(scale.unit)}")
 
 
 def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:

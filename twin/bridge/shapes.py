@@ -20,6 +20,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
+from shapely.geometry.polygon import orient
 
 from twin.city import City
 from twin.sheet import COLOURS, MapLayer
@@ -53,7 +54,7 @@ def shapes(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = None)
 
     The ids are those of the hazard's `own` places or of the table of the city that knows most of them.
     """
-    ids = pd.Index(field[_axis(field)].values.astype(str))
+    ids = pd.Index([str(i) for i in field[_axis(field)].values])
     tables = [city.roads, city.blocks, city.facilities, city.population, city.sensors, city.buildings]
     known = [table for table in ([] if own is None else [own]) + tables if len(table)]
     best = max(known, key=lambda table: int(ids.isin(table["id"].astype(str)).sum()))
@@ -149,12 +150,28 @@ def draw_shapes(
 
 
 def outlines(things: Iterable[shapely.Geometry]) -> list[PathPatch]:
-    """Return the outer rings of areas as patches."""
-    return [
-        PathPatch(Outline(np.asarray(part.exterior.coords)[:, :2]))
-        for shape in things
-        for part in getattr(shape, "geoms", [shape])
-    ]
+    """Return areas with their holes as patches."""
+    return [PathPatch(_outline(part)) for shape in things for part in getattr(shape, "geoms", [shape])]
+
+
+def _outline(area: shapely.Polygon) -> Outline:
+    """Return the rings of an area as a path; holes run the other way round, so that they stay open."""
+    if not area.interiors:
+        return Outline(np.asarray(area.exterior.coords)[:, :2])
+    turned = orient(area)
+    rings = [np.asarray(ring.coords)[:, :2] for ring in (turned.exterior, *turned.interiors)]
+    return Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
+
+
+def apart(areas: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Return areas of which none lies on another: those that lie within a larger one are cut out of it."""
+    found, size = list(areas.values), areas.area.values
+    points = areas.representative_point()
+    outer, inner = (k.tolist() for k in areas.sindex.query(points, predicate="within")[::-1])
+    for large, small in zip(outer, inner, strict=True):
+        if size[large] > size[small]:
+            found[large] = found[large].difference(areas.iloc[small])
+    return gpd.GeoSeries(found, index=areas.index, crs=areas.crs)
 
 
 def levels_of(places: pd.DataFrame) -> NDArray[np.object_]:

@@ -141,6 +141,25 @@ def test_an_area_too_small_to_be_seen_is_marked_like_a_point() -> None:
     assert shapes.marked(table, 100.0).tolist() == [False, False, True]
 
 
+def test_an_area_within_a_larger_one_is_cut_out_of_it(small_city) -> None:
+    boxes = [
+        shapely.box(0, 0, 100, 100),
+        shapely.box(10, 10, 40, 40),
+        shapely.box(20, 20, 30, 30),
+        shapely.box(200, 0, 260, 60),
+    ]
+    apart = shapes.apart(gpd.GeoSeries(boxes, crs=CRS))
+    assert apart.area.tolist() == [100.0**2 - 30.0**2, 30.0**2 - 10.0**2, 100.0, 3600.0]
+    south = [
+        shapely.box(WEST, NORTH - 1000, WEST + 1000, NORTH - 400),
+        shapely.box(WEST + 200, NORTH - 900, WEST + 600, NORTH - 600),
+    ]
+    alone, within = (maps.level_map(small_city, places(south, [outer, "blue"])) for outer in ("", "red"))
+    tint = "#aebad8"
+    assert share(alone, tint, 24) > 0.05
+    assert share(within, tint, 24) == pytest.approx(share(alone, tint, 24), rel=0.1), "its colour is its own"
+
+
 def test_places_of_which_nothing_is_known_are_told_apart_from_those_without_a_colour() -> None:
     assert shapes.levels_of(zones()).tolist() == ["", "blue", "orange", "red", "unknown"]
 
