@@ -12,6 +12,7 @@ import xarray as xr
 
 from twin.errors import ScenarioError
 from twin.words import Word
+from twin.words.phrases import printed
 
 COLOURS = ("blue", "yellow", "orange", "red")  # rising order; GB/T names IV, III, II, I
 
@@ -55,7 +56,7 @@ class Scale:
 
     def name(self, k: int) -> str:
         """Return the name of class `k` (counted from 0): its own, else its lower bound with the unit."""
-        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {self.unit}"
+        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {printed(self.unit)}"
         return self.names[k] if self.names else bound
 
     def class_name(self, value: float) -> str:
@@ -137,8 +138,8 @@ class MapLayer:
     """A field as it is drawn: a variable, at one place of its other dimensions, divided by `per`, in steps of colour.
 
     `colormap` gives lower bound and colour of each step, `names` their names where bounds say little, `steps` the bounds
-    of differences between two runs; `word` is the key of its label. Without `at` a variable in time is drawn at its
-    largest.
+    of differences between two runs; `word` is the key of its label. A variable in time is drawn at one time or at its worst:
+    its largest, its smallest where the `sense` is "below".
     """
 
     code: str
@@ -149,12 +150,14 @@ class MapLayer:
     per: float = 1.0
     names: tuple[str, ...] = ()
     steps: tuple[float, ...] = ()
+    sense: str = "above"
 
     def of(self, fields: xr.Dataset, time: int | None = None) -> xr.DataArray:
-        """Return the field, on (y, x) or on ids, in the unit of the label; at the output step `time`, else its largest."""
+        """Return the field, on (y, x) or on ids, in the unit of the label; at the output step `time`, else its worst."""
         array = fields[self.variable].sel(self.at, method="nearest") if self.at else fields[self.variable]
         if "time" in array.dims:
-            array = array.max("time") if time is None else array.isel(time=time)
+            worst = array.min if self.sense == "below" else array.max
+            array = worst("time") if time is None else array.isel(time=time)
         return array / self.per if self.per != 1.0 else array
 
     @property

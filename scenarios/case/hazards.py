@@ -181,6 +181,7 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
         per=float(row.get("per", 1.0)),
         names=tuple(row.get("names", ())),
         steps=tuple(map(float, steps)),
+        sense=row.get("sense", "above"),
     )
 
 
