@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,11 @@ def test_the_stored_forcing_is_what_drove_the_run(storm: Path) -> None:
     with pytest.raises(SourceError) as error:
         _ = sc.find_run(run.id).drivers
     assert error.value.code == "run_older" and "anlan run" in error.value.message("zh")
+
+
+def test_a_run_whose_forcing_is_gone_says_so(storm: Path) -> None:
+    run = sc.run(sc.load(storm).with_changes(hours=0.5, hazards=[{"flood": {"cell_m": 20, "drainage": "none"}}]))
+    shutil.rmtree(run.folder / "drivers.zarr")
+    with pytest.raises(SourceError) as error:
+        _ = sc.find_run(run.id).drivers
+    assert error.value.code == "run_damaged" and "drivers.zarr" in error.value.message("zh")
