@@ -59,7 +59,7 @@ class Variation:
                 raise ScenarioError("vary_key", where=self.where, found=key, near=near(key, self.keys))
             if not distribution.is_whole:
                 found = distribution.model_dump(exclude_unset=True)
-                raise ScenarioError("vary_form", where=self.where, key=key, found=str(found))
+                raise ScenarioError("vary_form", where=self.where, varied=key, found=str(found))
             for value in distribution.ends:
                 self._check(key, value)
         members: list[Drawn] = [{}]
@@ -91,11 +91,11 @@ class Variation:
             try:
                 parameters(self.scenario, {key: value}, self.where)
             except ScenarioError as error:
-                raise ScenarioError("vary_value", where=self.where, key=key, found=value, why=error) from None
+                raise ScenarioError("vary_value", where=self.where, varied=key, found=value, why=error) from None
             return
         low, high = self._ranges[name]
         if not isinstance(value, float) or not low <= value <= high:
-            raise ScenarioError("vary_range", where=self.where, key=key, found=value, low=low, high=high)
+            raise ScenarioError("vary_range", where=self.where, varied=key, found=value, low=low, high=high)
 
     @cached_property
     def _ranges(self) -> dict[str, tuple[float, float]]:
