@@ -63,9 +63,10 @@ def capacity(
 
     `soil` (ny, nx) or (n,) holds indices into SOILS, `infiltrated_m` the depth taken so far (m of the whole cell). The laws
     are integrated exactly over the step from what went in so far over the pervious share:
-    Green and Ampt F - S ln(1 + F / S) = K t with S = psi d, the deficit d what of the effective porosity is not filled before
-    the rain (`wetness`, 0 dry to 1 full, is the share that is; full soil takes K); Horton F = fc t + (f0 - fc) (1 - exp(-k t)) / k, its time the
-    one at which F is reached (so light rain does not age the soil); constant f = K.
+    Green and Ampt F - S ln(1 + F / S) = K t with S = psi d, where the deficit d is what of the effective porosity is not filled
+    before the rain (`wetness`, 0 dry to 1 full, is the share that is; full soil takes K);
+    Horton F = fc t + (f0 - fc) (1 - exp(-k t)) / k, its time the one at which F is reached (so light rain does not age the soil);
+    constant f = K.
     """
     result = np.zeros(np.shape(infiltrated_m))
     if law != "none":

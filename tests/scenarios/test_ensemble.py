@@ -220,7 +220,7 @@ def test_a_killed_worker_is_an_error_that_names_its_member_and_leaves_nothing(
         if share >= 1 / 3 and not killed.is_set():  # member 0 is done, member 1 at work
             killed.set()
             time.sleep(0.3)
-            os.kill([c for c in me.children() if "spawn_main" in " ".join(c.cmdline())][0].pid, signal.SIGKILL)
+            os.kill(next(c for c in me.children() if "spawn_main" in " ".join(c.cmdline())).pid, signal.SIGKILL)
 
     with pytest.raises(NumericsError, match=r"member 1 .*exit code -9") as error:
         execute(quick(storm), progress=kill_when)
