@@ -27,6 +27,10 @@ class TwinError(Exception):
         """Return the full sentence in `lang` ("zh" or "en"; default: the session's language)."""
         return say(f"error.{self.code}", lang=lang, **self.values)
 
+    def in_words(self, lang: str) -> str:
+        """Return the full sentence in `lang`, where this error is a value of another sentence."""
+        return self.message(lang)
+
     def __str__(self) -> str:
         return self.message()
 

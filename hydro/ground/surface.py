@@ -119,9 +119,9 @@ class Surface:
             level[np.isin(low, np.unique(low[self._bank])) & (low > 0)] = stage
         self.water.hold(self._held[0], self._held[1], level[self._held])
 
-    def renew_soil(self, law: Infiltration) -> None:
-        """Renew the infiltration capacity from what went in so far."""
-        self._capacity[:] = capacity(self._soil, self._soaked, law, SOIL_STEP_S)
+    def renew_soil(self, law: Infiltration, wetness: float) -> None:
+        """Renew the infiltration capacity from what went in so far, into soil of this `wetness` before the rain."""
+        self._capacity[:] = capacity(self._soil, self._soaked, law, SOIL_STEP_S, wetness)
 
     def soak(self, dt: float) -> None:
         """Let water soak in for `dt` seconds."""
