@@ -79,7 +79,12 @@ def _laws(law: Infiltration, wetness: float) -> Array:
     """Return conductivity (m/s), suction times deficit (m), Horton's initial rate (m/s) and pervious share of every class."""
     suction, initial = float(law == "green-ampt") / 1e3, float(law == "horton") / 3.6e6
     rows = [
-        (s.conductivity_mm_h / 3.6e6, suction * s.suction_mm * ((1.0 - wetness) * s.porosity), initial * s.initial_mm_h, s.pervious)
+        (
+            s.conductivity_mm_h / 3.6e6,
+            suction * s.suction_mm * ((1.0 - wetness) * s.porosity),
+            initial * s.initial_mm_h,
+            s.pervious,
+        )
         for s in SOILS
     ]
     return np.array(rows)

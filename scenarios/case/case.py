@@ -113,7 +113,7 @@ class Case:
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name in self.models:
+        for name in {**self.models, **city.level_overrides}:
             self.sheet(name)
         for action in self.actions():
             if action.kind not in known:

@@ -34,13 +34,14 @@ Words = dict[str, dict[str, str]]
 
 @cache
 def sheet(name: str) -> Sheet:
-    """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue.
+    """Return what the hazard's `hazard.yaml` says, and bring its words and those of the city's crews into the catalogue.
 
     Raises ScenarioError for an unknown hazard, for a word that is there with another meaning and for a sheet that contradicts
     itself (`Sheet.check`).
     """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
+    city_measures()
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
     city_measures()  # brings the words of the city's own measures and crews in
     own, said = str(raw["id"]), Says(str(raw["id"]))

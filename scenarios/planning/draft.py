@@ -14,7 +14,7 @@ from scenarios.runner.run import Run
 from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
-from twin.plan import Alert, Plan, Task
+from twin.plan import Alert, Plan, Task, shown
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
 from twin.words import Word
 
@@ -175,8 +175,8 @@ def _stands(exposure: Exposure, place: str, rule: Rule, bound: float) -> bool:
 def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
-    The row's other figures are the task's evidence. A moment that is not known (NaN) makes no task. Of an ensemble, a place has
-    a task where at least half of the members have such a row.
+    The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
+    (NaN) makes no task. Of an ensemble, a place has a task where at least half of the members have such a row.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
     members, wanted = run.case.scenario.ensemble.members, ["id", "by_s", *rule.where]
@@ -214,7 +214,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 short_min=(deadline - asked).total_seconds() / 60.0,
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
-                evidence={k: None if pd.isna(v) else v for k, v in row.items() if k not in ("id", "probability")}
+                evidence={k: _told(k, v) for k, v in row.items() if k not in ("id", "probability")}
                 | {"open_end": False},
                 probability=row.get("probability"),
             )
@@ -235,6 +235,13 @@ def _likely_rows(rows: pd.DataFrame, members: int) -> pd.DataFrame:
         one["until_s"] = groups["until_s"].quantile(0.5, interpolation="higher")
     one["probability"] = groups["member"].nunique() / members
     return one[one["probability"] >= LIKELY].reset_index()
+
+
+def _told(column: str, value: Any) -> Any:
+    """Return a figure of a row as it may be told: None where it is not known, a number of `people` by rule R2."""
+    if pd.isna(value):
+        return None
+    return shown(float(value)) if column == "people" else value
 
 
 def _alert(row: dict[str, Any]) -> Alert:

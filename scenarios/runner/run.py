@@ -27,6 +27,7 @@ from scenarios.runner import identity, stored_drivers
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
+from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
 from twin.errors import SourceError
 from twin.exposure import Exposure
@@ -74,7 +75,8 @@ class Run:
     @cached_property
     def fields(self) -> dict[str, xr.Dataset]:
         """Each hazard's fields, opened lazily."""
-        return {h: xr.open_zarr(self.folder / "fields.zarr", group=h, consolidated=False) for h in self.hazards}
+        store = self.folder / "fields.zarr"
+        return {h: from_store(xr.open_zarr(store, group=h, consolidated=False)) for h in self.hazards}
 
     @cached_property
     def drivers(self) -> Drivers:

@@ -16,6 +16,7 @@ from scenarios.case.case import Case
 from scenarios.case.hazards import measures
 from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
+from scenarios.runner.stored_ids import to_store
 from twin.drivers import hand_on, handed
 from twin.exposure import Exposure, Moving, expose
 from twin.gaps import terrain_gap
@@ -144,7 +145,7 @@ def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
 
     A chunk is one output step of a field on cells, and all of a field on ids.
     """
-    fields = outcome.fields.copy()
+    fields = to_store(outcome.fields)
     fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
     encoding = {
         v: {
