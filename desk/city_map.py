@@ -116,7 +116,8 @@ def _moment(run: sc.Run, section: Section, layer: MapLayer, lang: str, playing: 
     stamps = pd.DatetimeIndex(field["time"].values).tz_localize("UTC").tz_convert(run.case.city.tz)
     key = f"time-{run.id}-{section.sheet.id}"
     if key not in st.session_state:
-        st.session_state[key] = int(np.argmax(field.sum([d for d in field.dims if d != "time"]).values))
+        worst = np.argmin if layer.sense == "below" else np.argmax
+        st.session_state[key] = int(worst(field.sum([d for d in field.dims if d != "time"]).values))
     elif playing:
         st.session_state[key] = (st.session_state[key] + 1) % len(stamps)
     return int(

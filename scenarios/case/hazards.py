@@ -22,7 +22,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
-from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
+from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
@@ -52,7 +52,7 @@ def sheet(name: str) -> Sheet:
     levels, scales = raw["levels"], tuple(_scale(row, said) for row in raw["scales"])
     common = {key: levels[key] for key in ("variable", "unit", "sense") if key in levels}
     lead = {"code": "now", "variable": raw["lead"], **raw["style"]}
-    return Sheet(
+    made = Sheet(
         id=own,
         model=raw["model"],
         name=raw["name"],
@@ -72,6 +72,14 @@ def sheet(name: str) -> Sheet:
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
     ).check()
+    for layer, percent in zip(made.spread_layers, QUANTILES, strict=True):
+        peak = made.peak_layer.word
+        label = {
+            lang: words.say("layer.quantile", lang=lang, layer=words.say(peak, lang=lang), percent=percent)
+            for lang in words.LANGS
+        }
+        said.add({layer.word: label})
+    return made
 
 
 @cache
@@ -183,6 +191,7 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
         per=float(row.get("per", 1.0)),
         names=tuple(row.get("names", ())),
         steps=tuple(map(float, steps)),
+        sense=row.get("sense", "above"),
     )
 
 

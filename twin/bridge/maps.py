@@ -191,11 +191,15 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         shown = shapes.window(city, (float(west), float(south), float(east), float(north)))
         draw_city(axes, city, shown)
         level, marked = shapes.levels_of(places), shapes.marked(places, shown[2] - shown[0])
-        areas = places.geom_type.isin(("Polygon", "MultiPolygon")).values
+        drawn = places.geometry[(level != "") & ~marked]
+        areas = drawn.geom_type.isin(shapes.AREAS)
+        drawn[areas] = shapes.apart(drawn[areas])
+        places = places.assign(geometry=drawn.reindex(places.index).fillna(places.geometry))
         for name, colour in (("unknown", UNKNOWN), *((c, LEVEL_COLOURS[c]) for c in COLOURS)):
-            mine = (level == name) & ~marked
-            shapes.draw_shapes(axes, places.geometry[mine & areas], [colour] * int((mine & areas).sum()), alpha=0.25)
-            shapes.draw_shapes(axes, places.geometry[mine & ~areas], [colour] * int((mine & ~areas).sum()))
+            mine = pd.Series(level == name, index=places.index)[drawn.index]
+            hatch = "///" if name == "unknown" else None
+            for chosen, alpha in ((drawn[areas & mine], 0.25), (drawn[~areas & mine], 1.0)):
+                shapes.draw_shapes(axes, chosen, [colour] * len(chosen), alpha, hatch=hatch)
             if name != "unknown" or (level == name).any():
                 word = "report.unknown" if name == "unknown" else f"level.{name}"
                 axes.plot([], [], "s", color=colour, label=both(word))

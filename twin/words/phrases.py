@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twin.words import has, say
+from twin.words import has, say, written
 
 if TYPE_CHECKING:
     from twin.plan import Plan, Task
     from twin.sheet import Sheet
+
+#: Digits as exponents.
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
@@ -75,7 +79,17 @@ def quantity(value: float, unit: str) -> str:
         return "–"
     size = abs(value)
     text = f"{value:,.{2 if size < 10 else 1 if size < 100 else 0}f}" if size >= 0.01 or not size else f"{value:.2g}"
-    return text if unit in ("", "1") else f"{text} {unit}"
+    return text if unit in ("", "1") else f"{text} {printed(unit)}"
+
+
+def printed(unit: str) -> str:
+    """Write a unit as it is printed: "mg m-3" as mg/m³, "m s-1" as m/s, "m3" as m³."""
+    over, under = [], []
+    for part in unit.split():
+        found = re.fullmatch(r"([^\d\s/-]+)(-?)(\d+)", part)
+        name, negative, power = found.groups() if found else (part, "", "1")
+        (under if negative else over).append(name + ("" if power == "1" else power.translate(RAISED)))
+    return "/".join([" ".join(over) or "1", *under])
 
 
 def share(probability: float) -> str:
@@ -92,7 +106,12 @@ def evidence(task: Task, lang: str) -> str:
     """Return on what figures a task rests, without its times: the peak of its place, or what the row of a table says."""
     if "peak" in task.evidence:
         return quantity(task.evidence["peak"], task.trigger["unit"])
-    return say(f"evidence.{task.hazard}.{task.code}", lang=lang, **task.evidence)
+    word = f"evidence.{task.hazard}.{task.code}"
+    if has(word):
+        return say(word, lang=lang, **task.evidence)
+    return ", ".join(
+        f"{name} {written(value, lang)}" for name, value in task.trigger.items() if name not in ("table", "at")
+    )
 
 
 def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:
