@@ -19,21 +19,19 @@ from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
 from hydro.ground.works import Entrances, PointInflows, Sill
 from hydro.storms.rain import Rain, Roofs, Series
-from twin.city import City
-from twin.clock import Clock
-from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
-from twin.variables import (
+from hydro.variables import (
     DURATION_ABOVE,
     FLOOD_DANGER,
     MAX_WATER_DEPTH,
     TIME_OF_MAX_DEPTH,
     WATER_DEPTH,
     WATER_SPEED,
-    Unit,
-    Variable,
-    conform,
 )
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
+from twin.variables import Unit, Variable, conform
 
 #: The surface ledger must close to this share of what came in; float32 rounds each step's rain to its own last digit.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}

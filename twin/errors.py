@@ -48,4 +48,4 @@ class ContractError(TwinError):
 
 
 class NumericsError(TwinError):
-    """A model left its domain: negative water, lost balance, a step that collapsed."""
+    """A model left its domain: a negative amount, lost balance, a step that collapsed."""

@@ -217,7 +217,7 @@ class Sheet:
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
     hazard gets to besides open ground: "bridges", "roofs", "rivers". `kept` maps a variable to the one that holds its worst
     value of every step, not only of the output times. `unlike` names the parameters whose change makes figures of two runs hard
-    to compare.
+    to compare. `engines` are programs of others that the model calls, by the names they are installed under.
     """
 
     id: str
@@ -236,6 +236,7 @@ class Sheet:
     reaches: frozenset[str] = frozenset()
     kept: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def scale(self, code: str) -> Scale:

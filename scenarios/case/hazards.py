@@ -69,6 +69,7 @@ def sheet(name: str) -> Sheet:
         reaches=frozenset(raw.get("reaches", ())),
         kept=raw.get("kept", {}),
         unlike=tuple(raw.get("unlike", ())),
+        engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
     ).check()
     for layer, percent in zip(made.spread_layers, QUANTILES, strict=True):

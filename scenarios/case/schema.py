@@ -83,7 +83,7 @@ class Scenario(Part):
     @model_validator(mode="before")
     @classmethod
     def _empty_hazards(cls, data: Any) -> Any:
-        """Read `- flood` and `- flood:` as a hazard with default parameters."""
+        """Read `- name` and `- name:` as a hazard with default parameters."""
         if isinstance(data, dict) and isinstance(data.get("hazards"), list):
             rows: list[Any] = [
                 {row: {}}
@@ -215,17 +215,17 @@ def _known_keys(root: Any) -> list[str]:
     """Return every key the schema knows, for "did you mean"."""
     keys: set[str] = set()
 
-    def walk(node: Any) -> None:
+    def visit(node: Any) -> None:
         if isinstance(node, dict):
             keys.update(node.get("properties", {}))
             for value in node.values():
-                walk(value)
+                visit(value)
         elif isinstance(node, list):
             for value in node:
-                walk(value)
+                visit(value)
 
     model = isinstance(root, type) and issubclass(root, BaseModel)
-    walk(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
+    visit(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
     return sorted(keys)
 
 

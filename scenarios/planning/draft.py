@@ -96,7 +96,7 @@ def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
 
 
 def _near_tasks(found: _Findings, rule: TaskRule) -> list[Task]:
-    """Return one task per needed place (say a shelter): the nearest one that reaches no colour to each place that calls for it.
+    """Return one task per needed place: the nearest one that reaches no colour to each place that calls for it.
 
     A place of which nothing is known is not taken, nor one that reaches a colour in any member of an ensemble.
     """

@@ -106,7 +106,7 @@ def make_town(city: City) -> City:
         crs=crs,
     )
     crews = (
-        Resource("stewards-1", "stewards", "安保一队", "Stewards 1", west + 650, north - 480, 3),
+        Resource("stewards-1", "hall_stewards", "安保一队", "Stewards 1", west + 650, north - 480, 3),
         Resource("ward-1", "ward_office", "街道办一组", "Ward office 1", west + 400, north - 300, 2),
     )
     return replace(

@@ -81,7 +81,7 @@ def test_each_hazard_has_colours_of_its_own(run: Run) -> None:
     levels = run.levels
     assert set(levels["hazard"]) == set(FOUR) and levels["probability"].isna().all()
     kinds = levels.groupby("hazard")["kind"].agg(set)
-    assert kinds["venue"] >= {"venue_zone", "venue"} and kinds["walk"] <= {"road", "street"}
+    assert kinds["venue"] >= {"hall_zone", "venue"} and kinds["walk"] <= {"road", "street"}
     assert kinds["smoke"] >= {"block", "hospital", "road"} and "underpass" in kinds["flood"]
     low = levels[(levels["hazard"] == "smoke") & levels["kind"].isin(["road", "street"])]
     assert len(low) and (low["peak"] <= low["threshold"]).all() and (low["unit"] == "m").all(), "lower is worse"
@@ -208,8 +208,8 @@ def test_one_plan_has_tasks_of_all_four(run: Run, plan: Plan) -> None:
     assert (leave.deadline - start).total_seconds() == 120.0, "three minutes before they leave after five"
     assert (leave.end - start).total_seconds() == leave.evidence["until_s"] == leave.evidence["t95_s"]
     assert stay.evidence["t95_s"] is None and leave.evidence["people"] == "1,600" and leave.crew == "ward-1-1"
-    zone = tasks["venue", "hold_back", "v1-stage"]
-    assert zone.place_kind == "venue_zone" and zone.crew.startswith("stewards-1") and zone.trigger["unit"] == "m-2"
+    zone = tasks["venue", "hold_visitors", "v1-stage"]
+    assert zone.place_kind == "hall_zone" and zone.crew.startswith("stewards-1") and zone.trigger["unit"] == "m-2"
     assert ("smoke", "shut_windows", "h1") in tasks and ("flood", "close_underpass", "u1") in tasks
     again = plan_json.from_dict(json.loads(json.dumps(plan_json.to_dict(plan), allow_nan=False)))
     assert again.tasks == plan.tasks
@@ -240,12 +240,19 @@ def test_a_measure_acts_on_a_venue_and_nowhere_else(four: Path) -> None:
         assert error.value.code == "measure_place" and "v1" in error.value.message("zh")
     told = sc.compare([base, wide])
     assert told.loc[("venue", "counted", "people.2")].tolist() == [9000.0, 9000.0]
-    assert told.loc[("venue", "crew_min", "stewards")].tolist() == [0.0, 5.0]
+    assert told.loc[("venue", "crew_min", "hall_stewards")].tolist() == [0.0, 5.0]
 
 
 def test_attendance_says_how_many_come(four: Path) -> None:
     few = alone(four, "venue", forcing={"attendance": [{"place": "v1", "persons": 100}]})
     assert (few.exposure["venue"].counts["people"]["people"].sum(axis=1) == 100.0).all() and not len(few.levels)
+
+
+def test_a_hazards_own_error_speaks_both_languages(four: Path) -> None:
+    with pytest.raises(ScenarioError) as error:
+        alone(four, "venue", forcing={"attendance": [{"place": "v1", "persons": 50000}]})
+    assert error.value.message("zh") == "50000人进不了场馆,最多43200人"
+    assert error.value.message("en") == "50000 people do not fit into the venue, at most 43200 do"
 
 
 def test_an_event_is_known_when_it_begins_and_a_measure_holds_back(four: Path) -> None:

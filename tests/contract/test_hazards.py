@@ -16,6 +16,7 @@ import yaml
 from pydantic import TypeAdapter
 
 import scenarios as sc
+from hydro.variables import WATER_DEPTH
 from scenarios.case import hazards
 from scenarios.case.schema import json_schema
 from twin import words
@@ -28,7 +29,7 @@ from twin.grade import grade
 from twin.hazard import Hazard, Outcome, State
 from twin.sheet import COLOURS, Sheet
 from twin.streams import stream
-from twin.variables import WATER_DEPTH, conform_array
+from twin.variables import conform_array
 
 #: Parameters that make a hazard quick; people are counted one by one, so nothing may be lost of them.
 QUICK = {"flood": {"cell_m": 20.0}}

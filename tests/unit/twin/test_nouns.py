@@ -16,6 +16,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hydro.variables import WATER_DEPTH
 from scenarios.case import hazards
 from twin import overlay
 from twin.city import City
@@ -28,7 +29,7 @@ from twin.grid import Grid
 from twin.hazard import Balance
 from twin.plan import STATES, Plan, shown
 from twin.streams import stream
-from twin.variables import WATER_DEPTH, conform
+from twin.variables import conform
 from twin.words import say
 
 GRID = Grid("EPSG:4547", 500_000.0, 3_400_000.0, 10.0, 20, 30)
