@@ -84,7 +84,8 @@ def quantity(value: float, unit: str) -> str:
 
 def printed(unit: str) -> str:
     """Write a unit as it is printed: "mg m-3" as mg/m³, "m s-1" as m/s, "m3" as m³."""
-    over, under = [], []
+    over: list[str] = []
+    under: list[str] = []
     for part in unit.split():
         found = re.fullmatch(r"([^\d\s/-]+)(-?)(\d+)", part)
         name, negative, power = found.groups() if found else (part, "", "1")
