@@ -45,6 +45,11 @@ def start_threads() -> int:
     return numba.get_num_threads()
 
 
+def use_threads(count: int) -> None:
+    """Let parallel kernels of this process run on `count` threads."""
+    numba.set_num_threads(count)
+
+
 @cache
 def kernel_fingerprint(kernels: Path) -> str:
     """Return a hash of all sources in the folder `kernels`, of this file, numba's version and the processor."""

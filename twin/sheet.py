@@ -23,6 +23,9 @@ SENSES, STATISTICS = ("above", "below"), ("max", "area")
 RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
 REACHES = ("bridges", "roofs", "rivers", "gaps")
 
+#: Of the members of an ensemble, so many percent do not exceed a value told as this quantile.
+QUANTILES = (10, 50, 90)
+
 #: The owner of the measures that belong to no hazard.
 CITY = "city"
 
@@ -255,8 +258,25 @@ class Sheet:
         return next((layer for layer in self.layers if layer.variable == worst), self.lead_layer)
 
     def drawable(self, fields: xr.Dataset) -> list[MapLayer]:
-        """Return the layers whose variable is there, the lead variable's first."""
-        return [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
+        """Return the layers whose variable is there, the lead variable's first, the quantiles of an ensemble last."""
+        mine = [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
+        return mine + [layer for layer in self.spread_layers if layer.variable in fields]
+
+    @property
+    def spread_layers(self) -> tuple[MapLayer, ...]:
+        """The quantiles of the members' worst fields, which only an ensemble has."""
+        peak = self.peak_layer
+        name = self.worst_name
+        return tuple(
+            replace(peak, code=f"{peak.code}_p{q}", variable=f"{name}_p{q}", word=f"{peak.word}_p{q}")
+            for q in QUANTILES
+        )
+
+    @property
+    def worst_name(self) -> str:
+        """What the worst field in time is called: its variable where that has no time, else with `_worst` behind it."""
+        variable = self.peak_layer.variable
+        return variable if variable != self.lead else f"{variable}_worst"
 
     def check(self) -> Sheet:
         """Return self; raise ScenarioError for a word that nothing knows, and for bounds and classes out of order."""

@@ -46,7 +46,8 @@ class Venue:
 
     def zones(self, city):
         """Return the zones: the venue's bounds in three strips from west to east."""
-        west, south, east, north = city.place(self.at).buffer(0.1).bounds
+        place = city.place(self.at)
+        west, south, east, north = (place if place.area > 0 else place.buffer(30.0)).bounds
         edges = np.linspace(west, east, len(ZONES) + 1)
         name = city.place_name(self.at)
         return gpd.GeoDataFrame(
