@@ -40,5 +40,7 @@ def test_all_four_are_reduced_to_one_plan_report_and_alert(toys, four: Path, tmp
     page = (run.folder / "report.html").read_text("utf-8")
     assert "Probability is the share of the ensemble" in page and "% quantile of the members" in page
     written = sc.export(plan, tmp_path / "outbox", formats=("cap", "json"))
-    assert any("<cap:certainty>Likely" in p.read_text("utf-8") or "<certainty>Likely" in p.read_text("utf-8") for p in written)
+    assert any(
+        "<cap:certainty>Likely" in p.read_text("utf-8") or "<certainty>Likely" in p.read_text("utf-8") for p in written
+    )
     assert isinstance(pd.Timestamp(plan.made), pd.Timestamp) and pytest is not None
