@@ -33,6 +33,7 @@ from twin.bridge.shapes import (
 )
 from twin.city import City
 from twin.sheet import COLOURS, MapLayer
+from twin.units import quantity
 from twin.words import phrases, say
 
 #: A map style of one plain background, inside the page: Streamlit's default base map would call out.
@@ -134,7 +135,7 @@ def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFr
     """Return the shape of each thing of a field on ids with its colour, its id and its value in words."""
     things = shapes(city, field, own)
     colours = pictures.coloured(field.values, layer.colormap)
-    told = [phrases.quantity(float(value), "") for value in field.values]
+    told = [quantity(float(value), "") for value in field.values]
     table = gpd.GeoDataFrame({"name": things.index, "told": told, "colour": colours.tolist()}, geometry=things.values)
     return table.set_crs(city.grid.crs)[(colours[:, 3] > 0) & things.notna().values]
 
@@ -155,7 +156,7 @@ def _places(run: sc.Run, section: Section, bounds: Bounds, lang: str) -> gpd.Geo
     for place, colour in zip(places["id"][drawn], level[drawn], strict=True):
         chance = levels.get(place)
         told.append(words[colour] + ("" if chance is None or pd.isna(chance) else f" ({phrases.share(chance)})"))
-    peaks = [phrases.quantity(p, u) for p, u in zip(places["peak"][drawn], places["unit"][drawn], strict=True)]
+    peaks = [quantity(p, u) for p, u in zip(places["peak"][drawn], places["unit"][drawn], strict=True)]
     colours = LEVEL_COLOURS | {"unknown": UNKNOWN}
     return gpd.GeoDataFrame(
         {

@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 
 from twin.errors import ScenarioError
+from twin.units import printed
 from twin.words import Word
-from twin.words.phrases import printed
 
 COLOURS = ("blue", "yellow", "orange", "red")  # rising order; GB/T names IV, III, II, I
 

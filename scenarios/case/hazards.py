@@ -181,7 +181,7 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
     word = f"layer.{said.owner}.{row['code']}"
     said.add({word: row["label"]})
     colormap = tuple((float(bound), str(colour)) for bound, colour in row["colormap"])
-    steps = row.get("steps") or [bound for bound, _ in colormap][:3]
+    steps = row.get("steps") or [bound for bound, _ in colormap if bound > 0][:3]
     return MapLayer(
         code=row["code"],
         variable=row["variable"],

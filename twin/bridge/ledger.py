@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from twin.blocks import Cell, Table
+from twin.units import printed
 from twin.words import Word
-from twin.words.phrases import printed
 
 #: Digits that are printed of the total, at least.
 DIGITS = 4

@@ -18,6 +18,7 @@ from twin.city import City
 from twin.exposure.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS, Scale, Sheet
+from twin.units import printed, quantity
 from twin.words import LANGS, Phrase, Word, has, phrases
 
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
@@ -133,7 +134,7 @@ def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     if scale.names or k + 1 == len(scale.classes):
         return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
     low, high = list(pairwise(scale.classes))[k]
-    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {phrases.printed(scale.unit)}")
+    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {printed(scale.unit)}")
 
 
 def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:
@@ -289,7 +290,7 @@ def _name(place: Mapping[str, Any]) -> dict[str, str]:
 
 def _peak(place: Mapping[str, Any], told: Told) -> str:
     """Return the peak of a place with its unit and, where it has one, its time."""
-    value = phrases.quantity(place["peak"], place["unit"])
+    value = quantity(place["peak"], place["unit"])
     return value if pd.isna(place["peak_time"]) else f"{value} @ {told(place['peak_time'])}"
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from twin.units import quantity
 from twin.words import has, say, written
 
 if TYPE_CHECKING:
     from twin.plan import Plan, Task
     from twin.sheet import Sheet
 
-#: Digits as exponents.
-RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
@@ -71,25 +69,6 @@ def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
         threshold=("" if rule.sign > 0 else "≤ ") + quantity(threshold, rule.unit),
         version=sheet.rules_version,
     )
-
-
-def quantity(value: float, unit: str) -> str:
-    """Write a value with its unit: two decimals where that is enough, a dash for one that is not known."""
-    if not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    text = f"{value:,.{2 if size < 10 else 1 if size < 100 else 0}f}" if size >= 0.01 or not size else f"{value:.2g}"
-    return text if unit in ("", "1") else f"{text} {printed(unit)}"
-
-
-def printed(unit: str) -> str:
-    """Write a unit as it is printed: "mg m-3" as mg/m³, "m s-1" as m/s, "m3" as m³."""
-    over, under = [], []
-    for part in unit.split():
-        found = re.fullmatch(r"([^\d\s/-]+)(-?)(\d+)", part)
-        name, negative, power = found.groups() if found else (part, "", "1")
-        (under if negative else over).append(name + ("" if power == "1" else power.translate(RAISED)))
-    return "/".join([" ".join(over) or "1", *under])
 
 
 def share(probability: float) -> str:

@@ -221,7 +221,7 @@ def test_errors_speak_both_languages_and_travel_between_processes() -> None:
 )  # fmt: skip
 def test_numbers_in_sentences_have_three_digits_and_keep_those_before_the_point(value: float, written: str) -> None:
     for lang in ("zh", "en"):
-        assert say("cli.swmm", lang=lang, percent=value) == say("cli.swmm", lang=lang, percent=written)
+        assert say("cli.wall", lang=lang, seconds=value) == say("cli.wall", lang=lang, seconds=written)
 
 
 def test_what_was_found_is_never_rounded_onto_what_was_expected() -> None:
