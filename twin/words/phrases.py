@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twin.words import has, say, written
 
 if TYPE_CHECKING:
-    from twin.plan import Plan, Task
+    from twin.plan import Alert, Plan, Task
     from twin.sheet import Sheet
 
 #: Digits as exponents.
@@ -96,6 +96,11 @@ def printed(unit: str) -> str:
 def share(probability: float) -> str:
     """Write a probability, the share of an ensemble's members, in percent."""
     return f"{100.0 * probability:.0f} %"
+
+
+def chance(of: Task | Alert) -> str:
+    """Write the probability of a task or an alert, empty where none is known."""
+    return "" if of.probability is None else share(of.probability)
 
 
 def task(task: Task, lang: str) -> str:
