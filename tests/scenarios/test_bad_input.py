@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
-from scenarios.runner import run as runner
+from scenarios.runner import simulate as runner
 from twin.errors import SourceError, TwinError
 from twin.readers.city_folder import open_folder, save_folder
 

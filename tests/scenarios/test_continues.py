@@ -50,7 +50,7 @@ def test_two_halves_are_the_whole(storm: Path, drainage: str) -> None:
     assert second.manifest["continues"] == first.id and first.manifest["continues"] is None
     notes = dict(second.notes)
     assert "rain_cut" not in notes, "what fell before the start, fell in the first run"
-    assert notes["continues"]["run"] == first.id and ("drains_replayed" in notes) == (drainage == "swmm")
+    assert notes["continues"]["run"] == first.id and ("flood.drains_replayed" in notes) == (drainage == "swmm")
     assert first.id in (second.folder / "report.html").read_text("utf-8")
 
 
