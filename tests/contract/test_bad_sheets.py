@@ -139,6 +139,7 @@ def test_only_one_hazard_may_move_people(four: Path, make: Callable[..., str]) -
         (rule("road", red=500.0), "sheet_bounds", "below"),
         (rule("road", blue="high"), "sheet_bounds", "high"),
         (rule("road", closes_at=None), "sheet_value", "levels.road.closes_at"),
+        (lambda raw: raw["layers"][0].update(sense="under"), "sheet_value", "layers.peak.sense"),
         (lambda raw: raw.update(reaches=["bridge"]), "sheet_value", "bridges"),
         (lambda raw: raw["scales"][0].update(of=["people", "cars"]), "sheet_value", "cars"),
         (lambda raw: raw["scales"][0].update(classes=[2, 0.5]), "sheet_value", "scales.density.classes"),
