@@ -290,6 +290,8 @@ class Sheet:
             expect(self.id, f"scales.{scale.code}.classes", scale.classes, [tuple(sorted(set(scale.classes)))])
             expect(self.id, f"scales.{scale.code}.harms_from", scale.harms_from, [None, *scale.classes])
             expect(self.id, f"scales.{scale.code}.names", len(scale.names), (0, len(scale.classes)))
+        for layer in (self.lead_layer, *self.layers):
+            expect(self.id, f"layers.{layer.code}.sense", layer.sense, SENSES)
         for word in sorted(self.reaches):
             expect(self.id, "reaches", word, REACHES)
         for task in self.tasks:

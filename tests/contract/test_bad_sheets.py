@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 import scenarios as sc
 from scenarios.case import hazards
+from scenarios.case.shelf import runs_folder
+from scenarios.runner.run import execute
 from twin import words
 from twin.city import City
-from twin.errors import ScenarioError, SourceError, TwinError
+from twin.errors import ContractError, ScenarioError, SourceError, TwinError
+from twin.grid import Grid
 from twin.readers.city_folder import open_folder
 
 Change = Callable[[dict[str, Any]], None]
@@ -120,6 +125,37 @@ def test_what_nobody_gives_is_refused_and_named(four: Path, make: Callable[..., 
     assert "wind" in refused(four, "smoke", forcing=calm).message("en").lower()
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (lambda grid: replace(grid, west=grid.west + 5000.0), "field_off_city"),
+        (lambda grid: replace(grid, crs="EPSG:4548", west=grid.west + 1e6), "field_off_city"),
+    ],
+)
+def test_a_field_off_the_city_ends_the_run_and_leaves_nothing(
+    fault: Callable[[Grid], Grid], code: str, four: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = hazards.model_class("smoke")
+    grid = kind.grid
+    monkeypatch.setattr(kind, "grid", lambda self, city: fault(grid(self, city)))
+    with pytest.raises(ContractError) as error:
+        execute(sc.load(four).with_changes(hazards=[{"smoke": {}}]))
+    assert error.value.code == code and "smoke_density" in error.value.message("zh")
+    assert not [path for path in runs_folder().rglob("*") if path.is_file()]
+
+
+def test_a_gap_in_what_a_hazard_gives_ends_the_run_and_leaves_nothing(
+    four: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = hazards.model_class("smoke")
+    simulate = kind.simulate
+    monkeypatch.setattr(kind, "simulate", lambda self, *given: simulate(replace(self, rate_g_s=np.nan), *given))
+    with pytest.raises(TwinError) as error:
+        execute(sc.load(four).with_changes(hazards=[{"smoke": {}}]))
+    assert error.value.code == "variable_nan" and "smoke_density" in error.value.message("en")
+    assert not [path for path in runs_folder().rglob("*") if path.is_file()]
+
+
 def test_only_one_hazard_may_move_people(four: Path, make: Callable[..., str]) -> None:
     mover = make(tags=("people_at_home", "people_on_edge"))
     error = refused(four, "walk", mover)
@@ -139,6 +175,7 @@ def test_only_one_hazard_may_move_people(four: Path, make: Callable[..., str]) -
         (rule("road", red=500.0), "sheet_bounds", "below"),
         (rule("road", blue="high"), "sheet_bounds", "high"),
         (rule("road", closes_at=None), "sheet_value", "levels.road.closes_at"),
+        (lambda raw: raw["layers"][0].update(sense="under"), "sheet_value", "layers.peak.sense"),
         (lambda raw: raw.update(reaches=["bridge"]), "sheet_value", "bridges"),
         (lambda raw: raw["scales"][0].update(of=["people", "cars"]), "sheet_value", "cars"),
         (lambda raw: raw["scales"][0].update(classes=[2, 0.5]), "sheet_value", "scales.density.classes"),

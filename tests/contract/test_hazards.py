@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +203,16 @@ def test_unknown_parameters_are_refused(name: str, four: Path) -> None:
         case.check()
     assert name in json_schema()["$defs"]
     assert TypeAdapter(hazards.model_class(name)).json_schema()["title"]
+
+
+def test_its_own_errors_have_their_sentences_in_its_sheet(name: str) -> None:
+    """An error of a hazard may be told in the common words, or under its name in its sheet."""
+    folder = Path(next(iter(find_spec(hazards.HAZARDS[name]).submodule_search_locations)))
+    pattern = re.compile(rf'Error\(\s*"({name}\.[a-z0-9_]+)"')
+    codes = {code for path in folder.rglob("*.py") for code in pattern.findall(path.read_text("utf-8"))}
+    assert codes or name != "venue"
+    hazards.sheet(name)
+    assert {f"error.{code}" for code in codes} <= words.keys("zh") & words.keys("en")
 
 
 def test_a_sheet_has_one_of_each_kind_of_thing(name: str) -> None:

@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
-from scenarios.runner import simulate as runner
 from twin.errors import SourceError, TwinError
 from twin.readers.city_folder import open_folder, save_folder
 
@@ -206,7 +205,7 @@ def test_a_failed_run_leaves_no_folder(storm: Path, anlan_home: Path, monkeypatc
     def broken(*_: object) -> None:
         raise SourceError("file_empty", where="x")
 
-    monkeypatch.setattr(runner, "_write_outcome", broken)
+    monkeypatch.setattr("scenarios.runner.simulate._write_outcome", broken)
     with pytest.raises(SourceError):
         sc.run(sc.load(storm))
     assert not list((anlan_home / "runs").iterdir())
@@ -341,7 +340,7 @@ def test_a_full_disk_leaves_nothing(storm: Path, anlan_home: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runner, "_write_outcome", full)
+    monkeypatch.setattr("scenarios.runner.simulate._write_outcome", full)
     with pytest.raises(SourceError) as error:
         sc.run(sc.load(storm).with_changes(hours=0.5))
     assert error.value.code == "disk_full"

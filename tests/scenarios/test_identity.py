@@ -62,7 +62,9 @@ def venue(storm: Path, monkeypatch: pytest.MonkeyPatch) -> sc.Case:
     import smoke.model
 
     fields = [("layout", Path), ("strength", Annotated[float, Gt(0), Unit("1")], 5.0)]
-    kind = dataclasses.make_dataclass("Smoke", fields, bases=(hazards.model_class("smoke"),), frozen=True, kw_only=True)
+    kind = dataclasses.make_dataclass(
+        "Smoke", fields, bases=(hazards.model_class("smoke"),), frozen=True, kw_only=True, namespace={"needs": ()}
+    )
     monkeypatch.setattr(smoke.model, "Smoke", kind)
     (storm.parent / "layout.geojson").write_text("{}", "utf-8")
     return sc.load(storm).with_changes(hazards=[{"smoke": {"layout": "layout.geojson"}}], forcing={})

@@ -107,10 +107,14 @@ def floor_area_people(city: City, column: str) -> tuple[NDArray[np.float64], NDA
 def _on_ids(field: xr.DataArray, ids: pd.Series, times: pd.DatetimeIndex, missing: float) -> NDArray[np.float64]:
     """Return (time, id) at `times`: each value holds until the field's next time, an id it does not know is `missing`.
 
-    Before the field's first time its first value holds.
+    Before the field's first time its first value holds. Raises ContractError for an id that the city does not have: people
+    there would be nowhere.
     """
     axis = next(str(d) for d in field.dims if d != "time")
-    where = pd.Index(field[axis].values.astype(str)).get_indexer(pd.Index(ids.astype(str)))
+    given, known = pd.Index(field[axis].values.astype(str)), pd.Index(ids.astype(str))
+    if len(lost := given.difference(known)):
+        raise ContractError("field_ids", name=str(field.name), axis=axis, found=list(lost[:5]), count=len(lost))
+    where = given.get_indexer(known)
     step = np.maximum(np.searchsorted(field["time"].values, times.values, side="right") - 1, 0)
     values = np.full((len(times), len(ids)), missing)
     values[:, where >= 0] = field.values[step][:, where[where >= 0]]

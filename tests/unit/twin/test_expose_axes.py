@@ -288,6 +288,14 @@ def test_whoever_leaves_home_must_be_somewhere(small_city: City) -> None:
     assert Moving.of({}) is None
 
 
+def test_who_walks_on_a_road_that_is_not_there_is_missed(small_city: City) -> None:
+    home = xr.DataArray(np.ones((4, 1)), {"time": TIMES, "cell": ["p00"]}, name="at_home")
+    edge = xr.DataArray(np.ones((4, 2)), {"time": TIMES, "edge": ["r0", "q7"]}, name="on_edge")
+    with pytest.raises(ContractError) as error:
+        expose(small_city, on_grid(small_city.grid, 1.0), SHEET, moving=Moving(home, edge))
+    assert error.value.code == "field_ids" and all(word in error.value.message("zh") for word in ("q7", "on_edge"))
+
+
 @settings(max_examples=30, deadline=None)
 @given(values=arrays(float, (4, 10, 10), elements=st.floats(0, 5)), area=st.booleans())
 def test_where_lower_is_worse_all_is_mirrored(small_city: City, values: np.ndarray, area: bool) -> None:
