@@ -73,7 +73,7 @@ def test_manholes_that_cannot_take_water_are_named_with_the_reason(small_city: C
     run = run_of(holed(moved, slice(20, 31), slice(40, 51)), tmp_path)  # J2 lies amid a hole
     table = run.tables["flood-uncoupled"].set_index("id")["reason"]
     assert table.to_dict() == {"J1": "outside_grid", "J2": "no_open_cell"}
-    note = dict(run.notes)["manholes_uncoupled"]
+    note = dict(run.notes)["flood.manholes_uncoupled"]
     assert note == {"count": 2, "outside": 1, "walled": 1, "ids": ["J1", "J2"]}
     assert "J1, J2" in say("note.manholes_uncoupled", lang="zh", **note)
     assert set(run.tables["flood-manholes"]["id"]) == {"J3"}
