@@ -75,11 +75,11 @@ def test_manholes_that_cannot_take_water_are_named_with_the_reason(small_city: C
     assert table.to_dict() == {"J1": "outside_grid", "J2": "no_open_cell"}
     note = dict(run.notes)["flood.manholes_uncoupled"]
     assert note == {"count": 2, "outside": 1, "walled": 1, "ids": ["J1", "J2"]}
-    assert "J1, J2" in say("note.manholes_uncoupled", lang="zh", **note)
+    assert "J1, J2" in say("note.flood.manholes_uncoupled", lang="zh", **note)
     assert set(run.tables["flood-manholes"]["id"]) == {"J3"}
 
 
 def test_a_city_whose_manholes_all_take_water_has_an_empty_table(small_city: City, tmp_path: Path) -> None:
     run = run_of(small_city, tmp_path)
     assert isinstance(run.tables["flood-uncoupled"], pd.DataFrame) and run.tables["flood-uncoupled"].empty
-    assert "manholes_uncoupled" not in dict(run.notes)
+    assert "flood.manholes_uncoupled" not in dict(run.notes)
