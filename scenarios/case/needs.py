@@ -36,7 +36,12 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
 
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:
     """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag."""
+    if f"need.{word}" in keys("en"):
+        return {lang: say(f"need.{word}", lang=lang) for lang in LANGS}
     if (v := known.get(word)) is not None:
-        return {"zh": f"{v.zh}({word})", "en": f"{v.en} ({word})"}
-    meaning = next((key for key in (f"need.{word}", f"measure.{word}") if key in keys("en")), None)
-    return {lang: f"{say(meaning, lang=lang)} ({word})" if meaning else word for lang in LANGS}
+        zh, en = v.zh, v.en
+    elif f"measure.{word}" in keys("en"):
+        zh, en = (say(f"measure.{word}", lang=lang) for lang in ("zh", "en"))
+    else:
+        return {"zh": word, "en": word}
+    return {"zh": f"{zh}({word})", "en": f"{en} ({word})"}

@@ -71,8 +71,7 @@ def simulate(case: Case, part: Path, progress: Progress | None) -> None:
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     """Return the notes on forcing with those on what the city lacks and on the run that this one goes on from."""
     city, earlier = case.city, case.earlier
-    if earlier is not None:  # what fell before the start, fell in the earlier run
-        notes = [note for note in notes if note[0] != "rain_cut"]
+    if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
         notes.append(("continues", {"run": earlier.id, "time": start}))
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]

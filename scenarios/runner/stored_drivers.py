@@ -23,4 +23,5 @@ def read(path: Path) -> Drivers:
         groups = xr.open_groups(path, engine="zarr", consolidated=False)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError("run_damaged", where=str(path), found=str(error)) from error
-    return {name: data[name].load() for name, data in ((key.strip("/"), data) for key, data in groups.items()) if name}
+    names = sorted(key.strip("/") for key in groups if key != "/")
+    return {name: groups[f"/{name}"][name].load() for name in names}

@@ -168,7 +168,7 @@ class _Read:
                 item = np.flatnonzero(mine & np.isfinite(values).any(axis=0))
                 at = np.nanargmax(values[:, item], axis=0)
                 values[at, item] = np.fmax(values[at, item], worst[item])
-        return values * signs
+        return np.asarray(values * signs, dtype=np.float64)
 
     def _signed(
         self, name: str, signs: NDArray[np.float64], items: Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]]
@@ -187,7 +187,8 @@ class _Read:
             return np.zeros(count, np.int64)
         values = items(self.reader(scale.variable), self.fields[scale.variable])
         worst = np.fmax.reduce(values, axis=0) if len(values) else np.zeros(count)
-        return np.where(np.isfinite(worst), np.digitize(np.nan_to_num(worst), scale.classes), 0)
+        met = np.where(np.isfinite(worst), np.digitize(np.nan_to_num(worst), scale.classes), 0)
+        return np.asarray(met, dtype=np.int64)
 
 
 def _counts(
