@@ -34,6 +34,8 @@ SHORTEST_L_M = 30.0
 CALM_M_S = 0.5
 #: Smallest sideways turbulence, m/s: slow meandering in calm air (as AERMOD assumes).
 LEAST_SIGMA_V = 0.2
+#: Weather that the forcing does not give: K, share of the sky.
+ASSUMED = {"air_temperature": 293.15, "cloud_cover": 0.5}
 DAY_MIXING_M = 1000.0  # assumed; the lowest kilometre of a summer day
 
 
@@ -84,13 +86,13 @@ class Held:
 class Weather:
     """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was."""
 
-    def __init__(self, city: City, drivers: Drivers, clock: Clock, *, temperature: float, cloud: float) -> None:
-        self._read = {}
+    def __init__(self, city: City, drivers: Drivers, clock: Clock) -> None:
+        self._read, self.tz = {}, city.tz
         for name in ("eastward_wind", "northward_wind"):
             self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock)
         self.gridded = "eastward_wind" not in drivers
         self.assumed: dict[str, float] = {}
-        for name, default in (("air_temperature", temperature), ("cloud_cover", cloud)):
+        for name, default in ASSUMED.items():
             if name in drivers:
                 self._read[name] = Held(drivers[name], clock)
             else:

@@ -22,6 +22,7 @@ from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
     "flood": "hydro",
+    "release": "evacuation.release",
 }
 
 Words = dict[str, dict[str, str]]
