@@ -1,4 +1,4 @@
-"""The cloud of one member of the wind: pieces of gas that are let go, carried, joined, and at last lost from sight.
+"""The cloud, in every member of the wind: pieces of gas that are let go, carried, joined, and at last lost from sight.
 
 A continuous release is a chain of straight lines of gas, each between two moments of letting go; a sudden one is a round puff.
 Old neighbours are joined as soon as they are much shorter than wide, so that an hour's plume is some sixty pieces.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,25 +50,41 @@ class Emission:
 
 
 class Cloud:
-    """Pieces as a structure of arrays (see `kernels.growth`); `lost_kg` is what has gone out of sight."""
+    """Pieces of every member as a structure of arrays (see `kernels.growth`), member by member.
 
-    def __init__(self, arrays: Mapping[str, NDArray[np.generic]] | None = None) -> None:
-        empty = np.zeros
+    Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`.
+    """
+
+    def __init__(
+        self, turns: Array | None = None, factors: Array | None = None, arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         given = arrays or {}
-        self.ends = np.array(given.get("ends", empty((growth.FIELDS, 2, 0))), dtype=np.float64)
-        self.mass = np.array(given.get("mass", empty(0)), dtype=np.float64)
-        self.round = np.array(given.get("round", empty(0)), dtype=np.bool_)
-        #: source, first and last letting-go of each piece: lines whose numbers follow each other are neighbours
-        self.chain = np.array(given.get("chain", empty((3, 0))), dtype=np.int64)
+        self.turns = np.asarray(given.get("cloud_turns", np.zeros(1) if turns is None else np.append(0.0, turns)))
+        self.factors = np.asarray(given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors)))
+        self.ends = np.array(given.get("cloud_ends", np.zeros((growth.FIELDS, 2, 0))))
+        self.mass, self.round = np.array(given.get("cloud_mass", np.zeros(0))), np.array(given.get("cloud_round", np.zeros(0, bool)))
+        #: member, source, first and last letting-go of each piece: lines whose numbers follow each other are neighbours
+        self.chain = np.array(given.get("cloud_chain", np.zeros((4, 0), np.int64)))
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        return {"ends": self.ends, "mass": self.mass, "round": self.round, "chain": self.chain}
+        names = ("turns", "factors", "ends", "mass", "round", "chain")
+        return {f"cloud_{name}": getattr(self, name) for name in names}
+
+    @property
+    def members(self) -> int:
+        """Number of members, the wind as it is among them."""
+        return len(self.turns)
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Where each member's pieces begin (member + 1,)."""
+        return np.searchsorted(self.chain[0], np.arange(self.members + 1))
 
     @property
     def airborne_kg(self) -> float:
-        """Mass in the air and in sight, kg."""
-        return float(self.mass.sum())
+        """Mass of member 0 in the air and in sight, kg."""
+        return float(self.mass[: self.starts[1]].sum())
 
     def step(self, emissions: list[Emission], dt: float, parts: int, first: int, air: Air, t: float) -> None:
         """Let go what is emitted in `dt` s, a line in `parts` equal ones numbered from `first`, and carry all on.
@@ -76,18 +93,33 @@ class Cloud:
         """
         run_s = np.full((2, len(self.mass)), dt)
         for emission in emissions:
-            new = _lines(emission, dt, parts, first) if emission.kg_s > 0 else _puff(emission, dt, first)
-            ends, mass, round_, chain, own_s = new
-            self.ends = np.concatenate([self.ends, ends], axis=2)
-            self.mass = np.concatenate([self.mass, mass])
-            self.round = np.concatenate([self.round, np.full(len(mass), round_)])
+            ends, mass, round_, own_s = _lines(emission, dt, parts) if emission.kg_s > 0 else _puff(emission, dt)
+            count = len(mass)
+            number = np.tile(first + np.arange(count), self.members)
+            member = np.repeat(np.arange(self.members), count)
+            chain = np.stack([member, np.full(len(member), emission.source), number, number])
+            self.ends = np.concatenate([self.ends, np.tile(ends, self.members)], axis=2)
+            self.mass = np.concatenate([self.mass, np.tile(mass, self.members)])
+            self.round = np.concatenate([self.round, np.full(len(member), round_)])
             self.chain = np.concatenate([self.chain, chain], axis=1)
-            run_s = np.concatenate([run_s, own_s], axis=1)
+            run_s = np.concatenate([run_s, np.tile(own_s, self.members)], axis=1)
         if not len(self.mass):
             return
+        if emissions:
+            order = np.argsort(self.chain[0], kind="stable")
+            run_s = np.ascontiguousarray(run_s[:, order])
+            self._keep(order)
+        a = np.deg2rad(self.turns)
+        to = np.stack(
+            [
+                air.east * np.cos(a) + air.north_ward * np.sin(a),
+                air.north_ward * np.cos(a) - air.east * np.sin(a),
+            ],
+            axis=1,
+        )
         status = growth.advance(
-            self.ends, run_s, self.round, air.z0, air.ustar, air.west, air.north, air.tile_m, air.inv_l, air.lateral,
-            air.highest_m, air.density, air.east, air.north_ward,
+            self.ends, run_s, self.round, self.chain[0], to, self.factors, air.z0, air.ustar, air.west, air.north, air.tile_m,
+            air.inv_l, air.lateral, air.highest_m, air.density,
         )  # fmt: skip
         if status != growth.OK:
             raise NumericsError("cloud_steps", time=t)
@@ -95,53 +127,47 @@ class Cloud:
 
     def _join(self) -> None:
         """Join neighbours of one chain, two by two, where both together are short against their width."""
-        source, first, last = self.chain
-        mates = (source[:-1] == source[1:]) & (last[:-1] + 1 == first[1:]) & ~self.round[:-1] & ~self.round[1:]
+        member, source, first, last = self.chain
+        mates = (member[:-1] == member[1:]) & (source[:-1] == source[1:]) & (last[:-1] + 1 == first[1:])
+        mates &= ~self.round[:-1] & ~self.round[1:]
         older, younger = self.ends[:, :, :-1], self.ends[:, :, 1:]
-        far = np.hypot(
-            older[growth.X, 1] - younger[growth.X, 0], older[growth.Y, 1] - younger[growth.Y, 0]
-        )  # head of the older to the tail of the younger
-        wide = np.hypot(younger[growth.BOX, 0], younger[growth.TURB, 0])
-        wanted = np.flatnonzero(mates & (far < JOINED * wide))
-        if not len(wanted):
-            return
+        far = np.hypot(older[growth.X, 1] - younger[growth.X, 0], older[growth.Y, 1] - younger[growth.Y, 0])
+        wanted = mates & (far < JOINED * np.hypot(younger[growth.BOX, 0], younger[growth.TURB, 0]))
         gone = np.zeros(len(self.mass), dtype=bool)
-        for k in wanted:
+        for k in np.flatnonzero(wanted):
             if not gone[k]:
                 self.ends[:, 0, k] = self.ends[:, 0, k + 1]
                 self.mass[k] += self.mass[k + 1]
-                self.chain[2, k] = self.chain[2, k + 1]
+                self.chain[3, k] = self.chain[3, k + 1]
                 gone[k + 1] = True
-        self._keep(~gone)
+        if gone.any():
+            self._keep(np.flatnonzero(~gone))
 
     def lose(self, grid: Grid) -> float:
-        """Take out the pieces that are far outside the grid; return their mass, kg."""
+        """Take out the pieces that are far outside the grid; return the mass of member 0 among them, kg."""
         x, y = self.ends[growth.X].mean(axis=0), self.ends[growth.Y].mean(axis=0)
         west, south, east, north = grid.bounds
         out = np.maximum(np.maximum(west - x, x - east), np.maximum(south - y, y - north)) > SIGHT_M
         if not out.any():
             return 0.0
-        lost = float(self.mass[out].sum())
-        self._keep(~out)
+        lost = float(self.mass[out & (self.chain[0] == 0)].sum())
+        self._keep(np.flatnonzero(~out))
         return lost
 
     def over_edge_kg(self, grid: Grid) -> float:
-        """Return the mass whose middle lies outside the grid and still in sight, kg."""
-        x, y = self.ends[growth.X].mean(axis=0), self.ends[growth.Y].mean(axis=0)
-        return float(self.mass[~grid.cells(x, y)[2]].sum())
+        """Return the mass of member 0 whose middle lies outside the grid and still in sight, kg."""
+        mine = slice(0, self.starts[1])
+        x, y = self.ends[growth.X, :, mine].mean(axis=0), self.ends[growth.Y, :, mine].mean(axis=0)
+        return float(self.mass[mine][~grid.cells(x, y)[2]].sum())
 
-    def onto(self, grid: Grid, air: Air, c_out: Array, z: float = BREATHING_M) -> Array:
-        """Return the concentration on the grid's cells at height `z`, or the cloud's mean height where lower, kg m-3."""
-        c_out[:] = 0.0
-        if len(self.mass):
-            pieces.onto_cells(c_out, self.drawn(air, z), grid.west, grid.north, grid.cell_m)
-        return c_out
+    def onto(self, grid: Grid, air: Air, c_out: Array, z: float = BREATHING_M) -> None:
+        """Fill c_out (member, y, x), kg m-3, at height `z` (m), or the cloud's mean height where that is lower."""
+        pieces.onto_cells(c_out, self.drawn(air, z), self.starts, grid.west, grid.north, grid.cell_m)
 
     def at(self, x: Array, y: Array, air: Air, z: float = BREATHING_M) -> Array:
-        """Return the concentration at map points, kg m-3."""
+        """Return the concentration of member 0 at map points, kg m-3."""
         c = np.zeros(len(x))
-        if len(self.mass):
-            pieces.at_points(c, self.drawn(air, z), np.asarray(x, float), np.asarray(y, float))
+        pieces.at_points(c, self.drawn(air, z)[: self.starts[1]], np.asarray(x, float), np.asarray(y, float))
         return c
 
     def drawn(self, air: Air, z: float) -> Array:
@@ -150,9 +176,10 @@ class Cloud:
         pieces.draw(table, self.ends, self.mass, air.z0, air.west, air.north, air.tile_m, air.inv_l, z)
         return table
 
-    def _keep(self, mask: NDArray[np.bool_]) -> None:
-        self.ends, self.mass = np.ascontiguousarray(self.ends[:, :, mask]), self.mass[mask]
-        self.round, self.chain = self.round[mask], np.ascontiguousarray(self.chain[:, mask])
+    def _keep(self, which: NDArray[np.int64]) -> None:
+        """Keep these pieces, in this order."""
+        self.ends, self.mass = np.ascontiguousarray(self.ends[:, :, which]), self.mass[which]
+        self.round, self.chain = self.round[which], np.ascontiguousarray(self.chain[:, which])
 
 
 def _at_source(emission: Emission, count: int, amount: float) -> Array:
@@ -172,19 +199,18 @@ def _at_source(emission: Emission, count: int, amount: float) -> Array:
     return ends
 
 
-New = tuple[Array, Array, bool, NDArray[np.int64], Array]
+New = tuple[Array, Array, bool, Array]
 
 
-def _lines(emission: Emission, dt: float, parts: int, first: int) -> New:
-    ends, part_s = _at_source(emission, parts, emission.kg_s), dt / parts
-    number = first + np.arange(parts)
-    chain = np.stack([np.full(parts, emission.source), number, number])
+def _lines(emission: Emission, dt: float, parts: int) -> New:
+    """Return (ends, mass, round, time to run) of the lines that are let go in `dt` s, the first to go first."""
+    part_s = dt / parts
     head_s = dt - part_s * np.arange(parts)
     run_s = np.stack([head_s - part_s, head_s])
     run_s[0, -1] = 0.0
-    return ends, np.full(parts, emission.kg_s * part_s), False, chain, run_s
+    return _at_source(emission, parts, emission.kg_s), np.full(parts, emission.kg_s * part_s), False, run_s
 
 
-def _puff(emission: Emission, dt: float, first: int) -> New:
-    chain = np.array([[emission.source], [first], [first]])
-    return _at_source(emission, 1, emission.kg), np.array([emission.kg]), True, chain, np.full((2, 1), dt)
+def _puff(emission: Emission, dt: float) -> New:
+    """Return the same of a puff."""
+    return _at_source(emission, 1, emission.kg), np.array([emission.kg]), True, np.full((2, 1), dt)

@@ -11,11 +11,10 @@ import xarray as xr
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from evacuation.release import advice, leaks
+from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
-from evacuation.release.members import Members
 from evacuation.release.substances import Substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
@@ -151,13 +150,14 @@ class _Run:
         self.flammable = tanks.substance.flammable_kg_m3 or 0.0
         if arrays is not None:
             tanks.restore(arrays)
-        self.cloud = Cloud({k.removeprefix("cloud_"): v for k, v in arrays.items() if k.startswith("cloud_")} if arrays else None)
+        self.cloud = Cloud(
+            *members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng), arrays=arrays
+        )
         self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
-        self.members = Members(
-            model.wind_members, model.direction_sd_deg, model.speed_sd, grid, limits, self.flammable, rng, arrays
-        )
+        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
+        self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}
         zeros = np.zeros(grid.shape)
         self.c = np.array(kept.get("c", zeros))
@@ -177,15 +177,16 @@ class _Run:
             air = self.weather.at(t)
             emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
             self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
-            self.members.step(emissions, dt, model.puffs_per_step, self.number, air, t)
             self.number += model.puffs_per_step
             self.lost += self.cloud.lose(self.grid)
             if self.elapsed + t <= self._warned():  # the last wind before the warning
                 self.warned_wind = (air.east, air.north_ward)
-            self.cloud.onto(self.grid, air, self.c)
+            self.cloud.onto(self.grid, air, self.all)
+            self.c[:] = self.all[0]
             np.maximum(self.highest, self.c, out=self.highest)
-            loads.add_load(rate, self.c, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+            loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
             self.history.add(self.c, dt)
+            self.shares.add(self.all[1:], dt)
             if (k + 1) % steps == 0:
                 self.dose += rate
                 self.rates.append((rate / self.clock.step_s).astype(np.float32))
@@ -194,7 +195,7 @@ class _Run:
                 self.severity.append(self.history.severity.astype(np.float32))
                 if progress is not None:
                     progress((k + 1) / (self.clock.steps * steps))
-        loads.add_load(rate, self.c, 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
         self.rates.append(rate.astype(np.float32))
 
     def _warned(self) -> float:
@@ -209,7 +210,7 @@ class _Run:
             model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), model.walk_m_s
         )
         rooms = advice.indoors(self.history, curve, people)
-        shares = self.members.shares()
+        shares = self.shares.shares()
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         told = advice.advise(
@@ -276,8 +277,7 @@ class _Run:
         )
 
     def _state(self, settings: dict[str, str | float]) -> State:
-        arrays: dict[str, NDArray[Any]] = {f"cloud_{k}": v for k, v in self.cloud.arrays().items()}
-        arrays |= self.tanks.arrays() | self.history.arrays() | self.members.arrays()
+        arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,

@@ -8,7 +8,7 @@ van Ulden and Holtslag 1985 by night).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -61,13 +61,6 @@ class Air:
     north_ward: float
     wind: float
     temperature: float
-
-    def turned(self, degrees: float, factor: float) -> Air:
-        """Return the air with its wind turned clockwise and its speed times `factor`, the stability as it is."""
-        a = math.radians(degrees)
-        east = self.east * math.cos(a) + self.north_ward * math.sin(a)
-        north_ward = self.north_ward * math.cos(a) - self.east * math.sin(a)
-        return replace(self, ustar=self.ustar * factor, east=east, north_ward=north_ward, wind=self.wind * factor)
 
 
 class Held:

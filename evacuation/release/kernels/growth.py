@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+import numba as nb
+
 from evacuation.release.kernels.similarity import transport
 from twin.jit import kernel
 
@@ -58,16 +60,21 @@ def rates(box, turb, z, source, heavy, dense, round_, z0, inv_l, ustar, rho_air)
     return speed, spread, grown - (1.0 - EDGE) * sides * z * spread / sigma
 
 
-@kernel
-def advance(ends_out, run_s, round_, z0, ustar, west, north, tile_m, inv_l, lateral, highest, rho_air, ex, ey):
+@kernel(parallel=True)
+def advance(
+    ends_out, run_s, round_, member, to, factor, z0, ustar, west, north, tile_m, inv_l, lateral, highest, rho_air
+):
     """Carry every end on by its own time run_s (2, piece) and return a status.
 
-    z0, ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
-    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). (ex, ey): unit vector that the air moves
-    to. A puff's end 0 takes the place of its end 1 before that one moves.
+    member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed. z0,
+    ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
+    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). A puff's end 0 takes the place of its
+    end 1 before that one moves.
     """
     n_rows, n_cols = z0.shape
-    for k in range(ends_out.shape[2]):
+    bad = 0
+    for k in nb.prange(ends_out.shape[2]):
+        ex, ey, faster = to[member[k], 0], to[member[k], 1], factor[member[k]]
         if round_[k]:
             for f in range(FIELDS):
                 ends_out[f, 0, k] = ends_out[f, 1, k]
@@ -80,7 +87,7 @@ def advance(ends_out, run_s, round_, z0, ustar, west, north, tile_m, inv_l, late
             while left > 1e-9:
                 row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
                 col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
-                rough, friction = z0[row, col], ustar[row, col]
+                rough, friction = z0[row, col], ustar[row, col] * faster
                 _, wider, higher = rates(box, turb, z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air)
                 sigma = math.sqrt(box * box + turb * turb)
                 h = min(left, 0.2 * z / max(abs(higher), 1e-9), 0.2 * sigma / max(wider, 1e-9))
@@ -99,7 +106,8 @@ def advance(ends_out, run_s, round_, z0, ustar, west, north, tile_m, inv_l, late
                 left -= h
                 substeps += 1
                 if substeps > MOST_SUBSTEPS:
-                    return TOO_MANY_STEPS
+                    bad += 1
+                    break
             ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k] = x, y, box, turb
             ends_out[Z, e, k], ends_out[AGE, e, k] = z, age
-    return OK
+    return TOO_MANY_STEPS if bad else OK

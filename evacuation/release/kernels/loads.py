@@ -10,6 +10,7 @@ from twin.jit import kernel
 
 #: A concentration this many times below the longest duration's limit collects nothing.
 NOTHING = 1e-4
+LOG_NOTHING = math.log(NOTHING)
 
 
 @kernel
@@ -25,7 +26,7 @@ def load_rate(c, log_t, log_c, n_short, n_long):
     if x >= log_c[0]:
         return math.exp(n_short * (x - log_c[0]) - log_t[0])
     if x < log_c[last]:
-        if n_long <= 0.0 or x < log_c[last] + math.log(NOTHING):
+        if n_long <= 0.0 or x < log_c[last] + LOG_NOTHING:
             return 0.0
         return math.exp(-n_long * (log_c[last] - x) - log_t[last])
     k = 0
@@ -37,12 +38,14 @@ def load_rate(c, log_t, log_c, n_short, n_long):
 
 @kernel(parallel=True)
 def add_load(load_out, c, dt, log_t, log_c, n_short, n_long):
-    """Add to load_out (row, column) what dt s at c (kg m-3) collect; the whole is the limit reached."""
-    rows, cols = c.shape
-    for j in nb.prange(rows):
+    """Add to load_out (member, row, column) what dt s at c (kg m-3) collect; the whole is the limit reached."""
+    members, rows, cols = c.shape
+    least = math.exp(log_c[-1]) * (NOTHING if n_long > 0.0 else 1.0)
+    for line in nb.prange(members * rows):
+        n, j = line // rows, line % rows
         for i in range(cols):
-            if c[j, i] > 0.0:
-                load_out[j, i] += dt * load_rate(c[j, i], log_t, log_c, n_short, n_long)
+            if c[n, j, i] >= least:
+                load_out[n, j, i] += dt * load_rate(c[n, j, i], log_t, log_c, n_short, n_long)
 
 
 @kernel(parallel=True)

@@ -49,11 +49,11 @@ def normal(x):
     return 1.0 - half if x > 0.0 else half
 
 
-@kernel
+@kernel(parallel=True)
 def draw(pieces_out, ends, mass, z0, west, north, tile_m, inv_l, z):
     """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower."""
     n_rows, n_cols = z0.shape
-    for k in range(len(mass)):
+    for k in nb.prange(len(mass)):
         for e in range(2):
             row = min(max(int((north - ends[Y, e, k]) / tile_m), 0), n_rows - 1)
             col = min(max(int((ends[X, e, k] - west) / tile_m), 0), n_cols - 1)
@@ -73,16 +73,19 @@ def draw(pieces_out, ends, mass, z0, west, north, tile_m, inv_l, z):
 
 
 @kernel(parallel=True)
-def onto_cells(c_out, pieces, west, north, cell_m):
-    """Add the concentration of every piece to the cells c_out (row, column), kg m-3; only cells that it reaches are touched.
+def onto_cells(c_out, pieces, starts, west, north, cell_m):
+    """Find the concentration of each member's pieces on cells c_out (member, row, column), kg m-3; a piece touches what it reaches.
 
-    Each row is one thread's, and takes the pieces in their order: the number of threads changes nothing.
+    Member n owns the pieces starts[n] to starts[n + 1]. Each row is one thread's, and takes the pieces in their order: the number
+    of threads changes nothing.
     """
-    rows, cols = c_out.shape
-    for j in nb.prange(rows):
+    members, rows, cols = c_out.shape
+    for line in nb.prange(members * rows):
+        n, j = line // rows, line % rows
         y = north - (j + 0.5) * cell_m
-        row = c_out[j]
-        for k in range(len(pieces)):
+        row = c_out[n, j]
+        row[:] = 0.0
+        for k in range(starts[n], starts[n + 1]):
             ax, ay, length = pieces[k, AX], pieces[k, AY], pieces[k, LENGTH]
             s0, s1, f0, f1 = pieces[k, S0], pieces[k, S1], pieces[k, F0], pieces[k, F1]
             reach = REACH * max(s0, s1)
