@@ -90,7 +90,7 @@ def advance(
                 rough, friction = z0[row, col], ustar[row, col] * faster
                 _, wider, higher = rates(box, turb, z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air)
                 sigma = math.sqrt(box * box + turb * turb)
-                h = min(left, 0.2 * z / max(abs(higher), 1e-9), 0.2 * sigma / max(wider, 1e-9))
+                h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
                 half_turb = turb + lateral * friction * (reach_of(age + 0.5 * h) - reach_of(age))

@@ -2,8 +2,9 @@
 
 A line of gas of mass M between its ends (length l) gives, at distance u along it and v across,
     c = M / l * [Phi(u / s) - Phi((u - l) / s)] * exp(-v^2 / 2 s^2) / (sqrt(2 pi) s) * f,
-with s (sideways standard deviation, m) and 1 / f (f: share per metre of height at the level asked, m-1) linear between the ends:
-the exact integral of puffs strung along the line for even s and f. l -> 0 is the Gaussian puff. Phi is the normal distribution
+the exact integral of puffs strung along the line for even s (sideways standard deviation, m) and f (share per metre of height at
+the level asked, m-1). s and 1 / f change along the line: they are taken at the mean place of the gas that reaches the cell, near
+u / l for a line longer than wide and near its middle for a shorter one. l -> 0 is the Gaussian puff. Phi is the normal distribution
 function (Abramowitz and Stegun 7.1.27, to 2.5e-4; neighbours share it, so their sum has no seam).
 """
 
@@ -47,6 +48,17 @@ def normal(x):
     d *= d
     half = 0.5 / (d * d)
     return 1.0 - half if x > 0.0 else half
+
+
+@kernel(inline=True)
+def mean_place(length, s0, s1):
+    """Return (a, b): gas that reaches a cell at distance u along a line comes, in the mean, from the share a + b u of its length.
+
+    To first order in u of the mean of a normal distribution that is cut off at the ends.
+    """
+    wide = s0 + s1
+    w = length * length / (length * length + 3.0 * wide * wide)
+    return 0.5 * (1.0 - w), w / length
 
 
 @kernel(parallel=True)
@@ -109,11 +121,11 @@ def onto_cells(c_out, pieces, starts, west, north, cell_m):
             i1 = min(math.floor((x0 + last - west) / cell_m - 0.5) + 1, cols)
             dx0, mass = west + 0.5 * cell_m - x0, pieces[k, MASS]
             if length > 0.0:
-                share = 1.0 / length
+                base, slope = mean_place(length, s0, s1)
                 for i in range(i0, i1):
                     dx = dx0 + i * cell_m
                     u, v = ax * dx + low, high - ay * dx
-                    t = min(max(u * share, 0.0), 1.0)
+                    t = min(max(base + slope * u, 0.0), 1.0)
                     s, f = s0 + t * (s1 - s0), f0 + t * (f1 - f0)
                     inv = 1.0 / s
                     q = 0.5 * (v * inv) * (v * inv)
@@ -138,7 +150,8 @@ def at_points(c_out, pieces, x, y):
             if length > 0.0:
                 u = pieces[k, AX] * dx + pieces[k, AY] * dy
                 v = pieces[k, AX] * dy - pieces[k, AY] * dx
-                t = min(max(u / length, 0.0), 1.0)
+                base, slope = mean_place(length, pieces[k, S0], pieces[k, S1])
+                t = min(max(base + slope * u, 0.0), 1.0)
                 s = pieces[k, S0] + t * (pieces[k, S1] - pieces[k, S0])
                 f = pieces[k, F0] + t * (pieces[k, F1] - pieces[k, F0])
                 along = 0.5 * (math.erf(u / (ROOT_TWO * s)) - math.erf((u - length) / (ROOT_TWO * s)))
