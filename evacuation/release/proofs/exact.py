@@ -195,7 +195,8 @@ def threads(_: Reference) -> float:
             found.append(leak(clock, wind(clock, WINDS)).fields)
     finally:
         numba.set_num_threads(before)
-    return max(float(np.nanmax(np.abs(found[0][v].values - found[1][v].values))) for v in found[0])
+    gaps = [np.abs(found[0][v].values - found[1][v].values) for v in found[0]]
+    return max(float(np.nanmax(gap, initial=0.0)) for gap in gaps)
 
 
 @cache
