@@ -152,7 +152,7 @@ PEOPLE_COUNT = Variable(
     "people counted",
     0.0,
     1e7,
-    tags=frozenset({"forcing", "persons"}),
+    tags=frozenset({"forcing", "persons", "readings"}),
     comment=NO_READING,
     gaps=True,
 )
@@ -168,7 +168,7 @@ def _detector(quantity: str, unit: str, high: float, zh: str, en: str) -> Variab
         en,
         0.0,
         high,
-        tags=frozenset({"forcing", "detector_reading"}),
+        tags=frozenset({"forcing", "detector_reading", "readings"}),
         comment=NO_READING,
         gaps=True,
     )

@@ -90,6 +90,8 @@ class Case:
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
+        for name in self.models:
+            self.sheet(name)
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
 from twin.errors import ScenarioError
+from twin.exposure.people import AT_HOME
 from twin.hazard import Drivers, Hazard
 from twin.variables import Variable
 from twin.words import LANGS, Word, keys, say
 
 
 def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left: set[str], where: str) -> None:
-    """Raise ScenarioError when a hazard's needs are not met where it stands, or when a variable has two givers.
+    """Raise ScenarioError when a hazard's needs are not met where it stands, a variable has two givers or people two movers.
 
     `models` are the hazards in their order, `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the
     hazards of which an earlier run left a state.
@@ -32,6 +33,9 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
                 )
             giver[v.name] = hazard
         offered |= names_and_tags(model.gives)
+    movers = [Word(f"hazard.{name}") for name, model in models.items() if AT_HOME in names_and_tags(model.gives)]
+    if len(movers) > 1:
+        raise ScenarioError("moves_twice", where=where, givers=movers)
 
 
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:

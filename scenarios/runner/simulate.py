@@ -87,7 +87,11 @@ def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
     fields = outcome.fields.copy()
     fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
     encoding = {
-        v: {"chunks": tuple(1 if d == "time" and "x" in fields[v].dims else n for d, n in fields[v].sizes.items())}
+        v: {
+            "chunks": tuple(
+                1 if d == "time" and "x" in fields[v].dims else max(n, 1) for d, n in fields[v].sizes.items()
+            )
+        }
         for v in fields.data_vars
     }
     fields.to_zarr(part / "fields.zarr", group=name, mode="a", encoding=encoding, consolidated=False)

@@ -228,6 +228,7 @@ BAD_ROWS = {
     "forcing_sensor": ({"counts": [{"sensor": "level-12", "persons": 1}]}, "level-1"),
     "series_twice": ({"counts": [{"sensor": "level-1", "persons": 1}] * 2}, "level-1"),
     "readings_elsewhen": ({"counts": [{"sensor": "level-1", "persons": 1, "at": "21:00"}]}, "13:00"),
+    "readings_none": ({"detectors": [{"sensor": "level-1"}]}, "forcing.detectors"),
     "file_missing": ({"wind": {"station": "gone.csv"}}, "forcing.wind.station"),
     "time_text": ({"wind": [{"at": "soon", "speed_m_s": 1, "from_deg": 0}]}, "soon"),
 }

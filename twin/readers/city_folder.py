@@ -61,7 +61,7 @@ def open_folder(folder: Path) -> City:
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
         layers=_layers(head, folder / "city.yaml"),
-        level_overrides=head.get("levels") or {},
+        level_overrides=_levels(head, folder / "city.yaml"),
         content_hash=folder_hash(folder),
     )
 
@@ -171,6 +171,14 @@ def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
         return {name: Layer(**{**row, "assumed": tuple(row.get("assumed") or ())}) for name, row in rows.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
+
+
+def _levels(head: dict[str, Any], where: Path) -> dict[str, dict[str, Any]]:
+    """Return the city's own thresholds by hazard and kind of place."""
+    levels = head.get("levels") or {}
+    if not isinstance(levels, dict) or not all(isinstance(rules, dict) for rules in levels.values()):
+        raise SourceError("yaml_malformed", where=str(where), found=f"levels: {levels}")
+    return levels
 
 
 def _resources(folder: Path) -> tuple[Resource, ...]:

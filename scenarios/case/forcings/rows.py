@@ -58,7 +58,7 @@ def readings(
 ) -> dict[str, pd.DataFrame]:
     """Return what sensors read, by column and then by time and sensor: from `file` where there is one, else from `rows`.
 
-    Raises SourceError or ScenarioError for an unknown sensor, two readings at one time, or readings all outside the run.
+    Raises SourceError or ScenarioError for an unknown sensor, two readings at one time, readings all outside the run, or none at all.
     """
     if file is not None:
         where = str(scene.base / file)
@@ -73,7 +73,10 @@ def readings(
     if first >= scene.end or last < scene.start:
         found, expected = f"{first} .. {last} UTC", f"{scene.start} .. {scene.end} UTC"
         raise ScenarioError("readings_elsewhen", where=where, found=found, expected=expected)
-    return {name: by_id(where, table, name) for name in ranges if name in table and table[name].notna().any()}
+    tables = {name: by_id(where, table, name) for name in ranges if name in table and table[name].notna().any()}
+    if not tables:
+        raise ScenarioError("readings_none", where=where)
+    return tables
 
 
 def check_ids(code: str, where: str, found: Iterable[str], known: Iterable[str]) -> None:
