@@ -126,7 +126,9 @@ def advise(
         if found["severity"] < 1.0 or first >= n:
             possible = likely >= POSSIBLE
             by = people.warned_s - elapsed if possible else np.nan
-            rows.append(_row(block, "stay" if possible else "none", "possible" if possible else "not_met", by_s=by, **found))
+            rows.append(
+                _row(block, "stay" if possible else "none", "possible" if possible else "not_met", by_s=by, **found)
+            )
             continue
         room, load = rooms.at(spot)
         walks, off = np.zeros((2, n)), np.zeros(2, dtype=np.bool_)
@@ -180,4 +182,11 @@ def _response(c: NDArray[np.floating], dt: float, family: Family | None, ppm_kg_
 
 
 def _row(block: str, advice: str, reason: str, **values: float) -> dict[str, object]:
-    return {**dict.fromkeys(COLUMNS, np.nan), "off_grid": False, **values, "id": block, "advice": advice, "reason": reason}
+    return {
+        **dict.fromkeys(COLUMNS, np.nan),
+        "off_grid": False,
+        **values,
+        "id": block,
+        "advice": advice,
+        "reason": reason,
+    }

@@ -60,9 +60,14 @@ class Cloud:
     ) -> None:
         given = arrays or {}
         self.turns = np.asarray(given.get("cloud_turns", np.zeros(1) if turns is None else np.append(0.0, turns)))
-        self.factors = np.asarray(given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors)))
+        self.factors = np.asarray(
+            given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors))
+        )
         self.ends = np.array(given.get("cloud_ends", np.zeros((growth.FIELDS, 2, 0))))
-        self.mass, self.round = np.array(given.get("cloud_mass", np.zeros(0))), np.array(given.get("cloud_round", np.zeros(0, bool)))
+        self.mass, self.round = (
+            np.array(given.get("cloud_mass", np.zeros(0))),
+            np.array(given.get("cloud_round", np.zeros(0, bool))),
+        )
         #: member, source, first and last letting-go of each piece: lines whose numbers follow each other are neighbours
         self.chain = np.array(given.get("cloud_chain", np.zeros((4, 0), np.int64)))
 

@@ -19,10 +19,9 @@ from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
-from twin.drivers import Drivers
 from twin.errors import ScenarioError
 from twin.grid import Grid
-from twin.hazard import Action
+from twin.hazard import Action, Drivers
 
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
@@ -134,7 +133,9 @@ class Leaks:
         for n, (leak_or_none, floats_m, depth, tank_id, held) in enumerate(self.floats):
             if k >= 0 and depth[k] >= floats_m:
                 if leak_or_none is None:
-                    self.notes.append(("other_substance", {"tank": tank_id, "substance": held, "minutes": elapsed / 60.0}))
+                    self.notes.append(
+                        ("other_substance", {"tank": tank_id, "substance": held, "minutes": elapsed / 60.0})
+                    )
                     self.floats[n] = (None, np.inf, depth, tank_id, held)
                 elif np.isnan(leak_or_none.began):
                     leak_or_none.open(elapsed, self.float_hole_m, 3)
@@ -184,7 +185,10 @@ class Leaks:
              leak.washed_kg, leak.most_kg_s, leak.sudden)
             for leak in self.leaks
         ]  # fmt: skip
-        return {"leaks": np.array(rows, dtype=np.float64).reshape(-1, 11), "leak_ids": np.array([k.id for k in self.leaks])}
+        return {
+            "leaks": np.array(rows, dtype=np.float64).reshape(-1, 11),
+            "leak_ids": np.array([k.id for k in self.leaks]),
+        }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what an earlier run left of the tanks; one that has let go is among them from then on."""
@@ -259,7 +263,12 @@ def _substance(asked: Asked, table: pd.DataFrame, actions: Sequence[Action]) -> 
 
 
 def _tank(
-    row: Mapping[str, Any], asked: Asked, gas: Substance, notes: list[tuple[str, Mapping[str, Any]]], city: City, grid: Grid
+    row: Mapping[str, Any],
+    asked: Asked,
+    gas: Substance,
+    notes: list[tuple[str, Mapping[str, Any]]],
+    city: City,
+    grid: Grid,
 ) -> Leak:
     """Return the tank of a row of the city, with what it does not say assumed and noted."""
     chosen = row["id"] == asked.site
@@ -267,7 +276,9 @@ def _tank(
     phase, pressure = _named(row.get("phase")), _number(row.get("pressure_pa"))
     if chosen and asked.mass_kg is not None and asked.mass_kg > held:
         raise ScenarioError("release_too_much", site=row["id"], found=asked.mass_kg, expected=held)
-    lacks = [n for n, v in (("mass_kg", held), ("temperature_k", temperature), ("pressure_pa", pressure)) if np.isnan(v)]
+    lacks = [
+        n for n, v in (("mass_kg", held), ("temperature_k", temperature), ("pressure_pa", pressure)) if np.isnan(v)
+    ]
     kg = asked.mass_kg if chosen and asked.mass_kg is not None else DEFAULT_KG if np.isnan(held) else held
     temperature = DEFAULT_K if np.isnan(temperature) else temperature
     phase = (asked.phase if chosen else None) or phase or _phase(gas, temperature)

@@ -29,7 +29,12 @@ class Shares:
     """What each member has brought each cell: loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit."""
 
     def __init__(
-        self, count: int, shape: tuple[int, int], limits: Limits, flammable: float, arrays: Mapping[str, NDArray[Any]] | None
+        self,
+        count: int,
+        shape: tuple[int, int],
+        limits: Limits,
+        flammable: float,
+        arrays: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         self._curves, self._half_flammable = limits.curves[1:], 0.5 * flammable
         self.reached = np.array(arrays["reached"]) if arrays is not None else np.zeros((3, count, *shape), np.float32)

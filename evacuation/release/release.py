@@ -45,9 +45,10 @@ from twin.variables import Unit, Variable, conform
 TOLERANCE = 1e-9
 
 #: What was reached, beside what the model `gives`; kept for the run folder, not handed to later hazards.
+#: Those of a flammable gas and of wind members are there where the run has them.
+LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, PROBABILITY_AEGL2,
-    PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE,
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, *LIKELY,
 )  # fmt: skip
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
@@ -134,7 +135,7 @@ class Release:
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")
-        return {"substance": gas.id, "frame_s": frame_s} | {name: float(getattr(self, name)) for name in names}
+        return {"substance": gas.id, "frame_s": frame_s, **{name: float(getattr(self, name)) for name in names}}
 
 
 class _Run:
@@ -144,7 +145,14 @@ class _Run:
         self, model: Release, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
         rng: np.random.Generator | None, arrays: Any, numbers: Any,
     ) -> None:  # fmt: skip
-        self.model, self.grid, self.clock, self.weather, self.tanks, self.limits = model, grid, clock, weather, tanks, limits
+        self.model, self.grid, self.clock, self.weather, self.tanks, self.limits = (
+            model,
+            grid,
+            clock,
+            weather,
+            tanks,
+            limits,
+        )
         self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
         self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
         self.flammable = tanks.substance.flammable_kg_m3 or 0.0
@@ -166,6 +174,7 @@ class _Run:
         self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
         self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
         self.rates: list[NDArray[np.float32]] = []
+        self.masses = [self._mass()]
 
     def advance(self, progress: Progress | None) -> None:
         """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
@@ -193,6 +202,7 @@ class _Run:
                 rate[:] = 0.0
                 self.frames.append(self.c.astype(np.float32))
                 self.severity.append(self.history.severity.astype(np.float32))
+                self.masses.append(self._mass())
                 if progress is not None:
                     progress((k + 1) / (self.clock.steps * steps))
         loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
@@ -219,8 +229,8 @@ class _Run:
         )  # fmt: skip
         fields = self._fields(city, rooms, shares, told)
         return Outcome(
-            conform(fields, *Release.gives, *REACHED),
-            {"advice": told, "tanks": self.tanks.table(self.elapsed), "limits": self._limits()},
+            conform(fields, *Release.gives, *(v for v in REACHED if v.name in fields)),
+            {"advice": told, "tanks": self.tanks.table(self.elapsed), "limits": self._limits(), "mass": self._masses()},
             self._balance().check("release"),
             self._state(settings),
             tuple(self._notes(told, family.name if family else None)),
@@ -230,29 +240,34 @@ class _Run:
         timed, space = ("time", "y", "x"), ("y", "x")
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
         leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
-        return xr.Dataset(
-            {
-                "gas_concentration": (timed, np.stack(self.frames)),
-                "toxic_dose_rate": (timed, np.stack(self.rates)),
-                "gas_severity": (timed, np.stack(self.severity)),
-                "max_gas_severity": (space, self.history.worst.astype(np.float32)),
-                "max_gas_concentration": (space, self.highest.astype(np.float32)),
-                "flammable_share": (space, (self.highest / self.flammable if self.flammable else 0.0 * self.highest).astype(np.float32)),
-                "outdoor_dose": (space, self.dose.astype(np.float32)),
-                "indoor_dose": (space, rooms.dose.astype(np.float32)),
-                "probability_aegl2": (space, shares[0].astype(np.float32)),
-                "probability_aegl3": (space, shares[1].astype(np.float32)),
-                "probability_flammable": (space, shares[2].astype(np.float32)),
-                "stay_or_leave": (("block",), choice),
-                "leave_before": (("block",), leave),
-            },
-            coords={
-                "time": self.clock.times.values,
-                "y": self.grid.y,
-                "x": self.grid.x,
-                "block": told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1"),
-            },
-        )
+        data = {
+            "gas_concentration": (timed, np.stack(self.frames)),
+            "toxic_dose_rate": (timed, np.stack(self.rates)),
+            "gas_severity": (timed, np.stack(self.severity)),
+            "max_gas_severity": (space, self.history.worst.astype(np.float32)),
+            "max_gas_concentration": (space, self.highest.astype(np.float32)),
+            "outdoor_dose": (space, self.dose.astype(np.float32)),
+            "indoor_dose": (space, rooms.dose.astype(np.float32)),
+            "stay_or_leave": (("block",), choice),
+            "leave_before": (("block",), leave),
+        }
+        if self.model.wind_members:
+            data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
+        if self.flammable:
+            data["flammable_share"] = (space, (self.highest / self.flammable).astype(np.float32))
+            if self.model.wind_members:
+                data["probability_flammable"] = (space, shares[2].astype(np.float32))
+        block = told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1")
+        coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
+        return xr.Dataset(data, coords=coords)
+
+    def _mass(self) -> tuple[float, float, float]:
+        ledger = self.tanks.ledger()
+        return ledger["out"], self.cloud.airborne_kg, ledger["pools"]
+
+    def _masses(self) -> pd.DataFrame:
+        """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
+        return pd.DataFrame(self.masses, columns=["out_kg", "air_kg", "pool_kg"]).assign(time=self.clock.times)
 
     def _limits(self) -> pd.DataFrame:
         """Return the limits that were used, kg m-3: a row per level, a column per window (s)."""

@@ -42,7 +42,14 @@ MAX_GAS_SEVERITY = Variable(
     "max_gas_severity", "1", SPACE, "最高危害程度", "highest severity of the gas", 0.0, 1e9, comment="of every frame"
 )
 MAX_GAS_CONCENTRATION = Variable(
-    "max_gas_concentration", "kg m-3", SPACE, "最高浓度", "highest gas concentration", 0.0, 2000.0, comment="of every step"
+    "max_gas_concentration",
+    "kg m-3",
+    SPACE,
+    "最高浓度",
+    "highest gas concentration",
+    0.0,
+    2000.0,
+    comment="of every step",
 )
 FLAMMABLE_SHARE = Variable(
     "flammable_share",
@@ -54,7 +61,9 @@ FLAMMABLE_SHARE = Variable(
     1e6,
     comment="0 everywhere for a gas that does not burn",
 )
-OUTDOOR_DOSE = Variable("outdoor_dose", "1", SPACE, "室外毒性负荷", "toxic dose outdoors", 0.0, 1e9, comment="1 is AEGL-3")
+OUTDOOR_DOSE = Variable(
+    "outdoor_dose", "1", SPACE, "室外毒性负荷", "toxic dose outdoors", 0.0, 1e9, comment="1 is AEGL-3"
+)
 INDOOR_DOSE = Variable(
     "indoor_dose",
     "1",

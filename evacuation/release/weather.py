@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evacuation.release.kernels.similarity import KAPPA, psi_m
 from twin.city import City
 from twin.clock import Clock
-from twin.drivers import Drivers
+from twin.hazard import Drivers
 
 Array = NDArray[np.float64]
 
@@ -109,9 +109,7 @@ class Weather:
         wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
         moment = self._clock.times[0] + pd.Timedelta(seconds=t)
         inv_l = stability(wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat))
-        return air_of(
-            wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat
-        )
+        return air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
 
 
 def air_of(
@@ -177,7 +175,7 @@ def stability(wind: float, temperature: float, cloud: float, sun: float) -> floa
                 felt = psi_m(STATION_M * inv_l) - psi_m(OPEN_Z0 * inv_l)
                 ustar = KAPPA * wind / max(math.log(STATION_M / OPEN_Z0) - felt, 1.0)
                 inv_l = max(-KAPPA * GRAVITY * heat / (1.2 * CP * temperature * ustar**3), -1.0 / SHORTEST_L_M)
-            return inv_l
+            return float(inv_l)
         return 0.0
     inv_l = KAPPA * GRAVITY * 0.09 * (1.0 - 0.5 * cloud**2) / (temperature * ustar**2)
     return min(inv_l, 1.0 / SHORTEST_L_M)
@@ -190,9 +188,7 @@ def sun_height(moment: pd.Timestamp, lon: float, lat: float) -> float:
     hours = moment.hour + moment.minute / 60.0 + moment.second / 3600.0
     angle = math.radians(15.0 * (hours - 12.0) + lon)
     phi = math.radians(lat)
-    return math.asin(
-        math.sin(phi) * math.sin(declination) + math.cos(phi) * math.cos(declination) * math.cos(angle)
-    )
+    return math.asin(math.sin(phi) * math.sin(declination) + math.cos(phi) * math.cos(declination) * math.cos(angle))
 
 
 def roughness(city: City) -> Array:

@@ -52,10 +52,7 @@ def shape(zbar, z0, inv_l):
     z = 0.6 * zbar
     zeta = z * inv_l
     m = min(phi_m(zeta) / profile(z, z0, inv_l), 0.6)
-    if zeta >= 0.0:
-        bent = 7.8 * zeta / (0.95 + 7.8 * zeta)
-    else:
-        bent = 5.8 * zeta / (1.0 - 11.6 * zeta)
+    bent = 7.8 * zeta / (0.95 + 7.8 * zeta) if zeta >= 0.0 else 5.8 * zeta / (1.0 - 11.6 * zeta)
     s = max(1.0 + m + bent, 1.0)
     return s, m
 

@@ -86,7 +86,7 @@ def prairie_grass(reference: Reference) -> dict[str, float]:
                     (run["run"], arc, run["Q_g_s"], seen["cmax_mg_m3"], seen["cic_mg_m2"], seen["edge_truncated"],
                      highest[k], integral[k], own[k], run["L_m"])
                 )  # fmt: skip
-    table = pd.DataFrame(rows, columns="run arc q seen seen_cic cut found found_cic own L".split())
+    table = pd.DataFrame(rows, columns=["run", "arc", "q", "seen", "seen_cic", "cut", "found", "found_cic", "own", "L"])
     table = table[table["seen"] > 0]
     per_q = np.log(table["seen"] / table["q"])
     sums, counts = per_q.groupby(table["arc"]).transform("sum"), per_q.groupby(table["arc"]).transform("count")

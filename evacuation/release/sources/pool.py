@@ -49,4 +49,5 @@ class Pool:
             return area * heat / self.substance.number("latent_heat_at_Tb")
         side = max(2.0 * math.sqrt(area / math.pi), 0.1)
         transfer = 0.0048 * wind ** (7.0 / 9.0) * side ** (-1.0 / 9.0) * SCHMIDT ** (-2.0 / 3.0)
-        return area * transfer * self.substance.vapour_pressure(temperature) * self.substance.molar_kg / (GAS * temperature)
+        vapour = self.substance.vapour_pressure(temperature) * self.substance.molar_kg / (GAS * temperature)
+        return float(area * transfer * vapour)
