@@ -100,7 +100,9 @@ def advise(
         return pd.DataFrame(columns=COLUMNS)
     dt, n = history.frame_s, history.count
     rate = np.zeros_like(history.frames[:n], dtype=np.float64)
-    loads.add_load(rate, history.frames[:n], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+    loads.add_load(
+        rate, history.frames[:n].astype(np.float64), 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long
+    )
     outdoors = rate.sum(axis=0) * dt
     sampler = overlay.within_polygons(grid, city.blocks.geometry)
     first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n

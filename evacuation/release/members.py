@@ -37,7 +37,7 @@ class Shares:
         arrays: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         self._curves, self._half_flammable = limits.curves[1:], 0.5 * flammable
-        self.reached = np.array(arrays["reached"]) if arrays is not None else np.zeros((3, count, *shape), np.float32)
+        self.reached = np.array(arrays["reached"]) if arrays is not None else np.zeros((3, count, *shape))
 
     def add(self, c: Array, dt: float) -> None:
         """Add what `dt` s at c (member, y, x), kg m-3, bring."""
@@ -46,7 +46,7 @@ class Shares:
         for level, curve in enumerate(self._curves):
             loads.add_load(self.reached[level], c, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
         if self._half_flammable:
-            np.maximum(self.reached[2], c / self._half_flammable, out=self.reached[2], casting="same_kind")
+            np.maximum(self.reached[2], c / self._half_flammable, out=self.reached[2])
 
     def shares(self) -> Array:
         """Return the share of members that reach AEGL-2, AEGL-3 and half of the lower flammable limit (3, y, x).

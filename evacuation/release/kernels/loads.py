@@ -48,7 +48,7 @@ def add_load(load_out, c, dt, log_t, log_c, n_short, n_long):
                 load_out[n, j, i] += dt * load_rate(c[n, j, i], log_t, log_c, n_short, n_long)
 
 
-@kernel(parallel=True)
+@kernel
 def running_means(sums_out, fraction_out, frames, k, windows, limits):
     """Move running sums on to frame k and find the worst share of each level's limit.
 
@@ -57,7 +57,7 @@ def running_means(sums_out, fraction_out, frames, k, windows, limits):
     largest mean / limit over the windows.
     """
     n_windows, rows, cols = sums_out.shape
-    for j in nb.prange(rows):
+    for j in range(rows):
         for i in range(cols):
             for level in range(limits.shape[0]):
                 fraction_out[level, j, i] = 0.0
@@ -74,7 +74,7 @@ def running_means(sums_out, fraction_out, frames, k, windows, limits):
                             fraction_out[level, j, i] = share
 
 
-@kernel(parallel=True)
+@kernel
 def severity(severity_out, fraction, c, flammable):
     """Grade cells: below 1 the share of level 1; then 1 + that of level 2, 2 + that of level 3; a flammable gas at least by C.
 
@@ -82,7 +82,7 @@ def severity(severity_out, fraction, c, flammable):
     flammable limit the grade is 1 or more, from half of it 3 or more.
     """
     rows, cols = severity_out.shape
-    for j in nb.prange(rows):
+    for j in range(rows):
         for i in range(cols):
             one, two, three = fraction[0, j, i], fraction[1, j, i], fraction[2, j, i]
             grade = one if one < 1.0 else 1.0 + two if two < 1.0 else 2.0 + three
@@ -113,7 +113,7 @@ def indoors(c_in, c_out, changes_s, dt):
     return end, mean
 
 
-@kernel(parallel=True)
+@kernel
 def indoor_load(load_out, inside_out, frames, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
     """Follow the air indoors through frames (time, cell) of dt s, and what people collect there.
 
@@ -121,7 +121,7 @@ def indoor_load(load_out, inside_out, frames, dt, open_s, shut_s, shut_at, log_t
     each frame. Air changes open_s (s-1) before the frame shut_at, shut_s from it.
     """
     n_frames, n_cells = frames.shape
-    for i in nb.prange(n_cells):
+    for i in range(n_cells):
         c = 0.0
         load_out[0, i] = 0.0
         for k in range(n_frames):

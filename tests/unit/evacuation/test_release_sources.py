@@ -68,4 +68,4 @@ def test_a_pool_boils_off_slower_with_time_and_keeps_its_mass() -> None:
 
 def test_a_cold_pool_dries_in_the_wind() -> None:
     slow, fast = (Pool(BENZENE, kg=500.0).rate(wind, 293.15, 60.0) for wind in (1.0, 5.0))
-    assert fast == pytest.approx(slow * 5.0 ** (7 / 9), rel=1e-9) and 0 < slow
+    assert fast == pytest.approx(slow * 5.0 ** (7 / 9), rel=1e-9) and slow > 0
