@@ -21,7 +21,7 @@ from twin.grid import Grid
 Array = NDArray[np.float64]
 
 #: Two lines are joined when together they are shorter than this share of their width (standard deviation).
-JOINED = 0.7
+JOINED = 1.0
 
 #: A piece this far outside the grid is lost from sight, m.
 SIGHT_M = 10_000.0

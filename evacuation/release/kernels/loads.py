@@ -9,7 +9,7 @@ import numba as nb
 from twin.jit import kernel
 
 #: A concentration this many times below the longest duration's limit collects nothing.
-NOTHING = 1e-4
+NOTHING = 1e-3
 LOG_NOTHING = math.log(NOTHING)
 
 

@@ -51,7 +51,7 @@ def normal(x):
     d = 1.0 + a * (0.278393 + a * (0.230389 + a * (0.000972 + a * 0.078108)))
     d *= d
     half = 0.5 / (d * d)
-    return 1.0 - half if x > 0.0 else half
+    return half if x < 0.0 else 1.0 - half
 
 
 @kernel(inline=True)
@@ -86,6 +86,34 @@ def draw(pieces_out, ends, mass, z0, west, north, tile_m, inv_l, z):
             pieces_out[k, X0], pieces_out[k, Y0] = ends[X, 1, k], ends[Y, 1, k]
             pieces_out[k, AX], pieces_out[k, AY] = 1.0, 0.0
             pieces_out[k, LENGTH], pieces_out[k, MASS] = 0.0, mass[k]
+
+
+@kernel
+def add_line(row_out, dx0, cell_m, ax, ay, low, high, length, base, slope, s0, s1, f0, f1, mass):
+    """Add a line of gas to the cells of a stretch of a row; the first is dx0 m east of the line's younger end."""
+    scale = mass / ROOT_TWO_PI
+    for i in range(len(row_out)):
+        dx = dx0 + i * cell_m
+        u, v = ax * dx + low, high - ay * dx
+        t = base + slope * u
+        t = t if t > 0.0 else 0.0
+        t = t if t < 1.0 else 1.0
+        inv = 1.0 / (s0 + t * (s1 - s0))
+        q = 0.5 * (v * inv) * (v * inv)
+        q = q if q < 11.0 else 11.0
+        along = normal(u * inv) - normal((u - length) * inv)
+        row_out[i] += scale * along * bell(q) * inv / (f0 + t * (f1 - f0))
+
+
+@kernel
+def add_puff(row_out, dx0, cell_m, dy, s, scale):
+    """Add a puff to the cells of a stretch of a row; the first is dx0 m east of its middle."""
+    half = 0.5 / (s * s)
+    for i in range(len(row_out)):
+        dx = dx0 + i * cell_m
+        q = (dx * dx + dy * dy) * half
+        q = q if q < 11.0 else 11.0
+        row_out[i] += scale * bell(q)
 
 
 @kernel(parallel=True)
@@ -123,25 +151,14 @@ def onto_cells(c_out, pieces, starts, west, north, cell_m):
             x0 = pieces[k, X0]
             i0 = max(math.ceil((x0 + first - west) / cell_m - 0.5), 0)
             i1 = min(math.floor((x0 + last - west) / cell_m - 0.5) + 1, cols)
+            if i1 <= i0:
+                continue
             dx0, mass = west + 0.5 * cell_m - x0, pieces[k, MASS]
             if length > 0.0:
                 base, slope = mean_place(length, s0, s1)
-                for i in range(i0, i1):
-                    dx = dx0 + i * cell_m
-                    u, v = ax * dx + low, high - ay * dx
-                    t = min(max(base + slope * u, 0.0), 1.0)
-                    s, f = s0 + t * (s1 - s0), f0 + t * (f1 - f0)
-                    inv = 1.0 / s
-                    q = 0.5 * (v * inv) * (v * inv)
-                    along = normal(u * inv) - normal((u - length) * inv)
-                    row[i] += mass * along * bell(min(q, 11.0)) * inv / (ROOT_TWO_PI * f) if q < 11.0 else 0.0
+                add_line(row[i0:i1], dx0 + i0 * cell_m, cell_m, ax, ay, low, high, length, base, slope, s0, s1, f0, f1, mass)
             else:
-                inv = 1.0 / s1
-                scale = mass * inv * inv / (2.0 * math.pi * f1)
-                for i in range(i0, i1):
-                    dx = dx0 + i * cell_m
-                    q = 0.5 * (dx * dx + dy * dy) * inv * inv
-                    row[i] += scale * bell(min(q, 11.0)) if q < 11.0 else 0.0
+                add_puff(row[i0:i1], dx0 + i0 * cell_m, cell_m, dy, s1, mass / (2.0 * math.pi * s1 * s1 * f1))
 
 
 @kernel
