@@ -230,7 +230,13 @@ class _Run:
         fields = self._fields(city, rooms, shares, told)
         return Outcome(
             conform(fields, *Release.gives, *(v for v in REACHED if v.name in fields)),
-            {"advice": told, "tanks": self.tanks.table(self.elapsed), "limits": self._limits(), "mass": self._masses()},
+            {
+                "events": self.tanks.table(self.elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"}),
+                "advice": told,
+                "tanks": self.tanks.table(self.elapsed),
+                "limits": self._limits(),
+                "mass": self._masses(),
+            },
             self._balance().check("release"),
             self._state(settings),
             tuple(self._notes(told, family.name if family else None)),

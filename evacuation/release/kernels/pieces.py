@@ -156,7 +156,9 @@ def onto_cells(c_out, pieces, starts, west, north, cell_m):
             dx0, mass = west + 0.5 * cell_m - x0, pieces[k, MASS]
             if length > 0.0:
                 base, slope = mean_place(length, s0, s1)
-                add_line(row[i0:i1], dx0 + i0 * cell_m, cell_m, ax, ay, low, high, length, base, slope, s0, s1, f0, f1, mass)
+                add_line(
+                    row[i0:i1], dx0 + i0 * cell_m, cell_m, ax, ay, low, high, length, base, slope, s0, s1, f0, f1, mass
+                )
             else:
                 add_puff(row[i0:i1], dx0 + i0 * cell_m, cell_m, dy, s1, mass / (2.0 * math.pi * s1 * s1 * f1))
 

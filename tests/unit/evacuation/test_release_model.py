@@ -284,6 +284,9 @@ def test_a_case_goes_from_scenario_to_levels_plan_and_report(case: sc.Case) -> N
     told = {t.place: t.code for t in tasks if t.code in ("stay_inside", "leave_block")}
     advice = run.tables["release-advice"].set_index("id")["advice"]
     assert told == {b: {"stay": "stay_inside", "leave": "leave_block"}[a] for b, a in advice.items() if a != "none"}
+    assert min(t.known for t in tasks) >= case.scenario.start + timedelta(minutes=5), (
+        "nobody knows of the leak before it"
+    )
     exposure = run.exposure["release"]
     section = Section(
         run.sheet("release"), run.fields["release"], exposure, run.balances["release"], run.tables_of("release")
@@ -292,6 +295,31 @@ def test_a_case_goes_from_scenario_to_levels_plan_and_report(case: sc.Case) -> N
     assert any(isinstance(b, Curve) for b in blocks)
     table = next(b for b in blocks if isinstance(b, Table))
     assert len(table.rows) == int((advice != "none").sum()) and len(table.heads) == len(table.rows[0])
+
+
+@pytest.mark.slow  # compiles the flood too
+def test_a_tank_that_the_flood_lifts_is_known_only_from_then_on(case: sc.Case) -> None:
+    """The chain flood - tank: rain fills a closed town until its tank floats."""
+    rain = {"mm_h": 600, "hours": 0.5}
+    chained = case.with_changes(
+        forcing={"rain": rain, "wind": {"speed_m_s": 2.0, "from_deg": 270}},
+        hazards=[
+            {"flood": {"drainage": "none", "infiltration": "none", "edge": "closed", "cell_m": 20, "exchange_s": 10}},
+            {"release": {"substance": "chlorine", "wind_members": 0}},
+        ],
+        measures=[],
+        hours=1.5,
+    )
+    city = replace(chained.city, facilities=chained.city.facilities.assign(floats_m=0.15))
+    vars(chained)["city"] = city
+    run = execute(chained, fresh=True)
+    row = run.tables["release-tanks"].iloc[0]
+    depth = run.fields["flood"]["water_depth"].sel(x=WEST + 300.0, y=NORTH - 1010.0, method="nearest").values
+    first = int(np.argmax(depth >= 0.15))
+    assert row["cause"] == "flood" and row["began_s"] == first * 300.0 > 0
+    assert not run.fields["release"]["gas_concentration"].isel(time=slice(0, first + 1)).any().compute()
+    tasks = [t for t in sc.draft_plan(run).tasks if t.hazard == "release"]
+    assert tasks and all(t.known >= chained.scenario.start + timedelta(seconds=first * 300.0) for t in tasks)
 
 
 def test_a_release_without_wind_is_refused(case: sc.Case) -> None:
