@@ -162,9 +162,10 @@ def _choose(found: dict[str, float], leave: Array, first: int, dt: float, arrive
         return "stay", "indoors_enough", arrives
     better = leave[first:] < GAIN * stay
     if not better[0]:
-        return "stay", "leaving_is_worse", arrives
+        return "stay", "leaving_is_worse" if stay < 1.0 else "both_harm", arrives
     flips = int(np.argmin(better)) if not better.all() else len(better)
-    return "leave", "leaving_halves", (first + flips - 1) * dt
+    reason = "leaving_halves" if found["dose_leave"] < 1.0 else "both_harm"
+    return "leave", reason, (first + flips - 1) * dt
 
 
 def _reair(outside: NDArray[np.floating], room: Array, dt: float) -> float:

@@ -39,6 +39,7 @@ class History:
         self.frames[: len(before)] = before
         self.count, self.frame_s = len(before), frame_s
         self._limits, self._flammable = limits.table(), flammable
+        self._present = float(self._limits[0].min())
         self._windows = np.array([round(s / frame_s) for s in WINDOWS_S])
         sums = (len(WINDOWS_S), *shape)
         self._sums = np.array(arrays["sums"]) if arrays is not None else np.zeros(sums)
@@ -54,8 +55,9 @@ class History:
         if self._part_s >= self.frame_s - 1e-6:
             self.frames[self.count] = self._part / self.frame_s
             loads.running_means(self._sums, self.fraction, self.frames, self.count, self._windows, self._limits)
-            loads.severity(self.severity, self.fraction, self.frames[self.count], self._flammable)
-            np.maximum(self.worst, self.severity, out=self.worst)
+            loads.severity(
+                self.severity, self.worst, self.fraction, self.frames[self.count], self._present, self._flammable
+            )
             self._part[:], self._part_s = 0.0, 0.0
             self.count += 1
 

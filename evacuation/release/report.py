@@ -79,5 +79,7 @@ def _told(seconds: float, city: City, clock: Clock) -> str:
 
 
 def _dose(value: float) -> str:
-    """Return a dose with two digits; a dash where it was not worked out."""
-    return "–" if pd.isna(value) else f"{value:.2g}"
+    """Return a dose, large ones as whole numbers, small ones with two digits; a dash where it was not worked out."""
+    if pd.isna(value):
+        return "–"
+    return f"{value:,.0f}" if value >= 10.0 else f"{value:.2g}" if value >= 0.001 else "<0.001"

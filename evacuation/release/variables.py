@@ -35,8 +35,8 @@ GAS_SEVERITY = Variable(
     "severity of the gas",
     0.0,
     1e9,
-    comment="worst running mean over 10 min to 8 h: below 1 share of AEGL-1; 1 + share of AEGL-2; from AEGL-2 on 2 + share of"
-    " AEGL-3; a flammable gas at least 1 from a tenth and 3 from half of its lower flammable limit",
+    comment="while the gas stands at AEGL-1 or more, the worst running mean over 10 min to 8 h: below 1 share of AEGL-1; 1 + share"
+    " of AEGL-2; from AEGL-2 on 2 + share of AEGL-3; a flammable gas at least 1 from a tenth and 3 from half of its lower flammable limit",
 )
 MAX_GAS_SEVERITY = Variable(
     "max_gas_severity", "1", SPACE, "最高危害程度", "highest severity of the gas", 0.0, 1e9, comment="of every frame"

@@ -75,29 +75,26 @@ def running_means(sums_out, fraction_out, frames, k, windows, limits):
 
 
 @kernel
-def severity(severity_out, fraction, c, flammable):
+def severity(severity_out, worst_out, fraction, c, present, flammable):
     """Grade cells: below 1 the share of level 1; then 1 + that of level 2, 2 + that of level 3; a flammable gas at least by C.
 
     fraction (level, row, column); c (row, column) kg m-3; flammable: lower limit kg m-3, 0 for none. From a tenth of the lower
-    flammable limit the grade is 1 or more, from half of it 3 or more.
+    flammable limit the grade is 1 or more, from half of it 3 or more. worst_out takes the grade where it is higher; severity_out
+    is it while c is at least `present` (kg m-3), below only c / present: who comes after the cloud meets no more.
     """
     rows, cols = severity_out.shape
     for j in range(rows):
         for i in range(cols):
             one, two, three = fraction[0, j, i], fraction[1, j, i], fraction[2, j, i]
             grade = one if one < 1.0 else 1.0 + two if two < 1.0 else 2.0 + three
-            if two >= 1.0 and grade < 2.0:
-                grade = 2.0
             if flammable > 0.0:
                 share = c[j, i] / flammable
-                if share < 0.1:
-                    burns = 10.0 * share
-                elif share < 0.5:
-                    burns = 1.0 + 5.0 * (share - 0.1)
-                else:
-                    burns = 2.5 + share
+                burns = 10.0 * share if share < 0.1 else 1.0 + 5.0 * (share - 0.1) if share < 0.5 else 2.5 + share
                 grade = max(grade, burns)
-            severity_out[j, i] = grade
+            if grade > worst_out[j, i]:
+                worst_out[j, i] = grade
+            now = c[j, i] / present
+            severity_out[j, i] = min(grade, now) if now < 1.0 else grade
 
 
 @kernel

@@ -128,11 +128,18 @@ def test_the_running_fraction_is_the_worst_window() -> None:
 
 def test_severity_grades_flammable_gas_too() -> None:
     c = np.array([[0.05, 0.1, 0.5, 1.0]])
-    out = np.zeros((1, 4), np.float32)
-    loads.severity(out, np.zeros((3, 1, 4)), c, 1.0)
+    out, worst = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    loads.severity(out, worst, np.zeros((3, 1, 4)), c, 1e-9, 1.0)
     assert out[0].tolist() == pytest.approx([0.5, 1.0, 3.0, 3.5])
-    loads.severity(out, np.array([[[0.5, 2.0, 9.0, 9.0]], [[0.1, 0.4, 1.5, 9.0]], [[0.0, 0.1, 0.2, 1.5]]]), 0 * c, 0.0)
+
+
+def test_severity_falls_when_the_cloud_has_passed_and_the_worst_stays() -> None:
+    fraction = np.array([[[0.5, 2.0, 9.0, 9.0]], [[0.1, 0.4, 1.5, 9.0]], [[0.0, 0.1, 0.2, 1.5]]])
+    out, worst = np.zeros((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    loads.severity(out, worst, fraction, np.full((1, 4), 2e-6), 1e-6, 0.0)
     assert out[0].tolist() == pytest.approx([0.5, 1.4, 2.2, 3.5])
+    loads.severity(out, worst, 0.9 * fraction, np.full((1, 4), 3e-7), 1e-6, 0.0)
+    assert out[0].tolist() == pytest.approx([0.3] * 4) and worst[0].tolist() == pytest.approx([0.5, 1.4, 2.2, 3.5])
 
 
 @pytest.mark.parametrize(
