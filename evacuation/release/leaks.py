@@ -47,6 +47,7 @@ class Leak:
     out_kg: float = 0.0
     washed_kg: float = 0.0
     most_kg_s: float = 0.0
+    buoyant: bool = False
 
     def open(self, now: float, hole_m: float, cause: int, sudden: bool = False) -> None:
         """Make a hole (diameter, m), or let all go at once."""
@@ -68,6 +69,7 @@ class Leak:
         jet, vapour = jet * (1.0 - curtain), vapour * (1.0 - curtain)
         self.most_kg_s = max(self.most_kg_s, (jet + vapour) / dt)
         dense = cloud_density(self.tank.substance, self.tank.temperature, flash, share)
+        self.buoyant |= jet > 0.0 and dense < air.density
         if at_once:
             found = [self._puff(number, jet, dense, air)] if jet > 0 else []
             return found + ([self._line(number, vapour / dt, self._gas(air), air, height_m)] if vapour > 0 else [])
@@ -191,11 +193,13 @@ class Leaks:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over what an earlier run left of the tanks; one that has let go is among them from then on."""
+        """Take over what an earlier run left of the tanks; raise ScenarioError where one that leaks is not in this run."""
         for name, row in zip(arrays["leak_ids"], arrays["leaks"], strict=True):
             leak = next((k for k in self.leaks if k.id == str(name)), None)
             if leak is None:
-                continue
+                if np.isnan(row[5]):
+                    continue
+                raise ScenarioError("release_left", site=str(name))
             leak.tank = Tank(self.substance, leak.tank.phase, row[0], leak.tank.temperature, leak.tank.pressure, row[1])
             leak.pool.kg, leak.pool.age, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
@@ -218,8 +222,10 @@ class Asked:
     bund_m2: float
 
 
-def prepare(asked: Asked, city: City, drivers: Drivers, clock: Clock, actions: Sequence[Action], grid: Grid) -> Leaks:
-    """Return the tanks of a run; raise ScenarioError for what cannot be, before a second is simulated."""
+def prepare(
+    asked: Asked, city: City, drivers: Drivers, clock: Clock, actions: Sequence[Action], grid: Grid, goes_on: bool
+) -> Leaks:
+    """Return the tanks of a run, `goes_on` from another; raise ScenarioError for what cannot be, before a second is simulated."""
     table = city.facilities[(city.facilities["kind"] == "tank").values]
     gas = _substance(asked, table, actions)
     made = Leaks(
@@ -245,7 +251,7 @@ def prepare(asked: Asked, city: City, drivers: Drivers, clock: Clock, actions: S
         made.leaks.append(_place(asked, gas, city, grid))
     if asked.site is not None:
         made.starts[asked.site] = asked.start_s
-    elif not any(a.kind == "leak" for a in actions) and not made.floats:
+    elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:
         raise ScenarioError("release_nothing")
     return made
 

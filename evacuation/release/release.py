@@ -108,7 +108,7 @@ class Release:
         if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
             raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
         weather = Weather(city, drivers, clock)
-        tanks = leaks.prepare(self._asked(), city, drivers, clock, actions, grid)
+        tanks = leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
         gas, limits = tanks.substance, limits_of(tanks.substance)
         if self.family is not None and self.family not in gas.families():
             raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
@@ -118,9 +118,10 @@ class Release:
         run.advance(progress)
         return run.outcome(city, settings)
 
-    def _asked(self) -> leaks.Asked:
+    def _asked(self, state: State | None) -> leaks.Asked:
+        left = str(state.settings.get("substance", "")) if state is not None else ""
         return leaks.Asked(
-            substance=self.substance,
+            substance=self.substance or left or None,
             site=self.site,
             mass_kg=self.mass_kg,
             hole_m=self.hole_mm / 1000.0,
@@ -322,6 +323,8 @@ class _Run:
                 notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
         if any(k.tank.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
             notes.append(("two_phase", {}))
+        if any(leak.buoyant for leak in self.tanks.leaks):
+            notes.append(("buoyant", {}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:

@@ -96,6 +96,21 @@ def test_a_split_run_equals_the_whole(city: City, leak, tmp_path: Path) -> None:
         simulate(city, clock=CLOCK.after(900.0), state=first.state, cell_m=40.0)
 
 
+def test_a_run_that_goes_on_needs_no_new_leak_but_no_tank_may_be_forgotten(city: City) -> None:
+    first = simulate(city, clock=CLOCK.first(900.0), wind_members=0)
+    on = simulate(city, clock=CLOCK.after(900.0), state=first.state, model=Release(wind_members=0))
+    assert on.fields["gas_concentration"].isel(time=0).any() and on.tables["tanks"]["id"].tolist() == ["works/T1"]
+    place = simulate(city, clock=CLOCK.first(900.0), site="b0", wind_members=0)
+    with pytest.raises(ScenarioError, match="b0"):
+        simulate(city, clock=CLOCK.after(900.0), state=place.state, model=Release(wind_members=0))
+
+
+def test_a_gas_that_is_lighter_than_air_is_told(city: City) -> None:
+    bottle = {"id": "works/T1", "substance": "ammonia", "phase": "gas", "pressure_pa": 8e5}
+    outcome = simulate(replace(city, facilities=city.facilities.assign(**bottle)), substance="ammonia", wind_members=0)
+    assert "buoyant" in codes(outcome) and "two_phase" not in codes(outcome)
+
+
 def test_advice_weighs_both_doses(leak) -> None:
     table = leak.tables["advice"].set_index("id")
     assert set(table["advice"]) <= {"none", "stay", "leave"} and list(leak.fields["block"].values) == list(table.index)
