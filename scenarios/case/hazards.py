@@ -27,6 +27,7 @@ from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, S
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
     "flood": "hydro",
+    "release": "evacuation.release",
 }
 
 Words = dict[str, dict[str, str]]

@@ -78,12 +78,17 @@ class _Findings:
 
 
 def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
-    """Return when each event of a run begins; one whose values change in time is written as several actions in one place."""
+    """Return when each event of a run begins: the scenario's, and what befell the city within the model (its table `events`).
+
+    An event whose values change in time is written as several actions in one place.
+    """
     begins: dict[tuple[str, str], float] = {}
     for action in run.case.actions():
         if (measure := sheet.measures.get(action.kind)) is not None and measure.event:
             key = (action.kind, action.place)
             begins[key] = min(action.start_s, begins.get(key, action.start_s))
+    if (befell := run.tables_of(sheet.id).get("events")) is not None:
+        begins |= {("", str(row.id)): float(row.begins_s) for row in befell.itertuples()}
     return tuple(issued + timedelta(seconds=start_s) for start_s in begins.values())
 
 

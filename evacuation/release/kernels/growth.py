@@ -1,0 +1,113 @@
+"""Moves and grows the ends of the cloud's pieces: with the wind, by turbulence and, where the gas is dense, by its own weight.
+
+A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
+rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), AGE (s), SOURCE (kg s-1 that it
+left with; of a puff kg), HEAVY (excess density that a kilogram brings, 1 - rho_air / rho_source) and DENSE (density at the
+source, kg m-3). End 0 is the younger end of a line; of a puff, where it was a step ago.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from evacuation.release.kernels.similarity import transport
+from twin.jit import kernel
+
+X, Y, BOX, TURB, Z, AGE, SOURCE, HEAVY, DENSE = range(9)
+FIELDS = 9
+
+G = 9.81
+FRONT = 1.1  # front speed over sqrt(g' H): van Ulden 1974, Britter 1979
+EDGE = 0.6  # entrainment at the edge over front speed: Eidsvik 1980, Atmos. Environ. 14, 769
+RI_TOP = 0.8  # entrainment at the top falls as 1 / sqrt(1 + 0.8 Ri): Witlox 1994, Atmos. Environ. 28, 2917
+LATERAL_S = 300.0  # time scale of sideways spread near the ground: Draxler 1976, Atmos. Environ. 10, 99
+THINNEST_M = 0.05
+MOST_SUBSTEPS = 20_000
+
+OK, TOO_MANY_STEPS = 0, 1
+
+
+@kernel
+def reach_of(age):
+    """Return g(t) (s) of sideways spread sigma = sigma_v g(t), g = t / (1 + 0.9 sqrt(t / 300 s)) (Draxler 1976)."""
+    return age / (1.0 + 0.9 * math.sqrt(age / LATERAL_S))
+
+
+@kernel
+def rates(box, turb, z, source, heavy, dense, round_, z0, inv_l, ustar, rho_air):
+    """Return (speed, growth of BOX, growth of Z), m s-1, of an end.
+
+    Gravity spreads a cloud whose excess density is heavy * c (c its mean concentration as a box of the same second moments)
+    with the front speed 1.1 sqrt(g' H), thins it as it spreads and slows the mixing at its top. As c falls the terms fade, so the
+    cloud turns passive without a step in mass, size or concentration.
+    """
+    speed, grown = transport(z, z0, inv_l, ustar)
+    if heavy <= 0.0:
+        return speed, 0.0, grown
+    sigma, height = math.sqrt(box * box + turb * turb), 2.0 * z
+    if round_:  # a disc of radius 2 sigma
+        c = source / (math.pi * 4.0 * sigma * sigma * height)
+        widen, sides = 0.5, 2.0
+    else:  # a band of half width sqrt(3) sigma
+        c = source / (speed * 2.0 * math.sqrt(3.0) * sigma * height)
+        widen, sides = 1.0 / math.sqrt(3.0), 1.0
+    g_red = G * heavy * min(c, dense) / rho_air
+    front = FRONT * math.sqrt(g_red * height)
+    grown /= math.sqrt(1.0 + RI_TOP * g_red * height / (ustar * ustar))
+    spread = widen * front
+    return speed, spread, grown - (1.0 - EDGE) * sides * z * spread / sigma
+
+
+@kernel(parallel=True)
+def advance(
+    ends_out, run_s, round_, member, to, factor, z0, ustar, west, north, tile_m, inv_l, lateral, highest, rho_air
+):
+    """Carry every end on by its own time run_s (2, piece) and return a status.
+
+    member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed. z0,
+    ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
+    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). A puff's end 0 takes the place of its
+    end 1 before that one moves.
+    """
+    n_rows, n_cols = z0.shape
+    bad = 0
+    for k in nb.prange(ends_out.shape[2]):
+        ex, ey, faster = to[member[k], 0], to[member[k], 1], factor[member[k]]
+        if round_[k]:
+            for f in range(FIELDS):
+                ends_out[f, 0, k] = ends_out[f, 1, k]
+        for e in range(2):
+            left = 0.0 if round_[k] and e == 0 else run_s[e, k]
+            x, y, box, turb = ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k]
+            z, age = ends_out[Z, e, k], ends_out[AGE, e, k]
+            source, heavy, dense = ends_out[SOURCE, e, k], ends_out[HEAVY, e, k], ends_out[DENSE, e, k]
+            substeps = 0
+            while left > 1e-9:
+                row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
+                col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
+                rough, friction = z0[row, col], ustar[row, col] * faster
+                _, wider, higher = rates(box, turb, z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air)
+                sigma = math.sqrt(box * box + turb * turb)
+                h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
+                half_z = max(z + 0.5 * h * higher, THINNEST_M)
+                half_box = box + 0.5 * h * wider
+                half_turb = turb + lateral * friction * (reach_of(age + 0.5 * h) - reach_of(age))
+                speed, wider, higher = rates(
+                    half_box, half_turb, half_z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air
+                )
+                x += h * speed * ex
+                y += h * speed * ey
+                z = min(max(z + h * higher, THINNEST_M), highest)
+                box += h * wider
+                turb += lateral * friction * (reach_of(age + h) - reach_of(age))
+                age += h
+                left -= h
+                substeps += 1
+                if substeps > MOST_SUBSTEPS:
+                    bad += 1
+                    break
+            ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k] = x, y, box, turb
+            ends_out[Z, e, k], ends_out[AGE, e, k] = z, age
+    return TOO_MANY_STEPS if bad else OK

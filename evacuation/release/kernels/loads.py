@@ -1,0 +1,128 @@
+"""What people collect from a concentration: rates of a toxic load, running means, air indoors, and how severe it is."""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from twin.jit import kernel
+
+#: A concentration this many times below the longest duration's limit collects nothing.
+NOTHING = 1e-3
+LOG_NOTHING = math.log(NOTHING)
+
+
+@kernel
+def load_rate(c, log_t, log_c, n_short, n_long):
+    """Return 1 / t (s-1), t the duration whose limit is c (kg m-3); see `toxicity.Curve`.
+
+    Its integral over time reaching 1 is the limit reached.
+    """
+    last = len(log_c) - 1
+    if c <= 0.0:
+        return 0.0
+    x = math.log(c)
+    if x >= log_c[0]:
+        return math.exp(n_short * (x - log_c[0]) - log_t[0])
+    if x < log_c[last]:
+        if n_long <= 0.0 or x < log_c[last] + LOG_NOTHING:
+            return 0.0
+        return math.exp(-n_long * (log_c[last] - x) - log_t[last])
+    k = 0
+    while k < last - 1 and x < log_c[k + 1]:
+        k += 1
+    share = (log_c[k] - x) / (log_c[k] - log_c[k + 1])
+    return math.exp(-log_t[k] - share * (log_t[k + 1] - log_t[k]))
+
+
+@kernel(parallel=True)
+def add_load(load_out, c, dt, log_t, log_c, n_short, n_long):
+    """Add to load_out (member, row, column) what dt s at c (kg m-3) collect; the whole is the limit reached."""
+    members, rows, cols = c.shape
+    least = math.exp(log_c[-1]) * (NOTHING if n_long > 0.0 else 1.0)
+    for line in nb.prange(members * rows):
+        n, j = line // rows, line % rows
+        for i in range(cols):
+            if c[n, j, i] >= least:
+                load_out[n, j, i] += dt * load_rate(c[n, j, i], log_t, log_c, n_short, n_long)
+
+
+@kernel
+def running_means(sums_out, fraction_out, frames, k, windows, limits):
+    """Move running sums on to frame k and find the worst share of each level's limit.
+
+    frames (time, row, column): means over equal times, kg m-3. sums_out (window, row, column): sums over the last windows (window,)
+    frames; what was before the first frame is nothing. limits (level, window) kg m-3. fraction_out (level, row, column): the
+    largest mean / limit over the windows.
+    """
+    n_windows, rows, cols = sums_out.shape
+    for j in range(rows):
+        for i in range(cols):
+            for level in range(limits.shape[0]):
+                fraction_out[level, j, i] = 0.0
+            for w in range(n_windows):
+                total = sums_out[w, j, i] + frames[k, j, i]
+                if k >= windows[w]:
+                    total -= frames[k - windows[w], j, i]
+                total = max(total, 0.0)
+                sums_out[w, j, i] = total
+                if total > 0.0:
+                    for level in range(limits.shape[0]):
+                        share = total / (windows[w] * limits[level, w])
+                        if share > fraction_out[level, j, i]:
+                            fraction_out[level, j, i] = share
+
+
+@kernel
+def severity(severity_out, worst_out, fraction, c, present, flammable):
+    """Grade cells: below 1 the share of level 1; then 1 + that of level 2, 2 + that of level 3; a flammable gas at least by C.
+
+    fraction (level, row, column); c (row, column) kg m-3; flammable: lower limit kg m-3, 0 for none. From a tenth of the lower
+    flammable limit the grade is 1 or more, from half of it 3 or more. worst_out takes the grade where it is higher; severity_out
+    is it while c is at least `present` (kg m-3), below only c / present: who comes after the cloud meets no more.
+    """
+    rows, cols = severity_out.shape
+    for j in range(rows):
+        for i in range(cols):
+            one, two, three = fraction[0, j, i], fraction[1, j, i], fraction[2, j, i]
+            grade = one if one < 1.0 else 1.0 + two if two < 1.0 else 2.0 + three
+            if flammable > 0.0:
+                share = c[j, i] / flammable
+                burns = 10.0 * share if share < 0.1 else 1.0 + 5.0 * (share - 0.1) if share < 0.5 else 2.5 + share
+                grade = max(grade, burns)
+            if grade > worst_out[j, i]:
+                worst_out[j, i] = grade
+            now = c[j, i] / present
+            severity_out[j, i] = min(grade, now) if now < 1.0 else grade
+
+
+@kernel
+def indoors(c_in, c_out, changes_s, dt):
+    """Return (indoor concentration after dt, its mean over dt) of a well-mixed room in air of concentration c_out.
+
+    dC/dt = a (c_out - C), a = changes_s (s-1): exact for a constant c_out.
+    """
+    x = changes_s * dt
+    fade = math.exp(-x)
+    end = c_out + (c_in - c_out) * fade
+    mean = c_out + (c_in - c_out) * (-math.expm1(-x) / x if x > 0.0 else 1.0)
+    return end, mean
+
+
+@kernel
+def indoor_load(load_out, inside_out, frames, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
+    """Follow the air indoors through frames (time, cell) of dt s, and what people collect there.
+
+    load_out (time + 1, cell): dose at the beginning of each frame and at the end; inside_out (time, cell): concentration after
+    each frame. Air changes open_s (s-1) before the frame shut_at, shut_s from it.
+    """
+    n_frames, n_cells = frames.shape
+    for i in range(n_cells):
+        c = 0.0
+        load_out[0, i] = 0.0
+        for k in range(n_frames):
+            changes = open_s if k < shut_at else shut_s
+            c, mean = indoors(c, frames[k, i], changes, dt)
+            inside_out[k, i] = c
+            load_out[k + 1, i] = load_out[k, i] + dt * load_rate(mean, log_t, log_c, n_short, n_long)

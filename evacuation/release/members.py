@@ -1,0 +1,62 @@
+"""Members of the wind within one run: the same leak in winds turned and sped by chance, reduced to shares as they go.
+
+They answer "how likely is this place to be met, as the wind is not known exactly". They share the source, the stability and all
+else; the scenario's `ensemble` varies parameters, a run each. A turn and a speed are drawn once per member and hold over the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.release.kernels import loads
+from evacuation.release.toxicity import Limits
+from twin.streams import stream
+
+Array = NDArray[np.float64]
+
+
+def draw(count: int, direction_sd: float, speed_sd: float, rng: np.random.Generator | None) -> tuple[Array, Array]:
+    """Return turns (degrees) and factors of speed, one a member."""
+    drawn = rng if rng is not None else stream(0, "release")
+    return drawn.normal(0.0, direction_sd, count), np.exp(drawn.normal(0.0, speed_sd, count))
+
+
+class Shares:
+    """What each member has brought each cell: loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit."""
+
+    def __init__(
+        self,
+        count: int,
+        shape: tuple[int, int],
+        limits: Limits,
+        flammable: float,
+        arrays: Mapping[str, NDArray[Any]] | None,
+    ) -> None:
+        self._curves, self._half_flammable = limits.curves[1:], 0.5 * flammable
+        self.reached = np.array(arrays["reached"]) if arrays is not None else np.zeros((3, count, *shape))
+
+    def add(self, c: Array, dt: float) -> None:
+        """Add what `dt` s at c (member, y, x), kg m-3, bring."""
+        if not len(c):
+            return
+        for level, curve in enumerate(self._curves):
+            loads.add_load(self.reached[level], c, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        if self._half_flammable:
+            np.maximum(self.reached[2], c / self._half_flammable, out=self.reached[2])
+
+    def shares(self) -> Array:
+        """Return the share of members that reach AEGL-2, AEGL-3 and half of the lower flammable limit (3, y, x).
+
+        Zeros where there are no members.
+        """
+        if not self.reached.shape[1]:
+            return np.zeros((3, *self.reached.shape[2:]))
+        return np.asarray((self.reached >= 1.0).mean(axis=1))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a state keeps."""
+        return {"reached": self.reached}

@@ -1,0 +1,345 @@
+"""The release hazard: a tank leaks, a cloud drifts over the city, people outdoors and indoors collect a dose; stay or leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
+
+from evacuation.release import advice, leaks, members
+from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.history import History, frame_length
+from evacuation.release.kernels import loads
+from evacuation.release.substances import Substance
+from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
+from evacuation.release.variables import (
+    FLAMMABLE_SHARE,
+    GAS_CONCENTRATION,
+    GAS_SEVERITY,
+    INDOOR_DOSE,
+    LEAVE_BEFORE,
+    MAX_GAS_CONCENTRATION,
+    MAX_GAS_SEVERITY,
+    OUTDOOR_DOSE,
+    PROBABILITY_AEGL2,
+    PROBABILITY_AEGL3,
+    PROBABILITY_FLAMMABLE,
+    STAY_OR_LEAVE,
+    TOXIC_DOSE_RATE,
+)
+from evacuation.release.weather import Weather
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.grid import Grid
+from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
+from twin.jit import start_threads
+from twin.variables import Unit, Variable, conform
+
+#: The ledger must close to this share of what came in, float64.
+TOLERANCE = 1e-9
+
+#: What was reached, beside what the model `gives`; kept for the run folder, not handed to later hazards.
+#: Those of a flammable gas and of wind members are there where the run has them.
+LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
+REACHED = (
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, *LIKELY,
+)  # fmt: skip
+
+Phase = Literal["pressurised_liquid", "liquid", "gas"]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A substance that leaks from a tank or a place into the wind; first form.
+
+    The release begins `start_min` after the start of the first run at `site` (a tank of the city, or any place), by an event `leak`,
+    or when the flood lifts a tank. Valid for gases at and heavier than air over a town that is rough but has no walls: single
+    streets, courtyards and tall buildings are not resolved. The concentration is an ensemble mean over about ten minutes.
+    """
+
+    needs: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("eastward_wind", "eastward_wind_grid"),
+        ("northward_wind", "northward_wind_grid"),
+    )
+    reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth")
+    gives: ClassVar[tuple[Variable, ...]] = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE)
+
+    substance: str | None = None
+    site: str | None = None
+    mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
+    hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
+    outflow: Literal["hole", "sudden"] = "hole"
+    phase: Phase | None = None
+    start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
+    float_hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "50 mm: the liquid line torn off, assumed")] = 50.0
+    height_m: Annotated[float, Ge(0.1), Le(50.0), Unit("m", "assumed")] = 1.0
+    bund_m2: Annotated[float, Ge(0.0), Le(1e6), Unit("m2", "0: no bund")] = 0.0
+    cell_m: Annotated[float, Ge(5.0), Le(100.0), Unit("m")] = 20.0
+    step_s: Annotated[float, Ge(5.0), Le(60.0), Unit("s")] = 20.0
+    puffs_per_step: Annotated[int, Ge(1), Le(60), Unit("1")] = 8
+    air_changes_open: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows ajar: assumed")] = 1.5
+    air_changes_shut: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] = 0.5
+    warned_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from leak to warning: assumed")] = 10.0
+    walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "a family on foot: assumed")] = 1.2
+    family: str | None = None
+    wind_members: Annotated[int, Ge(0), Le(64), Unit("1")] = 32
+    direction_sd_deg: Annotated[float, Ge(0.0), Le(90.0), Unit("deg", "of a mean wind in town: assumed")] = 15.0
+    speed_sd: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of the logarithm of speed: assumed")] = 0.25
+
+    def simulate(
+        self,
+        city: City,
+        drivers: Drivers,
+        clock: Clock,
+        actions: tuple[Action, ...] = (),
+        rng: np.random.Generator | None = None,
+        state: State | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a release that cannot be, before it begins."""
+        start_threads()
+        grid, frame_s = city.grid.at_cell_size(self.cell_m), frame_length(clock.step_s, self.step_s)
+        if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
+            raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
+        weather = Weather(city, drivers, clock)
+        tanks = leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
+        gas, limits = tanks.substance, limits_of(tanks.substance)
+        if self.family is not None and self.family not in gas.families():
+            raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
+        settings = self._settings(gas, frame_s)
+        arrays = state.check("release", grid.hash, settings).arrays if state is not None else None
+        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, state.numbers if state else {})
+        run.advance(progress)
+        return run.outcome(city, settings)
+
+    def _asked(self, state: State | None) -> leaks.Asked:
+        left = str(state.settings.get("substance", "")) if state is not None else ""
+        return leaks.Asked(
+            substance=self.substance or left or None,
+            site=self.site,
+            mass_kg=self.mass_kg,
+            hole_m=self.hole_mm / 1000.0,
+            sudden=self.outflow == "sudden",
+            start_s=self.start_min * 60.0,
+            phase=self.phase,
+            float_hole_m=self.float_hole_mm / 1000.0,
+            height_m=self.height_m,
+            bund_m2=self.bund_m2,
+        )
+
+    def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
+        """Return what must be the same in a run that goes on from another."""
+        names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")
+        return {"substance": gas.id, "frame_s": frame_s, **{name: float(getattr(self, name)) for name in names}}
+
+
+class _Run:
+    """One run on its way: the order of events, step by step."""
+
+    def __init__(
+        self, model: Release, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
+        rng: np.random.Generator | None, arrays: Any, numbers: Any,
+    ) -> None:  # fmt: skip
+        self.model, self.grid, self.clock, self.weather, self.tanks, self.limits = (
+            model,
+            grid,
+            clock,
+            weather,
+            tanks,
+            limits,
+        )
+        self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
+        self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
+        self.flammable = tanks.substance.flammable_kg_m3 or 0.0
+        if arrays is not None:
+            tanks.restore(arrays)
+        self.cloud = Cloud(
+            *members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng), arrays=arrays
+        )
+        self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
+        frames = round(clock.duration_s / frame_s)
+        self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
+        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
+        self.all = np.zeros((self.cloud.members, *grid.shape))
+        kept = arrays if arrays is not None else {}
+        zeros = np.zeros(grid.shape)
+        self.c = np.array(kept.get("c", zeros))
+        self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
+        self.warned_wind = (float(numbers.get("warned_east", 1.0)), float(numbers.get("warned_north", 0.0)))
+        self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
+        self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
+        self.rates: list[NDArray[np.float32]] = []
+        self.masses = [self._mass()]
+
+    def advance(self, progress: Progress | None) -> None:
+        """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
+        model, dt, curve = self.model, self.model.step_s, self.limits.curves[2]
+        steps = round(self.clock.step_s / dt)
+        rate = np.zeros(self.grid.shape)
+        for k in range(self.clock.steps * steps):
+            t = k * dt
+            air = self.weather.at(t)
+            emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
+            self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
+            self.number += model.puffs_per_step
+            self.lost += self.cloud.lose(self.grid)
+            if self.elapsed + t <= self._warned():  # the last wind before the warning
+                self.warned_wind = (air.east, air.north_ward)
+            self.cloud.onto(self.grid, air, self.all)
+            self.c[:] = self.all[0]
+            np.maximum(self.highest, self.c, out=self.highest)
+            loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+            self.history.add(self.c, dt)
+            self.shares.add(self.all[1:], dt)
+            if (k + 1) % steps == 0:
+                self.dose += rate
+                self.rates.append((rate / self.clock.step_s).astype(np.float32))
+                rate[:] = 0.0
+                self.frames.append(self.c.astype(np.float32))
+                self.severity.append(self.history.severity.astype(np.float32))
+                self.masses.append(self._mass())
+                if progress is not None:
+                    progress((k + 1) / (self.clock.steps * steps))
+        loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        self.rates.append(rate.astype(np.float32))
+
+    def _warned(self) -> float:
+        """When people are warned, s since the first run's start; infinite while nothing leaks."""
+        began = self.tanks.began
+        return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
+
+    def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
+        """Return fields, tables, ledger, state and notes."""
+        model, curve = self.model, self.limits.curves[2]
+        people = advice.People(
+            model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), model.walk_m_s
+        )
+        rooms = advice.indoors(self.history, curve, people)
+        shares = self.shares.shares()
+        families = self.tanks.substance.families()
+        family = families[model.family] if model.family else next(iter(families.values()), None)
+        told = advice.advise(
+            city, self.grid, self.history, curve, people, rooms, self.warned_wind, shares[0],
+            self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
+        )  # fmt: skip
+        fields = self._fields(city, rooms, shares, told)
+        return Outcome(
+            conform(fields, *Release.gives, *(v for v in REACHED if v.name in fields)),
+            {
+                "events": self.tanks.table(self.elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"}),
+                "advice": told,
+                "tanks": self.tanks.table(self.elapsed),
+                "limits": self._limits(),
+                "mass": self._masses(),
+            },
+            self._balance().check("release"),
+            self._state(settings),
+            tuple(self._notes(told, family.name if family else None)),
+        )
+
+    def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
+        timed, space = ("time", "y", "x"), ("y", "x")
+        choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
+        leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
+        data = {
+            "gas_concentration": (timed, np.stack(self.frames)),
+            "toxic_dose_rate": (timed, np.stack(self.rates)),
+            "gas_severity": (timed, np.stack(self.severity)),
+            "max_gas_severity": (space, self.history.worst.astype(np.float32)),
+            "max_gas_concentration": (space, self.highest.astype(np.float32)),
+            "outdoor_dose": (space, self.dose.astype(np.float32)),
+            "indoor_dose": (space, rooms.dose.astype(np.float32)),
+            "stay_or_leave": (("block",), choice),
+            "leave_before": (("block",), leave),
+        }
+        if self.model.wind_members:
+            data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
+        if self.flammable:
+            data["flammable_share"] = (space, (self.highest / self.flammable).astype(np.float32))
+            if self.model.wind_members:
+                data["probability_flammable"] = (space, shares[2].astype(np.float32))
+        block = told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1")
+        coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
+        return xr.Dataset(data, coords=coords)
+
+    def _mass(self) -> tuple[float, float, float]:
+        ledger = self.tanks.ledger()
+        return ledger["out"], self.cloud.airborne_kg, ledger["pools"]
+
+    def _masses(self) -> pd.DataFrame:
+        """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
+        return pd.DataFrame(self.masses, columns=["out_kg", "air_kg", "pool_kg"]).assign(time=self.clock.times)
+
+    def _limits(self) -> pd.DataFrame:
+        """Return the limits that were used, kg m-3: a row per level, a column per window (s)."""
+        table = pd.DataFrame(self.limits.table(), columns=[f"{s:.0f}" for s in WINDOWS_S])
+        return table.assign(level=[1, 2, 3])
+
+    def _balance(self) -> Balance:
+        after = self.tanks.ledger()
+        return Balance(
+            unit="kg",
+            came_in={"tanks": after["out"] - self.before["out"]},
+            went_out={
+                "out_of_sight": self.lost - self.lost_before,
+                "washed_out": after["washed"] - self.before["washed"],
+            },
+            stored={
+                "air": self.cloud.airborne_kg - self.before["air"],
+                "pools": after["pools"] - self.before["pools"],
+            },
+            tolerance=TOLERANCE,
+            remarks={"left_in_tanks": after["in_tanks"], "pieces": float(len(self.cloud.mass))},
+        )
+
+    def _state(self, settings: dict[str, str | float]) -> State:
+        arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
+        arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        numbers = {
+            "elapsed_s": self.elapsed + self.clock.duration_s,
+            "number": float(self.number),
+            "lost_kg": self.lost,
+            "warned_east": self.warned_wind[0],
+            "warned_north": self.warned_wind[1],
+        }
+        return State("release", self.grid.hash, arrays, numbers, settings)
+
+    def _notes(self, told: pd.DataFrame, family: str | None) -> list[tuple[str, dict[str, Any]]]:
+        """Say what the reader must know: the form of the model, assumptions made here and limits met."""
+        gas = self.tanks.substance
+        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
+        notes += list(self.limits.notes) + self.tanks.notes
+        if np.isnan(self.tanks.began):
+            notes.append(("no_leak", {}))
+        for leak in self.tanks.leaks:
+            if leak.cause == 3:
+                moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
+                notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
+        if any(k.tank.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
+            notes.append(("two_phase", {}))
+        if any(leak.buoyant for leak in self.tanks.leaks):
+            notes.append(("buoyant", {}))
+        if self.weather.gridded:
+            notes.append(("wind_mean", {}))
+        if self.weather.calm:
+            notes.append(("calm", {}))
+        for name, value in self.weather.assumed.items():
+            notes.append((f"assumed_{name}", {"value": value}))
+        if (over := self.cloud.over_edge_kg(self.grid) + self.lost) > 0:
+            notes.append(("over_edge", {"kg": over}))
+        if self.model.wind_members:
+            values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
+            notes.append(("members", values | {"percent": 100 * self.model.speed_sd}))
+        else:
+            notes.append(("one_wind", {}))
+        if family:
+            notes.append(("family", {"name": family}))
+        if len(told) and (told["off_grid"]).any():
+            notes.append(("walks_off", {"count": int(told["off_grid"].sum())}))
+        return notes

@@ -1,0 +1,1 @@
+"""What leaves a tank: a file per kind of source."""

@@ -1,0 +1,155 @@
+"""Substances: one table a file, each value with its unit, source and confidence. A file more is a substance more.
+
+Columns: quantity, value, unit, family (of values that disagree and are chosen by name: probits, toxic loads), source, confidence.
+Of a quantity with several values the first of the highest confidence is taken.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from twin.city import near
+from twin.errors import ScenarioError
+
+GAS = 8.314462
+#: Parts per million of the published limits are of air at 25 C and 1 atm.
+LIMITS_K, ATMOSPHERE_PA = 298.15, 101325.0
+
+CONFIDENCE = ("high", "medium", "low", "")
+
+#: Durations of the published limits -> seconds.
+DURATIONS = {"10min": 600.0, "30min": 1800.0, "60min": 3600.0, "4h": 14400.0, "8h": 28800.0}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number with its unit, family, source and confidence."""
+
+    value: float
+    unit: str
+    family: str
+    source: str
+    confidence: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """A relation of toxic load C^n t to harm: a probit (a, b) or a `load` that about 1 % do not survive (SLOT).
+
+    C in mg m-3 or, where `ppm`, in ppm; t in minutes.
+    """
+
+    name: str
+    n: float
+    ppm: bool
+    a: float = math.nan
+    b: float = math.nan
+    load: float = math.nan
+
+    def response(self, load: float) -> float:
+        """Return, of a toxic load: the share of people who would die (probit), or the share of the SLOT load."""
+        if math.isfinite(self.load):
+            return load / self.load
+        return 0.5 * (1.0 + math.erf((self.a + self.b * math.log(load) - 5.0) / math.sqrt(2.0))) if load > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Substance:
+    """A substance by its name in a scenario: `values` by quantity, the best first."""
+
+    id: str
+    name: Mapping[str, str]
+    values: Mapping[str, tuple[Value, ...]]
+
+    def best(self, quantity: str) -> Value | None:
+        """Return the value that is taken; None where the table has none."""
+        found = self.values.get(quantity)
+        return min(found, key=lambda v: CONFIDENCE.index(v.confidence)) if found else None
+
+    def number(self, quantity: str) -> float:
+        """Return a value; raise ScenarioError where the table lacks it."""
+        if (best := self.best(quantity)) is None:
+            raise ScenarioError("substance_value", found=self.id, name=quantity)
+        return best.value
+
+    @property
+    def molar_kg(self) -> float:
+        """Molar mass, kg mol-1."""
+        return self.number("molar_mass") / 1000.0
+
+    def vapour_pressure(self, temperature: float) -> float:
+        """Return the vapour pressure, Pa, at K; the published fit holds from 200 to 330 K."""
+        a, b, c = (self.number(f"antoine_{k}") for k in "ABC")
+        return float(10.0 ** (a - b / (temperature + c)))
+
+    def gas_density(self, temperature: float, pressure: float = ATMOSPHERE_PA) -> float:
+        """Return the density of the gas as an ideal one, kg m-3."""
+        return pressure * self.molar_kg / (GAS * temperature)
+
+    def kg_m3(self, ppm: float) -> float:
+        """Return the concentration of parts per million of air at 25 C and 1 atm, kg m-3."""
+        return ppm * 1e-6 * self.gas_density(LIMITS_K)
+
+    def limits(self, level: str) -> dict[float, float]:
+        """Return the published concentrations (kg m-3) of a level ("AEGL3", "ERPG3") by duration, s."""
+        found = {s: self.best(f"{level}_{text}") for text, s in DURATIONS.items()}
+        return {s: self.kg_m3(v.value) for s, v in found.items() if v is not None}
+
+    @property
+    def flammable_kg_m3(self) -> float | None:
+        """The lower flammable limit, kg m-3; None for what does not burn (or is not known to)."""
+        found = self.best("LFL")
+        return None if found is None else self.kg_m3(found.value * 1e4)
+
+    def families(self) -> dict[str, Family]:
+        """Return the relations of toxic load to harm by name, as far as the table has them."""
+        names = dict.fromkeys(v.family for vs in self.values.values() for v in vs if v.family)
+        found = {}
+        for name in names:
+            own = {q: v for q, vs in self.values.items() for v in vs if v.family == name}
+            ppm = "ppm" in next(iter(own.values())).unit
+            number = {q.partition("_")[2]: v.value for q, v in own.items()}
+            found[name] = Family(name, ppm=ppm, **number)
+        return found
+
+
+@cache
+def known() -> dict[str, str]:
+    """Return every name a scenario may use -> the file's stem."""
+    stems = sorted(p.name[:-4] for p in files(__package__).iterdir() if p.name.endswith(".csv"))
+    names = {stem: stem for stem in stems}
+    for stem in stems:
+        names |= {row["value"]: stem for row in _rows(stem) if row["quantity"] == "also"}
+    return names
+
+
+@cache
+def substance(name: str) -> Substance:
+    """Return a substance; raise ScenarioError with near names for an unknown one, or for a table with a bad number."""
+    key = name.strip().lower().replace(" ", "_").replace("-", "_")
+    if key not in known():
+        raise ScenarioError("substance_unknown", found=name, near=near(key, sorted(known())))
+    stem, values, said = known()[key], dict[str, list[Value]](), dict[str, str]()
+    for row in _rows(stem):
+        quantity = row["quantity"]
+        if quantity in ("also", "cas"):
+            continue
+        if quantity.startswith("name_"):
+            said[quantity.removeprefix("name_")] = row["value"]
+            continue
+        try:
+            number = float(row["value"])
+        except ValueError:
+            raise ScenarioError("substance_number", found=f"{stem}.csv", name=quantity, text=row["value"]) from None
+        known_as = row["confidence"] if row["confidence"] in CONFIDENCE else "low"
+        values.setdefault(quantity, []).append(Value(number, row["unit"], row["family"], row["source"], known_as))
+    return Substance(stem, said, {q: tuple(v) for q, v in values.items()})
+
+
+def _rows(stem: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(files(__package__).joinpath(f"{stem}.csv").read_text("utf-8").splitlines()))

@@ -1,0 +1,113 @@
+"""What the release gives, each quantity with its name, unit and dimensions."""
+
+from __future__ import annotations
+
+from twin.variables import Variable
+
+TIMED, SPACE = ("time", "y", "x"), ("y", "x")
+
+GAS_CONCENTRATION = Variable(
+    "gas_concentration",
+    "kg m-3",
+    TIMED,
+    "有害气体浓度",
+    "gas concentration",
+    0.0,
+    2000.0,
+    comment="ensemble mean outdoors, 1.5 m above ground, or at the cloud's mean height where that is lower",
+)
+TOXIC_DOSE_RATE = Variable(
+    "toxic_dose_rate",
+    "s-1",
+    TIMED,
+    "毒性负荷累积速率",
+    "rate of toxic dose",
+    0.0,
+    1e6,
+    tags=frozenset({"harms_people", "dose_rate"}),
+    comment="outdoors, mean until the next output time; its integral over time reaching 1 is AEGL-3",
+)
+GAS_SEVERITY = Variable(
+    "gas_severity",
+    "1",
+    TIMED,
+    "危害程度",
+    "severity of the gas",
+    0.0,
+    1e9,
+    comment="while the gas stands at AEGL-1 or more, the worst running mean over 10 min to 8 h: below 1 share of AEGL-1; 1 + share"
+    " of AEGL-2; from AEGL-2 on 2 + share of AEGL-3; a flammable gas at least 1 from a tenth and 3 from half of its lower flammable limit",
+)
+MAX_GAS_SEVERITY = Variable(
+    "max_gas_severity", "1", SPACE, "最高危害程度", "highest severity of the gas", 0.0, 1e9, comment="of every frame"
+)
+MAX_GAS_CONCENTRATION = Variable(
+    "max_gas_concentration",
+    "kg m-3",
+    SPACE,
+    "最高浓度",
+    "highest gas concentration",
+    0.0,
+    2000.0,
+    comment="of every step",
+)
+FLAMMABLE_SHARE = Variable(
+    "flammable_share",
+    "1",
+    SPACE,
+    "最高浓度与可燃下限之比",
+    "highest concentration over the lower flammable limit",
+    0.0,
+    1e6,
+    comment="0 everywhere for a gas that does not burn",
+)
+OUTDOOR_DOSE = Variable(
+    "outdoor_dose", "1", SPACE, "室外毒性负荷", "toxic dose outdoors", 0.0, 1e9, comment="1 is AEGL-3"
+)
+INDOOR_DOSE = Variable(
+    "indoor_dose",
+    "1",
+    SPACE,
+    "室内毒性负荷",
+    "toxic dose indoors",
+    0.0,
+    1e9,
+    comment="in a room at this cell with the air changes of the run; 1 is AEGL-3",
+)
+PROBABILITY_AEGL2 = Variable(
+    "probability_aegl2", "1", SPACE, "达到AEGL-2的成员比例", "share of wind members that reach AEGL-2", 0.0, 1.0
+)
+PROBABILITY_AEGL3 = Variable(
+    "probability_aegl3", "1", SPACE, "达到AEGL-3的成员比例", "share of wind members that reach AEGL-3", 0.0, 1.0
+)
+PROBABILITY_FLAMMABLE = Variable(
+    "probability_flammable",
+    "1",
+    SPACE,
+    "达到可燃下限一半的成员比例",
+    "share of wind members that reach half of the lower flammable limit",
+    0.0,
+    1.0,
+)
+STAY_OR_LEAVE = Variable(
+    "stay_or_leave",
+    "1",
+    ("block",),
+    "避险建议",
+    "stay or leave",
+    0.0,
+    2.0,
+    tags=frozenset({"advice"}),
+    flags=("none", "stay", "leave"),
+)
+LEAVE_BEFORE = Variable(
+    "leave_before",
+    "s",
+    ("block",),
+    "最迟离开时刻",
+    "leave before",
+    -1e8,
+    1e8,
+    comment="seconds on the clock (negative: before this run began); missing where nobody is told to leave",
+    gaps=True,
+)

@@ -1,0 +1,222 @@
+"""The air: wind in time, turbulence by surface-layer similarity, roughness from the city's buildings.
+
+The forcing's wind is taken as that 10 m above open ground; at 60 m it is the same over the whole city, and below each place has the
+profile of its own roughness. Heat flux and so the stability follow from sun, cloud and wind (Holtslag and van Ulden 1983 by day,
+van Ulden and Holtslag 1985 by night).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from evacuation.release.kernels.similarity import KAPPA, psi_m
+from twin.city import City
+from twin.clock import Clock
+from twin.hazard import Drivers
+
+Array = NDArray[np.float64]
+
+GRAVITY, GAS, AIR_KG_MOL, CP = 9.81, 8.314, 0.028964, 1005.0
+
+OPEN_Z0, STATION_M, BLENDING_M = 0.03, 10.0, 60.0
+#: Roughness is that of squares of this side, m.
+TILE_M = 250.0
+FLOOR_M = 3.0  # height of a floor: assumed
+#: The smallest |L| over a town, whose own heat and roughness keep the air moving, m (as ADMS assumes for large towns).
+SHORTEST_L_M = 30.0
+#: Winds below this are calm: turbulence and drift are those of this wind, m/s.
+CALM_M_S = 0.5
+#: Smallest sideways turbulence, m/s: slow meandering in calm air (as AERMOD assumes).
+LEAST_SIGMA_V = 0.2
+#: Weather that the forcing does not give: K, share of the sky.
+ASSUMED = {"air_temperature": 293.15, "cloud_cover": 0.5}
+DAY_MIXING_M = 1000.0  # assumed; the lowest kilometre of a summer day
+
+
+@dataclass(frozen=True)
+class Air:
+    """The air of one moment, as the kernels need it.
+
+    z0 and ustar (row, column) hold on tiles of `tile_m` from (west, north). `inv_l` 1 / L (m-1), `lateral` sigma_v / u*,
+    `highest_m` the largest mean height of a cloud, `density` of the air (kg m-3), (`east`, `north_ward`) the unit vector that
+    the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K.
+    """
+
+    z0: Array
+    ustar: Array
+    west: float
+    north: float
+    tile_m: float
+    inv_l: float
+    lateral: float
+    highest_m: float
+    density: float
+    east: float
+    north_ward: float
+    wind: float
+    temperature: float
+
+
+class Held:
+    """A forcing in time: a value holds over [t_k, t_k+1), the first before it begins; a field is read as its mean over the city."""
+
+    def __init__(self, array: xr.DataArray, clock: Clock) -> None:
+        flat = array.values.reshape(len(array), -1).astype(np.float64)
+        self._values = np.nanmean(flat, axis=1)
+        self._seconds = np.array([clock.seconds(t) for t in array["time"].values])
+
+    def at(self, t: float) -> float:
+        """Return the value at `t` seconds on the clock."""
+        return float(self._values[max(int(np.searchsorted(self._seconds, t + 1e-9, side="right")) - 1, 0)])
+
+
+class Weather:
+    """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was."""
+
+    def __init__(self, city: City, drivers: Drivers, clock: Clock) -> None:
+        self._read, self.tz = {}, city.tz
+        for name in ("eastward_wind", "northward_wind"):
+            self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock)
+        self.gridded = "eastward_wind" not in drivers
+        self.assumed: dict[str, float] = {}
+        for name, default in ASSUMED.items():
+            if name in drivers:
+                self._read[name] = Held(drivers[name], clock)
+            else:
+                self.assumed[name] = default
+        self._clock = clock
+        lon, lat = city.grid.lonlat((city.grid.west + city.grid.east) / 2, (city.grid.south + city.grid.north) / 2)
+        self._lon, self._lat = float(lon), float(lat)
+        self.z0 = roughness(city)
+        self._west, self._north = city.grid.west, city.grid.north
+        self.calm = False
+
+    def _value(self, name: str, t: float) -> float:
+        return self._read[name].at(t) if name in self._read else self.assumed[name]
+
+    def at(self, t: float) -> Air:
+        """Return the air at `t` seconds on the clock."""
+        u, v = self._read["eastward_wind"].at(t), self._read["northward_wind"].at(t)
+        speed = math.hypot(u, v)
+        east, north_ward = (u / speed, v / speed) if speed > 0 else (1.0, 0.0)
+        self.calm |= speed < CALM_M_S
+        wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
+        moment = self._clock.times[0] + pd.Timedelta(seconds=t)
+        inv_l = stability(wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat))
+        return air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
+
+
+def air_of(
+    wind: float,
+    to: tuple[float, float],
+    inv_l: float,
+    temperature: float,
+    z0: Array,
+    west: float,
+    north: float,
+    tile_m: float,
+    lat: float,
+) -> Air:
+    """Return the air over tiles of roughness z0 for a wind (m s-1, 10 m over open ground) that moves to the unit vector `to`."""
+
+    def log_law(z: float, rough: Array | float) -> Array:
+        below = np.vectorize(psi_m)(np.asarray(rough) * inv_l)
+        return np.asarray(np.maximum(np.log(z / np.asarray(rough)) - psi_m(z * inv_l) + below, 0.5))
+
+    above = wind * float(log_law(BLENDING_M, OPEN_Z0)) / float(log_law(STATION_M, OPEN_Z0))
+    ustar = KAPPA * above / log_law(BLENDING_M, z0)
+    typical = float(np.median(ustar))
+    coriolis = max(1.46e-4 * abs(math.sin(math.radians(lat))), 2e-5)
+    mixing = min(0.3 * typical / coriolis, DAY_MIXING_M)
+    if inv_l > 0:  # Zilitinkevich 1972
+        mixing = min(mixing, 0.4 * math.sqrt(typical / (inv_l * coriolis)))
+        lateral = 1.92
+    else:  # Panofsky, Tennekes, Lenschow and Wyngaard 1977
+        mixing = DAY_MIXING_M if inv_l < 0 else mixing
+        lateral = (12.0 - 0.5 * mixing * inv_l) ** (1.0 / 3.0) if inv_l < 0 else 1.92
+    return Air(
+        z0=z0,
+        ustar=ustar,
+        west=west,
+        north=north,
+        tile_m=tile_m,
+        inv_l=inv_l,
+        lateral=max(lateral, LEAST_SIGMA_V / typical),
+        highest_m=max(0.5 * mixing, 10.0),
+        density=AIR_KG_MOL * 101325.0 / (GAS * temperature),
+        east=to[0],
+        north_ward=to[1],
+        wind=wind,
+        temperature=temperature,
+    )
+
+
+def stability(wind: float, temperature: float, cloud: float, sun: float) -> float:
+    """Return 1 / L (m-1) over open ground from wind (m s-1, 10 m), air temperature (K), cloud (0..1) and height of the sun (rad).
+
+    Day: net radiation and its share that heats the air (grass, moderately moist: alpha = 1, beta = 20 W m-2). Night:
+    theta* = 0.09 (1 - 0.5 cloud^2) K. |L| is at least SHORTEST_L_M.
+    """
+    incoming = max(990.0 * math.sin(sun) - 30.0, 0.0) * (1.0 - 0.75 * cloud**3.4)
+    net = ((1 - 0.2) * incoming + 5.31e-13 * temperature**6 - 5.67e-8 * temperature**4 + 60.0 * cloud) / 1.12
+    ustar = KAPPA * wind / math.log(STATION_M / OPEN_Z0)
+    if sun > 0 and net > 0:
+        slope = math.exp(0.055 * (temperature - 279.0))  # s / gamma of moist air, about 1 at 279 K
+        heat = (1.0 / slope) / (1.0 + 1.0 / slope) * 0.9 * net - 20.0
+        if heat > 0:
+            inv_l = -KAPPA * GRAVITY * heat / (1.2 * CP * temperature * ustar**3)
+            for _ in range(20):
+                felt = psi_m(STATION_M * inv_l) - psi_m(OPEN_Z0 * inv_l)
+                ustar = KAPPA * wind / max(math.log(STATION_M / OPEN_Z0) - felt, 1.0)
+                inv_l = max(-KAPPA * GRAVITY * heat / (1.2 * CP * temperature * ustar**3), -1.0 / SHORTEST_L_M)
+            return float(inv_l)
+        return 0.0
+    inv_l = KAPPA * GRAVITY * 0.09 * (1.0 - 0.5 * cloud**2) / (temperature * ustar**2)
+    return min(inv_l, 1.0 / SHORTEST_L_M)
+
+
+def sun_height(moment: pd.Timestamp, lon: float, lat: float) -> float:
+    """Return the height of the sun (rad) at a UTC moment; to about a degree (Cooper 1969's declination)."""
+    day = moment.dayofyear
+    declination = math.radians(23.45) * math.sin(2.0 * math.pi * (284 + day) / 365.0)
+    hours = moment.hour + moment.minute / 60.0 + moment.second / 3600.0
+    angle = math.radians(15.0 * (hours - 12.0) + lon)
+    phi = math.radians(lat)
+    return math.asin(math.sin(phi) * math.sin(declination) + math.cos(phi) * math.cos(declination) * math.cos(angle))
+
+
+def roughness(city: City) -> Array:
+    """Return z0 (m) on tiles of TILE_M from plan area, frontal area and height of the buildings (Macdonald 1998).
+
+    Height is FLOOR_M a floor, the frontal area that of a convex outline seen from all sides: height times perimeter / pi. Between
+    buildings and where there are none, open ground.
+    """
+    grid = city.grid
+    tiles = tile_shape(grid.ny * grid.cell_m, grid.nx * grid.cell_m)
+    plan, front, volume = (np.zeros(tiles) for _ in range(3))
+    if len(city.buildings):
+        shapes = city.buildings.geometry
+        middle, area = shapes.centroid, shapes.area.values
+        height = FLOOR_M * city.buildings["floors"].values.astype(float)
+        row = np.clip(((grid.north - middle.y.values) / TILE_M).astype(int), 0, tiles[0] - 1)
+        col = np.clip(((middle.x.values - grid.west) / TILE_M).astype(int), 0, tiles[1] - 1)
+        np.add.at(plan, (row, col), area)
+        np.add.at(front, (row, col), height * shapes.length.values / math.pi)
+        np.add.at(volume, (row, col), height * area)
+    high = np.divide(volume, plan, out=np.zeros(tiles), where=plan > 0)
+    plan, front = np.clip(plan / TILE_M**2, 0.0, 0.9), front / TILE_M**2
+    displaced = 1.0 + 4.43**-plan * (plan - 1.0)
+    drag = 0.5 * 1.2 / KAPPA**2 * (1.0 - displaced) * front
+    rough = high * (1.0 - displaced) * np.exp(-1.0 / np.sqrt(np.maximum(drag, 1e-6)))
+    return np.maximum(rough, OPEN_Z0)
+
+
+def tile_shape(height_m: float, width_m: float) -> tuple[int, int]:
+    """Return rows and columns of tiles that cover a height and a width."""
+    return max(math.ceil(height_m / TILE_M - 1e-9), 1), max(math.ceil(width_m / TILE_M - 1e-9), 1)

@@ -1,0 +1,71 @@
+"""What leaves a tank and a pool."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from evacuation.release.sources.pool import Pool
+from evacuation.release.sources.tank import Tank, airborne, cloud_density
+from evacuation.release.substances import substance
+
+CHLORINE, BENZENE, METHANE = substance("chlorine"), substance("benzene"), substance("methane")
+
+
+def test_a_liquid_leaves_as_bernoulli_says() -> None:
+    tank = Tank(BENZENE, "liquid", 10_000.0, 293.15, 101_325.0)
+    area = math.pi / 4 * 0.05**2
+    assert tank.rate(0.05) == pytest.approx(0.62 * area * tank.density * math.sqrt(2 * 9.81 * tank.side_m), rel=1e-9)
+    before = tank.rate(0.05)
+    assert tank.outflow(0.05, 600.0) == pytest.approx(10_000.0 - tank.kg, rel=1e-12)
+    assert tank.rate(0.05) < before, "the head falls"
+
+
+def test_a_tank_never_gives_more_than_it_holds() -> None:
+    tank = Tank(CHLORINE, "pressurised_liquid", 100.0, 298.15, 7.8e5)
+    out = sum(tank.outflow(0.1, 20.0) for _ in range(200))
+    assert out == pytest.approx(100.0, rel=1e-6) and tank.kg >= 0.0
+
+
+def test_gas_is_choked_and_stops_at_the_pressure_outside() -> None:
+    tank = Tank(METHANE, "gas", 50.0, 293.15, 1.0e6)
+    gamma, area = METHANE.number("gamma_25C"), math.pi / 4 * 0.02**2
+    throat = math.sqrt(gamma * METHANE.molar_kg / (8.314462 * 293.15)) * (2 / (gamma + 1)) ** (
+        (gamma + 1) / (2 * (gamma - 1))
+    )
+    assert tank.rate(0.02) == pytest.approx(0.85 * area * 1.0e6 * throat, rel=1e-6)
+    for _ in range(400):
+        tank.outflow(0.02, 20.0)
+    assert tank.kg == pytest.approx(50.0 * 101_325.0 / 1.0e6, rel=1e-3) and tank.rate(0.02) < 1e-3
+
+
+def test_subsonic_flow_meets_choked_flow_without_a_step() -> None:
+    gamma = METHANE.number("gamma_25C")
+    critical = 101_325.0 * ((gamma + 1) / 2) ** (gamma / (gamma - 1))
+    above, below = (Tank(METHANE, "gas", 50.0, 293.15, critical * f).rate(0.02) for f in (1 + 1e-6, 1 - 1e-6))
+    assert above == pytest.approx(below, rel=1e-4)
+
+
+def test_flashing_carries_droplets() -> None:
+    tank = Tank(CHLORINE, "pressurised_liquid", 100.0, 298.15, 7.8e5)
+    assert tank.flash_share() == pytest.approx(1 - math.exp(-941.0 * (298.15 - 239.2) / 286963.0))
+    assert tank.flash_share() < tank.airborne_share() < 1.0
+    assert [airborne(x) for x in (0.0, 0.05, 0.1, 0.36, 0.6)] == pytest.approx([0.0, 0.1, 0.2, 1.0, 1.0], abs=1e-9)
+    assert Tank(BENZENE, "liquid", 1.0, 293.15, 101_325.0).airborne_share() == 0.0
+    wet = cloud_density(CHLORINE, 298.15, tank.flash_share(), tank.airborne_share())
+    assert wet > CHLORINE.gas_density(239.2) > CHLORINE.gas_density(298.15) > 2.8
+
+
+def test_a_pool_boils_off_slower_with_time_and_keeps_its_mass() -> None:
+    pool = Pool(CHLORINE, kg=500.0)
+    gone = [pool.evaporate(20.0, 3.0, 293.15) for _ in range(200)]
+    assert sum(gone) + pool.kg == pytest.approx(500.0, rel=1e-12)
+    assert gone[0] > gone[5] > 0
+    bunded = Pool(CHLORINE, bund_m2=5.0, kg=500.0)
+    assert bunded.area == 5.0 and bunded.rate(3.0, 293.15, 60.0) < Pool(CHLORINE, kg=500.0).rate(3.0, 293.15, 60.0)
+
+
+def test_a_cold_pool_dries_in_the_wind() -> None:
+    slow, fast = (Pool(BENZENE, kg=500.0).rate(wind, 293.15, 60.0) for wind in (1.0, 5.0))
+    assert fast == pytest.approx(slow * 5.0 ** (7 / 9), rel=1e-9) and slow > 0
