@@ -36,7 +36,7 @@ llvm.set_option("", "-runtime-memory-check-threshold=64")
 llvm.set_option("", "-hoist-runtime-checks=false")
 
 #: Packages that hold kernels; their sources key the cache.
-KERNEL_PACKAGES = ("hydro",)
+KERNEL_PACKAGES = ("hydro", "evacuation")
 
 
 def start_threads() -> int:
