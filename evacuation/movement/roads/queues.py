@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evacuation.movement.kernels.queues import AT_HOME, Events, Links, Rings, Travellers
+from evacuation.movement.kernels import queues as kernels
+from evacuation.movement.kernels.heap import HEAP
+from evacuation.movement.kernels.queues import AT_HOME, LINK, LINK_STANDS, PLACE, TRAVELLER
 
-#: What changes while people move: a saved state holds it.
-MOVING_LINKS = (
-    "head", "count", "hole_head", "hole_count", "inside", "run", "dose", "next_out", "next_in", "virtual", "passed",
-)  # fmt: skip
+#: What changes of a link while people move: a saved state holds it.
+STANDS = [name for name, _ in LINK_STANDS]
 
 
 @dataclass(frozen=True)
 class Queues:
-    """Links with the entry queues behind them, their rings and travellers, and the working space of a call.
+    """Links with the entry queues behind them, their rings, travellers and turns, and the working space of a call.
 
     `entry_of` (node,) is the entry queue of each node, -1 for one where nobody sets out.
     """
 
-    links: Links
-    rings: Rings
-    travellers: Travellers
-    events: Events
+    links: NDArray[Any]
+    travellers: NDArray[Any]
+    places: NDArray[Any]
+    tags: NDArray[np.float64]
+    heap: NDArray[Any]
     entry_of: NDArray[np.int32]
 
-    def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return all that changes, by name, to go on from."""
-        kept = {f"link_{name}": getattr(self.links, name) for name in MOVING_LINKS}
-        kept |= {f"ring_{name}": array for name, array in self.rings._asdict().items()}
-        return kept | {f"traveller_{name}": array for name, array in self.travellers._asdict().items()}
+    def set_out(self, who: NDArray[np.integer], node: NDArray[np.integer], when: NDArray[np.float64]) -> None:
+        """Send travellers `who` (n,) into the entry queues of their nodes (n,) at `when` (n,), rising."""
+        kernels.set_out(self.links, self.travellers, self.places, who, self.entry_of[node], when)
 
-    def restore(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+    def advance(self, next_link: NDArray[np.int32], t0: float, t1: float) -> int:
+        """Move everybody from `t0` to `t1`, s; return the number of events."""
+        return int(
+            kernels.advance(self.links, self.travellers, self.places, self.tags, self.heap, next_link, t0, t1)
+        )
+
+    def waiting(self, persons: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the persons who wait at the end of each link, (link,)."""
+        count = np.zeros(len(self.links))
+        kernels.waiting(count, self.links, self.travellers, self.places, persons)
+        return count
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that changes, by name, to go on from."""
+        kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
+        kept |= {f"traveller_{name}": self.travellers[name].copy() for name in TRAVELLER.names or ()}
+        return kept | {f"place_{name}": self.places[name].copy() for name in PLACE.names or ()} | {"tags": self.tags.copy()}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
-        for part, group in (("link", self.links), ("ring", self.rings), ("traveller", self.travellers)):
-            for name, array in group._asdict().items():
-                if f"{part}_{name}" in arrays:
-                    array[:] = arrays[f"{part}_{name}"]
+        for name in STANDS:
+            self.links[name] = arrays[f"link_{name}"]
+        for name in TRAVELLER.names or ():
+            self.travellers[name] = arrays[f"traveller_{name}"]
+        for name in PLACE.names or ():
+            self.places[name] = arrays[f"place_{name}"]
+        self.tags[:] = arrays["tags"]
 
 
 def queues_of(
@@ -75,56 +97,23 @@ def queues_of(
     turns = out[to]
     size = np.concatenate([np.ceil(storage if most is None else most) + 1, in_queue + 1]).astype(np.int32)
 
-    def both(values: NDArray[np.float64], rest: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.concatenate([values, np.broadcast_to(np.asarray(rest, float), entries)]).astype(np.float64)
-
-    def nothing(kind: type = float) -> NDArray[np.generic]:
-        return np.zeros(real + entries, kind)
-
-    links = Links(
-        up=np.concatenate([up, homes]).astype(np.int32),
-        down=to,
-        length=both(length, 0.0),
-        speed=both(speed, 0.0),
-        gap=1.0 / both(capacity, strongest[homes]),
-        storage=both(storage, np.inf),
-        wave_s=both(length / wave, 0.0),
-        opened=np.concatenate([np.ones(real, bool), np.zeros(entries, bool)]),
-        entry=np.concatenate([np.zeros(real, bool), np.ones(entries, bool)]),
-        dose_rate=nothing(),
-        slot=np.concatenate([slot, np.zeros(entries)]).astype(np.int32),
-        turn=(np.cumsum(turns) - turns).astype(np.int32),
-        ring=(np.cumsum(size) - size).astype(np.int32),
-        size=size,
-        head=nothing(np.int32),
-        count=nothing(np.int32),
-        hole_head=nothing(np.int32),
-        hole_count=nothing(np.int32),
-        inside=nothing(),
-        run=nothing(),
-        dose=nothing(),
-        next_out=nothing(),
-        next_in=nothing(),
-        virtual=nothing(),
-        passed=nothing(),
+    links = np.zeros(real + entries, LINK)
+    links["up"], links["down"] = np.concatenate([up, homes]), to
+    links["entry"][real:] = True
+    links["opened"][:real] = True
+    links["length"][:real], links["speed"][:real], links["wave_s"][:real] = length, speed, length / wave
+    links["gap"] = 1.0 / np.concatenate([capacity, strongest[homes]])
+    links["storage"] = np.concatenate([storage, np.full(entries, np.inf)])
+    links["slot"][:real] = slot
+    links["turn"], links["ring"], links["size"] = np.cumsum(turns) - turns, np.cumsum(size) - size, size
+    travellers = np.zeros(len(home), TRAVELLER)
+    travellers["weight"], travellers["group"], travellers["link"] = weight, -1, AT_HOME
+    travellers["left"], travellers["safe"] = np.nan, np.nan
+    return Queues(
+        links,
+        travellers,
+        np.zeros(int(size.sum()), PLACE),
+        np.zeros(max(int(turns.sum()), 1)),
+        np.zeros(2 * (real + entries), HEAP),
+        entry_of,
     )
-    places, people, both_ends = int(size.sum()), len(home), 2 * (real + entries)
-    rings = Rings(np.zeros(places, np.int32), np.zeros(places), np.zeros(places), np.zeros(max(int(turns.sum()), 1)))
-    travellers = Travellers(
-        weight=weight.astype(np.float64),
-        group=np.full(people, -1, np.int32),
-        link=np.full(people, AT_HOME, np.int32),
-        reach=np.zeros(people),
-        mark=np.zeros(people),
-        dose=np.zeros(people),
-        left=np.full(people, np.nan),
-        safe=np.full(people, np.nan),
-    )
-    events = Events(
-        np.zeros(both_ends, np.int32),
-        np.full(both_ends, -1, np.int32),
-        np.zeros(both_ends),
-        *(np.full(real + entries, -1, np.int32) for _ in range(2)),
-        np.zeros(real + entries),
-    )
-    return Queues(links, rings, travellers, events, entry_of)
