@@ -133,13 +133,13 @@ class Record:
         }
         coords: dict[str, Any] = {
             "time": self.clock.times.values,
-            "cell": city.population["id"].astype(str).values,
-            "edge": city.roads["id"].astype(str).values,
+            "cell": np.array(city.population["id"], dtype=str),
+            "edge": np.array(city.roads["id"], dtype=str),
             "block": np.array(block_ids(city), dtype=str),
         }
         if len(shelters):
             data["shelter_fill"] = (("time", "shelter"), stack("fill"))
-            coords["shelter"] = shelters.astype(str).values
+            coords["shelter"] = np.array(shelters, dtype=str)
         return xr.Dataset(data, coords=coords)
 
     def counts(self) -> dict[str, pd.DataFrame]:
