@@ -16,6 +16,7 @@ from twin.bridge import section as common
 from twin.bridge.fonts import embedded
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
+from twin.grade import likely
 from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
@@ -142,7 +143,7 @@ def _jobs(lang: str) -> None:
 
 def _headline(run: sc.Run, section: Section, lang: str) -> None:
     """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
-    counts = run.levels["level"].value_counts()
+    counts = likely(run.levels)["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
         cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))

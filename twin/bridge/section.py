@@ -18,13 +18,14 @@ from twin.city import City
 from twin.exposure.closures import closed_minutes
 from twin.plan import shown
 from twin.sheet import COLOURS, Scale, Sheet
+from twin.units import printed, quantity
 from twin.words import LANGS, Phrase, Word, has, phrases
 
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed
 
-#: The receptors a chart shows in time, with what they are divided by.
-CHARTED = {"people": 1.0, "roads": 1000.0}
+#: The receptors a chart shows in time: what they are called, divided by, and told in.
+CHARTED = {"people": (Word("chart.people"), 1.0, ""), "roads": (Word("chart.roads"), 1000.0, "km")}
 
 #: Colours of classes that no map layer has colours for.
 CLASS_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878")
@@ -119,11 +120,10 @@ def _curves(section: Section, city: City, scale: Scale) -> list[Block]:
     """Return a chart of each receptor of a scale in time, its classes upon each other."""
     labels = tuple(_class_word(section.sheet, scale, k) for k in range(len(scale.classes)))
     blocks: list[Block] = []
-    for of, per in CHARTED.items():
+    for of, (word, per, unit) in CHARTED.items():
         table = section.exposure.counts.get(scale.code, {}).get(of)
         if table is not None and _there(city, scale, of):
-            said, unit = Word(f"chart.{of}"), "km" if of == "roads" else ""
-            blocks.append(Curve(said, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
+            blocks.append(Curve(word, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
     return blocks
 
 
@@ -134,7 +134,7 @@ def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     if scale.names or k + 1 == len(scale.classes):
         return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
     low, high = list(pairwise(scale.classes))[k]
-    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {scale.unit}")
+    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {printed(scale.unit)}")
 
 
 def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:
@@ -237,9 +237,10 @@ def unknown(section: Section) -> list[Block]:
     lost = places[~places["known"].astype(bool)]
     if not len(lost):
         return []
-    names = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
-    more = [Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN})] if len(lost) > MOST_UNKNOWN else []
-    return [Text(Word("report.unknown_places", {"count": len(lost), "names": [*names, *more]}), "alarm")]
+    names: list[object] = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
+    if len(lost) > MOST_UNKNOWN:
+        names.append(Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN}))
+    return [Text(Word("report.unknown_places", {"count": len(lost), "names": names}), "alarm")]
 
 
 def touched(section: Section, city: City) -> tuple[Word, str] | None:
@@ -289,7 +290,7 @@ def _name(place: Mapping[str, Any]) -> dict[str, str]:
 
 def _peak(place: Mapping[str, Any], told: Told) -> str:
     """Return the peak of a place with its unit and, where it has one, its time."""
-    value = phrases.quantity(place["peak"], place["unit"])
+    value = quantity(place["peak"], place["unit"])
     return value if pd.isna(place["peak_time"]) else f"{value} @ {told(place['peak_time'])}"
 
 
