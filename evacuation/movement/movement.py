@@ -136,9 +136,12 @@ class Movement:
     def _conditions(
         self, city: City, network: Network, goals: Goals, drivers: Drivers, clock: Clock, actions: tuple[Action, ...]
     ) -> Conditions:
-        """Return the conditions of the run; a road under contraflow leads to where a way out of its ends is shorter."""
+        """Return the conditions of the run; a road under contraflow leads to the end that is nearer to a way out of the city.
+
+        Where no road leads out, to the end that is nearer to a shelter.
+        """
         cost, _ = goals.ways(network, network.length / network.free)
-        nearest = cost.min(axis=0)
+        nearest = cost[goals.exits] if np.isfinite(cost[goals.exits]).any() else cost.min(axis=0)
         reversed_lanes = {}
         for action in actions:
             if action.kind == "contraflow":
@@ -296,6 +299,9 @@ def _set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) 
     links = queues.links[:real]
     links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
     links["dose_rate"] = roads.dose_rate[spell]
+    at_node = np.zeros(2 * network.nodes)
+    np.maximum.at(at_node, network.up, roads.dose_rate[spell])
+    queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]  # who waits to get onto the road stands beside it
     links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
     links["storage"] = network.storage * roads.lanes[spell]
     with np.errstate(divide="ignore"):

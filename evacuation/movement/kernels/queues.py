@@ -288,8 +288,10 @@ def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_
 
 
 @kernel
-def set_out(links_out, travellers_out, places_out, who, entry, when):
-    """Put travellers `who` (n,) at the end of the entry queues `entry` (n,); they set out at `when` (n,), rising in each queue."""
+def set_out(links_out, travellers_out, places_out, who, entry, when, t0):
+    """Put travellers `who` (n,) at the end of the entry queues `entry` (n,); they set out at `when` (n,),
+    rising in each queue, s; the links stand as they do at `t0`.
+    """
     for k in range(len(who)):
         p, i = who[k], entry[k]
         last = links_out[i].ring + (links_out[i].head + links_out[i].count) % links_out[i].size
@@ -297,7 +299,7 @@ def set_out(links_out, travellers_out, places_out, who, entry, when):
         links_out[i].count += 1
         travellers_out[p].link = i
         travellers_out[p].reach = when[k]
-        travellers_out[p].mark = links_out[i].dose
+        travellers_out[p].mark = links_out[i].dose + links_out[i].dose_rate * (when[k] - t0)
 
 
 @kernel

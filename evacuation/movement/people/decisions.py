@@ -115,4 +115,4 @@ class Decisions(mesa.Model):
         order = np.lexsort((who, when))
         who, when = who[order], when[order]
         self.shelters.give(queues, who, homes.persons, homes.node[who], cost)
-        queues.set_out(who, homes.node[who], when)
+        queues.set_out(who, homes.node[who], when, t0)

@@ -31,9 +31,11 @@ class Queues:
     heap: NDArray[Any]
     entry_of: NDArray[np.int32]
 
-    def set_out(self, who: NDArray[np.integer], node: NDArray[np.integer], when: NDArray[np.float64]) -> None:
-        """Send travellers `who` (n,) into the entry queues of their nodes (n,) at `when` (n,), rising."""
-        kernels.set_out(self.links, self.travellers, self.places, who, self.entry_of[node], when)
+    def set_out(
+        self, who: NDArray[np.integer], node: NDArray[np.integer], when: NDArray[np.float64], t0: float = 0.0
+    ) -> None:
+        """Send travellers `who` (n,) into the entry queues of their nodes (n,) at `when` (n,), rising, s; it is `t0`."""
+        kernels.set_out(self.links, self.travellers, self.places, who, self.entry_of[node], when, t0)
 
     def advance(self, next_link: NDArray[np.int32], t0: float, t1: float) -> int:
         """Move everybody from `t0` to `t1`, s; return the number of events."""
