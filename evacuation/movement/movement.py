@@ -33,6 +33,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
+from twin.plan import shown
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
@@ -229,17 +230,25 @@ class Movement:
     ) -> dict[str, pd.DataFrame]:  # fmt: skip
         """Return the tables of the run."""
         by_zone = tables.zones(record, zones, queues, cost, leaves, orders_s, began_s)
+        by_shelter = tables.shelters(record, queues, began_s)
         return {
             "zones": by_zone,
-            "last_departures": tables.departures(by_zone),
-            "shelters": tables.shelters(record, queues, began_s),
+            "orders": tables.orders(by_zone),
+            "last_departures": tables.last_departures(by_zone),
+            "shelters": by_shelter,
+            "openings": tables.openings(by_shelter),
             "clearing": tables.clearing(record, queues, leaves, began_s),
             "stranded": tables.stranded(record, queues, cost),
             "bound": tables.bound(record, queues, leaves, first_s, self.persons_per_car, self.persons_on_foot),
         }
 
     def _notes(
-        self, record: Record, zones: pd.DataFrame, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], drivers: Drivers
+        self,
+        record: Record,
+        zones: pd.DataFrame,
+        found: Mapping[str, pd.DataFrame],
+        leaves: NDArray[np.bool_],
+        drivers: Drivers,
     ) -> tuple[tuple[str, dict[str, Any]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
         network, goals, homes, roads = record.network, record.goals, record.homes, record.conditions
@@ -248,7 +257,12 @@ class Movement:
         notes: list[tuple[str, dict[str, Any]]] = [("first_form", {})]
         if len(told):
             basis = homes.basis
-            notes.append(("who_leaves", {"zones": len(told), "people": round(leaving), "basis": basis, "percent": 100 * self.compliance}))
+            notes.append(
+                (
+                    "who_leaves",
+                    {"zones": len(told), "people": shown(leaving), "basis": basis, "percent": 100 * self.compliance},
+                )
+            )
         else:
             notes.append(("nobody_told", {}))
         notes.append(("capacity", {"veh": self.veh_h_lane, "walk": self.walk_m_s}))
@@ -256,12 +270,12 @@ class Movement:
             notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
         if network.assumed:
             notes.append(("roads_assumed", {"count": network.assumed}))
-        if (off := int((~network.connected[: network.nodes]).sum())):
+        if off := int((~network.connected[: network.nodes]).sum()):
             notes.append(("nodes_off", {"count": off}))
         exits = len(goals.node) - int(goals.start[-2])
         if leaving > places:
             code = "too_few_places" if exits else "no_way_out"
-            notes.append((code, {"places": round(places), "people": round(leaving - places)}))
+            notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
         elif len(told) and not len(goals.places[:-1]):
             notes.append(("no_shelter", {}))
         unused = goals.shelters[goals.shelters["why"] != ""]
@@ -274,10 +288,10 @@ class Movement:
             notes.append(("roads_unknown", {"count": roads.unknown}))
         if roads.unread:
             notes.append(("unread", {"names": list(roads.unread)}))
-        if (count := int(zones["conflict"].sum())):
+        if count := int(zones["conflict"].sum()):
             notes.append(("conflict", {"count": count, "ids": list(zones.loc[zones["conflict"], "id"])}))
         if len(stuck := found["stranded"]):
-            notes.append(("stranded", {"people": round(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
+            notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
         return tuple(notes)
 
 
@@ -301,7 +315,9 @@ def _set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) 
     links["dose_rate"] = roads.dose_rate[spell]
     at_node = np.zeros(2 * network.nodes)
     np.maximum.at(at_node, network.up, roads.dose_rate[spell])
-    queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]  # who waits to get onto the road stands beside it
+    queues.links["dose_rate"][real:] = at_node[
+        queues.links["down"][real:]
+    ]  # who waits to get onto the road stands beside it
     links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
     links["storage"] = network.storage * roads.lanes[spell]
     with np.errstate(divide="ignore"):

@@ -113,7 +113,7 @@ class Record:
         """Return the minutes until a twentieth of those at `home` (party,) in each block have no way out."""
         blocks = len(block_ids(self.city))
         left = np.clip((self.last_departure(t) - t) / 60.0, 0.0, NEVER_MIN)[self._pair_node]
-        people = np.bincount(self._pair, home, len(left))
+        people = np.bincount(self._pair, home, len(left)).astype(np.float64)
         return earliest(left, people, self._pair_block, blocks)
 
     def fields(self) -> xr.Dataset:

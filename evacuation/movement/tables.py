@@ -37,7 +37,7 @@ def zones(
     set_out = queues.travellers["left"] - began_s
     last = record.last_departure(0.0)
     pairs_block, pairs_node = record._pair_block, record._pair_node
-    people = np.bincount(record._pair, homes.persons, len(pairs_block))
+    people = np.bincount(record._pair, homes.persons, len(pairs_block)).astype(np.float64)
     minutes = np.clip(last[pairs_node] / 60.0, 0.0, NEVER_MIN)
     first = earliest(minutes, people, pairs_block, len(zones))
     rows = []
@@ -56,7 +56,6 @@ def zones(
                 "people": float(homes.persons[mine].sum()),
                 "leaving": float(homes.persons[went].sum()),
                 "ordered_s": ordered,
-                "by_s": ordered,
                 "half_s": quantile(safe[went], homes.persons[went], HALF),
                 "t95_s": quantile(safe[went], homes.persons[went], MOST),
                 **dict(zip(STATES, by_state, strict=True)),
@@ -70,16 +69,27 @@ def zones(
             }
         )
     columns = [
-        "id", "why", "people", "leaving", "ordered_s", "by_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
+        "id", "why", "people", "leaving", "ordered_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
         "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
-def departures(zones: pd.DataFrame) -> pd.DataFrame:
-    """Return the zones that will be cut off, with `by_s` the last moment to leave on free roads."""
-    cut = zones[zones["cut_off"]]
-    return cut.assign(by_s=cut["last_departure_s"])[["id", "by_s", "people", "leaving", "t95_s"]].reset_index(drop=True)
+def orders(zones: pd.DataFrame) -> pd.DataFrame:
+    """Return the zones that are ordered to leave, with `by_s` the moment of the order and the `people` who obey."""
+    return zones[["id"]].assign(by_s=zones["ordered_s"], people=zones["leaving"])
+
+
+def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
+    """Return the zones that will be cut off, with `by_s` the last moment to leave on free roads and the `people` of the zone."""
+    cut = zones[zones["cut_off"]].reset_index(drop=True)
+    return cut[["id"]].assign(by_s=cut["last_departure_s"], people=cut["people"])
+
+
+def openings(shelters: pd.DataFrame) -> pd.DataFrame:
+    """Return the shelters that people come to, with `by_s` the moment of the first and the `people` who arrive within the run."""
+    used = shelters[shelters["taken"] > 0].reset_index(drop=True)
+    return used[["id", "capacity"]].assign(by_s=used["first_s"], people=used["taken"])
 
 
 def shelters(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
@@ -100,14 +110,12 @@ def shelters(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
                 "capacity": shelter["capacity"],
                 "taken": taken,
                 "coming": coming,
-                "used": bool(taken > 0),
                 "why_not": shelter["why"],
-                "by_s": first,
                 "first_s": first,
                 "full_s": float(np.nanmax(safe[came])) if full else np.nan,
             }
         )
-    names = ["id", "capacity", "taken", "coming", "used", "why_not", "by_s", "first_s", "full_s"]
+    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -188,5 +196,3 @@ def _flow(record: Record, leaves: NDArray[np.bool_], layer: int, heaviest: int) 
 
 def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     return float(np.average(values, weights=weights)) if len(values) else 0.0
-
-

@@ -80,6 +80,7 @@ TRAVELLER = np.dtype(
     align=True,
 )
 
+
 @kernel
 def _ready(links, travellers, places, i, t0):
     """Return when the first traveller of link `i` can leave it, infinite for never at this speed."""
@@ -274,13 +275,9 @@ def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_
         size = drop_first(heap_scratch, size)
         events += 1
         if e < count:
-            size = _at_end(
-                links_out, travellers_out, places_out, tags_out, heap_scratch, next_link, size, e, t0, t1, t
-            )
+            size = _at_end(links_out, travellers_out, places_out, tags_out, heap_scratch, next_link, size, e, t0, t1, t)
         else:
-            size = _at_begin(
-                links_out, travellers_out, places_out, tags_out, heap_scratch, size, e - count, t0, t1, t
-            )
+            size = _at_begin(links_out, travellers_out, places_out, tags_out, heap_scratch, size, e - count, t0, t1, t)
     for i in range(count):
         links_out[i].run += links_out[i].speed * (t1 - t0)
         links_out[i].dose += links_out[i].dose_rate * (t1 - t0)

@@ -104,7 +104,7 @@ def _nodes(
     nearest = shapely.STRtree(points).nearest(shapely.centroid(squares))
     turn = starts[cell] + nth % np.maximum(here[cell], 1)
     within = node[order][np.minimum(turn, max(len(order) - 1, 0))] if len(order) else nearest[cell]
-    return own[np.where(here[cell] > 0, within, nearest[cell])] + layer * network.nodes
+    return np.asarray(own[np.where(here[cell] > 0, within, nearest[cell])] + layer * network.nodes)
 
 
 def _blocks(city: City) -> NDArray[np.int32]:
@@ -113,7 +113,7 @@ def _blocks(city: City) -> NDArray[np.int32]:
     if not len(city.blocks):
         return np.zeros(len(centres), np.int32)
     tree = shapely.STRtree(city.blocks.geometry.values)
-    block = tree.nearest(centres).astype(np.int32)
+    block: NDArray[np.int32] = np.asarray(tree.nearest(centres)).astype(np.int32)
     cell, inside = tree.query(centres, predicate="within")
     block[cell[::-1]] = inside[::-1]
-    return block
+    return np.asarray(block)

@@ -59,6 +59,7 @@ def bound(_: Reference) -> float:
     return float(np.nanmin(gaps))
 
 
+@cache
 def no_effect(_: Reference) -> dict[str, float]:
     """Return what closing roads that nobody uses changes: the largest difference of any figure of people, and how many such roads.
 
@@ -94,7 +95,7 @@ def threads(_: Reference) -> float:
     """Return the largest difference between runs on one and on two threads."""
     before, found = numba.get_num_threads(), []
     try:
-        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):
+        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
             numba.set_num_threads(count)
             found.append(MODEL.simulate(worlds.town(), {}, worlds.clock(1.0), (), stream(7, "movement")))
     finally:

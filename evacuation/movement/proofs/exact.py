@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from evacuation.movement.proofs.worlds import Web, chain, grid, run
@@ -9,6 +11,7 @@ from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from twin.proof import Reference
 
 
+@cache
 def queue(_: Reference) -> dict[str, float]:
     """Return the largest error of arrival times (s) behind a bottleneck, with room for the queue and with spillback.
 
@@ -56,7 +59,10 @@ def reopening(_: Reference) -> float:
 
 
 def capacity(_: Reference) -> float:
-    """Return the most that any link of a crowded grid let pass in a minute, as a share of its capacity, less the one car that may go at once."""
+    """Return the most that any link of a crowded grid let pass in a minute, as a share of its capacity.
+
+    Less the one car that may go at once.
+    """
     rng = np.random.default_rng(5)
     web = grid(12, 4, rng, uneven=True)
     home = rng.integers(0, web.nodes, 6000).astype(np.int32)
@@ -73,6 +79,7 @@ def capacity(_: Reference) -> float:
     return most
 
 
+@cache
 def bound(_: Reference) -> dict[str, float]:
     """Return the least ratio of T95 to its bound over forty grids with random lengths, capacities, homes and departures."""
     ratios = []

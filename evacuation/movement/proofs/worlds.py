@@ -60,12 +60,10 @@ class Web:
     def cost(self, queues: Queues) -> NDArray[np.float64]:
         """Return what it costs to run each link now, s."""
         links = queues.links[: len(self.up)]
-        return np.maximum(self.length / self.speed, links["inside"] * links["gap"])
+        return np.asarray(np.maximum(self.length / self.speed, links["inside"] * links["gap"]))
 
 
-def chain(
-    *lengths: float, speed: float = 10.0, capacity: tuple[float, ...] | float = 1.0, storage: float = 1e3
-) -> Web:
+def chain(*lengths: float, speed: float = 10.0, capacity: tuple[float, ...] | float = 1.0, storage: float = 1e3) -> Web:
     """Return links one after another, m; the goal is the last node."""
     count = len(lengths)
     flow = np.broadcast_to(np.asarray(capacity, float), count).copy()
@@ -127,10 +125,17 @@ def town(side: int = 8, *, shelter_places: float = 600.0, people: float = 90.0) 
                     line = shapely.LineString([point(i, j), point(i + di, j + dj)])
                     rows.append((f"r{i}-{j}-{di}", f"n{i}-{j}", f"n{i + di}-{j + dj}", line, kind))
     middle = side // 2
-    outs = {"w": ((middle, 0), (-rim, 0)), "e": ((middle, side - 1), (rim, 0)), "n": ((0, middle), (0, rim)), "s": ((side - 1, middle), (0, -rim))}  # fmt: skip
+    outs = {
+        "w": ((middle, 0), (-rim, 0)),
+        "e": ((middle, side - 1), (rim, 0)),
+        "n": ((0, middle), (0, rim)),
+        "s": ((side - 1, middle), (0, -rim)),
+    }
     for name, ((i, j), (dx, dy)) in outs.items():
         x, y = point(i, j)
-        rows.append((f"out-{name}", f"n{i}-{j}", f"rim-{name}", shapely.LineString([(x, y), (x + dx, y + dy)]), "secondary"))
+        rows.append(
+            (f"out-{name}", f"n{i}-{j}", f"rim-{name}", shapely.LineString([(x, y), (x + dx, y + dy)]), "secondary")
+        )
     roads = gpd.GeoDataFrame(
         {
             "id": [r[0] for r in rows],

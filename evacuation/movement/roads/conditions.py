@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from evacuation.movement.roads.network import CAR, FOOT, Network
+from evacuation.movement.roads.network import CAR, Network
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
@@ -87,7 +87,7 @@ def conditions_of(
     bridges), with `water_speed` where it is there; the cloud what carries `dose_rate`. `reversed_lanes` says of roads under
     `contraflow` whether people leave against the drawn direction.
     """
-    moments = decision_s * np.arange(round(clock.duration_s / decision_s) + 1)
+    moments: NDArray[np.float64] = decision_s * np.arange(round(clock.duration_s / decision_s) + 1, dtype=np.float64)
     depth, unread = _Along(city, clock), []
     for name, field in tagged(drivers, "slows_travel").items():
         if field.attrs.get("units") == "m":
@@ -112,9 +112,7 @@ def conditions_of(
     begins = moments[new]
     wet, pulled, rate = (along.at(begins)[:, network.road] for along in (depth, pull, dose))
     car = network.layer == CAR
-    speed = np.where(
-        car, car_speed(wet, network.free), foot_speed(wet, pulled, network.free, wade_m)
-    )
+    speed = np.where(car, car_speed(wet, network.free), foot_speed(wet, pulled, network.free, wade_m))
     opened = ~shut[new][:, network.road]
     lanes = np.ones_like(speed)
     for action in actions:
@@ -195,5 +193,3 @@ def foresight(conditions: Conditions) -> tuple[NDArray[np.float64], NDArray[np.f
         nearest = np.where(conditions.blocked[k], conditions.begins[k], nearest)
         closes[k] = nearest
     return run, closes
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,11 +68,14 @@ def goals_of(city: City, network: Network, drivers: Drivers) -> Goals:
         bad = table.iloc[int(np.argmin(capacity))]
         raise ScenarioError("movement_shelter", shelter=str(bad["id"]), found=float(capacity.min()))
     hit = _hit(city, drivers, table)
-    rows, places, nodes = [], [], []
+    rows: list[tuple[Any, ...]] = []
+    places: list[float] = []
+    nodes: list[list[int]] = []
     for k, shelter in enumerate(table.itertuples()):
         point = shelter.geometry.centroid
         own = [n for layer in (CAR, FOOT) if (n := network.nearest(point.x, point.y, layer)) >= 0]
-        far = min((float(np.hypot(network.x[n % network.nodes] - point.x, network.y[n % network.nodes] - point.y)) for n in own), default=np.inf)  # fmt: skip
+        ends = [n % network.nodes for n in own]
+        far = min((float(np.hypot(network.x[n] - point.x, network.y[n] - point.y)) for n in ends), default=np.inf)
         why = "" if capacity[k] > 0 and own and not hit[k] else hit[k] or ("no_places" if own else "no_road")
         rows.append((shelter.id, shelter.name_zh, shelter.name_en, capacity[k], far, -1 if why else len(places), why))
         if not why:

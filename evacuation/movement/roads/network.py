@@ -89,7 +89,7 @@ class Network:
         """Which nodes lie in the largest connected part of their layer, (2 x node,): what is off it is an error of the map."""
         count = 2 * self.nodes
         links = coo_array((np.ones(len(self.up)), (self.up, self.down)), shape=(count, count))
-        part = connected_components(links, directed=False)[1]
+        part: NDArray[np.int32] = np.asarray(connected_components(links, directed=False)[1])
         keep = np.zeros(count, bool)
         for layer in (CAR, FOOT):
             mine = part[layer * self.nodes : (layer + 1) * self.nodes]
@@ -151,12 +151,12 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
                     wave[k],
                 )
             )
-    up, down, road, layers, reverse, metres, free, flow, storage, wave = (
+    up_of, down_of, road, layers, against, metres, speeds, flows, storage, waves = (
         np.concatenate(p) for p in zip(*parts, strict=True)
     )
     return Network(
-        ids.astype(str), x, y, up.astype(np.int32), down.astype(np.int32), road.astype(np.int32), layers.astype(np.int8),
-        reverse.astype(bool), metres, free, flow, storage, wave, assumed,
+        ids.astype(str), x, y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
+        layers.astype(np.int8), against.astype(bool), metres, speeds, flows, storage, waves, assumed,
     )  # fmt: skip
 
 
@@ -177,8 +177,10 @@ def _of_class(roads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.floa
     defaults = np.array([CLASS_DEFAULTS.get(name, CLASS_DEFAULTS["other"]) for name in names], dtype=float)
     found, lacks = [], np.zeros(len(roads), bool)
     for k, column in enumerate(("lanes", "speed_kmh", "pavement_m")):
-        own = pd.to_numeric(roads[column], errors="coerce").values.astype(float) if column in roads else np.full(
-            len(roads), np.nan
+        own = (
+            pd.to_numeric(roads[column], errors="coerce").values.astype(float)
+            if column in roads
+            else np.full(len(roads), np.nan)
         )
         if (own < 0).any() or (k < 2 and (own == 0).any()):
             bad = int(np.argmax((own < 0) | ((k < 2) & (own == 0))))

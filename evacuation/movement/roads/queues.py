@@ -39,9 +39,7 @@ class Queues:
 
     def advance(self, next_link: NDArray[np.int32], t0: float, t1: float) -> int:
         """Move everybody from `t0` to `t1`, s; return the number of events."""
-        return int(
-            kernels.advance(self.links, self.travellers, self.places, self.tags, self.heap, next_link, t0, t1)
-        )
+        return int(kernels.advance(self.links, self.travellers, self.places, self.tags, self.heap, next_link, t0, t1))
 
     def waiting(self, persons: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the persons who wait at the end of each link, (link,)."""
@@ -53,7 +51,11 @@ class Queues:
         """Return copies of all that changes, by name, to go on from."""
         kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
         kept |= {f"traveller_{name}": self.travellers[name].copy() for name in TRAVELLER.names or ()}
-        return kept | {f"place_{name}": self.places[name].copy() for name in PLACE.names or ()} | {"tags": self.tags.copy()}
+        return (
+            kept
+            | {f"place_{name}": self.places[name].copy() for name in PLACE.names or ()}
+            | {"tags": self.tags.copy()}
+        )
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
