@@ -82,7 +82,7 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
 
 def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
     """Return the zones that will be cut off, with `by_s` the last moment to leave on free roads and the `people` of the zone."""
-    cut = zones[zones["cut_off"]].reset_index(drop=True)
+    cut = zones[zones["cut_off"].astype(bool)].reset_index(drop=True)
     return cut[["id"]].assign(by_s=cut["last_departure_s"], people=cut["people"])
 
 
