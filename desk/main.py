@@ -88,7 +88,7 @@ def _basis(run: sc.Run, section: Section, lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
     for code, values in run.notes:
         st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
-    for word in common.limits(run.levels):
+    for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {word.in_words(lang)}")
     for said, source in common.sources(section):
         st.caption(f"{said.in_words(lang)}: {source}")
@@ -213,6 +213,7 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
 def _plan(run: sc.Run, lang: str) -> None:
     plan = sc.draft_plan(run)
     told, tz = run.case.clock.told, run.case.city.tz
+    chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))
     st.dataframe(
         pd.DataFrame(
@@ -229,6 +230,7 @@ def _plan(run: sc.Run, lang: str) -> None:
                     ),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
+                    **({say("report.probability", lang=lang): phrases.chance(task)} if chances else {}),
                 }
                 for task in plan.tasks
             ]

@@ -138,7 +138,7 @@ def test_the_words_looked_for_are_those_of_the_sheets() -> None:
 @pytest.mark.parametrize(
     ("line", "word"),
     [
-        ("from hydro.flood import Flood", "flood"),
+        ("from hydro.flood import Model", "flood"),
         ('if hazard == "smoke":', "smoke"),
         ("def crowdDensity():", "crowd"),
         ("max_water_depth = fields", "water_depth"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pytest
 
 import scenarios as sc
 from scenarios.runner.exposure_files import read_exposure
@@ -14,10 +12,7 @@ from twin.sheet import QUANTILES
 
 
 def test_all_four_are_reduced_to_one_plan_report_and_alert(toys, four: Path, tmp_path: Path) -> None:
-    vary = {
-        "rain.factor": {"uniform": [0.5, 1.5]},
-        "wind.factor": {"uniform": [0.5, 2.0]},
-    }
+    vary = {"rain.factor": {"uniform": [0.5, 1.5]}, "wind.factor": {"uniform": [0.5, 2.0]}}
     run = sc.run(sc.load(four).with_changes(ensemble={"members": 2, "vary": vary}))
     for hazard in run.hazards:
         sheet, fields = run.sheet(hazard), run.fields[hazard]
@@ -39,8 +34,6 @@ def test_all_four_are_reduced_to_one_plan_report_and_alert(toys, four: Path, tmp
     assert from_tables and {task.probability for task in plan.tasks} <= {0.5, 1.0}
     page = (run.folder / "report.html").read_text("utf-8")
     assert "Probability is the share of the ensemble" in page and "% quantile of the members" in page
-    written = sc.export(plan, tmp_path / "outbox", formats=("cap", "json"))
-    assert any(
-        "<cap:certainty>Likely" in p.read_text("utf-8") or "<certainty>Likely" in p.read_text("utf-8") for p in written
-    )
-    assert isinstance(pd.Timestamp(plan.made), pd.Timestamp) and pytest is not None
+    written = sc.export(plan, tmp_path / "outbox", formats=("cap",))
+    messages = "".join(path.read_text("utf-8") for path in written)
+    assert "Likely" in messages and "probability" in messages

@@ -242,8 +242,11 @@ def test_an_error_in_a_member_names_it_and_leaves_nothing(storm: Path, anlan_hom
 
 
 def test_an_interrupted_ensemble_leaves_nothing(storm: Path, anlan_home: Path) -> None:
+    calls: list[float] = []
+
     def interrupt(share: float) -> None:
-        if share > 0:
+        calls.append(share)
+        if len(calls) == 15:  # some 3 s on, the members at work
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -304,6 +307,12 @@ def test_an_ensemble_goes_on_from_a_run_and_a_run_from_member_0(run: sc.Run, she
         quick(shelf / "storm.yaml", members=2, **later).check()
 
 
-def test_a_job_runs_an_ensemble(run: sc.Run, shelf: Path) -> None:
-    manifest = json.loads((run.folder / "manifest.json").read_text("utf-8"))
-    assert sc.submit(quick(shelf / "storm.yaml")).wait().id == manifest["id"]
+def test_a_cancelled_job_ends_its_members_and_leaves_nothing(storm: Path, anlan_home: Path) -> None:
+    job = sc.submit(quick(storm))
+    process = psutil.Process(json.loads((job.folder / "job.json").read_text("utf-8"))["pid"])
+    end = time.monotonic() + 120
+    while not (working := process.children(recursive=True)) and time.monotonic() < end:
+        time.sleep(0.05)
+    job.cancel()
+    assert working and not [c for c in working if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+    assert job.state == "cancelled" and not left(anlan_home)

@@ -20,7 +20,7 @@ from twin.plan import Plan
 
 @dataclass(frozen=True)
 class Dossier:
-    """A plan, its city, what drove the run and each hazard's results; `facts` are the run's seed and versions."""
+    """A plan, its city, what drove the run and each hazard's results; `facts` are the run's seed, members and versions."""
 
     plan: Plan
     city: City

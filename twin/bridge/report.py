@@ -77,7 +77,7 @@ def render(dossier: Dossier) -> str:
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
         hm=dossier.hour,
         stamp=_each(phrases.stamp, plan),
-        limits=limits(levels),
+        limits=limits(levels, dossier.facts["members"]),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 

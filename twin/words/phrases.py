@@ -10,7 +10,7 @@ from twin.units import quantity
 from twin.words import has, say, written
 
 if TYPE_CHECKING:
-    from twin.plan import Plan, Task
+    from twin.plan import Alert, Plan, Task
     from twin.sheet import Sheet
 
 
@@ -74,6 +74,11 @@ def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
 def share(probability: float) -> str:
     """Write a probability, the share of an ensemble's members, in percent."""
     return f"{100.0 * probability:.0f} %"
+
+
+def chance(of: Task | Alert) -> str:
+    """Write the probability of a task or an alert, empty where none is known."""
+    return "" if of.probability is None else share(of.probability)
 
 
 def task(task: Task, lang: str) -> str:

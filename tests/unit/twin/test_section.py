@@ -230,7 +230,16 @@ def dossier(city, sections: list[Section], shares: dict[str, float] | None = Non
         tasks=(task,),
         alerts=alerts,
     )
-    return Dossier(plan, city, CLOCK, {}, (), table, tuple(sections), {"seed": 1, "versions": {}})
+    return Dossier(
+        plan,
+        city,
+        CLOCK,
+        {},
+        (),
+        table,
+        tuple(sections),
+        {"seed": 1, "members": 1 if shares is None else 4, "versions": {}},
+    )
 
 
 def test_two_hazards_stand_in_one_report_and_a_single_run_knows_no_probability(small_city) -> None:
