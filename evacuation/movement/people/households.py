@@ -65,7 +65,7 @@ def households_of(
     expected = np.nan_to_num(cells[basis].values.astype(float)) if len(cells) else np.zeros(0)
     whole = np.diff(np.floor(np.cumsum(expected) + 0.5), prepend=0.0).astype(np.int64)
     if whole.sum() <= 0:
-        raise ScenarioError("movement_no_people", when=basis)
+        raise ScenarioError("movement_no_people")
     has = "car_share" in cells
     share = np.clip(cells["car_share"].fillna(CAR_SHARE).values.astype(float), 0.0, 1.0) if has else CAR_SHARE
     driving = np.rint(whole * share).astype(np.int64)
