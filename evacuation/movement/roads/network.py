@@ -120,9 +120,9 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
     first, last = number[: len(roads)], number[len(roads) :]
     lines = roads.geometry.values
     x, y = np.zeros(len(ids)), np.zeros(len(ids))
-    for k, line in enumerate(lines):
-        x[first[k]], y[first[k]] = line.coords[0][:2]
-        x[last[k]], y[last[k]] = line.coords[-1][:2]
+    for row, line in enumerate(lines):
+        x[first[row]], y[first[row]] = line.coords[0][:2]
+        x[last[row]], y[last[row]] = line.coords[-1][:2]
     lanes, speed, width, assumed = _of_class(roads)
     oneway = roads["oneway"].fillna(False).astype(bool).values if "oneway" in roads else np.zeros(len(roads), bool)
     length = np.maximum(roads.geometry.length.values.astype(float), 1.0)

@@ -72,7 +72,10 @@ def test_only_the_zones_asked_for_leave_and_later_if_they_are_held_back(town) ->
     assert zones["half_s"].iloc[1] > 1200.0 > zones["half_s"].iloc[0]
     share = zones["leaving"].sum() / zones["people"].sum()
     assert share == pytest.approx(0.66, abs=0.05)
-    assert leave(town, replace(ALL, zones=("b0",), shadow=0.3)).tables["bound"]["leaving"].iloc[0] > zones["leaving"].iloc[0]
+    assert (
+        leave(town, replace(ALL, zones=("b0",), shadow=0.3)).tables["bound"]["leaving"].iloc[0]
+        > zones["leaving"].iloc[0]
+    )
 
 
 def test_two_plans_meet_the_same_people(town) -> None:
@@ -120,8 +123,12 @@ def test_the_advice_of_an_earlier_hazard_is_followed(town) -> None:
 
 def test_told_to_stay_although_it_floods_is_a_conflict_for_a_person(town) -> None:
     clock = worlds.clock(1.0)
-    advice = xr.DataArray([1, 1, 0, 0], dims="block", coords={"block": ["b0", "b1", "b2", "b3"]}, attrs={"tags": "advice"})
-    found = leave(town, replace(ALL, zones="auto"), {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))})
+    advice = xr.DataArray(
+        [1, 1, 0, 0], dims="block", coords={"block": ["b0", "b1", "b2", "b3"]}, attrs={"tags": "advice"}
+    )
+    found = leave(
+        town, replace(ALL, zones="auto"), {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))}
+    )
     assert found.tables["zones"]["id"].tolist() == ["b2"] and ("conflict", {"count": 1, "ids": ["b0"]}) in found.notes
 
 
