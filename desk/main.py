@@ -98,7 +98,7 @@ def _older(lang: str) -> None:
     """Name the runs that cannot be opened because they are kept in an older format."""
     if older := sc.older_runs():
         names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older]
-        st.warning(say("desk.older", lang=lang, count=len(older), names=names))
+        st.warning(say("report.older", lang=lang, count=len(older), names=names))
 
 
 def _language() -> str:

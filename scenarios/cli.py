@@ -19,7 +19,7 @@ from scenarios.case.schema import json_schema
 from scenarios.case.shelf import runs_folder
 from scenarios.doctor import examine
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
-from scenarios.terminal import bar, list_library, print_findings, show, tell
+from scenarios.terminal import bar, list_library, print_findings, show, talk, tell
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.grade import likely
 from twin.sheet import COLOURS
@@ -96,6 +96,8 @@ def run_(
 def runs() -> None:
     """List finished runs."""
     lang, found = session_lang(), sc.all_runs()
+    if older := sc.older_runs():
+        talk.print(say("report.older", count=len(older), names=[folder.name for folder in older]), soft_wrap=True)
     if not found:
         print(ScenarioError("no_runs", where=str(runs_folder())).message())
         return
