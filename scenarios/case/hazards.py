@@ -28,6 +28,7 @@ from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, S
 HAZARDS: dict[str, str] = {
     "flood": "hydro",
     "release": "evacuation.release",
+    "movement": "evacuation.movement",
 }
 
 Words = dict[str, dict[str, str]]

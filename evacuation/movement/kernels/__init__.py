@@ -1,0 +1,1 @@
+"""Kernels of movement: arrays only."""

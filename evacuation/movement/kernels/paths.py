@@ -1,0 +1,87 @@
+"""Shortest ways back from where people want to go, and the last moment to leave before the ways close."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evacuation.movement.kernels.heap import drop_first, put
+from evacuation.movement.kernels.queues import ARRIVED, NO_WAY
+from twin.jit import kernel
+
+
+@kernel
+def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal_start, goal_node):
+    """Write for each group of goals the cost of the way from each node and the link it begins with (Dijkstra 1959, reversed).
+
+    `cost` (link,) s, infinite where closed; links into node n are `into_link[into_start[n]:into_start[n + 1]]`; goals of
+    group g are `goal_node[goal_start[g]:goal_start[g + 1]]`. `cost_out`, `next_out` (group, node): infinite and NO_WAY
+    where no way leads.
+    """
+    for g in range(len(goal_start) - 1):
+        lead = next_out[g]
+        lead[:] = NO_WAY
+        for node in range(len(lead)):
+            heap_scratch[node].place = -1
+            heap_scratch[node].key = np.inf
+        size = 0
+        for k in range(goal_start[g], goal_start[g + 1]):
+            lead[goal_node[k]] = ARRIVED
+            size = put(heap_scratch, size, goal_node[k], 0.0)
+        while size > 0:
+            node = heap_scratch[0].thing
+            size = drop_first(heap_scratch, size)
+            for k in range(into_start[node], into_start[node + 1]):
+                link = into_link[k]
+                reached = heap_scratch[node].key + cost[link]
+                if reached < heap_scratch[up[link]].key:
+                    lead[up[link]] = link
+                    size = put(heap_scratch, size, up[link], reached)
+        for node in range(len(lead)):
+            cost_out[g, node] = heap_scratch[node].key
+
+
+@kernel
+def last_departures(
+    last_out, heap_scratch, first, closes, times, speed, run, length, up, into_start, into_link, goal_node
+):
+    """Write the last moment at which one can leave each node and still get through, (node,): minus infinity for not even at once.
+
+    Labels are set from the latest on. A link must be left again before it `closes` (link,), s, which is infinite for never. It
+    is run at `speed` (step, link), m/s, that holds from `times` (step,) on, the last for ever; `run` (step, link) is what has
+    been run by then, m. `first` is the step from which one looks ahead.
+    """
+    for node in range(len(last_out)):
+        heap_scratch[node].place = -1
+        heap_scratch[node].key = np.inf
+    size = 0
+    for k in range(len(goal_node)):
+        size = put(heap_scratch, size, goal_node[k], -np.inf)
+    while size > 0:
+        node = heap_scratch[0].thing
+        size = drop_first(heap_scratch, size)
+        for k in range(into_start[node], into_start[node + 1]):
+            link = into_link[k]
+            out_by = min(-heap_scratch[node].key, closes[link])
+            enter = _enter_by(out_by, first, times, speed, run, length[link], link)
+            if -enter < heap_scratch[up[link]].key:
+                size = put(heap_scratch, size, up[link], -enter)
+    for node in range(len(last_out)):
+        last_out[node] = -heap_scratch[node].key
+
+
+@kernel
+def _enter_by(out_by, first, times, speed, run, length, link):
+    """Return the last moment to enter a link so as to have left it at `out_by`; minus infinity when that is too late."""
+    step = len(times) - 1
+    if out_by == np.inf:
+        return np.inf if speed[step, link] > 0.0 else -np.inf
+    while step > first and times[step] > out_by:
+        step -= 1
+    target = run[step, link] + speed[step, link] * (out_by - times[step]) - length
+    if out_by < times[first] or target < run[first, link]:
+        return -np.inf
+    while step > first and run[step, link] > target:
+        step -= 1
+    if speed[step, link] <= 0.0:
+        return times[step]
+    return times[step] + (target - run[step, link]) / speed[step, link]

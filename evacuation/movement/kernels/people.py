@@ -1,0 +1,57 @@
+"""Who is given a place where."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evacuation.movement.kernels.queues import NO_WAY, SAFE
+from twin.jit import kernel
+
+
+@kernel
+def give_places(travellers_out, left_out, who, persons, node, cost):
+    """Give each of `who` (n,), in their order, the goal nearest to their `node` (n,) that has places for them.
+
+    `left_out` (group,) are the places left, infinite for ways out of the city, which stand last and are taken only by those for
+    whom no shelter is left within reach. `cost` (group, node), s. Who finds none has group -1.
+    """
+    groups = len(left_out)
+    for k in range(len(who)):
+        p, best, least = who[k], NO_WAY, np.inf
+        for g in range(groups):
+            if left_out[g] == np.inf and best >= 0:
+                break
+            if left_out[g] >= persons[p] and cost[g, node[k]] < least:
+                best, least = g, cost[g, node[k]]
+        travellers_out[p].group = best
+        if best >= 0:
+            left_out[best] -= persons[p]
+
+
+@kernel
+def who_is_cut_off(cut_out, travellers, links, cost):
+    """Mark the travellers on the road or in an entry queue whose goal no way leads to now, (traveller,); return how many."""
+    count = 0
+    for p in range(len(travellers)):
+        link, group = travellers[p].link, travellers[p].group
+        cut_out[p] = link >= 0 and (group < 0 or cost[group, links[link].down] == np.inf)
+        count += cut_out[p]
+    return count
+
+
+@kernel
+def dose_now(dose_out, travellers, links):
+    """Write what each traveller has collected up to now on the way, (traveller,)."""
+    for p in range(len(travellers)):
+        link = travellers[p].link
+        dose_out[p] = travellers[p].dose
+        if link >= 0:
+            dose_out[p] += links[link].dose - travellers[p].mark
+
+
+@kernel
+def stuck(stuck_out, travellers, links):
+    """Mark the travellers who stand on a road on which nobody moves, (traveller,)."""
+    for p in range(len(travellers)):
+        link = travellers[p].link
+        stuck_out[p] = link != SAFE and link >= 0 and not links[link].entry and links[link].speed <= 0.0

@@ -1,0 +1,1 @@
+"""Who leaves, when and to where."""

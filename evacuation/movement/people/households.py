@@ -1,0 +1,119 @@
+"""The city's people as parties who leave together: a car, or a group on foot. Columns, no identities: they are synthetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from evacuation.movement.roads.network import CAR, FOOT, Network
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.exposure.people import NIGHT_HOURS
+
+#: Share of people who leave by car where a city's population has no column `car_share`: assumed.
+CAR_SHARE = 0.35
+
+
+@dataclass(frozen=True)
+class Households:
+    """Parties, shape (party,): row of the population `cell` and of the `block`, `node` and `layer` they leave by, `persons`.
+
+    `delay_s` passes between the order and their leaving, `obeys` and `follows` are draws in 0..1 against compliance and shadow
+    evacuation. All are drawn for everybody in the city, whoever leaves, so that two plans meet the same people.
+    """
+
+    cell: NDArray[np.int32]
+    block: NDArray[np.int32]
+    node: NDArray[np.int32]
+    layer: NDArray[np.int8]
+    persons: NDArray[np.float64]
+    delay_s: NDArray[np.float64]
+    obeys: NDArray[np.float64]
+    follows: NDArray[np.float64]
+    basis: str
+    car_share_assumed: bool
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """Units of their links, (party,): a car is one, walkers count by head."""
+        return np.where(self.layer == CAR, 1.0, self.persons)
+
+
+def households_of(
+    city: City,
+    network: Network,
+    clock: Clock,
+    rng: np.random.Generator,
+    *,
+    in_car: int,
+    on_foot: int,
+    mean_delay_s: float,
+) -> Households:
+    """Return everybody in the city, of the local hour of the start, in parties of at most `in_car` or `on_foot` persons.
+
+    Whole persons: a cell's people are rounded so that the city's total is kept. A cell's parties leave by the roads' nodes in it,
+    in turn, else by the nearest. The delay is Rayleigh's with the given mean (fits counted departures: TRR 2376, 2013).
+    Raises ScenarioError for a city without people.
+    """
+    cells = city.population
+    hour = clock.start.astimezone(city.tz).hour
+    basis = "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
+    expected = np.nan_to_num(cells[basis].values.astype(float)) if len(cells) else np.zeros(0)
+    whole = np.diff(np.floor(np.cumsum(expected) + 0.5), prepend=0.0).astype(np.int64)
+    if whole.sum() <= 0:
+        raise ScenarioError("movement_no_people")
+    has = "car_share" in cells
+    share = np.clip(cells["car_share"].fillna(CAR_SHARE).values.astype(float), 0.0, 1.0) if has else CAR_SHARE
+    driving = np.rint(whole * share).astype(np.int64)
+    parts = []
+    for layer, people, size in ((CAR, driving, in_car), (FOOT, whole - driving, on_foot)):
+        parties = -(-people // size)
+        cell = np.repeat(np.arange(len(cells)), parties)
+        nth = np.arange(len(cell)) - np.repeat(np.cumsum(parties) - parties, parties)
+        persons = np.minimum(size, people[cell] - nth * size)
+        parts.append((cell, _nodes(city, network, cell, nth, layer), np.full(len(cell), layer), persons))
+    cell, node, layers, persons = (np.concatenate(p) for p in zip(*parts, strict=True))
+    count = len(cell)
+    sigma = mean_delay_s / np.sqrt(np.pi / 2.0)
+    delay = sigma * np.sqrt(-2.0 * np.log1p(-rng.random(count)))
+    return Households(
+        cell.astype(np.int32), _blocks(city)[cell], node.astype(np.int32), layers.astype(np.int8),
+        persons.astype(np.float64), delay, rng.random(count), rng.random(count), basis, not has,
+    )  # fmt: skip
+
+
+def _nodes(
+    city: City, network: Network, cell: NDArray[np.int64], nth: NDArray[np.int64], layer: int
+) -> NDArray[np.int64]:
+    """Return the node by which each party leaves."""
+    own = np.flatnonzero(network.connected[layer * network.nodes : (layer + 1) * network.nodes])
+    if not len(own):
+        raise ScenarioError("movement_no_roads")
+    points = shapely.points(network.x[own], network.y[own])
+    squares = city.population.geometry.values
+    node, inside = shapely.STRtree(squares).query(points, predicate="intersects")
+    node, first = np.unique(node, return_index=True)
+    inside = inside[first]
+    order = np.lexsort((node, inside))
+    starts = np.searchsorted(inside[order], np.arange(len(squares) + 1))
+    here = np.diff(starts)
+    nearest = shapely.STRtree(points).nearest(shapely.centroid(squares))
+    turn = starts[cell] + nth % np.maximum(here[cell], 1)
+    within = node[order][np.minimum(turn, max(len(order) - 1, 0))] if len(order) else nearest[cell]
+    return np.asarray(own[np.where(here[cell] > 0, within, nearest[cell])] + layer * network.nodes)
+
+
+def _blocks(city: City) -> NDArray[np.int32]:
+    """Return the block of each population cell: the one its centre lies in, else the nearest; 0 in a city without blocks."""
+    centres = shapely.centroid(city.population.geometry.values)
+    if not len(city.blocks):
+        return np.zeros(len(centres), np.int32)
+    tree = shapely.STRtree(city.blocks.geometry.values)
+    block: NDArray[np.int32] = np.asarray(tree.nearest(centres)).astype(np.int32)
+    cell, inside = tree.query(centres, predicate="within")
+    block[cell[::-1]] = inside[::-1]
+    return np.asarray(block)

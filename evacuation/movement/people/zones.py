@@ -1,0 +1,93 @@
+"""Which blocks are told to leave: by the advice of an earlier hazard, by what reaches them, or as the scenario says."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from twin import overlay
+from twin.city import City, near
+from twin.clock import Clock
+from twin.drivers import tagged
+from twin.errors import ScenarioError
+from twin.grid import Grid
+from twin.hazard import Drivers
+
+#: The share of a block's ground that must be reached (as in exposure).
+AREA_SHARE = 0.05
+
+#: Values of an advice (`tags` "advice"): nothing, stay inside, leave.
+STAY, LEAVE = 1, 2
+
+Zones = Literal["auto", "all"] | tuple[str, ...]
+
+
+def block_ids(city: City) -> list[str]:
+    """Return the ids of the blocks; the city itself where it has none."""
+    return [str(i) for i in city.blocks["id"]] if len(city.blocks) else [city.id]
+
+
+def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_m: float, dose: float) -> pd.DataFrame:
+    """Return a row per block: `why` it is told to leave ("" for not), "leave_before_s" where an advice names a moment.
+
+    `auto`: blocks that an advice tells to leave; blocks of which a twentieth of the ground gets water (m, tag `slows_travel`)
+    of `depth_m`; where nobody gives advice, blocks of which a twentieth collects the toxic load `dose` outdoors. Whom an advice
+    tells to stay, stays: `conflict` where water would have them leave. Raises ScenarioError for a block that is not there.
+    """
+    ids = block_ids(city)
+    table = pd.DataFrame({"id": ids, "why": "", "leave_before_s": np.nan, "conflict": False})
+    advice = next((f for f in tagged(drivers, "advice").values()), None)
+    told = np.zeros(len(ids)) if advice is None else _of_ids(advice, ids)
+    before = drivers.get("leave_before")
+    if before is not None:
+        table["leave_before_s"] = _of_ids(before, ids, np.nan)
+    if zones == "all":
+        return table.assign(why="asked")
+    if zones != "auto":
+        unknown = [z for z in zones if z not in ids]
+        if unknown:
+            raise ScenarioError("movement_zone", found=unknown[0], near=near(unknown[0], ids))
+        return table.assign(why=["asked" if i in zones else "" for i in ids])
+    why = np.full(len(ids), "", dtype=object)
+    if len(city.blocks):
+        if advice is None:
+            why[_reached(city, drivers, "dose_rate", clock) >= dose] = "cloud"
+        why[_reached(city, drivers, "slows_travel", clock) >= depth_m] = "water"
+    why[told == LEAVE] = "advice"
+    conflict = (told == STAY) & (why != "")
+    why[told == STAY] = ""
+    return table.assign(why=why, conflict=conflict)
+
+
+def _reached(city: City, drivers: Drivers, tag: str, clock: Clock) -> NDArray[np.float64]:
+    """Return what a twentieth of each block's ground reaches within the run: the highest depth, m, or the toxic load collected."""
+    worst = np.zeros(len(city.blocks))
+    for name, field in tagged(drivers, tag).items():
+        if not {"time", "y", "x"} <= set(field.dims) or (tag == "slows_travel" and field.attrs.get("units") != "m"):
+            continue
+        grid = Grid.of_axes(city.grid.crs, field["y"].values, field["x"].values, name)
+        surface = city.surface_on(grid)
+        ground = np.isfinite(surface["terrain"].values) & ~surface["building"].values
+        sampler = overlay.within_polygons(grid, city.blocks.geometry).keep(ground)
+        cells = _load(field, clock) if tag == "dose_rate" else field.max("time").values
+        worst = np.fmax(worst, np.nan_to_num(sampler.quantile(cells[np.newaxis], 1.0 - AREA_SHARE)[0]))
+    return worst
+
+
+def _load(rate: xr.DataArray, clock: Clock) -> NDArray[Any]:
+    """Return the integral of a rate over the run (y, x); a value holds to the next time."""
+    times = np.append([clock.seconds(t) for t in rate["time"].values], clock.duration_s)
+    spans = np.diff(np.clip(times, 0.0, clock.duration_s))
+    return np.asarray(np.einsum("t,tyx->yx", spans, rate.transpose("time", "y", "x").values))
+
+
+def _of_ids(field: xr.DataArray, ids: list[str], missing: float = 0.0) -> NDArray[np.float64]:
+    """Return the value of each block (the last in time, where there is time)."""
+    field = field.isel(time=-1) if "time" in field.dims else field
+    axis = next(str(d) for d in field.dims)
+    by_id = dict(zip(map(str, field[axis].values), field.values.astype(float), strict=True))
+    return np.array([by_id.get(i, missing) for i in ids])

@@ -1,0 +1,69 @@
+"""Movement's verification cases, used by `anlan verify movement` and by the tests: every bound and its source, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from evacuation.movement.proofs import city, exact
+from twin.proof import Proof, Reference
+
+ARITHMETIC = "exact: known by arithmetic"
+SAME = "exact: nothing may differ"
+ROUNDING = "assumed: rounding of float64, far below a second"
+SHARES = "assumed: one car more or less in ten minutes"
+PROVEN = (
+    "proven: no flow is faster than temporally repeated flow (Ford and Fulkerson 1958), one car more a link that binds"
+)
+GRIDS = "forty grids with random lengths, capacities, homes and departures"
+TOWN = "a town that leaves: dry, flooded, under a cloud, with lanes reversed and a block held back"
+BESIDE = "reported beside the bounded row"
+
+ONE_TO_TWO = "arrivals at 1/s, service at 1/2 s"
+ONE_BLOCK = "a town of which one block leaves"
+
+Run = Callable[[Reference], float | Mapping[str, float]]
+
+
+def row(
+    id: str,
+    metric: str,
+    unit: str,
+    op: str,
+    bound: float | None,
+    source: str,
+    run: Run,
+    bound_from: str,
+    figure: str = "",
+) -> Proof:
+    """Return one row; without a bound the value is only reported."""
+    reason = BESIDE if bound is None else None
+    return Proof(id, metric, unit, op, bound, source, run, figure=figure, reason=reason, bound_from=bound_from)
+
+
+PROOFS: tuple[Proof, ...] = (
+    row("movement/people", "largest gap between end states and population", "persons", "<=", 0.0, TOWN, city.people, SAME),
+    row("movement/capacity", "most passed in a minute over capacity, less one car", "1", "<=", 1.0 + 1e-9,
+        "a crowded uneven grid", exact.capacity, ARITHMETIC),
+    row("movement/queue", "largest error of arrivals behind a bottleneck", "s", "<=", 1e-6,
+        ONE_TO_TWO, exact.queue, ROUNDING, "room"),
+    row("movement/queue-spillback", "the same where the queue spills back to its homes", "s", "<=", 1e-6,
+        ONE_TO_TWO, exact.queue, ROUNDING, "spillback"),
+    row("movement/merge", "largest error of the flows of two links into one", "s-1", "<=", 0.002,
+        "shares by capacity: 2/3 and 1/3 of 0.6/s", exact.merge, SHARES),
+    row("movement/link-fd", "relative error of the flow that room holds back", "1", "<=", 1e-9,
+        "storage over the times of a car and of a gap", exact.link_fd, ROUNDING),
+    row("movement/bound", "least ratio of T95 to its bound", "1", ">=", 1.0, GRIDS, exact.bound, PROVEN, "least"),
+    row("movement/bound-median", "median ratio of T95 to its bound", "1", ">=", None, GRIDS, exact.bound, PROVEN, "median"),
+    row("movement/bound-town", "least ratio of T95 to its bound", "1", ">=", 1.0, TOWN, city.bound, PROVEN),
+    row("movement/no-effect", "largest change of any figure when unused roads close", "1", "<=", 0.0,
+        ONE_BLOCK, city.no_effect, SAME, "difference"),
+    row("movement/no-effect-roads", "roads that nobody uses and that are closed", "1", ">=", 1.0,
+        ONE_BLOCK, city.no_effect, "else nothing is shown", "roads"),
+    row("movement/reopening", "error of the arrival of one stopped half way", "s", "<=", 1e-6,
+        "a road on which nothing moves for 590 s", exact.reopening, ROUNDING),
+    row("movement/dose", "largest error of the toxic load on the way", "1", "<=", 1e-9,
+        "a steady cloud over all of the town", city.dose, ROUNDING),
+    row("movement/threads", "largest difference between one thread and two", "1", "<=", 0.0, TOWN, city.threads, SAME),
+    row("movement/restart", "largest difference between a split and a whole run", "1", "<=", 0.0,
+        "the flooded town, split at half its time", city.restart, SAME),
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""A whole town that leaves: what must hold whatever the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numba
+import numpy as np
+
+from evacuation.movement.movement import Movement
+from evacuation.movement.proofs import worlds
+from evacuation.movement.roads.network import network_of
+from twin.hazard import Action, Outcome, State
+from twin.proof import Reference
+from twin.streams import stream
+
+MODEL = Movement(zones="all", compliance=0.9, mean_delay_min=10.0)
+
+#: Water that rises over the western half of the town, stands, and falls again, m at each output time of two hours.
+TIDE_M = np.interp(np.arange(25), [0, 2, 5, 12, 16, 24], [0.0, 0.05, 0.7, 0.7, 0.0, 0.0])
+
+
+@cache
+def outcome(name: str) -> Outcome:
+    """Return one run of the town: dry, flooded, under a cloud, with lanes reversed and a block held back."""
+    city, clock = worlds.town(), worlds.clock()
+    actions = {
+        "measures": (
+            Action("contraflow", "out-w", 600.0, 5400.0),
+            Action("contraflow", "out-e", 0.0, None),
+            Action("delay_zone", "b2", 0.0, None, {"delay_min": 20.0}),
+            Action("close_road", "r3-3-1", 900.0, 3600.0),
+        )
+    }
+    drivers = {
+        "flood": {"water_depth": worlds.water(city, clock, TIDE_M)},
+        "cloud": {"toxic_dose_rate": worlds.cloud(city, clock, 1.0 / 1200.0)},
+    }
+    return MODEL.simulate(city, drivers.get(name, {}), clock, actions.get(name, ()), stream(7, "movement"))
+
+
+CASES = ("dry", "flood", "cloud", "measures")
+
+
+def people(_: Reference) -> float:
+    """Return the largest number of persons by which the end states ever differ from the population, over all cases and times."""
+    gaps = []
+    for name in CASES:
+        found = outcome(name)
+        total = found.balance.came_in["population"]
+        gaps += [np.abs(worlds.people_sum(table) - total).max() for table in found.counts.values()]
+    return float(max(gaps))
+
+
+def bound(_: Reference) -> float:
+    """Return the least ratio of T95 to its bound over the cases whose people arrive."""
+    gaps = [float(outcome(name).tables["bound"]["gap"].iloc[0]) for name in CASES]
+    return float(np.nanmin(gaps))
+
+
+@cache
+def no_effect(_: Reference) -> dict[str, float]:
+    """Return what closing roads that nobody uses changes: the largest difference of any figure of people, and how many such roads.
+
+    One block leaves; the roads of the others stay empty.
+    """
+    city, clock = worlds.town(), worlds.clock()
+    model = replace(MODEL, zones=("b0",))
+    plain = model.simulate(city, {}, clock, (), stream(7, "movement"))
+    network = network_of(city, veh_h_lane=MODEL.veh_h_lane, walk_m_s=MODEL.walk_m_s)
+    passed = np.bincount(network.road, plain.state.arrays["link_passed"][: len(network.up)], len(city.roads)) > 0
+    idle = np.flatnonzero(~passed)
+    actions = tuple(Action("close_road", str(city.roads["id"].iloc[k])) for k in idle)
+    shut = model.simulate(city, {}, clock, actions, stream(7, "movement"))
+    gaps = [
+        float(np.abs(plain.fields[name].values - shut.fields[name].values).max())
+        for name in ("people_at_home", "people_on_edge", "people_queued", "shelter_fill")
+    ]
+    return {"difference": max(*gaps, _difference(plain, shut)), "roads": float(len(idle))}
+
+
+def dose(_: Reference) -> float:
+    """Return the largest error of the toxic load that anybody collected under a steady cloud: its rate times the time outdoors.
+
+    All are ordered at once, so the time outdoors is that of arrival less the delay.
+    """
+    arrays = outcome("cloud").state.arrays
+    gone = ~np.isnan(arrays["traveller_safe"])
+    expected = (arrays["traveller_safe"][gone] - arrays["home_delay_s"][gone]) / 1200.0
+    return float(np.abs(arrays["traveller_dose"][gone] - expected).max())
+
+
+def threads(_: Reference) -> float:
+    """Return the largest difference between runs on one and on two threads."""
+    before, found = numba.get_num_threads(), []
+    try:
+        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
+            numba.set_num_threads(count)
+            found.append(MODEL.simulate(worlds.town(), {}, worlds.clock(1.0), (), stream(7, "movement")))
+    finally:
+        numba.set_num_threads(before)
+    return _difference(*found)
+
+
+def restart(_: Reference) -> float:
+    """Return the largest difference between the end of a whole run and that of one split at half its time, in all that is kept."""
+    city, clock = worlds.town(), worlds.clock(1.0)
+    drivers = {"water_depth": worlds.water(city, clock, TIDE_M[:13])}
+    whole = MODEL.simulate(city, drivers, clock, (), stream(7, "movement"))
+    first = MODEL.simulate(city, drivers, clock.first(1800.0), (), stream(7, "movement"))
+    kept = State("movement", first.state.grid_hash, first.state.arrays, first.state.numbers, first.state.settings)
+    second = MODEL.simulate(city, drivers, clock.after(1800.0), (), None, kept)
+    return _difference(whole, second)
+
+
+def _difference(one: Outcome, other: Outcome) -> float:
+    """Return the largest difference of any array of two states; infinite where one is known and the other not."""
+    gaps = [0.0]
+    for name, array in one.state.arrays.items():
+        a, b = np.asarray(array, float), np.asarray(other.state.arrays[name], float)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        apart = np.abs(a[~same] - b[~same])
+        gaps.append(float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0)))
+    return max(gaps)

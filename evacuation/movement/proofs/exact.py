@@ -1,0 +1,112 @@
+"""Queues whose answer is known by arithmetic."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from evacuation.movement.proofs.worlds import Web, chain, grid, run
+from evacuation.movement.roads.bound import least_time, repeated_flow_of
+from twin.proof import Reference
+
+
+@cache
+def queue(_: Reference) -> dict[str, float]:
+    """Return the largest error of arrival times (s) behind a bottleneck, with room for the queue and with spillback.
+
+    Cars set out every second from the first node of 1000 m + 500 m at 10 m/s; the second link lets one pass in 2 s. The k-th
+    arrives after 150 s + 2 k s, whether the queue has room on the first link or stands back before its begin.
+    """
+    cars = np.arange(300)
+    expected = 150.0 + 2.0 * cars
+    found = {}
+    for name, room in (("room", 1e3), ("spillback", 160.0)):
+        web = chain(1000.0, 500.0, capacity=(1.0, 0.5), storage=room)
+        moved = run(web, np.zeros(300, np.int32), cars.astype(float), step_s=30.0)
+        found[name] = float(np.abs(np.sort(moved.travellers["safe"]) - expected).max())
+    return found
+
+
+def merge(_: Reference) -> float:
+    """Return the largest error of the share of two links (1.0 and 0.5 per s) that both want into one (0.6 per s): 2/3 and 1/3."""
+    web = Web(
+        4, np.array([0, 1, 2], np.int32), np.array([2, 2, 3], np.int32), np.full(3, 500.0), np.full(3, 10.0),
+        np.array([1.0, 0.5, 0.6]), np.full(3, 150.0), np.full(3, 5.0), np.array([3], np.int32),
+    )  # fmt: skip
+    home = np.repeat(np.array([0, 1], np.int32), 600)
+    queues = web.queues(home)
+    order = np.argsort(np.tile(np.arange(600.0), 2), kind="stable")
+    queues.set_out(order, home[order], np.tile(np.arange(600.0), 2)[order])
+    lead, passed = web.ways(web.length / web.speed), []
+    for k in range(16):
+        queues.advance(lead, 60.0 * k, 60.0 * (k + 1))
+        passed.append(queues.links["passed"][:2].copy())
+    flow = (passed[-1] - passed[5]) / (60.0 * 10)
+    return float(np.abs(flow - [0.4, 0.2]).max())
+
+
+def reopening(_: Reference) -> float:
+    """Return the error (s) of the arrival of one who is stopped half way along 200 m from 10 s to 600 s, at 10 m/s: 610 s."""
+    web = chain(200.0)
+    queues = web.queues(np.zeros(1, np.int32))
+    queues.set_out(np.array([0]), np.zeros(1, np.int32), np.zeros(1))
+    lead = web.ways(web.length / web.speed)
+    for begin, end, speed in ((0.0, 10.0, 10.0), (10.0, 300.0, 0.0), (300.0, 600.0, 0.0), (600.0, 900.0, 10.0)):
+        queues.links["speed"][:1] = speed
+        queues.advance(lead, begin, end)
+    return abs(float(queues.travellers["safe"][0]) - 610.0)
+
+
+def capacity(_: Reference) -> float:
+    """Return the most that any link of a crowded grid let pass in a minute, as a share of its capacity.
+
+    Less the one car that may go at once.
+    """
+    rng = np.random.default_rng(5)
+    web = grid(12, 4, rng, uneven=True)
+    home = rng.integers(0, web.nodes, 6000).astype(np.int32)
+    when = rng.uniform(0.0, 900.0, len(home))
+    queues = web.queues(home)
+    order = np.argsort(when, kind="stable")
+    queues.set_out(order, home[order], when[order])
+    most, before = 0.0, queues.links["passed"][: len(web.up)].copy()
+    for k in range(120):
+        queues.advance(web.ways(web.cost(queues)), 60.0 * k, 60.0 * (k + 1))
+        now = queues.links["passed"][: len(web.up)].copy()
+        most = max(most, float(((now - before - 1.0) / (60.0 * web.capacity)).max()))
+        before = now
+    return most
+
+
+@cache
+def bound(_: Reference) -> dict[str, float]:
+    """Return the least ratio of T95 to its bound over forty grids with random lengths, capacities, homes and departures."""
+    ratios = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        web = grid(int(rng.integers(3, 9)), int(rng.integers(1, 4)), rng, uneven=True)
+        cars = int(rng.integers(20, 3000))
+        homes = rng.choice(web.nodes, int(rng.integers(1, web.nodes)), replace=False)
+        home = rng.choice(homes, cars).astype(np.int32)
+        when = rng.uniform(0.0, 1.0, cars) * (0.0 if seed % 2 else 600.0)
+        t95 = float(np.quantile(run(web, home, when).travellers["safe"], 0.95, method="inverted_cdf"))
+        at_goal = np.isin(home, web.goals)
+        source, goal = np.zeros(web.nodes, bool), np.zeros(web.nodes, bool)
+        source[home], goal[web.goals] = True, True
+        flow = repeated_flow_of(
+            nodes=web.nodes, up=web.up, down=web.down, time=web.length / web.speed, capacity=web.capacity,
+            source=source, goal=goal, burst=1.0,
+        )  # fmt: skip
+        least = least_time([(flow, float((~at_goal).sum()))], 0.95, float(at_goal.sum()))
+        if least > 0.0:
+            ratios.append(t95 / least)
+    return {"least": min(ratios), "median": float(np.median(ratios)), "cases": float(len(ratios))}
+
+
+def link_fd(_: Reference) -> float:
+    """Return the relative error of the flow through a link that room, not capacity, holds back: 40 cars in 1000 m / 10 + 1000 m / 5."""
+    web = chain(1000.0, 500.0, capacity=(1.0, 0.5), storage=40.0)
+    moved = run(web, np.zeros(300, np.int32), np.arange(300.0), step_s=30.0)
+    came = np.sort(moved.travellers["safe"])
+    return abs(float(200.0 / (came[280] - came[80])) / (40.0 / 300.0) - 1.0)

@@ -1,0 +1,195 @@
+"""What water, cloud and closures do to the links: speed, entry, lanes and dose rate at each moment of a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from evacuation.movement.roads.network import CAR, Network
+from twin import overlay
+from twin.city import City
+from twin.clock import Clock
+from twin.drivers import tagged
+from twin.exposure.closures import closed_roads
+from twin.grid import Grid
+from twin.hazard import Action, Drivers
+
+#: Depth at which cars stop, m: Pregnolato et al. 2017, doi:10.1016/j.trd.2017.06.020.
+CAR_STOPS_M = 0.3
+
+#: Speed on foot in water as a share of that on dry ground, by depth (m): 0.35 m of Li et al. 2026, the rest set between.
+WADING = ((0.0, 0.10, 0.35, 0.60, 0.90), (1.0, 0.85, 0.60, 0.48, 0.40))
+
+#: Depth x speed at which walkers stop, m2/s: upper bound of H3, unsafe for children and the elderly (AIDR Guideline 7-3).
+WADE_M2_S = 0.6
+
+
+def car_speed(depth_m: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the speed of cars in water, m/s: the curve of Pregnolato et al. 2017, not above the road's own; 0 from 0.3 m on."""
+    w = 1000.0 * depth_m
+    curve = (0.0009 * w**2 - 0.5529 * w + 86.9448) / 3.6
+    return np.where(depth_m >= CAR_STOPS_M, 0.0, np.minimum(free, curve))
+
+
+def foot_speed(
+    depth_m: NDArray[np.float64], flow_m2_s: NDArray[np.float64], free: NDArray[np.float64], limit_m: float
+) -> NDArray[np.float64]:
+    """Return the speed of walkers in water, m/s: slower with depth; 0 from `limit_m` on, or where the water pulls too hard."""
+    share = np.interp(depth_m, *WADING)
+    return np.where((depth_m >= limit_m) | (flow_m2_s >= WADE_M2_S), 0.0, share * free)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Links through the run, in spells of equal conditions.
+
+    `begins` (spell,) s on the clock; `speed` m/s, `opened` and `dose_rate` 1/s (spell, link); `lanes` (spell, link) is the share
+    of its own lanes that a link has (contraflow). `unknown` counts roads of which some field says nothing; they count as dry and
+    clean.
+    """
+
+    begins: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    opened: NDArray[np.bool_]
+    dose_rate: NDArray[np.float64]
+    lanes: NDArray[np.float64]
+    unknown: int
+    unread: tuple[str, ...]
+
+    def at(self, t: float) -> int:
+        """Return the spell that holds at `t` s."""
+        return int(np.searchsorted(self.begins, t + 1e-9, side="right")) - 1
+
+    @property
+    def blocked(self) -> NDArray[np.bool_]:
+        """Where nobody gets through (spell, link)."""
+        return ~self.opened | (self.speed <= 0.0)
+
+
+def conditions_of(
+    city: City,
+    network: Network,
+    drivers: Drivers,
+    clock: Clock,
+    actions: tuple[Action, ...],
+    *,
+    decision_s: float,
+    wade_m: float,
+    reversed_lanes: dict[int, bool],
+) -> Conditions:
+    """Return the conditions of every link at each decision of a run.
+
+    Water is what carries the tag `slows_travel` and is in metres (its largest along the road counts for all of it; not on
+    bridges), with `water_speed` where it is there; the cloud what carries `dose_rate`. `reversed_lanes` says of roads under
+    `contraflow` whether people leave against the drawn direction.
+    """
+    moments: NDArray[np.float64] = decision_s * np.arange(round(clock.duration_s / decision_s) + 1, dtype=np.float64)
+    depth, unread = _Along(city, clock), []
+    for name, field in tagged(drivers, "slows_travel").items():
+        if field.attrs.get("units") == "m":
+            depth.add(field, bridges=False)
+        else:
+            unread.append(name)
+    pull, dose = _Along(city, clock), _Along(city, clock)
+    if depth.found and "water_speed" in drivers:
+        water = next(f for n, f in tagged(drivers, "slows_travel").items() if n not in unread)
+        if water.sizes == drivers["water_speed"].sizes:
+            pull.add((water * drivers["water_speed"].values).rename("water_pull"), bridges=False)
+    for field in tagged(drivers, "dose_rate").values():
+        dose.add(field, bridges=True)
+    shut = closed_roads(city, actions, clock.times[0] + pd.to_timedelta(moments, unit="s"))
+    keys = np.column_stack(
+        [
+            *(along.frame_at(moments) for along in (depth, pull, dose)),
+            *(np.array([a.active(t) for t in moments]) for a in actions if a.kind in ("close_road", "contraflow")),
+        ]
+    )
+    new = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]) if keys.shape[1] else np.array([0])
+    begins = moments[new]
+    wet, pulled, rate = (along.at(begins)[:, network.road] for along in (depth, pull, dose))
+    car = network.layer == CAR
+    speed = np.where(car, car_speed(wet, network.free), foot_speed(wet, pulled, network.free, wade_m))
+    opened = ~shut[new][:, network.road]
+    lanes = np.ones_like(speed)
+    for action in actions:
+        if action.kind == "contraflow":
+            row = int(np.flatnonzero((city.roads["id"] == action.place).values)[0])
+            during = np.array([action.active(t) for t in begins])
+            for link in np.flatnonzero((network.road == row) & car):
+                leaves = bool(network.reverse[link]) == reversed_lanes[row]
+                lanes[during, link] = 2.0 if leaves else 1.0
+                opened[during, link] &= leaves
+    unknown = np.zeros(len(city.roads), bool)
+    for along in (depth, dose):
+        unknown |= along.unknown
+    return Conditions(begins, speed, opened, rate, lanes, int(unknown.sum()), tuple(unread))
+
+
+class _Along:
+    """The largest value of some fields along each road, at the moments of the fields; nothing where nothing is known."""
+
+    def __init__(self, city: City, clock: Clock) -> None:
+        self._city, self._clock = city, clock
+        self._found: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.unknown = np.zeros(len(city.roads), bool)
+
+    @property
+    def found(self) -> bool:
+        """Whether there is any field."""
+        return bool(self._found)
+
+    def add(self, field: xr.DataArray, bridges: bool) -> None:
+        """Add a field on cells of any grid or on road ids; on a bridge it counts only if it reaches `bridges`."""
+        if "time" not in field.dims:
+            field = field.expand_dims(time=self._clock.times[:1].values)
+        times = np.array([self._clock.seconds(t) for t in field["time"].values])
+        if {"y", "x"} <= set(field.dims):
+            grid = Grid.of_axes(self._city.grid.crs, field["y"].values, field["x"].values, str(field.name))
+            sampler = overlay.along_lines(grid, self._city.roads.geometry)
+            if not bridges:
+                sampler = sampler.keep(np.isfinite(self._city.surface_on(grid)["terrain"].values))
+            values = sampler.maximum(field.transpose("time", "y", "x").values)
+        else:
+            axis = next(str(d) for d in field.dims if d != "time")
+            known = {str(i): k for k, i in enumerate(field[axis].values)}
+            row = np.array([known.get(str(i), -1) for i in self._city.roads["id"]])
+            values = field.transpose("time", axis).values[:, np.maximum(row, 0)].astype(float)
+            values[:, row < 0] = np.nan
+        if not bridges:
+            values[:, self._city.roads["level"].values.astype(float) > 0] = 0.0
+        self.unknown |= np.isnan(values).all(axis=0)
+        self._found.append((times, np.nan_to_num(np.maximum(values, 0.0))))
+
+    def frame_at(self, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return which frames hold at each moment, (moment, field)."""
+        if not self._found:
+            return np.zeros((len(moments), 0), np.int64)
+        return np.column_stack([_frame(times, moments) for times, _ in self._found])
+
+    def at(self, moments: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the largest value of all fields at each moment, (moment, road)."""
+        out = np.zeros((len(moments), len(self._city.roads)))
+        for times, values in self._found:
+            out = np.maximum(out, values[_frame(times, moments)])
+        return out
+
+
+def _frame(times: NDArray[np.float64], moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the frame that holds at each moment; the first before it begins."""
+    return np.maximum(np.searchsorted(times, moments + 1e-9, side="right") - 1, 0)
+
+
+def foresight(conditions: Conditions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what one needs to look ahead: m run on each link by the begin of each spell, and when it next closes (spell, link)."""
+    spans = np.diff(conditions.begins)[:, None]
+    run = np.vstack([np.zeros(conditions.speed.shape[1]), np.cumsum(conditions.speed[:-1] * spans, axis=0)])
+    closes = np.full_like(conditions.speed, np.inf)
+    nearest = np.full(conditions.speed.shape[1], np.inf)
+    for k in range(len(conditions.begins) - 1, -1, -1):
+        nearest = np.where(conditions.blocked[k], conditions.begins[k], nearest)
+        closes[k] = nearest
+    return run, closes

@@ -1,0 +1,190 @@
+"""The city's roads as a directed graph, once for cars and once for people on foot, on the city's road ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from twin.city import City
+from twin.errors import ScenarioError
+
+#: The two layers of the graph; cars and walkers do not hinder one another (first form).
+CAR, FOOT = 0, 1
+
+#: Vehicles that stand on a metre of lane: kinematic-wave practice 0.13 to 0.15, assumed.
+JAM_VEH_M_LANE = 0.14
+
+#: Speed at which a gap travels back through standing cars, m/s: 18 km/h, kinematic-wave practice, assumed.
+CAR_WAVE_M_S = 5.0
+
+#: Persons a second that pass a metre of pavement: 1.2 of SFPE and Fruin, halved for families with luggage.
+WALK_FLOW_S_M = 0.6
+
+#: Persons that stand on a square metre of pavement, and the speed at which a gap travels back through them: assumed.
+JAM_PERSONS_M2, WALK_WAVE_M_S = 4.0, 0.5
+
+#: Class of road -> lanes of both directions, km/h and metres of pavement on one's own side: assumed where a city says nothing.
+CLASS_DEFAULTS: dict[str, tuple[int, float, float]] = {
+    "motorway": (4, 80.0, 0.0),
+    "trunk": (4, 70.0, 0.0),
+    "primary": (4, 60.0, 3.0),
+    "secondary": (4, 50.0, 2.5),
+    "tertiary": (2, 40.0, 2.0),
+    "residential": (2, 30.0, 1.5),
+    "other": (2, 30.0, 1.5),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """Nodes and links of both layers; a node of layer k is its number plus k times the number of nodes.
+
+    Link arrays, shape (link,): `up`, `down` node, `road` row of the city's roads, `layer`, `reverse` (against the drawn
+    direction), `length` m, `free` m/s, `capacity` and `storage` in units (cars, or persons on foot), `wave` m/s.
+    `assumed` counts roads whose lanes, speed or pavement were taken from CLASS_DEFAULTS.
+    """
+
+    ids: NDArray[np.str_]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    up: NDArray[np.int32]
+    down: NDArray[np.int32]
+    road: NDArray[np.int32]
+    layer: NDArray[np.int8]
+    reverse: NDArray[np.bool_]
+    length: NDArray[np.float64]
+    free: NDArray[np.float64]
+    capacity: NDArray[np.float64]
+    storage: NDArray[np.float64]
+    wave: NDArray[np.float64]
+    assumed: int = 0
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes of one layer."""
+        return len(self.ids)
+
+    @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        """How many other nodes each node has a road to, (node,)."""
+        ends = np.column_stack([self.up, self.down]) % self.nodes
+        pairs = np.unique(np.sort(ends, axis=1), axis=0)
+        return np.bincount(pairs[pairs[:, 0] != pairs[:, 1]].ravel(), minlength=self.nodes)
+
+    @cached_property
+    def into(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Links into each node of both layers: (starts, links)."""
+        order = np.argsort(self.down, kind="stable").astype(np.int32)
+        starts = np.searchsorted(self.down[order], np.arange(2 * self.nodes + 1)).astype(np.int32)
+        return starts, order
+
+    @cached_property
+    def connected(self) -> NDArray[np.bool_]:
+        """Which nodes lie in the largest connected part of their layer, (2 x node,): what is off it is an error of the map."""
+        count = 2 * self.nodes
+        links = coo_array((np.ones(len(self.up)), (self.up, self.down)), shape=(count, count))
+        part: NDArray[np.int32] = np.asarray(connected_components(links, directed=False)[1])
+        keep = np.zeros(count, bool)
+        for layer in (CAR, FOOT):
+            mine = part[layer * self.nodes : (layer + 1) * self.nodes]
+            if len(mine):
+                largest = np.bincount(mine).argmax()
+                keep[layer * self.nodes : (layer + 1) * self.nodes] = mine == largest
+        return keep
+
+    def nearest(self, x: float, y: float, layer: int) -> int:
+        """Return the node of a layer's connected part that lies nearest to a point; -1 where it has none."""
+        own = np.flatnonzero(self.connected[layer * self.nodes : (layer + 1) * self.nodes])
+        if not len(own):
+            return -1
+        return int(own[np.argmin((self.x[own] - x) ** 2 + (self.y[own] - y) ** 2)]) + layer * self.nodes
+
+
+def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
+    """Return the graph of a city's roads: two directed links a road (one, where a column `oneway` says so) and layer.
+
+    Lanes are shared by the two directions. `veh_h_lane` is what a lane carries in an evacuation, `walk_m_s` the speed of
+    groups on foot on dry ground. Raises ScenarioError for a city without roads and for lanes or speeds below nothing.
+    """
+    roads = city.roads
+    if not len(roads):
+        raise ScenarioError("movement_no_roads")
+    ends = np.concatenate([roads["u"].astype(str), roads["v"].astype(str)])
+    ids, number = np.unique(ends, return_inverse=True)
+    first, last = number[: len(roads)], number[len(roads) :]
+    lines = roads.geometry.values
+    x, y = np.zeros(len(ids)), np.zeros(len(ids))
+    for row, line in enumerate(lines):
+        x[first[row]], y[first[row]] = line.coords[0][:2]
+        x[last[row]], y[last[row]] = line.coords[-1][:2]
+    lanes, speed, width, assumed = _of_class(roads)
+    oneway = roads["oneway"].fillna(False).astype(bool).values if "oneway" in roads else np.zeros(len(roads), bool)
+    length = np.maximum(roads.geometry.length.values.astype(float), 1.0)
+    per_side = np.where(oneway, lanes, np.maximum(lanes / 2.0, 1.0))
+    parts = []
+    for layer in (CAR, FOOT):
+        free = speed / 3.6 if layer == CAR else np.full(len(roads), walk_m_s)
+        flow = per_side * veh_h_lane / 3600.0 if layer == CAR else width * WALK_FLOW_S_M
+        jam = per_side * JAM_VEH_M_LANE if layer == CAR else width * JAM_PERSONS_M2
+        wave = np.full(len(roads), CAR_WAVE_M_S if layer == CAR else WALK_WAVE_M_S)
+        for reverse in (False, True):
+            there = (flow > 0.0) & ~(oneway & reverse & (layer == CAR))
+            k = np.flatnonzero(there)
+            up, down = (last, first) if reverse else (first, last)
+            parts.append(
+                (
+                    up[k] + layer * len(ids),
+                    down[k] + layer * len(ids),
+                    k,
+                    np.full(len(k), layer),
+                    np.full(len(k), reverse),
+                    length[k],
+                    free[k],
+                    flow[k],
+                    room(jam[k] * length[k], flow[k], length[k], free[k], wave[k]),
+                    wave[k],
+                )
+            )
+    up_of, down_of, road, layers, against, metres, speeds, flows, storage, waves = (
+        np.concatenate(p) for p in zip(*parts, strict=True)
+    )
+    return Network(
+        ids.astype(str), x, y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
+        layers.astype(np.int8), against.astype(bool), metres, speeds, flows, storage, waves, assumed,
+    )  # fmt: skip
+
+
+def room(
+    jam: NDArray[np.float64],
+    flow: NDArray[np.float64],
+    length: NDArray[np.float64],
+    free: NDArray[np.float64],
+    wave: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the units that have room on each link: those that stand in a jam, but enough for its capacity to pass, and for two."""
+    return np.maximum(np.maximum(jam, flow * (length / free + length / wave)), 2.0)
+
+
+def _of_class(roads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
+    """Return lanes, km/h and pavement (m) of each road, and how many roads lack some of them."""
+    names = roads["road_class"].astype(str).str.removesuffix("_link")
+    defaults = np.array([CLASS_DEFAULTS.get(name, CLASS_DEFAULTS["other"]) for name in names], dtype=float)
+    found, lacks = [], np.zeros(len(roads), bool)
+    for k, column in enumerate(("lanes", "speed_kmh", "pavement_m")):
+        own = (
+            pd.to_numeric(roads[column], errors="coerce").values.astype(float)
+            if column in roads
+            else np.full(len(roads), np.nan)
+        )
+        if (own < 0).any() or (k < 2 and (own == 0).any()):
+            bad = int(np.argmax((own < 0) | ((k < 2) & (own == 0))))
+            raise ScenarioError("movement_road", road=str(roads["id"].iloc[bad]), name=column, found=float(own[bad]))
+        lacks |= np.isnan(own) & (column != "pavement_m")
+        found.append(np.where(np.isnan(own), defaults[:, k], own))
+    return found[0], found[1], found[2], int(lacks.sum())

@@ -1,0 +1,123 @@
+"""The arrays that the queue kernel moves, made once from a network and the queues of those who set out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.movement.kernels import queues as kernels
+from evacuation.movement.kernels.heap import HEAP
+from evacuation.movement.kernels.queues import AT_HOME, LINK, LINK_STANDS, PLACE, TRAVELLER
+
+#: What changes of a link while people move: a saved state holds it.
+STANDS = [name for name, _ in LINK_STANDS]
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Links with the entry queues behind them, their rings, travellers and turns, and the working space of a call.
+
+    `entry_of` (node,) is the entry queue of each node, -1 for one where nobody sets out.
+    """
+
+    links: NDArray[Any]
+    travellers: NDArray[Any]
+    places: NDArray[Any]
+    tags: NDArray[np.float64]
+    heap: NDArray[Any]
+    entry_of: NDArray[np.int32]
+
+    def set_out(
+        self, who: NDArray[np.integer], node: NDArray[np.integer], when: NDArray[np.float64], t0: float = 0.0
+    ) -> None:
+        """Send travellers `who` (n,) into the entry queues of their nodes (n,) at `when` (n,), rising, s; it is `t0`."""
+        kernels.set_out(self.links, self.travellers, self.places, who, self.entry_of[node], when, t0)
+
+    def advance(self, next_link: NDArray[np.int32], t0: float, t1: float) -> int:
+        """Move everybody from `t0` to `t1`, s; return the number of events."""
+        return int(kernels.advance(self.links, self.travellers, self.places, self.tags, self.heap, next_link, t0, t1))
+
+    def waiting(self, persons: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the persons who wait at the end of each link, (link,)."""
+        count = np.zeros(len(self.links))
+        kernels.waiting(count, self.links, self.travellers, self.places, persons)
+        return count
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all that changes, by name, to go on from."""
+        kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
+        kept |= {f"traveller_{name}": self.travellers[name].copy() for name in TRAVELLER.names or ()}
+        return (
+            kept
+            | {f"place_{name}": self.places[name].copy() for name in PLACE.names or ()}
+            | {"tags": self.tags.copy()}
+        )
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Set all that changes to what a state kept."""
+        for name in STANDS:
+            self.links[name] = arrays[f"link_{name}"]
+        for name in TRAVELLER.names or ():
+            self.travellers[name] = arrays[f"traveller_{name}"]
+        for name in PLACE.names or ():
+            self.places[name] = arrays[f"place_{name}"]
+        self.tags[:] = arrays["tags"]
+
+
+def queues_of(
+    *,
+    nodes: int,
+    up: NDArray[np.int32],
+    down: NDArray[np.int32],
+    length: NDArray[np.float64],
+    speed: NDArray[np.float64],
+    capacity: NDArray[np.float64],
+    storage: NDArray[np.float64],
+    wave: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    home: NDArray[np.int32],
+    most: NDArray[np.float64] | None = None,
+) -> Queues:
+    """Return empty queues on the links given, with an entry queue at each node that is the `home` (traveller,) of somebody.
+
+    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes). People come out of
+    an entry queue as fast as out of the strongest link that leaves its node.
+    """
+    homes, in_queue = np.unique(home, return_counts=True)
+    real, entries = len(up), len(homes)
+    entry_of = np.full(nodes, -1, np.int32)
+    entry_of[homes] = real + np.arange(entries, dtype=np.int32)
+    strongest = np.full(nodes, 1e-6)
+    np.maximum.at(strongest, up, capacity)
+    out = np.bincount(up, minlength=nodes)
+    order = np.argsort(up, kind="stable")
+    slot = np.zeros(real, np.int64)
+    slot[order] = np.arange(real) - np.repeat(np.cumsum(out) - out, out)
+    to = np.concatenate([down, homes]).astype(np.int32)
+    turns = out[to]
+    size = np.concatenate([np.ceil(storage if most is None else most) + 1, in_queue + 1]).astype(np.int32)
+
+    links = np.zeros(real + entries, LINK)
+    links["up"], links["down"] = np.concatenate([up, homes]), to
+    links["entry"][real:] = True
+    links["opened"][:real] = True
+    links["length"][:real], links["speed"][:real], links["wave_s"][:real] = length, speed, length / wave
+    links["gap"] = 1.0 / np.concatenate([capacity, strongest[homes]])
+    links["storage"] = np.concatenate([storage, np.full(entries, np.inf)])
+    links["slot"][:real] = slot
+    links["turn"], links["ring"], links["size"] = np.cumsum(turns) - turns, np.cumsum(size) - size, size
+    travellers = np.zeros(len(home), TRAVELLER)
+    travellers["weight"], travellers["group"], travellers["link"] = weight, -1, AT_HOME
+    travellers["left"], travellers["safe"] = np.nan, np.nan
+    return Queues(
+        links,
+        travellers,
+        np.zeros(int(size.sum()), PLACE),
+        np.zeros(max(int(turns.sum()), 1)),
+        np.zeros(2 * (real + entries), HEAP),
+        entry_of,
+    )

@@ -1,0 +1,198 @@
+"""The tables of a run: zones, shelters, the clearing curve, the bound, and who is stranded where and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evacuation.movement.kernels.queues import SAFE
+from evacuation.movement.record import NEVER_MIN, STATES, Record, earliest
+from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
+from evacuation.movement.roads.network import CAR, FOOT
+from evacuation.movement.roads.queues import Queues
+
+#: Shares of those who leave whose time of arrival is told.
+HALF, MOST = 0.5, 0.95
+
+
+def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: float) -> float:
+    """Return the time by which `share` of the persons have arrived, NaN where they have not all."""
+    total = persons.sum()
+    if total <= 0.0:
+        return np.nan
+    order = np.argsort(np.where(np.isnan(times), np.inf, times), kind="stable")
+    at = np.searchsorted(np.cumsum(persons[order]), share * total - 1e-9)
+    found = times[order][min(int(at), len(order) - 1)]
+    return float(found)
+
+
+def zones(
+    record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64], leaves: NDArray[np.bool_],
+    orders_s: NDArray[np.float64], began_s: float,
+) -> pd.DataFrame:  # fmt: skip
+    """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it."""
+    homes, state, dose = record.homes, record.state(queues, cost), record.dose(queues)
+    safe = queues.travellers["safe"] - began_s
+    set_out = queues.travellers["left"] - began_s
+    last = record.last_departure(0.0)
+    pairs_block, pairs_node = record._pair_block, record._pair_node
+    people = np.bincount(record._pair, homes.persons, len(pairs_block)).astype(np.float64)
+    minutes = np.clip(last[pairs_node] / 60.0, 0.0, NEVER_MIN)
+    first = earliest(minutes, people, pairs_block, len(zones))
+    rows = []
+    for k in np.flatnonzero((zones["why"] != "").values):
+        mine = homes.block == k
+        went = mine & leaves
+        by_state = np.bincount(state[mine], homes.persons[mine], len(STATES))
+        ordered = float(orders_s[k] - began_s)
+        before = zones["leave_before_s"].iloc[k]
+        late = went & ~(set_out <= before) if np.isfinite(before) else np.zeros(len(mine), bool)
+        travelled = mine & (queues.travellers["link"] != -1)
+        rows.append(
+            {
+                "id": zones["id"].iloc[k],
+                "why": zones["why"].iloc[k],
+                "people": float(homes.persons[mine].sum()),
+                "leaving": float(homes.persons[went].sum()),
+                "ordered_s": ordered,
+                "half_s": quantile(safe[went], homes.persons[went], HALF),
+                "t95_s": quantile(safe[went], homes.persons[went], MOST),
+                **dict(zip(STATES, by_state, strict=True)),
+                "cut_off": bool(first[k] < NEVER_MIN),
+                "last_departure_s": 60.0 * first[k] if first[k] < NEVER_MIN else np.nan,
+                "leave_before_s": float(before),
+                "late": float(homes.persons[late].sum()),
+                "dose_mean": _mean(dose[travelled], homes.persons[travelled]),
+                "dose_p95": quantile(dose[travelled], homes.persons[travelled], MOST) if travelled.any() else 0.0,
+                "dose_most": float(dose[travelled].max()) if travelled.any() else 0.0,
+            }
+        )
+    columns = [
+        "id", "why", "people", "leaving", "ordered_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
+        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def orders(zones: pd.DataFrame) -> pd.DataFrame:
+    """Return the zones that are ordered to leave, with `by_s` the moment of the order and the `people` who obey."""
+    return zones[["id"]].assign(by_s=zones["ordered_s"], people=zones["leaving"])
+
+
+def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
+    """Return the zones that will be cut off, with `by_s` the last moment to leave on free roads and the `people` of the zone."""
+    cut = zones[zones["cut_off"].astype(bool)].reset_index(drop=True)
+    return cut[["id"]].assign(by_s=cut["last_departure_s"], people=cut["people"])
+
+
+def openings(shelters: pd.DataFrame) -> pd.DataFrame:
+    """Return the shelters that people come to, with `by_s` the moment of the first and the `people` who arrive within the run."""
+    used = shelters[shelters["taken"] > 0].reset_index(drop=True)
+    return used[["id", "capacity"]].assign(by_s=used["first_s"], people=used["taken"])
+
+
+def shelters(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
+    """Return a row per shelter: places, who is in, who is on the way there, when the first came and when it was full."""
+    goals, people = record.goals, record.homes.persons
+    link, group = queues.travellers["link"], queues.travellers["group"]
+    safe = queues.travellers["safe"] - began_s
+    rows = []
+    for shelter in goals.shelters.to_dict("records"):
+        mine = (group == shelter["group"]) & (shelter["group"] >= 0)
+        came = mine & (link == SAFE)
+        taken, coming = float(people[came].sum()), float(people[mine & (link >= 0)].sum())
+        first = float(np.nanmin(safe[came])) if came.any() else np.nan
+        full = taken >= 0.99 * shelter["capacity"] > 0
+        rows.append(
+            {
+                "id": shelter["id"],
+                "capacity": shelter["capacity"],
+                "taken": taken,
+                "coming": coming,
+                "why_not": shelter["why"],
+                "first_s": first,
+                "full_s": float(np.nanmax(safe[came])) if full else np.nan,
+            }
+        )
+    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def clearing(record: Record, queues: Queues, leaves: NDArray[np.bool_], began_s: float) -> pd.DataFrame:
+    """Return the clearing curve at the output times: persons who have set out, are on the road by then, and have arrived."""
+    people = record.homes.persons
+    times = record.clock.step_s * np.arange(record.clock.steps + 1)
+    columns = {"time_s": times}
+    for name, moments in (("left", queues.travellers["left"]), ("arrived", queues.travellers["safe"])):
+        known = ~np.isnan(moments)
+        order = np.argsort(moments[known])
+        total = np.concatenate([[0.0], np.cumsum(people[known][order])])
+        columns[name] = total[np.searchsorted(moments[known][order] - began_s, times, side="right")]
+    return pd.DataFrame({**columns, "leaving": float(people[leaves].sum())})
+
+
+def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.DataFrame:
+    """Return where people are stranded at the end and why: on a road on which nobody moves, or with no open way ahead."""
+    real = len(record.network.up)
+    mine = record.state(queues, cost) == STATES.index("stranded")
+    link = queues.travellers["link"][mine]
+    home = link >= real
+    roads, blocks = record.city.roads["id"].astype(str).values, record.fields()["block"].values
+    at = np.where(home, blocks[record.homes.block[mine]], roads[record.network.road[np.where(home, 0, link)]])
+    on_road = ~home & (queues.links["speed"][link] <= 0.0)
+    table = pd.DataFrame(
+        {
+            "id": at.astype(str),
+            "where": np.where(home, "home", "road"),
+            "why": np.where(on_road, "road_impassable", "no_way"),
+            "persons": record.homes.persons[mine],
+        }
+    )
+    table = table.groupby(["id", "where", "why"], as_index=False)["persons"].sum()
+    return table.sort_values(["persons", "id"], ascending=[False, True], ignore_index=True)
+
+
+def bound(
+    record: Record, queues: Queues, leaves: NDArray[np.bool_], first_order_s: float, in_car: int, on_foot: int
+) -> pd.DataFrame:
+    """Return one row: T50 and T95 from the first order and the lower bound of T95, s; NaN where they are not reached."""
+    homes = record.homes
+    times, people = queues.travellers["safe"][leaves] - first_order_s, homes.persons[leaves]
+    at_goal = np.isin(homes.node, record.goals.node)
+    flows = [
+        (_flow(record, leaves, layer, heaviest), float(homes.persons[leaves & ~at_goal & (homes.layer == layer)].sum()))
+        for layer, heaviest in ((CAR, in_car), (FOOT, on_foot))
+    ]
+    least = least_time(flows, MOST, float(homes.persons[leaves & at_goal].sum()))
+    t95 = quantile(times, people, MOST)
+    return pd.DataFrame(
+        {
+            "leaving": [float(people.sum())],
+            "t50_s": [quantile(times, people, HALF)],
+            "t95_s": [t95],
+            "bound_s": [least],
+            "gap": [t95 / least if least > 0.0 else np.nan],
+        }
+    )
+
+
+def _flow(record: Record, leaves: NDArray[np.bool_], layer: int, heaviest: int) -> RepeatedFlow:
+    """Return the most persons of a layer that can arrive in a time: dry roads at free speed, all lanes that are ever open."""
+    network, homes = record.network, record.homes
+    mine = network.layer == layer
+    persons = heaviest if layer == CAR else 1
+    lanes = record.conditions.lanes.max(axis=0)[mine]
+    nodes = 2 * network.nodes
+    source, goal = np.zeros(nodes, bool), np.zeros(nodes, bool)
+    source[homes.node[leaves & (homes.layer == layer)]] = True
+    goal[record.goals.node] = True
+    return repeated_flow_of(
+        nodes=nodes, up=network.up[mine], down=network.down[mine],
+        time=network.length[mine] / network.free[mine], capacity=network.capacity[mine] * lanes * persons,
+        source=source, goal=goal, burst=float(heaviest),
+    )  # fmt: skip
+
+
+def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    return float(np.average(values, weights=weights)) if len(values) else 0.0

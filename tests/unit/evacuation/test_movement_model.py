@@ -1,0 +1,203 @@
+"""Movement on a small town: who leaves, where they go, what stops them, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import scenarios as sc
+from evacuation.movement.movement import Movement
+from evacuation.movement.proofs import worlds
+from scenarios.case import hazards
+from twin.city import empty_table
+from twin.errors import ScenarioError
+from twin.exposure.people import Moving
+from twin.hazard import Action, Hazard, State
+from twin.streams import stream
+
+ALL = Movement(zones="all", mean_delay_min=5.0)
+
+
+@pytest.fixture(scope="module")
+def town():
+    return worlds.town(5, shelter_places=200.0, people=40.0)
+
+
+def leave(town, model=ALL, drivers=None, actions=(), hours=1.0, seed=7):
+    return model.simulate(town, drivers or {}, worlds.clock(hours), actions, stream(seed, "movement"))
+
+
+def codes(found):
+    return [code for code, _ in found.notes]
+
+
+def test_the_model_keeps_the_protocol() -> None:
+    assert isinstance(ALL, Hazard) and hazards.model_class("movement") is Movement
+
+
+def test_everybody_is_in_one_state_at_every_time(town) -> None:
+    found = leave(town)
+    states = found.counts["end_state"]
+    population = found.balance.came_in["population"]
+    assert (states.sum(axis=1) == population).all() and population == round(town.population["night"].sum())
+    assert found.balance.error == 0.0
+    assert states.iloc[0, 2] == population, "at the start everybody is at home"
+    home = (found.fields["people_at_home"].values * town.population["night"].values).sum(axis=1)
+    np.testing.assert_allclose(home, states.iloc[:, 2], atol=0.5)
+    np.testing.assert_allclose(found.fields["people_on_edge"].sum("edge"), states.iloc[:, 3], atol=0.01)
+    assert Moving.of({v.name: found.fields[v.name] for v in Movement.gives}) is not None
+
+
+def test_who_finds_no_place_leaves_the_city_and_it_is_said(town) -> None:
+    found = leave(town, hours=2.0)
+    shelters = found.tables["shelters"]
+    assert (shelters["taken"] <= shelters["capacity"]).all() and (shelters["capacity"] - shelters["taken"] < 3).all()
+    assert found.counts["end_state"].iloc[-1, 0] > 0 and "too_few_places" in codes(found)
+    assert (found.fields["shelter_fill"].values <= 1.0).all()
+    assert found.tables["bound"]["gap"].iloc[0] >= 1.0
+    curve = found.tables["clearing"]
+    assert (curve["arrived"] <= curve["left"]).all() and (curve["left"] <= curve["leaving"]).all()
+
+
+def test_only_the_zones_asked_for_leave_and_later_if_they_are_held_back(town) -> None:
+    held = Action("delay_zone", "b1", 0.0, None, {"delay_min": 20.0})
+    found = leave(town, replace(ALL, zones=("b0", "b1")), actions=(held,))
+    zones = found.tables["zones"].set_index("id")
+    assert list(zones.index) == ["b0", "b1"] and zones["ordered_s"].tolist() == [0.0, 1200.0]
+    assert zones["half_s"].iloc[1] > 1200.0 > zones["half_s"].iloc[0]
+    share = zones["leaving"].sum() / zones["people"].sum()
+    assert share == pytest.approx(0.66, abs=0.05)
+    assert (
+        leave(town, replace(ALL, zones=("b0",), shadow=0.3)).tables["bound"]["leaving"].iloc[0]
+        > zones["leaving"].iloc[0]
+    )
+
+
+def test_two_plans_meet_the_same_people(town) -> None:
+    one, other = leave(town), leave(town, replace(ALL, zones=("b0",)))
+    for name in ("home_delay_s", "home_obeys", "home_persons"):
+        np.testing.assert_array_equal(one.state.arrays[name], other.state.arrays[name])
+    assert (leave(town, seed=8).state.arrays["home_delay_s"] != one.state.arrays["home_delay_s"]).any()
+
+
+def test_a_warning_in_city_time(town) -> None:
+    """The clock starts at 23:00 in the city."""
+    found = leave(town, replace(ALL, warning="23:20"))
+    assert set(found.tables["zones"]["ordered_s"]) == {1200.0}
+    assert found.counts["end_state"].iloc[4, 2] == found.balance.came_in["population"], "at 23:20 nobody has left yet"
+
+
+def test_water_closes_roads_strands_people_and_names_the_last_departure(town) -> None:
+    clock = worlds.clock(1.0)
+    flood = worlds.water(town, clock, np.interp(np.arange(13), [0, 3, 4], [0.0, 0.0, 1.0]))  # the west at 23:20
+    slow = replace(ALL, mean_delay_min=30.0)
+    found = slow.simulate(town, {"water_depth": flood}, clock, (), stream(7, "movement"))
+    west = [k for k, i in enumerate(town.roads["id"]) if i == "out-w"]
+    assert found.fields["road_closed"].values[:, west].ravel().tolist() == [0] * 4 + [1] * 9
+    zones, last = found.tables["zones"].set_index("id"), found.tables["last_departures"]
+    assert set(last["id"]) == {"b0", "b2"} and (last["by_s"] < 1200.0).all()
+    assert zones.loc["b0", "stranded"] > 0 and zones.loc["b1", "cut_off"] == False  # noqa: E712
+    assert found.tables["stranded"]["persons"].sum() == found.counts["end_state"].iloc[-1, 4]
+    minutes = found.fields["minutes_to_cut_off"].sel(block="b0").values
+    assert minutes[0] - minutes[1] == pytest.approx(5.0, abs=0.5), "the same moment, seen five minutes later"
+    assert 0.0 < minutes[1] < 15.0 and minutes[4] == 0.0
+    assert found.fields["minutes_to_cut_off"].sel(block="b1").values[0] == 1440.0
+    assert "shelter_water" in codes(found), "the western shelter stands in water"
+
+
+def test_the_advice_of_an_earlier_hazard_is_followed(town) -> None:
+    advice = xr.DataArray(
+        np.array([2, 1, 0, 0]), dims="block", coords={"block": ["b0", "b1", "b2", "b3"]}, attrs={"tags": "advice"}
+    )
+    before = xr.DataArray([300.0, np.nan, np.nan, np.nan], dims="block", coords={"block": ["b0", "b1", "b2", "b3"]})
+    found = leave(town, replace(ALL, zones="auto"), {"stay_or_leave": advice, "leave_before": before})
+    zones = found.tables["zones"]
+    assert zones["id"].tolist() == ["b0"] and zones["why"].tolist() == ["advice"]
+    assert 0 < zones["late"].iloc[0] < zones["leaving"].iloc[0]
+
+
+def test_told_to_stay_although_it_floods_is_a_conflict_for_a_person(town) -> None:
+    clock = worlds.clock(1.0)
+    advice = xr.DataArray(
+        [1, 1, 0, 0], dims="block", coords={"block": ["b0", "b1", "b2", "b3"]}, attrs={"tags": "advice"}
+    )
+    found = leave(
+        town, replace(ALL, zones="auto"), {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))}
+    )
+    assert found.tables["zones"]["id"].tolist() == ["b2"] and ("conflict", {"count": 1, "ids": ["b0"]}) in found.notes
+
+
+def test_nobody_leaves_when_nothing_comes(town) -> None:
+    found = leave(town, Movement())
+    assert "nobody_told" in codes(found) and not len(found.tables["zones"])
+    assert found.counts["end_state"].iloc[-1, 2] == found.balance.came_in["population"]
+
+
+def test_lanes_turned_outward_clear_the_town_sooner() -> None:
+    crowded = worlds.town(5, shelter_places=0.0, people=150.0)
+    plain = leave(crowded, hours=3.0)
+    turned = leave(crowded, actions=tuple(Action("contraflow", f"out-{k}") for k in "wens"), hours=3.0)
+    assert turned.tables["bound"]["t95_s"].iloc[0] < 0.9 * plain.tables["bound"]["t95_s"].iloc[0]
+
+
+def test_a_split_run_equals_the_whole_run_after_a_file(town, tmp_path: Path) -> None:
+    clock = worlds.clock(1.0)
+    whole = ALL.simulate(town, {}, clock, (), stream(7, "movement"))
+    first = ALL.simulate(town, {}, clock.first(1500.0), (), stream(7, "movement"))
+    first.state.save(tmp_path / "s.npz")
+    second = ALL.simulate(town, {}, clock.after(1500.0), (), stream(9, "other"), State.load(tmp_path / "s.npz"))
+    for name in ("people_on_edge", "people_at_home", "people_queued", "shelter_fill", "minutes_to_cut_off"):
+        np.testing.assert_array_equal(whole.fields[name].values[5:], second.fields[name].values)
+    for name, table in whole.counts.items():
+        np.testing.assert_array_equal(table.iloc[5:], second.counts[name])
+    half = whole.tables["zones"]["half_s"] - 1500.0
+    np.testing.assert_allclose(half, second.tables["zones"]["half_s"], atol=1e-9)
+
+
+def refused(code: str, town, **changes) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        leave(town, **changes)
+    assert caught.value.code == code and caught.value.message("zh") and caught.value.message("en")
+
+
+def test_bad_input_is_one_clear_sentence(town) -> None:
+    refused("movement_no_roads", replace(town, roads=town.roads.iloc[:0]))
+    refused("movement_no_people", replace(town, population=empty_table("population", worlds.CRS)))
+    refused("movement_zone", town, model=replace(ALL, zones=("b9",)))
+    refused("movement_warning", town, model=replace(ALL, warning="22:00"))
+    refused("time_text", town, model=replace(ALL, warning="soon"))
+    refused("movement_step", town, model=replace(ALL, decision_s=70.0))
+    refused("movement_contraflow", town, actions=(Action("contraflow", "b0"),))
+    refused("movement_delay_zone", town, actions=(Action("delay_zone", "out-w", values={"delay_min": 5.0}),))
+    refused("movement_road", replace(town, roads=town.roads.assign(lanes=-1)))
+    refused("movement_shelter", replace(town, facilities=town.facilities.assign(capacity=-5)))
+    inland = town.roads[~town.roads["id"].str.startswith("out-")]
+    refused("movement_no_goal", replace(town, roads=inland, facilities=town.facilities.iloc[:0]))
+
+
+def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -> None:
+    shut = tuple(Action("close_road", str(i)) for i in town.roads["id"])
+    found = leave(town, actions=shut)
+    at_goal = found.counts["end_state"].iloc[-1, :2].sum()
+    assert found.counts["end_state"].iloc[-1, 4] + at_goal == found.tables["bound"]["leaving"].iloc[0]
+    assert set(found.tables["stranded"]["why"]) == {"no_way"}
+
+
+def test_a_flood_then_movement_go_to_a_plan_and_a_report(storm: Path) -> None:
+    case = sc.load(storm).with_changes(
+        hours=0.5, hazards=[{"flood": {}}, {"movement": {"zones": "all", "warning": "18:05", "mean_delay_min": 5}}]
+    )
+    run = sc.run(case.check())
+    assert run.exposure["flood"].basis == "moving" and run.exposure["movement"].basis == "model"
+    tasks = {(t.code, t.place) for t in sc.draft_plan(run).tasks if t.hazard == "movement"}
+    assert {("warn_zone", "b1"), ("warn_zone", "b2"), ("open_shelter", "s1")} <= tasks
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert "撤离街区" in page and "Zones told to leave" in page and "School shelter" in page
+    with pytest.raises(ScenarioError, match="complianse"):
+        case.with_changes(hazards=[{"movement": {"complianse": 1}}]).check()
+    assert isinstance(run.tables["movement-bound"], pd.DataFrame)

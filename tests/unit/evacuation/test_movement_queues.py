@@ -1,0 +1,131 @@
+"""Queues, ways and last departures on a few links."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evacuation.movement.kernels.heap import HEAP, drop_first, put
+from evacuation.movement.kernels.paths import last_departures
+from evacuation.movement.proofs.worlds import chain, grid, run
+from evacuation.movement.roads.bound import least_time, repeated_flow_of
+from evacuation.movement.roads.conditions import car_speed, foot_speed
+
+ONE = np.zeros(1, np.int32)
+
+
+def test_a_heap_gives_the_least_first_and_of_equals_the_lower_number() -> None:
+    heap = np.zeros(6, HEAP)
+    heap["place"] = -1
+    size = 0
+    for thing, key in enumerate((3.0, 1.0, 2.0, 1.0, 9.0, 0.5)):
+        size = put(heap, size, thing, key)
+    size = put(heap, size, 4, 0.1)  # moved forward
+    size = put(heap, size, 5, 5.0)  # moved back
+    order = []
+    while size:
+        order.append(int(heap["thing"][0]))
+        size = drop_first(heap, size)
+    assert order == [4, 1, 3, 2, 0, 5]
+
+
+def test_a_lone_car_runs_at_free_speed_whatever_the_length_of_a_call() -> None:
+    for step_s in (7.0, 60.0, 1000.0):
+        moved = run(chain(100.0, 250.0), ONE, np.array([3.0]), step_s=step_s)
+        assert moved.travellers["safe"][0] == pytest.approx(3.0 + 35.0, abs=1e-9)
+        assert moved.travellers["left"][0] == 3.0
+
+
+def test_arrivals_do_not_depend_on_the_length_of_a_call() -> None:
+    rng = np.random.default_rng(2)
+    web = chain(300.0, 40.0, 200.0, capacity=(1.0, 0.3, 0.7), storage=9.0)
+    when = np.sort(rng.uniform(0.0, 300.0, 80))
+    short, long = (run(web, np.zeros(80, np.int32), when, step_s=s).travellers["safe"] for s in (10.0, 500.0))
+    np.testing.assert_allclose(short, long, atol=1e-6)
+    assert (np.diff(short) > 0).all(), "who comes first leaves first"
+
+
+def test_a_queue_never_has_more_than_has_room_and_nobody_is_lost() -> None:
+    rng = np.random.default_rng(3)
+    web = grid(6, 2, rng, uneven=True)
+    home = rng.integers(0, web.nodes, 900).astype(np.int32)
+    queues = web.queues(home)
+    queues.set_out(np.arange(900), home, np.zeros(900))
+    for k in range(60):
+        queues.advance(web.ways(web.cost(queues)), 30.0 * k, 30.0 * (k + 1))
+        links = queues.links[: len(web.up)]
+        assert (links["inside"] <= np.maximum(links["storage"], 1.0)).all()
+        on_links = int(queues.links["count"].sum())
+        assert on_links + int((queues.travellers["link"] == -2).sum()) == 900
+
+
+def test_a_closed_link_keeps_people_before_it_until_it_opens() -> None:
+    web = chain(100.0, 100.0)
+    queues = web.queues(ONE)
+    queues.set_out(np.array([0]), ONE, np.zeros(1))
+    lead = web.ways(web.length / web.speed)
+    queues.links["opened"][1] = False
+    queues.advance(lead, 0.0, 60.0)
+    assert queues.waiting(np.full(1, 2.0))[0] == 2.0, "two persons wait at its end"
+    queues.links["opened"][1] = True
+    queues.advance(lead, 60.0, 120.0)
+    assert queues.travellers["safe"][0] == pytest.approx(70.0)
+
+
+def test_the_last_departure_is_the_closing_less_the_way() -> None:
+    """Two links of 100 m at 10 m/s that is halved from 60 s on; the second closes at 100 s: leave it by 100, enter it by 80.
+
+    From 80 s back to 60 s one comes 100 m, so the first is entered at 60 s: all of the way at the slow speed, 20 s a link.
+    """
+    web = chain(100.0, 100.0)
+    times, speed = np.array([0.0, 60.0]), np.array([[10.0, 10.0], [5.0, 5.0]])
+    ways = np.vstack([np.zeros(2), 60.0 * speed[0]])
+    starts, order = np.array([0, 0, 1, 2], np.int32), np.array([0, 1], np.int32)
+    last = np.zeros(3)
+
+    def seen(closes: float) -> list[float]:
+        last_departures(
+            last, np.zeros(3, HEAP), 0, np.array([np.inf, closes]), times, speed, ways, web.length, web.up, starts,
+            order, web.goals,
+        )  # fmt: skip
+        return last.tolist()
+
+    assert seen(100.0) == [60.0, 80.0, np.inf]
+    assert seen(70.0) == [45.0, 55.0, np.inf]
+    assert seen(5.0)[:2] == [-np.inf, -np.inf], "not even at once"
+    assert seen(np.inf) == [np.inf, np.inf, np.inf]
+
+
+def test_the_bound_of_one_road_is_its_length_and_its_capacity() -> None:
+    """100 cars over 1000 m at 10 m/s and 0.5/s: the 95th at 100 s + 94 x 2 s; the bound may be one car earlier, not later."""
+    web = chain(1000.0, capacity=0.5)
+    source, goal = np.array([True, False]), np.array([False, True])
+    flow = repeated_flow_of(
+        nodes=2, up=web.up, down=web.down, time=web.length / web.speed, capacity=web.capacity, source=source, goal=goal,
+        burst=1.0,
+    )  # fmt: skip
+    least = least_time([(flow, 100.0)], 0.95, 0.0)
+    arrived = np.sort(run(web, np.zeros(100, np.int32), np.zeros(100)).travellers["safe"])
+    assert least <= arrived[94] == pytest.approx(288.0)
+    assert least == pytest.approx(288.0, abs=0.01)
+
+
+def test_a_bound_needs_flow_to_be_sent_back() -> None:
+    """The diamond with a cross link: two unit paths need the short path of the first to be undone."""
+    up, down = np.array([0, 0, 1, 2, 1], np.int32), np.array([1, 2, 3, 3, 2], np.int32)
+    time = np.array([1.0, 4.0, 4.0, 1.0, 1.0])
+    flow = repeated_flow_of(
+        nodes=4, up=up, down=down, time=time, capacity=np.ones(5), source=np.array([1, 0, 0, 0], bool),
+        goal=np.array([0, 0, 0, 1], bool), burst=1.0,
+    )  # fmt: skip
+    assert flow.lengths.tolist() == [3.0, 7.0] and flow.rates.tolist() == [1.0, 1.0]
+
+
+def test_speed_in_water() -> None:
+    free = np.full(4, 20.0)
+    cars = car_speed(np.array([0.0, 0.1, 0.299, 0.3]), free)
+    assert cars[0] == 20.0 and cars[3] == 0.0
+    assert cars[1] == pytest.approx((0.0009 * 100**2 - 0.5529 * 100 + 86.9448) / 3.6)
+    assert cars[2] == pytest.approx(2.07 / 3.6, abs=0.05), "Pregnolato: 2.07 km/h at 300 mm"
+    walkers = foot_speed(np.array([0.0, 0.35, 0.5, 0.2]), np.array([0.0, 0.0, 0.0, 0.7]), np.ones(4), 0.5)
+    assert walkers.tolist() == [1.0, 0.6, 0.0, 0.0]
