@@ -110,7 +110,7 @@ def decide(
     (n, MOST_PAIRS); `direction_x`, `direction_w` and `cost` (group, ny, nx) on cells of `way_cell`.
     """
     n = x.size
-    close = law.gap_length + 6.0 * law.repulsion_range
+    close = law.gap_length + 5.0 * law.repulsion_range
     fr, fc = direction_x.shape[1], direction_x.shape[2]
     for i in numba.prange(n):
         # the way to the goal, from the four cells around, and how far it still is; negative for who stands
@@ -141,9 +141,10 @@ def decide(
         ex, ew, far = want_x_out[i], want_w_out[i], ahead_scratch[i]
         walks = far >= 0.0
         speed = math.sqrt(vx[i] * vx[i] + vw[i] * vw[i])
-        reach_touch = radius[i] + 0.25 + law.skin
         see = law.gap_length + min(free[i], speed + 0.5) * law.gap_time
-        reach = max(max(see, close), reach_touch) if walks else reach_touch
+        reach = radius[i] + 0.25 + law.skin
+        if walks:
+            reach = max(reach, close)
         c0, c1 = max(int((px - reach) / size), 0), min(int((px + reach) / size), columns - 1)
         r0, r1 = max(int((pw - reach) / size), 0), min(int((pw + reach) / size), rows - 1)
         count = 0
@@ -184,6 +185,10 @@ def decide(
         if length > 1e-6:
             ex, ew = dx_sum / length, dw_sum / length
         gap, lean = see, False
+        c0 = max(int((min(px, px + see * ex) - law.gap_length) / size), 0)
+        c1 = min(int((max(px, px + see * ex) + law.gap_length) / size), columns - 1)
+        r0 = max(int((min(pw, pw + see * ew) - law.gap_length) / size), 0)
+        r1 = min(int((max(pw, pw + see * ew) + law.gap_length) / size), rows - 1)
         for r in range(r0, r1 + 1):
             for j in range(start[r * columns + c0], start[r * columns + c1 + 1]):
                 dx, dw = x[j] - px, w[j] - pw
