@@ -25,6 +25,7 @@ from hydro import ArrayRun, Inflow, simulate_arrays
 from hydro.ground.surface import DURATION_M, SHALLOW_M, TRACK_S
 from hydro.kernels.ground import soak, track
 from hydro.schemes.inertial import Inertial
+from hydro.schemes.subgrid import Tables
 from twin.jit import kernel
 
 Row = dict[str, Any]
@@ -260,12 +261,13 @@ def scaling() -> Row:
 def fine_and_coarse() -> dict[str, tuple[ArrayRun, list[float]]]:
     """Run W1 in turn on its own cells, on cells four times coarser whose tables are made in the run, and on those again.
 
-    Tables are those of the last ground, so `first` stands on other ground each time.
+    `Tables` keeps those of the last ground, so `first` stands on other ground each time.
     """
     rain, rain_s = cities.uniform_storm()
     z = synthetic_city(W1_CELLS)
     n = np.full_like(z, MANNING)
-    job: dict[str, Any] = {"cell_m": CELL_M, "scheme": "subgrid", "threads": all_threads(), "duration_s": HOUR_S}
+    job: dict[str, Any] = {"cell_m": CELL_M, "scheme": "subgrid", "threads": all_threads(), "duration_s": HOUR_S,
+                           "tables": Tables()}  # fmt: skip
     grounds = [z, z + 1.0]
     simulate_arrays(z, n, rain, rain_s, **job)  # compiled and warm
 

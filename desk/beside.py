@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import pandas as pd
+import geopandas as gpd
+import numpy as np
 import streamlit as st
-import xarray as xr
 
 import scenarios as sc
 from desk import pictures
+from desk.blocks import whole
 from desk.city_map import legend, swatches
+from twin.blocks import Section
+from twin.bridge.shapes import Bounds, reach_of, window
+from twin.city import City
 from twin.errors import ScenarioError
 from twin.sheet import MapLayer
 from twin.words import say
 
 
-def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str, lang: str) -> None:
+def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Section, lang: str) -> None:
     """Draw the chosen field of `run`, of another run of the same city, and their difference, on one screen."""
+    hazard, city, own = section.sheet.id, run.case.city, section.places
     others = [r for r in runs if r.id != run.id and hazard in r.hazards and r.manifest["city"] == run.manifest["city"]]
     if not others:
         st.info(say("desk.no_other", lang=lang))
         return
-    layers = {layer.code: layer for layer in run.sheet(hazard).drawable(run.fields[hazard])}
+    layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
     left, right = st.columns(2)
     chosen = left.selectbox(
         say("desk.other", lang=lang), [r.id for r in others], format_func=names.__getitem__, key=f"other-{lang}"
@@ -38,32 +43,26 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], hazard: str
     except ScenarioError as error:
         st.warning(error.message(lang))
         return
+    bounds = window(city, reach_of(city, change, own))
+    base, steps = _base(run.id, bounds, city), pictures.change_colormap(layer)
+    spread = {"up": round(float(change.max()), 2), "down": round(float(change.min()), 2)}
     panels = (
-        (_short(run, lang), _field(run.id, hazard, code, run, layer)),
-        (_short(other, lang), _field(other.id, hazard, code, other, layer)),
-        (
-            say("desk.change", lang=lang, up=round(float(change.max()), 2), down=round(float(change.min()), 2)),
-            _change(run, change, layer),
-        ),
+        *((_short(r, lang), _field(r.id, hazard, code, bounds, base, r, layer, own)) for r in (run, other)),
+        (say("desk.change", lang=lang, **spread), pictures.over_city(base, city, bounds, change, steps, own)),
     )
     for column, (title, picture) in zip(st.columns(3), panels, strict=True):
         column.image(picture, width="stretch")
         column.markdown(f"**{title}**")
-    st.markdown(legend(layer, lang), unsafe_allow_html=True)
-    steps = swatches(pictures.change_steps(layer))
-    st.markdown(f"{say('desk.change_legend', lang=lang)}: {steps}", unsafe_allow_html=True)
+    st.markdown(legend(layer, lang, unknown=bool(np.isnan(change.values).any())), unsafe_allow_html=True)
+    patches = swatches(pictures.change_steps(layer))
+    st.markdown(f"{say('desk.change_legend', lang=lang)}: {patches}", unsafe_allow_html=True)
     rows = [f"`{key}`: {_set(a, lang)} → {_set(b, lang)}" for key, a, b in sc.changed(run, other)]
     if rows:
         st.markdown(f"{say('desk.changed', lang=lang)}: " + "; ".join(rows))
     figures = sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)})
-    st.dataframe(figures, height=whole(figures))
+    st.dataframe(figures, height=whole(len(figures)))
     for note in sc.unlike([run, other], lang):
         st.caption(note)
-
-
-def whole(table: pd.DataFrame) -> int:
-    """Return the height at which a table shows every row, pixels."""
-    return 38 + 35 * len(table)
 
 
 def _set(value: object, lang: str) -> str:
@@ -74,16 +73,21 @@ def _short(run: sc.Run, lang: str) -> str:
     return f"{run.manifest['name'][lang]} · {run.id[:6]}"
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def _base(run_id: str, _run: sc.Run) -> bytes:
-    return pictures.base_picture(_run.case.city)
+@st.cache_data(show_spinner=False, max_entries=16)
+def _base(run_id: str, bounds: Bounds, _city: City) -> bytes:
+    return pictures.base_picture(_city, bounds)
 
 
 @st.cache_data(show_spinner=False, max_entries=40)
-def _field(run_id: str, hazard: str, code: str, _run: sc.Run, _layer: MapLayer) -> bytes:
+def _field(
+    run_id: str,
+    hazard: str,
+    code: str,
+    bounds: Bounds,
+    _base: bytes,
+    _run: sc.Run,
+    _layer: MapLayer,
+    _own: gpd.GeoDataFrame | None,
+) -> bytes:
     field = _layer.of(_run.fields[hazard])
-    return pictures.over_city(_base(run_id, _run), _run.case.city, field, _layer.colormap)
-
-
-def _change(run: sc.Run, change: xr.DataArray, layer: MapLayer) -> bytes:
-    return pictures.over_city(_base(run.id, run), run.case.city, change, pictures.change_colormap(layer))
+    return pictures.over_city(_base, _run.case.city, bounds, field, _layer.colormap, _own)

@@ -8,15 +8,16 @@ import pandas as pd
 import streamlit as st
 
 import scenarios as sc
-from desk.beside import two_runs, whole
+from desk.beside import two_runs
+from desk.blocks import draw, table, whole
 from desk.city_map import city_map
+from twin.blocks import Block, Section, Text
+from twin.bridge import section as common
 from twin.bridge.fonts import embedded
-from twin.bridge.maps import LEVEL_COLOURS
+from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
-from twin.exposure.closures import closed_minutes
-from twin.plan import shown
 from twin.sheet import COLOURS
-from twin.words import keys, phrases, say, template
+from twin.words import Word, keys, phrases, say, template
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
@@ -37,6 +38,7 @@ def main() -> None:
     with st.sidebar:
         _start_a_run(lang)
         _jobs(lang)
+        _older(lang)
     runs = sc.all_runs()
     if not runs:
         st.html(_font("", runs, None))
@@ -45,31 +47,57 @@ def main() -> None:
     names = {r.id: f"{r.manifest['name'][lang]} · {r.finished} · {r.id[:6]}" for r in runs}
     chosen = st.selectbox(t("desk.run"), list(names), format_func=names.__getitem__)
     run = next(r for r in runs if r.id == chosen)
-    hazard = (
-        run.hazards[0]
-        if len(run.hazards) == 1
-        else st.radio(t("desk.hazard"), run.hazards, format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
-    )
-    run.sheet(hazard)  # brings the hazard's words in
+    sections = {s.sheet.id: s for s in _sections(str(run.folder), run)}
+    hazard = next(iter(sections))
+    if len(sections) > 1:
+        hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
+    section = sections[hazard]
     st.html(_font(run.id, runs, run))
-    _headline(run, lang)
-    tabs = ("desk.map", "desk.beside", "report.closures", "desk.places", "desk.plan", "desk.runs", "desk.basis")
-    views = st.tabs([t(key) for key in tabs])
-    with views[0]:
-        city_map(run, hazard, lang)
-    with views[1]:
-        two_runs(run, runs, names, hazard, lang)
-    with views[2]:
-        _closures(run, hazard, lang)
-    with views[3]:
-        _places(run, hazard, lang)
-    with views[4]:
-        _plan(run, lang)
-    with views[5]:
-        _runs(runs, lang)
-    with views[6]:
-        for code, values in run.notes:
-            st.markdown(f"- {t(f'note.{code}', **values)}")
+    _headline(run, section, lang)
+    tabs = {
+        "desk.map": lambda: city_map(run, section, lang),
+        "desk.beside": lambda: two_runs(run, runs, names, section, lang),
+        "desk.details": lambda: draw(_details(section, run), section, run, lang),
+        "report.closures": lambda: _closures(run, section, lang),
+        "desk.places": lambda: _places(run, section, lang),
+        "desk.plan": lambda: _plan(run, lang),
+        "desk.runs": lambda: _runs(runs, lang),
+        "desk.basis": lambda: _basis(run, section, lang),
+    }
+    for view, show in zip(st.tabs([t(key) for key in tabs]), tabs.values(), strict=True):
+        with view:
+            show()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _sections(folder: str, _run: sc.Run) -> tuple[Section, ...]:
+    return sc.sections(_run)
+
+
+def _details(section: Section, run: sc.Run) -> list[Block]:
+    """Return what is said of the hazard beside its maps and closures: its scales, its ledger and its own blocks."""
+    blocks: list[Block] = []
+    for scale in section.sheet.scales:
+        blocks += [Text(Word(f"scale.{section.sheet.id}.{scale.code}"), "title")]
+        blocks += common.scaled(section, run.case.city, scale)
+    return [*blocks, *common.basis(section), *common.balance(section), *section.blocks]
+
+
+def _basis(run: sc.Run, section: Section, lang: str) -> None:
+    """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
+    for code, values in run.notes:
+        st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
+    for word in common.limits(run.levels):
+        st.markdown(f"- {word.in_words(lang)}")
+    for said, source in common.sources(section):
+        st.caption(f"{said.in_words(lang)}: {source}")
+
+
+def _older(lang: str) -> None:
+    """Name the runs that cannot be opened because they are kept in an older format."""
+    if older := sc.older_runs():
+        names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older]
+        st.warning(say("desk.older", lang=lang, count=len(older), names=names))
 
 
 def _language() -> str:
@@ -112,13 +140,15 @@ def _jobs(lang: str) -> None:
         st.error(job.error(lang) or job.id)
 
 
-def _headline(run: sc.Run, lang: str) -> None:
-    """Show how many places have each colour and how many people are touched."""
+def _headline(run: sc.Run, section: Section, lang: str) -> None:
+    """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
     counts = run.levels["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
-    people = run.exposure[run.hazards[0]].people
-    many = shown(float(people.sum(axis=1).max())) if len(run.case.city.population) else "–"
-    cards.append((say("desk.people", lang=lang, low=people.columns[0]), many, "#5f6f7d"))
+    if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
+        cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
+    if (people := common.touched(section, run.case.city)) is not None:
+        said, many = people
+        cards.append((said.in_words(lang), many, "#5f6f7d"))
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"
@@ -133,92 +163,50 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
     text = "".join(template(key, "zh") for key in keys("zh"))
     text += "".join(r.manifest["name"]["zh"] for r in _runs) + "".join(sc.titles("zh").values())
     if _run is not None:
-        text += "".join(_run.levels["name_zh"]) + "".join(crew.name_zh for crew in _run.case.city.resources)
+        city = _run.case.city
+        text += "".join(name for exposure in _run.exposure.values() for name in exposure.places["name_zh"])
+        text += "".join(city.facilities["name_zh"].astype(str)) + "".join(crew.name_zh for crew in city.resources)
         text += "".join(t.place_name["zh"] for t in sc.draft_plan(_run).tasks)
     source = f"url(data:font/woff;base64,{embedded(text + '中文')}) format('woff')"
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
 
 
-def _clock(stamps: pd.Series, run: sc.Run) -> pd.Series:
-    """Return times as a clock in the city shows them, empty where there is none."""
-    told, tz = run.case.clock.told, run.case.city.tz
-    return stamps.map(lambda stamp: told(stamp, tz) if pd.notna(stamp) else "")
+def _told(run: sc.Run) -> common.Told:
+    """Return what writes a time as a clock in the city shows it."""
+    return lambda moment: run.case.clock.told(moment, run.case.city.tz)
 
 
-def _closures(run: sc.Run, hazard: str, lang: str) -> None:
-    """List when places close and reopen, the first to close first."""
-    sheet, table = run.sheet(hazard), run.exposure[hazard].closures
-    if not len(table):
-        st.info(say("desk.no_closures", lang=lang))
-        return
+def _chosen(table: pd.DataFrame, default: set[str], key: str, lang: str) -> pd.DataFrame:
+    """Let the planner choose kinds of place and return their rows; all where none is chosen."""
+    known = list(dict.fromkeys(table["kind"]))
     kinds = st.multiselect(
         say("report.kind", lang=lang),
-        list(dict.fromkeys(table["kind"])),
-        default=[k for k in dict.fromkeys(table["kind"]) if k != "street"],
-        format_func=lambda k: say(f"place.{k}", lang=lang),
-        key=f"closing-kinds-{lang}",
+        known,
+        default=[kind for kind in known if kind in default],
+        format_func=lambda kind: say(f"place.{kind}", lang=lang),
+        key=f"{key}-{lang}",
         placeholder=say("desk.all_kinds", lang=lang),
     )
-    rows = table[table["kind"].isin(kinds)] if kinds else table
-    reopens = _clock(rows["reopens"], run).replace("", say("report.still_closed", lang=lang))
-    columns = {
-        say("report.closes", lang=lang): _clock(rows["closes"], run).values,
-        say("report.reopens", lang=lang): reopens.values,
-        say("report.closed_min", lang=lang): [
-            phrases.closed(minutes, spells, lang, still=pd.isna(reopening))
-            for minutes, spells, reopening in zip(
-                closed_minutes(rows, pd.Timestamp(run.exposure[hazard].series["time"].values[-1])),
-                rows["spells"],
-                rows["reopens"],
-                strict=True,
-            )
-        ],
-        say("report.place", lang=lang): rows[f"name_{lang}"].values,
-        say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
-        say("report.peak_at", lang=lang, unit=sheet.unit): [
-            f"{peak:.2f} @ {at}" for peak, at in zip(rows["peak"], _clock(rows["peak_time"], run), strict=True)
-        ],
-    }
-    if sheet.danger:
-        names = ("–", *sheet.danger.names)
-        columns[say("report.danger", lang=lang)] = [names[k] for k in rows["danger"]]
-    st.dataframe(pd.DataFrame(columns), hide_index=True, height=520)
+    return table[table["kind"].isin(kinds)] if kinds else table
+
+
+def _closures(run: sc.Run, section: Section, lang: str) -> None:
+    """List when places close and reopen, the first to close first; at first those of the kinds a draft task closes."""
+    closures = section.exposure.closures
+    if not len(closures):
+        st.info(say("desk.no_closures", lang=lang))
+        return
+    rows = _chosen(closures, common.closing_kinds(section), f"closing-{section.sheet.id}", lang)
+    table(common.closures_table(section, rows, _told(run)), lang, height=520)
     st.caption(say("report.closures_note", lang=lang))
 
 
-def _places(run: sc.Run, hazard: str, lang: str) -> None:
-    levels = run.levels[run.levels["hazard"] == hazard]
-    kinds = st.multiselect(
-        say("report.kind", lang=lang),
-        sorted(set(levels["kind"])),
-        format_func=lambda k: say(f"place.{k}", lang=lang),
-        key=f"kinds-{lang}",
-        placeholder=say("desk.all_kinds", lang=lang),
-    )
-    rows = levels[levels["kind"].isin(kinds)] if kinds else levels
-    st.dataframe(
-        pd.DataFrame(
-            {
-                say("report.level", lang=lang): [say(f"level.{c}", lang=lang) for c in rows["level"]],
-                say("report.place", lang=lang): rows[f"name_{lang}"].values,
-                say("report.kind", lang=lang): [say(f"place.{k}", lang=lang) for k in rows["kind"]],
-                say("report.peak", lang=lang): rows["peak"].values,
-                say("report.peak_time", lang=lang): _clock(rows["peak_time"], run).values,
-                say("report.from", lang=lang): _clock(rows["from"], run).values,
-                say("report.until", lang=lang): [
-                    f"≥ {at}" if still else at
-                    for at, still in zip(_clock(rows["until"], run), rows["open_end"], strict=True)
-                ],
-                say("report.rule", lang=lang): [
-                    phrases.rule(run.sheet(hazard), kind, threshold, lang)
-                    for kind, threshold in zip(rows["kind"], rows["threshold"], strict=True)
-                ],
-            }
-        ),
-        hide_index=True,
-        height=520,
-        column_config={say("report.peak", lang=lang): st.column_config.NumberColumn(format="%.2f")},
-    )
+def _places(run: sc.Run, section: Section, lang: str) -> None:
+    """List the places that have a colour, and name those of which nothing is known."""
+    draw(common.unknown(section), section, run, lang)
+    levels = run.levels[run.levels["hazard"] == section.sheet.id]
+    rows = _chosen(levels, set(), f"kinds-{section.sheet.id}", lang)
+    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, height=520)
 
 
 def _plan(run: sc.Run, lang: str) -> None:
@@ -234,11 +222,11 @@ def _plan(run: sc.Run, lang: str) -> None:
                         filter(None, (told(task.deadline, tz), phrases.missing_lead(task, lang)))
                     ),
                     say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + told(task.end, tz),
-                    say("report.task", lang=lang): say(f"task.{task.code}", lang=lang, place=task.place_name[lang]),
+                    say("report.task", lang=lang): phrases.task(task, lang),
                     say("report.crew", lang=lang): " · ".join(
                         filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang)))
                     ),
-                    say("report.level", lang=lang): say(f"level.{task.level}", lang=lang),
+                    say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
                 }
                 for task in plan.tasks
@@ -277,7 +265,7 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
         if len(picked) > 1:
             chosen = [r for r in runs if r.id in picked]
             figures = sc.compared(chosen, lang)
-            st.dataframe(figures, height=whole(figures))
+            st.dataframe(figures, height=whole(len(figures)))
             for note in sc.unlike(chosen, lang):
                 st.caption(note)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -14,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hydro.schemes.array_checks import check_ground, check_options, check_rain, check_water, named
 from hydro.schemes.boundaries import Boundary, Inflow, Numbers
+from hydro.schemes.inertial import Inertial
 from hydro.schemes.registry import COURANT_MOST, hand_over, water_on
+from hydro.schemes.shallow import Shallow
+from hydro.schemes.subgrid import Tables
+from hydro.schemes.water import Array, Water
 from twin.errors import NumericsError
 from twin.jit import compiling, start_threads
 
@@ -60,10 +64,10 @@ class ArrayRun(NamedTuple):
     UNSEEN_STEPS steps); NaN where another scheme began.
     """
 
-    depth: NDArray[Any]
-    max_depth: NDArray[Any]
-    flow_x: NDArray[Any]
-    flow_y: NDArray[Any]
+    depth: Array
+    max_depth: Array
+    flow_x: Array
+    flow_y: Array
     steps: int
     volume_in: float
     volume_out: float
@@ -94,6 +98,7 @@ def simulate_arrays(
     courant: float | None = None,
     probes: Sequence[tuple[int, int]] = (),
     every_s: float = WINDOW_S,
+    tables: Tables | None = None,
 ) -> ArrayRun:
     """Simulate water on a terrain and return depths, flows and volumes.
 
@@ -102,8 +107,9 @@ def simulate_arrays(
     `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
     cells make a side of a coarse one), or "auto": the inertial equations, unless the water at the start is a dam about to
     break (`dam`) or a stage sends in a front (`surge`), and until more than FAST_SHARE of the moving water is held at their
-    Froude limit; then the full equations go on from there (`hydro.schemes.registry.hand_over`). Raises ScenarioError for what does not
-    fit or is no number (`hydro.schemes.array_checks`), NumericsError with time and cell when the time step collapses or more than
+    Froude limit; then the full equations go on from there (`hydro.schemes.registry.hand_over`). `tables` keeps what the
+    subgrid scheme makes of the ground for later runs on the same ground. Raises ScenarioError for what does not fit or is
+    no number (`hydro.schemes.array_checks`), NumericsError with time and cell when the time step collapses or more than
     LOST of the water is lost or made.
     """
     check_options(
@@ -122,7 +128,9 @@ def simulate_arrays(
         surges = scheme == "auto" and not breaks and surge(z, h, held)
         chosen = scheme if scheme != "auto" else "full" if breaks or surges else "inertial"
         free = [b.side for b in boundaries if b.kind == "free"]
-        water = _opened(water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant), free)
+        water = _opened(
+            water_on(z, n, cell_m, scheme=chosen, factor=factor, dtype=dtype, courant=courant, tables=tables), free
+        )
         water.fill(h)
         if held:  # what held cells hold is no part of the volume, at the end as at the start
             water.hold(*_held_cells(held, z.shape, 0.0))
@@ -135,7 +143,7 @@ def simulate_arrays(
         edges = _edges(duration_s, step, [rain_s, *(i.times_s for i in inflows), *(b.times_s for b in given)])
         steps, poured, fed = 0, 0.0, None
         books: list[dict[str, float]] = []
-        seen = [[float(water.h[p]) for p in probes]]
+        seen = [[float(water.depth()[p]) for p in probes]]
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
             if now != fed or given:
@@ -143,19 +151,19 @@ def simulate_arrays(
                 rate = _rate(rain, inflows, now, z.shape, cell_m)
                 for boundary in given:
                     cells, flow = _side(boundary.side, z.shape), _flow_in(boundary, t0)
-                    rate[cells] += flow * _shares(z[cells], n[cells], water.h[cells]) / cell_m**2
+                    rate[cells] += flow * _shares(z[cells], n[cells], water.depth()[cells]) / cell_m**2
                 water.feed(rate)
                 per_second = float(water.source.sum(dtype=np.float64)) * cell_m**2
             if held:
                 water.hold(*_held_cells(held, z.shape, t1))
             steps += water.advance(t1 - t0, t0)
             poured += per_second * (t1 - t0)
-            seen.append([float(water.h[p]) for p in probes])
-            if watch.calls(water, t1, steps):
+            seen.append([float(water.depth()[p]) for p in probes])
+            if isinstance(water, Inertial) and watch.calls(water, t1, steps):
                 books.append(water.booked)
                 courant = None if courant is None else min(courant, COURANT_MOST["full"])
-                full = water_on(z, n, cell_m, scheme="full", factor=factor, dtype=dtype, courant=courant)
-                hand_over(water, _opened(full, free))
+                full = _opened(Shallow(z, n, cell_m, dtype=dtype, courant=courant), free)
+                hand_over(water, full)
                 water, fed = full, None
         books.append(water.booked)
         total = {name: sum(book[name] for book in books) - at_start[name] for name in at_start}
@@ -167,10 +175,10 @@ def simulate_arrays(
             row, col = (int(k) for k in np.unravel_index(int(np.argmax(water.source)), z.shape))
             raise NumericsError("water_lost", time=f"{duration_s:g} s", row=row, col=col, share=gap / scale)
         flow_x, flow_y = water.flow()
-        highest = np.maximum(water.highest, water.h)  # a level that is held rises between two looks
+        highest = np.maximum(water.highest_depth(), water.depth())  # a level that is held rises between two looks
         wall = time.perf_counter() - began - compiled.seconds
         return ArrayRun(
-            water.h, highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
+            water.depth(), highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name,
             "as asked" if scheme != "auto" else DAM if breaks else SURGE if surges else watch.why, watch.fast_share,
         )  # fmt: skip
@@ -185,12 +193,12 @@ class _Watch:
         self._looked_s, self._looked_steps = 0.0, 0
         self._changed_s: float | None = None
 
-    def calls(self, water: Any, t: float, steps: int) -> bool:
+    def calls(self, water: Inertial, t: float, steps: int) -> bool:
         """Look, if it is time, and return whether the full equations must go on from here."""
         since = steps - self._looked_steps
         long = t - self._looked_s >= self._duration_s / LOOKS_MOST or since >= UNSEEN_STEPS
         due = long and since >= LOOK_STEPS
-        if water.name != "inertial" or not (due or t == self._duration_s):
+        if not (due or t == self._duration_s):
             return False
         self._looked_s, self._looked_steps = t, steps
         share = water.fast_share()
@@ -209,7 +217,10 @@ class _Watch:
         return f"{held} from {self._changed_s:g} s on"
 
 
-def _opened(water: Any, sides: list[str]) -> Any:
+Opened = TypeVar("Opened", bound=Water)
+
+
+def _opened(water: Opened, sides: list[str]) -> Opened:
     """Return `water` with these sides free."""
     for side in sides:
         water.open(side)
@@ -295,7 +306,7 @@ def _flow_in(boundary: Boundary, t: float) -> float:
     return float(boundary.values[k]) if k >= 0 else 0.0
 
 
-def _shares(z: NDArray[Any], n: NDArray[Any], h: NDArray[Any]) -> NDArray[np.float64]:
+def _shares(z: Array, n: Array, h: Array) -> NDArray[np.float64]:
     """Return each cell's share of a given flow: its conveyance as it stands, or under first water on the lowest bed."""
     depth = np.maximum(h.astype(np.float64), z.min() + FIRST_WATER_M - z)
     conveyance = np.maximum(depth, 0.0) ** (5.0 / 3.0) / n

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
 from annotated_types import Ge, Le
 
 from hydro.drains.coupling import GRATE_PAIR, Inlets
-from hydro.drains.drainage import NoDrainage, SwmmDrainage
+from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage
 from hydro.drains.screening import ScreeningDrainage
 from hydro.ground.soil import Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
@@ -35,8 +35,6 @@ from twin.variables import (
     conform,
 )
 
-Drainage = SwmmDrainage | ScreeningDrainage | NoDrainage
-
 #: The surface ledger must close to this share of what came in; float32 rounds each step's rain to its own last digit.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
@@ -45,9 +43,6 @@ REACHED = (MAX_WATER_DEPTH, TIME_OF_MAX_DEPTH, DURATION_ABOVE, FLOOD_DANGER)
 
 #: Measures on the drains -> the forms of drainage in which they do something.
 DRAINAGE_OF = {"inlets": ("swmm", "screening"), "drain_pump": ("swmm",), "gate": ("swmm",)}
-
-#: The engine's own continuity error above which the result says so.
-SWMM_CONTINUITY = 0.01
 
 
 @dataclass(frozen=True)
@@ -125,11 +120,13 @@ class Flood:
                 surface.shape_bed(t, actions)
                 if k * self.exchange_s % SOIL_STEP_S == 0:
                     surface.renew_soil(self.infiltration)
-                drains.exchange(t, self.exchange_s, surface.h, rain.to_manholes(t, self.exchange_s), stage, actions)
+                drains.exchange(
+                    t, self.exchange_s, surface.depth(), rain.to_manholes(t, self.exchange_s), stage, actions
+                )
                 surface.water.wake(drains.row, drains.col)
                 surface.pump(t, self.exchange_s, actions)
-                tanks.fill(t, surface.h, actions)
-                entrances.take(t, self.exchange_s, surface.h, actions)
+                tanks.fill(t, surface.depth(), actions)
+                entrances.take(t, self.exchange_s, surface.depth(), actions)
                 poured = inflows.onto(rain.on_ground(t), t, self.exchange_s, actions)
                 surface.advance(poured, self.exchange_s, clock, t)
                 surface.soak(self.exchange_s)
@@ -220,35 +217,16 @@ class Flood:
 
     def _notes(
         self, surface: Surface, drains: Drainage, entrances: Entrances, actions: tuple[Action, ...]
-    ) -> tuple[tuple[str, dict[str, Any]], ...]:
+    ) -> tuple[tuple[str, dict[str, object]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
-        notes: list[tuple[str, dict[str, Any]]] = [
+        notes: Notes = [
             ("scheme", dict(zip(("name", "why"), self.choose(actions), strict=True))),
             ("cell_size", {"cell": self.cell_m, "precision": self.precision}),
             ("ground", {"law": self.infiltration}),
         ]
         if entrances.assumed:
             notes.append(("entrances_assumed", {"step": Sill.step_m, "width": Sill.width_m}))
-        if isinstance(drains, NoDrainage):
-            notes.append(("no_drains", {}))
-        else:
-            notes.append(("inlets_open", {"percent": 100 * self.inlet_open_share}))
-            if drains.subcatchments:
-                notes.append(("runoff_off", {"count": drains.subcatchments}))
-            if len(off := drains.uncoupled):
-                outside = int((off["reason"] == "outside_grid").sum())
-                ids = {
-                    "count": len(off),
-                    "outside": outside,
-                    "walled": len(off) - outside,
-                    "ids": off["id"][:5].tolist(),
-                }
-                notes.append(("manholes_uncoupled", ids))
-            notes += drains.notes()
-            if abs(drains.account["continuity_error"]) > SWMM_CONTINUITY:
-                notes.append(("swmm_continuity", {"percent": 100 * drains.account["continuity_error"]}))
-            if drains.account["flooding_m3"] > 1.0:
-                notes.append(("swmm_lost", {"volume": drains.account["flooding_m3"]}))
+        notes += drains.notes()
         if surface.fast_share > 0.01 and surface.water.name != "full":
             notes.append(("froude_limited", {"percent": 100 * surface.fast_share}))
         if self.edge == "closed":

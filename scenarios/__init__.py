@@ -14,14 +14,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenarios.case.case import Case, load, titles
+from scenarios.case.hazards import reported
 from scenarios.case.home import cities, library, open_city
+from scenarios.case.shelf import older_runs
 from scenarios.planning.compare import changed, compare, compared, difference, unlike
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
 from scenarios.runner.run import Run, all_runs, execute, find_run, store
+from scenarios.runner.simulate import read_places
+from twin.blocks import Section
 from twin.bridge import EXPORTERS, plan_json
-from twin.bridge.dossier import Dossier, Section
+from twin.bridge.dossier import Dossier
 from twin.errors import ScenarioError, SourceError
 from twin.hazard import Progress
 from twin.plan import Plan
@@ -46,8 +50,10 @@ __all__ = [
     "jobs",
     "library",
     "load",
+    "older_runs",
     "open_city",
     "run",
+    "sections",
     "submit",
     "titles",
     "unlike",
@@ -109,10 +115,20 @@ def _finish(run: Run) -> None:
     store().put_plan(plan.id, plan.run_id, plan.state, plan_json.to_dict(plan), actor="anlan", action="draft")
 
 
+def sections(run: Run) -> tuple[Section, ...]:
+    """Return what report and panel show of each hazard of a run, with the blocks of its own."""
+    case = run.case
+    found = []
+    for name in run.hazards:
+        own = read_places(run.folder, name)
+        about = Section(
+            run.sheet(name), run.fields[name], run.exposure[name], run.balances[name], run.tables_of(name), own
+        )
+        found.append(reported(name, about, case.city, case.clock))
+    return tuple(found)
+
+
 def _dossier(run: Run, plan: Plan) -> Dossier:
-    sections = tuple(
-        Section(run.sheet(h), run.fields[h], run.exposure[h], run.balances[h], run.tables_of(h)) for h in run.hazards
-    )
     facts = {"seed": run.case.scenario.seed, "versions": versions()}
     case = run.case
-    return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections, facts)
+    return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections(run), facts)

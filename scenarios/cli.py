@@ -300,7 +300,7 @@ def plan_draft(run: RunKey = "last") -> None:
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
     case = sc.find_run(run).case
     for task in plan.tasks:
-        text = say(f"task.{task.code}", place=task.place_name[lang])
+        text = phrases.task(task, lang)
         deadline = _lines(case.clock.told(task.deadline, case.city.tz), phrases.missing_lead(task, lang))
         crew = _lines(phrases.crew(task, lang), phrases.lateness(task, lang))
         table.add_row(task.id, deadline, text, say(f"unit.{task.unit}"), crew)

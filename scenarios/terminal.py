@@ -15,7 +15,7 @@ import scenarios as sc
 from twin.errors import TwinError
 from twin.jit import compiling
 from twin.sheet import COLOURS
-from twin.words import say, session_lang
+from twin.words import phrases, say, session_lang
 
 talk = Console(stderr=True)
 
@@ -94,15 +94,11 @@ def tell(run: sc.Run) -> None:
     counts = run.levels["level"].value_counts()
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():
-        extra = balance["remarks"].get("swmm_continuity_error")
+        closed = {"error": balance["relative_error"], "tolerance": balance["tolerance"]}
+        run.sheet(hazard)  # brings the hazard's words in
+        told = [say("cli.balance", hazard=say(f"hazard.{hazard}"), **closed)]
         talk.print(
-            say(
-                "cli.balance",
-                hazard=say(f"hazard.{hazard}"),
-                error=balance["relative_error"],
-                tolerance=balance["tolerance"],
-            )
-            + (say("cli.swmm", percent=100 * extra) if extra is not None else "")
+            (";" if session_lang() == "zh" else "; ").join(told + phrases.remarks(hazard, balance, session_lang()))
         )
     for code, values in run.notes:
         talk.print("- " + say(f"note.{code}", **values), style="dim", soft_wrap=True)

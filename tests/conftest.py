@@ -175,6 +175,7 @@ def make_small_city() -> City:
         blocks=blocks,
         sensors=empty_table("sensors", CRS),
         levees=empty_table("levees", CRS),
+        venues=empty_table("venues", CRS),
         drains=drains_of(SMALL_DRAINS, CRS, "small"),
         resources=(
             Resource("police-1", "traffic_police", "交警一队", "Traffic police 1", WEST + 50, y_street, 2),

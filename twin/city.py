@@ -28,6 +28,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "blocks": ("id", "name_zh", "name_en"),
     "sensors": ("id", "kind", "name_zh", "name_en"),
     "levees": ("id", "crest_m"),
+    "venues": ("id", "kind", "venue", "name_zh", "name_en"),
 }
 
 #: Words in column names that would identify a person; such columns are refused (rule R1).
@@ -109,7 +110,8 @@ class City:
     `surface` holds, on (y, x): `terrain` (bare ground, m above `vertical_datum`; NaN outside the city), `roughness`
     (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool), `cover` (class of
     `twin.landcover`). Tables carry the
-    columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `content_hash` identifies the input.
+    columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `venues` holds what stands inside a facility of kind
+    "venue" (`venue` is its id): walls, obstacles, gates, sources, goals, zones. `content_hash` identifies the input.
     """
 
     id: str
@@ -126,6 +128,7 @@ class City:
     blocks: gpd.GeoDataFrame
     sensors: gpd.GeoDataFrame
     levees: gpd.GeoDataFrame
+    venues: gpd.GeoDataFrame
     drains: Drains | None = None
     resources: tuple[Resource, ...] = ()
     layers: Mapping[str, Layer] = field(default_factory=dict)
@@ -175,7 +178,7 @@ class City:
     def _places(self) -> tuple[gpd.GeoDataFrame, ...]:
         """The tables of everything that has a place and an id."""
         drains = (self.drains.nodes, self.drains.links) if self.drains is not None else ()
-        return self.facilities, self.blocks, self.roads, self.levees, self.sensors, *drains
+        return self.facilities, self.blocks, self.roads, self.levees, self.sensors, self.venues, *drains
 
     def place(self, place_id: str) -> shapely.Geometry:
         """Return the geometry of anything in the city that has this id; raise SourceError when nothing has."""
@@ -186,11 +189,16 @@ class City:
         raise SourceError("unknown_place", found=place_id, near=near(place_id, self.ids("place")))
 
     def ids(self, kind: str) -> list[str]:
-        """Return the ids of the places of a kind: "levee", a kind of facility, a kind of GATES, or "place" for all."""
+        """Return the ids of the places of a kind: "levee", a kind of facility, a kind of GATES, or "place" for all.
+
+        "venue_gate", "venue_zone" and the like are the parts of venues of that kind.
+        """
         if kind == "place":
             return [str(i) for table in self._places for i in table["id"]]
         if kind in GATES:
             return [] if self.drains is None else _ids_of(self.drains.links, GATES[kind])
+        if kind.startswith("venue_"):
+            return _ids_of(self.venues, (kind.removeprefix("venue_"),))
         return [str(i) for i in self.levees["id"]] if kind == "levee" else _ids_of(self.facilities, (kind,))
 
     def has_terrain(self, place: shapely.Geometry) -> bool:
@@ -202,7 +210,7 @@ class City:
 
     def place_name(self, place_id: str) -> dict[str, str]:
         """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
-        for name in ("facilities", "blocks", "roads", "sensors"):
+        for name in ("facilities", "blocks", "roads", "sensors", "venues"):
             table: gpd.GeoDataFrame = getattr(self, name)
             hit = table[table["id"] == place_id]
             if len(hit):

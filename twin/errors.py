@@ -6,16 +6,22 @@ is written once per language in `twin/words`, so a message reads equally well in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twin.words import say
 
 
 class TwinError(Exception):
-    """Something a user can mend; `code` names the sentence `error.<code>` in the words catalogue."""
+    """Something a user can mend; `code` names the sentence `error.<code>` in the words catalogue, `values` fill it.
 
-    def __init__(self, code: str, **values: object) -> None:
+    Raise it as `TwinError("code", name=value)`. Its `args` are code and values, enough to make it again, so it crosses a
+    process border, a copy, and the event loop of SimPy, which raises `type(error)(*error.args)`.
+    """
+
+    def __init__(self, code: str, given: Mapping[str, object] | None = None, /, **values: object) -> None:
         self.code = code
-        self.values = values
-        super().__init__(code)
+        self.values: dict[str, object] = {**(given or {}), **values}
+        super().__init__(code, self.values)
 
     def message(self, lang: str | None = None) -> str:
         """Return the full sentence in `lang` ("zh" or "en"; default: the session's language)."""
@@ -23,13 +29,6 @@ class TwinError(Exception):
 
     def __str__(self) -> str:
         return self.message()
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.code, self.values)
-
-
-def _rebuild(kind: type[TwinError], code: str, values: dict[str, object]) -> TwinError:
-    return kind(code, **values)
 
 
 class SourceError(TwinError):

@@ -1,7 +1,8 @@
 """The one kernel decorator: numba with a cache that notices every edit.
 
-numba's own cache looks only at the file of the function it compiles; an edit in an imported kernel is missed. The
-cache folder is therefore keyed by the text of all kernels and of this file, numba's version and the processor.
+numba's own cache looks only at the file of the function it compiles; an edit in an imported kernel is missed. Kernels
+import only kernels of their own `kernels` folder, so each such folder has a cache of its own, keyed by the text of all its
+files and of this one, numba's version and the processor: an edit in one room compiles nothing in another.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,6 @@ llvm.set_option("", "-runtime-memory-check-threshold=64")
 #: they do overlap, and run the loop number by number.
 llvm.set_option("", "-hoist-runtime-checks=false")
 
-#: Packages that hold kernels; their sources key the cache.
-KERNEL_PACKAGES = ("hydro",)
-
 
 def start_threads() -> int:
     """Start numba's thread pool and return how many threads it has.
@@ -49,24 +46,20 @@ def start_threads() -> int:
 
 
 @cache
-def kernel_fingerprint() -> str:
-    """Return a hash of all kernel sources, of this file, numba's version and the processor."""
+def kernel_fingerprint(kernels: Path) -> str:
+    """Return a hash of all sources in the folder `kernels`, of this file, numba's version and the processor."""
     digest = hashlib.sha256(f"{numba.__version__} {llvm.get_host_cpu_name()}".encode())
-    digest.update(Path(__file__).read_bytes())
-    for package in KERNEL_PACKAGES:
-        spec = find_spec(package)
-        for root in spec.submodule_search_locations or [] if spec else []:
-            for path in sorted(Path(root).rglob("kernels/*.py")):
-                digest.update(path.read_bytes())
+    for path in (Path(__file__), *sorted(kernels.rglob("*.py"))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 @cache
-def _cache_folder() -> Path | None:
-    """Return the folder for compiled kernels, or None where nothing can be written."""
+def _cache_folder(kernels: Path) -> Path | None:
+    """Return the folder for compiled kernels of the folder `kernels`, or None where nothing can be written."""
     base = Path(os.environ.get("ANLAN_KERNEL_CACHE") or Path.home() / ".cache" / "anlan" / "kernels")
     for root in (base, Path(tempfile.gettempdir()) / "anlan-kernels"):
-        folder = root / kernel_fingerprint()
+        folder = root / f"{kernels.parent.name}-{kernel_fingerprint(kernels)}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".write-{os.getpid()}"
@@ -76,6 +69,13 @@ def _cache_folder() -> Path | None:
             continue
         return folder
     return None
+
+
+def _kernels_of(function: Callable[..., Any]) -> Path | None:
+    """Return the folder `kernels` of the package that a function belongs to, None for a function outside such folders."""
+    if "kernels" not in function.__module__.split("."):
+        return None
+    return next(folder for folder in Path(function.__code__.co_filename).parents if folder.name == "kernels")
 
 
 class Compiling(event.Listener):
@@ -104,7 +104,7 @@ class Compiling(event.Listener):
 def compiling(told: Callable[[], None] | None = None) -> Iterator[Compiling]:
     """Yield the account of what is compiled within the block; `told` is called once, when the first kernel's begins.
 
-    The two small loops of `hydro.swmm`, which numba cannot keep, are compiled in every process within a tenth of a second.
+    Nothing is told of a loop outside the `kernels` folders: such a loop is small, and compiled in every process.
     """
     with event.install_listener("numba:compile", Compiling(told)) as account:
         yield account
@@ -114,11 +114,13 @@ def kernel(function: Callable[..., Any] | None = None, *, parallel: bool = False
     """Compile a function over arrays; use as `@kernel` or `@kernel(parallel=True)`.
 
     `error_model="numpy"`: the zero-division test of the default would stop vectorisation. "contract" lets a product and a
-    sum become one fused operation; nothing is reordered, so results stay the same from call to call.
+    sum become one fused operation; nothing is reordered, so results stay the same from call to call. A function outside a
+    `kernels` folder is compiled in every process: nothing says which texts it depends on.
     """
 
     def wrap(f: Callable[..., Any]) -> Any:
-        folder = _cache_folder()
+        kernels = _kernels_of(f)
+        folder = _cache_folder(kernels) if kernels is not None else None
         if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
         how: dict[str, Any] = {"inline": "always"} if inline else {}

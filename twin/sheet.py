@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from twin.errors import ScenarioError
+from twin.words import Word
+
 COLOURS = ("blue", "yellow", "orange", "red")  # rising order; GB/T names IV, III, II, I
+
+#: What a rule may say of its sense and its statistic (`Rule`).
+SENSES, STATISTICS = ("above", "below"), ("max", "area")
+
+#: Who is counted (`Scale.of`) and when (`Scale.when`), and what a hazard may get to besides open ground (`Sheet.reaches`).
+RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
+REACHES = ("bridges", "roofs", "rivers", "gaps")
 
 #: The owner of the measures that belong to no hazard.
 CITY = "city"
+
+
+def expect(hazard: str, where: str, found: Any, known: Collection[Any]) -> None:
+    """Raise ScenarioError unless what a sheet says is among what is known."""
+    if found not in known:
+        told = [value for value in known if value is not None]
+        raise ScenarioError("sheet_value", hazard=Word(f"hazard.{hazard}"), where=where, found=found, expected=told)
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,8 @@ class Scale:
 
     def name(self, k: int) -> str:
         """Return the name of class `k` (counted from 0): its own, else its lower bound with the unit."""
-        return self.names[k] if self.names else f"{self.classes[k]:g} {self.unit}"
+        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {self.unit}"
+        return self.names[k] if self.names else bound
 
     def class_name(self, value: float) -> str:
         """Return the name of the class a value falls in; a dash below the first class and for an unknown value."""
@@ -76,6 +95,17 @@ class Rule:
     def closing(self) -> float:
         """The bound at which a place is closed; for one that never is, a value that is never met."""
         return self.threshold(self.closes_at) if self.closes_at else self.sign * np.inf
+
+    def check(self, hazard: str, kind: str) -> None:
+        """Raise ScenarioError for a word that is none of those known, and for bounds that do not grow worse from blue to red."""
+        for name, known in (("sense", SENSES), ("statistic", STATISTICS), ("closes_at", (None, *COLOURS))):
+            expect(hazard, f"levels.{kind}.{name}", getattr(self, name), known)
+        bounds = [getattr(self, colour) for colour in COLOURS]
+        if not all(isinstance(b, (int, float)) and np.isfinite(b) for b in bounds) or any(
+            a * self.sign > b * self.sign for a, b in pairwise(bounds)
+        ):
+            what = {"hazard": Word(f"hazard.{hazard}"), "kind": Word(f"place.{kind}"), "sense": self.sense}
+            raise ScenarioError("sheet_bounds", found=bounds, **what)
 
 
 @dataclass(frozen=True)
@@ -225,7 +255,42 @@ class Sheet:
         """Return the layers whose variable is there, the lead variable's first."""
         return [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
 
+    def check(self) -> Sheet:
+        """Return self; raise ScenarioError for a word that nothing knows, and for bounds and classes out of order."""
+        for kind, rule in self.rules.items():
+            rule.check(self.id, kind)
+        for scale in self.scales:
+            for of in scale.of:
+                expect(self.id, f"scales.{scale.code}.of", of, RECEPTORS)
+            expect(self.id, f"scales.{scale.code}.when", scale.when, WHEN)
+            expect(self.id, f"scales.{scale.code}.classes", scale.classes, [tuple(sorted(set(scale.classes)))])
+            expect(self.id, f"scales.{scale.code}.harms_from", scale.harms_from, [None, *scale.classes])
+            expect(self.id, f"scales.{scale.code}.names", len(scale.names), (0, len(scale.classes)))
+        for word in sorted(self.reaches):
+            expect(self.id, "reaches", word, REACHES)
+        for task in self.tasks:
+            if task.table:
+                expect(self.id, f"tasks.{task.code}.level", task.level, COLOURS)
+                continue
+            expect(self.id, f"tasks.{task.code}.place", task.place, self.rules)
+            near = task.near or {}
+            expect(self.id, f"tasks.{task.code}.at", task.at, ["none"] if near else ["closes", *COLOURS])
+            if near:
+                expect(self.id, f"tasks.{task.code}.near.place", near["place"], self.rules)
+                expect(self.id, f"tasks.{task.code}.near.at", near["at"], COLOURS)
+            elif task.at == "closes":
+                expect(self.id, f"levels.{task.place}.closes_at", self.rules[task.place].closes_at, COLOURS)
+        return self
+
     def with_overrides(self, rules: Mapping[str, Mapping[str, Any]]) -> Sheet:
-        """Return the sheet with a city's own thresholds in place of the default ones."""
-        merged = {kind: replace(rule, **rules.get(kind, {})) for kind, rule in self.rules.items()}
-        return replace(self, rules=merged) if rules else self
+        """Return the sheet with a city's own thresholds in place of the default ones.
+
+        Raises ScenarioError for a kind of place that the sheet does not grade, an unknown key and a value that cannot be.
+        """
+        merged, keys = dict(self.rules), [f.name for f in fields(Rule)]
+        for kind, own in rules.items():
+            expect(self.id, "levels", kind, self.rules)
+            for key in own if isinstance(own, Mapping) else [own]:
+                expect(self.id, f"levels.{kind}", key, keys)
+            merged[kind] = replace(merged[kind], **own)
+        return replace(self, rules=merged).check() if rules else self

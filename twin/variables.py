@@ -26,7 +26,8 @@ class Variable:
     """A quantity: name, unit, dimensions, valid range [low, high], tags and its names in two languages.
 
     Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`. `flags` name the values 0, 1, 2, ...
-    of a quantity in classes, `comment` says what a special value means; both go into the CF attributes.
+    of a quantity in classes, `comment` says what a special value means; both go into the CF attributes. Where `gaps`, a
+    missing value (NaN) is allowed and means that nothing is known there; else it is an error.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Variable:
     tags: frozenset[str] = frozenset()
     flags: tuple[str, ...] = ()
     comment: str = ""
+    gaps: bool = False
 
 
 RAIN_RATE = Variable(
@@ -51,7 +53,7 @@ RAIN_RATE = Variable(
     0.0,
     1e-3,
     "rainfall_rate",
-    frozenset({"forcing"}),
+    frozenset({"forcing", "amount"}),
 )
 RAIN_RATE_GRID = Variable(
     "rain_rate_grid",
@@ -62,7 +64,7 @@ RAIN_RATE_GRID = Variable(
     0.0,
     1e-3,
     "rainfall_rate",
-    frozenset({"forcing"}),
+    frozenset({"forcing", "amount"}),
 )
 RIVER_STAGE = Variable(
     "river_stage",
@@ -73,7 +75,109 @@ RIVER_STAGE = Variable(
     -500.0,
     9000.0,
     "water_surface_height_above_reference_datum",
-    frozenset({"forcing"}),
+    frozenset({"forcing", "level"}),
+)
+
+
+def _wind(component: str, zh: str, dims: tuple[str, ...], gridded: str = "") -> Variable:
+    """Return a component of the wind, of one place or on a grid."""
+    return Variable(
+        f"{component}_wind{'_grid' if gridded else ''}",
+        "m s-1",
+        dims,
+        f"{'网格' if gridded else ''}{zh}",
+        f"{gridded}{component} wind",
+        -150.0,
+        150.0,
+        f"{component}_wind",
+        frozenset({"forcing", "wind", "vector"}),
+        comment="towards grid east and grid north of the city's map, which turn from true ones by up to 2 degrees",
+    )
+
+
+EASTWARD_WIND = _wind("eastward", "东向风速", ("time",))
+NORTHWARD_WIND = _wind("northward", "北向风速", ("time",))
+EASTWARD_WIND_GRID = _wind("eastward", "东向风速", ("time", "y", "x"), "gridded ")
+NORTHWARD_WIND_GRID = _wind("northward", "北向风速", ("time", "y", "x"), "gridded ")
+AIR_TEMPERATURE = Variable(
+    "air_temperature",
+    "K",
+    ("time",),
+    "气温",
+    "air temperature",
+    180.0,
+    340.0,
+    "air_temperature",
+    frozenset({"forcing", "weather"}),
+)
+RELATIVE_HUMIDITY = Variable(
+    "relative_humidity",
+    "1",
+    ("time",),
+    "相对湿度",
+    "relative humidity",
+    0.0,
+    1.0,
+    "relative_humidity",
+    frozenset({"forcing", "weather"}),
+)
+CLOUD_COVER = Variable(
+    "cloud_cover",
+    "1",
+    ("time",),
+    "云量",
+    "cloud cover",
+    0.0,
+    1.0,
+    "cloud_area_fraction",
+    frozenset({"forcing", "weather"}),
+)
+ATTENDANCE = Variable(
+    "attendance",
+    "persons",
+    ("time", "place"),
+    "在场人数",
+    "attendance",
+    0.0,
+    1e7,
+    tags=frozenset({"forcing", "persons"}),
+    comment="persons present at a place of the city",
+)
+NO_READING = "no value: there is no reading"
+PEOPLE_COUNT = Variable(
+    "people_count",
+    "persons",
+    ("time", "sensor"),
+    "实时人数",
+    "people counted",
+    0.0,
+    1e7,
+    tags=frozenset({"forcing", "persons", "readings"}),
+    comment=NO_READING,
+    gaps=True,
+)
+
+
+def _detector(quantity: str, unit: str, high: float, zh: str, en: str) -> Variable:
+    """Return what detectors read, as one quantity; the quantities are never turned into each other."""
+    return Variable(
+        f"detector_{quantity}",
+        unit,
+        ("time", "sensor"),
+        zh,
+        en,
+        0.0,
+        high,
+        tags=frozenset({"forcing", "detector_reading", "readings"}),
+        comment=NO_READING,
+        gaps=True,
+    )
+
+
+DETECTOR_VOLUME_SHARE = _detector("volume_share", "1", 1.0, "探测器体积分数", "detected share of volume")
+DETECTOR_CONCENTRATION = _detector("concentration", "kg m-3", 10.0, "探测器质量浓度", "detected concentration")
+DETECTOR_LFL_SHARE = _detector(
+    "lfl_share", "1", 10.0, "探测器爆炸下限占比", "detected share of the lower flammable limit"
 )
 WATER_DEPTH = Variable(
     "water_depth",
@@ -160,7 +264,8 @@ def conform(data: xr.Dataset, *variables: Variable) -> xr.Dataset:
 
 
 def conform_array(array: xr.DataArray, v: Variable) -> xr.DataArray:
-    """Return `array` with its CF attributes and tags once it has the dims, unit and range of `v`, and a value everywhere.
+    """Return `array` with its CF attributes and tags once it has the dims, unit and range of `v`, and a value everywhere
+    (unless `v.gaps`).
 
     The tags are one text, separated by spaces, so that a file keeps them. Raises ContractError that names the variable,
     the time and place of the first wrong value, what was found and what was expected.
@@ -171,7 +276,7 @@ def conform_array(array: xr.DataArray, v: Variable) -> xr.DataArray:
     if unit != v.unit:
         raise ContractError("variable_unit", name=v.name, found=unit, expected=v.unit)
     values = array.values
-    empty = ~np.isfinite(values)
+    empty = np.isinf(values) if v.gaps else ~np.isfinite(values)
     if empty.any():
         raise ContractError("variable_nan", name=v.name, count=int(empty.sum()), where=_worst(array, empty))
     outside = (values < v.low) | (values > v.high)

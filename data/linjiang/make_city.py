@@ -25,7 +25,7 @@ from shapely.ops import polygonize, split, substring, unary_union
 
 from data.linjiang.drains import lay_drains
 from data.linjiang.names import AREAS, ROADS, STREETS
-from twin.city import City, Layer, Resource
+from twin.city import City, Layer, Resource, empty_table
 from twin.grid import Grid
 from twin.landcover import surface_of
 from twin.readers.city_folder import save_folder
@@ -483,6 +483,12 @@ def make_facilities(
         ("T3", "液氯储罐", "chlorine tank", 25),
         ("T4", "盐酸储罐", "hydrochloric acid tank", 50),
     )
+    rows.append(
+        ("old-waterworks", "hazardous_site", "老城水厂", "Old Town Waterworks", 0, WATERWORKS.buffer(22, quad_segs=2))
+    )
+    rows.append(
+        ("old-waterworks/C1", "tank", "老城水厂液氯罐C1", "Old Town Waterworks chlorine tank C1", 3, WATERWORKS)
+    )
     for k, (tank, zh, en, tonnes) in enumerate(tanks):
         rows.append(
             (
@@ -530,16 +536,118 @@ def make_facilities(
     return gpd.GeoDataFrame(rows, columns=["id", "kind", "name_zh", "name_en", "capacity", "geometry"])
 
 
+#: The waterworks of the old town, on low ground (local metres).
+WATERWORKS = Point(2238, 1067)
+
+#: What is in each tank: substance, mass (kg), how it is kept, temperature (K), pressure (Pa), the depth of water at which the tank
+#: or its pipework fails (m): all assumed.
+TANKS = {
+    "south-works/T1": ("ammonia", 30_000.0, "pressurised_liquid", 298.15, 1.0e6, 1.0),
+    "south-works/T2": ("petrol", 200_000.0, "liquid", 298.15, 101_325.0, 0.8),
+    "south-works/T3": ("chlorine", 25_000.0, "pressurised_liquid", 298.15, 7.8e5, 1.0),
+    "south-works/T4": ("hydrogen chloride", 50_000.0, "liquid", 298.15, 101_325.0, 0.8),
+    "old-waterworks/C1": ("chlorine", 3_000.0, "pressurised_liquid", 298.15, 7.8e5, 0.6),
+}
+
+#: The share of people who have a car at hand, by part of the city: assumed.
+CAR_SHARE = {"old": 0.22, "centre": 0.30, "new": 0.45, "edge": 0.45, "works": 0.40}
+
+
+def with_tanks(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the facilities with what stands in their tanks; empty for what is no tank."""
+    columns = ("substance", "mass_kg", "phase", "temperature_k", "pressure_pa", "floats_m")
+    held = [TANKS.get(i, (None, np.nan, None, np.nan, np.nan, np.nan)) for i in facilities["id"]]
+    site = [i.partition("/")[0] if i in TANKS else None for i in facilities["id"]]
+    return facilities.assign(site=site, **{c: [row[k] for row in held] for k, c in enumerate(columns)})
+
+
+#: Venues: what stands in each, in local metres. The ground of a venue is fenced but for its gates; `entrance` is the metro entrance
+#: a gate leads to, `flow_per_s` how many people a second a gate lets through, `opens` whether it is open at the start.
+SQUARE = OPEN_PLACES["square"]
+HALL = box(2070, 885, 2122, 913)
+ALLEY = box(1990, 1180, 1994.5, 1256)
+
+
 def make_venues() -> dict[str, gpd.GeoDataFrame]:
     """Return the venues, each with a file of its own."""
-    about = {"square": ("滨江广场", "Binjiang Square", 30_000), "stadium": ("临江体育场", "Linjiang Stadium", 22_000)}
+    west, south, east, north = SQUARE.bounds
+    square = [
+        _gate("square-north", "北门", "North gate", LineString([(2080, north), (2092, north)])),
+        _gate("square-north-east", "东北门", "North-east gate", LineString([(2210, north), (2218, north)])),
+        _gate("square-west", "西门", "West gate", LineString([(west, 660), (west, 668)])),
+        _gate(
+            "square-east", "东门(应急)", "East gate (emergency)", LineString([(east, 660), (east, 668)]), opens=False
+        ),
+        _part("square-stage", "obstacle", "舞台", "Stage", box(2070, south + 8, 2100, south + 20)),
+        _part("square-front", "zone", "台前区", "Stage front", box(2040, south + 22, 2130, south + 52)),
+        _part("square-middle", "zone", "中区", "Middle", box(2040, south + 52, 2130, north - 22)),
+        _part("square-exit", "zone", "北门内", "Inside the north gate", box(2060, north - 22, 2112, north)),
+        _part("square-crowd", "source", "观众", "Audience", box(2020, south + 24, 2150, north - 24)),
+    ]
+    x0, y0, x1, y1 = HALL.bounds
+    hall = [
+        *[
+            _gate(f"hall-{letter}", f"{letter}口通道", f"Passage to exit {letter}", line, entrance=f"metro-1{letter}")
+            for letter, line in (
+                ("A", LineString([(x1, y1 - 7), (x1, y1 - 3)])),
+                ("B", LineString([(x0, y1 - 7), (x0, y1 - 3)])),
+                ("C", LineString([(x1, y0 + 3), (x1, y0 + 7)])),
+                ("D", LineString([(x0, y0 + 3), (x0, y0 + 7)])),
+            )
+        ],
+        _part("hall-kiosk", "obstacle", "客服中心", "Service centre", box(2092, 896, 2100, 902)),
+        _part("hall-stairs", "source", "站台楼梯", "Stairs from the platform", box(2086, 888, 2106, 892)),
+        _part("hall-concourse", "zone", "站厅", "Concourse", box(2080, 889, 2112, 909)),
+        _part("hall-east", "zone", "东侧出站口", "East barriers", box(2112, 886, 2121, 912)),
+        _part("hall-west", "zone", "西侧出站口", "West barriers", box(2071, 886, 2080, 912)),
+    ]
+    ax, ay, bx, by = ALLEY.bounds
+    alley = [
+        _gate("alley-south", "南口", "South end", LineString([(ax + 0.2, ay), (bx - 0.2, ay)])),
+        _gate("alley-north", "北口", "North end", LineString([(ax + 0.2, by), (bx - 0.2, by)])),
+        *[
+            _part(f"alley-{key}", "zone", zh, en, box(ax, ay + k * 25.3, bx, ay + (k + 1) * 25.3))
+            for k, (key, zh, en) in enumerate(
+                (("lower", "下段", "Lower part"), ("middle", "中段", "Middle part"), ("upper", "上段", "Upper part"))
+            )
+        ],
+        _part("alley-visitors", "source", "游客", "Visitors", box(ax + 0.4, ay + 2, bx - 0.4, by - 2)),
+    ]
+    about = {
+        "square": ("venue-square", "滨江广场", "Binjiang Square", 30_000, SQUARE, square),
+        "stadium": ("venue-stadium", "临江体育场", "Linjiang Stadium", 22_000, OPEN_PLACES["stadium"], []),
+        "metro-hall": ("venue-metro-hall", "滨江广场站站厅", "Binjiang Square station hall", 1_500, HALL, hall),
+        "alley": ("venue-alley", "花灯巷", "Lantern Alley", 800, ALLEY, alley),
+    }
     return {
         key: gpd.GeoDataFrame(
-            {"id": [f"venue-{key}"], "kind": ["venue"], "name_zh": [zh], "name_en": [en], "capacity": [capacity]},
-            geometry=[OPEN_PLACES[key]],
+            [
+                {"id": venue, "kind": "venue", "name_zh": zh, "name_en": en, "capacity": capacity, "geometry": ground},
+                *[{**part, "venue": venue, "id": f"{venue}/{part['id']}"} for part in parts],
+                *[{**part, "venue": venue, "id": f"{venue}/{part['id']}"} for part in _fence(ground, parts) if parts],
+            ]
         )
-        for key, (zh, en, capacity) in about.items()
+        for key, (venue, zh, en, capacity, ground, parts) in about.items()
     }
+
+
+def _part(key: str, kind: str, zh: str, en: str, shape: shapely.Geometry, **more: object) -> dict[str, object]:
+    return {"id": key, "kind": kind, "name_zh": zh, "name_en": en, "geometry": shape, **more}
+
+
+def _gate(
+    key: str, zh: str, en: str, line: LineString, *, opens: bool = True, entrance: str | None = None
+) -> dict[str, object]:
+    """Return a gate; it lets through 1.2 persons a second and metre of width (assumed)."""
+    more = {"width_m": line.length, "flow_per_s": 1.2 * line.length, "opens": opens, "entrance": entrance}
+    return _part(key, "gate", zh, en, line, **more)
+
+
+def _fence(ground: Polygon, parts: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return the walls around a venue: its rim without the gates."""
+    gates = unary_union([part["geometry"] for part in parts if part["kind"] == "gate"])
+    walls = _lines(ground.exterior.difference(gates.buffer(0.01, cap_style="flat"))) if parts else []
+    return [_part(f"wall-{k + 1}", "wall", "围栏", "Fence", wall) for k, wall in enumerate(walls)]
 
 
 # --- all of it ------------------------------------------------------------------------------------------------------
@@ -561,7 +669,9 @@ def make(folder: Path) -> City:
     inp, station = lay_drains(
         roads, crossings, level, lambda x: float(bank(np.array([x]))[0]), WEST, SOUTH, NORMAL_STAGE
     )
-    facilities = make_facilities(blocks, zones, roads, crossings, station)
+    facilities = with_tanks(make_facilities(blocks, zones, roads, crossings, station))
+    homes = [zone(p) for p in population.geometry.centroid]
+    population["car_share"] = [CAR_SHARE.get(part, CAR_SHARE["edge"]) for part in homes]
     cover = make_cover(blocks, zones, roads, buildings, grid)
     areas = [c for c in communities if c.area > 25_000]
     table = gpd.GeoDataFrame(
@@ -587,11 +697,12 @@ def make(folder: Path) -> City:
         surface=surface_of(terrain, cover, grid.y, grid.x),
         buildings=placed(buildings[["id", "use", "floors", "geometry"]]),
         roads=placed(roads[["id", "u", "v", "name_zh", "name_en", "road_class", "lanes", "speed_kmh", "level", "underpass", "geometry"]]),
-        population=placed(population[["id", "day", "night", "under_15", "over_65", "geometry"]]),
+        population=placed(population[["id", "day", "night", "under_15", "over_65", "car_share", "geometry"]]),
         facilities=placed(facilities),
         blocks=placed(table),
         sensors=placed(make_sensors(facilities)),
         levees=placed(levees),
+        venues=empty_table("venues", CRS),
         drains=drains_of(inp, CRS, "drains.inp"),
         resources=make_resources(),
         layers={name: invented for name in ("terrain", "landcover", "buildings", "roads", "population", "facilities", "blocks", "drains", "resources", "sensors")},
@@ -650,6 +761,17 @@ def make_sensors(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         rows.append(
             (f"level-{k + 1}", "level_gauge", f"{place.name_zh}水位计", f"{place.name_en} level gauge", place.geometry)
         )
+    tanks = facilities.set_index("id").geometry
+    for k, (tank, dx, dy) in enumerate(
+        (
+            ("south-works/T1", -60, 40),
+            ("south-works/T3", 60, 40),
+            ("south-works/T3", 60, -50),
+            ("old-waterworks/C1", 30, 30),
+        )
+    ):
+        place = Point(tanks[tank].x + dx, tanks[tank].y + dy)
+        rows.append((f"gas-{k + 1}", "gas_detector", f"气体探测器{k + 1}", f"Gas detector {k + 1}", place))
     return gpd.GeoDataFrame(rows, columns=["id", "kind", "name_zh", "name_en", "geometry"])
 
 
@@ -663,6 +785,11 @@ def make_resources() -> tuple[Resource, ...]:
         ("police-north", "traffic_police", "城北交警中队", "Traffic police, north", 1900, 3000, 6, {}),
         ("metro-control", "metro_staff", "地铁应急队", "Metro emergency team", 2080, 2050, 6, {}),
         ("street-office-old", "community", "老城街道办", "Old Town street office", 2000, 1100, 10, {}),
+        ("fire-hazmat", "fire_rescue", "消防危化品处置队", "Fire service hazmat team", 2700, 2300, 2, {}),
+        ("site-team-south", "site_staff", "南湾化工厂应急队", "Nanwan works emergency team", 3370, 2760, 1, {}),
+        ("site-team-water", "site_staff", "老城水厂应急队", "Waterworks emergency team", 2230, 1060, 1, {}),
+        ("bus-depot", "bus_team", "公交应急车队", "Emergency bus team", 2700, 2000, 6, {"seats": 60}),
+        ("square-stewards", "venue_staff", "广场安保队", "Square stewards", 2085, 740, 4, {}),
         ("street-office-north", "community", "城北街道办", "North street office", 2000, 3100, 10, {}),
     ]  # fmt: skip
     return tuple(Resource(i, k, zh, en, WEST + x, SOUTH + y, n, v) for i, k, zh, en, x, y, n, v in rows)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ class Coupling:
         inlets: Inlets = GRATE_PAIR,
         outfalls: Sequence[str] = (),
         settings: Sequence[Setting] = (),
-        replay: Mapping[str, Any] | None = None,
+        replay: Mapping[str, NDArray[np.generic]] | None = None,
     ) -> None:
         self.manholes, self.inlets, self.exchange_s = manholes, inlets, exchange_s
         self._cell_area, self._outfalls = cell_area_m2, list(outfalls)
@@ -122,8 +122,8 @@ class Coupling:
 
     def step(
         self,
-        h: NDArray[np.floating[Any]],
-        z: NDArray[np.floating[Any]],
+        h: NDArray[np.floating],
+        z: NDArray[np.floating],
         *,
         roof_m3_s: Array | float = 0.0,
         stage: float | None = None,
@@ -215,7 +215,7 @@ class Coupling:
             }
         )
 
-    def record(self) -> dict[str, NDArray[Any]]:
+    def record(self) -> dict[str, NDArray[np.generic]]:
         """Return every inflow, outfall stage and held link so far, for a run that goes on from here."""
         held = [s for s in self._settings if s.start_s < s.end_s]
         return {
@@ -227,7 +227,7 @@ class Coupling:
 
 
 def _joined(
-    replay: Mapping[str, Any] | None, settings: Sequence[Setting], replayed_s: float, duration_s: float
+    replay: Mapping[str, NDArray[np.generic]] | None, settings: Sequence[Setting], replayed_s: float, duration_s: float
 ) -> list[Setting]:
     """Return the settings on the engine's clock: those of the run before, then those of this one, within each."""
     before = []

@@ -1,14 +1,11 @@
-"""The drain network below the surface: what goes down the inlets and what comes back up.
-
-`NoDrainage`, `SwmmDrainage` and `ScreeningDrainage` share `roofs`, `exchange`, `finish`, `record` and the attribute `account`.
-"""
+"""The drain network below the surface: what goes down the inlets and what comes back up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, TracebackType
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -26,9 +23,88 @@ from twin.inp import read_sections
 
 Array = NDArray[np.float64]
 
+#: Codes of sentences and their values, as in `twin.hazard.Outcome`.
+Notes = list[tuple[str, dict[str, object]]]
+
+#: The engine's own continuity error above which the result says so, and the water it lost, m3.
+SWMM_CONTINUITY, SWMM_LOST_M3 = 0.01, 1.0
 
 #: Starts per hour above which a pump hunts between its levels (motors bear about 10 to 15: assumed).
 STARTS_PER_HOUR = 15
+
+
+class Drainage(Protocol):
+    """What a flood knows of the drains below it. Used as a context manager, because an engine may have to be closed.
+
+    Arrays are (n,), one number for each coupled manhole; volumes are m3 since the start.
+    """
+
+    @property
+    def row(self) -> NDArray[np.int64]:
+        """Rows of the cells with manholes."""
+        ...
+
+    @property
+    def col(self) -> NDArray[np.int64]:
+        """Columns of the cells with manholes."""
+        ...
+
+    @property
+    def captured(self) -> Array:
+        """What went down."""
+        ...
+
+    @property
+    def surcharged(self) -> Array:
+        """What came up."""
+        ...
+
+    @property
+    def uncoupled(self) -> pd.DataFrame:
+        """The junctions that exchange nothing with the surface (`id`) and why (`reason`)."""
+        ...
+
+    @property
+    def account(self) -> Mapping[str, float]:
+        """The drains' own volumes and times; complete after `finish`."""
+        ...
+
+    def __enter__(self) -> Drainage: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def roofs(self, x: Array, y: Array) -> NDArray[np.int64]:
+        """Return, for roof cells at x and y (m), the index of the manhole that drains each, -1 for none."""
+        ...
+
+    def exchange(
+        self,
+        t: float,
+        dt: float,
+        h: NDArray[np.floating],
+        roof_m3_s: Array,
+        stage: float | None,
+        actions: tuple[Action, ...],
+    ) -> None:
+        """Exchange water with the surface `h` (m, changed in place) and route the drains from `t` for `dt` seconds.
+
+        `roof_m3_s` is what roofs send straight down each manhole, `stage` the river's level at the outfalls (m) or None.
+        """
+        ...
+
+    def finish(self) -> pd.DataFrame:
+        """End the run and return what each manhole passed."""
+        ...
+
+    def record(self) -> dict[str, NDArray[np.generic]]:
+        """Return what a later run needs to go on bit for bit."""
+        ...
+
+    def notes(self) -> Notes:
+        """Say what the reader must know; after `finish`."""
+        ...
 
 
 class NoDrainage:
@@ -53,7 +129,7 @@ class NoDrainage:
         self,
         t: float,
         dt: float,
-        h: Array,
+        h: NDArray[np.floating],
         roof_m3_s: Array,
         stage: float | None,
         actions: tuple[Action, ...],
@@ -64,9 +140,13 @@ class NoDrainage:
         """Return the empty table of manholes."""
         return pd.DataFrame({"id": [], "captured_m3": [], "surcharged_m3": [], "roof_m3": [], "highest_head_m": []})
 
-    def record(self) -> dict[str, Array]:
+    def record(self) -> dict[str, NDArray[np.generic]]:
         """Return what a later run needs to go on: nothing."""
         return {}
+
+    def notes(self) -> Notes:
+        """Say that there are no drains."""
+        return [("no_drains", {})]
 
 
 class SwmmDrainage(Coupling):
@@ -89,7 +169,7 @@ class SwmmDrainage(Coupling):
         open_share: float,
         inlets: Inlets = GRATE_PAIR,
         actions: tuple[Action, ...] = (),
-        replay: Mapping[str, Array] | None = None,
+        replay: Mapping[str, NDArray[np.generic]] | None = None,
     ) -> None:
         drains = city.drains
         if drains is None:
@@ -97,7 +177,7 @@ class SwmmDrainage(Coupling):
         self._city, self._bed, self._open_share = city, bed, open_share
         manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = manholes.row, manholes.col
-        self.subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
+        self._subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
         self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
         nodes = drains.nodes
         super().__init__(
@@ -125,7 +205,7 @@ class SwmmDrainage(Coupling):
         self,
         t: float,
         dt: float,
-        h: Array,
+        h: NDArray[np.floating],
         roof_m3_s: Array,
         stage: float | None,
         actions: tuple[Action, ...],
@@ -136,9 +216,9 @@ class SwmmDrainage(Coupling):
         """
         self.step(h, self._bed, roof_m3_s=roof_m3_s, stage=stage, open_share=self._open_shares(t, actions))
 
-    def notes(self) -> list[tuple[str, dict[str, Any]]]:
-        """Say what the reader must know of the pumps, the model's own series and the way a run goes on; after `finish`."""
-        found: list[tuple[str, dict[str, Any]]] = []
+    def notes(self) -> Notes:
+        """Say what the reader must know of inlets, pumps, the model's own series, the way a run goes on and the engine's account."""
+        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled)
         if self.series_elsewhen:
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
@@ -147,10 +227,28 @@ class SwmmDrainage(Coupling):
                 found.append(("pump_hunting", {"pump": pump, "count": starts, "hours": hours}))
         if self.replayed_s:
             found.append(("drains_replayed", {"hours": self.replayed_s / 3600.0}))
+        if abs(self.account["continuity_error"]) > SWMM_CONTINUITY:
+            found.append(("swmm_continuity", {"percent": 100 * self.account["continuity_error"]}))
+        if self.account["flooding_m3"] > SWMM_LOST_M3:
+            found.append(("swmm_lost", {"volume": self.account["flooding_m3"]}))
         return found
 
     def _open_shares(self, t: float, actions: tuple[Action, ...]) -> Array:
         return open_shares(t, actions, self._city, self.x, self.y, self._open_share)
+
+
+def inlet_notes(open_share: float, subcatchments: int, uncoupled: pd.DataFrame) -> Notes:
+    """Say which share of the inlets is open, how many subcatchments of the model are off, and which junctions are uncoupled."""
+    found: Notes = [("inlets_open", {"percent": 100 * open_share})]
+    if subcatchments:
+        found.append(("runoff_off", {"count": subcatchments}))
+    if count := len(uncoupled):
+        outside = int((uncoupled["reason"] == "outside_grid").sum())
+        ids = uncoupled["id"][:5].tolist()
+        found.append(
+            ("manholes_uncoupled", {"count": count, "outside": outside, "walled": count - outside, "ids": ids})
+        )
+    return found
 
 
 def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:

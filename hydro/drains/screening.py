@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hydro.drains.coupling import GRATE_PAIR, Inlets
-from hydro.drains.drainage import coupled_manholes, held_links, nearest_manholes, open_shares
+from hydro.drains.drainage import Notes, coupled_manholes, held_links, inlet_notes, nearest_manholes, open_shares
 from hydro.drains.tree import drain_tree, index_of
 from hydro.kernels.screening import accept, demand, take
 from twin.city import City
@@ -22,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 class ScreeningDrainage:
-    """Capture up to capacity, with the methods of `SwmmDrainage` but no engine and no state.
+    """Capture up to capacity: a `Drainage` with no engine and no state.
 
     Each inlet takes what weir and orifice let through; what all inlets and roofs send down a pipe is cut to what it
     carries full (`hydro.drains.tree`), all alike. Water taken leaves at once: pipes store nothing and nothing surcharges,
@@ -38,7 +37,7 @@ class ScreeningDrainage:
         self._city, self._open_share, self.inlets = city, open_share, inlets
         self.manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = self.manholes.row, self.manholes.col
-        self.subcatchments = len(read_sections(city.drains.inp).get("SUBCATCHMENTS", []))
+        self._subcatchments = len(read_sections(city.drains.inp).get("SUBCATCHMENTS", []))
         self.tree = drain_tree(city.drains.inp)
         self._node = index_of(self.tree, self.manholes.ids)
         nodes = city.drains.nodes
@@ -47,7 +46,7 @@ class ScreeningDrainage:
         self.captured, self.surcharged, self.roof = np.zeros(n), np.zeros(n), np.zeros(n)
         self._length, self._area = np.full(n, inlets.length_m), np.full(n, inlets.grate_area_m2)
         self._share, self._flow = np.ones(len(self.tree.ids)), np.zeros(len(self.tree.ids))
-        self._now: tuple[Any, ...] | None = None
+        self._now: tuple[float | None, tuple[tuple[str, float], ...]] | None = None
         self._capacity = np.zeros(len(self.tree.ids))
         self.account: dict[str, float] = {}
         self._bookkeeping_s = 0.0
@@ -66,12 +65,12 @@ class ScreeningDrainage:
         self,
         t: float,
         dt: float,
-        h: NDArray[np.floating[Any]],
+        h: NDArray[np.floating],
         roof_m3_s: Array,
         stage: float | None,
         actions: tuple[Action, ...],
     ) -> None:
-        """Take water from the surface `h` (changed in place) for `dt` seconds; arguments as for `SwmmDrainage`."""
+        """Take water from the surface `h` (changed in place) for `dt` seconds; arguments as for `Drainage`."""
         began = time.perf_counter()
         at, cell = self.manholes, self._city.grid.cell_area_m2
         open_share = open_shares(t, actions, self._city, self.x, self.y, self._open_share)
@@ -120,10 +119,10 @@ class ScreeningDrainage:
             }
         )
 
-    def record(self) -> dict[str, Array]:
+    def record(self) -> dict[str, NDArray[np.generic]]:
         """Return what a later run needs to go on: nothing, pipes hold no water here."""
         return {}
 
-    def notes(self) -> list[tuple[str, dict[str, Any]]]:
-        """Say that the pipes were screened, not simulated."""
-        return [("drains_screened", {})]
+    def notes(self) -> Notes:
+        """Say what the reader must know of the inlets, and that the pipes were screened, not simulated."""
+        return [*inlet_notes(self._open_share, self._subcatchments, self.uncoupled), ("drains_screened", {})]

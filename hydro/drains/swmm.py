@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -176,7 +176,7 @@ class Engine:
         if status != 0:
             raise NumericsError("swmm_failed", found=f"code {status}")
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
+    def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
         try:
             return function(*arguments)
         except Exception as error:

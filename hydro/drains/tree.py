@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -189,7 +189,7 @@ def _pump_flows(sections: Sections) -> dict[str, float]:
     return flows
 
 
-def index_of(tree: DrainTree, ids: Any) -> NDArray[np.int64]:
+def index_of(tree: DrainTree, ids: Iterable[str]) -> NDArray[np.int64]:
     """Return the place in the tree of each id."""
     at = {name: k for k, name in enumerate(tree.ids)}
     return np.array([at[name] for name in ids], dtype=np.int64)

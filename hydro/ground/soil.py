@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,8 @@ DECAY_PER_H = 4.0
 
 
 def capacity(
-    soil: NDArray[np.integer[Any]],
-    infiltrated_m: NDArray[np.floating[Any]],
+    soil: NDArray[np.integer],
+    infiltrated_m: NDArray[np.floating],
     law: Infiltration = "green-ampt",
     step_s: float = 60.0,
 ) -> Array:

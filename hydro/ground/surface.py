@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +10,16 @@ from scipy import ndimage
 
 from hydro.ground.soil import Infiltration, capacity
 from hydro.ground.works import bed_at, bed_key
+from hydro.kernels.floats import GRAVITY
 from hydro.kernels.ground import soak, track
-from hydro.kernels.inertial import GRAVITY
 from hydro.schemes.inertial import Inertial
 from hydro.schemes.registry import hand_over, water_on
 from hydro.schemes.shallow import Shallow
+from hydro.schemes.water import Array
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import NumericsError, SourceError
 from twin.hazard import Action, State
-
-Array = NDArray[Any]
 
 BLOCK_M = 1000.0  # how far a blocked cell's bed stands above the highest ground
 SHALLOW_M = 0.01  # below this depth no speed is reported
@@ -35,7 +33,7 @@ class Surface:
 
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
-    now (m, float64), `h` the depth (of the scheme's own type: change it only through exact differences, then `wake`).
+    now (m, float64), `depth` that of the water (of the scheme's own type: change it only through exact differences, then `wake`).
     A `state` must be of the same scheme and `factor`; the full scheme takes up an inertial one too (a levee breaks in the
     middle of a flood). What was reached (`reached`) begins anew with every run.
     """
@@ -87,10 +85,9 @@ class Surface:
             self._go_on(state)
         self._at_start = self.water.volume()
 
-    @property
-    def h(self) -> Array:
-        """Depth now, m."""
-        return self.water.h
+    def depth(self) -> Array:
+        """Return the depth now, m."""
+        return self.water.depth()
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""
@@ -99,7 +96,7 @@ class Surface:
     def _go_on(self, state: State) -> None:
         """Take up a state; the highest depth begins with the depth now."""
         now = {k: state.arrays[k.removesuffix("highest") + "h"] for k in state.arrays if k.endswith("highest")}
-        if state.settings.get("scheme") == Inertial.name and self.water.name == Shallow.name:
+        if state.settings.get("scheme") == Inertial.name and isinstance(self.water, Shallow):
             before = Inertial(self.z, self.water.n, self._grid.cell_m, dtype=self.water.h.dtype.name)
             before.restore({**state.arrays, **now})
             hand_over(before, self.water)
@@ -128,7 +125,7 @@ class Surface:
 
     def soak(self, dt: float) -> None:
         """Let water soak in for `dt` seconds."""
-        soak(self.water.h, self._soaked, self._soaked_rows, self._capacity, dt)
+        soak(self.depth(), self._soaked, self._soaked_rows, self._capacity, dt)
 
     def shape_bed(self, t: float, actions: tuple[Action, ...]) -> None:
         """Set the bed to the terrain plus the barriers and less the breaches of time `t`."""
@@ -147,15 +144,16 @@ class Surface:
                 window = (slice(max(row[0] - 1, 0), row[0] + 2), slice(max(col[0] - 1, 0), col[0] + 2))
                 self._pumped += self.take(window, action.values["flow_m3_s"] * dt)
 
-    def take(self, where: Any, volume_m3: float) -> float:
+    def take(self, where: tuple[slice, slice], volume_m3: float) -> float:
         """Take up to `volume_m3` from the land cells `where`, in proportion to what they hold; return what was really taken."""
-        before = self.h[where].astype(np.float64)
+        h = self.depth()
+        before = h[where].astype(np.float64)
         water = np.where(self.land[where], before, 0.0)
         if not water.sum() > 0:
             return 0.0
         share = min(1.0, volume_m3 / self._grid.cell_area_m2 / water.sum())
-        self.h[where] = before - share * water
-        return float((before - self.h[where].astype(np.float64)).sum()) * self._grid.cell_area_m2
+        h[where] = before - share * water
+        return float((before - h[where].astype(np.float64)).sum()) * self._grid.cell_area_m2
 
     def advance(self, rain: Array, dt: float, clock: Clock, t: float) -> None:
         """Advance the water by `dt` seconds under `rain` (m/s per cell); raise NumericsError when the step collapses."""
@@ -175,16 +173,16 @@ class Surface:
         """Keep peak, time of the peak, durations and danger of the water as it stands at `t` seconds."""
         qx, qy = self.water.flow()
         track(
-            self._peak, self._peak_s, self._above, self._danger, self.h, qx, qy, np.array(DURATION_M), SHALLOW_M, t, dt
+            self._peak, self._peak_s, self._above, self._danger, self.depth(), qx, qy, np.array(DURATION_M), SHALLOW_M, t, dt
         )  # fmt: skip
 
     def frame(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return depth and speed now, float32, zero where nothing is simulated."""
-        depth = np.where(self.land, self.h, 0).astype(np.float32)
+        depth = np.where(self.land, self.depth(), 0).astype(np.float32)
         qx, qy = self.water.flow()
         wet = depth > SHALLOW_M
         fast = np.hypot(qx, qy, where=wet, out=np.zeros_like(qx))
-        np.divide(fast, self.h, where=wet, out=fast)
+        np.divide(fast, self.depth(), where=wet, out=fast)
         deep = depth > 0.05
         if deep.any():
             limited = fast[deep] > 0.95 * np.sqrt(GRAVITY * depth[deep])
@@ -195,7 +193,7 @@ class Surface:
         """Return what was reached: highest depth (of any step), time of the peak (s), seconds above DURATION_M, danger class."""
         peaked = self._peak > SHALLOW_M
         return {
-            "highest": np.where(self.land, self.water.highest, 0).astype(np.float32),
+            "highest": np.where(self.land, self.water.highest_depth(), 0).astype(np.float32),
             "peak_s": np.where(self.land & peaked, self._peak_s, np.nan).astype(np.float32),
             "above": np.where(self.land, self._above, 0),
             "danger": np.where(self.land, self._danger, 0).astype(np.uint8),

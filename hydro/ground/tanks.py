@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import shapely
@@ -20,7 +19,9 @@ class Tanks:
     `volume_m3`; two actions at one place are one tank of the larger volume. `before` is a `record()` of an earlier run.
     """
 
-    def __init__(self, city: City, open_ground: NDArray[np.bool_], before: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, city: City, open_ground: NDArray[np.bool_], before: Mapping[str, NDArray[np.generic]] | None = None
+    ) -> None:
         self._city, self._open = city, open_ground
         self._cells: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self.held: dict[str, float] = {}
@@ -28,7 +29,7 @@ class Tanks:
             self.held = dict(zip(before["tank_places"].tolist(), before["tank_held"].tolist(), strict=True))
         self.taken_m3 = 0.0
 
-    def fill(self, t: float, h: NDArray[np.floating[Any]], actions: tuple[Action, ...]) -> None:
+    def fill(self, t: float, h: NDArray[np.floating], actions: tuple[Action, ...]) -> None:
         """Take water out of `h` (m, (ny, nx), changed in place); book what it really lost."""
         area = self._city.grid.cell_area_m2
         for action in actions:
@@ -45,7 +46,7 @@ class Tanks:
             self.held[action.place] = self.held.get(action.place, 0.0) + taken
             self.taken_m3 += taken
 
-    def record(self) -> dict[str, NDArray[Any]]:
+    def record(self) -> dict[str, NDArray[np.generic]]:
         """Return what each tank holds, for a run that goes on from here."""
         places = sorted(self.held)
         return {

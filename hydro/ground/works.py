@@ -11,7 +11,7 @@ import shapely
 import shapely.ops
 from numpy.typing import NDArray
 
-from hydro.kernels.inertial import GRAVITY
+from hydro.kernels.floats import GRAVITY
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.grid import Grid

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hydro.kernels.inertial import GRAVITY
+from hydro.kernels.floats import GRAVITY
 from twin.jit import kernel
 
 

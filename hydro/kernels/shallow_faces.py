@@ -13,7 +13,7 @@ import math
 
 from numba import prange
 
-from hydro.kernels.inertial import GRAVITY
+from hydro.kernels.floats import GRAVITY
 from twin.jit import kernel
 
 BAND = 16  # rows that share one set of row buffers

@@ -6,7 +6,6 @@ The cases themselves are in the files beside this one. A row without a bound is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from hydro.proofs.city import hotstart, restart, screening, subgrid
 from hydro.proofs.drained import bergermeer, ea8b, finnish_block, kowloon_drains
@@ -90,14 +89,14 @@ NOT_USED = "reported: a run that goes on replays the inflows instead, which is e
 FAR = "reported: how far screening stands from SWMM"
 
 
-def case(
-    run: Callable[[Reference], float | Mapping[str, float]], source: str, data: str, *rows: tuple[Any, ...]
-) -> tuple[Proof, ...]:
-    """Return the rows of one case.
+#: Id, figure of the case, metric, unit, op, bound, and where the bound comes from or why there is none.
+Row = tuple[str, str, str, str, str, float | tuple[float, float] | None, str]
 
-    Each is (id, figure of the case, metric, unit, op, bound, where the bound comes from); a row without a bound ends in the
-    reason why it has none.
-    """
+
+def case(
+    run: Callable[[Reference], float | Mapping[str, float]], source: str, data: str, *rows: Row
+) -> tuple[Proof, ...]:
+    """Return the rows of one case that `run` computes against `source`, from the folder `data` of the published data."""
     folder = f"hydro/{data}" if data else ""
     return tuple(
         Proof(

@@ -12,7 +12,7 @@ import re
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ def ea8b(folder: Path, *, exchange_s: float = 1.0) -> dict[str, float]:
     }
 
 
-def alone(inp: str, node: str, step_s: float) -> tuple[pd.Series[Any], dict[str, float]]:
+def alone(inp: str, node: str, step_s: float) -> tuple[pd.Series, dict[str, float]]:
     """Run a model as its file says; return the flow into `node` by time (m3/s, every `step_s`) and the accounts.
 
     Raises SourceError in the engine's words when it refuses the input.
@@ -139,7 +139,7 @@ def finnish_block(folder: Path) -> dict[str, float]:
     inp = _with(
         decode((folder / "demo_catchment_adap.inp").read_bytes()),
         RAINGAGES=[["STA01", "VOLUME", "0:01", "1", "FILE", f'"{folder / "prec_mm.DAT"}"', "STA01", "MM"]],
-        TEMPERATURE=["FILE", f'"{folder / "climate.DAT"}"'],
+        TEMPERATURE=[["FILE", f'"{folder / "climate.DAT"}"']],
         START_DATE="06/24/1990",
         START_TIME="12:00:00",
         REPORT_START_DATE="06/24/1990",
@@ -176,7 +176,7 @@ def kowloon_drains(folder: Path, *, roughness: float = 0.015) -> dict[str, float
     inp = _with(
         text,
         RAINGAGES=[["STA01", "INTENSITY", "0:05", "1", "FILE", f'"{folder / "prec_mm_50yr.dat"}"', "STA01", "MM"]],
-        TEMPERATURE=["FILE", f'"{folder / "climate.DAT"}"'],
+        TEMPERATURE=[["FILE", f'"{folder / "climate.DAT"}"']],
         START_DATE="07/06/2021",
         START_TIME="00:00:00",
         REPORT_START_DATE="07/06/2021",
@@ -249,8 +249,8 @@ def kowloon_filled(folder: Path, roughness: float) -> str:
     return text.replace("#r1#", f"{roughness:g}").replace("#r2#", f"{roughness:g}")
 
 
-def _with(inp: str, **changes: Any) -> str:
-    """Return a model's text with whole sections (rows), the first row of TEMPERATURE, or options (text) replaced."""
+def _with(inp: str, **changes: str | list[list[str]]) -> str:
+    """Return a model's text with whole sections (rows), the FILE row of TEMPERATURE, or options (text) replaced."""
     sections = read_sections(inp)
     sections.pop("FILES", None)
     for name, value in changes.items():
@@ -258,13 +258,13 @@ def _with(inp: str, **changes: Any) -> str:
             rows = [row for row in sections["OPTIONS"] if row[0].upper() != name]
             sections["OPTIONS"] = [*rows, [name, value]]
         elif name == "TEMPERATURE":
-            sections[name] = [value, *(row for row in sections[name] if row[0].upper() != "FILE")]
+            sections[name] = [*value, *(row for row in sections[name] if row[0].upper() != "FILE")]
         else:
             sections[name] = value
     return write_sections(sections)
 
 
-def _at(flow: pd.Series[Any], times: Any) -> Array:
+def _at(flow: pd.Series, times: pd.DatetimeIndex) -> Array:
     """Return a flow series between its times."""
-    seconds = (pd.DatetimeIndex(times) - flow.index[0]).total_seconds()
-    return np.interp(seconds, (flow.index - flow.index[0]).total_seconds(), flow.to_numpy(float))
+    seconds = (times - flow.index[0]).total_seconds()
+    return np.asarray(np.interp(seconds, (flow.index - flow.index[0]).total_seconds(), flow.to_numpy(float)))

@@ -75,7 +75,7 @@ def bergermeer_hour(reference: Reference, *, weir: bool = True, step_s: float = 
         cell_area_m2=4.0,
     ) as drains:  # fmt: skip
         for k in range(720):
-            drains.step(water.h, z)
+            drains.step(water.depth(), z)
             water.wake(at.row, at.col)
             water.advance(5.0, 5.0 * k)
         drains.finish()

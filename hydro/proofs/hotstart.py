@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ Array = NDArray[np.float64]
 def hotstart_difference(
     inp: str,
     ids: Sequence[str],
-    record: Mapping[str, NDArray[Any]],
+    record: Mapping[str, NDArray[np.float64]],
     *,
     start: datetime,
     exchange_s: float,

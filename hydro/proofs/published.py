@@ -17,7 +17,7 @@ from hydro.ground.surface import BLOCK_M
 from hydro.schemes.boundaries import Boundary, Inflow
 from twin.proof import RasterValues, Reference
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 @cache
@@ -141,7 +141,7 @@ def _inside(path: Path, x: Array, y: Array) -> NDArray[np.bool_]:
     features = json.loads(path.read_text("utf-8"))["features"]
     area = shapely.union_all([shape(feature["geometry"]) for feature in features])
     shapely.prepare(area)
-    return shapely.contains_xy(area, x, y)
+    return np.asarray(shapely.contains_xy(area, x, y))
 
 
 def _bilinear(field: Array, col: float, row: float) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hydro.proofs.solutions import Bowl, Water, ritter, stoker
+from hydro.proofs.solutions import Bowl, ritter, stoker
 from hydro.schemes.shallow import Shallow
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ def bowl(cells: int, *, turns: float = 1.0, dtype: str = "float64") -> float:
     water = Shallow(shape.bed(x, y), 0.0, dx, dtype=dtype)
     water.h[:], water.u[:], water.v[:] = shape.water(x, y, 0.0)
     water.advance(turns * shape.period)
-    exact: Water = shape.water(x, y, turns * shape.period)
+    exact = shape.water(x, y, turns * shape.period)
     return float(np.abs(water.h - exact.h).sum() / exact.h.sum())
 
 
@@ -93,7 +93,7 @@ def run_up(
     water = Shallow(bed, 0.01, cell_m, dtype=dtype)
     water.h[:] = np.maximum(-water.z, 0.0)
     rows = np.arange(bed.shape[0])
-    cells: dict[str, Any] = {name: (int(y / cell_m), int(x / cell_m)) for name, (x, y) in gauges.items()}
+    cells = {name: (int(y / cell_m), int(x / cell_m)) for name, (x, y) in gauges.items()}
     best = {name: Gauge(-np.inf, 0.0) for name in gauges}
     step = 0.05
     for k in range(round(until_s / step)):

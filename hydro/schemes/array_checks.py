@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numba
 import numpy as np
@@ -13,6 +13,7 @@ from hydro.schemes.boundaries import KINDS, SIDES, Boundary, Inflow
 from twin.errors import ScenarioError
 
 Array = NDArray[np.float64]
+Row = TypeVar("Row", Inflow, Boundary)
 
 #: The lowest dry land on Earth, the shore of the Dead Sea, m.
 LOWEST_LAND_M = -430.0
@@ -27,11 +28,11 @@ def check_options(
 ) -> None:  # fmt: skip
     """Raise ScenarioError for names nobody knows and numbers out of range; `courant_most` has a bound for each scheme."""
     names = (("scheme", scheme, tuple(courant_most)), ("dtype", dtype, ("float32", "float64")))
-    for name, found, known in names:
-        if found not in known:
-            raise ScenarioError("array_choice", name=name, found=found, expected=known)
+    for name, choice, known in names:
+        if choice not in known:
+            raise ScenarioError("array_choice", name=name, found=choice, expected=known)
     cores, most = int(numba.config.NUMBA_NUM_THREADS), courant_most[scheme]  # type: ignore[attr-defined]
-    ranges: tuple[tuple[str, Any, float, float, bool, str], ...] = (
+    ranges: tuple[tuple[str, object, float, float, bool, str], ...] = (
         ("cell_m", cell_m, 0.0, np.inf, False, "> 0"),
         ("duration_s", duration_s, 0.0, np.inf, False, "> 0"),
         ("every_s", every_s, 0.0, np.inf, False, "> 0"),
@@ -96,21 +97,22 @@ def check_water(
         _series(f"boundaries[{k}]", b.times_s, _numbers(f"boundaries[{k}]", b.values), least)
 
 
-def named(name: str, rows: Sequence[Any], kind: type[Any]) -> list[Any]:
-    """Return plain tuples as `kind`, a NamedTuple."""
+def named(name: str, rows: Sequence[Row | Sequence[object] | Mapping[str, object]], kind: type[Row]) -> list[Row]:
+    """Return plain tuples and dictionaries as `kind`."""
+    make: Callable[..., Row] = kind
     made = []
     for k, row in enumerate(rows):
         try:
-            made.append(kind(**row) if isinstance(row, dict) else kind(*row))
+            made.append(make(**row) if isinstance(row, Mapping) else make(*row))
         except TypeError as error:
-            expected = f"({', '.join(kind._fields)})"  # type: ignore[attr-defined]
+            expected = f"({', '.join(kind._fields)})"
             raise ScenarioError(
                 "array_shape", name=f"{name}[{k}]", found=str(row).strip("{}"), expected=expected
             ) from error
     return made
 
 
-def _numbers(name: str, values: Any) -> Array:
+def _numbers(name: str, values: object) -> Array:
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -124,7 +126,7 @@ def _on(shape: tuple[int, int], name: str, values: Array) -> Array:
     return np.broadcast_to(values, shape)
 
 
-def _series(name: str, times_s: Any, values: Array, least: float) -> Array:
+def _series(name: str, times_s: object, values: Array, least: float) -> Array:
     """Return the times of a series whose values are finite and at least `least`."""
     times = _numbers(name, times_s)
     if times.ndim != 1 or not values.ndim:
@@ -137,7 +139,7 @@ def _series(name: str, times_s: Any, values: Array, least: float) -> Array:
     return times
 
 
-def _first(bad: NDArray[np.bool_], values: Array) -> dict[str, Any]:
+def _first(bad: NDArray[np.bool_], values: Array) -> dict[str, float]:
     """Return how many cells are bad, and row, column and value of the first."""
     row, col = (int(k) for k in np.argwhere(bad)[0])
     return {"count": int(bad.sum()), "row": row, "col": col, "found": float(values[row, col])}

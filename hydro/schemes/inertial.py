@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numba
 import numpy as np
@@ -12,10 +12,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from hydro.kernels import inertial as kernels
 from hydro.kernels.ground import froude
 from hydro.schemes.boundaries import SIDES
+from hydro.schemes.water import Array
 from twin.errors import NumericsError
 from twin.jit import start_threads
-
-Array = NDArray[Any]
 
 #: Rounding margin of the outflow limit: a cell never gives its last rounding error.
 MARGIN = {"float32": 2e-6, "float64": 1e-12}
@@ -153,6 +152,14 @@ class Inertial:
         self.highest[:] = np.maximum(self.highest, self.h)
         self.wake()
 
+    def depth(self) -> Array:
+        """Return the depth now, m: `h`."""
+        return self.h
+
+    def highest_depth(self) -> Array:
+        """Return the highest depth since the start, m: `highest`."""
+        return self.highest
+
     def volume(self) -> float:
         """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""
         start, cols, _, _ = self._held
@@ -201,7 +208,7 @@ class Inertial:
         """Return what held cells took, gave and swallowed, in metres of a cell."""
         swallow = np.isneginf(self._levels)
         took, gave = self._held[3][:, 0], self._held[3][:, 1]
-        return self._past + np.array([took[~swallow].sum(), gave.sum(), took[swallow].sum()])
+        return np.asarray(self._past + np.array([took[~swallow].sum(), gave.sum(), took[swallow].sum()]))
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,20 +10,23 @@ from numpy.typing import ArrayLike
 from hydro.kernels.floats import GRAVITY
 from hydro.schemes.inertial import Inertial
 from hydro.schemes.shallow import Shallow
+from hydro.schemes.subgrid import Tables
 from hydro.schemes.subgrid_view import SubgridView
+from hydro.schemes.water import Water
 
-#: name -> class; all keep the members of `hydro.schemes.inertial.Inertial`.
-SCHEMES: dict[str, Any] = {scheme.name: scheme for scheme in (Inertial, Shallow, SubgridView)}
+#: name -> class, called with bed, roughness and cell size.
+SCHEMES: dict[str, Callable[..., Water]] = {scheme.name: scheme for scheme in (Inertial, Shallow, SubgridView)}
 
 #: Largest stable share of a cell that a step may cross, by what may be asked for (`hydro.kernels.inertial`, `hydro.schemes.shallow`).
 COURANT_MOST = {name: 0.5 if name == "full" else 0.67 for name in ("auto", *SCHEMES)}
 
 
 def water_on(
-    z: ArrayLike, n: ArrayLike, cell_m: float, *, scheme: str, factor: int, dtype: str, courant: float | None
-) -> Any:
-    """Return dry ground under `scheme`; `factor`, fine cells to a side of a coarse one, is for the subgrid scheme alone."""
-    only = {"factor": factor} if scheme == SubgridView.name else {}
+    z: ArrayLike, n: ArrayLike, cell_m: float, *, scheme: str, factor: int, dtype: str, courant: float | None,
+    tables: Tables | None = None,
+) -> Water:  # fmt: skip
+    """Return dry ground under `scheme`; for the subgrid scheme alone are `factor` and `tables` (`hydro.schemes.subgrid`)."""
+    only = {"factor": factor, "tables": tables} if scheme == SubgridView.name else {}
     return SCHEMES[scheme](z, n, cell_m, dtype=dtype, courant=courant, **only)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +12,8 @@ from hydro.kernels.shallow import advance
 from hydro.kernels.shallow_faces import BAND, CLOSED, OPEN
 from hydro.schemes.boundaries import SIDES
 from hydro.schemes.inertial import collapse
+from hydro.schemes.water import Array
 from twin.jit import start_threads
-
-Array = NDArray[Any]
 
 STATE = ("h", "u", "v", "highest")
 
@@ -46,7 +45,7 @@ class Shallow:
         self._fastest = np.zeros(ny)
         self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
         none = np.zeros(0, np.intp)
-        self._levels: tuple[Array, Array, Array] = (none, none, np.zeros(0))
+        self._levels: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]] = (none, none, np.zeros(0))
         self._held, self._held_rows = np.zeros((ny, nx), np.uint8), np.zeros(ny, np.uint8)
         self._sides = np.full(4, CLOSED, np.int64)
         self._margin = 1e-12 if self.z.dtype == np.float64 else 1e-6
@@ -94,6 +93,14 @@ class Shallow:
 
     def wake(self, row: ArrayLike | None = None, col: ArrayLike | None = None) -> None:
         """Tell the scheme that `h` was changed from outside: it looks at every cell each step, so nothing is to do."""
+
+    def depth(self) -> Array:
+        """Return the depth now, m: `h`."""
+        return self.h
+
+    def highest_depth(self) -> Array:
+        """Return the highest depth of any step, m: `highest`."""
+        return self.highest
 
     def volume(self) -> float:
         """Return the water on the ground outside held cells, m3, float64 and in a fixed order."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple
 
 import numba
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
@@ -15,10 +16,9 @@ from hydro.kernels.subgrid_view import totals
 from hydro.schemes.array_checks import check_ground
 from hydro.schemes.boundaries import SIDES
 from hydro.schemes.inertial import Inertial, collapse, one_block
+from hydro.schemes.water import Array
 from twin.errors import ScenarioError
 from twin.jit import start_threads
-
-Array = NDArray[Any]
 
 #: Cells that stand this far above all others are blocked (a city's stand 1000 m above the highest ground).
 BLOCKED_M = 900.0
@@ -44,8 +44,18 @@ class Ground(NamedTuple):
         return self[3:] == other[3:] and all(np.array_equal(a, b) for a, b in zip(self[:3], other[:3], strict=True))
 
 
-#: The last ground and its tables: one city is simulated many times, by the members of an ensemble and by what-if runs.
-_LAST: list[tuple[Ground, dict[str, Array]]] = []
+class Tables:
+    """The tables of the last ground. Runs on one ground that are handed one object make its tables once."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Ground, dict[str, Array]] | None = None
+
+    def of(self, ground: Ground, make: Callable[[Ground], dict[str, Array]]) -> dict[str, Array]:
+        """Return the tables of `ground`, those of the last time if they are the same, else what `make` returns."""
+        last = self._last  # ground and tables are taken together: another thread may put in its own meanwhile
+        if last is None or not ground.same(last[0]):
+            last = self._last = ground, make(ground)
+        return last[1]
 
 
 class Subgrid:
@@ -55,7 +65,8 @@ class Subgrid:
     and east rim when `factor` does not divide them is filled with blocked cells. Everything else is coarse, (ny, nx), with cells
     of `coarse_m`: `h` and `highest` are water per *open* area, m (volume = h * open_m2), `source` is water added over the
     open area, m/s, >= 0. Open are the fine cells that are not blocked; blocked ones hold no water. `booked` counts
-    m3. Which fine cells are blocked (`blocked`) is settled at the start.
+    m3. Which fine cells are blocked (`blocked`) is settled at the start. `tables` keeps what is made of the ground for a later
+    run on the same ground.
 
     Raises ScenarioError for arrays that do not fit or hold no numbers.
     """
@@ -71,7 +82,9 @@ class Subgrid:
         factor: int = 4,
         dtype: str = "float32",
         courant: float | None = None,
+        tables: Tables | None = None,
     ) -> None:
+        self._tables = tables or Tables()
         bed, rough, _ = (part.copy() for part in check_ground(z, n, None))
         start_threads()
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
@@ -126,7 +139,8 @@ class Subgrid:
         base, low = (np.take_along_axis(a, wet[..., None] - 1, axis=-1)[..., 0] for a in (beds, full))
         level = np.where(count > 0, base + np.where(count > 0, h - low, 0.0) * count / wet, -np.inf)
         depth = np.repeat(np.repeat(level + self.datum, self.factor, axis=0), self.factor, axis=1)
-        return np.where(self.blocked, 0.0, np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0))
+        over = np.maximum(depth[: self.z.shape[0], : self.z.shape[1]] - self.z, 0.0)
+        return np.asarray(np.where(self.blocked, 0.0, over))
 
     def coarse_source(self, rate: ArrayLike) -> Array:
         """Return a fine rate (m/s, on the fine grid) as rates over the open area of coarse cells: the same volume.
@@ -137,7 +151,7 @@ class Subgrid:
         total = np.empty(self._shape)
         totals(total, fine, self.blocked, self.factor)
         total *= self.cell_m**2
-        return np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0)
+        return np.asarray(np.divide(total, self.open_m2, out=np.zeros(self._shape), where=self.open_m2 > 0))
 
     def hold(self, row: ArrayLike, col: ArrayLike, level: ArrayLike) -> None:
         """Keep these coarse cells at `level`, m; at or below a cell's lowest bed it swallows what reaches it.
@@ -216,7 +230,7 @@ class Subgrid:
             "deepest": self._deepest.copy(), "booked": self._booked.copy(), "time": np.array([self._time]),
         }  # fmt: skip
 
-    def restore(self, arrays: dict[str, Array]) -> None:
+    def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take up what `arrays` gave."""
         self.h[:], self.highest[:], self._faces.q[:] = arrays["h"], arrays["highest"], arrays["discharge"]
         self._deepest[:], self._booked[:] = arrays["deepest"], arrays["booked"]
@@ -244,11 +258,7 @@ class Subgrid:
         """Take the tables of the fine bed; the water of each cell stays."""
         self.z = bed
         ground = Ground(bed, self.n, self.blocked, self.datum, self.cell_m, self.factor, self.h.dtype.name)
-        last = _LAST[-1:]  # ground and tables are taken together: another thread may put in its own meanwhile
-        if not (last and ground.same(last[0][0])):
-            last = [(ground, self._tables(ground))]
-            _LAST[:] = last
-        tables = last[0][1]
+        tables = self._tables.of(ground, self._make_tables)
         self._cells = self._cells._replace(**{name: tables[name] for name in ("area", "per_area", "beds", "full")})
         self._faces = self._faces._replace(sill=tables["sill"], table=tables["table"])
         everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
@@ -258,7 +268,7 @@ class Subgrid:
         self._build_rim()
         self._reread()
 
-    def _tables(self, ground: Ground) -> dict[str, Array]:
+    def _make_tables(self, ground: Ground) -> dict[str, Array]:
         """Return the arrays of `Cells` and `Faces` that the ground alone settles; nobody writes to them later."""
         size, dtype = self._size, ground.dtype
         high = float(ground.bed.max()) - self.datum + 1000.0
@@ -342,20 +352,20 @@ def _cells(size: int, dtype: str) -> Cells:
 
 def _faces(size: int, dtype: str) -> Faces:
     """Return dry faces without tables."""
-    faces = Faces(*one_block(dtype, *((2, size) for _ in Faces._fields)))
+    faces = Faces(*one_block(dtype, *((2, size) for _ in Faces._fields)))  # type: ignore[arg-type]
     return faces._replace(piece=np.zeros((2, size), np.int32))
 
 
-def _no_rim(dtype: Any) -> Rim:
+def _no_rim(dtype: DTypeLike) -> Rim:
     none = np.zeros(0, np.int64)
     return Rim(none, none, none, none, none, np.zeros(0, dtype), np.zeros((0, NODES, 2), dtype))
 
 
-def _side(side: str, along: Array, ny: int, nx: int, width: int, sill: Array, table: Array) -> Rim:
+def _side(side: str, along: NDArray[np.int64], ny: int, nx: int, width: int, sill: Array, table: Array) -> Rim:
     """Return the rim faces of one side; `along` counts its cells."""
     row = {"north": 0, "south": ny - 1}.get(side, along)
     col = {"west": 0, "east": nx - 1}.get(side, along)
-    cell = (row + 1) * width + col
+    cell = np.asarray((row + 1) * width + col)
     inward = {"west": 1, "east": -1, "north": width, "south": -width}[side]
     inside = cell + (inward if (nx if abs(inward) == 1 else ny) > 1 else 0)
     face = cell - inward if inward < 0 else cell

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels.subgrid_view import changes, share_flow, spread
-from hydro.schemes.subgrid import Subgrid
-
-Array = NDArray[Any]
+from hydro.schemes.subgrid import Subgrid, Tables
+from hydro.schemes.water import Array
 
 #: Names of the coarse arrays in a state are those of `Subgrid.arrays` behind this.
 COARSE = "coarse_"
@@ -44,9 +43,10 @@ class SubgridView:
         factor: int = 4,
         dtype: DTypeLike = "float32",
         courant: float | None = None,
+        tables: Tables | None = None,
     ) -> None:
         self.dtype, self.cell_m = np.dtype(dtype), float(cell_m)
-        self._coarse = Subgrid(z, n, cell_m, factor=factor, dtype=self.dtype.name, courant=courant)
+        self._coarse = Subgrid(z, n, cell_m, factor=factor, dtype=self.dtype.name, courant=courant, tables=tables)
         self.n, self.z = self._coarse.n, self._coarse.z
         self._blocked = self._coarse.blocked
         self._bed = self._fine_bed()
@@ -57,26 +57,24 @@ class SubgridView:
         self._rows = np.zeros((shape[0], 3, self.z.shape[1]), self.dtype)
         self._open_cells = np.rint(self._coarse.open_m2 / self.cell_m**2).astype(np.int64)
         self._swallows = np.zeros(shape, np.bool_)
-        self._levels: tuple[Array, Array, Array] | None = None
+        self._levels: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None = None
         self._handed = np.zeros(3)
         self._rain, self._lies = self.source, np.zeros(shape, self.dtype)  # what of the source lies where it fell, m/s
         self._rain_lies_s: float | None = None  # `_h` is yet to be made, with so many seconds of rain where it fell
 
-    @property
-    def h(self) -> Array:
-        """Depth now on the fine grid, m; see the class for what may be changed in it."""
+    def depth(self) -> Array:
+        """Return the depth now on the fine grid, m; see the class for what may be changed in it."""
         if self._rain_lies_s is not None:
             self._spread(self._h, self._coarse.h, self._rain_lies_s)
             self._given[:] = self._h
             self._rain_lies_s = None
         return self._h
 
-    @property
-    def highest(self) -> Array:
-        """Highest depth of any step since the start, m: the highest level of each coarse cell over the bed as it is now."""
+    def highest_depth(self) -> Array:
+        """Return the highest depth of any step, m: the highest level of each coarse cell over the bed as it is now."""
         fine = np.empty_like(self._h)
         self._spread(fine, self._coarse.highest, 0.0)
-        return np.maximum(fine, self.h)
+        return np.maximum(fine, self.depth())
 
     @property
     def booked(self) -> dict[str, float]:
@@ -91,7 +89,7 @@ class SubgridView:
 
     def feed(self, source: ArrayLike) -> None:
         """Set the water added from now on, m/s per fine cell; blocked cells take none."""
-        _ = self.h  # made while the source is still that of the last `advance`, whose rain lies in it
+        self.depth()  # the rain of the last `advance` lies in it: it is made before that rain is replaced
         self.source[:] = np.where(self._blocked, 0.0, source)
         self._coarse.source[:] = self._lies = self._coarse.coarse_source(self.source)
         self._rain = self.source
@@ -102,7 +100,7 @@ class SubgridView:
 
     def fill(self, depth: ArrayLike) -> None:
         """Put water on the ground, m; not booked. It finds one level within each coarse cell."""
-        self.h[:] = np.where(self._blocked, 0.0, depth)
+        self.depth()[:] = np.where(self._blocked, 0.0, depth)
         self._take_up()
         self._coarse.highest[:] = np.maximum(self._coarse.highest, self._coarse.h)
         self._rain_lies_s = 0.0
@@ -157,12 +155,12 @@ class SubgridView:
         See `hydro.kernels.subgrid_view.share_flow`.
         """
         qx, qy, carried = (np.empty_like(self._h) for _ in range(3))
-        share_flow(qx, qy, carried, *self._coarse.flow(), self.h, self._coarse.factor)
+        share_flow(qx, qy, carried, *self._coarse.flow(), self.depth(), self._coarse.factor)
         return qx, qy
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""
-        fine = {"h": self.h.copy(), "given": self._given.copy(), "rest": self._rest.copy()}
+        fine = {"h": self.depth().copy(), "given": self._given.copy(), "rest": self._rest.copy()}
         return fine | {COARSE + name: array for name, array in self._coarse.arrays().items()}
 
     def restore(self, arrays: Mapping[str, Array]) -> None:

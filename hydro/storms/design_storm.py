@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,10 +90,7 @@ def intensity(formula: str, return_period_years: float) -> Intensity:
     if key not in rows:
         raise ScenarioError("unknown_formula", found=formula, near=_near(formula, list(rows)))
     row, p = rows[key], float(return_period_years)
-    low, high = (
-        _number(row["P_fixed"] or row["P_min"], 0.0),
-        _number(row["P_fixed"] or row["P_max"], math.inf),
-    )
+    low, high = float(row["P_fixed"] or row["P_min"] or 0.0), float(row["P_fixed"] or row["P_max"] or math.inf)
     if not (p > 0 and low <= p <= high):
         raise ScenarioError("return_period", formula=key, found=p, low=low, high=high)
     if row["form"] == "general":
@@ -115,8 +111,8 @@ def intensity(formula: str, return_period_years: float) -> Intensity:
         a=a,
         b=b,
         n=n,
-        t_max_min=_number(row["t_max"], None),
-        peak_at=_number(row["r"], None),
+        t_max_min=_number(row["t_max"]),
+        peak_at=_number(row["r"]),
         confidence=row["confidence"],
         status=row["status"],
         flag=row["flag"],
@@ -195,8 +191,8 @@ def _interval(coefficients: str, p: float) -> float:
     return p1 + p2 * math.log(p - p3)
 
 
-def _number(text: str, otherwise: Any) -> Any:
-    return float(text) if text else otherwise
+def _number(text: str) -> float | None:
+    return float(text) if text else None
 
 
 def _near(word: str, known: list[str]) -> list[str]:

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError
 
-from scenarios.case.schema import Name, Part, explain
+from scenarios.case.part import Part
+from scenarios.case.schema import Name, explain
 from twin.errors import SourceError
 from twin.grid import check_crs
 from twin.readers.city_folder import read_yaml

@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from scenarios.case import forcing, hazards, needs
+from scenarios.case import files, forcings, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
+from scenarios.case.forcings.scene import Note, Scene
 from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
 from twin.city import GATES, City, near
@@ -46,16 +47,26 @@ class Case:
 
     @cached_property
     def models(self) -> dict[str, Hazard]:
-        """The hazards' models in the order written."""
-        return build_hazards(self.scenario, self.where)
+        """The hazards' models in the order written; the files they name stand in the scenario's folder."""
+        models = build_hazards(self.scenario, self.where)
+        return {name: files.at_home(model, self.base) for name, model in models.items()}
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Every file that forcing, hazards and measures name, by the place where it is named."""
+        parts = {"forcing": self.scenario.forcing, "hazards": self.models, "measures": self.scenario.measures}
+        return {
+            field: self.base / path for name, part in parts.items() for field, path in files.named(part, name).items()
+        }
 
     def sheet(self, hazard: str) -> Sheet:
         """Return a hazard's sheet with the city's own thresholds."""
         return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
 
-    def drivers(self) -> tuple[Drivers, list[forcing.Note]]:
+    def drivers(self) -> tuple[Drivers, list[Note]]:
         """Return the forcing and the notes on it."""
-        return forcing.build(self.scenario, self.city, self.clock, self.base)
+        continues = self.scenario.continues is not None
+        return forcings.build(self.scenario.forcing, Scene(self.city, self.clock, self.base, continues))
 
     def actions(self) -> tuple[Action, ...]:
         """Return the measures as timed actions on the clock."""
@@ -70,14 +81,17 @@ class Case:
     def check(self) -> Case:
         """Return self once everything a run needs is there; raise the first problem found.
 
-        Checked: city, hazards and their parameters, clock, forcing files, each hazard's needs (from forcing or an
+        Checked: city, hazards and their parameters, clock, the files named, forcing, each hazard's needs (from forcing or an
         earlier hazard), each measure's kind and place, the run that this one goes on from.
         """
         clock, city = self.clock, self.city
+        files.check(self.files, self.where)
         drivers, _ = self.drivers()
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
+        for name in self.models:
+            self.sheet(name)
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))

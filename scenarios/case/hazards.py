@@ -7,14 +7,19 @@ several hazards share (crews, kinds of place) may be written in each of their sh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from importlib.util import find_spec
 from typing import Any
 
 import yaml
 
 from twin import words
+from twin.blocks import Section
+from twin.city import City
+from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
 from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
@@ -31,11 +36,13 @@ Words = dict[str, dict[str, str]]
 def sheet(name: str) -> Sheet:
     """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue.
 
-    Raises ScenarioError for an unknown hazard and for a word that is there with another meaning.
+    Raises ScenarioError for an unknown hazard, for a word that is there with another meaning and for a sheet that contradicts
+    itself (`Sheet.check`).
     """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
+    city_measures()  # brings the words of the city's own measures and crews in
     own, said = str(raw["id"]), Says(str(raw["id"]))
     said.add({f"hazard.{own}": raw["name"]})
     said.add({f"unit.{crew}": pair for crew, pair in raw.get("crews", {}).items()})
@@ -62,7 +69,7 @@ def sheet(name: str) -> Sheet:
         kept=raw.get("kept", {}),
         unlike=tuple(raw.get("unlike", ())),
         measures=_measures(raw.get("measures", []), said),
-    )
+    ).check()
 
 
 @cache
@@ -93,6 +100,20 @@ def model_class(name: str) -> type[Hazard]:
     module, _, attribute = sheet(name).model.partition(":")
     model: type[Hazard] = getattr(import_module(module), attribute)
     return model
+
+
+def reported(name: str, section: Section, city: City, clock: Clock) -> Section:
+    """Return a section with what its hazard alone can say: the blocks and the balance of its package's `report.py`.
+
+    That file is there where a hazard has something to add to what is said of every one; both of its functions, `blocks` and
+    `whole`, may be missing.
+    """
+    if find_spec(f"{HAZARDS[name]}.report") is None:
+        return section
+    report = import_module(f"{HAZARDS[name]}.report")
+    blocks = report.blocks(section, city, clock) if hasattr(report, "blocks") else ()
+    balance = report.whole(section.balance) if hasattr(report, "whole") else section.balance
+    return replace(section, blocks=tuple(blocks), balance=balance)
 
 
 class Says:

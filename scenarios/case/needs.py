@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
 from twin.errors import ScenarioError
+from twin.exposure.people import AT_HOME
 from twin.hazard import Drivers, Hazard
 from twin.variables import Variable
 from twin.words import LANGS, Word, keys, say
 
 
 def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left: set[str], where: str) -> None:
-    """Raise ScenarioError when a hazard's needs are not met where it stands, or when a variable has two givers.
+    """Raise ScenarioError when a hazard's needs are not met where it stands, a variable has two givers or people two movers.
 
     `models` are the hazards in their order, `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the
     hazards of which an earlier run left a state.
@@ -32,11 +33,19 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
                 )
             giver[v.name] = hazard
         offered |= names_and_tags(model.gives)
+    movers = [Word(f"hazard.{name}") for name, model in models.items() if AT_HOME in names_and_tags(model.gives)]
+    if len(movers) > 1:
+        raise ScenarioError("moves_twice", where=where, givers=movers)
 
 
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:
     """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag."""
+    if f"need.{word}" in keys("en"):
+        return {lang: say(f"need.{word}", lang=lang) for lang in LANGS}
     if (v := known.get(word)) is not None:
-        return {"zh": f"{v.zh}({word})", "en": f"{v.en} ({word})"}
-    meaning = next((key for key in (f"need.{word}", f"measure.{word}") if key in keys("en")), None)
-    return {lang: f"{say(meaning, lang=lang)} ({word})" if meaning else word for lang in LANGS}
+        zh, en = v.zh, v.en
+    elif f"measure.{word}" in keys("en"):
+        zh, en = (say(f"measure.{word}", lang=lang) for lang in ("zh", "en"))
+    else:
+        return {"zh": word, "en": word}
+    return {"zh": f"{zh}({word})", "en": f"{en} ({word})"}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import datetime, time, timedelta, tzinfo
-from pathlib import Path
+from datetime import tzinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,20 +13,18 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    create_model,
     model_validator,
 )
 
+from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import HAZARDS, model_class
+from scenarios.case.part import Part
+from scenarios.case.times import clock_time
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Hazard
 from twin.words import keys, say
-
-
-class Part(BaseModel):
-    """Base of every part of a scenario: frozen, no unknown keys, numbers finite."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
 class Name(Part):
@@ -37,73 +34,9 @@ class Name(Part):
     en: Annotated[str, Field(min_length=1)]
 
 
-class DesignRain(Part):
-    """A design storm from a city's formula (see `hydro.storms.design_storm`), from `begins` (default: the start of the run)."""
-
-    design: Literal["chicago", "alternating"]
-    formula: str
-    return_period_years: Annotated[float, Field(gt=0, le=10000)]
-    hours: Annotated[float, Field(gt=0, le=24)]
-    peak_at: Annotated[float, Field(gt=0, lt=1)] | None = None
-    step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
-    begins: str | None = None
-
-
-class PatternRain(Part):
-    """A long storm of a city's own table: depth (mm) by duration (minutes), nested around the peak at `peak_at`."""
-
-    design: Literal["pattern"]
-    depths_mm: Annotated[dict[Annotated[int, Field(gt=0, le=4320)], Annotated[float, Field(gt=0)]], Field(min_length=2)]
-    peak_at: Annotated[float, Field(gt=0, lt=1)]
-    step_minutes: Annotated[float, Field(ge=1, le=60)] = 5
-    begins: str | None = None
-
-
-class SteadyRain(Part):
-    """Rain of one intensity from `begins` (default: the start of the run)."""
-
-    mm_h: Annotated[float, Field(ge=0, le=1000)]
-    hours: Annotated[float, Field(gt=0, le=240)]
-    begins: str | None = None
-
-
-class GaugeRain(Part):
-    """Rain from a CSV file (columns `time` and `rain_mm` or `rain_mm_h`) or a SWMM rain file, whose `unit` must be said."""
-
-    gauge: Path
-    unit: Literal["mm", "mm_h"] | None = None
-
-
-class RadarPlace(Part):
-    """Where a radar stands, degrees (WGS 84)."""
-
-    lon: Annotated[float, Field(ge=-180, le=180)]
-    lat: Annotated[float, Field(ge=-90, le=90)]
-
-
-class GridRain(Part):
-    """Rain from a NetCDF file on a grid; `variable` and `units` (mm/h, mm, ...) where the file does not say.
-
-    `radar` is the place that axes in km from a radar count from.
-    """
-
-    grid: Path
-    variable: str | None = None
-    units: str | None = None
-    radar: RadarPlace | None = None
-
-
-class GaugeStage(Part):
-    """A river or tide level from a CSV file: columns `time` and `stage_m`."""
-
-    gauge: Path
-
-
-class Forcing(Part):
-    """What drives the hazards."""
-
-    rain: DesignRain | PatternRain | SteadyRain | GaugeRain | GridRain | None = None
-    river_stage: float | GaugeStage | None = None
+#: What drives the hazards: a key for each registered kind of forcing.
+FORMS: dict[str, Any] = {name: (kind.spec | None, None) for name, kind in FORCINGS.items()}
+Forcing = create_model("Forcing", __base__=Part, __doc__="What drives the hazards.", **FORMS)
 
 
 class MeasureModel(Part):
@@ -133,7 +66,7 @@ class Scenario(Part):
     continues: Annotated[str, Field(min_length=1)] | None = None
     output_minutes: Annotated[float, Field(gt=0, le=360)] = 5
     mode: Literal["planning", "forecast", "drill"] = "planning"
-    forcing: Forcing = Forcing()
+    forcing: Forcing = Forcing()  # type: ignore[valid-type]
     hazards: Annotated[list[dict[str, dict[str, Any]]], Field(min_length=1)]
     measures: list[MeasureModel] = Field(default_factory=list)
     ensemble: Ensemble = Ensemble()
@@ -235,14 +168,17 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     """Turn pydantic's first error into one sentence; a union's errors are told by the branch that came closest."""
     errors = error.errors(include_url=False)
     unknown = [e for e in errors if e["type"] in ("extra_forbidden", "unexpected_keyword_argument")]
-    branches = dict.fromkeys(e["loc"][:3] for e in errors if len(e["loc"]) > 2 and e["loc"][:2] == ("forcing", "rain"))
-    if len(branches) > 1:  # of the kinds of rain, keep the one that knows the keys that are there, and its `design`
+    branches = dict.fromkeys(e["loc"][:3] for e in errors if e["loc"][:1] == ("forcing",) and _is_branch(e["loc"][2:3]))
+    if (
+        len(branches) > 1
+    ):  # of the forms of a forcing, keep the one of its kind that knows the keys and choices that are there
+        kind = [e for e in errors if len(e["loc"]) == 3 and e["type"].endswith("_type")]
         other = [e for e in errors if e["type"] == "literal_error"]
-        best = min(branches, key=lambda b: [sum(e["loc"][:3] == b for e in some) for some in (unknown, other, errors)])
+        best = min(branches, key=lambda b: [sum(e["loc"][:3] == b for e in s) for s in (kind, unknown, other, errors)])
         errors = [e for e in errors if e["loc"][:3] == best]
         unknown = [e for e in unknown if e in errors]
     first = (unknown or errors)[0]
-    field = ".".join(str(p) for p in first["loc"] if not str(p)[:1].isupper())
+    field = ".".join(str(p) for p in first["loc"] if not _is_branch((p,)))
     if first in unknown:
         known = _known_keys(root)
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
@@ -256,6 +192,11 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     return ScenarioError(
         "field", where=where, field=field or "-", found=text[:80], expected=Wanted(first["type"], first["msg"], bounds)
     )
+
+
+def _is_branch(part: tuple[Any, ...]) -> bool:
+    """Return whether a part of a field's path is the validator's name for a form (a class, a list, a number), not a key."""
+    return any(str(p)[:1].isupper() or str(p).startswith("list[") or p in ("float", "int") for p in part)
 
 
 def _known_keys(root: Any) -> list[str]:
@@ -274,18 +215,6 @@ def _known_keys(root: Any) -> list[str]:
     model = isinstance(root, type) and issubclass(root, BaseModel)
     walk(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
     return sorted(keys)
-
-
-def clock_time(text: str, start: datetime) -> datetime:
-    """Return the moment a bare "19:10" means: city time, next after the start; full ISO times are taken as they are."""
-    try:
-        if "T" in text or "-" in text:
-            moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo else moment.replace(tzinfo=start.tzinfo)
-        at = datetime.combine(start.date(), time.fromisoformat(text), tzinfo=start.tzinfo)
-    except ValueError:
-        raise ScenarioError("time_text", found=text) from None
-    return at if at >= start else at + timedelta(days=1)
 
 
 def clock_of(scenario: Scenario) -> Clock:

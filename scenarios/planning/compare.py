@@ -118,9 +118,9 @@ def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:
-    """Return what `other` changes in a field (y, x) of `run`; raise ScenarioError when they do not share a grid."""
+    """Return what `other` changes in a field of `run`; raise ScenarioError when they do not lie on the same cells or ids."""
     first, second = (layer.of(r.fields[hazard]) for r in (run, other))
-    if not (np.array_equal(first["x"], second["x"]) and np.array_equal(first["y"], second["y"])):
+    if first.dims != second.dims or not all(np.array_equal(first[d], second[d]) for d in first.dims):
         raise ScenarioError("grids_differ", found=second.shape, expected=first.shape)
     return second.astype(float) - first.astype(float)
 

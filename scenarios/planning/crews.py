@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import networkx as nx
+import shapely
 import simpy
 from scipy.spatial import cKDTree
 
@@ -36,10 +37,17 @@ class Crew(NamedTuple):
 
 
 def send_crews(
-    city: City, tasks: list[Task], issued: datetime, rules: Mapping[tuple[str, str], TaskRule]
+    city: City,
+    tasks: list[Task],
+    issued: datetime,
+    rules: Mapping[tuple[str, str], TaskRule],
+    own: Mapping[str, shapely.Geometry] | None = None,
 ) -> list[Task]:
-    """Return the tasks with crew, arrival and lateness, or with why no crew does it (`Task.no_crew`)."""
-    queue = _Queue(city, issued)
+    """Return the tasks with crew, arrival and lateness, or with why no crew does it (`Task.no_crew`).
+
+    `own` are the places that only a model knows, by id.
+    """
+    queue = _Queue(city, issued, own or {})
     done = [replace(task, no_crew="too_late" if task.unit in queue.free else "unlisted") for task in tasks]
 
     def work(k: int) -> Generator[Any, Any, None]:
@@ -64,7 +72,7 @@ def send_crews(
 class _Queue:
     """The free crews of each kind, and the tasks that wait for them in the order in which they ask; seconds since `issued`."""
 
-    def __init__(self, city: City, issued: datetime) -> None:
+    def __init__(self, city: City, issued: datetime, own: Mapping[str, shapely.Geometry]) -> None:
         self.env = simpy.Environment()
         self.free: dict[str, list[Crew]] = {r.kind: [] for r in city.resources}
         for r in city.resources:
@@ -73,14 +81,21 @@ class _Queue:
                 for n in range(r.count)
             ]
         self._freed = {kind: self.env.event() for kind in self.free}
-        self._city, self._issued, self._travel = city, issued, _Travel(city)
+        self._city, self._issued, self._own, self._travel = city, issued, own, _Travel(city)
 
     def _seconds(self, moment: datetime) -> float:
         return (moment - self._issued).total_seconds()
 
+    def _at(self, place: str) -> tuple[float, float]:
+        """Return the map point of a place; a street is met at its middle."""
+        geometry = self._own[place] if place in self._own else self._city.place(place.removeprefix("street-"))
+        line = geometry.geom_type == "LineString"
+        centre = geometry.interpolate(0.5, normalized=True) if line else geometry.centroid
+        return centre.x, centre.y
+
     def crew(self, task: Task, rule: TaskRule) -> Generator[Any, Any, tuple[Crew, float] | None]:
         """Wait for a crew that is ready before the task ends; return it and when it is, or None when none can be."""
-        centre, ends, setup_s = city_place(self._city, task.place), self._seconds(task.end), 60.0 * rule.setup_min
+        centre, ends, setup_s = self._at(task.place), self._seconds(task.end), 60.0 * rule.setup_min
         known = self._seconds(task.known or self._issued)
         yield self.env.timeout(max(known, self._seconds(task.deadline) - LEAD_S, 0.0))
         pool = self.free[task.unit]
@@ -98,17 +113,10 @@ class _Queue:
         if stays and task.evidence.get("open_end"):
             return
         yield self.env.timeout((self._seconds(task.end) if stays else ready) - self.env.now)
-        x, y = city_place(self._city, task.place)
+        x, y = self._at(task.place)
         self.free[task.unit].append(crew._replace(x=x, y=y))
         self._freed[task.unit].succeed()
         self._freed[task.unit] = self.env.event()
-
-
-def city_place(city: City, place: str) -> tuple[float, float]:
-    """Return the map point of a place; a street is met at its middle."""
-    geometry = city.place(place.removeprefix("street-"))
-    centre = geometry.interpolate(0.5, normalized=True) if geometry.geom_type == "LineString" else geometry.centroid
-    return centre.x, centre.y
 
 
 class _Travel:

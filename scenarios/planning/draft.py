@@ -11,9 +11,11 @@ import pandas as pd
 
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
+from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.plan import Alert, Plan, Task
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
+from twin.words import Word
 
 
 def draft_plan(run: Run) -> Plan:
@@ -27,7 +29,9 @@ def draft_plan(run: Run) -> Plan:
         found = _Findings(run.exposure[hazard], sheet, issued, _events(run, sheet, issued))
         for rule in sheet.tasks:
             tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
-    tasks = send_crews(case.city, tasks, issued, {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks})
+    rules = {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks}
+    own = [places.set_index("id").geometry for h in run.hazards if (places := run.places_of(h)) is not None]
+    tasks = send_crews(case.city, tasks, issued, rules, {str(k): v for part in own for k, v in part.items()})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
         for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
@@ -169,10 +173,13 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
     The row's other figures are the task's evidence. A moment that is not known (NaN) makes no task.
+    Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
-    table = run.tables_of(found.sheet.id).get(rule.table)
-    if table is None:
-        return []
+    table, wanted = run.tables_of(found.sheet.id).get(rule.table), ["id", "by_s", *rule.where]
+    if table is None or not set(wanted) <= set(table.columns):
+        columns = sorted(run.tables_of(found.sheet.id)) if table is None else list(table.columns)
+        hazard = Word(f"hazard.{found.sheet.id}")
+        raise ContractError("table_missing", hazard=hazard, name=rule.table, found=columns, expected=wanted)
     rows = table[(table[list(rule.where)] == pd.Series(dict(rule.where))).all(axis=1) & table["by_s"].notna()]
     graded = found.exposure.places.set_index("id")
     tasks = []
@@ -200,7 +207,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 short_min=(deadline - asked).total_seconds() / 60.0,
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
-                evidence={**{k: v for k, v in row.items() if k != "id"}, "open_end": False},
+                evidence={k: None if pd.isna(v) else v for k, v in row.items() if k != "id"} | {"open_end": False},
             )
         )
     return tasks

@@ -10,19 +10,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from scenarios.case import forcing
 from scenarios.case.case import Case
 from scenarios.case.hazards import HAZARDS
+from scenarios.case.schema import build_hazards
 
 #: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
 NAMES = ("name", "schema", "about_minutes", "continues")
 
 
 def inputs(case: Case) -> dict[str, str]:
-    """Return the content hash of every input of a case."""
+    """Return the content hash of every input of a case; a file is known by the place where the scenario names it."""
     found = {"city": case.city.content_hash}
-    for path in forcing.files_of(case.scenario, case.base):
-        found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for field, path in case.files.items():
+        with path.open("rb") as file:
+            found[field] = hashlib.file_digest(file, "sha256").hexdigest()
     if case.earlier is not None:
         found["continues"] = case.earlier.content_hash
     return found
@@ -53,7 +54,7 @@ def run_id(case: Case) -> str:
     scenario = case.scenario.model_dump(mode="json", by_alias=True)
     question: dict[str, Any] = {
         "scenario": {k: v for k, v in scenario.items() if k not in (*NAMES, "city", "hazards")},
-        "hazards": [[name, repr(model)] for name, model in case.models.items()],
+        "hazards": [[name, repr(model)] for name, model in build_hazards(case.scenario, case.where).items()],
         "start": case.scenario.start.timestamp(),
         "inputs": inputs(case),
         "versions": versions(),

@@ -71,8 +71,7 @@ def simulate(case: Case, part: Path, progress: Progress | None) -> None:
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     """Return the notes on forcing with those on what the city lacks and on the run that this one goes on from."""
     city, earlier = case.city, case.earlier
-    if earlier is not None:  # what fell before the start, fell in the earlier run
-        notes = [note for note in notes if note[0] != "rain_cut"]
+    if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
         notes.append(("continues", {"run": earlier.id, "time": start}))
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
@@ -88,7 +87,11 @@ def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
     fields = outcome.fields.copy()
     fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
     encoding = {
-        v: {"chunks": tuple(1 if d == "time" and "x" in fields[v].dims else n for d, n in fields[v].sizes.items())}
+        v: {
+            "chunks": tuple(
+                1 if d == "time" and "x" in fields[v].dims else max(n, 1) for d, n in fields[v].sizes.items()
+            )
+        }
         for v in fields.data_vars
     }
     fields.to_zarr(part / "fields.zarr", group=name, mode="a", encoding=encoding, consolidated=False)

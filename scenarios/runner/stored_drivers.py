@@ -14,7 +14,10 @@ def save(drivers: Drivers, path: Path) -> None:
     """Write the drivers to a new store; one without any drivers is written too."""
     xr.Dataset().to_zarr(path, mode="w", consolidated=False)
     for name, array in drivers.items():
-        array.to_dataset(name=name).to_zarr(path, group=name, mode="a", consolidated=False)
+        ids = {
+            d: array[d].astype(object) for d in array.dims if array[d].dtype.kind == "U"
+        }  # text of any length in a file
+        array.assign_coords(ids).to_dataset(name=name).to_zarr(path, group=name, mode="a", consolidated=False)
 
 
 def read(path: Path) -> Drivers:
@@ -23,4 +26,10 @@ def read(path: Path) -> Drivers:
         groups = xr.open_groups(path, engine="zarr", consolidated=False)
     except (OSError, ValueError, KeyError) as error:
         raise SourceError("run_damaged", where=str(path), found=str(error)) from error
-    return {name: data[name].load() for name, data in ((key.strip("/"), data) for key, data in groups.items()) if name}
+    names = sorted(key.strip("/") for key in groups if key != "/")
+    found = {}
+    for name in names:
+        array = groups[f"/{name}"][name].load()
+        ids = {d: array[d].values.astype(object).astype(str) for d in array.dims if array[d].dtype.kind in "OT"}
+        found[name] = array.assign_coords(ids)
+    return found

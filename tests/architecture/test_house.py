@@ -62,6 +62,10 @@ BUILT = (
     "wanted",
     "compare",
     "compare.unlike",
+    "drive",
+    "drive.unit",
+    "drive.where",
+    "need",
 )
 
 

@@ -78,7 +78,9 @@ def test_a_hazard_sees_only_what_it_names(storm: Path, smoke: type, monkeypatch)
 
 
 def test_the_stored_forcing_is_what_drove_the_run(storm: Path) -> None:
-    case = sc.load(storm).with_changes(hours=0.5, forcing={"rain": {"mm_h": 30, "hours": 1}, "river_stage": 18.0})
+    people = [{"place": "h1", "persons": 300}, {"place": "s1", "persons": 20}]
+    forcing = {"rain": {"mm_h": 30, "hours": 1}, "river_stage": 18.0, "attendance": people}
+    case = sc.load(storm).with_changes(hours=0.5, forcing=forcing)
     run, (given, _) = sc.run(case), case.drivers()
     assert list(run.drivers) == sorted(given)
     for name, array in given.items():

@@ -21,7 +21,7 @@ from twin.sheet import TaskRule
 from twin.words import phrases
 
 START = datetime(2026, 6, 20, 10, tzinfo=UTC)
-RULE = TaskRule("look", "underpass", "blue", "drain_crew", before_min=30, setup_min=5)
+RULE = TaskRule("look", "drain_crew", before_min=30, setup_min=5, place="underpass", at="blue")
 
 
 def task(place: str, deadline_min: float, end_min: float, unit: str = "drain_crew", *, open_end: bool = False) -> Task:

@@ -13,9 +13,11 @@ import xarray as xr
 from lxml import html
 
 import scenarios as sc
+from twin.bridge import drive_chart
 from twin.bridge.drives import held
 from twin.clock import Clock
 from twin.readers.city_folder import open_folder, save_folder
+from twin.variables import RAIN_RATE, RIVER_STAGE, Variable, conform_array
 
 STAGE = """time,stage_m
 2026-06-20 17:00,17.5
@@ -85,16 +87,16 @@ def test_what_is_drawn_spans_the_run(hours: float) -> None:
     """Two hours of rain from an hour before the start, on a run that is shorter and one that is longer."""
     times = pd.DatetimeIndex(["2026-06-20 09:00", "2026-06-20 10:30", "2026-06-20 11:00"])
     drivers = {
-        "rain_rate": xr.DataArray([1e-5, 2e-5, 0.0], {"time": times}),
-        "river_stage": xr.DataArray([18.0], {"time": times[:1]}),
+        "river_stage": conform_array(xr.DataArray([18.0], {"time": times[:1]}), RIVER_STAGE),
+        "rain_rate": conform_array(xr.DataArray([1e-5, 2e-5, 0.0], {"time": times}), RAIN_RATE),
     }
     clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0 * hours, 300.0)
-    series = held(drivers, clock)
-    for part in series.values():
+    rain, stage = (curve.values for curve in held(drivers, clock))
+    for part in (rain, stage):
         assert (part.index[0], part.index[-1]) == (clock.times[0], clock.times[-1])
-    assert series["rain"].iloc[0] == pytest.approx(36.0) and series["rain"].max() == pytest.approx(72.0)
-    assert series["rain"].iloc[-1] == pytest.approx(72.0 if hours == 1.0 else 0.0)
-    assert (series["stage"] == 18.0).all()
+    assert rain.iloc[0] == pytest.approx(36.0) and rain.max() == pytest.approx(72.0)
+    assert rain.iloc[-1] == pytest.approx(72.0 if hours == 1.0 else 0.0)
+    assert (stage == 18.0).all()
 
 
 def test_a_run_past_midnight_tells_the_date_with_every_time(storm: Path) -> None:
@@ -135,3 +137,51 @@ def test_the_report_of_an_approved_plan_says_so(storm: Path, tmp_path: Path) -> 
     assert "needs the duty officer" in draft.read_text("utf-8")
     text = approved.read_text("utf-8")
     assert "needs the duty officer" not in text and "已批准" in text and "dispatches nothing" in text
+
+
+def test_every_kind_of_forcing_has_its_row_and_its_place_in_the_chart(small_folder: Path, storm: Path) -> None:
+    city = open_folder(small_folder)
+    at = [shapely.Point(500_500, 3_399_745)]
+    gas = {"id": ["gas-1"], "kind": ["gas"], "name_zh": ["南门探头"], "name_en": ["South gate probe"]}
+    save_folder(replace(city, sensors=gpd.GeoDataFrame(gas, geometry=at, crs=city.grid.crs)), storm.parent / "sensed")
+    forcing = {
+        "rain": {"mm_h": 36.0, "hours": 0.25},
+        "wind": [
+            {"at": "18:00", "speed_m_s": 4.0, "from_deg": 350},
+            {"at": "18:10", "speed_m_s": 0, "from_deg": 0},
+            {"at": "18:20", "speed_m_s": 6.5, "from_deg": 10},
+        ],
+        "weather": {"temperature_c": 31.5, "humidity_percent": 80},
+        "attendance": [{"place": "h1", "persons": 1500}, {"place": "s1", "persons": 3}],
+        "detectors": [{"sensor": "gas-1", "at": f"18:{k}0", "ppm": 10 * k} for k in (1, 2)],
+        "counts": [{"sensor": "gas-1", "at": at, "persons": 40} for at in ("2026-06-20T17:50", "18:50")],
+    }
+    run = sc.run(sc.load(storm).with_changes(city=str(storm.parent / "sensed"), hours=0.5, forcing=forcing))
+    seen = {row[0]: row[1:] for row in rows(run)}
+    assert next(iter(seen)) == "降雨 Rain"
+    assert seen["风 Wind"][:3] == ["全市 Whole city", "18:00", "18:30"]
+    assert seen["风 Wind"][3] == (
+        "起始4.0米/秒,来自350°;最小静风(18:10);最大6.5米/秒,来自10°(18:20) "
+        "4.0 m/s from 350° at the start, weakest calm at 18:10, strongest 6.5 m/s from 10° at 18:20"
+    )
+    assert seen["气温 Air temperature"][3] == "31.5°C,保持不变 31.5 °C, constant"
+    assert "80 %, constant" in seen["相对湿度 Relative humidity"][3]
+    people = [row for row in rows(run) if row[0] == "在场人数 Attendance"]
+    assert [row[1] for row in people] == ["一医院 First Hospital", "中学避难所 School shelter"]
+    assert "1,500 persons, constant" in people[0][4] and "<10人" in people[1][4]
+    read = seen["探测器体积分数 Detected share of volume"]
+    assert read[:3] == ["南门探头 South gate probe", "18:10", "18:20"]
+    assert read[3].endswith("2 readings, lowest 10 ppm, highest 20 ppm at 18:20")
+    assert seen["实时人数 People counted"][3] == "情景时段内没有读数 no reading within the run"
+
+
+def test_a_driver_of_an_unknown_tag_is_told_too() -> None:
+    clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0, 300.0)
+    noise = Variable("noise", "dB", ("time",), "噪声", "noise")
+    array = conform_array(xr.DataArray([60.0, 70.0], {"time": clock.times[[0, 6]]}), noise)
+    (curve,) = held({"noise": array}, clock)
+    assert curve.label == {"zh": "噪声", "en": "Noise"} and curve.unit == "dB" and not curve.tags
+    assert curve.values.tolist() == [60.0, 70.0, 70.0]
+    assert drive_chart.chart([curve], clock.start.tzinfo)
+    steady = held({"noise": array[:1]}, clock)
+    assert drive_chart.chart(steady, clock.start.tzinfo) is None, "what stays the same is told, not drawn"

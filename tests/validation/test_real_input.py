@@ -20,7 +20,7 @@ from twin.errors import SourceError
 from twin.grid import Grid
 from twin.readers import osm
 from twin.readers.city_folder import open_folder
-from twin.readers.rain_grid import read_rain_grid
+from twin.readers.grid_series import read_rain_grid
 from twin.readers.swmm_inp import read_drains
 
 REFERENCE = Path(os.environ.get("ANLAN_REFERENCE", "-"))

@@ -6,7 +6,6 @@ Status is Exercise for a drill and Draft otherwise. There is no way to write Act
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -19,10 +18,14 @@ from lxml import etree
 from twin.bridge.dossier import Dossier
 from twin.errors import ContractError
 from twin.plan import Alert, Plan
-from twin.words import say
+from twin.sheet import Cap
+from twin.words import phrases, say
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SENDER = "anlan.twin"
+
+#: The list of which a sheet's event code is one: classes and codes of emergencies.
+EVENT_CODES = "GB/T 35561"
 
 #: Colour -> CAP severity (a proposal: the standard does not map Chinese colours).
 SEVERITY = {"blue": "Minor", "yellow": "Moderate", "orange": "Severe", "red": "Extreme"}
@@ -68,11 +71,11 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     target = folder / "cap"
     target.mkdir(exist_ok=True)
     places = dossier.places().to_crs("EPSG:4326")
-    categories = {s.sheet.id: s.sheet.cap["category"] for s in dossier.sections}
+    asked = {s.sheet.id: s.sheet.cap for s in dossier.sections}
     written = []
     ordered = sorted(dossier.plan.alerts, key=lambda a: (a.hazard, a.level, a.place))
     for (hazard, level), group in groupby(ordered, key=lambda a: (a.hazard, a.level)):
-        message = alert_xml(dossier.plan, list(group), places, categories[hazard], dossier.city.tz)
+        message = alert_xml(dossier.plan, list(group), places, asked[hazard], dossier.city.tz)
         check(message)
         path = target / f"{hazard}-{level}.xml"
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
@@ -80,10 +83,11 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     return written
 
 
-def alert_xml(
-    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, category: Iterable[str], tz: ZoneInfo
-) -> etree._Element:
-    """Return one CAP message for alerts of one hazard and colour."""
+def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Cap, tz: ZoneInfo) -> etree._Element:
+    """Return one CAP message for alerts of one hazard and colour, with what the hazard's sheet asks of it.
+
+    Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
+    """
     hazard, level = alerts[0].hazard, alerts[0].level
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
     _add(
@@ -104,16 +108,21 @@ def alert_xml(
     for lang, code in LANGUAGES.items():
         info = etree.SubElement(root, f"{{{NAMESPACE}}}info")
         _add(info, language=code)
-        for kind in category:
+        for kind in cap.category:
             _add(info, category=kind)
         colour = say(f"level.{level}", lang=lang)
         _add(
             info,
             event=say(f"hazard.{hazard}", lang=lang),
-            responseType="Avoid" if level in ("orange", "red") else "Monitor",
-            urgency="Future",
+            responseType=cap.response[level],
+            urgency=cap.urgency[level],
             severity=SEVERITY[level],
             certainty=_certainty(alerts),
+        )
+        if cap.event_code is not None:
+            _named(info, "eventCode", EVENT_CODES, cap.event_code)
+        _add(
+            info,
             effective=_stamp(plan.made, tz),
             onset=_stamp(onset, tz),
             expires=_stamp(expires, tz),
@@ -124,6 +133,9 @@ def alert_xml(
             description=say("cap.description", lang=lang, names=_names(alerts, lang)),
             instruction=say("cap.instruction", lang=lang),
         )
+        for alert in alerts:
+            if alert.probability is not None:
+                _named(info, "parameter", f"probability {alert.place}", f"{alert.probability:.2f}")
         for alert in alerts:
             area = etree.SubElement(info, f"{{{NAMESPACE}}}area")
             _add(area, areaDesc=alert.place_name[lang])
@@ -190,6 +202,11 @@ def _add(parent: etree._Element, **texts: str) -> None:
         etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = text
 
 
+def _named(parent: etree._Element, tag: str, name: str, value: str) -> None:
+    """Add a pair of `valueName` and `value`."""
+    _add(etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}"), valueName=name, value=value)
+
+
 def _stamp(moment: datetime, tz: ZoneInfo) -> str:
     return moment.astimezone(tz).isoformat(timespec="seconds")
 
@@ -203,7 +220,9 @@ def _certainty(alerts: list[Alert]) -> str:
 
 
 def _names(alerts: list[Alert], lang: str, most: int = 12) -> str:
-    names = [a.place_name[lang] for a in alerts]
+    names = [
+        a.place_name[lang] + ("" if a.probability is None else f" ({phrases.share(a.probability)})") for a in alerts
+    ]
     joined = ("、" if lang == "zh" else ", ").join(names[:most])
     return joined + say("cap.more", lang=lang, count=len(names) - most) if len(names) > most else joined
 

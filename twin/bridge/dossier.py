@@ -10,25 +10,12 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import xarray as xr
 
+from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
-from twin.exposure import Exposure
 from twin.hazard import Action, Drivers
 from twin.plan import Plan
-from twin.sheet import Sheet
-
-
-@dataclass(frozen=True)
-class Section:
-    """One hazard of a run; `tables` are the model's own, by name."""
-
-    sheet: Sheet
-    fields: xr.Dataset
-    exposure: Exposure
-    balance: Mapping[str, Any]
-    tables: Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)

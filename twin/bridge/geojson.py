@@ -10,12 +10,13 @@ import geopandas as gpd
 import shapely
 
 from twin.bridge.dossier import Dossier
-from twin.words import say
+from twin.words import phrases
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:
     """Write `levels.geojson` and `tasks.geojson`."""
     places = dossier.places().to_crs("EPSG:4326")
+    rules = {s.sheet.id: s.sheet.rules for s in dossier.sections}
     levels = [
         {
             "id": a.place,
@@ -29,6 +30,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
             "rule": a.rule,
             "threshold": a.threshold,
             "peak": a.peak,
+            "unit": rules[a.hazard][a.place_kind].unit,
             "probability": a.probability,
         }
         for a in dossier.plan.alerts
@@ -48,8 +50,9 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
             "start": t.start.isoformat(),
             "end": t.end.isoformat(),
             "open_end": bool(t.evidence.get("open_end")),
-            "text_zh": say(f"task.{t.code}", lang="zh", place=t.place_name["zh"]),
-            "text_en": say(f"task.{t.code}", lang="en", place=t.place_name["en"]),
+            "hazard": t.hazard,
+            "text_zh": phrases.task(t, "zh"),
+            "text_en": phrases.task(t, "en"),
         }
         for t in dossier.plan.tasks
     ]

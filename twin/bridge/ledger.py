@@ -1,4 +1,4 @@
-"""Where the water went: one table that adds up, made of a hazard's balance and of what its drains say of themselves."""
+"""What came in, what went out and what is stored: one table that adds up as printed, made of a hazard's balance."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: What passes between the surface and its drains: inside the whole, neither in nor out.
-BETWEEN = frozenset({"surcharge", "inlets", "roofs_to_drains"})
+from twin.blocks import Cell, Table
+from twin.words import Word
 
 #: Digits that are printed of the total, at least.
 DIGITS = 4
 
 
-def whole_ledger(balance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of the ledger of surface and drains together, from a balance as a run holds it (`Balance.as_dict`).
+def ledger(hazard: str, balance: Mapping[str, Any]) -> Table:
+    """Return the ledger of a hazard as a table, from a balance as a run holds it (`Balance.as_dict`).
 
-    Each row has its `side` (in, out, stored, unexplained), the key of its `word`, `amount` (in the balance's unit) and `share`
-    (percent of what came in) as they are printed, `gross` (in and out of a net amount, else None) and `sum` (whether
-    it sums its side up). The printed amounts add up: came in = went out + stored + unexplained, none more than one last digit off.
+    A name that stands on both sides is told as its net amount. The printed amounts add up: came in = went out + stored +
+    unexplained, none more than one last digit off; shares are percent of what came in.
     """
-    sides, gross = _netted(*_with_drains(balance))
+    sides, gross = _netted(*(dict(balance[side]) for side in ("in", "out", "stored")))
     total = sum(sides["in"].values())
     sides["unexplained"] = {"rest": total - sum(sides["out"].values()) - sum(sides["stored"].values())}
     table = pd.DataFrame(
@@ -34,35 +33,21 @@ def whole_ledger(balance: Mapping[str, Any]) -> list[dict[str, Any]]:
     table["amount"] = whole.transform(lambda v: _adding_up(v, places, total))
     table["share"] = whole.transform(lambda v: _adding_up(100.0 * v / total, 1, 100.0)) if total > 0 else 0.0
 
-    def row(side: str, word: str, amount: float, share: float, **more: Any) -> dict[str, Any]:
-        texts = {"amount": f"{amount + 0.0:,.{places}f}", "share": f"{share + 0.0:.1f}"}
-        return {"side": side, "word": word, **texts, "gross": None, "sum": False, **more}
+    def row(said: Word, amount: float, share: float) -> tuple[Cell, ...]:
+        return said, f"{amount + 0.0:,.{places}f}", f"{share + 0.0:.1f}"
 
-    rows = []
+    rows, sums = [], []
     for side, part in table.groupby("side", sort=False):
-        if side != "unexplained":
-            for r in part.itertuples():
-                both = tuple(f"{v:,.{places}f}" for v in gross.get(r.name, ())) or None
-                rows.append(row(side, f"ledger.{r.name}", r.amount, r.share, gross=both))
-        rows.append(row(side, f"report.ledger.{side}", part["amount"].sum(), part["share"].sum(), sum=True))
-    return rows
-
-
-def _with_drains(balance: Mapping[str, Any]) -> list[dict[str, float]]:
-    """Return what came in, went out and is stored, the drains within.
-
-    Their own account stands in the remarks (`swmm_...`, m3); the engine books what it gave back at manholes as outflow and what
-    it took there as inflow.
-    """
-    came, went, stored = (dict(balance[side]) for side in ("in", "out", "stored"))
-    own = {k.removeprefix("swmm_"): v for k, v in balance["remarks"].items() if k.startswith("swmm_")}
-    if "outflow_m3" in own:
-        came, went = ({k: v for k, v in side.items() if k not in BETWEEN} for side in (came, went))
-        came["drains_own"] = max(0.0, own["inflow_m3"] - own.get("handed_in_m3", own["inflow_m3"]))
-        went["outfalls"] = own["outflow_m3"] - own.get("handed_out_m3", 0.0)
-        went["lost"] = own["flooding_m3"]
-        stored["pipes"] = own.get("final_storage_m3", 0.0) - own.get("initial_storage_m3", 0.0)
-    return [came, went, stored]
+        for r in part.itertuples() if side != "unexplained" else ():
+            said = Word(f"ledger.{hazard}.{r.name}")
+            if r.name in gross:
+                into, out = (f"{v:,.{places}f}" for v in gross[r.name])
+                said = Word("report.ledger.netted", {"what": said, "into": into, "out": out})
+            rows.append(row(said, r.amount, r.share))
+        sums.append(len(rows))
+        rows.append(row(Word(f"report.ledger.{side}"), part["amount"].sum(), part["share"].sum()))
+    heads = ("", str(balance["unit"]).replace("m3", "m³"), Word("report.ledger.share"))
+    return Table(heads, tuple(rows), figures=(1, 2), sums=tuple(sums))
 
 
 def _netted(

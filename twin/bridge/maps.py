@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -12,23 +11,20 @@ import matplotlib as mpl
 import matplotlib.dates
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.collections import LineCollection, PatchCollection
-from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap
+from matplotlib.colors import LightSource, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path as Outline
 from matplotlib.patheffects import withStroke
 
+from twin.blocks import Curve, Picture
+from twin.bridge import shapes
 from twin.bridge.fonts import family
+from twin.bridge.shapes import INK, LEVEL_COLOURS, UNKNOWN
 from twin.city import City
-from twin.exposure import Exposure
-from twin.sheet import COLOURS, MapLayer, Sheet
-from twin.words import say
+from twin.sheet import COLOURS, MapLayer
+from twin.words import LANGS, Phrase, Word, written
 
-#: Screen colours of the four levels.
-LEVEL_COLOURS = {"blue": "#2f6fde", "yellow": "#f2c200", "orange": "#f07d18", "red": "#d4252c"}
-PAPER, INK, WATER, BUILDING, ROAD, CASING = "#ffffff", "#22303c", "#b5d3e4", "#d3cabb", "#ffffff", "#bdb3a2"
+PAPER, WATER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
 
 #: Ground colour of each land-cover class of `twin.landcover`.
 GROUND = {
@@ -45,12 +41,20 @@ GROUND = {
 
 
 def both(key: str, **values: Any) -> str:
-    """Return a phrase in Chinese and English on one line."""
-    return f"{say(key, lang='zh', **values)} {say(key, lang='en', **values)}"
+    """Return a word in Chinese and English on one line."""
+    return in_both(Word(key, values))
 
 
-def draw_city(axes: Any, city: City, *, furniture: bool = True) -> None:
-    """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`."""
+def in_both(phrase: Phrase) -> str:
+    """Return a phrase in Chinese and English on one line, once where it is the same in both."""
+    return " ".join(dict.fromkeys(written(phrase, lang) for lang in LANGS))
+
+
+def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, furniture: bool = True) -> None:
+    """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`.
+
+    `window` is what is shown (west, south, east, north), the whole city without one.
+    """
     west, south, east, north = city.grid.bounds
     terrain = city.surface["terrain"].values
     level = np.nan_to_num(terrain, nan=float(np.nanmin(terrain)))
@@ -62,7 +66,13 @@ def draw_city(axes: Any, city: City, *, furniture: bool = True) -> None:
     axes.imshow(np.clip(land, 0, 1), extent=(west, east, south, north), interpolation="bilinear", zorder=0)
     if len(city.buildings):
         axes.add_collection(
-            PatchCollection(_patches(city.buildings), facecolor=BUILDING, edgecolor="#b9b0a2", linewidth=0.15, zorder=1)
+            PatchCollection(
+                shapes.outlines(city.buildings.geometry),
+                facecolor=BUILDING,
+                edgecolor="#b9b0a2",
+                linewidth=0.15,
+                zorder=1,
+            )
         )
     elif city.surface["building"].values.any():
         blocks = np.ma.masked_equal(city.surface["building"].values.astype(float), 0)
@@ -82,11 +92,12 @@ def draw_city(axes: Any, city: City, *, furniture: bool = True) -> None:
         axes.add_collection(
             LineCollection(lines, colors=ROAD, linewidths=0.2 + 0.22 * wide, zorder=2, capstyle="round")
         )
-    for track in city.facilities.geometry[city.facilities["kind"] == "metro_line"]:
+    for track in city.facilities.geometry[city.facilities.geom_type == "LineString"]:
         axes.plot(*track.xy, color="#8a6fa8", linewidth=1.6, linestyle=(0, (4, 2)), zorder=2.5)
+    west, south, east, north = window or city.grid.bounds
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
     if furniture:
-        _scale_bar(axes, city)
+        _scale_bar(axes)
 
 
 def city_map(city: City) -> bytes:
@@ -98,47 +109,46 @@ def city_map(city: City) -> bytes:
         if city.drains is not None and len(city.drains.links):
             pipes = [np.asarray(g.coords)[:, :2] for g in city.drains.links.geometry]
             axes.add_collection(LineCollection(pipes, colors="#3c8c7c", linewidths=0.6, zorder=4, alpha=0.8))
-        for kind in sorted(set(city.facilities["kind"]) - {"metro_line"}):
-            centres = city.facilities.geometry[city.facilities["kind"] == kind].centroid
+        sites = city.facilities[city.facilities.geom_type != "LineString"]
+        for kind in sorted(set(sites["kind"])):
+            centres = sites.geometry[sites["kind"] == kind].centroid
             axes.plot(centres.x, centres.y, "o", ms=4.5, mec="white", mew=0.6, label=_kind(kind), zorder=6)
         if len(city.facilities):
             axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
         axes.set(xlabel="", ylabel="")
         axes.set_title(f"{city.name_zh} {city.name_en}", loc="left", color=INK, fontsize=14)
-        return _png(figure)
+        return png(figure)
 
 
 def _kind(kind: str) -> str:
     return both(f"place.{kind}")
 
 
-def hazard_map(
-    city: City, field: xr.DataArray, layer: MapLayer, exposure: Exposure | None = None, title: str = ""
-) -> bytes:
-    """Return a PNG of a field (y, x) over the city, with the graded places marked and the worst ones named."""
+def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, title: str = "") -> bytes:
+    """Return a PNG of a field over the city with its places marked, or for one that is not wide the field alone.
+
+    `own` are the places that only the hazard knows. What reaches over a small part of the city is drawn larger.
+    """
+    size, dpi = ((9.6, 8.4), 120) if drawn.wide else ((5.6, 6.2), 150)
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 8.4), dpi=120, layout="constrained", facecolor=PAPER)
+        figure = Figure(figsize=size, dpi=dpi, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        draw_city(axes, city)
-        _colour_bar(figure, axes, _draw_field(axes, field, layer), layer)
-        if exposure is not None:
-            _draw_points(axes, exposure)
+        draw_city(axes, city, shapes.window(city, shapes.reach_of(city, drawn.field, own)))
+        field = shapes.draw_field(axes, city, drawn.field, drawn.layer, own)
+        _colour_bar(figure, axes, field, drawn.layer, below=not drawn.wide)
+        unknown = np.isnan(drawn.field.values).any()
+        if drawn.places is not None:
+            shapes.draw_marks(axes, drawn.places)
+            unknown |= not drawn.places["known"].all()
+        if unknown:
+            axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
+            axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
-def layer_map(city: City, field: xr.DataArray, layer: MapLayer) -> bytes:
-    """Return a PNG of a field (y, x) over the city alone, for a page half as wide."""
-    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(5.6, 6.2), dpi=150, layout="constrained", facecolor=PAPER)
-        axes = figure.add_subplot()
-        draw_city(axes, city)
-        _colour_bar(figure, axes, _draw_field(axes, field, layer), layer, below=True)
-        return _png(figure)
-
-
-def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: bool = False) -> None:
+def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, *, below: bool) -> None:
     where = (
         {"location": "bottom", "shrink": 0.9, "pad": 0.015, "aspect": 32} if below else {"shrink": 0.55, "pad": 0.01}
     )
@@ -151,171 +161,53 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, below: b
     bar.set_label(both(layer.word), color=INK)
 
 
-def forcing_chart(series: Mapping[str, pd.Series], tz: Any) -> bytes | None:
-    """Return a PNG of `rain` (mm/h) and river `stage` (m) over the run, each value from its time on; None without either."""
-    if not series:
-        return None
+def curve(drawn: Curve, tz: Any) -> bytes:
+    """Return a PNG of figures in time, stacked or as lines, with times as clocks in `tz` show them."""
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 2.6), dpi=120, layout="constrained", facecolor=PAPER)
+        figure = Figure(figsize=(9.6, 2.7), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        if "rain" in series:
-            times, rain = _local(series["rain"].index, tz), series["rain"].values
-            axes.step(times, rain, where="post", color="#2a6db3")
-            axes.fill_between(times, rain, step="post", color="#9fcbe8")
-            axes.set_ylabel(both("chart.rain"), color=INK)
+        times, labels = local_times(drawn.table.index, tz), [in_both(label) for label in drawn.labels]
+        columns = [drawn.table[name].values for name in drawn.table]
+        if drawn.stacked:
+            axes.stackplot(times, *columns, colors=drawn.colours, labels=labels)
             axes.set_ylim(bottom=0)
-        if "stage" in series:
-            stage = series["stage"]
-            other = axes.twinx() if "rain" in series else axes
-            other.step(_local(stage.index, tz), stage.values, where="post", color="#7a4b1f", linewidth=2)
-            other.set_ylabel(both("chart.stage"), color="#7a4b1f")
-            if stage.max() - stage.min() < 1.0:  # a level that hardly moves is no mountain
-                middle = (stage.max() + stage.min()) / 2
-                other.set_ylim(middle - 1.0, middle + 1.0)
-            other.spines["top"].set_visible(False)
-        _time_axis(axes, tz)
-        axes.spines["right"].set_visible("rain" in series and "stage" in series)
-        first = next(iter(series.values())).index
-        axes.set_xlim(*_local(first[[0, -1]], tz))
-        return _png(figure)
+        else:
+            for values, label, colour in zip(columns, labels, drawn.colours, strict=True):
+                axes.plot(times, values, color=colour, label=label, linewidth=1.8)
+        axes.set_ylabel(in_both(drawn.said) + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
+        axes.grid(axis="y", color="#e4e4e4")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=8, frameon=False, borderaxespad=0.2)
+        time_axis(axes, tz)
+        axes.set_xlim(times[0], times[-1])
+        return png(figure)
 
 
-def exposure_chart(city: City, exposure: Exposure, sheet: Sheet) -> bytes | None:
-    """Return a PNG of people and road length by class in time, or None where the city has neither layer."""
-    rows = [
-        r
-        for r in (
-            (exposure.people, 1.0, "chart.people", city.population),
-            (exposure.road_m, 1e-3, "chart.roads", city.roads),
-        )
-        if len(r[3])
-    ]
-    if not rows:
-        return None
-    with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 2.4 * len(rows)), dpi=120, layout="constrained", facecolor=PAPER)
-        panels = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
-        shades = [c for _, c in sheet.lead_layer.colormap][-len(exposure.classes) :]
-        bounds = [*exposure.classes, None]
-        labels = [
-            f"{low:g}-{high:g} {sheet.unit}" if high else f"> {low:g} {sheet.unit}" for low, high in pairwise(bounds)
-        ]
-        for axes, (table, factor, label, _) in zip(panels, rows, strict=True):
-            times = _local(table.index.values, city.tz)
-            axes.stackplot(times, *(table[c].values * factor for c in exposure.classes), colors=shades, labels=labels)
-            axes.set_ylabel(both(label), color=INK, fontsize=8.5)
-            axes.set_ylim(bottom=0)
-            axes.grid(axis="y", color="#e4e4e4")
-            axes.spines[["top", "right"]].set_visible(False)
-        panels[0].legend(loc="upper left", fontsize=8, frameon=False)
-        _time_axis(panels[-1], city.tz)
-        return _png(figure)
-
-
-def _draw_field(axes: Any, field: xr.DataArray, layer: MapLayer) -> Any:
-    bounds = list(layer.bounds)
-    top = bounds[-1] + 1.0 if layer.names else max(10 * bounds[-1], float(field.max()) + 1.0)
-    cell = abs(float(field["x"][1] - field["x"][0])) / 2
-    extent = (
-        float(field["x"][0]) - cell,
-        float(field["x"][-1]) + cell,
-        float(field["y"][-1]) - cell,
-        float(field["y"][0]) + cell,
-    )
-    return axes.imshow(
-        np.ma.masked_less(field.values, bounds[0]),
-        extent=extent,
-        cmap=ListedColormap([c for _, c in layer.colormap]),
-        norm=BoundaryNorm([*bounds, top], len(bounds)),
-        interpolation="nearest",
-        zorder=3,
-    )
-
-
-def level_map(city: City, exposure: Exposure, title: str = "") -> bytes:
-    """Return a PNG of the colour of each place: blocks as areas, streets as lines, other places as points."""
+def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
+    """Return a PNG of the colour of each place (`Exposure.places`), grey for one of which nothing is known."""
+    west, south, east, north = places.total_bounds
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=(9.6, 8.4), dpi=120, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        draw_city(axes, city)
-        places, level = exposure.places, np.array(_levels(exposure.places))
-        for colour in COLOURS:
-            chosen = places[level == colour]
-            areas = chosen[chosen["kind"] == "block"]
-            axes.add_collection(
-                PatchCollection(
-                    _patches(areas), facecolor=LEVEL_COLOURS[colour], alpha=0.25, edgecolor="none", zorder=3
-                )
-            )
-            streets = chosen[chosen["kind"].isin(["road", "street"])]
-            lines = [
-                np.asarray(part.coords)[:, :2]
-                for shape in streets.geometry
-                for part in getattr(shape, "geoms", [shape])
-            ]
-            axes.add_collection(
-                LineCollection(lines, colors=LEVEL_COLOURS[colour], linewidths=1.7, zorder=4, capstyle="round")
-            )
-            axes.plot([], [], "s", color=LEVEL_COLOURS[colour], label=both(f"level.{colour}"))
-        _draw_points(axes, exposure)
+        shown = shapes.window(city, (float(west), float(south), float(east), float(north)))
+        draw_city(axes, city, shown)
+        level, marked = shapes.levels_of(places), shapes.marked(places, shown[2] - shown[0])
+        areas = places.geom_type.isin(("Polygon", "MultiPolygon")).values
+        for name, colour in (("unknown", UNKNOWN), *((c, LEVEL_COLOURS[c]) for c in COLOURS)):
+            mine = (level == name) & ~marked
+            shapes.draw_shapes(axes, places.geometry[mine & areas], [colour] * int((mine & areas).sum()), alpha=0.25)
+            shapes.draw_shapes(axes, places.geometry[mine & ~areas], [colour] * int((mine & ~areas).sum()))
+            if name != "unknown" or (level == name).any():
+                word = "report.unknown" if name == "unknown" else f"level.{name}"
+                axes.plot([], [], "s", color=colour, label=both(word))
+        shapes.draw_marks(axes, places)
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         axes.set_title(title, loc="left", color=INK, fontsize=13)
-        return _png(figure)
+        return png(figure)
 
 
-def _draw_points(axes: Any, exposure: Exposure, most: int = 12) -> None:
-    """Mark the point places that have a colour and name the worst few where their names do not collide."""
-    places = exposure.places[~exposure.places["kind"].isin(["block", "road", "street"])]
-    level = _levels(places)
-    west, east = axes.get_xlim()
-    span = east - west
-    taken: list[tuple[float, float, float, float]] = []
-    for k in sorted(
-        (k for k in range(len(places)) if level[k]), key=lambda k: (-COLOURS.index(level[k]), -places["peak"].iloc[k])
-    ):
-        place = places.iloc[k]
-        x, y = place.geometry.centroid.x, place.geometry.centroid.y
-        axes.plot(x, y, "o", ms=6.5, mfc=LEVEL_COLOURS[level[k]], mec="white", mew=0.9, zorder=6)
-        wide = span * 0.0078 * max(1.9 * len(place["name_zh"]), len(place["name_en"]))
-        right = x + wide + 0.02 * span > east
-        box = (
-            (x - wide - 0.012 * span, y, x, y + 0.036 * span)
-            if right
-            else (x, y, x + wide + 0.012 * span, y + 0.036 * span)
-        )
-        if len(taken) >= most or any(
-            box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken
-        ):
-            continue
-        taken.append(box)
-        axes.annotate(
-            f"{place['name_zh']}\n{place['name_en']}",
-            (x, y),
-            xytext=(-6 if right else 6, 2),
-            textcoords="offset points",
-            ha="right" if right else "left",
-            fontsize=6.8,
-            color=INK,
-            zorder=7,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "#ffffffcc", "ec": "none"},
-        )
-
-
-def _levels(places: pd.DataFrame) -> list[str]:
-    return [next((c for c in reversed(COLOURS) if pd.notna(row[f"first_{c}"])), "") for _, row in places.iterrows()]
-
-
-def _patches(table: gpd.GeoDataFrame) -> list[PathPatch]:
-    patches = []
-    for shape in table.geometry:
-        for part in shape.geoms if shape.geom_type == "MultiPolygon" else [shape]:
-            patches.append(PathPatch(Outline(np.asarray(part.exterior.coords)[:, :2])))
-    return patches
-
-
-def _scale_bar(axes: Any, city: City) -> None:
-    west, south, east, north = city.grid.bounds
+def _scale_bar(axes: Any) -> None:
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
     length = 10 ** np.floor(np.log10((east - west) / 4)) * max(
         k for k in (1, 2, 5) if k * 10 ** np.floor(np.log10((east - west) / 4)) <= (east - west) / 4
     )
@@ -342,11 +234,13 @@ def _scale_bar(axes: Any, city: City) -> None:
     )
 
 
-def _local(times: Any, tz: Any) -> Any:
+def local_times(times: Any, tz: Any) -> Any:
+    """Return UTC times of a `time` axis in a zone."""
     return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(tz)
 
 
-def _time_axis(axes: Any, tz: Any) -> None:
+def time_axis(axes: Any, tz: Any) -> None:
+    """Write the hours below a chart, with the dates where it passes midnight."""
     first, last = (mpl.dates.num2date(x, tz).date() for x in axes.dataLim.intervalx)  # type: ignore[no-untyped-call]
     form = "%H:%M" if first == last else "%m-%d\n%H:%M"
     axes.xaxis.set_major_formatter(mpl.dates.DateFormatter(form, tz=tz))  # type: ignore[no-untyped-call]
@@ -354,7 +248,8 @@ def _time_axis(axes: Any, tz: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as a PNG."""
     out = BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()

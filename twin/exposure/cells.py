@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -40,25 +41,32 @@ class Cells:
         level = city.roads["level"].values.astype(float)
         self._clear = np.zeros(len(level), bool) if "bridges" in reaches else level > 0
         self._along = overlay.along_lines(grid, city.roads.geometry).keep(self._valid)
-        self._around = overlay.around_buildings(grid, city.buildings.geometry).keep(self._valid)
+        at_building = overlay.within_polygons if "roofs" in reaches else overlay.around_buildings
+        self._buildings = at_building(grid, city.buildings.geometry).keep(self._valid)
 
-    def roads(self, field: xr.DataArray) -> NDArray[np.float64]:
-        """Return the largest value along each road (time, road); 0 on a bridge that the hazard passes below."""
-        values = self._along.maximum(_frames(field))
-        values[:, self._clear] = 0.0
+    def roads(self, field: xr.DataArray, sign: float = 1.0) -> NDArray[np.float64]:
+        """Return the worst value along each road (time, road): the largest of `sign` times the field.
+
+        A bridge that the hazard passes below meets nothing: 0, or what is never bad where lower is worse.
+        """
+        values = self._along.maximum(sign * _frames(field) if sign < 0 else _frames(field))
+        values[:, self._clear] = 0.0 if sign > 0 else -np.inf
         return values
 
     def buildings(self, field: xr.DataArray) -> NDArray[np.float64]:
-        """Return the largest value just outside each building (time, building)."""
-        return self._around.maximum(_frames(field))
+        """Return the largest value on each building that the hazard's reach includes, else just outside it (time, building)."""
+        return self._buildings.maximum(_frames(field))
 
-    def sites(self, field: xr.DataArray, table: gpd.GeoDataFrame, area: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the value at each place (time, place): its worst cell, or what AREA_SHARE of it reaches where `area` holds.
+    def sites(
+        self, field: xr.DataArray, table: gpd.GeoDataFrame, area: NDArray[np.bool_], sign: float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return the worst of `sign` times the field at each place (time, place).
 
-        A place without a cell of open ground is read at the cells just outside it.
+        It is that of its worst cell, or where `area` holds what AREA_SHARE of the place reaches. A place without a cell of open
+        ground is read at the cells just outside it.
         """
         sampler = overlay.places(self._grid, table.geometry).keep(self._open)
-        frames = _frames(field)
+        frames = sign * _frames(field) if sign < 0 else _frames(field)
         values = sampler.maximum(frames)
         if area.any():
             values[:, area] = sampler.quantile(frames, 1.0 - AREA_SHARE)[:, area]
@@ -68,12 +76,39 @@ class Cells:
             values[:, closed] = rim.maximum(frames)
         return values
 
-    def share(self, field: xr.DataArray, cells: gpd.GeoDataFrame, low: float, high: float) -> NDArray[np.float64]:
-        """Return the share of each population cell's open ground with a value in [low, high) (time, cell); NaN: not known."""
+    def share(
+        self, field: xr.DataArray, cells: gpd.GeoDataFrame, classes: tuple[float, ...]
+    ) -> dict[float, NDArray[np.float64]]:
+        """Return the share of each population cell's open ground in each class (time, cell), and under NaN what is not known.
+
+        Not known is all of a cell without open ground, and of the cell's part in the city what lies beyond the field.
+        """
         within = overlay.within_polygons(self._grid, cells.geometry).keep(self._open)
-        frames = _frames(field)
-        inside = np.where(np.isfinite(frames), (frames >= low) & (frames < high), np.nan)
-        return within.mean(inside.astype(np.float32))
+        covered = np.where(within.outside, 0.0, self._covered(cells))
+        shares = {
+            low: np.nan_to_num(within.mean(mask.astype(np.float32))) * covered
+            for low, mask in in_classes(_frames(field), classes).items()
+        }
+        shares[np.nan] = shares[np.nan] + (1.0 - covered)
+        return shares
+
+    def _covered(self, cells: gpd.GeoDataFrame) -> NDArray[np.float64]:
+        """Return the share of each population cell's area in the city over which the field lies."""
+        own, west_south, east_north = self._city.grid.bounds, self._grid.bounds[:2], self._grid.bounds[2:]
+        both = (*np.maximum(own[:2], west_south), *np.minimum(own[2:], east_north))
+        whole, part = (
+            shapely.area(shapely.intersection(cells.geometry.values, shapely.box(*map(float, box))))
+            for box in (own, both)
+        )
+        share = np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+        return np.where(share > 1.0 - 1e-9, 1.0, share)
+
+
+def in_classes(values: NDArray[np.floating], classes: tuple[float, ...]) -> dict[float, NDArray[np.bool_]]:
+    """Return where values lie in each class [low, next low), by its lower bound, and under NaN where they are not known."""
+    highs = (*classes[1:], np.inf)
+    masks = {low: (values >= low) & (values < high) for low, high in zip(classes, highs, strict=True)}
+    return {**masks, np.nan: np.isnan(values)}
 
 
 def _frames(field: xr.DataArray) -> NDArray[np.floating]:

@@ -53,7 +53,8 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
         return pd.DataFrame({"closes": closes, "reopens": until, "closed_s": np.zeros(0), "spells": np.zeros(0, int)})
     step_s = np.diff(times.values) / np.timedelta64(1, "s")
     before, after = values[:-1], values[1:]
-    rise = np.abs(after - before)
+    with np.errstate(invalid="ignore"):  # a value that is never bad is infinite
+        rise = np.abs(after - before)
     crossed = shut[1:] != shut[:-1]
     over = np.maximum(before, after) - np.where(crossed, thresholds, 0.0)
     share = np.where(crossed, np.divide(over, rise, out=np.zeros_like(rise), where=crossed), shut[1:])
@@ -89,7 +90,8 @@ def _meeting(
     item, previous = np.arange(len(index)), np.maximum(index - 1, 0)
     before, after = values[previous, item].astype(np.float64), values[index, item].astype(np.float64)
     crosses = (before >= thresholds) != (after >= thresholds)
-    share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=crosses)
+    with np.errstate(invalid="ignore"):
+        share = np.divide(thresholds - before, after - before, out=np.ones(len(index)), where=crosses)
     share = np.where(np.isfinite(share), share, 1.0)  # not known before: told at the time at which it is
     seconds = (times - times[0]).total_seconds().values
     at = seconds[previous] + share * (seconds[index] - seconds[previous])

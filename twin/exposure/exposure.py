@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from twin.city import City
 from twin.errors import ContractError
-from twin.exposure.cells import Cells
+from twin.exposure.cells import Cells, in_classes
 from twin.exposure.closures import COLUMNS, closed_roads, closures, standing
 from twin.exposure.ids import Ids
 from twin.exposure.people import Moving, People, people_at
-from twin.exposure.streets import stretches
+from twin.exposure.places import Items, Reader, graded_places
 from twin.grid import Grid
 from twin.hazard import Action
 from twin.sheet import COLOURS, Rule, Scale, Sheet
@@ -26,11 +26,7 @@ from twin.sheet import COLOURS, Rule, Scale, Sheet
 #: Columns of the table `closures` of an exposure.
 CLOSURES = ("id", "kind", "name_zh", "name_en", "unit", "threshold", *COLUMNS, "peak", "peak_time", "danger")
 
-#: What names a place in a table of places.
-PLACE = ["id", "name_zh", "name_en", "geometry", "kind", "roads"]
-
 Counts = Mapping[str, Mapping[str, pd.DataFrame]]
-Reader = Cells | Ids
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def expose(
     kinds = city.road_kinds
     signs = np.array([sheet.rules[k].sign if k in sheet.rules else 1.0 for k in kinds])
     along = read.worst_of_steps(
-        [sheet.rules.get(k) for k in kinds], lambda reader, field, _: reader.roads(field), len(times)
+        [sheet.rules.get(k) for k in kinds], lambda reader, field, _, sign: reader.roads(field, sign), len(times)
     )
     roads = pd.DataFrame(
         {
@@ -102,11 +98,11 @@ def expose(
             "danger": read.danger(lambda reader, field: reader.roads(field), len(kinds)),
         }
     )
-    table, sites = _places(city, sheet, places)
+    table, sites = graded_places(city, sheet, places)
     rules = [sheet.rules[kind] for kind in table["kind"]]
     values = read.worst_of_steps(rules, sites, len(times))
     graded = _with_times(table, values, times, rules).assign(
-        danger=read.danger(lambda reader, field: sites(reader, field, np.full(len(table), True)), len(table))
+        danger=read.danger(lambda reader, field: sites(reader, field, np.full(len(table), True), 1.0), len(table))
     )
     series = xr.DataArray(
         values, dims=("time", "place"), coords={"time": times, "place": graded["id"].values}, name=sheet.lead
@@ -133,6 +129,8 @@ class _Read:
 
     def reader(self, name: str) -> Reader:
         """Return what reads a variable: its axes decide."""
+        if name not in self.fields:
+            raise ContractError("variable_missing", name=name, found=sorted(map(str, self.fields)))
         field = self.fields[name]
         axes = tuple(str(d) for d in field.dims if d != "time")
         if axes not in self._readers:
@@ -148,7 +146,7 @@ class _Read:
     def worst_of_steps(
         self,
         rules: Sequence[Rule | None],
-        items: Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]],
+        items: Items,
         steps: int,
     ) -> NDArray[np.float64]:
         """Return the values (time, item), each by the variable of its rule; NaN without one.
@@ -168,16 +166,14 @@ class _Read:
                 item = np.flatnonzero(mine & np.isfinite(values).any(axis=0))
                 at = np.nanargmax(values[:, item], axis=0)
                 values[at, item] = np.fmax(values[at, item], worst[item])
-        return values * signs
+        return np.asarray(values * signs, dtype=np.float64)
 
-    def _signed(
-        self, name: str, signs: NDArray[np.float64], items: Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
+    def _signed(self, name: str, signs: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
         """Return a variable at the items, times their sign: the worst is always the largest."""
         reader, field, out = self.reader(name), self.fields[name], np.full((1, len(signs)), np.nan)
         for sign in np.unique(signs):
-            found = items(reader, field if sign > 0 else -field, signs == sign)
-            out = np.where(signs == sign, found, out)
+            mine = signs == sign
+            out = np.where(mine, items(reader, field, mine, float(sign)), out)
         return out
 
     def danger(self, items: Callable[[Reader, xr.DataArray], NDArray[np.float64]], count: int) -> NDArray[np.int64]:
@@ -187,7 +183,8 @@ class _Read:
             return np.zeros(count, np.int64)
         values = items(self.reader(scale.variable), self.fields[scale.variable])
         worst = np.fmax.reduce(values, axis=0) if len(values) else np.zeros(count)
-        return np.where(np.isfinite(worst), np.digitize(np.nan_to_num(worst), scale.classes), 0)
+        met = np.where(np.isfinite(worst), np.digitize(np.nan_to_num(worst), scale.classes), 0)
+        return np.asarray(met, dtype=np.int64)
 
 
 def _counts(
@@ -203,13 +200,22 @@ def _counts(
     unknown: list[tuple[str, str, float]] = []
     for scale in sheet.scales:
         if not scale.variable:
-            counted[scale.code] = {of: own[scale.code] for of in scale.of if scale.code in own}
+            counted[scale.code] = dict.fromkeys(scale.of, _of_model(own, scale))
             continue
         tally = _Tally(read, scale, people, shut, times)
         found = {of: getattr(tally, of)() for of in scale.of}
         counted[scale.code] = {of: table.drop(columns=np.nan) for of, table in found.items()}
         unknown += [(scale.code, of, most) for of, table in found.items() if (most := float(table[np.nan].max())) > 0]
     return counted, pd.DataFrame(unknown, columns=["scale", "of", "most"])
+
+
+def _of_model(own: Mapping[str, pd.DataFrame], scale: Scale) -> pd.DataFrame:
+    """Return the model's own table of a scale; raise ContractError where it is not there or has other classes."""
+    table = own.get(scale.code)
+    if table is None or list(table.columns) != list(scale.classes):
+        found = sorted(own) if table is None else list(table.columns)
+        raise ContractError("model_counts", scale=scale.code, found=found, expected=list(scale.classes))
+    return table
 
 
 class _Tally:
@@ -222,23 +228,24 @@ class _Tally:
         field = read.fields[scale.variable]
         self._ever = scale.when == "ever"
         self._field = field.max("time") if self._ever and "time" in field.dims else field
-        self._classes, self._people, self._shut = scale.classes, people, shut
-        self._times = pd.DatetimeIndex([times[0]]) if self._ever else times
+        self._classes, self._people, self._shut, self._times = scale.classes, people, shut, times
 
     def people(self) -> pd.DataFrame:
-        """Return people in each class: by their building's doorstep, on open ground, on roads."""
+        """Return people in each class: in buildings, on open ground, on roads.
+
+        For a scale that counts "ever" of people who move: the most at one time in each class or above, so that nobody counts
+        twice who passes several places.
+        """
         who = self._people
         table = self._by_class(self._reader.buildings(self._field), who.in_buildings)
         if who.on_roads.any():
             table = table + self._by_class(self._reader.roads(self._field), who.on_roads)
         where = np.flatnonzero(who.outdoors.any(axis=0))
         if len(where):
-            cells, outdoors = self._city.population.iloc[where], self._weight(who.outdoors[:, where])
-            for low, high in _bounds(self._classes):
-                share = self._reader.share(self._field, cells, low, high)
-                table[low] += (np.nan_to_num(share) * outdoors).sum(axis=1)
-            table[np.nan] += (np.isnan(share) * outdoors).sum(axis=1)
-        return table
+            cells, outdoors = self._city.population.iloc[where], who.outdoors[:, where]
+            for low, share in self._reader.share(self._field, cells, self._classes).items():
+                table[low] += (share * outdoors).sum(axis=1)
+        return self._most_at_once(table) if self._ever and len(table) > 1 else table
 
     def buildings(self) -> pd.DataFrame:
         """Return buildings in each class."""
@@ -250,49 +257,23 @@ class _Tally:
         travelled = values if self._ever else np.where(self._shut, 0.0, values)
         return self._by_class(travelled, self._city.roads.geometry.length.values[np.newaxis])
 
-    def _weight(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return a weight (time or 1, item) at the rows of the table: the largest of the run for a scale that counts "ever"."""
-        return weight.max(axis=0, keepdims=True) if self._ever else weight
-
     def _by_class(self, values: NDArray[np.float64], weight: NDArray[np.float64]) -> pd.DataFrame:
-        weight = np.broadcast_to(self._weight(weight), (len(self._times), values.shape[1]))
-        masks = {low: (values >= low) & (values < high) for low, high in _bounds(self._classes)}
-        masks[np.nan] = np.isnan(values)
+        """Return the weight (time or 1, item) of the items in each class; one row for a scale that counts "ever" unless it moves."""
+        times = self._times[:1] if self._ever and len(weight) == 1 else self._times
+        weight = np.broadcast_to(weight, (len(times), values.shape[1]))
+        masks = in_classes(values, self._classes)
         return pd.DataFrame(
             {low: np.einsum("ti,ti->t", np.broadcast_to(mask, weight.shape), weight) for low, mask in masks.items()},
-            index=self._times,
+            index=times,
         )
 
-
-def _places(
-    city: City, sheet: Sheet, own: gpd.GeoDataFrame | None
-) -> tuple[gpd.GeoDataFrame, Callable[[Reader, xr.DataArray, Any], NDArray[np.float64]]]:
-    """Return every place that the sheet grades (streets, facilities, blocks, the model's own), and what reads their values."""
-    tables: list[gpd.GeoDataFrame] = []
-    underpass = city.roads["underpass"].values.astype(bool)
-    streets, member = stretches(city.roads[~underpass])
-    graded = streets["kind"].isin(sheet.rules).values
-    tables.append(streets.loc[graded, PLACE])
-    sources = [(city.facilities, city.facilities["kind"]), (city.blocks, pd.Series("block", index=city.blocks.index))]
-    sources += [] if own is None else [(own, own["kind"])]
-    for source, kind in sources:
-        chosen = kind.isin(sheet.rules).values
-        if chosen.any():
-            tables.append(source.loc[chosen].assign(kind=kind[chosen].values, roads="")[PLACE])
-    places = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=city.grid.crs)
-    sites = places.iloc[graded.sum() :]
-    area = np.array([sheet.rules[k].statistic == "area" for k in sites["kind"]], dtype=bool)
-
-    def values(reader: Reader, field: xr.DataArray, wanted: Any) -> NDArray[np.float64]:
-        on_sites = reader.sites(field, sites, area) if wanted[graded.sum() :].any() else None
-        steps = field.sizes.get("time", 1)
-        of_streets = np.full((steps, len(streets)), np.nan)
-        if wanted[: graded.sum()].any():
-            np.fmax.at(of_streets.T, member, reader.roads(field)[:, ~underpass].T)
-        rest = np.full((steps, len(sites)), np.nan) if on_sites is None else on_sites
-        return np.concatenate([of_streets[:, graded], rest], axis=1)
-
-    return places, values
+    def _most_at_once(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return one row such that the sum of a class and those above it is the largest of all times; likewise of the unknown."""
+        falling = list(reversed(self._classes))
+        above = table[falling].cumsum(axis=1).max()
+        row = above.diff().fillna(above.iloc[0]).reindex(list(self._classes))
+        row.loc[np.nan] = table[np.nan].max()
+        return pd.DataFrame([row.values], columns=row.index, index=self._times[:1])
 
 
 def _with_times(
@@ -300,7 +281,7 @@ def _with_times(
 ) -> gpd.GeoDataFrame:
     """Add unit, peak, its time, and from and until when each place stands at or beyond each colour's threshold."""
     signs = np.array([rule.sign for rule in rules])
-    table = table.assign(unit=[rule.unit for rule in rules], known=np.isfinite(values).any(axis=0))
+    table = table.assign(unit=[rule.unit for rule in rules], known=~np.isnan(values).all(axis=0))
     for name, column in _peaks(values, signs, times).items():
         table[name] = column
     for colour in COLOURS:
@@ -327,12 +308,8 @@ def _peaks(values: NDArray[np.float64], signs: NDArray[np.float64], times: pd.Da
     """Return the worst value of each item and its time; NaT for one that stays at nothing, NaN for one never known."""
     if not values.size:
         return {"peak": np.zeros(0), "peak_time": np.zeros(0, dtype="datetime64[ns]")}
-    known = np.isfinite(values).any(axis=0)
-    filled = np.where(np.isfinite(values), values * signs, -np.inf)
+    known = ~np.isnan(values).all(axis=0)
+    filled = np.where(np.isnan(values), -np.inf, values * signs)
     at, peak = filled.argmax(axis=0), np.where(known, filled.max(axis=0) * signs, np.nan)
-    met = known & ((peak > 0) | (signs < 0))
+    met = np.isfinite(peak) & ((peak > 0) | (signs < 0))
     return {"peak": peak, "peak_time": np.where(met, times.values[at], np.datetime64("NaT")).astype("datetime64[ns]")}
-
-
-def _bounds(classes: tuple[float, ...]) -> list[tuple[float, float]]:
-    return list(zip(classes, (*classes[1:], np.inf), strict=True))

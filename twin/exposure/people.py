@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from twin.city import City
 from twin.drivers import tagged
+from twin.errors import ContractError
 from twin.hazard import Drivers
 
 #: Local hours in which the night population is at home.
@@ -37,16 +38,22 @@ class Moving:
 
     @classmethod
     def of(cls, drivers: Drivers) -> Moving | None:
-        """Return what the drivers tagged AT_HOME and ON_EDGE say; None where no model moves people."""
-        at_home, on_edge = (next(iter(tagged(drivers, tag).values()), None) for tag in (AT_HOME, ON_EDGE))
-        return None if at_home is None or on_edge is None else cls(at_home, on_edge)
+        """Return what the drivers tagged AT_HOME and ON_EDGE say; None where no model moves people.
+
+        Raises ContractError where a model says only one of the two: whoever leaves home must be somewhere.
+        """
+        found = {tag: next(iter(tagged(drivers, tag).values()), None) for tag in (AT_HOME, ON_EDGE)}
+        given = {tag: array for tag, array in found.items() if array is not None}
+        if len(given) == 1:
+            raise ContractError("moving_half", found=next(iter(given)), expected=[AT_HOME, ON_EDGE])
+        return cls(given[AT_HOME], given[ON_EDGE]) if given else None
 
 
 @dataclass(frozen=True)
 class People:
     """People at the times of a field: `in_buildings` (time, building), `outdoors` (time, cell), `on_roads` (time, road).
 
-    `basis` says who they are: "night" or "day" (at home, nobody moves) or "moving".
+    Where nobody moves, one row holds for all times. `basis` says who they are: "night" or "day" (at home) or "moving".
     """
 
     in_buildings: NDArray[np.float64]
@@ -60,9 +67,8 @@ def people_at(city: City, times: pd.DatetimeIndex, moving: Moving | None) -> Peo
     hour = times[0].tz_localize("UTC").tz_convert(city.tz).hour
     column = "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
     expected, rest, cell = floor_area_people(city, column)
-    nobody = np.zeros((len(times), len(city.roads)))
     if moving is None:
-        return People(np.tile(expected, (len(times), 1)), np.tile(rest, (len(times), 1)), nobody, column)
+        return People(expected[np.newaxis], rest[np.newaxis], np.zeros((1, len(city.roads))), column)
     home = _on_ids(moving.at_home, city.population["id"], times, missing=1.0)
     roads = _on_ids(moving.on_edge, city.roads["id"], times, missing=0.0)
     share = (
@@ -99,9 +105,13 @@ def floor_area_people(city: City, column: str) -> tuple[NDArray[np.float64], NDA
 
 
 def _on_ids(field: xr.DataArray, ids: pd.Series, times: pd.DatetimeIndex, missing: float) -> NDArray[np.float64]:
-    """Return (time, id) at `times`: each value holds until the field's next time, an id it does not know is `missing`."""
-    held = field.reindex(time=times, method="ffill").bfill("time")
+    """Return (time, id) at `times`: each value holds until the field's next time, an id it does not know is `missing`.
+
+    Before the field's first time its first value holds.
+    """
     axis = next(str(d) for d in field.dims if d != "time")
     where = pd.Index(field[axis].values.astype(str)).get_indexer(pd.Index(ids.astype(str)))
-    values = np.where(where >= 0, held.values[:, np.maximum(where, 0)], missing)
-    return np.asarray(values, dtype=np.float64)
+    step = np.maximum(np.searchsorted(field["time"].values, times.values, side="right") - 1, 0)
+    values = np.full((len(times), len(ids)), missing)
+    values[:, where >= 0] = field.values[step][:, where[where >= 0]]
+    return values

@@ -61,7 +61,7 @@ def open_folder(folder: Path) -> City:
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
         layers=_layers(head, folder / "city.yaml"),
-        level_overrides=head.get("levels") or {},
+        level_overrides=_levels(head, folder / "city.yaml"),
         content_hash=folder_hash(folder),
     )
 
@@ -76,8 +76,12 @@ def save_folder(city: City, folder: Path) -> None:
     write_raster(folder / "landcover.tif", city.surface["cover"].values.astype(np.uint8), city.grid, 0)
     for name in COLUMNS:
         table: gpd.GeoDataFrame = getattr(city, name)
-        if len(table):
+        if len(table) and name != "venues":
             table.to_parquet(folder / f"{name}.parquet", index=False)
+    for venue, parts in city.venues.groupby("venue"):
+        (folder / "venues").mkdir(exist_ok=True)
+        path = folder / "venues" / f"{str(venue).replace('/', '-')}.geojson"
+        parts.to_crs("EPSG:4326").to_file(path, driver="GeoJSON", COORDINATE_PRECISION=9)
     if city.drains is not None:
         (folder / "drains.inp").write_text(city.drains.inp, encoding="utf-8")
     if city.resources:
@@ -135,15 +139,21 @@ class _OnceLoader(yaml.SafeLoader):
 
 
 def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
+    """Return a table; the venues' files (`venues/*.geojson`) hold facilities of kind "venue" and what stands inside them."""
     path = folder / f"{name}.parquet"
-    venues = sorted((folder / "venues").glob("*.geojson")) if name == "facilities" else []
-    if not path.exists() and not venues:
-        return empty_table(name, grid.crs)
+    venues = sorted((folder / "venues").glob("*.geojson")) if name in ("facilities", "venues") else []
+    where = path
     try:
         parts = [gpd.read_parquet(path)] if path.exists() else []
-        parts += [gpd.read_file(v).to_crs(grid.crs) for v in venues]
+        for where in venues:
+            features = gpd.read_file(where).to_crs(grid.crs)
+            inside = (features["kind"] != "venue").values
+            parts.append(features[inside if name == "venues" else ~inside].dropna(axis="columns", how="all"))
     except Exception as error:
-        raise SourceError("file_unreadable", where=str(path), found=str(error).splitlines()[0]) from error
+        raise SourceError("file_unreadable", where=str(where), found=str(error).splitlines()[0]) from error
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return empty_table(name, grid.crs)
     for part in parts:
         if part.crs is None or part.crs != grid.crs:
             raise SourceError("table_crs", where=str(path), found=str(part.crs), expected=grid.crs)
@@ -161,6 +171,14 @@ def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
         return {name: Layer(**{**row, "assumed": tuple(row.get("assumed") or ())}) for name, row in rows.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
+
+
+def _levels(head: dict[str, Any], where: Path) -> dict[str, dict[str, Any]]:
+    """Return the city's own thresholds by hazard and kind of place."""
+    levels = head.get("levels") or {}
+    if not isinstance(levels, dict) or not all(isinstance(rules, dict) for rules in levels.values()):
+        raise SourceError("yaml_malformed", where=str(where), found=f"levels: {levels}")
+    return levels
 
 
 def _resources(folder: Path) -> tuple[Resource, ...]:

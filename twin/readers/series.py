@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -96,13 +97,82 @@ def read_stage(path: Path, tz: ZoneInfo) -> xr.DataArray:
     )
 
 
-def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
+def read_columns(
+    path: Path, tz: ZoneInfo, ranges: Mapping[str, tuple[float, float]], *, some: bool = False
+) -> pd.DataFrame:
+    """Return the columns of a CSV that `ranges` names, each a finite number within its range, on their times in UTC.
+
+    With `some`, one of the columns at least has to be there, else all of them. Raises SourceError for a missing column,
+    times that do not rise, fewer than two rows, a value that is no number or out of range.
+    """
+    table = read_table(path)
+    columns = _known_columns(table, path, ("time",), ranges, some=some)
+    times = _times(table, path, tz)
+    if len(times) < 2:
+        raise SourceError("series_short", where=str(path), found=len(times))
+    for name in columns:
+        table[name] = numbers(table, name, path)
+        _check_range(table, name, path, ranges[name])
+    return table[columns].set_axis(times)
+
+
+def read_readings(
+    path: Path, tz: ZoneInfo, key: str, ranges: Mapping[str, tuple[float, float]], *, gaps: bool = False
+) -> pd.DataFrame:
+    """Return a long CSV (`time`, `key`, and one value column at least of `ranges`) as rows of `time` (UTC), `id`, values.
+
+    With `gaps` an empty cell is no reading (NaN), else it is an error. Raises SourceError for a missing column, a time that
+    cannot be read, a value that is no number or out of range.
+    """
+    table = read_table(path)
+    columns = _known_columns(table, path, ("time", key), ranges, some=True)
+    for name in columns:
+        empty = table[name].isna().to_numpy() if gaps else np.zeros(len(table), dtype=bool)
+        table[name] = np.where(empty, np.nan, numbers(table.assign(**{name: table[name].where(~empty, 0)}), name, path))
+        _check_range(table, name, path, ranges[name])
+    return table[columns].assign(time=_utc(table, path, tz), id=table[key].astype(str).str.strip())
+
+
+def _known_columns(
+    table: pd.DataFrame, path: Path, keys: tuple[str, ...], ranges: Mapping[str, tuple[float, float]], *, some: bool
+) -> list[str]:
+    """Return the value columns that are there; raise SourceError when keys or, but for `some`, any of them are missing."""
+    found = [name for name in ranges if name in table]
+    if not set(keys) <= set(table.columns) or not found or not (some or len(found) == len(ranges)):
+        raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=[*keys, *ranges])
+    return found
+
+
+def _check_range(table: pd.DataFrame, name: str, path: Path, between: tuple[float, float]) -> None:
+    values = table[name].to_numpy(float)
+    outside = (values < between[0]) | (values > between[1])
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise SourceError(
+            "series_range",
+            where=str(path),
+            row=k + 2,
+            column=name,
+            found=float(values[k]),
+            low=between[0],
+            high=between[1],
+        )
+
+
+def _utc(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
+    """Return the column `time` in UTC without zone; a time without an offset is in `tz`."""
     try:
         stamps = [pd.Timestamp(text) for text in table["time"]]
     except (ValueError, TypeError) as error:
         raise SourceError("series_time", where=str(path), found=str(error)) from error
+    if any(stamp is pd.NaT for stamp in stamps):
+        raise SourceError("series_time", where=str(path), found="-")
     utc = [(s.tz_localize(tz) if s.tzinfo is None else s).tz_convert("UTC").tz_localize(None) for s in stamps]
-    times = pd.DatetimeIndex(utc)
+    return pd.DatetimeIndex(utc)
+
+
+def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
+    times = _utc(table, path, tz)
     if not (times.is_monotonic_increasing and times.is_unique):
         k = int(np.argmax(np.diff(times.values).astype(np.int64) <= 0)) + 1
         raise SourceError("series_order", where=str(path), found=str(table["time"].iloc[k]), row=k + 2)

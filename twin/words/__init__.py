@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from numbers import Real
@@ -52,6 +53,11 @@ def keys(lang: str) -> set[str]:
     return set(_catalogue(lang))
 
 
+def has(key: str) -> bool:
+    """Return whether there is a word for `key`."""
+    return all(key in _catalogue(lang) for lang in LANGS)
+
+
 def template(key: str, lang: str) -> str:
     """Return the sentence for `key` as written, its places unfilled."""
     return _catalogue(lang)[key]
@@ -64,22 +70,30 @@ def say(key: str, *, lang: str | None = None, **values: object) -> str:
     """
     words = _catalogue(lang := lang or session_lang())
     return words[key].format_map(
-        {n: words.get(f"{key}.{v}", _plain(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
+        {n: words.get(f"{key}.{v}", written(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
     )
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word of the catalogue as a value of a sentence: said in the language of that sentence."""
+    """A word or sentence of the catalogue with its values: said in the language of whoever asks.
+
+    It may itself be a value of a sentence.
+    """
 
     key: str
+    values: Mapping[str, object] = field(default_factory=dict)
 
     def in_words(self, lang: str) -> str:
         """Return the word in `lang`."""
-        return say(self.key, lang=lang)
+        return say(self.key, lang=lang, **self.values)
 
 
-def _plain(value: object, lang: str, digits: int) -> str:
+#: What is said in each language: a word with its values, a name in both languages, or a text that is the same in both.
+Phrase = Word | Mapping[str, str] | str
+
+
+def written(value: object, lang: str, digits: int = DIGITS) -> str:
     """Write a value as a person would: numbers rounded, lists with commas, a name in both languages in this one.
 
     What has `in_words(lang)` says itself.
@@ -93,7 +107,7 @@ def _plain(value: object, lang: str, digits: int) -> str:
     if isinstance(value, dict) and set(value) == set(LANGS):
         return str(value[lang])
     if isinstance(value, (list, tuple, set)):
-        return ", ".join(_plain(item, lang, digits) for item in value)
+        return ", ".join(written(item, lang, digits) for item in value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 

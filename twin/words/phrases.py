@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from twin.words import say
+from twin.words import has, say
 
 if TYPE_CHECKING:
     from twin.plan import Plan, Task
@@ -57,12 +58,44 @@ def closed(minutes: int, spells: int, lang: str, *, still: bool = False) -> str:
 
 def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
     """Return by which rule a place of a kind has its colour: what is looked at, the threshold met, the rules' version."""
+    rule = sheet.rules[kind]
     return say(
         "report.rule_says",
         lang=lang,
         kind=say(f"place.{kind}", lang=lang),
-        statistic=say(f"statistic.{sheet.id}.{sheet.rules[kind]['statistic']}", lang=lang),
-        threshold=f"{threshold:.2f}",
-        unit=sheet.unit,
+        statistic=say(f"statistic.{sheet.id}.{rule.statistic}", lang=lang),
+        threshold=("" if rule.sign > 0 else "≤ ") + quantity(threshold, rule.unit),
         version=sheet.rules_version,
     )
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a value with its unit: two decimals where that is enough, a dash for one that is not known."""
+    if not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    text = f"{value:,.{2 if size < 10 else 1 if size < 100 else 0}f}" if size >= 0.01 or not size else f"{value:.2g}"
+    return text if unit in ("", "1") else f"{text} {unit}"
+
+
+def share(probability: float) -> str:
+    """Write a probability, the share of an ensemble's members, in percent."""
+    return f"{100.0 * probability:.0f} %"
+
+
+def task(task: Task, lang: str) -> str:
+    """Return what a task asks for."""
+    return say(f"task.{task.hazard}.{task.code}", lang=lang, place=task.place_name[lang])
+
+
+def evidence(task: Task, lang: str) -> str:
+    """Return on what figures a task rests, without its times: the peak of its place, or what the row of a table says."""
+    if "peak" in task.evidence:
+        return quantity(task.evidence["peak"], task.trigger["unit"])
+    return say(f"evidence.{task.hazard}.{task.code}", lang=lang, **task.evidence)
+
+
+def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:
+    """Return what a hazard has words for among the remarks of its balance (`remark.<hazard>.<name>`)."""
+    named = {f"remark.{hazard}.{name}": value for name, value in balance["remarks"].items()}
+    return [say(key, lang=lang, value=value) for key, value in named.items() if has(key)]

@@ -15,7 +15,7 @@ import hydro.schemes.subgrid
 from hydro import simulate_arrays
 from hydro.kernels.subgrid import momentum, settle
 from hydro.proofs.exact import hills
-from hydro.schemes.subgrid import Subgrid
+from hydro.schemes.subgrid import Subgrid, Tables
 from twin.errors import ScenarioError
 
 factors = st.integers(1, 5)
@@ -99,6 +99,27 @@ def test_any_number_of_threads_gives_the_same_answer(monkeypatch, factor) -> Non
     np.testing.assert_array_equal(runs[0][0], runs[1][0])
     np.testing.assert_array_equal(runs[0][1], runs[1][1])
     assert runs[0][2] == runs[1][2]
+
+
+def test_runs_that_share_tables_make_them_once_for_one_ground(monkeypatch) -> None:
+    made = []
+    make = Subgrid._make_tables
+    monkeypatch.setattr(Subgrid, "_make_tables", lambda water, ground: made.append(ground) or make(water, ground))
+
+    def run(tables: Tables | None, raised: float = 0.0, factor: int = 4):
+        return simulate_arrays(
+            hills() + raised, 0.03, [60 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, scheme="subgrid", factor=factor,
+            tables=tables,
+        )  # fmt: skip
+
+    alone, shared = run(None), Tables()
+    for _ in range(3):
+        np.testing.assert_array_equal(run(shared).depth, alone.depth)
+    assert len(made) == 2
+    run(shared, factor=3), run(shared, raised=0.5)
+    assert len(made) == 4
+    np.testing.assert_array_equal(run(shared).depth, alone.depth)
+    assert len(made) == 5, "only the last ground is kept"
 
 
 def test_factor_one_is_the_plain_scheme() -> None:

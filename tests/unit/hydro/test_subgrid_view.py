@@ -148,16 +148,16 @@ def test_what_is_taken_and_given_outside_changes_the_water_by_as_much(seed, fact
     water.advance(300.0)
     water.feed(np.zeros((13, 17)))
     for share in (0.3, 1.0, 0.0):
-        before, standing = water.volume(), water.h.astype(float)
-        water.h[:] = np.where(rng.uniform(size=standing.shape) < share, 0.0, standing)
-        water.h[4, 5] += 0.25
-        more = float((water.h.astype(float) - standing).sum()) * 25.0
+        before, standing = water.volume(), water.depth().astype(float)
+        water.depth()[:] = np.where(rng.uniform(size=standing.shape) < share, 0.0, standing)
+        water.depth()[4, 5] += 0.25
+        more = float((water.depth().astype(float) - standing).sum()) * 25.0
         assert water.volume() == pytest.approx(before + more, rel=1e-12, abs=1e-9)
         now = water.volume()
         water.advance(1.0)
         assert water.volume() == pytest.approx(now, rel=1e-12 if dtype == "float64" else 1e-5)
-        assert water.h.min() >= 0.0
-        assert float(water.h.sum(dtype=float)) * 25.0 == pytest.approx(water.volume(), rel=1e-5, abs=1e-4)
+        assert water.depth().min() >= 0.0
+        assert float(water.depth().sum(dtype=float)) * 25.0 == pytest.approx(water.volume(), rel=1e-5, abs=1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -169,9 +169,9 @@ def test_depths_are_those_of_one_level_in_each_coarse_cell(dtype) -> None:
     water = SubgridView(z, 0.03, 5.0, factor=4, dtype=dtype)
     water.fill(lake)
     tight = {"float32": 2e-5, "float64": 1e-12}[dtype]
-    np.testing.assert_allclose(water.h, lake, atol=tight)
-    np.testing.assert_allclose(water.highest, lake, atol=tight)
-    assert water.h[5, 10] == 0.0
+    np.testing.assert_allclose(water.depth(), lake, atol=tight)
+    np.testing.assert_allclose(water.highest_depth(), lake, atol=tight)
+    assert water.depth()[5, 10] == 0.0
 
 
 def test_flow_is_shared_as_the_ground_conveys() -> None:
@@ -213,7 +213,7 @@ def test_depths_do_not_depend_on_when_they_are_asked_for() -> None:
         water = SubgridView(hills(), 0.03, 5.0, dtype="float64")
         water.feed(rain)
         water.advance(30.0)
-        early = water.h.copy() if look_first else None
+        early = water.depth().copy() if look_first else None
         water.feed(0.0)
-        seen.append(water.h.copy() if early is None else early)
+        seen.append(water.depth().copy() if early is None else early)
     np.testing.assert_array_equal(*seen)

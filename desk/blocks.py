@@ -1,0 +1,99 @@
+"""Draws blocks (`twin.blocks`) with Streamlit, whatever hazard they speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+import scenarios as sc
+from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
+from twin.bridge import maps
+from twin.bridge.shapes import LEVEL_COLOURS
+from twin.city import City
+from twin.words import written
+
+#: Text on a level's colour: dark on yellow, white on the others.
+ON_COLOUR = {"yellow": "#3b3000"}
+
+ALARM = "#b3261e"
+
+
+def draw(blocks: Iterable[Block], section: Section, run: sc.Run, lang: str) -> None:
+    """Draw blocks of a section of a run one below the other."""
+    for block in blocks:
+        if isinstance(block, Text):
+            text(block, lang)
+        elif isinstance(block, Table):
+            table(block, lang)
+        elif isinstance(block, Curve):
+            curve(block, run.case.city, lang)
+        else:
+            st.image(_picture(run.id, section.sheet.id, block.layer.code, block, run.case.city, section))
+
+
+def text(block: Text, lang: str) -> None:
+    """Draw a heading, a sentence or a note."""
+    said = written(block.said, lang).replace("$", "\\$")  # no formula
+    if block.style == "title":
+        st.subheader(said)
+    elif block.style == "note":
+        st.caption(said)
+    elif block.style == "alarm":
+        st.warning(said)
+    else:
+        st.markdown(f"**{said}**" if block.style == "strong" else said)
+
+
+def table(block: Table, lang: str, height: int | None = None) -> None:
+    """Draw a table; all of it is shown at once unless it is given a height (pixels)."""
+    st.dataframe(styled(block, lang), hide_index=True, height=height or whole(len(block.rows)))
+
+
+def whole(rows: int) -> int:
+    """Return the height at which a table shows every row, pixels."""
+    return 38 + 35 * rows
+
+
+def styled(block: Table, lang: str) -> Styler:
+    """Return a table as text in `lang`, with its levels on their colours and its sums in bold."""
+    frame = pd.DataFrame(
+        [[_said(cell, lang) for cell in row] for row in block.rows],
+        columns=[written(head, lang) or " " for head in block.heads],
+    )
+    styles = pd.DataFrame(
+        [[_style(cell, k in block.sums) for cell in row] for k, row in enumerate(block.rows)],
+        index=frame.index,
+        columns=frame.columns,
+    )
+    return frame.style.apply(lambda _: styles, axis=None)
+
+
+def curve(block: Curve, city: City, lang: str) -> None:
+    """Draw figures in time, stacked or as lines."""
+    frame = block.table.set_axis([written(label, lang) for label in block.labels], axis=1)
+    frame.index = pd.DatetimeIndex(frame.index).tz_localize("UTC").tz_convert(city.tz).tz_localize(None)
+    label = written(block.said, lang) + (f" ({block.unit})" if block.unit else "")
+    if block.stacked:
+        st.area_chart(frame, y_label=label, color=list(block.colours), stack=True, height=260)
+    else:
+        st.line_chart(frame, y_label=label, color=list(block.colours), height=260)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _picture(run_id: str, hazard: str, code: str, _block: Picture, _city: City, _section: Section) -> bytes:
+    return maps.picture(_city, _block, _section.places)
+
+
+def _said(cell: Cell, lang: str) -> str:
+    return written(cell.said if isinstance(cell, Text) else cell, lang)
+
+
+def _style(cell: Cell, summed: bool) -> str:
+    """Return a cell's style as CSS."""
+    style = cell.style if isinstance(cell, Text) else ""
+    if style in LEVEL_COLOURS:
+        return f"background-color: {LEVEL_COLOURS[style]}; color: {ON_COLOUR.get(style, '#ffffff')}"
+    return f"color: {ALARM}" if style == "alarm" else "font-weight: bold" if summed or style == "strong" else ""

@@ -1,0 +1,53 @@
+"""Attendance: how many persons are at a place of the city, from a time on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import xarray as xr
+from pydantic import Field
+
+from scenarios.case.forcings.rows import by_id, check_ids, labelled, listed
+from scenarios.case.forcings.scene import Kind, Note, Scene
+from scenarios.case.part import Part
+from twin.errors import ScenarioError
+from twin.readers.series import read_readings
+from twin.variables import ATTENDANCE
+
+#: Column of a file -> its valid range.
+COLUMNS = {"persons": (0.0, 1e7)}
+
+
+class AttendanceRow(Part):
+    """The persons at a place from a time on (default: the start of the run)."""
+
+    place: str
+    persons: Annotated[float, Field(ge=0, le=1e7)]
+    at: str | None = None
+
+
+class AttendanceTable(Part):
+    """Attendance from a CSV file: columns `time`, `place` and `persons`."""
+
+    table: Path
+
+
+def build(attendance: AttendanceTable | list[AttendanceRow], scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
+    """Return persons by time and place; at each place a number holds until the place's next one."""
+    where = "forcing.attendance"
+    if isinstance(attendance, AttendanceTable):
+        where = str(scene.base / attendance.table)
+        rows = read_readings(scene.base / attendance.table, scene.city.tz, "place", COLUMNS)
+    else:
+        rows = listed("place", attendance, scene)
+    check_ids("forcing_place", where, rows["id"], scene.city.facilities["id"])
+    table = by_id(where, rows, "persons").ffill()
+    for place, first in rows.groupby("id")["time"].min().items():
+        if first > scene.start:
+            found, expected = f"{first} UTC", f"{scene.start} UTC"
+            raise ScenarioError("rows_late", where=where, name=place, found=found, expected=expected)
+    return [labelled(table.loc[table.index.asof(scene.start) :], "place", ATTENDANCE)], []
+
+
+KIND = Kind(Annotated[list[AttendanceRow], Field(min_length=1)] | AttendanceTable, (ATTENDANCE,), build)

@@ -1,0 +1,85 @@
+"""Wind: speed and the direction it comes from, or both components on a grid; inside always as components.
+
+Components have no jump at north: between 350 and 10 degrees lies north, not south.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from pydantic import Field
+
+from scenarios.case.forcings.rows import stepped
+from scenarios.case.forcings.scene import Kind, Note, Scene
+from scenarios.case.part import Part
+from twin.readers.grid_series import read_wind_grid
+from twin.readers.series import read_columns
+from twin.variables import EASTWARD_WIND, EASTWARD_WIND_GRID, NORTHWARD_WIND, NORTHWARD_WIND_GRID
+
+Speed = Annotated[float, Field(ge=0, le=150)]
+From = Annotated[float, Field(ge=0, le=360, description="where it comes from: 0 and 360 north, 90 east")]
+
+#: Column of a station's file -> its valid range.
+COLUMNS = {"speed_m_s": (0.0, 150.0), "from_deg": (0.0, 360.0)}
+
+
+class ConstantWind(Part):
+    """One wind for the whole run; `speed_m_s: 0` is a calm."""
+
+    speed_m_s: Speed
+    from_deg: From
+
+
+class WindRow(Part):
+    """The wind from a time on."""
+
+    at: str
+    speed_m_s: Speed
+    from_deg: From
+
+
+class StationWind(Part):
+    """Wind from a CSV file: columns `time`, `speed_m_s` and `from_deg`."""
+
+    station: Path
+
+
+class GridWind(Part):
+    """Wind from a NetCDF file: both components by their CF standard names, or called u10 and v10."""
+
+    grid: Path
+
+
+def build(
+    wind: ConstantWind | list[WindRow] | StationWind | GridWind, scene: Scene
+) -> tuple[list[xr.DataArray], list[Note]]:
+    """Return the eastward and northward component, m/s."""
+    if isinstance(wind, GridWind):
+        arrays = read_wind_grid(scene.base / wind.grid, scene.city.grid)
+        times = pd.DatetimeIndex(arrays[0]["time"].values)
+        scene.check_covers(times, str(scene.base / wind.grid))
+        return arrays, scene.held(times, EASTWARD_WIND_GRID)
+    notes: list[Note] = []
+    if isinstance(wind, StationWind):
+        path = scene.base / wind.station
+        table = read_columns(path, scene.city.tz, COLUMNS)
+        scene.check_covers(table.index, str(path))
+        notes = scene.held(table.index, EASTWARD_WIND)
+    elif isinstance(wind, ConstantWind):
+        table = pd.DataFrame([wind.model_dump()], index=scene.clock.times[:1])
+    else:
+        table = stepped("forcing.wind", wind, scene)
+    speed, towards = table["speed_m_s"].to_numpy(float), np.deg2rad(table["from_deg"].to_numpy(float) + 180.0)
+    components = {EASTWARD_WIND.name: speed * np.sin(towards), NORTHWARD_WIND.name: speed * np.cos(towards)}
+    return [xr.DataArray(v, {"time": table.index.values}, ("time",), name) for name, v in components.items()], notes
+
+
+KIND = Kind(
+    ConstantWind | Annotated[list[WindRow], Field(min_length=1)] | StationWind | GridWind,
+    (EASTWARD_WIND, NORTHWARD_WIND, EASTWARD_WIND_GRID, NORTHWARD_WIND_GRID),
+    build,
+)

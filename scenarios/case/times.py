@@ -1,0 +1,19 @@
+"""What a time in a scenario file means."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from twin.errors import ScenarioError
+
+
+def clock_time(text: str, start: datetime) -> datetime:
+    """Return the moment a bare "19:10" means: city time, next after the start; full ISO times are taken as they are."""
+    try:
+        if "T" in text or "-" in text:
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=start.tzinfo)
+        at = datetime.combine(start.date(), time.fromisoformat(text), tzinfo=start.tzinfo)
+    except ValueError:
+        raise ScenarioError("time_text", found=text) from None
+    return at if at >= start else at + timedelta(days=1)

@@ -1,0 +1,304 @@
+"""What is said of every hazard in the same way, as blocks made of its sheet and its exposure. No hazard is known here.
+
+Maps, a table and a chart for each scale, closures, levels, places of which nothing is known, the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
+from twin.bridge.ledger import ledger
+from twin.city import City
+from twin.exposure.closures import closed_minutes
+from twin.plan import shown
+from twin.sheet import COLOURS, Scale, Sheet
+from twin.words import LANGS, Phrase, Word, has, phrases
+
+MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
+MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed
+
+#: The receptors a chart shows in time, with what they are divided by.
+CHARTED = {"people": 1.0, "roads": 1000.0}
+
+#: Colours of classes that no map layer has colours for.
+CLASS_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878")
+
+#: Writes a time as a clock in the city shows it.
+Told = Callable[[Any], str]
+
+
+def common(section: Section, city: City, told: Told) -> list[Block]:
+    """Return all that is said of a hazard in the same way as of any other, in its order."""
+    sheet, scales = section.sheet, section.sheet.scales
+    blocks: list[Block] = [peak(section)]
+    at_once = [scale for scale in scales if scale.when == "at_once"]
+    for scale in at_once:
+        blocks += [Text(_label(sheet, scale), "title")] if len(at_once) > 1 else []
+        blocks += scaled(section, city, scale)
+    blocks += basis(section)
+    further = [
+        Picture(layer, layer.of(section.fields), wide=False)
+        for layer in sheet.drawable(section.fields)[1:]
+        if layer != sheet.peak_layer
+    ]
+    blocks += [Text(Word("report.more_maps"), "title"), *further] if further else []
+    for scale in scales:
+        if scale.when == "ever":
+            blocks += [Text(_label(sheet, scale), "title"), *scaled(section, city, scale)]
+    return blocks + closing(section, told) + unknown(section) + balance(section)
+
+
+def peak(section: Section) -> Picture:
+    """Return the map of the lead variable's worst values with the graded places."""
+    layer = section.sheet.peak_layer
+    return Picture(layer, layer.of(section.fields), section.exposure.places)
+
+
+def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
+    """Return who and what is in the classes of a scale: a table, in time a chart, and what its figures mean."""
+    sheet, tables = section.sheet, section.exposure.counts.get(scale.code, {})
+    table = _by_class(section, city, scale) if scale.variable else _own_counts(section, scale)
+    blocks: list[Block] = []
+    if scale.harms_from is not None and "people" in tables and _there(city, scale, "people"):
+        k = scale.classes.index(scale.harms_from)
+        people = shown(section.exposure.most(scale, "people", k))
+        harm = {"scale": _label(sheet, scale), "name": scale.name(k), "people": people}
+        blocks.append(Text(Word("report.harmed", harm), "strong"))
+    blocks.append(table)
+    note = f"scale.{sheet.id}.{scale.code}.note"
+    blocks += [Text(Word(note), "note")] if has(note) else []
+    return blocks + (_curves(section, city, scale) if scale.when == "at_once" else [])
+
+
+def _by_class(section: Section, city: City, scale: Scale) -> Table:
+    """Return a row for each class with those in it or above, from the last harmless class on, and one for the unknown."""
+    exposure, key = section.exposure, f"scale.{section.sheet.id}.{scale.code}"
+    tables, unknown = exposure.counts.get(scale.code, {}), exposure.unknown
+    lost = unknown[unknown["scale"] == scale.code].set_index("of")["most"]
+    meanings = [f"{key}.{k + 1}" for k in range(len(scale.classes))]
+    meant = all(map(has, meanings))
+
+    def row(said: Phrase, meaning: Phrase, count: Callable[[str], float]) -> tuple[Cell, ...]:
+        figures = [_counted(of, count(of)) if of in tables and _there(city, scale, of) else "–" for of in scale.of]
+        return (said, *((meaning,) if meant else ()), *figures)
+
+    first = 0 if scale.harms_from is None else max(0, scale.classes.index(scale.harms_from) - 1)
+    rows = [
+        row(f"≥ {scale.name(k)}", Word(meanings[k]), lambda of, k=k: exposure.most(scale, of, k))  # type: ignore[misc]
+        for k in range(first, len(scale.classes))
+    ]
+    if len(lost):
+        rows.append(row(Word("report.unknown"), Word("report.unknown_means"), lambda of: float(lost.get(of, 0.0))))
+    heads = (_label(section.sheet, scale), *((Word("report.meaning"),) if meant else ()))
+    columns = {"buildings": "report.buildings", "roads": "report.road_km"}
+    columns["people"] = "report.people_ever" if scale.when == "ever" else "report.people"
+    figures = tuple(range(len(heads), len(heads) + len(scale.of)))
+    return Table((*heads, *(Word(columns[of]) for of in scale.of)), tuple(rows), figures)
+
+
+def _own_counts(section: Section, scale: Scale) -> Table:
+    """Return a row for each class of a scale that the model itself counts: the most at one time, and at the end."""
+    table = next(iter(section.exposure.counts.get(scale.code, {}).values()), None)
+    rows = []
+    for k in range(len(scale.classes)):
+        figures = (
+            ("–", "–") if table is None else (shown(float(table.iloc[:, k].max())), shown(float(table.iloc[-1, k])))
+        )
+        rows.append((_class_word(section.sheet, scale, k), *figures))
+    heads = (_label(section.sheet, scale), Word("report.people"), Word("report.people_end"))
+    return Table(heads, tuple(rows), (1, 2))
+
+
+def _curves(section: Section, city: City, scale: Scale) -> list[Block]:
+    """Return a chart of each receptor of a scale in time, its classes upon each other."""
+    labels = tuple(_class_word(section.sheet, scale, k) for k in range(len(scale.classes)))
+    blocks: list[Block] = []
+    for of, per in CHARTED.items():
+        table = section.exposure.counts.get(scale.code, {}).get(of)
+        if table is not None and _there(city, scale, of):
+            said, unit = Word(f"chart.{of}"), "km" if of == "roads" else ""
+            blocks.append(Curve(said, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
+    return blocks
+
+
+def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
+    """Return the name of one class alone: its own, else its bounds."""
+    if not scale.variable:
+        return Word(f"scale.{sheet.id}.{scale.code}.{k + 1}")
+    if scale.names or k + 1 == len(scale.classes):
+        return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
+    low, high = list(pairwise(scale.classes))[k]
+    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {scale.unit}")
+
+
+def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:
+    """Return a colour for each class: the darkest of the layer that shows its variable, else those of any classes."""
+    shades = next((lay.colormap for lay in (sheet.lead_layer, *sheet.layers) if lay.variable == scale.variable), ())
+    own, count = [colour for _, colour in shades], len(scale.classes)
+    return tuple(own[-count:]) if len(own) >= count else tuple(np.resize(CLASS_COLOURS, count).tolist())
+
+
+def basis(section: Section) -> list[Block]:
+    """Return whom the counts of people rest on, where people are counted."""
+    if not any("people" in tables for tables in section.exposure.counts.values()):
+        return []
+    found = section.exposure.basis
+    blocks: list[Block] = [Text(Word(f"report.people_are.{found}"), "note")]
+    return blocks if found == "model" else [*blocks, Text(Word("report.people_note"), "note")]
+
+
+def closing(section: Section, told: Told) -> list[Block]:
+    """Return when places close and reopen: those of the kinds a draft task closes, and how many of others there are."""
+    table, asked = section.exposure.closures, closing_kinds(section)
+    if not len(table):
+        return []
+    listed = table[table["kind"].isin(asked)]
+    more, others = len(listed) - MOST_CLOSURES, table["kind"][~table["kind"].isin(asked)].value_counts()
+    notes = [Word("report.more_closures", {"count": more})] if more > 0 else []
+    notes += [
+        Word("report.other_closures", {"count": int(count), "kind": Word(f"place.{kind}")})
+        for kind, count in others.items()
+    ]
+    return [
+        Text(Word("report.closures"), "title"),
+        closures_table(section, listed.head(MOST_CLOSURES), told),
+        *(Text(note, "note") for note in [*notes, Word("report.closures_note")]),
+    ]
+
+
+def closing_kinds(section: Section) -> set[str]:
+    """Return the kinds of place that a draft task closes; where none does, all that close."""
+    return {t.place for t in section.sheet.tasks if t.at == "closes"} or set(section.exposure.closures["kind"])
+
+
+def closures_table(section: Section, rows: pd.DataFrame, told: Told) -> Table:
+    """Return rows of `Exposure.closures` as a table."""
+    danger, end = section.sheet.danger, pd.Timestamp(section.exposure.series["time"].values[-1])
+    heads = [Word("report.closes"), Word("report.reopens"), Word("report.closed_min"), Word("report.place")]
+    heads += [Word("report.kind"), Word("report.peak_at"), *([_label(section.sheet, danger)] if danger else [])]
+
+    def row(place: dict[str, Any], minutes: int) -> tuple[Cell, ...]:
+        still = pd.isna(place["reopens"])
+        cells: tuple[Cell, ...] = (
+            Text(told(place["closes"]), "strong"),
+            Text(Word("report.still_closed"), "alarm") if still else told(place["reopens"]),
+            {lang: phrases.closed(minutes, place["spells"], lang, still=still) for lang in LANGS},
+            _name(place),
+            Word(f"place.{place['kind']}"),
+            _peak(place, told),
+        )
+        worst = danger.name(place["danger"] - 1) if danger and place["danger"] else "–"
+        return (*cells, worst) if danger else cells
+
+    minutes = closed_minutes(rows, end)
+    return Table(tuple(heads), tuple(map(row, rows.to_dict("records"), minutes)), (2, 5))
+
+
+def levels_table(levels: pd.DataFrame, sheets: Mapping[str, Sheet], told: Told) -> Table:
+    """Return rows of the table of levels (`twin.grade.COLUMNS`); with the hazard where there are several.
+
+    Where probabilities are known, the one of the colour and the share of members for every colour.
+    """
+    likely, several = bool(levels["probability"].notna().any()), len(sheets) > 1
+    heads = [
+        Word("report.level"),
+        *([Word("desk.hazard")] if several else []),
+        Word("report.place"),
+        Word("report.kind"),
+    ]
+    heads += [Word("report.peak_at"), Word("report.from"), Word("report.until")]
+    figures = [heads.index(Word("report.peak_at")), *range(len(heads), len(heads) + 5 * likely)]
+    heads += [Word("report.probability"), *(Word(f"level.{c}") for c in COLOURS)] if likely else []
+
+    def row(place: dict[str, Any]) -> tuple[Cell, ...]:
+        colour, sheet = place["level"], sheets[place["hazard"]]
+        cells: list[Cell] = [Text(Word(f"level.{colour}"), colour)]
+        cells += [sheet.name] if several else []
+        cells += [_name(place), Word(f"place.{place['kind']}"), _peak(place, told), told(place["from"])]
+        cells.append(f"≥ {told(place['until'])}" if place["open_end"] else told(place["until"]))
+        names = ("probability", *(f"share_{c}" for c in COLOURS)) if likely else ()
+        cells += ["–" if pd.isna(place[name]) else phrases.share(place[name]) for name in names]
+        rule = {lang: phrases.rule(sheet, place["kind"], place["threshold"], lang) for lang in LANGS}
+        return (*cells, Text(rule, "note"))
+
+    rows = tuple(map(row, levels.to_dict("records")))
+    return Table((*heads, Word("report.rule")), rows, tuple(figures))
+
+
+def unknown(section: Section) -> list[Block]:
+    """Return the names of the places of which nothing is known: they have no colour, which does not mean no danger."""
+    places = section.exposure.places
+    lost = places[~places["known"].astype(bool)]
+    if not len(lost):
+        return []
+    names = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
+    more = [Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN})] if len(lost) > MOST_UNKNOWN else []
+    return [Text(Word("report.unknown_places", {"count": len(lost), "names": [*names, *more]}), "alarm")]
+
+
+def touched(section: Section, city: City) -> tuple[Word, str] | None:
+    """Return how many people are in the classes of the first scale that counts people, most at one time, and its words.
+
+    None where no people are counted.
+    """
+    for scale in section.sheet.scales:
+        if "people" in section.exposure.counts.get(scale.code, {}) and _there(city, scale, "people"):
+            name = f"≥ {scale.name(0)}" if scale.variable else ""
+            said = Word("desk.people", {"scale": _label(section.sheet, scale), "name": name})
+            return said, shown(section.exposure.most(scale, "people"))
+    return None
+
+
+def limits(levels: pd.DataFrame) -> list[Word]:
+    """Return what a reader must know of every level: what its probability is, if one is known, and whose thresholds it has."""
+    likely = levels["probability"].notna().any()
+    return [Word("report.share_of_members" if likely else "report.no_probability"), Word("report.limits")]
+
+
+def sources(section: Section) -> list[tuple[Word, str]]:
+    """Return where the thresholds and the classes of each scale come from."""
+    sheet = section.sheet
+    scales = [(_label(sheet, scale), scale.source) for scale in sheet.scales if scale.source]
+    return [(Word("report.thresholds"), sheet.rules_source), *scales]
+
+
+def balance(section: Section) -> list[Block]:
+    """Return the ledger and how far it closes."""
+    told = section.balance
+    closure = {"error": f"{told['relative_error']:.1e}", "tolerance": f"{told['tolerance']:.0e}"}
+    return [
+        Text(Word(f"ledger.{section.sheet.id}.title"), "title"),
+        ledger(section.sheet.id, told),
+        Text(Word("report.ledger.note", closure), "note"),
+    ]
+
+
+def _label(sheet: Sheet, scale: Scale) -> Word:
+    return Word(f"scale.{sheet.id}.{scale.code}")
+
+
+def _name(place: Mapping[str, Any]) -> dict[str, str]:
+    return {lang: str(place[f"name_{lang}"]) for lang in LANGS}
+
+
+def _peak(place: Mapping[str, Any], told: Told) -> str:
+    """Return the peak of a place with its unit and, where it has one, its time."""
+    value = phrases.quantity(place["peak"], place["unit"])
+    return value if pd.isna(place["peak_time"]) else f"{value} @ {told(place['peak_time'])}"
+
+
+def _there(city: City, scale: Scale, of: str) -> bool:
+    """Return whether the city has the layer of a receptor; what a model counts itself needs none."""
+    layer = {"people": city.population, "buildings": city.buildings, "roads": city.roads}[of]
+    return bool(len(layer)) or not scale.variable
+
+
+def _counted(of: str, value: float) -> str:
+    """Write how many there are, or for roads how many kilometres."""
+    return shown(value) if of == "people" else f"{value / 1000.0:.1f}" if of == "roads" else f"{value:,.0f}"
