@@ -27,6 +27,7 @@ from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
     "flood": "hydro",
+    "crowd": "evacuation.crowd",
 }
 
 Words = dict[str, dict[str, str]]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import shapely
 import xarray as xr
@@ -29,15 +32,29 @@ MOST_AT_START = 7.0
 
 
 class Attendance:
-    """How many people are present at the venue over time, changing evenly between the times of the series."""
+    """How many people are present at the venue, by a series whose values hold until the next.
+
+    A lower number takes hold at once: so many are told to leave then. For a higher one people come evenly over the time before
+    it, so that they are there when it holds.
+    """
 
     def __init__(self, series: xr.DataArray, clock: Clock) -> None:
         self._seconds = np.array([clock.seconds(t) for t in series["time"].values])
         self._persons = series.values.astype(np.float64)
 
+    @property
+    def most(self) -> int:
+        """The largest number."""
+        return int(self._persons.max())
+
     def at(self, t: float) -> int:
         """Return persons present at `t` seconds."""
-        return int(np.floor(np.interp(t, self._seconds, self._persons) + 1e-6))
+        k = min(max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0), len(self._persons) - 1)
+        here = self._persons[k]
+        if k + 1 < len(self._persons) and self._persons[k + 1] > here and t > self._seconds[k]:
+            share = (t - self._seconds[k]) / (self._seconds[k + 1] - self._seconds[k])
+            here += share * (self._persons[k + 1] - here)
+        return int(np.floor(here + 1e-6))
 
 
 class Comers:
@@ -68,7 +85,7 @@ class Comers:
             "comers_numbers": np.array([self.made, self.told, self._owed], dtype=np.float64),
         }
 
-    def resume(self, kept: dict[str, NDArray[np.float64]]) -> None:
+    def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `record` gave."""
         self.outside = kept["comers_outside"].astype(np.int64)
         self._given = kept["comers_given"].astype(np.int64)
@@ -89,22 +106,22 @@ class Comers:
             whole = whole.joined(part)
         return whole
 
-    def step(self, walkers: Walkers, t: float, seconds: float) -> None:
-        """Bring in who comes in the second after `t`, and tell those to leave who go."""
+    def step(self, walkers: Walkers, t: float, now: float) -> None:
+        """Bring in who comes in the second after `t` (on the clock; `now` since the first run began), tell who goes to leave."""
         if self._attendance:
-            change = self._attendance.at(t + seconds) - (self.made + int(self.outside.sum()) - self.told)
+            change = self._attendance.at(t) - (self.made + int(self.outside.sum()) - self.told)
             coming, going = max(change, 0), max(-change, 0)
         else:
-            self._owed += self._per_s * seconds
+            self._owed += self._per_s
             coming, going = int(self._owed + 1e-9), 0
             self._owed -= coming
         if going:
-            self._tell(walkers, going, t)
+            self._tell(walkers, going, now)
         self.outside += self._share(coming)
         for k in np.flatnonzero(self.outside):
             at = self._free_places(walkers.people, int(k), int(self.outside[k]))
             if len(at):
-                walkers.people = walkers.people.joined(self._make(int(k), at, t))
+                walkers.people = walkers.people.joined(self._make(int(k), at, now))
                 self.outside[k] -= len(at)
 
     def _share(self, count: int) -> NDArray[np.int64]:
@@ -113,12 +130,16 @@ class Comers:
         self._given += parts
         return parts
 
-    def _tell(self, walkers: Walkers, going: int, t: float) -> None:
-        """Tell `going` of those who stay to leave, in the order of their draws; who is still outside turns back last."""
+    def _tell(self, walkers: Walkers, going: int, now: float) -> None:
+        """Tell `going` of those who stay to leave within the time, in the order of their draws.
+
+        Who is still outside cannot be told: they go when they have come in.
+        """
         stay = np.flatnonzero(np.isinf(walkers.people.leaves))
-        order = np.argsort(draws.uniform(self._key, walkers.people.number[stay], draws.ORDER), kind="stable")
-        chosen = stay[order[:going]]
-        walkers.leave(chosen, t)
+        number = walkers.people.number[stay]
+        order = np.argsort(draws.uniform(self._key, number, draws.ORDER), kind="stable")
+        chosen = order[:going]
+        walkers.leave(stay[chosen], now + self._within_s * draws.uniform(self._key, number[chosen], draws.LEAVES))
         self.told += len(chosen)
 
     def _make(self, source: int, at: NDArray[np.float64], t: float, at_start: bool = False) -> People:

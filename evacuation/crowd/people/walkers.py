@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -22,6 +23,9 @@ CELL_M, WALL_CELL_M, WALL_REACH_M = 0.5, 1.0, 0.7
 
 #: A crowd smaller than this is moved by one thread.
 FEW = 3000
+
+#: What is kept of walkers beside the people.
+KEPT = ("tokens", "flows", "left_by_gate", "left_by_goal")
 
 #: Nobody is let through a metered gate from further away than this, m.
 AT_GATE_M = 0.6
@@ -64,6 +68,11 @@ class People:
         return People(**{n: np.concatenate([v, getattr(others, n)]) for n, v in self.arrays().items()})
 
     @classmethod
+    def of(cls, kept: Mapping[str, NDArray[Any]]) -> People:
+        """Return the people of a state (`Walkers.record`)."""
+        return cls(**{f.name: kept[f"people_{f.name}"].copy() for f in fields(cls)})
+
+    @classmethod
     def standing(cls, at: NDArray[np.float64], **who: NDArray[Any]) -> People:
         """Return people who stand at (n, 2) local places; `who` holds radius, free, group, leaves and number."""
         n = len(at)
@@ -81,7 +90,9 @@ class People:
 class Walkers:
     """Moves the people of one venue. `flows` counts crossings (gate: inward, outward), `left` those who left by each gate or goal."""
 
-    def __init__(self, plan: Plan, finder: Finder, pressing: Pressing, people: People) -> None:
+    def __init__(
+        self, plan: Plan, finder: Finder, pressing: Pressing, people: People, kept: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         self.plan, self.finder, self.people = plan, finder, people
         self.law: Law = pressing.law
         self._steps = pressing.steps
@@ -97,6 +108,8 @@ class Walkers:
         self.flows = np.zeros((len(plan.gates), 2), np.int64)
         self.left_by_gate = np.zeros(len(plan.gates), np.int64)
         self.left_by_goal = np.zeros(len(plan.goals), np.int64)
+        for name in KEPT if kept is not None else ():
+            setattr(self, name, kept[f"walkers_{name}"].copy())  # type: ignore[index]
         self.steps = 0
         start_threads()
 
@@ -104,6 +117,11 @@ class Walkers:
     def left(self) -> int:
         """How many have left so far."""
         return int(self.left_by_gate.sum() + self.left_by_goal.sum())
+
+    def record(self) -> dict[str, NDArray[Any]]:
+        """Return what the next part of the run must know."""
+        people = {f"people_{name}": values for name, values in self.people.arrays().items()}
+        return people | {f"walkers_{name}": getattr(self, name) for name in KEPT}
 
     def set_gates(self, gates: Gates) -> None:
         """Open and shut gates; ways are found again where that changes them."""
@@ -215,8 +233,8 @@ class Walkers:
         own = np.flatnonzero(wants)
         return int(near[own[np.lexsort((people.number[near][own], np.abs(off[own])))[0]]])
 
-    def leave(self, who: NDArray[Any], t: float) -> None:
-        """Tell people (by index) to leave at `t`."""
+    def leave(self, who: NDArray[Any], t: NDArray[np.float64]) -> None:
+        """Tell people (by index) to leave, each at his time."""
         leaves = self.people.leaves.copy()
         leaves[who] = t
         self.people = replace(self.people, leaves=leaves)
