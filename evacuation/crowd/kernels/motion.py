@@ -1,6 +1,7 @@
 """How people decide and how bodies move: gap ahead and direction, contact forces, walls and gates.
 
-Speed and direction: the collision-free speed model, Tordeux, Chraibi and Seyfried 2016 (doi:10.1007/978-3-319-33482-0_29).
+Speed: the collision-free speed model, Tordeux, Chraibi and Seyfried 2016 (doi:10.1007/978-3-319-33482-0_29). Direction: as Xu,
+Chraibi, Tordeux and Zhang 2019 (doi:10.1016/j.physa.2019.122521), so that neighbours turn nobody back.
 Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction and dashpot
 implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own contacts in a fixed order: the
 number of threads changes nothing.
@@ -103,9 +104,9 @@ def decide(
 ):  # fmt: skip
     """Write each person's wanted velocity and whom he may touch until the next decision; return the most such pairs of one.
 
-    Direction e = unit(e0 + a sum exp((l - s_ij) / D) e_ij), e0 the way to his goal; speed min(free, (s - l) / T), s the distance
-    to the nearest one in his way. Of two with the same goal the one nearer to it goes first: the other is not in his way, so
-    that no two wait for each other for ever. Touching ahead, he leans on with `push` newton. Who has not left yet
+    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal; speed min(free, (s - l) / T), s the distance
+    to the nearest one in his way. Of two with the same goal the one nearer to it goes first: the other is not in his way and
+    does not turn him, so that no two wait for each other for ever. Touching ahead, he leans on with `push` newton. A gate that bars him stands in his way like a person. Who has not left yet
     (`leaves` > t), and who has no way, stands. People behind a wall are not seen. Arrays of people (n,), of pairs
     (n, MOST_PAIRS); `direction_x`, `direction_w` and `cost` (group, ny, nx) on cells of `way_cell`.
     """
@@ -148,7 +149,7 @@ def decide(
         c0, c1 = max(int((px - reach) / size), 0), min(int((px + reach) / size), columns - 1)
         r0, r1 = max(int((pw - reach) / size), 0), min(int((pw + reach) / size), rows - 1)
         count = 0
-        dx_sum, dw_sum = ex, ew
+        aside = 0.0
         for r in range(r0, r1 + 1):
             for j in range(start[r * columns + c0], start[r * columns + c1 + 1]):
                 if j == i:
@@ -172,18 +173,16 @@ def decide(
                     if count < MOST_PAIRS:
                         pair_out[i, count] = j
                     count += 1
-                if walks and d2 <= close * close:
-                    d = max(math.sqrt(d2), 1e-6)
-                    strength = law.repulsion * math.exp((law.gap_length - d) / law.repulsion_range)
-                    dx_sum += strength * dx / d
-                    dw_sum += strength * dw / d
+                yields = ahead_scratch[j] > far and group[j] == group[i]
+                if walks and not yields and d2 <= close * close and ex * dx + ew * dw < 0.0:
+                    strength = law.repulsion * math.exp((law.gap_length - math.sqrt(d2)) / law.repulsion_range)
+                    aside += strength if ex * dw - ew * dx > 0.0 else -strength
         pairs_out[i] = count
         if not walks:
             want_x_out[i] = want_w_out[i] = 0.0
             continue
-        length = math.sqrt(dx_sum * dx_sum + dw_sum * dw_sum)
-        if length > 1e-6:
-            ex, ew = dx_sum / length, dw_sum / length
+        length = math.sqrt(1.0 + aside * aside)
+        ex, ew = (ex - aside * ew) / length, (ew + aside * ex) / length
         gap, lean = see, False
         c0 = max(int((min(px, px + see * ex) - law.gap_length) / size), 0)
         c1 = min(int((max(px, px + see * ex) + law.gap_length) / size), columns - 1)
@@ -211,6 +210,15 @@ def decide(
                 if not hidden:
                     gap = min(gap, d)
                     lean = lean or d <= radius[i] + radius[j]
+        for m in range(first, last):
+            s = wall_list[m]
+            ax, aw, bx, bw = line[s, 0], line[s, 1], line[s, 2], line[s, 3]
+            if gate_of[s] < 0 or not crosses(px, pw, px + see * ex, pw + see * ew, ax, aw, bx, bw):
+                continue
+            if bars(s, px, pw, passed[i], line, gate_of, shut, metered, way):
+                off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
+                gap = min(gap, off + 0.5 * law.gap_length)
+                lean = lean or off <= radius[i]
         pace = min(free[i], max((gap - law.gap_length) / law.gap_time, 0.0))
         if lean:
             pace = max(pace, min(law.push * law.relax / law.mass, free[i]))

@@ -103,7 +103,7 @@ class Walkers:
         self._wall_start, self._wall_list, self._wall_columns = _walls_by_cell(plan, self._line)
         self._start = np.zeros(self._columns * self._rows + 1, np.int64)
         self._way: Ways | None = None
-        self._gates: Gates | None = None
+        self.gates: Gates | None = None
         self.tokens = np.ones(len(plan.gates))
         self.flows = np.zeros((len(plan.gates), 2), np.int64)
         self.left_by_gate = np.zeros(len(plan.gates), np.int64)
@@ -125,7 +125,7 @@ class Walkers:
 
     def set_gates(self, gates: Gates) -> None:
         """Open and shut gates; ways are found again where that changes them."""
-        self._gates, self._way = gates, self.finder.of(gates)
+        self.gates, self._way = gates, self.finder.of(gates)
 
     def walk(self, t: float, decisions: int) -> None:
         """Move everybody from `t` by a number of decisions; a small crowd on one thread, which spares it the waiting."""
@@ -139,7 +139,7 @@ class Walkers:
             numba.set_num_threads(threads)
 
     def _decide_and_move(self, t: float) -> None:
-        gates, way, law = self._gates, self._way, self.law
+        gates, way, law = self.gates, self._way, self.law
         if gates is None or way is None or self.people.count == 0:
             return
         self._meter(gates, t)
