@@ -33,6 +33,7 @@ from twin.bridge.shapes import (
 )
 from twin.city import City
 from twin.sheet import COLOURS, MapLayer
+from twin.units import quantity
 from twin.words import phrases, say
 
 #: A map style of one plain background, inside the page: Streamlit's default base map would call out.
@@ -116,7 +117,8 @@ def _moment(run: sc.Run, section: Section, layer: MapLayer, lang: str, playing: 
     stamps = pd.DatetimeIndex(field["time"].values).tz_localize("UTC").tz_convert(run.case.city.tz)
     key = f"time-{run.id}-{section.sheet.id}"
     if key not in st.session_state:
-        st.session_state[key] = int(np.argmax(field.sum([d for d in field.dims if d != "time"]).values))
+        worst = np.argmin if layer.sense == "below" else np.argmax
+        st.session_state[key] = int(worst(field.sum([d for d in field.dims if d != "time"]).values))
     elif playing:
         st.session_state[key] = (st.session_state[key] + 1) % len(stamps)
     return int(
@@ -133,7 +135,7 @@ def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFr
     """Return the shape of each thing of a field on ids with its colour, its id and its value in words."""
     things = shapes(city, field, own)
     colours = pictures.coloured(field.values, layer.colormap)
-    told = [phrases.quantity(float(value), "") for value in field.values]
+    told = [quantity(float(value), "") for value in field.values]
     table = gpd.GeoDataFrame({"name": things.index, "told": told, "colour": colours.tolist()}, geometry=things.values)
     return table.set_crs(city.grid.crs)[(colours[:, 3] > 0) & things.notna().values]
 
@@ -154,7 +156,7 @@ def _places(run: sc.Run, section: Section, bounds: Bounds, lang: str) -> gpd.Geo
     for place, colour in zip(places["id"][drawn], level[drawn], strict=True):
         chance = levels.get(place)
         told.append(words[colour] + ("" if chance is None or pd.isna(chance) else f" ({phrases.share(chance)})"))
-    peaks = [phrases.quantity(p, u) for p, u in zip(places["peak"][drawn], places["unit"][drawn], strict=True)]
+    peaks = [quantity(p, u) for p, u in zip(places["peak"][drawn], places["unit"][drawn], strict=True)]
     colours = LEVEL_COLOURS | {"unknown": UNKNOWN}
     return gpd.GeoDataFrame(
         {

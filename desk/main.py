@@ -16,6 +16,7 @@ from twin.bridge import section as common
 from twin.bridge.fonts import embedded
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
+from twin.grade import likely
 from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
@@ -87,7 +88,7 @@ def _basis(run: sc.Run, section: Section, lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
     for code, values in run.notes:
         st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
-    for word in common.limits(run.levels):
+    for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {word.in_words(lang)}")
     for said, source in common.sources(section):
         st.caption(f"{said.in_words(lang)}: {source}")
@@ -142,7 +143,7 @@ def _jobs(lang: str) -> None:
 
 def _headline(run: sc.Run, section: Section, lang: str) -> None:
     """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
-    counts = run.levels["level"].value_counts()
+    counts = likely(run.levels)["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
         cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
@@ -212,6 +213,7 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
 def _plan(run: sc.Run, lang: str) -> None:
     plan = sc.draft_plan(run)
     told, tz = run.case.clock.told, run.case.city.tz
+    chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))
     st.dataframe(
         pd.DataFrame(
@@ -228,6 +230,7 @@ def _plan(run: sc.Run, lang: str) -> None:
                     ),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
+                    **({say("report.probability", lang=lang): phrases.chance(task)} if chances else {}),
                 }
                 for task in plan.tasks
             ]

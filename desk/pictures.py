@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from twin.bridge.maps import draw_city
-from twin.bridge.shapes import UNKNOWN, Bounds, draw_shapes, extent, on_cells, shapes
+from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, draw_shapes, extent, on_cells, shapes
 from twin.city import City
 from twin.sheet import MapLayer
 
@@ -46,7 +46,7 @@ def over_city(
         west, south, east, north = extent(field)
         axes.imshow(coloured(field.values, colours), extent=(west, east, south, north), interpolation="nearest")
     else:
-        draw_shapes(axes, shapes(city, field, own), list(coloured(field.values, colours) / 255.0), alpha=None)
+        draw_shapes(axes, shapes(city, field, own), list(coloured(field.values, colours) / 255.0), width=FIELD_LINE)
     axes.set(xlim=(window[0], window[2]), ylim=(window[1], window[3]), aspect="auto")
     axes.set_axis_off()
     drawn, out = BytesIO(), BytesIO()

@@ -55,12 +55,12 @@ DAM, SURGE = "dam break at the start", "a stage that stands or rises as a front"
 class ArrayRun(NamedTuple):
     """What `simulate_arrays` returns; arrays are (y, x), depths in m, flows per width in m2/s, volumes in m3.
 
-    `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and held cells,
-    `volume_error` = (stored - in + out) / (water at the start + in). `probe_depth` (time, probe)
-    stands at `probe_s`. `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
-    first call of a process still loads them. `scheme` says which equations were solved (at the end,
-    where "auto" changed them) and `why`. `fast_share`, 0..1, is the largest share of the moving water that was held at the
-    Froude limit of the inertial scheme when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every
+    `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and into held cells,
+    `volume_error` = (stored - in + out) / (water at the start + in). `probe_depth` (time, probe) holds the depths at the
+    times `probe_s` (s). `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
+    first call of a process still loads them. `scheme` names the equations that were solved (at the end, where "auto" changed
+    them), `why` says why these. `fast_share`, 0..1, is the largest share of the moving water that was held at the Froude
+    limit of the inertial scheme when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every
     UNSEEN_STEPS steps); NaN where another scheme began.
     """
 
@@ -238,8 +238,11 @@ def _rate(
 
 
 def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
-    """Return whether still water at the start stands in a front that will run: between two neighbour cells, the level
-    falls by more than a tenth of the deeper depth and by more than DAM_M, and the higher level overtops the other's bed."""
+    """Return whether the water at the start stands as a dam that will break.
+
+    It does where, between two neighbour cells, the level falls by more than DAM_M and by more than a tenth of the depth in
+    which it flows over the higher bed.
+    """
     for axis in (0, 1):
         low = np.moveaxis(z, axis, 0), np.moveaxis(h, axis, 0)
         z0, z1, h0, h1 = low[0][:-1], low[0][1:], low[1][:-1], low[1][1:]
@@ -251,7 +254,7 @@ def dam(z: NDArray[np.float64], h: NDArray[np.float64]) -> bool:
 
 
 def surge(z: NDArray[np.float64], h: NDArray[np.float64], held: list[Boundary]) -> bool:
-    """Return whether a stage sends in a front: it stands as a dam (`dam`) at the start, or rises by more than DAM_M at once."""
+    """Return whether a stage sends in a front: at the start it stands as a dam (`dam`), or it rises by more than DAM_M at once."""
     for boundary in held:
         rise, span = np.diff(np.asarray(boundary.values, float)), np.diff(np.asarray(boundary.times_s, float))
         if ((rise > DAM_M) & (rise > SURGE_M_S * span)).any():
@@ -307,7 +310,10 @@ def _flow_in(boundary: Boundary, t: float) -> float:
 
 
 def _shares(z: Array, n: Array, h: Array) -> NDArray[np.float64]:
-    """Return each cell's share of a given flow: its conveyance as it stands, or under first water on the lowest bed."""
+    """Return which part of a given flow enters through each cell: in proportion to conveyance, h^(5/3) / n.
+
+    Water counts as standing at least FIRST_WATER_M over the lowest bed, so a dry side takes the flow where it is lowest.
+    """
     depth = np.maximum(h.astype(np.float64), z.min() + FIRST_WATER_M - z)
     conveyance = np.maximum(depth, 0.0) ** (5.0 / 3.0) / n
     return np.asarray(conveyance / conveyance.sum())

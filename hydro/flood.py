@@ -14,26 +14,24 @@ from annotated_types import Ge, Le
 from hydro.drains.coupling import GRATE_PAIR, Inlets
 from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage
 from hydro.drains.screening import ScreeningDrainage
-from hydro.ground.soil import Infiltration
+from hydro.ground.soil import WETNESS, Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
 from hydro.ground.works import Entrances, PointInflows, Sill
 from hydro.storms.rain import Rain, Roofs, Series
-from twin.city import City
-from twin.clock import Clock
-from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
-from twin.variables import (
+from hydro.variables import (
     DURATION_ABOVE,
     FLOOD_DANGER,
     MAX_WATER_DEPTH,
     TIME_OF_MAX_DEPTH,
     WATER_DEPTH,
     WATER_SPEED,
-    Unit,
-    Variable,
-    conform,
 )
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
+from twin.variables import Unit, Variable, conform
 
 #: The surface ledger must close to this share of what came in; float32 rounds each step's rain to its own last digit.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
@@ -68,6 +66,9 @@ class Flood:
     inlet_open_share: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "a fifth of the grates clogged: assumed")] = 0.8
     inlets: Inlets = GRATE_PAIR
     infiltration: Infiltration = "green-ampt"
+    soil_wetness: Annotated[
+        float, Ge(0.0), Le(1.0), Unit("1", "share of the effective porosity filled before the rain: assumed")
+    ] = WETNESS
     edge: Literal["free", "closed"] = "free"
     scheme: Literal["auto", "inertial", "full", "subgrid"] = "auto"
     subgrid_factor: Annotated[int, Ge(2), Le(10), Unit("1", "cells to a side of a coarse one: assumed")] = 4
@@ -119,7 +120,7 @@ class Flood:
                 surface.hold_river(stage)
                 surface.shape_bed(t, actions)
                 if k * self.exchange_s % SOIL_STEP_S == 0:
-                    surface.renew_soil(self.infiltration)
+                    surface.renew_soil(self.infiltration, self.soil_wetness)
                 drains.exchange(
                     t, self.exchange_s, surface.depth(), rain.to_manholes(t, self.exchange_s), stage, actions
                 )
@@ -160,11 +161,13 @@ class Flood:
                 )
 
     def _settings(self, actions: tuple[Action, ...]) -> dict[str, str | float]:
-        """Return what must be the same in a run that goes on from another: the raster, what moves water, the exchange step."""
+        """Return what must be the same in a run that goes on from another: the raster, what moves water, the exchange step, the soil."""
         scheme = self.choose(actions)[0]
         settings: dict[str, str | float] = {"cell_m": self.cell_m, "scheme": scheme}
         if scheme == "subgrid":
             settings["subgrid_factor"] = float(self.subgrid_factor)
+        if self.infiltration == "green-ampt":
+            settings["soil_wetness"] = self.soil_wetness
         return settings | {"drainage": self.drainage, "exchange_s": self.exchange_s, "precision": self.precision}
 
     def _drainage(
@@ -191,7 +194,7 @@ class Flood:
         )
 
     def _balance(self, surface: Surface, drains: Drainage, roofs_m3: float, works: Mapping[str, float]) -> Balance:
-        """Close the surface's ledger; the engine's own account stands beside it, never inside it."""
+        """Return the balance of the water on the surface; the engine's own account is a remark, never counted in it."""
         ledger = surface.ledger_m3()
         return Balance(
             unit="m3",
@@ -224,6 +227,8 @@ class Flood:
             ("cell_size", {"cell": self.cell_m, "precision": self.precision}),
             ("ground", {"law": self.infiltration}),
         ]
+        if self.infiltration == "green-ampt":
+            notes.append(("soil_wetness", {"percent": 100 * self.soil_wetness}))
         if entrances.assumed:
             notes.append(("entrances_assumed", {"step": Sill.step_m, "width": Sill.width_m}))
         notes += drains.notes()

@@ -129,6 +129,6 @@ def sections(run: Run) -> tuple[Section, ...]:
 
 
 def _dossier(run: Run, plan: Plan) -> Dossier:
-    facts = {"seed": run.case.scenario.seed, "versions": versions()}
     case = run.case
+    facts = {"seed": case.scenario.seed, "members": case.scenario.ensemble.members, "versions": versions()}
     return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections(run), facts)

@@ -21,6 +21,7 @@ from scenarios.doctor import examine
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
 from scenarios.terminal import bar, list_library, print_findings, show, tell
 from twin.errors import ScenarioError, SourceError, TwinError
+from twin.grade import likely
 from twin.sheet import COLOURS
 from twin.words import LANGS, phrases, say, session_lang
 
@@ -75,6 +76,7 @@ def demo() -> None:
 def run_(
     scenario: Annotated[str | None, typer.Argument(help="help.run.scenario")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="help.run.set")] = None,
+    members: Annotated[int | None, typer.Option("--members", metavar="N", help="help.run.members")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="help.run.fresh")] = False,
 ) -> None:
     """Run a scenario, or list what there is."""
@@ -82,7 +84,7 @@ def run_(
         list_library()
         raise typer.Exit(2)
     case = sc.load(scenario)
-    for one in setting or []:
+    for one in [*(setting or []), *([] if members is None else [f"ensemble.members={members}"])]:
         case = case.with_setting(one)
     with bar(case.scenario.name.model_dump()[session_lang()]) as move:
         run = sc.run(case, fresh=fresh, progress=move)
@@ -106,7 +108,7 @@ def runs() -> None:
         )
     table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)), min_width=17, no_wrap=True)
     for run in found:
-        counts = run.levels["level"].value_counts()
+        counts = likely(run.levels)["level"].value_counts()
         about = run.manifest
         table.add_row(
             run.id,

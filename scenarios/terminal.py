@@ -13,6 +13,7 @@ from rich.table import Column, Table
 
 import scenarios as sc
 from twin.errors import TwinError
+from twin.grade import likely
 from twin.jit import compiling
 from twin.sheet import COLOURS
 from twin.words import phrases, say, session_lang
@@ -91,7 +92,7 @@ def _takes(name: str) -> str:
 
 def tell(run: sc.Run) -> None:
     """Print the run in a few lines: colours, balances, notes."""
-    counts = run.levels["level"].value_counts()
+    counts = likely(run.levels)["level"].value_counts()
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():
         closed = {"error": balance["relative_error"], "tolerance": balance["tolerance"]}

@@ -174,6 +174,13 @@ class City:
         main, below = self.roads["road_class"].isin(MAIN_CLASSES), self.roads["underpass"].astype(bool)
         return tuple("underpass" if b else "road" if m else "street" for m, b in zip(main, below, strict=True))
 
+    @cached_property
+    def sites(self) -> gpd.GeoDataFrame:
+        """Every place that can be graded besides streets: facilities with their kinds, and the blocks."""
+        parts = [self.facilities, self.blocks.assign(kind="block")]
+        columns = ["id", "kind", "name_zh", "name_en", "geometry"]
+        return gpd.GeoDataFrame(pd.concat([part[columns] for part in parts], ignore_index=True), crs=self.grid.crs)
+
     @property
     def _places(self) -> tuple[gpd.GeoDataFrame, ...]:
         """The tables of everything that has a place and an id."""

@@ -14,8 +14,8 @@ from twin.words import say
 class TwinError(Exception):
     """Something a user can mend; `code` names the sentence `error.<code>` in the words catalogue, `values` fill it.
 
-    Raise it as `TwinError("code", name=value)`. Its `args` are code and values, enough to make it again, so it crosses a
-    process border, a copy, and the event loop of SimPy, which raises `type(error)(*error.args)`.
+    It is raised with its code and named values. Its `args` are the code and the values, enough to make it again: so it
+    survives a copy, a process border, and the event loop of SimPy, which raises `type(error)(*error.args)`.
     """
 
     def __init__(self, code: str, given: Mapping[str, object] | None = None, /, **values: object) -> None:
@@ -26,6 +26,10 @@ class TwinError(Exception):
     def message(self, lang: str | None = None) -> str:
         """Return the full sentence in `lang` ("zh" or "en"; default: the session's language)."""
         return say(f"error.{self.code}", lang=lang, **self.values)
+
+    def in_words(self, lang: str) -> str:
+        """Return the full sentence in `lang`, where this error is a value of another sentence."""
+        return self.message(lang)
 
     def __str__(self) -> str:
         return self.message()
@@ -44,4 +48,4 @@ class ContractError(TwinError):
 
 
 class NumericsError(TwinError):
-    """A model left its domain: negative water, lost balance, a step that collapsed."""
+    """A model left its domain: a negative amount, lost balance, a step that collapsed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from twin.exposure import Exposure
+from twin.exposure.members import LIKELY
 from twin.sheet import COLOURS, Sheet
 
 #: Columns of the table of levels, in their order.
@@ -19,34 +20,52 @@ def grade(exposure: Exposure, sheet: Sheet) -> pd.DataFrame:
 
     `level` is the highest colour reached, `rule` the place kind's rule and its version, `threshold` what was reached,
     `open_end` whether the place still stands at its lowest colour when the run ends, so that `until` is only a bound,
-    `expires` the end of validity. `probability` and `share_<colour>` are shares of ensemble members; None for a single
-    run, of which no probability is known.
+    `expires` the end of validity. Of an ensemble, `probability` is the share of members that reach `level` and
+    `share_<colour>` the share that reaches each colour: the level is the highest colour that at least half of the members reach;
+    a place that fewer reach at all has the lowest that any of them does, so that nothing possible is hidden (`likely` tells them
+    apart). None for a single run, of which no probability is known.
     """
     rows = []
+    end = exposure.series["time"].values[-1]
     for place, at_end in zip(exposure.places.to_dict("records"), exposure.series.values[-1], strict=True):
+        rule = sheet.rules[place["kind"]]
+        shares = {f"share_{c}": place.get(f"share_{c}") for c in COLOURS}
         reached = [c for c in COLOURS if pd.notna(place[f"first_{c}"])]
-        if not reached:
+        if reached:
+            lowest, level = reached[0], reached[-1]
+            begin, until, at = place[f"first_{lowest}"], place[f"last_{lowest}"], place[f"first_{level}"]
+            stands = bool(at_end * rule.sign >= rule.threshold(lowest) * rule.sign)
+        elif possible := [c for c in COLOURS if shares[f"share_{c}"]]:
+            level = possible[0]
+            begin, until, at = place["first_any"], place["last_any"], place["first_any"]
+            stands = bool(until >= end)
+        else:
             continue
-        rule, lowest = sheet.rules[place["kind"]], reached[0]
         rows.append(
             {
                 **{name: place[name] for name in ("kind", "name_zh", "name_en", "peak", "unit", "peak_time")},
                 "hazard": sheet.id,
                 "place": place["id"],
-                "level": reached[-1],
-                "from": place[f"first_{lowest}"],
-                "until": place[f"last_{lowest}"],
-                "open_end": bool(at_end * rule.sign >= rule.threshold(lowest) * rule.sign),
-                "reached": place[f"first_{reached[-1]}"],
-                "threshold": rule.threshold(reached[-1]),
+                "level": level,
+                "from": begin,
+                "until": until,
+                "open_end": stands,
+                "reached": at,
+                "threshold": rule.threshold(level),
                 "statistic": rule.statistic,
                 "rule": f"{sheet.id}/{place['kind']}@{sheet.rules_version}",
-                "expires": place[f"last_{lowest}"] + pd.Timedelta(hours=sheet.expiry_hours),
+                "expires": until + pd.Timedelta(hours=sheet.expiry_hours),
                 "worst": place["peak"] * rule.sign,
-                **dict.fromkeys(("probability", *(f"share_{c}" for c in COLOURS))),
+                "probability": shares[f"share_{level}"],
+                **shares,
             }
         )
     table = pd.DataFrame(rows, columns=[*COLUMNS, "worst"])
     order = table["level"].map({c: k for k, c in enumerate(COLOURS)})
     table = table.assign(order=order).sort_values(["order", "worst"], ascending=False)
     return table[list(COLUMNS)].reset_index(drop=True)
+
+
+def likely(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that at least half of the members reach; of a single run, all."""
+    return levels[levels["probability"].isna() | (levels["probability"].astype(float) >= LIKELY)]

@@ -149,7 +149,7 @@ class Outcome:
     """What a hazard gives back: fields, tables, its ledger, its state and what it must say about itself.
 
     `fields` lie on cells (y, x) of any grid in the city's CRS, or on things with an id (a dimension whose coordinate holds ids),
-    with or without time. `places` are things that only this model knows (zones of a venue, gates): a row each with
+    with or without time. `places` are things that only this model knows (zones, gates): a row each with
     `id`, `kind`, `name_zh`, `name_en` and a geometry. `counts` holds people that the model itself counts (end states, dose
     classes): by the code of a scale of its sheet a table (time, class 1, 2, 3, ...).
     `notes` are codes of sentences (`note.<code>` of its sheet's words) with their values: assumptions, validity limits met.

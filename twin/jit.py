@@ -45,6 +45,11 @@ def start_threads() -> int:
     return numba.get_num_threads()
 
 
+def use_threads(count: int) -> None:
+    """Let parallel kernels of this process run on `count` threads."""
+    numba.set_num_threads(count)
+
+
 @cache
 def kernel_fingerprint(kernels: Path) -> str:
     """Return a hash of all sources in the folder `kernels`, of this file, numba's version and the processor."""
@@ -82,21 +87,21 @@ class Compiling(event.Listener):
     """How long kernels were compiled, `seconds`; one that is found in the cache is not compiled."""
 
     def __init__(self, told: Callable[[], None] | None = None) -> None:
-        self.seconds, self._told, self._depth, self._began = 0.0, told, 0, 0.0
+        self.seconds, self._told, self._nested, self._began = 0.0, told, 0, 0.0
 
     def on_start(self, event: event.Event) -> None:
         """Note the start of a compilation; those of the kernels it calls lie within it."""
-        if self._depth == 0:
+        if self._nested == 0:
             self._began = time.perf_counter()
-        self._depth += 1
+        self._nested += 1
         if self._told is not None and ".kernels." in event.data["dispatcher"].py_func.__module__:
             self._told()
             self._told = None
 
     def on_end(self, event: event.Event) -> None:
         """Note the end of a compilation."""
-        self._depth -= 1
-        if self._depth == 0:
+        self._nested -= 1
+        if self._nested == 0:
             self.seconds += time.perf_counter() - self._began
 
 

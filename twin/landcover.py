@@ -13,7 +13,7 @@ from twin.errors import SourceError
 
 @dataclass(frozen=True)
 class Cover:
-    """One class: code in the raster, names, Manning n (s m-1/3) and the index of its infiltration class (`hydro.ground.soil`)."""
+    """One class: code in the raster, names, Manning n (s m-1/3) and the index of its infiltration class."""
 
     code: int
     name_zh: str

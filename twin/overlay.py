@@ -1,4 +1,4 @@
-"""One sparse sampler from field to edge, place or cell: built once per city, used by exposure and movement."""
+"""One sparse sampler from field to edge, place or cell: built once per city, used by exposure and by models."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def around_points(grid: Grid, points: gpd.GeoSeries, reach_cells: int = 1) -> Sa
 
 
 def around_buildings(grid: Grid, footprints: gpd.GeoSeries) -> Sampler:
-    """Return the cells just outside each footprint: water stands at the wall, not inside a blocked cell."""
+    """Return the cells just outside each footprint: what cannot enter a building stands at its wall."""
     return along_lines(grid, footprints.buffer(0.75 * grid.cell_m, join_style="mitre").boundary)
 
 

@@ -36,7 +36,8 @@ class Task:
     `known` is when one can first know of it; the deadline is never before that, and `short_min` says how many minutes of the
     lead time asked for are then missing. `crew`, `crew_name`, `arrives` and `late_min` say which of the city's own crews could
     do it and whether it would be in time; without one `no_crew` says why: the city lists none for the unit ("unlisted"),
-    or none can be there before the task ends ("too_late").
+    or none can be there before the task ends ("too_late"). `probability` is the share of an ensemble's members that meet the
+    trigger; None for a single run.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Task:
     known: datetime | None = None
     short_min: float = 0.0
     no_crew: str | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from twin.errors import ScenarioError
+from twin.units import printed
 from twin.words import Word
 
 COLOURS = ("blue", "yellow", "orange", "red")  # rising order; GB/T names IV, III, II, I
@@ -21,6 +22,9 @@ SENSES, STATISTICS = ("above", "below"), ("max", "area")
 #: Who is counted (`Scale.of`) and when (`Scale.when`), and what a hazard may get to besides open ground (`Sheet.reaches`).
 RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
 REACHES = ("bridges", "roofs", "rivers", "gaps")
+
+#: Of the members of an ensemble, so many percent do not exceed a value told as this quantile.
+QUANTILES = (10, 50, 90)
 
 #: The owner of the measures that belong to no hazard.
 CITY = "city"
@@ -55,7 +59,7 @@ class Scale:
 
     def name(self, k: int) -> str:
         """Return the name of class `k` (counted from 0): its own, else its lower bound with the unit."""
-        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {self.unit}"
+        bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {printed(self.unit)}"
         return self.names[k] if self.names else bound
 
     def class_name(self, value: float) -> str:
@@ -137,8 +141,8 @@ class MapLayer:
     """A field as it is drawn: a variable, at one place of its other dimensions, divided by `per`, in steps of colour.
 
     `colormap` gives lower bound and colour of each step, `names` their names where bounds say little, `steps` the bounds
-    of differences between two runs; `word` is the key of its label. Without `at` a variable in time is drawn at its
-    largest.
+    of differences between two runs; `word` is the key of its label. A variable in time is drawn at one time or at its worst:
+    its largest, its smallest where the `sense` is "below".
     """
 
     code: str
@@ -149,12 +153,14 @@ class MapLayer:
     per: float = 1.0
     names: tuple[str, ...] = ()
     steps: tuple[float, ...] = ()
+    sense: str = "above"
 
     def of(self, fields: xr.Dataset, time: int | None = None) -> xr.DataArray:
-        """Return the field, on (y, x) or on ids, in the unit of the label; at the output step `time`, else its largest."""
+        """Return the field, on (y, x) or on ids, in the unit of the label; at the output step `time`, else its worst."""
         array = fields[self.variable].sel(self.at, method="nearest") if self.at else fields[self.variable]
         if "time" in array.dims:
-            array = array.max("time") if time is None else array.isel(time=time)
+            worst = array.min if self.sense == "below" else array.max
+            array = worst("time") if time is None else array.isel(time=time)
         return array / self.per if self.per != 1.0 else array
 
     @property
@@ -211,7 +217,7 @@ class Sheet:
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
     hazard gets to besides open ground: "bridges", "roofs", "rivers". `kept` maps a variable to the one that holds its worst
     value of every step, not only of the output times. `unlike` names the parameters whose change makes figures of two runs hard
-    to compare.
+    to compare. `engines` are programs of others that the model calls, by the names they are installed under.
     """
 
     id: str
@@ -230,6 +236,7 @@ class Sheet:
     reaches: frozenset[str] = frozenset()
     kept: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
 
     def scale(self, code: str) -> Scale:
@@ -252,8 +259,25 @@ class Sheet:
         return next((layer for layer in self.layers if layer.variable == worst), self.lead_layer)
 
     def drawable(self, fields: xr.Dataset) -> list[MapLayer]:
-        """Return the layers whose variable is there, the lead variable's first."""
-        return [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
+        """Return the layers whose variable is there, the lead variable's first, the quantiles of an ensemble last."""
+        mine = [layer for layer in (self.lead_layer, *self.layers) if layer.variable in fields]
+        return mine + [layer for layer in self.spread_layers if layer.variable in fields]
+
+    @property
+    def spread_layers(self) -> tuple[MapLayer, ...]:
+        """The quantiles of the members' worst fields, which only an ensemble has."""
+        peak = self.peak_layer
+        name = self.worst_name
+        return tuple(
+            replace(peak, code=f"{peak.code}_p{q}", variable=f"{name}_p{q}", word=f"{peak.word}_p{q}")
+            for q in QUANTILES
+        )
+
+    @property
+    def worst_name(self) -> str:
+        """What the worst field in time is called: its variable where that has no time, else with `_worst` behind it."""
+        variable = self.peak_layer.variable
+        return variable if variable != self.lead else f"{variable}_worst"
 
     def check(self) -> Sheet:
         """Return self; raise ScenarioError for a word that nothing knows, and for bounds and classes out of order."""

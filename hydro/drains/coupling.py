@@ -68,7 +68,7 @@ class Coupling:
 
     Each exchange step: read heads, move water by weir and orifice (`hydro.kernels.exchange`), hand the flow to the
     engine as lateral inflow, route. `inp` is the model's text, `start` the local time, `exchange_s` a whole number of
-    seconds, `outfalls` the outfalls that feel a stage, `settings` links held for a time (s on this run's clock).
+    seconds, `outfalls` the outfalls that stand in the river, `settings` links held for a time (s on this run's clock).
     Every inflow is recorded; with `replay` (a `record()`) the run first repeats them, so it goes on exactly.
     """
 
@@ -168,10 +168,10 @@ class Coupling:
         return volume
 
     def _ahead(self, head: Array, coming_m3: Array) -> Array:
-        """Return the heads one step on if nothing is exchanged: what the pipes took last step, they take again.
+        """Return the heads after this step if nothing is exchanged and the pipes carry what they carried in the last one.
 
-        Above the rim a manhole stores `pond_area_m2` per metre, so the last rise tells what the pipes carried. The
-        outlook counts a part CLOSING of that store, so one step closes that part of a gap and no more.
+        Above the rim a manhole stores `pond_area_m2` per metre, so the last rise tells what the pipes carried. Only the
+        part CLOSING of that store is counted, so that one step closes that part of a gap and no more.
         """
         if self._before is None:
             return head
@@ -229,7 +229,7 @@ class Coupling:
 def _joined(
     replay: Mapping[str, NDArray[np.generic]] | None, settings: Sequence[Setting], replayed_s: float, duration_s: float
 ) -> list[Setting]:
-    """Return the settings on the engine's clock: those of the run before, then those of this one, within each."""
+    """Return the held links of the earlier run and of this one, on the clock of the engine, which began with the earlier run."""
     before = []
     if replay and "drain_held_links" in replay:
         links = replay["drain_held_links"].tolist()

@@ -23,10 +23,10 @@ Array = NDArray[np.float64]
 class ScreeningDrainage:
     """Capture up to capacity: a `Drainage` with no engine and no state.
 
-    Each inlet takes what weir and orifice let through; what all inlets and roofs send down a pipe is cut to what it
-    carries full (`hydro.drains.tree`), all alike. Water taken leaves at once: pipes store nothing and nothing surcharges,
-    but roof water that finds no room, which comes up at its manhole. Valid as a screening of where capacity ends; depths
-    near manholes that surcharge are too small. Raises NumericsError for a city without drains.
+    Each inlet takes what weir and orifice let through. Where more enters a pipe than it carries full (`hydro.drains.tree`),
+    everything that enters it is cut by the same factor. Water that was taken leaves the city at once: pipes store nothing.
+    Only roof water that finds no room comes up again, at its manhole. Valid to see where capacity ends; near manholes that
+    would surcharge, depths are too small. Raises NumericsError for a city without drains.
     """
 
     def __init__(

@@ -127,7 +127,7 @@ class Engine:
             )
 
     def advance(self, seconds: float) -> None:
-        """Route `seconds` of flow; the engine lands exactly on the end."""
+        """Route `seconds` of flow; the last step is cut so that the engine stops exactly there."""
         self._call(solver.swmm_stride, round(seconds))
 
     def setting(self, link: str) -> float:

@@ -46,8 +46,8 @@ class DrainTree:
     def capacity(self, stages: Array) -> Array:
         """Return what each node's link down carries, m3/s; `stages` (n,) is the water level at outfalls, NaN where free.
 
-        Free: full pipe by Manning. Where the level stands above the outfall's invert, the slope is at most that from the
-        node's rim to that level: an outfall drowned above the rims is closed.
+        Above a free outfall pipes run full by Manning. Where the level stands above the outfall's invert, the slope is at
+        most that from the node's rim to the level; so nothing drains to a level above the rim.
         """
         piped = ~np.isnan(self.slope)
         slope = self.slope[piped]
@@ -60,12 +60,12 @@ class DrainTree:
 
 
 def drain_tree(inp: str) -> DrainTree:
-    """Return the tree of a SWMM input: grown from the outfalls up along the links that carry most, loops cut.
+    """Return the tree of a SWMM input. It grows upwards from the outfalls, along the links that carry most; loops are cut.
 
     Conduits by their section and Manning n (CIRCULAR, RECT_CLOSED, RECT_OPEN exactly; any other as the circle of its
     height), pumps by the largest flow of their curve, orifices full under their own height, weirs and outlets without
-    limit. A conduit may run either way, against its fall at LEAST_SLOPE. A node from which no outfall is reached
-    keeps nothing: its capacity is 0.
+    limit. A conduit may carry water either way, against its fall as much as at LEAST_SLOPE. A node from which no outfall
+    is reached has capacity 0.
     """
     sections = read_sections(inp)
     unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]

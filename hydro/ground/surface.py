@@ -33,7 +33,7 @@ class Surface:
 
     Buildings, cells without terrain and the inner river are blocked; river cells on the bank hold the river's level; the
     rim of the city swallows what reaches it unless `closed`. `land` marks the cells that are simulated, `z` is their bed
-    now (m, float64), `depth` that of the water (of the scheme's own type: change it only through exact differences, then `wake`).
+    now (m, float64). Who changes `depth` books what the array lost or gained after rounding, and then calls `wake`.
     A `state` must be of the same scheme and `factor`; the full scheme takes up an inertial one too (a levee breaks in the
     middle of a flood). What was reached (`reached`) begins anew with every run.
     """
@@ -119,9 +119,9 @@ class Surface:
             level[np.isin(low, np.unique(low[self._bank])) & (low > 0)] = stage
         self.water.hold(self._held[0], self._held[1], level[self._held])
 
-    def renew_soil(self, law: Infiltration) -> None:
-        """Renew the infiltration capacity from what went in so far."""
-        self._capacity[:] = capacity(self._soil, self._soaked, law, SOIL_STEP_S)
+    def renew_soil(self, law: Infiltration, wetness: float) -> None:
+        """Renew the infiltration capacity from what went in so far, into soil of this `wetness` before the rain."""
+        self._capacity[:] = capacity(self._soil, self._soaked, law, SOIL_STEP_S, wetness)
 
     def soak(self, dt: float) -> None:
         """Let water soak in for `dt` seconds."""

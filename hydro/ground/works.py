@@ -30,7 +30,7 @@ LEVEE_FOOT_M = (
 
 @dataclass(frozen=True)
 class Sill:
-    """What a metro entrance is where the city does not say (columns `step_m`, `width_m` of its facilities): assumed."""
+    """Step and width of a metro entrance where the city has no columns `step_m` and `width_m` of facilities: assumed."""
 
     step_m: float = 0.30
     width_m: float = 4.0

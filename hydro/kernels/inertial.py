@@ -165,7 +165,7 @@ def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
 
 @kernel
 def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
-    """Prepare the north faces of row i, on which two bands meet, before either changes what they rest on.
+    """Prepare the north faces of row i, on which two bands meet, before either changes the rows beside them.
 
     `border_out` (3, nx + 2) gets their old, raw and final flow.
     """

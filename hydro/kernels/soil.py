@@ -1,4 +1,4 @@
-"""What ground can take in the coming step, cell by cell; the laws are those of `hydro.soil`."""
+"""What ground can take in the coming step, cell by cell; the laws are those of `hydro.ground.soil`."""
 
 from __future__ import annotations
 

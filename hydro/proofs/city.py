@@ -38,10 +38,10 @@ JOINED = {"flood_danger": np.maximum, "duration_above": np.add}
 
 
 def split_apart(reference: Reference, scheme: str, drainage: Literal["swmm", "none"]) -> float:
-    """Return how far half an hour of flood in two runs ends from the same in one: the largest of all state arrays, SI.
+    """Return the largest difference (SI) between half an hour of flood in two runs and the same half hour in one.
 
-    float64, 20 m. Compared is all a later run would go on from (depth, flows, water in the soil, the record of the drains)
-    and what was reached in either half (highest depth, danger, seconds above the bounds).
+    float64, 20 m. All is compared that a later run would go on from (depth, flows, water in the soil, the record of the
+    drains), and what was reached in either half (highest depth, danger, seconds above the bounds).
     """
     city = reference.city("linjiang")
     clock, rain = storm(0.5)
@@ -105,8 +105,8 @@ def subgrid(reference: Reference) -> dict[str, float]:
     """Return how the subgrid scheme (4 x coarser) stands to the inertial one on Linjiang at 5 m in a storm of an hour.
 
     Highest depths (m) where `twin.exposure` reads them: the deepest cell along each road on the ground, the cells around
-    each underpass and metro entrance. Counted are those that reach EXPOSED_M in either run, so that a place flooded by
-    one alone counts. RMSE and bias (subgrid less inertial), without drains and with SWMM in the loop (`drains_`).
+    each underpass and metro entrance. A place counts if it reaches EXPOSED_M in either run, so one that is flooded in one
+    run alone counts too. RMSE and bias (subgrid less inertial), without drains and with SWMM in the loop (`drains_`).
     """
     city = reference.city("linjiang")
     clock, rain = storm(1.0)

@@ -1,4 +1,4 @@
-"""What the engine's own hotstart would change against replaying the inflows, which is what a run that goes on does."""
+"""How far the engine's own hotstart file leads away from a replay of the inflows, with which a run really goes on."""
 
 from __future__ import annotations
 

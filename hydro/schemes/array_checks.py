@@ -1,4 +1,4 @@
-"""What `simulate_arrays` is given, checked: every mistake is one ScenarioError that says what, where, found and expected."""
+"""Checks of what `simulate_arrays` is given: every mistake is one ScenarioError that says what, where, found and expected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_options(
     *, cell_m: float, duration_s: float, every_s: float, courant: float | None, factor: int, threads: int | None,
     scheme: str, dtype: str, courant_most: Mapping[str, float],
 ) -> None:  # fmt: skip
-    """Raise ScenarioError for names nobody knows and numbers out of range; `courant_most` has a bound for each scheme."""
+    """Raise ScenarioError for unknown names and numbers out of range; `courant_most` has a bound for each scheme."""
     names = (("scheme", scheme, tuple(courant_most)), ("dtype", dtype, ("float32", "float64")))
     for name, choice, known in names:
         if choice not in known:
@@ -49,7 +49,7 @@ def check_options(
 def check_ground(
     terrain: ArrayLike, roughness: ArrayLike, depth: ArrayLike | None
 ) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Return bed, roughness and depth (ny, nx), float64; raise ScenarioError for what cannot be water on ground."""
+    """Return bed, roughness and depth (ny, nx), float64; raise ScenarioError for what is none of these."""
     z = _numbers("terrain", terrain)
     if z.ndim != 2 or not z.size:
         raise ScenarioError("array_shape", name="terrain", found=str(z.shape), expected="(ny, nx)")
@@ -80,7 +80,7 @@ def check_rain(rain_m_s: ArrayLike, rain_s: ArrayLike, shape: tuple[int, int]) -
 def check_water(
     shape: tuple[int, int], inflows: list[Inflow], boundaries: list[Boundary], probes: Sequence[tuple[int, int]]
 ) -> None:
-    """Raise ScenarioError for wrong series, cells off the grid and boundaries nobody knows."""
+    """Raise ScenarioError for wrong series, cells off the grid and unknown boundaries."""
     for name, cells in (("inflows", [(i.row, i.col) for i in inflows]), ("probes", list(probes))):
         for k, cell in enumerate(cells):
             whole = np.shape(cell) == (2,) and all(isinstance(v, (int, np.integer)) for v in cell)

@@ -30,8 +30,9 @@ STILL_FROUDE, HELD_FROUDE = 0.1, 0.95
 def collapse(h: Array, at_s: float, *causes: Array) -> NumericsError:
     """Return the error of a step that collapsed `at_s` seconds after the start.
 
-    It names the first cell that is no finite number in the first of `causes` that has one, else where the last is largest,
-    or where there is none of that yet, where the first is: the strongest source.
+    It names one cell: the first without a finite number, in the first of `causes` that has such a cell. If all numbers are
+    finite, it is the cell where the last of `causes` (the depth) is largest, and if that is zero everywhere, the cell where
+    the first of them (the source) is largest.
     """
     largest = causes[-1] if (causes[-1] > 0).any() else causes[0]
     broken = next((mask for cause in causes if (mask := ~np.isfinite(cause)).any()), largest)
@@ -44,7 +45,7 @@ STAGGER = 9  # cache lines between two arrays of a block
 
 
 def one_block(dtype: DTypeLike, *shapes: tuple[int, ...]) -> list[Array]:
-    """Return arrays of zeros that lie in one block of memory, each from a cache line on.
+    """Return arrays of zeros in one block of memory; each begins with a cache line.
 
     numpy asks the system for huge pages for blocks from 4 MiB on. In pages of 4 KiB each row of each array lies in a page
     of its own, and looking up their addresses slows a step of a million cells. Between arrays lie STAGGER lines: cells of
@@ -60,9 +61,9 @@ def one_block(dtype: DTypeLike, *shapes: tuple[int, ...]) -> list[Array]:
 class Inertial:
     """Water on a bed (ny, nx) that moves by the local-inertial equations; see `hydro.kernels.inertial`.
 
-    `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth (looked at every few steps), `source` the water
-    added each step (m/s, >= 0; assign with `feed`). `booked` holds m3 since the start. Valid for shallow, mostly subcritical
-    flow: flow is held at Froude 1.
+    `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth (looked at every few steps),
+    `source` the water added each step (m/s, >= 0; assign with `feed`). `booked` holds m3 since the start. Valid for
+    shallow, mostly subcritical flow: flow is held at Froude 1.
     """
 
     name: ClassVar[str] = "inertial"

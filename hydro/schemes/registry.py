@@ -34,7 +34,7 @@ def hand_over(water: Inertial, full: Shallow) -> None:
     """Let the full scheme go on from where the inertial one stands; `full` is dry, with its open sides and levels set.
 
     Depths are copied, so no water is made. Velocity is flow over depth, at most that of critical flow: the inertial scheme
-    holds each face at Froude 1 of the *face's* depth, so behind a step its flow over the cell's thin film may be any number.
+    holds each face at Froude 1 of the *face's* depth, so behind a step the flow over the thin film of a cell may be far faster.
     """
     qx, qy = (part.astype(np.float64) for part in water.flow())
     h = water.h.astype(np.float64)

@@ -139,7 +139,8 @@ class Shallow:
     def _look_outside(self) -> None:
         """Set the bed just outside each rim: level with the rim, and falling on where the side is open.
 
-        It falls on as the two cells at the rim do, at most as the next two: a roof or a cliff behind the rim is no slope.
+        It falls on as steeply as between the two cells at the rim, but no steeper than between the next two, so that a roof
+        or a cliff at the rim does not count as a slope.
         """
         beds = []
         for side, z in zip(self._sides, (self.z.T, self.z.T[::-1], self.z, self.z[::-1]), strict=True):

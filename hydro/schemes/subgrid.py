@@ -1,4 +1,4 @@
-"""Water on a coarse grid whose cells and faces know the fine terrain: street-true depths in a fraction of the time."""
+"""Water on coarse cells that hold tables of the fine terrain: depths street by street in a fraction of the time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATE = ("h", "highest", "source")
 
 
 class Ground(NamedTuple):
-    """What tables are made of: bed (m), roughness and blocked cells, (ny, nx) fine, and how."""
+    """What tables depend on: bed (m), roughness and blocked cells, all (ny, nx) and fine, and how they are made of these."""
 
     bed: Array
     n: Array
@@ -45,7 +45,7 @@ class Ground(NamedTuple):
 
 
 class Tables:
-    """The tables of the last ground. Runs on one ground that are handed one object make its tables once."""
+    """Keeps the tables of the last ground: runs on the same ground that share one such object make them once."""
 
     def __init__(self) -> None:
         self._last: tuple[Ground, dict[str, Array]] | None = None
@@ -65,7 +65,7 @@ class Subgrid:
     and east rim when `factor` does not divide them is filled with blocked cells. Everything else is coarse, (ny, nx), with cells
     of `coarse_m`: `h` and `highest` are water per *open* area, m (volume = h * open_m2), `source` is water added over the
     open area, m/s, >= 0. Open are the fine cells that are not blocked; blocked ones hold no water. `booked` counts
-    m3. Which fine cells are blocked (`blocked`) is settled at the start. `tables` keeps what is made of the ground for a later
+    m3. Which fine cells are blocked (`blocked`) is decided at the start. `tables` keeps what is made of the ground for a later
     run on the same ground.
 
     Raises ScenarioError for arrays that do not fit or hold no numbers.
@@ -128,7 +128,7 @@ class Subgrid:
         return float(self._raster(water).sum())
 
     def fine_depth(self, h: ArrayLike | None = None) -> Array:
-        """Return depths on the fine grid, m: the level of each coarse cell over the fine beds; as much water as in `h`.
+        """Return depths on the fine grid, m: the level of each coarse cell over the fine beds. The volume is that of `h`.
 
         `h` (ny, nx) is water per open area as in `h` (the default) and `highest`.
         """
@@ -269,7 +269,7 @@ class Subgrid:
         self._reread()
 
     def _make_tables(self, ground: Ground) -> dict[str, Array]:
-        """Return the arrays of `Cells` and `Faces` that the ground alone settles; nobody writes to them later."""
+        """Return the arrays of `Cells` and `Faces` that depend on the ground alone; nobody writes to them later."""
         size, dtype = self._size, ground.dtype
         high = float(ground.bed.max()) - self.datum + 1000.0
         z = self._pad((ground.bed - self.datum).astype(dtype), high)

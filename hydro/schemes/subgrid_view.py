@@ -1,4 +1,4 @@
-"""The subgrid scheme seen on its fine grid: the members of every scheme, so that drains, soil and works do not know it."""
+"""The subgrid scheme on its fine grid: a `Water` like the others, so drains, soil and works need no coarse cells."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ RAIN_LIES_S, MOST_RAIN_M_S = 60.0, 0.038 / 60.0
 
 
 class SubgridView:
-    """Water on cells `factor` times coarser than the bed `z` (ny, nx), with the members of `Inertial` on the fine grid.
+    """Water on cells `factor` times coarser than the bed `z` (ny, nx); all that is given and returned is on the fine grid.
 
-    `h` are the depths that the level of each coarse cell makes over its fine beds, made when it is asked for. The rain of the
-    last `advance` still lies where it fell, so that soil can take it there: levelled at once it would leave high ground dry.
-    What is changed in `h` from outside (ask for it anew after each `advance`) goes into the coarse water before the next
-    step, volume for volume: what the coarse depth cannot hold after rounding is carried on in `_rest` (m3, float64). In a
-    coarse cell that is held all ground below the level stands under water and all other ground is dry; that water lies
-    outside the books.
+    `depth` makes the depths, when it is asked, from the level of each coarse cell and its fine beds. The rain of the last
+    `advance` still lies where it fell, so that the soil can take it there: levelled at once it would leave high ground dry.
+    What is changed in the depths from outside goes into the coarse water before the next step, volume for volume: what the
+    coarse depth loses by rounding is kept in `_rest` (m3, float64) and added later. In a coarse cell that is held, all
+    ground below the level is under water and all other ground is dry; that water is not booked.
     """
 
     name: ClassVar[str] = Subgrid.name
@@ -137,7 +136,7 @@ class SubgridView:
             self.hold(*self._levels)
 
     def wake(self, row: ArrayLike | None = None, col: ArrayLike | None = None) -> None:
-        """Tell the scheme that `h` was changed from outside: it looks at every cell, so nothing is to do."""
+        """Tell the scheme that the depths were changed from outside: it looks at every cell, so nothing is to do."""
 
     def advance(self, seconds: float, t: float | None = None) -> int:
         """Advance by `seconds` in adaptive steps and return their number; `t` (s) is the time at the start.
@@ -175,7 +174,7 @@ class SubgridView:
         self._given[held] = self._h[held]  # what was changed there is booked already
 
     def _changed(self) -> Array:
-        """Return the volumes by which `h` was changed from outside, m3 per coarse cell."""
+        """Return the volumes by which the depths were changed from outside, m3 per coarse cell."""
         if self._rain_lies_s is None:
             changes(self._change, self._sums, self._h, self._given, self._coarse.factor)
         else:  # nobody has seen the depths
@@ -183,7 +182,7 @@ class SubgridView:
         return self._change * self.cell_m**2
 
     def _take_up(self) -> None:
-        """Put what was changed from outside into the coarse water; held cells only book it. New depths must follow."""
+        """Put what was changed from outside into the coarse water; held cells only book it. New fine depths must follow."""
         change = self._changed()
         if not change.any():
             return
@@ -197,7 +196,7 @@ class SubgridView:
             self._coarse.look_for_deepest()
 
     def _handed_to_held(self, change: Array) -> Array:
-        """Return what a change from outside means to the books of held cells: into, out of, over the rim, m3."""
+        """Return how a change from outside is booked at held cells: m3 into them, out of them and over the rim."""
         held, swallowed = np.where(self._held & ~self._swallows, change, 0.0), np.where(self._swallows, change, 0.0)
         return np.array([np.maximum(held, 0.0).sum(), np.maximum(-held, 0.0).sum(), swallowed.sum()])
 

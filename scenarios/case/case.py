@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.forcings.scene import Note, Scene
 from scenarios.case.home import library, open_city
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
+from scenarios.case.vary import Drawn, Variation, driven, parameters
 from twin.city import GATES, City, near
 from twin.clock import Clock
 from twin.errors import ScenarioError, TwinError
@@ -28,12 +29,17 @@ from twin.words import Word, keys
 
 @dataclass(frozen=True)
 class Case:
-    """A scenario with the folder its paths are relative to; `raw` is what the file says, `scenario` the same, checked."""
+    """A scenario with the folder its paths are relative to; `raw` is what the file says, `scenario` the same, checked.
+
+    `member` is the number of the member of its ensemble that it stands for and `drawn` what that one draws (`as_member`).
+    """
 
     raw: dict[str, Any]
     scenario: Scenario
     base: Path
     where: str
+    member: int = 0
+    drawn: Drawn = field(default_factory=dict)
 
     @cached_property
     def city(self) -> City:
@@ -64,9 +70,26 @@ class Case:
         return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
 
     def drivers(self) -> tuple[Drivers, list[Note]]:
-        """Return the forcing and the notes on it."""
+        """Return the forcing, as this member draws it, and the notes on it as it is written."""
+        drivers, notes = self._forcing
+        return driven(drivers, self.drawn), list(notes)
+
+    @cached_property
+    def _forcing(self) -> tuple[Drivers, list[Note]]:
+        """The forcing as it is written, read once."""
         continues = self.scenario.continues is not None
         return forcings.build(self.scenario.forcing, Scene(self.city, self.clock, self.base, continues))
+
+    def draws(self) -> list[Drawn]:
+        """Return what each member of the ensemble draws; member 0 draws nothing, it is the scenario as it is written."""
+        return Variation(self.scenario, self._forcing[0], self.where).draws()
+
+    def as_member(self, member: int, drawn: Drawn) -> Case:
+        """Return the case of one member of the ensemble; it shares what has been opened and read."""
+        scenario = self.scenario.model_copy(update={"hazards": parameters(self.scenario, drawn, self.where)})
+        case = replace(self, scenario=scenario, member=member, drawn=drawn)
+        vars(case).update({name: getattr(self, name) for name in ("city", "_forcing", "earlier")})  # cached properties
+        return case
 
     def actions(self) -> tuple[Action, ...]:
         """Return the measures as timed actions on the clock."""
@@ -82,7 +105,7 @@ class Case:
         """Return self once everything a run needs is there; raise the first problem found.
 
         Checked: city, hazards and their parameters, clock, the files named, forcing, each hazard's needs (from forcing or an
-        earlier hazard), each measure's kind and place, the run that this one goes on from.
+        earlier hazard), each measure's kind and place, the run that this one goes on from, what members of an ensemble draw.
         """
         clock, city = self.clock, self.city
         files.check(self.files, self.where)
@@ -90,7 +113,7 @@ class Case:
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name in self.models:
+        for name in {**self.models, **city.level_overrides}:
             self.sheet(name)
         for action in self.actions():
             if action.kind not in known:
@@ -110,6 +133,8 @@ class Case:
                 )
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
+            self.earlier.check_varied(self.scenario.ensemble.vary, self.where)
+        self.draws()
         return self
 
     def _told(self, seconds: float) -> str:
@@ -163,6 +188,8 @@ class Case:
             raise ScenarioError("setting", found=setting)
         raw = copy.deepcopy(self.raw)
         *path, last = key.split(".")
+        if path[:2] == ["ensemble", "vary"]:  # what varies is named by a key with a dot
+            path, last = path[:2], ".".join([*path[2:], last])
         node: Any = raw
         for part in path:
             node = _step(node, part, key)

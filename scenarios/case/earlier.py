@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -88,6 +89,13 @@ class Earlier:
                     "continues_measure", where=where, run=self.id, kind=action.kind, place=action.place,
                     start=begun.isoformat(timespec="minutes"),
                 )  # fmt: skip
+
+    def check_varied(self, keys: Iterable[str], where: str) -> None:
+        """Raise ScenarioError for a parameter that varies in an ensemble although the state that all members begin with fixes it."""
+        for key in keys:
+            hazard, _, name = key.partition(".")
+            if self.left(hazard) and name in State.load(self._state(hazard)).settings:
+                raise ScenarioError("continues_vary", where=where, run=self.id, found=key)
 
 
 def earlier_run(key: str, base: Path) -> Earlier:

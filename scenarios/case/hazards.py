@@ -22,7 +22,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Hazard
-from twin.sheet import CITY, COLOURS, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
+from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
@@ -35,13 +35,14 @@ Words = dict[str, dict[str, str]]
 
 @cache
 def sheet(name: str) -> Sheet:
-    """Return what the hazard's `hazard.yaml` says, and bring its words into the catalogue.
+    """Return what the hazard's `hazard.yaml` says, and bring its words and those of the city's crews into the catalogue.
 
     Raises ScenarioError for an unknown hazard, for a word that is there with another meaning and for a sheet that contradicts
     itself (`Sheet.check`).
     """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
+    city_measures()
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
     city_measures()  # brings the words of the city's own measures and crews in
     own, said = str(raw["id"]), Says(str(raw["id"]))
@@ -52,7 +53,7 @@ def sheet(name: str) -> Sheet:
     levels, scales = raw["levels"], tuple(_scale(row, said) for row in raw["scales"])
     common = {key: levels[key] for key in ("variable", "unit", "sense") if key in levels}
     lead = {"code": "now", "variable": raw["lead"], **raw["style"]}
-    return Sheet(
+    made = Sheet(
         id=own,
         model=raw["model"],
         name=raw["name"],
@@ -69,8 +70,17 @@ def sheet(name: str) -> Sheet:
         reaches=frozenset(raw.get("reaches", ())),
         kept=raw.get("kept", {}),
         unlike=tuple(raw.get("unlike", ())),
+        engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
     ).check()
+    for layer, percent in zip(made.spread_layers, QUANTILES, strict=True):
+        peak = made.peak_layer.word
+        label = {
+            lang: words.say("layer.quantile", lang=lang, layer=words.say(peak, lang=lang), percent=percent)
+            for lang in words.LANGS
+        }
+        said.add({layer.word: label})
+    return made
 
 
 @cache
@@ -172,7 +182,7 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
     word = f"layer.{said.owner}.{row['code']}"
     said.add({word: row["label"]})
     colormap = tuple((float(bound), str(colour)) for bound, colour in row["colormap"])
-    steps = row.get("steps") or [bound for bound, _ in colormap][:3]
+    steps = row.get("steps") or [bound for bound, _ in colormap if bound > 0][:3]
     return MapLayer(
         code=row["code"],
         variable=row["variable"],
@@ -182,6 +192,7 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
         per=float(row.get("per", 1.0)),
         names=tuple(row.get("names", ())),
         steps=tuple(map(float, steps)),
+        sense=row.get("sense", "above"),
     )
 
 

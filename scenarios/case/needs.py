@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scenarios.case.hazards import HAZARDS, model_class
 from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
 from twin.errors import ScenarioError
@@ -19,7 +20,7 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
     `models` are the hazards in their order, `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the
     hazards of which an earlier run left a state.
     """
-    known = variables.named() | {v.name: v for model in models.values() for v in model.gives}
+    known = variables.named() | {v.name: v for name in HAZARDS for v in model_class(name).gives}
     giver: dict[str, object] = {name: Word("need.forcing") for name in drivers}
     offered = kinds | {word for name, array in drivers.items() for word in (name, *tags_of(array))}
     for name, model in models.items():

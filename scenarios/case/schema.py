@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import tzinfo
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from scenarios.case.distribution import Distribution
 from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import HAZARDS, model_class
 from scenarios.case.part import Part
@@ -50,9 +52,12 @@ class MeasureModel(Part):
 
 
 class Ensemble(Part):
-    """How many members; one is a single deterministic run."""
+    """How many members, and from what each but the first draws what varies (see `scenarios.case.vary`); one is a single run."""
 
-    members: Annotated[int, Field(ge=1, le=1)] = 1
+    members: Annotated[int, Field(ge=1, le=1000)] = 1
+    vary: dict[str, Distribution] = Field(
+        default_factory=dict, description="forcing.factor, forcing.shift or hazard.parameter -> what it is drawn from"
+    )
 
 
 class Scenario(Part):
@@ -78,7 +83,7 @@ class Scenario(Part):
     @model_validator(mode="before")
     @classmethod
     def _empty_hazards(cls, data: Any) -> Any:
-        """Read `- flood` and `- flood:` as a hazard with default parameters."""
+        """Read `- name` and `- name:` as a hazard with default parameters."""
         if isinstance(data, dict) and isinstance(data.get("hazards"), list):
             rows: list[Any] = [
                 {row: {}}
@@ -111,12 +116,18 @@ def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
             raise ScenarioError("hazard_twice", where=where, found=name)
         if name not in HAZARDS:
             raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
-        kind = model_class(name)
-        try:
-            models[name] = _adapter(kind).validate_python(parameters)
-        except ValidationError as error:
-            raise explain(error, f"{where}: hazards.{name}", kind) from None
+        models[name] = build_model(name, parameters, where)
     return models
+
+
+def build_model(name: str, parameters: dict[str, Any], where: str) -> Hazard:
+    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take."""
+    kind = model_class(name)
+    try:
+        model: Hazard = _adapter(kind).validate_python(parameters)
+    except ValidationError as error:
+        raise explain(error, f"{where}: hazards.{name}", kind) from None
+    return model
 
 
 def json_schema() -> dict[str, Any]:
@@ -139,6 +150,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+@cache
 def _adapter(kind: type[Hazard]) -> TypeAdapter[Any]:
     """Return a strict validator of a parameter dataclass: unknown keys are errors (pydantic drops them otherwise)."""
     config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -203,17 +215,17 @@ def _known_keys(root: Any) -> list[str]:
     """Return every key the schema knows, for "did you mean"."""
     keys: set[str] = set()
 
-    def walk(node: Any) -> None:
+    def visit(node: Any) -> None:
         if isinstance(node, dict):
             keys.update(node.get("properties", {}))
             for value in node.values():
-                walk(value)
+                visit(value)
         elif isinstance(node, list):
             for value in node:
-                walk(value)
+                visit(value)
 
     model = isinstance(root, type) and issubclass(root, BaseModel)
-    walk(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
+    visit(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
     return sorted(keys)
 
 

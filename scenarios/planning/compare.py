@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,17 @@ from scenarios.case.hazards import measures
 from scenarios.runner.run import Run
 from twin.errors import ScenarioError
 from twin.exposure import Exposure
+from twin.grade import likely
 from twin.plan import rounded, shown
 from twin.sheet import CITY, COLOURS, MapLayer, Scale
 from twin.words import say
 
-#: Keys of a scenario whose change makes figures hard to compare: where and how long.
-UNLIKE = ("city", "hours", "output_minutes")
+#: Keys of a scenario whose change makes figures hard to compare: where, how long, and of how many members.
+UNLIKE = ("city", "hours", "output_minutes", "ensemble.members")
 
 
 def compare(runs: list[Run]) -> pd.DataFrame:
-    """Return the figures of two or more different runs.
+    """Return the figures of two or more different runs; of an ensemble, of what at least half of its members reach.
 
     Rows are (hazard, figure, bound): people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
@@ -38,7 +40,7 @@ def compare(runs: list[Run]) -> pd.DataFrame:
             sheet, exposure = run.sheet(hazard), run.exposure[hazard]
             for scale in sheet.scales:
                 figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
-            levels = run.levels[run.levels["hazard"] == hazard]
+            levels = likely(run.levels[run.levels["hazard"] == hazard])
             for colour in reversed(COLOURS):
                 figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
             for kind in (k for k, rule in sheet.rules.items() if rule.closes_at):
@@ -144,7 +146,7 @@ def unlike(runs: list[Run], lang: str) -> list[str]:
 
     That is UNLIKE, and what the sheets of the hazards name.
     """
-    words = {key: f"compare.unlike.{key}" for key in UNLIKE}
+    words = {key: f"compare.unlike.{key.rpartition('.')[2]}" for key in UNLIKE}
     for hazard in runs[0].hazards:
         words |= {f"hazards.{hazard}.{key}": f"unlike.{hazard}.{key}" for key in runs[0].sheet(hazard).unlike}
     told = []
@@ -166,4 +168,4 @@ def _setting(run: Run, key: str) -> Any:
     first, *rest = key.split(".")
     if first == "hazards":
         return getattr(run.case.models.get(rest[0]), rest[1], None)
-    return getattr(run.case.scenario, first)
+    return reduce(getattr, key.split("."), run.case.scenario)

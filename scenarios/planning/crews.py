@@ -1,6 +1,6 @@
 """Which crew could do which task in time: a queue of tasks and crews in SimPy.
 
-Crews travel on the dry road network at blue-light speed; a task holds its crew until its window ends (for good when its end
+Crews travel on the undisturbed road network at blue-light speed; a task holds its crew until its window ends (for good when its end
 is not known), or until it is done where its rule says that the crew does not stay. Earliest deadline first, nearest free
 crew; a task whose need would be over before a crew is ready gets none. The twin proposes: it never dispatches.
 """
@@ -21,7 +21,7 @@ from twin.city import City
 from twin.plan import Task
 from twin.sheet import TaskRule
 
-SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a wet city, m/s: assumed
+SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a city's traffic, m/s: assumed
 DETOUR = 1.4  # straight line to road distance where the network does not connect two places: assumed
 LEAD_S = 3600.0  # a crew is asked for at most this long before its deadline
 

@@ -13,7 +13,8 @@ from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
 from twin.errors import ContractError
 from twin.exposure import Exposure
-from twin.plan import Alert, Plan, Task
+from twin.exposure.members import LIKELY
+from twin.plan import Alert, Plan, Task, shown
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
 from twin.words import Word
 
@@ -95,16 +96,17 @@ def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
 
 
 def _near_tasks(found: _Findings, rule: TaskRule) -> list[Task]:
-    """Return one task per needed place (say a shelter): the nearest one that reaches no colour to each place that calls for it.
+    """Return one task per needed place: the nearest one that reaches no colour to each place that calls for it.
 
-    A place of which nothing is known is not taken.
+    A place of which nothing is known is not taken, nor one that reaches a colour in any member of an ensemble.
     """
     near: dict[str, Any] = dict(rule.near or {})
     all_places = found.exposure.places
     callers = all_places[(all_places["kind"] == near["place"]) & all_places[f"first_{near['at']}"].notna()]
-    free = all_places[
-        (all_places["kind"] == rule.place) & all_places[f"first_{COLOURS[0]}"].isna() & all_places["known"]
-    ]
+    spared = all_places[f"first_{COLOURS[0]}"].isna()
+    if (share := f"share_{COLOURS[0]}") in all_places:
+        spared &= all_places[share] == 0.0
+    free = all_places[(all_places["kind"] == rule.place) & spared & all_places["known"]]
     chosen: dict[str, Task] = {}
     for caller in callers.to_dict("records"):
         distance = free.geometry.distance(caller["geometry"])
@@ -160,6 +162,7 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
             "open_end": _stands(found.exposure, why["id"], at, bound),
             "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
         },
+        probability=why.get(f"share_{colour}"),
     )
 
 
@@ -172,15 +175,19 @@ def _stands(exposure: Exposure, place: str, rule: Rule, bound: float) -> bool:
 def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
-    The row's other figures are the task's evidence. A moment that is not known (NaN) makes no task.
+    The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
+    (NaN) makes no task. Of an ensemble, a place has a task where at least half of the members have such a row.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
-    table, wanted = run.tables_of(found.sheet.id).get(rule.table), ["id", "by_s", *rule.where]
+    members, wanted = run.case.scenario.ensemble.members, ["id", "by_s", *rule.where]
+    single = run.tables_of(found.sheet.id).get(rule.table)
+    table = single if members == 1 else run.members_table(found.sheet.id, rule.table)
     if table is None or not set(wanted) <= set(table.columns):
         columns = sorted(run.tables_of(found.sheet.id)) if table is None else list(table.columns)
         hazard = Word(f"hazard.{found.sheet.id}")
         raise ContractError("table_missing", hazard=hazard, name=rule.table, found=columns, expected=wanted)
     rows = table[(table[list(rule.where)] == pd.Series(dict(rule.where))).all(axis=1) & table["by_s"].notna()]
+    rows = rows if members == 1 else _likely_rows(rows, members)
     graded = found.exposure.places.set_index("id")
     tasks = []
     for row in rows.to_dict("records"):
@@ -207,10 +214,34 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 short_min=(deadline - asked).total_seconds() / 60.0,
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
-                evidence={k: None if pd.isna(v) else v for k, v in row.items() if k != "id"} | {"open_end": False},
+                evidence={k: _told(k, v) for k, v in row.items() if k not in ("id", "probability")}
+                | {"open_end": False},
+                probability=row.get("probability"),
             )
         )
     return tasks
+
+
+def _likely_rows(rows: pd.DataFrame, members: int) -> pd.DataFrame:
+    """Return one row per place that at least half of the members have a row of, with their share as `probability`.
+
+    Its moments are medians, of two middle ones the earlier `by_s` and the later `until_s`; its other figures those of the first
+    member that has it.
+    """
+    groups = rows.groupby("id", sort=False)
+    one = rows.drop_duplicates("id").set_index("id").drop(columns="member")
+    one["by_s"] = groups["by_s"].quantile(0.5, interpolation="lower")
+    if "until_s" in one:
+        one["until_s"] = groups["until_s"].quantile(0.5, interpolation="higher")
+    one["probability"] = groups["member"].nunique() / members
+    return one[one["probability"] >= LIKELY].reset_index()
+
+
+def _told(column: str, value: Any) -> Any:
+    """Return a figure of a row as it may be told: None where it is not known, a number of `people` by rule R2."""
+    if pd.isna(value):
+        return None
+    return shown(float(value)) if column == "people" else value
 
 
 def _alert(row: dict[str, Any]) -> Alert:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.case.case import Case
-from scenarios.case.hazards import HAZARDS
+from scenarios.case.hazards import HAZARDS, sheet
 from scenarios.case.schema import build_hazards
 
 #: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
@@ -31,8 +31,9 @@ def inputs(case: Case) -> dict[str, str]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions a result depends on."""
-    return {name: version(name) for name in ("anlan", "numpy", "numba", "scipy", "xarray", "swmm-toolkit")} | {
+    """Return the versions a result depends on, those of the engines that hazards call among them."""
+    engines = [engine for name in HAZARDS for engine in sheet(name).engines]
+    return {name: version(name) for name in ("anlan", "numpy", "numba", "scipy", "xarray", *engines)} | {
         "models": model_fingerprint(tuple(sorted({"twin", *HAZARDS.values()})))
     }
 

@@ -64,12 +64,13 @@ class Job:
         return log[-1] if log else f"pid {self._ask['pid']}"
 
     def cancel(self) -> None:
-        """Stop the child; what it had half written is removed."""
+        """Stop the child and those that it runs members in; what they had half written is removed."""
         (self.folder / "cancelled").touch()
         process = self._process()
         if process is not None:
-            process.terminate()
-            _gone, alive = psutil.wait_procs([process], timeout=5)
+            members = process.children(recursive=True)
+            process.terminate()  # members end with it
+            _gone, alive = psutil.wait_procs([process, *members], timeout=5)
             for stubborn in alive:
                 stubborn.kill()
                 stubborn.wait(5)

@@ -24,11 +24,14 @@ from scenarios.case.case import Case, load
 from scenarios.case.home import home
 from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
 from scenarios.runner import identity, stored_drivers
+from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
-from scenarios.runner.simulate import DRIVERS, read_places, simulate, write_json
+from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
+from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
 from twin.errors import SourceError
 from twin.exposure import Exposure
+from twin.grade import likely
 from twin.hazard import Drivers, Progress
 from twin.sheet import Sheet
 
@@ -72,7 +75,8 @@ class Run:
     @cached_property
     def fields(self) -> dict[str, xr.Dataset]:
         """Each hazard's fields, opened lazily."""
-        return {h: xr.open_zarr(self.folder / "fields.zarr", group=h, consolidated=False) for h in self.hazards}
+        store = self.folder / "fields.zarr"
+        return {h: from_store(xr.open_zarr(store, group=h, consolidated=False)) for h in self.hazards}
 
     @cached_property
     def drivers(self) -> Drivers:
@@ -88,6 +92,21 @@ class Run:
         """Return a hazard's own tables by name."""
         begin = f"{hazard}-"
         return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
+
+    @cached_property
+    def members(self) -> list[dict[str, Any]]:
+        """Of each member of an ensemble its number, what it drew and its balance errors; empty for a single run."""
+        path = self.folder / DRAWN
+        found: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else []
+        return found
+
+    def members_table(self, hazard: str, table: str) -> pd.DataFrame | None:
+        """Return the rows of all members (column `member`) in a table of a hazard that tasks are drawn from.
+
+        None for a single run, and where no member has the table.
+        """
+        path = self.folder / MEMBERS / f"{hazard}-{table}.parquet"
+        return pd.read_parquet(path) if path.exists() else None
 
     def places_of(self, hazard: str) -> gpd.GeoDataFrame | None:
         """Return the places that only this hazard knows; None where it has none."""
@@ -116,7 +135,7 @@ class Run:
 
     @cached_property
     def _result(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "result.json").read_text("utf-8"))
+        found: dict[str, Any] = json.loads((self.folder / RESULT).read_text("utf-8"))
         return found
 
     def sheet(self, hazard: str) -> Sheet:
@@ -146,7 +165,10 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
         if progress is not None:
             progress(0.0)
         began = time.perf_counter()
-        simulate(case, part, progress)
+        if case.scenario.ensemble.members > 1:
+            simulate_members(case, part, progress)
+        else:
+            simulate_single(case, part, progress)
         run = Run(part)
         if finish is not None:
             finish(run)
@@ -157,6 +179,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "city": case.city.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": case.scenario.seed,
+            "members": case.scenario.ensemble.members,
             "continues": case.earlier and case.earlier.id,
             "inputs": identity.inputs(case),
             "versions": identity.versions(),
@@ -209,7 +232,7 @@ def _slug(case: Case) -> str:
 
 
 def _catalogue(run: Run) -> None:
-    manifest, levels = run.manifest, run.levels
+    manifest, levels = run.manifest, likely(run.levels)
     worst = levels["level"].value_counts().to_dict() if len(levels) else {}
     store().put_run(
         id=manifest["id"],

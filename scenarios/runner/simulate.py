@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +16,115 @@ from scenarios.case.case import Case
 from scenarios.case.hazards import measures
 from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
+from scenarios.runner.stored_ids import to_store
 from twin.drivers import hand_on, handed
-from twin.exposure import Moving, expose
+from twin.exposure import Exposure, Moving, expose
 from twin.gaps import terrain_gap
 from twin.grade import grade
-from twin.hazard import Action, Outcome, Progress
+from twin.hazard import Outcome, Progress
 from twin.sheet import CITY
 from twin.streams import stream
 
 #: Where a run folder keeps its forcing.
 DRIVERS = "drivers.zarr"
 
+#: Where a run folder keeps balances and notes.
+RESULT = "result.json"
+
 #: Layers of a city whose absence a run must tell.
 TOLD_LAYERS = ("buildings", "roads", "population", "facilities")
 
 
-def simulate(case: Case, part: Path, progress: Progress | None) -> None:
-    """Simulate each hazard in order and write scenario, fields, tables, exposure, levels and result into the folder `part`.
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulation gave: notes, for each hazard its outcome and the exposure to it, and all levels."""
+
+    notes: list[Any]
+    outcomes: dict[str, Outcome]
+    exposures: dict[str, Exposure]
+    levels: pd.DataFrame
+
+    @property
+    def balances(self) -> dict[str, dict[str, Any]]:
+        """Each hazard's ledger as plain numbers."""
+        return {name: outcome.balance.as_dict() for name, outcome in self.outcomes.items()}
+
+
+def simulate(case: Case, progress: Progress | None = None) -> Simulated:
+    """Return what the hazards of a case give, each in turn, and who and what they touch.
 
     A hazard reads the forcing and what the hazards before it gave. Exposure comes last, because people that one hazard moves
     are no longer at home for any of them.
     """
     earlier = case.earlier
-    raw = case.raw | ({"continues": earlier.id} if earlier else {})
-    (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
-    (part / "base.txt").write_text(str(case.base), "utf-8")
     drivers, notes = case.drivers()
     notes = _own_notes(case, notes)
-    stored_drivers.save(drivers, part / DRIVERS)
     actions, owner = case.actions(), {kind: m.owner for kind, m in measures(case.models).items()}
-    outcomes: dict[str, tuple[Outcome, tuple[Action, ...]]] = {}
+    outcomes: dict[str, Outcome] = {}
+    mine = {name: tuple(a for a in actions if owner[a.kind] in (name, CITY)) for name in case.models}
     for k, (name, model) in enumerate(case.models.items()):
         share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
-        mine = tuple(a for a in actions if owner[a.kind] in (name, CITY))
         before = earlier.state(name) if earlier else None
-        rng = stream(case.scenario.seed, name)
-        outcome = model.simulate(case.city, handed(drivers, model), case.clock, mine, rng, before, share)
+        rng = stream(case.scenario.seed, name, case.member)
+        outcome = model.simulate(case.city, handed(drivers, model), case.clock, mine[name], rng, before, share)
         drivers = hand_on(drivers, model, outcome)
-        _write_outcome(part, name, outcome)
-        outcomes[name] = outcome, mine
+        outcomes[name] = outcome
         notes += [(f"{name}.{code}", dict(values)) for code, values in outcome.notes]
-    moving, graded = Moving.of(drivers), []
-    for name, (outcome, mine) in outcomes.items():
-        sheet = case.sheet(name)
-        exposure = expose(
-            case.city, outcome.fields, sheet, mine, places=outcome.places, counts=outcome.counts, moving=moving
+    moving = Moving.of(drivers)
+    exposures = {
+        name: expose(
+            case.city,
+            outcome.fields,
+            case.sheet(name),
+            mine[name],
+            places=outcome.places,
+            counts=outcome.counts,
+            moving=moving,
         )
+        for name, outcome in outcomes.items()
+    }
+    return Simulated(notes, outcomes, exposures, graded(exposures, case))
+
+
+def simulate_single(case: Case, part: Path, progress: Progress | None) -> None:
+    """Simulate a case that has no ensemble and write all it gives into the folder `part`."""
+    write_case(case, part)
+    done = simulate(case, progress)
+    write_outcomes(done, part)
+    write_findings(done.exposures, done.levels, part)
+    write_result(done.balances, done.notes, part)
+
+
+def graded(exposures: Mapping[str, Exposure], case: Case) -> pd.DataFrame:
+    """Return the levels of all hazards in one table."""
+    tables = [grade(exposure, case.sheet(name)) for name, exposure in exposures.items()]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def write_case(case: Case, part: Path) -> None:
+    """Write the scenario, the folder its paths are relative to, and the forcing as written."""
+    raw = case.raw | ({"continues": case.earlier.id} if case.earlier else {})
+    (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
+    (part / "base.txt").write_text(str(case.base), "utf-8")
+    stored_drivers.save(case.drivers()[0], part / DRIVERS)
+
+
+def write_outcomes(done: Simulated, part: Path) -> None:
+    """Write fields, tables, own places and state of each hazard."""
+    for name, outcome in done.outcomes.items():
+        _write_outcome(part, name, outcome)
+
+
+def write_findings(exposures: Mapping[str, Exposure], levels: pd.DataFrame, part: Path) -> None:
+    """Write the exposure to each hazard, and the levels."""
+    for name, exposure in exposures.items():
         write_exposure(part / "exposure" / name, exposure)
-        graded.append(grade(exposure, sheet))
-    levels = [table for table in graded if len(table)] or graded[:1]
-    pd.concat(levels, ignore_index=True).to_parquet(part / "levels.parquet")
-    balances = {name: outcome.balance.as_dict() for name, (outcome, _) in outcomes.items()}
-    write_json(part / "result.json", {"balances": balances, "notes": notes})
+    levels.to_parquet(part / "levels.parquet")
+
+
+def write_result(balances: Mapping[str, Any], notes: list[Any], part: Path) -> None:
+    """Write the balances and notes."""
+    write_json(part / RESULT, {"balances": balances, "notes": notes})
 
 
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
@@ -74,6 +133,8 @@ def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
         notes.append(("continues", {"run": earlier.id, "time": start}))
+        if earlier.scenario.ensemble.members > 1:
+            notes.append(("continues_control", {"run": earlier.id}))
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
     gap = terrain_gap(city)
     return notes + (gap.notes() if gap else [])
@@ -84,7 +145,7 @@ def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:
 
     A chunk is one output step of a field on cells, and all of a field on ids.
     """
-    fields = outcome.fields.copy()
+    fields = to_store(outcome.fields)
     fields.attrs |= {"Conventions": "CF-1.10", "hazard": name}
     encoding = {
         v: {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from scenarios.runner.stored_ids import from_store, to_store
 from twin.errors import SourceError
 from twin.hazard import Drivers
 
@@ -14,10 +15,7 @@ def save(drivers: Drivers, path: Path) -> None:
     """Write the drivers to a new store; one without any drivers is written too."""
     xr.Dataset().to_zarr(path, mode="w", consolidated=False)
     for name, array in drivers.items():
-        ids = {
-            d: array[d].astype(object) for d in array.dims if array[d].dtype.kind == "U"
-        }  # text of any length in a file
-        array.assign_coords(ids).to_dataset(name=name).to_zarr(path, group=name, mode="a", consolidated=False)
+        to_store(array.to_dataset(name=name)).to_zarr(path, group=name, mode="a", consolidated=False)
 
 
 def read(path: Path) -> Drivers:
@@ -27,9 +25,4 @@ def read(path: Path) -> Drivers:
     except (OSError, ValueError, KeyError) as error:
         raise SourceError("run_damaged", where=str(path), found=str(error)) from error
     names = sorted(key.strip("/") for key in groups if key != "/")
-    found = {}
-    for name in names:
-        array = groups[f"/{name}"][name].load()
-        ids = {d: array[d].values.astype(object).astype(str) for d in array.dims if array[d].dtype.kind in "OT"}
-        found[name] = array.assign_coords(ids)
-    return found
+    return {name: from_store(groups[f"/{name}"])[name].load() for name in names}

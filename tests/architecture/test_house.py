@@ -57,6 +57,7 @@ BUILT = (
     "doctor.cost",
     "report.ledger",
     "report.no_crew",
+    "report.people_are",
     "report.stamp",
     "schema",
     "wanted",

@@ -1,7 +1,8 @@
-"""The world of the toys: the small town with a venue, a bridge, two side streets and crews; each toy is one registry line."""
+"""The world of the toys: the small town with a few places more; each toy is one folder and one registry line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from twin.readers.city_folder import open_folder, save_folder
 TOYS = {"smoke": "smoke", "venue": "venue", "walk": "walk"}
 
 
-@pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def toys() -> Iterator[dict[str, str]]:
     """Register the toys: each one folder of this directory and one line."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    for name, package in TOYS.items():
-        monkeypatch.setitem(hazards.HAZARDS, name, package)
-    return TOYS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        for name, package in TOYS.items():
+            patch.setitem(hazards.HAZARDS, name, package)
+        yield TOYS
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +43,10 @@ def town(town_folder: Path) -> City:
     return open_folder(town_folder)
 
 
-@pytest.fixture
-def four(town_folder: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def four(toys: dict[str, str], town_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Half an hour of a storm on the town with the flood on 20 m cells and all three toys."""
-    path = tmp_path / "four.yaml"
+    path = tmp_path_factory.mktemp("case") / "four.yaml"
     path.write_text(
         f"""schema: 1
 name: {{zh: 四种灾害, en: Four hazards}}
@@ -52,8 +54,8 @@ city: {town_folder}
 start: 2026-06-20T18:00+08:00
 hours: 0.5
 forcing:
-  wind: {{speed_m_s: 1.05, from_deg: 253}}
   rain: {{mm_h: 120, hours: 0.5}}
+  wind: {{speed_m_s: 1.05, from_deg: 253}}
 hazards:
   - flood: {{cell_m: 20}}
   - smoke
@@ -67,15 +69,24 @@ seed: 7
 
 
 def make_town(city: City) -> City:
-    """Return the small town with a venue in the south, a bridge over its street, two side streets and crews."""
+    """Return the small town with a venue, a school in the east, a bridge over its street, two side streets and crews."""
     west, north, crs = city.grid.west, city.grid.north, city.grid.crs
 
     def line(*points):
         return shapely.LineString([(west + x, north - y) for x, y in points])
 
-    venue = gpd.GeoDataFrame(
-        {"id": ["v1"], "kind": ["venue"], "name_zh": ["体育馆"], "name_en": ["Sports hall"], "capacity": [9000]},
-        geometry=[shapely.box(west + 600, north - 560, west + 720, north - 500)],
+    places = gpd.GeoDataFrame(
+        {
+            "id": ["v1", "k1"],
+            "kind": ["venue", "school"],
+            "name_zh": ["体育馆", "东校"],
+            "name_en": ["Sports hall", "East school"],
+            "capacity": [9000, 600],
+        },
+        geometry=[
+            shapely.box(west + 600, north - 560, west + 720, north - 500),
+            shapely.Point(west + 960, north - 600),
+        ],
         crs=crs,
     )
     more = gpd.GeoDataFrame(
@@ -95,13 +106,13 @@ def make_town(city: City) -> City:
         crs=crs,
     )
     crews = (
-        Resource("stewards-1", "stewards", "安保一队", "Stewards 1", west + 650, north - 480, 3),
+        Resource("stewards-1", "hall_stewards", "安保一队", "Stewards 1", west + 650, north - 480, 3),
         Resource("ward-1", "ward_office", "街道办一组", "Ward office 1", west + 400, north - 300, 2),
     )
     return replace(
         city,
         id="town",
-        facilities=gpd.GeoDataFrame(pd.concat([city.facilities, venue], ignore_index=True), crs=crs),
+        facilities=gpd.GeoDataFrame(pd.concat([city.facilities, places], ignore_index=True), crs=crs),
         roads=gpd.GeoDataFrame(pd.concat([city.roads, more], ignore_index=True), crs=crs),
         resources=(*city.resources, *crews),
     )

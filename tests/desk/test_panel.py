@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -63,6 +64,29 @@ def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> No
     )
     tasks = next(f.value for f in app.dataframe if "Deadline" in f.value.columns)
     assert tasks["Deadline"].str.contains(" min of lead time missing").any()
+
+
+def test_details_tell_scales_ledger_and_the_hazards_own_blocks(storm: Path) -> None:
+    sc.run(sc.load(storm))
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    app.radio(key="language").set_value("English").run()
+    frames = [frame.value for frame in app.dataframe]
+    assert any("Water depth" in f.columns and "Roads (km)" in f.columns for f in frames)
+    assert any("What it means" in f.columns for f in frames) and any("m³" in f.columns for f in frames)
+    assert any("manholes gave water back" in text.value for text in app.markdown), "what only the hazard can say"
+    assert any("People are those who are there by day" in text.value for text in app.caption)
+    assert any("deterministic run" in text.value for text in app.markdown)
+
+
+def test_runs_of_an_older_format_are_named_in_one_sentence(storm: Path, anlan_home: Path) -> None:
+    run = sc.run(sc.load(storm))
+    older = run.folder.with_name("0123456789abcdef")
+    shutil.copytree(run.folder, older)
+    manifest = json.loads((older / "manifest.json").read_text("utf-8"))
+    (older / "manifest.json").write_text(json.dumps({k: v for k, v in manifest.items() if k != "format"}), "utf-8")
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    assert not app.exception
+    assert any("1个运行结果以较早的格式保存" in box.value and "012345" in box.value for box in app.warning)
 
 
 def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import pytest
 from annotated_types import Gt
-from pydantic import Field
 
 import scenarios as sc
 from scenarios.case import files, hazards
@@ -89,7 +88,7 @@ def test_a_hazard_s_file_is_an_input_and_stands_in_the_scenario_s_folder(venue: 
 def test_files_are_found_wherever_they_are_named() -> None:
     class Row(Part):
         plan: Path
-        more: dict[str, list[Path]] = Field(default_factory=dict)
+        more: dict[str, list[Path]] | None = None
 
     rows = [Row(plan=Path("a.csv")), Row(plan=Path("b.csv"), more={"maps": [Path("c.tif")]})]
     assert files.named(rows, "measures") == {

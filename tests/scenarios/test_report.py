@@ -124,8 +124,8 @@ def test_the_report_says_what_the_inlets_and_the_soil_are_taken_to_do(storm: Pat
     for words in (
         "雨水口开启率40%",
         "40 % of each inlet is open",
-        "soil half wet before the rain (assumed)",
-        "土壤半湿(假定)",
+        "The pores of the soil are 50 % full before the rain (assumed)",
+        "雨前土壤孔隙有50%已被水充满(假定)",
     ):
         assert words in page
 

@@ -220,9 +220,8 @@ def _certainty(alerts: list[Alert]) -> str:
 
 
 def _names(alerts: list[Alert], lang: str, most: int = 12) -> str:
-    names = [
-        a.place_name[lang] + ("" if a.probability is None else f" ({phrases.share(a.probability)})") for a in alerts
-    ]
+    chances = [phrases.chance(a) for a in alerts]
+    names = [a.place_name[lang] + (f" ({chance})" if chance else "") for a, chance in zip(alerts, chances, strict=True)]
     joined = ("、" if lang == "zh" else ", ").join(names[:most])
     return joined + say("cap.more", lang=lang, count=len(names) - most) if len(names) > most else joined
 

@@ -20,7 +20,7 @@ from twin.plan import Plan
 
 @dataclass(frozen=True)
 class Dossier:
-    """A plan, its city, what drove the run and each hazard's results; `facts` are the run's seed and versions."""
+    """A plan, its city, what drove the run and each hazard's results; `facts` are the run's seed, members and versions."""
 
     plan: Plan
     city: City
@@ -42,7 +42,17 @@ class Dossier:
         return self.clock.told(moment, self.city.tz)
 
     def places(self) -> gpd.GeoDataFrame:
-        """Return every place of every hazard once, by id."""
-        tables = [s.exposure.places[["id", "kind", "name_zh", "name_en", "geometry"]] for s in self.sections]
+        """Return every place of every hazard, and of every task, once, by id."""
+        columns = ["id", "kind", "name_zh", "name_en", "geometry"]
+        tables = [s.exposure.places[columns] for s in self.sections]
+        tables += [s.places[columns] for s in self.sections if s.places is not None]
+        known = {str(i) for table in tables for i in table["id"]}
+        rest = [
+            (t.place, t.place_kind, t.place_name["zh"], t.place_name["en"], self.city.place(t.place))
+            for t in self.plan.tasks
+            if t.place not in known
+        ]
+        if rest:
+            tables.append(gpd.GeoDataFrame(rest, columns=columns, geometry="geometry", crs=self.city.grid.crs))
         joined = pd.concat(tables, ignore_index=True).drop_duplicates("id")
         return gpd.GeoDataFrame(joined, crs=self.city.grid.crs).set_index("id")

@@ -152,7 +152,7 @@ def _row(curve: Curve, dossier: Dossier) -> dict[str, Any]:
 
 
 def _amount(curve: Curve, dossier: Dossier) -> dict[str, Any]:
-    """Return when it falls within the run, the depth that falls (mm) and the highest rate with its time."""
+    """Return when it falls within the run, how much falls (mm) and the highest rate with its time."""
     rain = curve.values
     hours = np.diff(rain.index) / np.timedelta64(1, "h")
     falls = rain.iloc[:-1][(rain.iloc[:-1] > 0.0).values & (hours > 0)]

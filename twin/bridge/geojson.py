@@ -51,6 +51,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
             "end": t.end.isoformat(),
             "open_end": bool(t.evidence.get("open_end")),
             "hazard": t.hazard,
+            "probability": t.probability,
             "text_zh": phrases.task(t, "zh"),
             "text_en": phrases.task(t, "en"),
         }

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from twin.blocks import Cell, Table
+from twin.units import printed
 from twin.words import Word
 
 #: Digits that are printed of the total, at least.
@@ -46,7 +47,7 @@ def ledger(hazard: str, balance: Mapping[str, Any]) -> Table:
             rows.append(row(said, r.amount, r.share))
         sums.append(len(rows))
         rows.append(row(Word(f"report.ledger.{side}"), part["amount"].sum(), part["share"].sum()))
-    heads = ("", str(balance["unit"]).replace("m3", "m³"), Word("report.ledger.share"))
+    heads = ("", printed(str(balance["unit"])), Word("report.ledger.share"))
     return Table(heads, tuple(rows), figures=(1, 2), sums=tuple(sums))
 
 

@@ -24,7 +24,7 @@ from twin.city import City
 from twin.sheet import COLOURS, MapLayer
 from twin.words import LANGS, Phrase, Word, written
 
-PAPER, WATER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
+PAPER, RIVER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
 
 #: Ground colour of each land-cover class of `twin.landcover`.
 GROUND = {
@@ -34,7 +34,7 @@ GROUND = {
     4: "#e2ebd2",
     5: "#c8dcb4",
     6: "#ece4cf",
-    7: WATER,
+    7: RIVER,
     8: "#a9a59f",
     9: "#e6e0e4",
 }
@@ -61,7 +61,7 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
     shade = LightSource(315, 45).hillshade(level, vert_exag=6, dx=city.grid.cell_m, dy=city.grid.cell_m)
     palette = np.array([mpl.colors.to_rgb(GROUND.get(code, PAPER)) for code in range(max(GROUND) + 1)])
     land = palette[city.surface["cover"].values] * np.clip(0.66 + 0.48 * shade[..., None], 0, 1.04)
-    land[city.surface["river"].values] = mpl.colors.to_rgb(WATER)
+    land[city.surface["river"].values] = mpl.colors.to_rgb(RIVER)
     land[~np.isfinite(terrain)] = 1.0
     axes.imshow(np.clip(land, 0, 1), extent=(west, east, south, north), interpolation="bilinear", zorder=0)
     if len(city.buildings):
@@ -191,11 +191,15 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         shown = shapes.window(city, (float(west), float(south), float(east), float(north)))
         draw_city(axes, city, shown)
         level, marked = shapes.levels_of(places), shapes.marked(places, shown[2] - shown[0])
-        areas = places.geom_type.isin(("Polygon", "MultiPolygon")).values
+        drawn = places.geometry[(level != "") & ~marked]
+        areas = drawn.geom_type.isin(shapes.AREAS)
+        drawn[areas] = shapes.apart(drawn[areas])
+        places = places.assign(geometry=drawn.reindex(places.index).fillna(places.geometry))
         for name, colour in (("unknown", UNKNOWN), *((c, LEVEL_COLOURS[c]) for c in COLOURS)):
-            mine = (level == name) & ~marked
-            shapes.draw_shapes(axes, places.geometry[mine & areas], [colour] * int((mine & areas).sum()), alpha=0.25)
-            shapes.draw_shapes(axes, places.geometry[mine & ~areas], [colour] * int((mine & ~areas).sum()))
+            mine = pd.Series(level == name, index=places.index)[drawn.index]
+            hatch = "///" if name == "unknown" else None
+            for chosen, alpha in ((drawn[areas & mine], 0.25), (drawn[~areas & mine], 1.0)):
+                shapes.draw_shapes(axes, chosen, [colour] * len(chosen), alpha, hatch=hatch)
             if name != "unknown" or (level == name).any():
                 word = "report.unknown" if name == "unknown" else f"level.{name}"
                 axes.plot([], [], "s", color=colour, label=both(word))
@@ -212,7 +216,7 @@ def _scale_bar(axes: Any) -> None:
         k for k in (1, 2, 5) if k * 10 ** np.floor(np.log10((east - west) / 4)) <= (east - west) / 4
     )
     x0, y0 = west + 0.03 * (east - west), south + 0.03 * (north - south)
-    halo = [withStroke(linewidth=3.5, foreground="white")]  # to be read on dark water
+    halo = [withStroke(linewidth=3.5, foreground="white")]  # to be read on dark colours
     axes.plot(
         [x0, x0 + length], [y0, y0], color=INK, linewidth=2.5, zorder=8, solid_capstyle="butt",
         path_effects=[withStroke(linewidth=5.5, foreground="white")],

@@ -18,6 +18,7 @@ from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
 from twin.bridge.section import common, levels_table, limits, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
+from twin.grade import likely
 from twin.plan import Plan
 from twin.sheet import COLOURS
 from twin.words import LANGS, Phrase, Word, phrases, written
@@ -63,7 +64,7 @@ def render(dossier: Dossier) -> str:
         city=city,
         facts=dossier.facts,
         sections=[(s, [*common(s, city, dossier.hour), *s.blocks]) for s in dossier.sections],
-        counts=[(c, int((levels["level"] == c).sum())) for c in reversed(COLOURS)],
+        counts=[(c, int((likely(levels)["level"] == c).sum())) for c in reversed(COLOURS)],
         unknown=sum(_unknown(s) for s in dossier.sections),
         grey=UNKNOWN,
         warnings=_warnings(plan),
@@ -76,7 +77,7 @@ def render(dossier: Dossier) -> str:
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),
         hm=dossier.hour,
         stamp=_each(phrases.stamp, plan),
-        limits=limits(levels),
+        limits=limits(levels, dossier.facts["members"]),
     )
     return page.replace("/*FONT*/", f"src:url(data:font/woff;base64,{embedded(page)}) format('woff');")
 

@@ -6,6 +6,8 @@ Maps, a table and a chart for each scale, closures, levels, places of which noth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,16 +17,19 @@ import pandas as pd
 from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
 from twin.bridge.ledger import ledger
 from twin.city import City
+from twin.exposure import Exposure
 from twin.exposure.closures import closed_minutes
+from twin.grade import likely
 from twin.plan import shown
-from twin.sheet import COLOURS, Scale, Sheet
+from twin.sheet import COLOURS, QUANTILES, Scale, Sheet
+from twin.units import printed, quantity
 from twin.words import LANGS, Phrase, Word, has, phrases
 
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed
 
-#: The receptors a chart shows in time, with what they are divided by.
-CHARTED = {"people": 1.0, "roads": 1000.0}
+#: The receptors a chart shows in time: what they are called, divided by, and told in.
+CHARTED = {"people": (Word("chart.people"), 1.0, ""), "roads": (Word("chart.roads"), 1000.0, "km")}
 
 #: Colours of classes that no map layer has colours for.
 CLASS_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878")
@@ -36,7 +41,8 @@ Told = Callable[[Any], str]
 def common(section: Section, city: City, told: Told) -> list[Block]:
     """Return all that is said of a hazard in the same way as of any other, in its order."""
     sheet, scales = section.sheet, section.sheet.scales
-    blocks: list[Block] = [peak(section)]
+    worst = peak(section)
+    blocks: list[Block] = [worst]
     at_once = [scale for scale in scales if scale.when == "at_once"]
     for scale in at_once:
         blocks += [Text(_label(sheet, scale), "title")] if len(at_once) > 1 else []
@@ -45,7 +51,7 @@ def common(section: Section, city: City, told: Told) -> list[Block]:
     further = [
         Picture(layer, layer.of(section.fields), wide=False)
         for layer in sheet.drawable(section.fields)[1:]
-        if layer != sheet.peak_layer
+        if layer != worst.layer
     ]
     blocks += [Text(Word("report.more_maps"), "title"), *further] if further else []
     for scale in scales:
@@ -55,9 +61,11 @@ def common(section: Section, city: City, told: Told) -> list[Block]:
 
 
 def peak(section: Section) -> Picture:
-    """Return the map of the lead variable's worst values with the graded places."""
-    layer = section.sheet.peak_layer
-    return Picture(layer, layer.of(section.fields), section.exposure.places)
+    """Return the map of the lead variable's worst values, of an ensemble their median, with the graded places."""
+    sheet, fields = section.sheet, section.fields
+    median = sheet.spread_layers[QUANTILES.index(50)]
+    layer = median if median.variable in fields else sheet.peak_layer
+    return Picture(layer, layer.of(fields), section.exposure.places)
 
 
 def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
@@ -84,17 +92,19 @@ def _by_class(section: Section, city: City, scale: Scale) -> Table:
     meanings = [f"{key}.{k + 1}" for k in range(len(scale.classes))]
     meant = all(map(has, meanings))
 
-    def row(said: Phrase, meaning: Phrase, count: Callable[[str], float]) -> tuple[Cell, ...]:
-        figures = [_counted(of, count(of)) if of in tables and _there(city, scale, of) else "–" for of in scale.of]
+    def row(said: Phrase, meaning: Phrase, count: Callable[[str], str]) -> tuple[Cell, ...]:
+        figures = [count(of) if of in tables and _there(city, scale, of) else "–" for of in scale.of]
         return (said, *((meaning,) if meant else ()), *figures)
 
+    def most(of: str, k: int) -> str:
+        spread = [_counted(of, part.most(scale, of, k)) for part in _quantiles(exposure)]
+        return _spread(_counted(of, exposure.most(scale, of, k)), spread)
+
     first = 0 if scale.harms_from is None else max(0, scale.classes.index(scale.harms_from) - 1)
-    rows = [
-        row(f"≥ {scale.name(k)}", Word(meanings[k]), lambda of, k=k: exposure.most(scale, of, k))  # type: ignore[misc]
-        for k in range(first, len(scale.classes))
-    ]
+    rows = [row(f"≥ {scale.name(k)}", Word(meanings[k]), partial(most, k=k)) for k in range(first, len(scale.classes))]
     if len(lost):
-        rows.append(row(Word("report.unknown"), Word("report.unknown_means"), lambda of: float(lost.get(of, 0.0))))
+        nothing = Word("report.unknown_means")
+        rows.append(row(Word("report.unknown"), nothing, lambda of: _counted(of, float(lost.get(of, 0.0)))))
     heads = (_label(section.sheet, scale), *((Word("report.meaning"),) if meant else ()))
     columns = {"buildings": "report.buildings", "roads": "report.road_km"}
     columns["people"] = "report.people_ever" if scale.when == "ever" else "report.people"
@@ -104,26 +114,38 @@ def _by_class(section: Section, city: City, scale: Scale) -> Table:
 
 def _own_counts(section: Section, scale: Scale) -> Table:
     """Return a row for each class of a scale that the model itself counts: the most at one time, and at the end."""
-    table = next(iter(section.exposure.counts.get(scale.code, {}).values()), None)
-    rows = []
-    for k in range(len(scale.classes)):
-        figures = (
-            ("–", "–") if table is None else (shown(float(table.iloc[:, k].max())), shown(float(table.iloc[-1, k])))
-        )
-        rows.append((_class_word(section.sheet, scale, k), *figures))
+    exposure = section.exposure
+    tables = [next(iter(part.counts.get(scale.code, {}).values()), None) for part in (exposure, *_quantiles(exposure))]
+
+    def row(k: int) -> tuple[Cell, ...]:
+        figures = [
+            [("–" if t is None else shown(float(value(t.iloc[:, k])))) for t in tables]
+            for value in (pd.Series.max, lambda column: column.iloc[-1])
+        ]
+        return (_class_word(section.sheet, scale, k), *(_spread(now, rest) for now, *rest in figures))
+
     heads = (_label(section.sheet, scale), Word("report.people"), Word("report.people_end"))
-    return Table(heads, tuple(rows), (1, 2))
+    return Table(heads, tuple(map(row, range(len(scale.classes)))), (1, 2))
+
+
+def _quantiles(exposure: Exposure) -> list[Exposure]:
+    """Return the exposure with the counts that few and that most members of an ensemble do not exceed; none of a single run."""
+    return [replace(exposure, counts=exposure.spread[percent]) for percent in sorted(exposure.spread)]
+
+
+def _spread(figure: str, quantiles: list[str]) -> str:
+    """Write a figure with the range of the members behind it, where there is one."""
+    return f"{figure} ({'–'.join(quantiles)})" if quantiles and set(quantiles) != {figure} else figure
 
 
 def _curves(section: Section, city: City, scale: Scale) -> list[Block]:
     """Return a chart of each receptor of a scale in time, its classes upon each other."""
     labels = tuple(_class_word(section.sheet, scale, k) for k in range(len(scale.classes)))
     blocks: list[Block] = []
-    for of, per in CHARTED.items():
+    for of, (word, per, unit) in CHARTED.items():
         table = section.exposure.counts.get(scale.code, {}).get(of)
         if table is not None and _there(city, scale, of):
-            said, unit = Word(f"chart.{of}"), "km" if of == "roads" else ""
-            blocks.append(Curve(said, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
+            blocks.append(Curve(word, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
     return blocks
 
 
@@ -134,7 +156,7 @@ def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     if scale.names or k + 1 == len(scale.classes):
         return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
     low, high = list(pairwise(scale.classes))[k]
-    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {scale.unit}")
+    return f"{low:g}–{high:g}" + ("" if scale.unit == "1" else f" {printed(scale.unit)}")
 
 
 def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:
@@ -150,6 +172,7 @@ def basis(section: Section) -> list[Block]:
         return []
     found = section.exposure.basis
     blocks: list[Block] = [Text(Word(f"report.people_are.{found}"), "note")]
+    blocks += [Text(Word("report.spread"), "note")] if section.exposure.spread else []
     return blocks if found == "model" else [*blocks, Text(Word("report.people_note"), "note")]
 
 
@@ -205,7 +228,7 @@ def levels_table(levels: pd.DataFrame, sheets: Mapping[str, Sheet], told: Told) 
 
     Where probabilities are known, the one of the colour and the share of members for every colour.
     """
-    likely, several = bool(levels["probability"].notna().any()), len(sheets) > 1
+    chances, several = bool(levels["probability"].notna().any()), len(sheets) > 1
     heads = [
         Word("report.level"),
         *([Word("desk.hazard")] if several else []),
@@ -213,8 +236,8 @@ def levels_table(levels: pd.DataFrame, sheets: Mapping[str, Sheet], told: Told) 
         Word("report.kind"),
     ]
     heads += [Word("report.peak_at"), Word("report.from"), Word("report.until")]
-    figures = [heads.index(Word("report.peak_at")), *range(len(heads), len(heads) + 5 * likely)]
-    heads += [Word("report.probability"), *(Word(f"level.{c}") for c in COLOURS)] if likely else []
+    figures = [heads.index(Word("report.peak_at")), *range(len(heads), len(heads) + 5 * chances)]
+    heads += [Word("report.probability"), *(Word(f"level.{c}") for c in COLOURS)] if chances else []
 
     def row(place: dict[str, Any]) -> tuple[Cell, ...]:
         colour, sheet = place["level"], sheets[place["hazard"]]
@@ -222,7 +245,7 @@ def levels_table(levels: pd.DataFrame, sheets: Mapping[str, Sheet], told: Told) 
         cells += [sheet.name] if several else []
         cells += [_name(place), Word(f"place.{place['kind']}"), _peak(place, told), told(place["from"])]
         cells.append(f"≥ {told(place['until'])}" if place["open_end"] else told(place["until"]))
-        names = ("probability", *(f"share_{c}" for c in COLOURS)) if likely else ()
+        names = ("probability", *(f"share_{c}" for c in COLOURS)) if chances else ()
         cells += ["–" if pd.isna(place[name]) else phrases.share(place[name]) for name in names]
         rule = {lang: phrases.rule(sheet, place["kind"], place["threshold"], lang) for lang in LANGS}
         return (*cells, Text(rule, "note"))
@@ -237,9 +260,10 @@ def unknown(section: Section) -> list[Block]:
     lost = places[~places["known"].astype(bool)]
     if not len(lost):
         return []
-    names = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
-    more = [Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN})] if len(lost) > MOST_UNKNOWN else []
-    return [Text(Word("report.unknown_places", {"count": len(lost), "names": [*names, *more]}), "alarm")]
+    names: list[object] = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
+    if len(lost) > MOST_UNKNOWN:
+        names.append(Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN}))
+    return [Text(Word("report.unknown_places", {"count": len(lost), "names": names}), "alarm")]
 
 
 def touched(section: Section, city: City) -> tuple[Word, str] | None:
@@ -255,10 +279,12 @@ def touched(section: Section, city: City) -> tuple[Word, str] | None:
     return None
 
 
-def limits(levels: pd.DataFrame) -> list[Word]:
+def limits(levels: pd.DataFrame, members: int) -> list[Word]:
     """Return what a reader must know of every level: what its probability is, if one is known, and whose thresholds it has."""
-    likely = levels["probability"].notna().any()
-    return [Word("report.share_of_members" if likely else "report.no_probability"), Word("report.limits")]
+    unlikely = len(levels) - len(likely(levels))
+    words = [Word("report.share_of_members" if members > 1 else "report.no_probability")]
+    words += [Word("report.unlikely", {"count": unlikely})] if unlikely else []
+    return [*words, Word("report.limits")]
 
 
 def sources(section: Section) -> list[tuple[Word, str]]:
@@ -289,7 +315,7 @@ def _name(place: Mapping[str, Any]) -> dict[str, str]:
 
 def _peak(place: Mapping[str, Any], told: Told) -> str:
     """Return the peak of a place with its unit and, where it has one, its time."""
-    value = phrases.quantity(place["peak"], place["unit"])
+    value = quantity(place["peak"], place["unit"])
     return value if pd.isna(place["peak_time"]) else f"{value} @ {told(place['peak_time'])}"
 
 

@@ -20,6 +20,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
+from shapely.geometry.polygon import orient
 
 from twin.city import City
 from twin.sheet import COLOURS, MapLayer
@@ -35,6 +36,11 @@ WHOLE = 0.5
 #: An area less wide than this share of a map is marked like a point.
 SMALL = 0.08
 
+#: Width of the lines of a field on lines, points.
+FIELD_LINE = 2.8
+
+AREAS, POINTS = ("Polygon", "MultiPolygon"), ("Point", "MultiPoint")
+
 Bounds = tuple[float, float, float, float]
 
 
@@ -48,7 +54,7 @@ def shapes(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = None)
 
     The ids are those of the hazard's `own` places or of the table of the city that knows most of them.
     """
-    ids = pd.Index(field[_axis(field)].values.astype(str))
+    ids = pd.Index([str(i) for i in field[_axis(field)].values])
     tables = [city.roads, city.blocks, city.facilities, city.population, city.sensors, city.buildings]
     known = [table for table in ([] if own is None else [own]) + tables if len(table)]
     best = max(known, key=lambda table: int(ids.isin(table["id"].astype(str)).sum()))
@@ -101,23 +107,39 @@ def draw_field(
             axes.imshow(np.where(unknown, 1.0, np.nan), cmap=ListedColormap([UNKNOWN]), alpha=0.4, **box)
     else:
         things = shapes(city, field, own)
-        draw_shapes(axes, things[unknown], [UNKNOWN] * int(unknown.sum()), alpha=0.5)
-        draw_shapes(axes, things[shown], list(scale.to_rgba(values[shown])), alpha=0.85)
+        areas = things[things.geom_type.isin(AREAS)]
+        axes.add_collection(
+            PatchCollection(outlines(areas), facecolor="none", edgecolor=UNKNOWN, linewidth=0.4, zorder=3)
+        )
+        draw_shapes(axes, things[unknown], [UNKNOWN] * int(unknown.sum()), alpha=0.5, width=FIELD_LINE, hatch="///")
+        draw_shapes(axes, things[shown], list(scale.to_rgba(values[shown])), alpha=0.85, width=FIELD_LINE)
     return scale
 
 
-def draw_shapes(axes: Any, things: gpd.GeoSeries, colours: Sequence[Any], alpha: float | None = None) -> None:
-    """Draw areas, lines and points, each in its colour, with `alpha` in place of the colour's own; what has no shape is left."""
+def draw_shapes(
+    axes: Any,
+    things: gpd.GeoSeries,
+    colours: Sequence[Any],
+    alpha: float | None = None,
+    *,
+    width: float = 1.9,
+    hatch: str | None = None,
+) -> None:
+    """Draw areas, lines and points, each in its colour, with `alpha` in place of the colour's own; what has no shape is left.
+
+    Lines are `width` points wide; areas may be hatched.
+    """
     parts = gpd.GeoSeries(things.values, crs=things.crs).explode(index_parts=False)
     parts = parts[parts.notna() & ~parts.is_empty]
     own = pd.Series([mpl.colors.to_rgba(colour, alpha) for colour in colours], dtype=object).reindex(parts.index)
     areas, lines, points = (parts.geom_type == kind for kind in ("Polygon", "LineString", "Point"))
-    axes.add_collection(PatchCollection(outlines(parts[areas]), facecolor=list(own[areas]), edgecolor="none", zorder=3))
+    edge = {"edgecolor": UNKNOWN, "hatch": hatch, "linewidth": 0.6} if hatch else {"edgecolor": "none"}
+    axes.add_collection(PatchCollection(outlines(parts[areas]), facecolor=list(own[areas]), zorder=3, **edge))
     axes.add_collection(
         LineCollection(
             [np.asarray(line.coords)[:, :2] for line in parts[lines]],
             colors=list(own[lines]),
-            linewidths=1.9,
+            linewidths=width,
             capstyle="round",
             zorder=4,
         )
@@ -128,12 +150,28 @@ def draw_shapes(axes: Any, things: gpd.GeoSeries, colours: Sequence[Any], alpha:
 
 
 def outlines(things: Iterable[shapely.Geometry]) -> list[PathPatch]:
-    """Return the outer rings of areas as patches."""
-    return [
-        PathPatch(Outline(np.asarray(part.exterior.coords)[:, :2]))
-        for shape in things
-        for part in getattr(shape, "geoms", [shape])
-    ]
+    """Return areas with their holes as patches."""
+    return [PathPatch(_outline(part)) for shape in things for part in getattr(shape, "geoms", [shape])]
+
+
+def _outline(area: shapely.Polygon) -> Outline:
+    """Return the rings of an area as a path; holes run the other way round, so that they stay open."""
+    if not area.interiors:
+        return Outline(np.asarray(area.exterior.coords)[:, :2])
+    turned = orient(area)
+    rings = [np.asarray(ring.coords)[:, :2] for ring in (turned.exterior, *turned.interiors)]
+    return Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
+
+
+def apart(areas: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Return areas of which none lies on another: those that lie within a larger one are cut out of it."""
+    found, size = list(areas.values), areas.area.values
+    points = areas.representative_point()
+    outer, inner = (k.tolist() for k in areas.sindex.query(points, predicate="within")[::-1])
+    for large, small in zip(outer, inner, strict=True):
+        if size[large] > size[small]:
+            found[large] = found[large].difference(areas.iloc[small])
+    return gpd.GeoSeries(found, index=areas.index, crs=areas.crs)
 
 
 def levels_of(places: pd.DataFrame) -> NDArray[np.object_]:
@@ -146,9 +184,9 @@ def levels_of(places: pd.DataFrame) -> NDArray[np.object_]:
 
 def marked(places: gpd.GeoDataFrame, wide: float) -> NDArray[np.bool_]:
     """Return which places are marked like a point on a map `wide` metres wide: points, and areas too small to be seen."""
-    areas = places.geom_type.isin(("Polygon", "MultiPolygon")).values
+    areas = places.geom_type.isin(AREAS).values
     small = np.sqrt(places.area.values) < SMALL * wide
-    return np.asarray(places.geom_type.isin(("Point", "MultiPoint")).values | (areas & small))
+    return np.asarray(places.geom_type.isin(POINTS).values | (areas & small))
 
 
 def draw_marks(axes: Any, places: gpd.GeoDataFrame, most: int = 12) -> None:

@@ -101,7 +101,7 @@ def _meeting(
 def closed_roads(city: City, actions: tuple[Action, ...], times: pd.DatetimeIndex) -> NDArray[np.bool_]:
     """Return which roads an action `close_road` keeps closed at each time, (time, road).
 
-    The place is a road, or anything else whose ground the road crosses or touches within 5 m (an underpass).
+    The place is a road, or anything else whose ground the road crosses or touches within 5 m.
     """
     shut = np.zeros((len(times), len(city.roads)), dtype=bool)
     seconds = (times - times[0]).total_seconds().values

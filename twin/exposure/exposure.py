@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -43,6 +43,8 @@ class Exposure:
     at its worst output time is set to it, and a road's likewise. `danger` is the worst class of the sheet's `danger` scale.
     `closures` has a row per place that closes, the first to close first; `roads` the same per road, with NaT for those that
     stay open.
+    Of an ensemble all are medians (`twin.exposure.members`), `places` has the shares of members that reach each colour, and
+    `spread` holds the counts that 10 and 90 percent of the members do not exceed; it is empty for a single run.
     """
 
     hazard: str
@@ -53,6 +55,7 @@ class Exposure:
     places: gpd.GeoDataFrame
     series: xr.DataArray
     closures: pd.DataFrame
+    spread: Mapping[int, Counts] = field(default_factory=dict)
 
     def most(self, scale: Scale, of: str, k: int = 0) -> float:
         """Return the largest number at one time in class `k` of a scale or above (of the whole run for one that counts "ever")."""

@@ -14,7 +14,7 @@ from twin.city import City
 from twin.errors import ContractError
 from twin.exposure.cells import Cells
 from twin.exposure.ids import Ids
-from twin.exposure.streets import stretches
+from twin.exposure.streets import STRETCHES, stretches
 from twin.sheet import Sheet
 
 Reader = Cells | Ids
@@ -32,16 +32,13 @@ def graded_places(city: City, sheet: Sheet, own: gpd.GeoDataFrame | None) -> tup
     Raises ContractError for own places that lack a column, lie in another CRS or carry an id that another place has.
     """
     tables: list[gpd.GeoDataFrame] = []
-    underpass = city.roads["underpass"].values.astype(bool)
-    streets, member = stretches(city.roads[~underpass])
+    plain = np.isin(city.road_kinds, STRETCHES)
+    streets, member = stretches(city.roads[plain])
     graded = streets["kind"].isin(sheet.rules).values
     tables.append(streets.loc[graded, PLACE])
-    sources = [(city.facilities, city.facilities["kind"]), (city.blocks, pd.Series("block", index=city.blocks.index))]
-    sources += [] if own is None else [(_checked(own, city), own["kind"])]
-    for source, kind in sources:
-        chosen = kind.isin(sheet.rules).values
-        if chosen.any():
-            tables.append(source.loc[chosen].assign(kind=kind[chosen].values, roads="")[PLACE])
+    for source in (city.sites, *([] if own is None else [_checked(own, city)])):
+        if (chosen := source["kind"].isin(sheet.rules).values).any():
+            tables.append(source.loc[chosen].assign(roads="")[PLACE])
     places = gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=city.grid.crs)
     if len(twice := places.loc[places["id"].duplicated(), "id"]):
         raise ContractError("place_twice", hazard=sheet.id, found=list(twice[:5]))
@@ -53,7 +50,7 @@ def graded_places(city: City, sheet: Sheet, own: gpd.GeoDataFrame | None) -> tup
         steps = field.sizes.get("time", 1)
         of_streets = np.full((steps, len(streets)), np.nan)
         if wanted[: graded.sum()].any():
-            np.fmax.at(of_streets.T, member, reader.roads(field, sign)[:, ~underpass].T)
+            np.fmax.at(of_streets.T, member, reader.roads(field, sign)[:, plain].T)
         rest = np.full((steps, len(sites)), np.nan) if on_sites is None else on_sites
         return np.concatenate([of_streets[:, graded], rest], axis=1)
 

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from twin.city import MAIN_CLASSES
 
+#: Kinds of road that make stretches of street; a road of another kind is a place of its own.
+STRETCHES = ("road", "street")
+
 
 def stretches(roads: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, NDArray[np.int64]]:
     """Return stretches of street and the stretch of each road.

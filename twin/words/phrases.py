@@ -6,11 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twin.words import has, say
+from twin.units import quantity
+from twin.words import has, say, written
 
 if TYPE_CHECKING:
-    from twin.plan import Plan, Task
+    from twin.plan import Alert, Plan, Task
     from twin.sheet import Sheet
+
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
@@ -69,18 +71,14 @@ def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
     )
 
 
-def quantity(value: float, unit: str) -> str:
-    """Write a value with its unit: two decimals where that is enough, a dash for one that is not known."""
-    if not math.isfinite(value):
-        return "–"
-    size = abs(value)
-    text = f"{value:,.{2 if size < 10 else 1 if size < 100 else 0}f}" if size >= 0.01 or not size else f"{value:.2g}"
-    return text if unit in ("", "1") else f"{text} {unit}"
-
-
 def share(probability: float) -> str:
     """Write a probability, the share of an ensemble's members, in percent."""
     return f"{100.0 * probability:.0f} %"
+
+
+def chance(of: Task | Alert) -> str:
+    """Write the probability of a task or an alert, empty where none is known."""
+    return "" if of.probability is None else share(of.probability)
 
 
 def task(task: Task, lang: str) -> str:
@@ -92,7 +90,12 @@ def evidence(task: Task, lang: str) -> str:
     """Return on what figures a task rests, without its times: the peak of its place, or what the row of a table says."""
     if "peak" in task.evidence:
         return quantity(task.evidence["peak"], task.trigger["unit"])
-    return say(f"evidence.{task.hazard}.{task.code}", lang=lang, **task.evidence)
+    word = f"evidence.{task.hazard}.{task.code}"
+    if has(word):
+        return say(word, lang=lang, **task.evidence)
+    return ", ".join(
+        f"{name} {written(value, lang)}" for name, value in task.trigger.items() if name not in ("table", "at")
+    )
 
 
 def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:

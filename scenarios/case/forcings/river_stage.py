@@ -30,4 +30,4 @@ def build(stage: float | GaugeStage, scene: Scene) -> tuple[list[xr.DataArray], 
     return [xr.DataArray([float(stage)], {"time": scene.clock.times[:1]}, name=RIVER_STAGE.name)], []
 
 
-KIND = Kind(float | GaugeStage, (RIVER_STAGE,), build)
+KIND = Kind(float | GaugeStage, (RIVER_STAGE,), build, varies="shift")

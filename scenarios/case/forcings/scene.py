@@ -76,8 +76,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of forcing: its form in a scenario file (for pydantic), the variables it may give, and what makes them."""
+    """A kind of forcing: its form in a scenario file (for pydantic), the variables it may give, and what makes them.
+
+    `varies` is how members of an ensemble differ in it: by a "factor" on its values, by a "shift" added to them where zero is
+    no more than a datum, or not at all ("").
+    """
 
     spec: Any
     gives: tuple[Variable, ...]
     build: Callable[[Any, Scene], tuple[list[xr.DataArray], list[Note]]]
+    varies: str = "factor"

@@ -75,4 +75,5 @@ KIND = Kind(
     ConstantWeather | Annotated[list[WeatherRow], Field(min_length=1)] | StationWeather,
     (AIR_TEMPERATURE, RELATIVE_HUMIDITY, CLOUD_COVER),
     build,
+    varies="",
 )

@@ -13,6 +13,7 @@ import shapely
 import xarray as xr
 from annotated_types import Ge, Gt, Le
 
+from twin.errors import ScenarioError
 from twin.grid import Grid
 from twin.hazard import Balance, Outcome, State
 from twin.variables import Unit, Variable, conform
@@ -23,9 +24,9 @@ CROWD = Variable("crowd_density", PER_M2, ("time", "y", "x"), "人群密度", "c
 
 #: Name of each zone in its order from the gate on, in both languages, and its kind.
 ZONES = (
-    ("gate", "入口", "gate", "venue_gate"),
-    ("hall", "大厅", "hall", "venue_zone"),
-    ("stage", "台前", "front of stage", "venue_zone"),
+    ("gate", "入口", "gate", "hall_gate"),
+    ("hall", "大厅", "hall", "hall_zone"),
+    ("stage", "台前", "front of stage", "hall_zone"),
 )
 
 #: What a metre of door lets through, persons per second, and at how many a square metre nobody can get in.
@@ -46,7 +47,8 @@ class Venue:
 
     def zones(self, city):
         """Return the zones: the venue's bounds in three strips from west to east."""
-        west, south, east, north = city.place(self.at).buffer(0.1).bounds
+        place = city.place(self.at)
+        west, south, east, north = (place if place.area > 0 else place.buffer(30.0)).bounds
         edges = np.linspace(west, east, len(ZONES) + 1)
         name = city.place_name(self.at)
         return gpd.GeoDataFrame(
@@ -65,6 +67,8 @@ class Venue:
         state = state and state.check("venue", city.grid.hash, {"at": self.at})
         # in order: those still to come, those in each zone, those who left again
         coming = self._coming(drivers)
+        if coming > FULL * zones.area.sum():
+            raise ScenarioError("venue.too_many", found=coming, expected=int(FULL * zones.area.sum()))
         who = state.arrays["who"].copy() if state else np.array([coming, 0, 0, 0, 0], dtype=np.int64)
         due = state.arrays["due"].copy() if state else np.zeros(len(ZONES) + 1)
         begin, first = who.copy(), state.numbers["since_s"] if state else 0.0

@@ -37,8 +37,19 @@ def test_horton_gives_its_integral(soil, hours) -> None:
 def test_green_ampt_keeps_its_implicit_law_at_any_step(soil, hours, step_s) -> None:
     s = SOILS[soil]
     depth = ponded("green-ampt", hours, step_s, soil) / s.pervious * 1000
-    suction = s.suction_mm * s.deficit
+    suction = s.suction_mm * 0.5 * s.porosity
     assert depth - suction * np.log1p(depth / suction) == pytest.approx(s.conductivity_mm_h * hours, rel=1e-9)
+
+
+def test_wetness_is_the_share_of_pores_filled_before_the_rain() -> None:
+    kind, none_yet = np.full(2, 2), np.zeros(2)
+    rates = [capacity(kind, none_yet, "green-ampt", 60.0, w)[0] for w in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert rates == sorted(rates, reverse=True) and len(set(rates)) == 5
+    s = SOILS[2]
+    depth, suction = rates[1] * 60 * 1000, s.suction_mm * 0.75 * s.porosity
+    assert depth - suction * np.log1p(depth / suction) == pytest.approx(s.conductivity_mm_h / 60, rel=1e-6)
+    assert rates[4] == pytest.approx(s.conductivity_mm_h / 3.6e6), "full soil takes its conductivity"
+    np.testing.assert_array_equal(capacity(kind, none_yet), capacity(kind, none_yet, wetness=0.5))
 
 
 def test_constant_and_none() -> None:

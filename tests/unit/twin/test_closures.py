@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hydro.variables import DURATION_ABOVE, FLOOD_DANGER, TIME_OF_MAX_DEPTH
 from scenarios.case import hazards
 from twin.exposure.closures import COLUMNS, closed_minutes, closures, standing
-from twin.variables import DURATION_ABOVE, FLOOD_DANGER, TIME_OF_MAX_DEPTH, conform
+from twin.variables import conform
 
 TIMES = pd.date_range("2026-06-20 10:00", periods=7, freq="10min")
 

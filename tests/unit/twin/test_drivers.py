@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from hydro.variables import WATER_DEPTH
 from twin.drivers import hand_on, handed, lacking, tagged
 from twin.errors import ContractError
 from twin.hazard import Balance, Outcome, State
-from twin.variables import RAIN_RATE, WATER_DEPTH, Variable, conform_array
+from twin.variables import RAIN_RATE, Variable, conform_array
 
 CLOUD = Variable("cloud", "1", ("time", "y", "x"), "云", "cloud", 0.0, 1.0, tags=frozenset({"harms_people"}))
 TIMES = pd.date_range("2026-06-20 10:00", periods=3, freq="5min")

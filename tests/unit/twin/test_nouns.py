@@ -16,6 +16,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hydro.variables import WATER_DEPTH
 from scenarios.case import hazards
 from twin import overlay
 from twin.city import City
@@ -28,7 +29,7 @@ from twin.grid import Grid
 from twin.hazard import Balance
 from twin.plan import STATES, Plan, shown
 from twin.streams import stream
-from twin.variables import WATER_DEPTH, conform
+from twin.variables import conform
 from twin.words import say
 
 GRID = Grid("EPSG:4547", 500_000.0, 3_400_000.0, 10.0, 20, 30)
@@ -220,7 +221,7 @@ def test_errors_speak_both_languages_and_travel_between_processes() -> None:
 )  # fmt: skip
 def test_numbers_in_sentences_have_three_digits_and_keep_those_before_the_point(value: float, written: str) -> None:
     for lang in ("zh", "en"):
-        assert say("cli.swmm", lang=lang, percent=value) == say("cli.swmm", lang=lang, percent=written)
+        assert say("cli.wall", lang=lang, seconds=value) == say("cli.wall", lang=lang, seconds=written)
 
 
 def test_what_was_found_is_never_rounded_onto_what_was_expected() -> None:

@@ -1,0 +1,281 @@
+"""What is said of every hazard in the same way, for hazards made up here: classes, unknown, whom counts rest on, probabilities."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+import xarray as xr
+from lxml import etree, html
+
+from twin import words
+from twin.blocks import Picture, Section, Table, Text
+from twin.bridge import cap, geojson, report
+from twin.bridge import section as common
+from twin.bridge.dossier import Dossier
+from twin.clock import Clock
+from twin.exposure import expose
+from twin.grade import grade
+from twin.hazard import Balance
+from twin.plan import Alert, Plan, Task
+from twin.sheet import COLOURS, Cap, MapLayer, Rule, Scale, Sheet, TaskRule
+from twin.words import LANGS, written
+
+CRS, WEST, NORTH = "EPSG:4547", 500_000.0, 3_400_000.0
+CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 1800.0, 600.0)
+NOW = datetime(2026, 6, 20, 10, tzinfo=UTC)
+SAYS = {
+    "dust": ("沙尘", "Dust"),
+    "fair": ("集会", "Fair"),
+}
+
+
+def pair(zh: str, en: str) -> dict[str, str]:
+    return {"zh": zh, "en": en}
+
+
+@pytest.fixture(autouse=True)
+def _words() -> None:
+    for hazard, (zh, en) in SAYS.items():
+        family = {
+            f"hazard.{hazard}": pair(zh, en),
+            f"layer.{hazard}.now": pair(f"{zh}数值", f"{en} now"),
+            f"ledger.{hazard}.title": pair(f"{zh}去向", f"Where the {en.lower()} went"),
+            f"ledger.{hazard}.source": pair("源", "source"),
+            f"ledger.{hazard}.here": pair("现存", "here"),
+            f"scale.{hazard}.now": pair(f"{zh}等级", f"{en} class"),
+            f"scale.{hazard}.end": pair("结局", "End state"),
+            f"scale.{hazard}.end.1": pair("在场", "inside"),
+            f"scale.{hazard}.end.2": pair("已离开", "gone"),
+            f"statistic.{hazard}.max": pair("最大值", "largest value"),
+            f"task.{hazard}.go": pair("到{place}", "Go to {place}"),
+            f"evidence.{hazard}.go": pair("{minutes}分钟", "{minutes} min"),
+        }
+        words.add(family | {"place.zone": pair("分区", "Zone"), "unit.steward": pair("引导员", "Steward")})
+
+
+def sheet(hazard: str, rules: dict[str, Rule], *scales: Scale, **more: object) -> Sheet:
+    zh, en = SAYS[hazard]
+    return Sheet(
+        id=hazard,
+        model="",
+        name=pair(zh, en),
+        lead="v",
+        scales=scales,
+        rules=rules,
+        rules_version="toy",
+        rules_source="made up",
+        expiry_hours=1.0,
+        tasks=(TaskRule("go", "steward", 5.0, 5.0, place="hospital", at="closes"),),
+        cap=Cap(
+            ("Safety",),
+            {c: "Shelter" for c in COLOURS} | {"red": "Evacuate"},
+            dict.fromkeys(COLOURS, "Immediate"),
+            "3X",
+        ),
+        lead_layer=MapLayer(
+            "now", "v", f"layer.{hazard}.now", ((0.5, "#fde0a0"), (2.0, "#c8372d")), steps=(1.0, 2.0, 3.0)
+        ),
+        **more,
+    )
+
+
+def rule(unit: str, closes_at: str | None = None) -> Rule:
+    return Rule("v", unit, "max", 0.5, 1.0, 2.0, 4.0, closes_at=closes_at)
+
+
+def ledger() -> dict:
+    return Balance("kg", {"source": 2.0}, {}, {"here": 2.0}, 1e-9).as_dict()
+
+
+def made(city, sheet: Sheet, fields: xr.Dataset, **more: object) -> Section:
+    own = more.get("places")
+    return Section(sheet, fields, expose(city, fields, sheet, **more), ledger(), {}, own)
+
+
+def dust(city) -> Section:
+    """A cloud on cells of 20 m, of which the north is not known; the hospital closes."""
+    grid = city.grid.at_cell_size(20.0)
+    values = np.full((CLOCK.steps + 1, *grid.shape), 3.0)
+    values[:, :14] = np.nan
+    values[:, 25:] = 0.0
+    fields = xr.Dataset(
+        {"v": (("time", "y", "x"), values)}, coords={"time": CLOCK.times.values, "y": grid.y, "x": grid.x}
+    )
+    scale = Scale("now", ("people", "buildings", "roads"), (0.5, 2.0), "v", "mg/m³")
+    rules = {"hospital": rule("mg/m³", "yellow"), "block": rule("mg/m³"), "shelter": rule("mg/m³")}
+    return made(city, sheet("dust", rules, scale), fields)
+
+
+def fair(city) -> Section:
+    """Three zones of the hazard's own, the last not known; it counts its own people."""
+    boxes = [shapely.box(WEST + 400 + 20 * k, NORTH - 500, WEST + 418 + 20 * k, NORTH - 470) for k in range(3)]
+    own = gpd.GeoDataFrame({"id": ["a", "b", "c"], "kind": "zone"}, geometry=boxes, crs=CRS)
+    own = own.assign(name_zh=["甲区", "乙区", "丙区"], name_en=["Zone A", "Zone B", "Zone C"])
+    values = np.tile([0.2, 5.0, np.nan], (CLOCK.steps + 1, 1))
+    fields = xr.Dataset(
+        {"v": (("time", "zone"), values)}, coords={"time": CLOCK.times.values, "zone": own["id"].values}
+    )
+    counts = pd.DataFrame({1: [900.0, 500.0, 7.0, 7.0], 2: [0.0, 400.0, 893.0, 893.0]}, index=CLOCK.times)
+    table = sheet("fair", {"zone": rule("1/m²")}, Scale("end", ("people",), (1.0, 2.0)))
+    return made(city, table, fields, places=own, counts={"end": counts})
+
+
+def said(blocks: list, lang: str = "en") -> str:
+    """Return all that the texts and tables of blocks say."""
+    parts = []
+    for block in blocks:
+        if isinstance(block, Text):
+            parts.append(written(block.said, lang))
+        elif isinstance(block, Table):
+            for row in (block.heads, *block.rows):
+                parts.append(" | ".join(written(c.said if isinstance(c, Text) else c, lang) for c in row))
+    return "\n".join(parts)
+
+
+def told(moment: object) -> str:
+    return CLOCK.told(moment, CLOCK.start.tzinfo)
+
+
+def test_classes_have_a_row_each_and_one_for_those_of_whom_nothing_is_known(small_city) -> None:
+    text = said(common.common(dust(small_city), small_city, told))
+    assert "Dust class | People (most at one time) | Buildings | Roads (km)" in text
+    assert re.search(r"≥ 0\.5 mg/m³ \| [\d,]+ \| \d+ \| \d", text) and "≥ 2 mg/m³" in text
+    assert re.search(r"unknown \| [\d,]+ \| 14 \| 1\.0", text), "the northern row of houses and the street"
+    assert "People are those who are there by day" in text
+
+
+def test_places_of_which_nothing_is_known_are_named(small_city) -> None:
+    section = fair(small_city)
+    (named,) = common.unknown(section)
+    assert "1 places" in written(named.said, "en") and "Zone C" in written(named.said, "en")
+    assert "丙区" in written(named.said, "zh") and named.style == "alarm"
+    many = replace(section, exposure=replace(section.exposure, places=section.exposure.places.iloc[[2] * 25]))
+    assert said(common.unknown(many)).endswith("Zone C, and 5 more")
+
+
+def test_a_scale_that_the_model_counts_tells_each_class_and_hides_the_few(small_city) -> None:
+    section = fair(small_city)
+    text = said(common.common(section, small_city, told))
+    assert "End state | People (most at one time) | People (at the end)" in text
+    assert "inside | 900 | <10" in text and "gone | 890 | 890" in text
+    assert "People are counted by the model itself." in text and "spread over floor area" not in text
+    assert "在场 | 900 | <10" in said(common.common(section, small_city, told), "zh")
+
+
+def test_the_map_of_a_hazard_without_a_field_of_worst_values_is_the_lead_variables(small_city) -> None:
+    section = fair(small_city)
+    picture = common.peak(section)
+    assert isinstance(picture, Picture) and picture.field.dims == ("zone",) and picture.places is not None
+
+
+def test_units_are_those_of_the_place_and_closures_those_a_task_closes(small_city) -> None:
+    text = said(common.closing(dust(small_city), told))
+    assert "First Hospital | Hospital | 3.00 mg/m³ @ 10:00" in text and "after the end" in text
+    assert common.closing(fair(small_city), told) == []
+
+
+def test_common_text_speaks_of_no_water() -> None:
+    text = "".join(words.template(key, lang) for lang in LANGS for key in words.keys(lang) if key.startswith(
+        ("report.people", "report.unknown", "report.closures", "report.ledger", "report.more", "report.harmed", "chart.people",
+         "chart.roads", "report.limits", "report.no_", "report.share", "cap.", "desk.")))  # fmt: skip
+    assert not re.findall(r"(?i)water|flood|depth|drain|水|涝|淹|蓄|积|深", text.replace("面积", ""))
+
+
+def levels(sections: list[Section], shares: dict[str, float] | None) -> pd.DataFrame:
+    table = pd.concat([grade(s.exposure, s.sheet) for s in sections], ignore_index=True)
+    if shares is None:
+        return table
+    columns = {f"share_{c}": shares[c] for c in COLOURS}
+    return table.assign(**columns, probability=[shares[c] for c in table["level"]])
+
+
+def dossier(city, sections: list[Section], shares: dict[str, float] | None = None) -> Dossier:
+    table = levels(sections, shares)
+    alerts = tuple(
+        Alert(
+            row["hazard"],
+            row["place"],
+            row["kind"],
+            pair(row["name_zh"], row["name_en"]),
+            row["level"],
+            row["reached"].tz_localize("UTC").to_pydatetime(),
+            row["expires"].tz_localize("UTC").to_pydatetime(),
+            row["rule"],
+            row["threshold"],
+            row["peak"],
+            row["probability"],
+        )
+        for row in table.to_dict("records")
+    )
+    evidence = {"minutes": 12.0, "open_end": False}
+    task = Task(
+        "T1", "fair", "go", "r1", "road", city.place_name("r1"), "", NOW, NOW, NOW, "steward", {"at": "r1"}, evidence
+    )
+    plan = Plan(
+        id="P1",
+        run_id="1",
+        scenario=pair("情景", "Scenario"),
+        city={"id": city.id} | pair(city.name_zh, city.name_en),
+        mode="planning",
+        state="drafted",
+        made=NOW,
+        valid_until=max(a.expires for a in alerts),
+        tasks=(task,),
+        alerts=alerts,
+    )
+    return Dossier(
+        plan,
+        city,
+        CLOCK,
+        {},
+        (),
+        table,
+        tuple(sections),
+        {"seed": 1, "members": 1 if shares is None else 4, "versions": {}},
+    )
+
+
+def test_two_hazards_stand_in_one_report_and_a_single_run_knows_no_probability(small_city) -> None:
+    page = html.fromstring(report.render(dossier(small_city, [dust(small_city), fair(small_city)])))
+    text = page.xpath("//main")[0].text_content()
+    heads = [h.text_content() for h in page.xpath("//h2")]
+    assert heads[:3] == ["沙尘 Dust", "集会 Fair", "各地点风险等级 Level of each place"]
+    assert "one deterministic run" in text.lower() and "Probability" not in text
+    table = page.xpath("//h2[contains(., 'Level of each place')]/following-sibling::table[1]")[0]
+    rows = [[" ".join(cell.itertext()) for cell in row] for row in table.xpath(".//tr")]
+    assert "Hazard" in rows[0][1] and {row[1] for row in rows[1:]} == {"沙尘 Dust", "集会 Fair"}
+    assert any("Zone B" in row[2] and "5.00 1/m²" in row[4] for row in rows[1:])
+    cards = [card.text_content() for card in page.xpath("//div[@class='card']")]
+    assert any("unknown" in card and "1" in card for card in cards)
+    assert "到长街" in text and "12 min" in text, "a task of a table's row tells its own figures"
+
+
+def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path) -> None:
+    shares = {"blue": 1.0, "yellow": 0.75, "orange": 0.5, "red": 0.25}
+    about = dossier(small_city, [dust(small_city), fair(small_city)], shares)
+    text = html.fromstring(report.render(about)).xpath("//main")[0].text_content()
+    assert "Probability" in text and "share of the ensemble's members" in text and "deterministic" not in text
+    assert all(part in text for part in ("100 %", "75 %", "50 %", "25 %"))
+    paths = {path.name: etree.parse(path).getroot() for path in cap.write(about, tmp_path)}
+    assert set(paths) == {"dust-orange.xml", "fair-red.xml"}
+    info = paths["fair-red.xml"].find("{*}info")
+    assert info.findtext("{*}responseType") == "Evacuate" and info.findtext("{*}urgency") == "Immediate"
+    assert [e.tag.rpartition("}")[2] for e in info][:7] == [
+        "language", "category", "event", "responseType", "urgency", "severity", "certainty"
+    ]  # fmt: skip
+    assert info.findtext("{*}eventCode/{*}value") == "3X"
+    assert info.findtext("{*}parameter/{*}valueName") == "probability b"
+    assert info.findtext("{*}parameter/{*}value") == "0.25" and "(25 %)" in info.findtext("{*}description")
+    assert paths["dust-orange.xml"].find("{*}info").findtext("{*}responseType") == "Shelter"
+
+
+def test_places_of_tasks_that_no_hazard_grades_have_their_shape(small_city, tmp_path) -> None:
+    _, path = geojson.write(dossier(small_city, [fair(small_city)]), tmp_path)
+    assert '"place": "r1"' in path.read_text("utf-8") and '"LineString"' in path.read_text("utf-8")
