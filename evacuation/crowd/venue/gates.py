@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from twin.city import City
 from twin.clock import Clock
 from twin.grid import Grid
 from twin.hazard import Action
+from twin.overlay import within_polygons
+
+#: Water is read in the cells whose centre lies within this many cells of a gate: those that it touches on either side.
+NEAR_CELLS = 0.75
 
 
 @dataclass(frozen=True)
@@ -88,23 +93,9 @@ class Timetable:
 
 
 def _water(plan: Plan, city: City, depth: xr.DataArray) -> NDArray[np.float64]:
-    """Return the deepest water (time, gate) on each gate's line, or in the cells around the facility that it leads to."""
+    """Return the deepest water (time, gate) in the cells at each gate's line, or around the facility that it leads to."""
     grid = Grid.of_axes(city.grid.crs, depth["y"].values, depth["x"].values, str(depth.name))
-    values = np.zeros((depth.sizes["time"], len(plan.gates)))
-    for k, gate in enumerate(plan.gates):
-        place = city.place(gate.entrance) if gate.entrance in city.ids("place") else gate.shape
-        area = place.buffer(grid.cell_m)
-        yy, xx = np.nonzero(_within(grid, area))
-        if len(yy):
-            values[:, k] = np.nan_to_num(depth.values[:, yy, xx]).max(axis=1)
-    return values
-
-
-def _within(grid: Grid, area: object) -> NDArray[np.bool_]:
-    import shapely
-
-    xx, yy = np.meshgrid(grid.x, grid.y)
-    west, south, east, north = area.bounds  # type: ignore[attr-defined]
-    hit = (xx >= west) & (xx <= east) & (yy >= south) & (yy <= north)
-    hit[hit] = shapely.contains_xy(area, xx[hit], yy[hit])  # type: ignore[arg-type]
-    return hit
+    known = set(city.ids("place"))
+    at = [city.place(gate.entrance) if gate.entrance in known else gate.shape for gate in plan.gates]
+    around = gpd.GeoSeries([place.buffer(NEAR_CELLS * grid.cell_m) for place in at], crs=plan.grid.crs)
+    return np.nan_to_num(within_polygons(grid, around).maximum(depth.values))

@@ -151,9 +151,11 @@ class Plan:
 
 
 def _check_shape(venue: str, part: Any) -> None:
-    """Raise ScenarioError for a part without a usable shape."""
+    """Raise ScenarioError for a part without a usable shape, and for a gate that no body passes."""
     wanted = {"wall": "Line", "gate": "Line", "obstacle": "Polygon", "zone": "Polygon", "goal": "Polygon"}
     shape = part.geometry
+    if part.kind == "gate" and shape is not None and shape.length < NARROWEST_M:
+        raise ScenarioError("gate_narrow", venue=venue, gate=part.id, found=shape.length, expected=NARROWEST_M)
     if part.kind not in (*wanted, "source"):
         raise ScenarioError("venue_part_kind", venue=venue, part=part.id, found=part.kind, expected=[*wanted, "source"])
     if shape is None or shape.is_empty or not shape.is_valid or wanted.get(part.kind, "") not in shape.geom_type:
@@ -162,10 +164,10 @@ def _check_shape(venue: str, part: Any) -> None:
 
 
 def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
-    """Return a gate with what its sides are; raise ScenarioError for one that no body passes."""
+    """Return a gate with what its sides are; raise ScenarioError for one that is not one line."""
     line = shapely.line_merge(part["geometry"])
-    if not isinstance(line, shapely.LineString) or line.length < NARROWEST_M:
-        raise ScenarioError("gate_narrow", venue=venue, gate=part["id"], found=line.length, expected=NARROWEST_M)
+    if not isinstance(line, shapely.LineString):
+        raise ScenarioError("venue_part_shape", venue=venue, part=part["id"], kind="gate", found=line.geom_type)
     inside = {sign: ground.buffer(1e-6).contains(_beside(line, sign, 0.2)) for sign in (1, -1)}
     return Gate(
         id=str(part["id"]),
