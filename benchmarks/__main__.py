@@ -13,13 +13,13 @@ from typing import Any
 
 import numba
 
-from benchmarks import hydro
+from benchmarks import crowd, hydro
 from scenarios.proofs import chosen
 from twin.errors import TwinError
 from twin.words import say
 
 #: id -> what measures it; an id begins with its room.
-BENCHES: dict[str, Callable[[], dict[str, Any]]] = {**hydro.BENCHES}
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {**hydro.BENCHES, **crowd.BENCHES}
 
 EMPTY = {"target": None, "verdict": None, "peer": None, "peer_value": None, "ratio": None, "detail": None}
 COLUMNS = ("id", "metric", "value", "unit", "target", "verdict", "peer", "peer_value", "ratio", "detail")

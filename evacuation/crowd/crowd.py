@@ -68,7 +68,9 @@ class Crowd:
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "leaning on those ahead, not shoving: assumed")] = 30.0
-    gate_closes_m: Annotated[float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")] = 0.15
+    gate_closes_m: Annotated[
+        float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
+    ] = 0.15
 
     def simulate(
         self,
@@ -132,7 +134,12 @@ class Crowd:
 
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""
-        return {"venue": self.venue, "step_s": self.step_s, "density_cell_m": self.density_cell_m, "raster": plan.grid.hash}
+        return {
+            "venue": self.venue,
+            "step_s": self.step_s,
+            "density_cell_m": self.density_cell_m,
+            "raster": plan.grid.hash,
+        }
 
     def _attendance(self, drivers: Drivers, clock: Clock) -> Attendance | None:
         """Return the attendance of this venue, None where the forcing says nothing of it."""
@@ -164,7 +171,10 @@ class Crowd:
         """Say what the reader must know: assumptions made here and limits met."""
         notes: list[tuple[str, Mapping[str, Any]]] = [
             ("first_form", {}),
-            ("people", {"count": comers.made + int(comers.outside.sum()), "basis": "forcing" if attendance else "asked"}),
+            (
+                "people",
+                {"count": comers.made + int(comers.outside.sum()), "basis": "forcing" if attendance else "asked"},
+            ),
             ("pressing", {"push": self.push_n, "step": 1000 * self.step_s}),
             ("density", {"width": WIDTH_M, "cell": self.density_cell_m}),
         ]
@@ -272,6 +282,7 @@ def _balance(before: Mapping[str, int], after: Mapping[str, int], *, resumed: bo
 
 def _counts(frames: list[_Frame], clock: Clock) -> dict[str, pd.DataFrame]:
     """Return people by local density, and by where they are: outside, inside, left."""
+
     def table(rows: list[Any]) -> pd.DataFrame:
         values = np.array(rows, dtype=np.float64)
         return pd.DataFrame(values, index=clock.times, columns=[float(k + 1) for k in range(values.shape[1])])
@@ -299,5 +310,3 @@ def _fields(frames: list[_Frame], monitor: Monitor, plan: Plan, clock: Clock) ->
     )  # fmt: skip
     fields["density_bound"].attrs |= {"units": "m-2"}
     return fields
-
-

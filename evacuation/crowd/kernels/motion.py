@@ -13,7 +13,6 @@ import math
 from typing import NamedTuple
 
 import numba
-import numpy as np
 
 from twin.jit import kernel
 
@@ -104,9 +103,10 @@ def decide(
 ):  # fmt: skip
     """Write each person's wanted velocity and whom he may touch until the next decision; return the most such pairs of one.
 
-    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal; speed min(free, (s - l) / T), s the distance
-    to the nearest one in his way. Of two with the same goal the one nearer to it goes first: the other is not in his way and
-    does not turn him, so that no two wait for each other for ever. Touching ahead, he leans on with `push` newton. A gate that bars him stands in his way like a person. Who has not left yet
+    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal;
+    speed min(free, (s - l) / T), s the distance to the nearest one in his way. Of two with the same goal the one nearer to it
+    goes first: the other is not in his way and does not turn him, so that no two wait for each other for ever. Touching
+    ahead, he leans on with `push` newton. A gate that bars him stands in his way like a person. Who has not left yet
     (`leaves` > t), and who has no way, stands. People behind a wall are not seen. Arrays of people (n,), of pairs
     (n, MOST_PAIRS); `direction_x`, `direction_w` and `cost` (group, ny, nx) on cells of `way_cell`.
     """

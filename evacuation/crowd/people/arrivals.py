@@ -66,7 +66,14 @@ class Comers:
     """
 
     def __init__(
-        self, plan: Plan, finder: Finder, key: int, attendance: Attendance | None, persons: int, per_s: float, within_s: float
+        self,
+        plan: Plan,
+        finder: Finder,
+        key: int,
+        attendance: Attendance | None,
+        persons: int,
+        per_s: float,
+        within_s: float,
     ) -> None:
         self.plan, self._finder, self._key = plan, finder, key
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
@@ -148,7 +155,9 @@ class Comers:
         if self._attendance:
             leaves = np.full(len(at), np.inf)
         else:
-            leaves = t + (draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at)))
+            leaves = t + (
+                draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
+            )
         return People.standing(
             at,
             radius=draws.radius(self._key, ids),

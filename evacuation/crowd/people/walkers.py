@@ -91,7 +91,12 @@ class Walkers:
     """Moves the people of one venue. `flows` counts crossings (gate: inward, outward), `left` those who left by each gate or goal."""
 
     def __init__(
-        self, plan: Plan, finder: Finder, pressing: Pressing, people: People, kept: Mapping[str, NDArray[Any]] | None = None
+        self,
+        plan: Plan,
+        finder: Finder,
+        pressing: Pressing,
+        people: People,
+        kept: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self.plan, self.finder, self.people = plan, finder, people
         self.law: Law = pressing.law
@@ -169,9 +174,7 @@ class Walkers:
         """Return people in the order of their cells."""
         n = self.people.count
         order, cell = np.empty(n, np.int64), np.empty(n, np.int64)
-        who = sort_by_cell(
-            order, self._start, cell, self.people.x, self.people.w, CELL_M, self._columns, self._rows
-        )
+        who = sort_by_cell(order, self._start, cell, self.people.x, self.people.w, CELL_M, self._columns, self._rows)
         if who >= 0:
             raise NumericsError("crowd_outside", found=int(self.people.number[who]))
         return self.people.chosen(order)

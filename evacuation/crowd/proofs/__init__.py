@@ -16,7 +16,9 @@ FREE = None  # no bound: the figure is reported, with the reason at the end of i
 
 # What the figures are held against.
 RIMEA_1 = "RiMEA guideline test 1 (IMO 1, NIST 2.1): corridor of 40 m by 2 m at 1.33 m/s"
-RIMEA_4 = "RiMEA guideline test 4 in a corridor of 240 m by 5 m whose ends are not felt; free speed 1.3 m/s, 60 s after 10 s"
+RIMEA_4 = (
+    "RiMEA guideline test 4 in a corridor of 240 m by 5 m whose ends are not felt; free speed 1.3 m/s, 60 s after 10 s"
+)
 RIMEA_9 = "RiMEA guideline test 9: room of 30 m by 20 m, 1000 adults, four doors of 1 m and two"
 COUNTED = "exact: people are neither made nor lost"
 ORDERED = "exact: order of sums is fixed"
@@ -26,9 +28,7 @@ OPENINGS = "HERMES run ao-300 and entrance gate 0.5 m: people between the 20th a
 
 # Where a bound comes from.
 SPEED_BOUND = "the data's verification cases: within 2 %"
-BAND_BOUND = (
-    "the data's verification cases: v_p05 to v_p95 of fd_binned uni_open up to 3.4 persons/m2, above it Weidmann 1993 +- 0.15 m/s"
-)
+BAND_BOUND = "the data's verification cases: v_p05 to v_p95 of fd_binned uni_open up to 3.4 persons/m2, above it Weidmann 1993 +- 0.15 m/s"
 FALLS = "the data's verification cases: speed falls with density"
 DOORS_BOUND = "the data's verification cases: 1.8 to 2.2"
 SAME = "exact: nothing may differ"

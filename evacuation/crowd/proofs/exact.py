@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numba
@@ -14,6 +13,7 @@ from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import DECISION_S, MASS_KG, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, room, set_speed
+from evacuation.crowd.venue.gates import Gates
 from twin.proof import Reference
 
 #: Speed of the walker of case A1, m/s, and the corridor, m.
@@ -62,7 +62,7 @@ def threads(_: Reference) -> float:
     plan = room(outline, [line((36, 14), (36, 16))], outline)
     own, found = numba.get_num_threads(), []
     try:
-        for count in (1, int(numba.config.NUMBA_NUM_THREADS)):
+        for count in (1, own):
             walkers = filled(plan, 4000)
             numba.set_num_threads(count)
             for second in range(6):
@@ -83,14 +83,14 @@ def squeeze(_: Reference) -> dict[str, float]:
     """
     outline = shapely.box(0, 0, 4, 4)
     plan = room(outline, [line((4, 1.5), (4, 2.5))], shapely.box(0.2, 0.2, 3.8, 3.8))
-    shut = np.array([True])
     found: dict[str, float] = {}
     loads = []
     for step in (0.01, 0.0025):
         walkers = filled(plan, 80, pressing=Pressing(step_s=step))
         crowd = _packed(walkers, plan.local(np.array([[0.0, 4.0]]))[0], 4.0, 8.0)
         walkers.people = crowd
-        walkers.set_gates(replace(walkers.gates, shut=shut))
+        gate = np.zeros(1, np.int8)
+        walkers.set_gates(Gates(np.array([True]), gate, np.array([np.inf]), gate + 1))
         energy = []
         for second in range(8):
             walkers.walk(float(second), SECOND)

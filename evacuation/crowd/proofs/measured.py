@@ -88,14 +88,19 @@ def openings(reference: Reference) -> dict[str, float]:
     table = pd.read_csv(reference.folder("crowd") / "bottleneck_runs.csv").set_index("set")
     found = {}
     for name, (plan, persons) in {"gate_050_w56_040": _entrance_gate(), "ao-300": _wide_opening()}.items():
-        walkers, gone = filled(plan, persons), [0]
-        emptied(walkers, 600, lambda _, w=walkers, g=gone: g.append(w.left))
-        passed = np.array(gone)
+        passed = _left(plan, persons)
         first, last = (np.interp(share * persons, passed, np.arange(len(passed))) for share in (0.2, 0.8))
         flow = 0.6 * persons / (last - first) if passed[-1] >= 0.8 * persons else 0.0
         found[name] = flow
         found[f"{name}_ratio"] = flow / float(table.loc[name, "flow_20_80_ps"])
     return found
+
+
+def _left(plan: Plan, persons: int) -> NDArray[np.int64]:
+    """Return how many have left after each second."""
+    walkers, gone = filled(plan, persons), [0]
+    emptied(walkers, 600, lambda _: gone.append(walkers.left))
+    return np.array(gone)
 
 
 #: Frames a second by the name that a run begins with; else those of the HERMES series.
@@ -144,7 +149,9 @@ def _densest(path: Path) -> Iterator[float]:
     ground = _ground(name, table)
     west, south, east, north = ground.bounds
     north, west = np.ceil(north * 2) / 2 + 1.0, np.floor(west * 2) / 2 - 1.0
-    grid = Grid(CRS, float(west), float(north), CELL_M, int((north - south + 1) / CELL_M), int((east - west + 1) / CELL_M))
+    grid = Grid(
+        CRS, float(west), float(north), CELL_M, int((north - south + 1) / CELL_M), int((east - west + 1) / CELL_M)
+    )
     fine = Grid(CRS, float(west), float(north), FINE_M, 2 * grid.ny, 2 * grid.nx)
     xx, yy = np.meshgrid(fine.x, fine.y)
     density = Density(grid, shapely.contains_xy(ground, xx, yy), FINE_M)

@@ -24,7 +24,12 @@ class Doses:
     """Adds, once a second, the dose rate at the place of each person (1/s; its integral is 1 at AEGL-3); the worst cloud counts."""
 
     def __init__(
-        self, plan: Plan, city: City, clock: Clock, rates: Mapping[str, xr.DataArray], kept: Mapping[str, NDArray[Any]] | None
+        self,
+        plan: Plan,
+        city: City,
+        clock: Clock,
+        rates: Mapping[str, xr.DataArray],
+        kept: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         self._plan, self._given = plan, bool(rates)
         self._rates = [

@@ -25,7 +25,7 @@ def thresholds() -> Mapping[str, tuple[NDArray[np.float64], int]]:
     """Return, for each metric, its bounds from blue to red and the whole seconds for which they must be held."""
     text = files("evacuation.crowd.risk").joinpath("thresholds.csv").read_text("utf-8")
     rows = list(csv.DictReader(text.splitlines()))
-    found = {}
+    found: dict[str, tuple[NDArray[np.float64], int]] = {}
     for metric in METRICS:
         own = {row["colour"]: row for row in rows if row["metric"] == metric}
         found[metric] = np.array([float(own[c]["value"]) for c in COLOURS]), int(own["red"]["held_s"])
@@ -36,7 +36,7 @@ def index(metric: str, held: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the index of what was held (the lowest value over the time of its metric)."""
     bounds, _ = thresholds()[metric]
     inside = np.interp(held, [0.0, *bounds], np.arange(len(bounds) + 1.0))
-    return np.where(held > bounds[-1], len(bounds) * np.asarray(held) / bounds[-1], inside)
+    return np.asarray(np.where(held > bounds[-1], len(bounds) * np.asarray(held) / bounds[-1], inside))
 
 
 class Held:

@@ -30,7 +30,9 @@ ZONE = ("density", "force", "index", "people")
 class Monitor:
     """Keeps what was reached. `zones` has a row per zone; figures of zones hold the worst second since the last output time."""
 
-    def __init__(self, density: Density, zones: gpd.GeoDataFrame, kept: Mapping[str, NDArray[Any]] | None = None) -> None:
+    def __init__(
+        self, density: Density, zones: gpd.GeoDataFrame, kept: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         self.density, self.zones = density, zones
         self._cells = within_polygons(density.grid, zones.geometry)
         count, kept = len(zones), kept or {}
@@ -45,7 +47,9 @@ class Monitor:
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
         own = {"highest": self.highest, "above": self.above, "first": self.first}
-        own |= {f"held_{m}": held.last for m, held in self._held.items()} | {f"peak_{m}": v for m, v in self.peak.items()}
+        own |= {f"held_{m}": held.last for m, held in self._held.items()} | {
+            f"peak_{m}": v for m, v in self.peak.items()
+        }
         own |= {f"zone_{name}": value for name, value in self.zone.items()}
         return {f"risk_{name}": value for name, value in own.items()}
 

@@ -62,11 +62,11 @@ class Timetable:
 
     def depth(self, t: float) -> NDArray[np.float64]:
         """Return the depth of water at each gate at `t`, m: that of the last time known."""
-        return self._depth[max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0)]
+        return np.asarray(self._depth[max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0)])
 
     def flooded(self, t: float) -> NDArray[np.bool_]:
         """Return which gates water shuts at `t`."""
-        return self.depth(t) >= self.closes_at_m
+        return np.asarray(self.depth(t) >= self.closes_at_m)
 
     def at(self, t: float) -> Gates:
         """Return the state of the gates at `t` seconds."""

@@ -187,7 +187,9 @@ def _beside(line: shapely.LineString, sign: int, distance: float) -> shapely.Poi
     a, b = (line.interpolate(share, normalized=True) for share in (0.499, 0.501))
     dx, dy = (b.x - a.x), (b.y - a.y)
     length = np.hypot(dx, dy)
-    return shapely.Point((a.x + b.x) / 2 + sign * distance * dy / length, (a.y + b.y) / 2 - sign * distance * dx / length)
+    return shapely.Point(
+        (a.x + b.x) / 2 + sign * distance * dy / length, (a.y + b.y) / 2 - sign * distance * dx / length
+    )
 
 
 def beyond(gate: Gate) -> shapely.Geometry:

@@ -23,7 +23,7 @@ ROUNDS = 500
 
 @dataclass(frozen=True)
 class Ways:
-    """Directions (group, ny, nx) on the plan's raster under one state of the gates; `cost` is that of the way to the goals of a group, m."""
+    """Directions (group, ny, nx) on the plan's raster under one state of the gates; `cost` (m) is that of the way to a group's goals."""
 
     x: NDArray[np.float32]
     w: NDArray[np.float32]
@@ -127,13 +127,13 @@ class Finder:
             if gates.shut[k]:
                 blocked |= cells
         rooms, _ = ndimage.label(~blocked)
-        return np.isin(rooms, np.unique(rooms[goal])) & ~blocked
+        return np.asarray(np.isin(rooms, np.unique(rooms[goal])) & ~blocked)
 
     @property
     def walkable(self) -> NDArray[np.bool_]:
         """The cells inside the walls that can be walked on, gates included."""
         rooms, _ = ndimage.label(~self.wall & ~np.logical_or.reduce(self._gate_cells))
-        return ~self.wall & (rooms != rooms[0, 0])
+        return np.asarray(~self.wall & (rooms != rooms[0, 0]))
 
 
 def _pieces(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:

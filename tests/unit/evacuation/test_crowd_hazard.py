@@ -68,7 +68,9 @@ def water(city: City, times: pd.DatetimeIndex, depths: list[float]) -> xr.DataAr
     values = np.broadcast_to(np.array(depths, dtype=np.float32)[:, None, None], (len(depths), *grid.shape)).copy()
     north = (np.abs(grid.x - X - 5) < 2)[None, None, :] & (grid.y > Y + 10)[None, :, None]
     values = np.where(north, values, 0.0)
-    return xr.DataArray(values, dims=("time", "y", "x"), coords={"time": times, "y": grid.y, "x": grid.x}, name="water_depth")
+    return xr.DataArray(
+        values, dims=("time", "y", "x"), coords={"time": times, "y": grid.y, "x": grid.x}, name="water_depth"
+    )
 
 
 def test_people_leave_and_are_counted(city: City) -> None:
@@ -160,7 +162,10 @@ def test_a_goal_that_nobody_reaches_is_named(small_city: City) -> None:
     venues = parts()
     goal = {"id": "hall/vault", "kind": "goal", "venue": "hall", "name_zh": "库", "name_en": "vault"}
     walls = shapely.box(X + 11, Y + 1, X + 13, Y + 3)
-    more = [goal | {"geometry": walls.buffer(-0.5)}, goal | {"id": "hall/w", "kind": "wall", "geometry": walls.exterior}]
+    more = [
+        goal | {"geometry": walls.buffer(-0.5)},
+        goal | {"id": "hall/w", "kind": "wall", "geometry": walls.exterior},
+    ]
     door = goal | {"id": "hall/yard", "geometry": shapely.box(X + 12, Y + 6, X + 13, Y + 7)}
     table = gpd.GeoDataFrame(pd.concat([venues, gpd.GeoDataFrame([*more, door], crs=venues.crs)]), crs=venues.crs)
     with pytest.raises(ScenarioError) as error:
