@@ -26,7 +26,7 @@ from evacuation.crowd.variables import (
     DENSE_DURATION,
     GATE_FLOW,
     MAX_CROWD_DENSITY,
-    ZONE_DENSITY,
+    PEAK_DENSITY,
     ZONE_PEOPLE,
 )
 from evacuation.crowd.venue.gates import Timetable
@@ -40,7 +40,7 @@ from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: What is kept for the run folder beside what later hazards are handed.
-KEPT = (MAX_CROWD_DENSITY, DENSE_DURATION, ZONE_DENSITY, ZONE_PEOPLE, CONTACT_FORCE, GATE_FLOW)
+KEPT = (MAX_CROWD_DENSITY, DENSE_DURATION, PEAK_DENSITY, ZONE_PEOPLE, CONTACT_FORCE, GATE_FLOW)
 
 #: Decisions in a second; people come, gates change and the monitor looks once a second.
 DECISIONS = round(1.0 / DECISION_S)
@@ -293,7 +293,7 @@ def _counts(frames: list[_Frame], clock: Clock) -> dict[str, pd.DataFrame]:
 def _fields(frames: list[_Frame], monitor: Monitor, plan: Plan, clock: Clock) -> xr.Dataset:
     """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time."""
     grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
-    names = {"zone_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
+    names = {"peak_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
     data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
     fields = xr.Dataset(
         {

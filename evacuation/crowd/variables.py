@@ -17,8 +17,8 @@ MAX_CROWD_DENSITY = Variable(
 DENSE_DURATION = Variable(
     "dense_duration", "s", ("density_bound", "y", "x"), "密度超过某值的时长", "time at or above a crowd density", 0.0, 1e8,
 )  # fmt: skip
-ZONE_DENSITY = Variable(
-    "zone_density", PER_M2, ("time", "zone"), "分区最大密度", "highest density in a zone", 0.0, 100.0,
+PEAK_DENSITY = Variable(
+    "peak_density", PER_M2, ("time", "zone"), "分区最大密度", "highest density in a zone", 0.0, 100.0,
     comment="the highest of every second since the last output time",
 )  # fmt: skip
 ZONE_PEOPLE = Variable("zone_people", "persons", ("time", "zone"), "分区人数", "people in a zone", 0.0, 1e7)

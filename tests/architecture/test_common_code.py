@@ -35,6 +35,8 @@ NOT_COMMON = {
 ALLOWED = {
     ("scenarios/case/hazards.py", "flood"): "the registry line",
     ("scenarios/case/hazards.py", "hydro"): "the registry line",
+    ("scenarios/case/hazards.py", "crowd"): "the registry line",
+    ("scenarios/case/hazards.py", "evacuation"): "the registry line",
     ("twin/bridge/cap.py", "shelter"): "a response of CAP 1.2",
     ("twin/variables.py", "water"): "the CF name of a river's stage, which is forcing",
 }
