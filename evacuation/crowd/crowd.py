@@ -67,7 +67,7 @@ class Crowd:
     leave_within_s: Annotated[float, Ge(0.0), Le(36_000.0), Unit("s", "all at once: assumed")] = 0.0
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
-    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "leaning on those ahead, not shoving: assumed")] = 30.0
+    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
     gate_closes_m: Annotated[
         float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
     ] = 0.15

@@ -105,8 +105,8 @@ def decide(
 
     Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal;
     speed min(free, (s - l) / T), s the distance to the nearest one in his way. Of two with the same goal the one nearer to it
-    goes first: the other is not in his way and does not turn him, so that no two wait for each other for ever. Touching
-    ahead, he leans on with `push` newton. A gate that bars him stands in his way like a person. Who has not left yet
+    goes first: the other is not in his way and does not turn him, so that no two wait for each other for ever. Who has no
+    gap left leans towards his goal with `push` newton. A gate that bars him stands in his way like a person. Who has not left yet
     (`leaves` > t), and who has no way, stands. People behind a wall are not seen. Arrays of people (n,), of pairs
     (n, MOST_PAIRS); `direction_x`, `direction_w` and `cost` (group, ny, nx) on cells of `way_cell`.
     """
@@ -183,7 +183,7 @@ def decide(
             continue
         length = math.sqrt(1.0 + aside * aside)
         ex, ew = (ex - aside * ew) / length, (ew + aside * ex) / length
-        gap, lean = see, False
+        gap = see
         c0 = max(int((min(px, px + see * ex) - law.gap_length) / size), 0)
         c1 = min(int((max(px, px + see * ex) + law.gap_length) / size), columns - 1)
         r0 = max(int((min(pw, pw + see * ew) - law.gap_length) / size), 0)
@@ -197,7 +197,7 @@ def decide(
                 if abs(ew * dx - ex * dw) > law.gap_length or ahead > gap:
                     continue
                 d = math.sqrt(dx * dx + dw * dw)
-                if d >= gap and d > radius[i] + radius[j]:
+                if d >= gap:
                     continue
                 hidden = False
                 for m in range(first, last):
@@ -208,8 +208,7 @@ def decide(
                         hidden = True
                         break
                 if not hidden:
-                    gap = min(gap, d)
-                    lean = lean or d <= radius[i] + radius[j]
+                    gap = d
         for m in range(first, last):
             s = wall_list[m]
             ax, aw, bx, bw = line[s, 0], line[s, 1], line[s, 2], line[s, 3]
@@ -218,10 +217,10 @@ def decide(
             if bars(s, px, pw, passed[i], line, gate_of, shut, metered, way):
                 off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
                 gap = min(gap, off + 0.5 * law.gap_length)
-                lean = lean or off <= radius[i]
         pace = min(free[i], max((gap - law.gap_length) / law.gap_time, 0.0))
-        if lean:
-            pace = max(pace, min(law.push * law.relax / law.mass, free[i]))
+        if gap <= law.gap_length:
+            pace = min(law.push * law.relax / law.mass, free[i])
+            ex, ew = want_x_out[i], want_w_out[i]
         want_x_out[i], want_w_out[i] = pace * ex, pace * ew
     most = 0
     for i in range(n):

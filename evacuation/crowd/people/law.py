@@ -31,10 +31,10 @@ DECISION_S = 0.05
 
 @dataclass(frozen=True)
 class Pressing:
-    """How people press: the step of the contacts, and the force with which somebody leans on those whom he touches ahead."""
+    """How people press: the step of the contacts, and the force with which somebody leans who has no gap left."""
 
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
-    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "leaning, not shoving: assumed")] = 30.0
+    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
 
     @property
     def law(self) -> Law:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evacuation.crowd.proofs.exact import corridor_speed, large_room, squeeze, threads
+from evacuation.crowd.proofs.exact import chain, corridor_speed, large_room, squeeze, threads
 from evacuation.crowd.proofs.measured import harmless, openings, speed_density
 from twin.proof import Proof, Reference
 
@@ -23,6 +23,7 @@ RIMEA_9 = "RiMEA guideline test 9: room of 30 m by 20 m, 1000 adults, four doors
 COUNTED = "exact: people are neither made nor lost"
 ORDERED = "exact: order of sums is fixed"
 REST = "reference case E6: a squeezed crowd of 8 persons/m2 in a closed box, step 10 ms and 2.5 ms"
+FILE = "reference case E3: ten people in single file, each pushing 201 N; half of what presses from ahead and behind"
 RUNS = "HERMES, entrance gate and Lyon runs of the reference folder, all without harm: density of the measured places"
 OPENINGS = "HERMES run ao-300 and entrance gate 0.5 m: people between the 20th and 80th percentile per second"
 
@@ -34,6 +35,7 @@ DOORS_BOUND = "the data's verification cases: 1.8 to 2.2"
 SAME = "exact: nothing may differ"
 WHOLE = "exact: nobody may be missing"
 STEP_BOUND = "the data's verification cases: less than 5 % when the step is halved twice"
+CHAIN_BOUND = "the data's verification cases: within 1 %"
 STILL = "assumed: energy of a person who moves at 1 mm/s"
 RED_BOUND = "requirement: every harmless run stays below red, index 4"
 
@@ -89,6 +91,10 @@ PROOFS: tuple[Proof, ...] = (
         ("squeeze/grows", "grows_0.01", "growth of energy from second to second", "J", "<=", 0.0, "exact: nothing drives it"),
         ("squeeze/out", "beyond_0.01", "people beyond the walls", "persons", "<=", 0.0, WHOLE),
         ("squeeze/load", "mean_load", "mean load on a person at rest", "N", "<=", FREE, BESIDE),
+    ),
+    *case(chain, FILE, "",
+        ("chain", "error", "load on each of ten in file against k F", "1", "<=", 0.01, CHAIN_BOUND),
+        ("chain/front", "front", "load on the one at the gate", "N", "<=", FREE, BESIDE),
     ),
     *case(harmless, RUNS, "crowd",
         ("no-false-red", "half", "highest index, held 60 s or half of the run", "1", "<=", 3.999, RED_BOUND),

@@ -122,3 +122,35 @@ def _packed(walkers: Walkers, corner: NDArray[np.float64], side: float, density:
         leaves=np.full(len(at), np.inf),
         number=ids,
     )
+
+
+def chain(_: Reference) -> dict[str, float]:
+    """Return how far the loads of ten people in single file, each pushing 201 N at a gate that lets nobody through, lie from k F.
+
+    They touch from the start, between rails that keep them in file. The one at the gate, who carries all, is the tenth.
+    """
+    count, force, length = 10, 201.0, 8.0
+    outline = shapely.box(0, 0, length, 0.8)
+    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.229, 0.571)]
+    plan = room(outline, [line((length, 0.15), (length, 0.65))], shapely.box(0.3, 0.2, 2.5, 0.6), *rails)
+    walkers = filled(plan, 1, pressing=Pressing(push_n=force))
+    end = plan.local(np.array([[length, 0.4]]))[0]
+    ids = np.arange(count, dtype=np.int64)
+    at = np.column_stack([end[0] - 0.165 - 0.33 * (count - 1 - ids), np.full(count, end[1])])
+    walkers.people = People.standing(
+        at,
+        radius=np.full(count, 0.17),
+        free=np.full(count, 2.0),
+        group=np.zeros(count),
+        leaves=np.zeros(count),
+        number=ids,
+    )
+    both = np.zeros(1, np.int8)
+    walkers.set_gates(Gates(np.array([False]), both, np.array([0.0]), both + 1))
+    walkers.tokens[:] = 0.0
+    for second in range(20):
+        walkers.walk(float(second), SECOND)
+    load = walkers.people.load[np.argsort(walkers.people.number)]
+    # somebody pressed by k F from ahead and (k - 1) F from behind: half of both together
+    expected = force * (ids + 0.5)
+    return {"error": float(np.abs(load / expected - 1.0).max()), "front": float(load[-1])}
