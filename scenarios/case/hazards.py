@@ -29,6 +29,7 @@ HAZARDS: dict[str, str] = {
     "flood": "hydro",
     "release": "evacuation.release",
     "movement": "evacuation.movement",
+    "crowd": "evacuation.crowd",
 }
 
 Words = dict[str, dict[str, str]]

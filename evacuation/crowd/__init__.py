@@ -1,0 +1,1 @@
+"""People in one venue: density, contact force and the risk of a crush."""

@@ -1,0 +1,43 @@
+"""Density of people by a Gaussian kernel on a raster, and how long it stood above bounds."""
+
+from __future__ import annotations
+
+import math
+
+from twin.jit import kernel
+
+
+@kernel
+def gaussian(density_out, weight_scratch, x, w, cell, width):
+    """Write persons/m2 at the cell centres: the sum of exp(-d2 / width2) / (pi width2), cut at 3 widths; `weight_scratch` (2, m).
+
+    Still to be divided by the kernel's share of open ground. `density_out` (ny, nx), people (n,), lengths in m.
+    """
+    ny, nx = density_out.shape
+    density_out[:] = 0.0
+    reach = 3.0 * width
+    scale = 1.0 / (math.pi * width * width)
+    for i in range(x.size):
+        c0, c1 = max(int((x[i] - reach) / cell), 0), min(int((x[i] + reach) / cell), nx - 1)
+        r0, r1 = max(int((w[i] - reach) / cell), 0), min(int((w[i] + reach) / cell), ny - 1)
+        for c in range(c0, c1 + 1):
+            d = ((c + 0.5) * cell - x[i]) / width
+            weight_scratch[0, c - c0] = math.exp(-d * d) * scale
+        for r in range(r0, r1 + 1):
+            d = ((r + 0.5) * cell - w[i]) / width
+            share = math.exp(-d * d)
+            for c in range(c0, c1 + 1):
+                density_out[r, c] += share * weight_scratch[0, c - c0]
+
+
+@kernel
+def keep_worst(highest_out, above_out, density, bounds, step):
+    """Keep the highest density and add `step` seconds where it stands at or above each bound; `above_out` (bound, ny, nx)."""
+    ny, nx = density.shape
+    for i in range(ny):
+        for j in range(nx):
+            if density[i, j] > highest_out[i, j]:
+                highest_out[i, j] = density[i, j]
+            for b in range(bounds.size):
+                if density[i, j] >= bounds[b]:
+                    above_out[b, i, j] += step

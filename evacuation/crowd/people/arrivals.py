@@ -1,0 +1,244 @@
+"""Who comes and who goes: people at the start, people who come, and those told to leave, by figures or by attendance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import shapely
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from evacuation.crowd.people import draws
+from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.venue.plan import Plan, Source
+from evacuation.crowd.venue.ways import Finder
+from twin.clock import Clock
+from twin.errors import ScenarioError
+
+#: Two people who appear stand at least this far apart, m: bodies do not overlap. That is 6.9 persons/m2.
+APART_M = 0.41
+
+#: Two people who are there at the start stand at least this far apart, m: the largest body of two (`draws`).
+BODIES_M = 0.382
+
+#: People keep off walls by this when they appear, m.
+OFF_WALL_M = 0.2
+
+#: Most persons/m2 on a source at the start; more is refused.
+MOST_AT_START = 7.0
+
+
+class Attendance:
+    """How many people are present at the venue, by a series whose values hold until the next.
+
+    A lower number takes hold at once: so many are told to leave then. For a higher one people come evenly over the time before
+    it, so that they are there when it holds.
+    """
+
+    def __init__(self, series: xr.DataArray, clock: Clock) -> None:
+        self._seconds = np.array([clock.seconds(t) for t in series["time"].values])
+        self._persons = series.values.astype(np.float64)
+
+    @property
+    def most(self) -> int:
+        """The largest number."""
+        return int(self._persons.max())
+
+    def at(self, t: float) -> int:
+        """Return persons present at `t` seconds."""
+        k = min(max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0), len(self._persons) - 1)
+        here = self._persons[k]
+        if k + 1 < len(self._persons) and self._persons[k + 1] > here and t > self._seconds[k]:
+            share = (t - self._seconds[k]) / (self._seconds[k + 1] - self._seconds[k])
+            here += share * (self._persons[k + 1] - here)
+        return int(np.floor(here + 1e-6))
+
+
+class Comers:
+    """Brings people in second by second. `outside` counts, for each source, those who have come and find no room yet.
+
+    `made` is how many have come in all: the number of the next person. With an attendance those present stay until it falls,
+    and then so many leave; without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk
+    on at once.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        finder: Finder,
+        key: int,
+        attendance: Attendance | None,
+        persons: int,
+        per_s: float,
+        within_s: float,
+    ) -> None:
+        self.plan, self._finder, self._key = plan, finder, key
+        self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
+        self._places = [_places(plan, source) for source in plan.sources]
+        self._weights = _weights(plan, [len(p) for p in self._places])
+        self.outside = np.zeros(len(plan.sources), np.int64)
+        self._given = np.zeros(len(plan.sources), np.int64)
+        self.made, self.told = 0, 0
+        self._owed = 0.0
+
+    def record(self) -> dict[str, NDArray[np.float64]]:
+        """Return what the next part of the run must know."""
+        return {
+            "comers_outside": self.outside.astype(np.float64),
+            "comers_given": self._given.astype(np.float64),
+            "comers_numbers": np.array([self.made, self.told, self._owed], dtype=np.float64),
+        }
+
+    def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `record` gave."""
+        self.outside = kept["comers_outside"].astype(np.int64)
+        self._given = kept["comers_given"].astype(np.int64)
+        made, told, self._owed = kept["comers_numbers"]
+        self.made, self.told = int(made), int(told)
+
+    def at_start(self) -> People:
+        """Return the people who are there when the run begins; raise ScenarioError when they are more than fit."""
+        count = self._attendance.at(0.0) if self._attendance else self._persons
+        parts = []
+        for k, share in enumerate(self._share(count)):
+            ids = np.arange(self.made, self.made + share, dtype=np.int64)
+            turn, far = (draws.uniform(self._key, ids, purpose) for purpose in (draws.PLACE, draws.ORDER))
+            at = _spread(self.plan, self.plan.sources[k], 2.0 * np.pi * turn, np.sqrt(far))
+            parts.append(self._make(k, at, 0.0, at_start=True))
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = whole.joined(part)
+        return whole
+
+    def step(self, walkers: Walkers, t: float, now: float) -> None:
+        """Bring in who comes in the second after `t` (on the clock; `now` since the first run began), tell who goes to leave."""
+        if self._attendance:
+            change = self._attendance.at(t) - (self.made + int(self.outside.sum()) - self.told)
+            coming, going = max(change, 0), max(-change, 0)
+        else:
+            self._owed += self._per_s
+            coming, going = int(self._owed + 1e-9), 0
+            self._owed -= coming
+        if going:
+            self._tell(walkers, going, now)
+        self.outside += self._share(coming)
+        for k in np.flatnonzero(self.outside):
+            at = self._free_places(walkers.people, int(k), int(self.outside[k]))
+            if len(at):
+                walkers.people = walkers.people.joined(self._make(int(k), at, now))
+                self.outside[k] -= len(at)
+
+    def _share(self, count: int) -> NDArray[np.int64]:
+        """Return how many of those who come go to each source."""
+        parts = _split(count, self._weights, self._given)
+        self._given += parts
+        return parts
+
+    def _tell(self, walkers: Walkers, going: int, now: float) -> None:
+        """Tell `going` of those who stay to leave within the time, in the order of their draws.
+
+        Who is still outside cannot be told: they go when they have come in.
+        """
+        stay = np.flatnonzero(np.isinf(walkers.people.leaves))
+        number = walkers.people.number[stay]
+        order = np.argsort(draws.uniform(self._key, number, draws.ORDER), kind="stable")
+        chosen = order[:going]
+        walkers.leave(stay[chosen], now + self._within_s * draws.uniform(self._key, number[chosen], draws.LEAVES))
+        self.told += len(chosen)
+
+    def _make(self, source: int, at: NDArray[np.float64], t: float, at_start: bool = False) -> People:
+        ids = np.arange(self.made, self.made + len(at), dtype=np.int64)
+        self.made += len(at)
+        if self._attendance:
+            leaves = np.full(len(at), np.inf)
+        else:
+            leaves = t + (
+                draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
+            )
+        return People.standing(
+            at,
+            radius=draws.radius(self._key, ids),
+            free=draws.free_speed(self._key, ids),
+            group=np.full(len(at), self._finder.group_of[self.plan.sources[source].id]),
+            leaves=leaves,
+            number=ids,
+        )
+
+    def _free_places(self, people: People, source: int, wanted: int) -> NDArray[np.float64]:
+        """Return up to `wanted` places of a source on which nobody stands, spread by the draws of those who come."""
+        places = self._places[source]
+        order = np.argsort(draws.uniform(self._key + self.made, np.arange(len(places)), draws.PLACE), kind="stable")
+        places = places[order]
+        if people.count:
+            tree = cKDTree(np.column_stack([people.x, people.w]))
+            places = places[tree.query(places, distance_upper_bound=APART_M)[0] >= APART_M]
+        return places[:wanted]
+
+
+def _places(plan: Plan, source: Source) -> NDArray[np.float64]:
+    """Return places (n, 2, local) of a source on which people can appear, APART_M from one another."""
+    found = _lattice(plan, source, APART_M)
+    if not len(found):
+        raise ScenarioError("source_small", venue=plan.id, source=source.id)
+    return found
+
+
+def _spread(plan: Plan, source: Source, turn: NDArray[np.float64], far: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return places (n, 2, local) of a source, evenly spread; raise ScenarioError when they do not fit.
+
+    Each is moved off its even place towards `turn` (radian), by the share `far` of what leaves bodies apart.
+    """
+    count = len(turn)
+    if count == 0:
+        return np.zeros((0, 2))
+    area = plan.free_ground(source.shape, OFF_WALL_M).area if source.shape.area else source.shape.length * APART_M
+    room = int(max(MOST_AT_START * area, 1.0))
+    apart = float(np.sqrt(2.0 / np.sqrt(3.0) * area / count))
+    while count <= room and len(found := _lattice(plan, source, apart)) < count and apart >= BODIES_M:
+        apart *= 0.99
+    if count > room or apart < BODIES_M:
+        raise ScenarioError("venue_too_many", venue=plan.id, source=source.id, found=count, expected=room)
+    at = found[np.linspace(0, len(found) - 1, count).round().astype(np.int64)]
+    moved = at + 0.5 * (apart - BODIES_M) * far[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
+    stays = shapely.contains_xy(plan.free_ground(source.shape, OFF_WALL_M), *plan.at(moved[:, 0], moved[:, 1]))
+    return np.where(stays[:, None], moved, at)
+
+
+def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:
+    """Return a triangular lattice on a source's free ground, or even steps along its line; (n, 2) local."""
+    if not source.shape.area:
+        count = max(int(source.shape.length / apart), 1)
+        points = source.shape.interpolate((np.arange(count) + 0.5) / count, normalized=True)
+        return plan.local(shapely.get_coordinates(points))
+    ground = plan.free_ground(source.shape, OFF_WALL_M)
+    if ground.is_empty:
+        return np.zeros((0, 2))
+    west, south, east, north = ground.bounds
+    rows = np.arange(south, north + 1e-9, apart * np.sqrt(3.0) / 2.0)
+    points = [
+        np.column_stack([x, np.full(len(x), y)])
+        for k, y in enumerate(rows)
+        if len(x := np.arange(west + (k % 2) * apart / 2.0, east + 1e-9, apart))
+    ]
+    at = np.concatenate(points)
+    return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])
+
+
+def _weights(plan: Plan, rooms: list[int]) -> NDArray[np.float64]:
+    """Return the share of people of each source: by `persons_per_s` where every source gives it, else by its room."""
+    given = np.array([source.persons_per_s for source in plan.sources])
+    weights = given if np.isfinite(given).all() and given.sum() > 0 else np.array(rooms, dtype=np.float64)
+    return np.asarray(weights / weights.sum())
+
+
+def _split(count: int, weights: NDArray[np.float64], given: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `count` shared out so that what each source is `given` in all stays as near to its weight as it can."""
+    lack = np.maximum(weights * (given.sum() + count) - given, 0.0)
+    share = lack * (count / lack.sum()) if count and lack.sum() > 0 else np.zeros(len(weights))
+    parts = np.floor(share + 1e-9).astype(np.int64)
+    rest = np.argsort(parts - share, kind="stable")[: count - int(parts.sum())]
+    parts[rest] += 1
+    return parts

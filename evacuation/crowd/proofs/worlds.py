@@ -1,0 +1,82 @@
+"""Rooms and corridors of the proofs, and the shortest way to fill and empty them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from evacuation.crowd.people.arrivals import Comers
+from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.walkers import Walkers
+from evacuation.crowd.venue.gates import Timetable
+from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
+from twin.clock import Clock
+from twin.hazard import Action
+
+CRS = "EPSG:4547"
+SECOND = round(1.0 / DECISION_S)
+
+Part = tuple[str, str, shapely.Geometry]
+
+
+def line(*points: tuple[float, float]) -> shapely.LineString:
+    """Return a line through points."""
+    return shapely.LineString(points)
+
+
+def plan_of(outline: shapely.Geometry, parts: Sequence[Part], **columns: Sequence[object]) -> Plan:
+    """Return the plan of parts (id, kind, shape); `columns` are further columns, a value a part."""
+    table = gpd.GeoDataFrame(
+        {"id": [p[0] for p in parts], "kind": [p[1] for p in parts], "venue": "v", **columns},
+        geometry=[p[2] for p in parts],
+        crs=CRS,
+    )
+    return Plan.of_parts("v", outline, table.assign(name_zh=table["id"], name_en=table["id"]), CRS)
+
+
+def room(outline: shapely.Polygon, gates: Sequence[shapely.LineString], source: shapely.Geometry, *more: Part) -> Plan:
+    """Return a room fenced along its outline but for its gates."""
+    walls = outline.exterior.difference(shapely.union_all(list(gates)).buffer(0.005, cap_style="flat"))
+    parts: list[Part] = [("wall", "wall", walls), ("source", "source", source)]
+    return plan_of(outline, [*parts, *((f"gate-{k + 1}", "gate", gate) for k, gate in enumerate(gates)), *more])
+
+
+def filled(
+    plan: Plan, persons: int, *, key: int = 7, pressing: Pressing | None = None, actions: tuple[Action, ...] = ()
+) -> Walkers:
+    """Return people standing in a room, about to leave."""
+    finder = Finder(plan)
+    gates = Timetable(plan, None, Clock(datetime(2026, 1, 1, tzinfo=UTC), 3600.0), actions, None, 0.15)
+    finder.check(gates.ever_open())
+    comers = Comers(plan, finder, key, None, persons, 0.0, 0.0)
+    walkers = Walkers(plan, finder, pressing or Pressing(), comers.at_start())
+    walkers.set_gates(gates.at(0.0))
+    return walkers
+
+
+def emptied(walkers: Walkers, most_s: int, each: Callable[[int], None] | None = None) -> float:
+    """Return the seconds until nobody is inside, at most `most_s`; `each` is called with every second that has passed."""
+    for second in range(most_s):
+        walkers.walk(float(second), SECOND)
+        if each is not None:
+            each(second + 1)
+        if walkers.people.count == 0:
+            return float(second + 1)
+    return float(most_s)
+
+
+def set_speed(walkers: Walkers, speed: float) -> None:
+    """Give everybody one free speed."""
+    walkers.people.free[:] = speed
+
+
+def mean_speed(walkers: Walkers, low: float, high: float) -> tuple[float, float]:
+    """Return mean speed along x and persons between two places x (local)."""
+    people = walkers.people
+    there = (people.x >= low) & (people.x < high)
+    return (float(people.vx[there].mean()) if there.any() else np.nan), float(there.sum())

@@ -1,0 +1,74 @@
+"""What only the crowd can say in report and panel: what each zone reached and when, and who went through which gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from twin.blocks import Block, Section, Table, Text
+from twin.city import City
+from twin.clock import Clock
+from twin.sheet import COLOURS
+from twin.words import Word
+
+#: Colours whose begin is told.
+TOLD = COLOURS[2:]
+
+
+def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
+    """Return the crowd's own blocks: zones with the lead time to orange and red, then gates."""
+    names = {} if section.places is None else section.places.set_index("id")
+    return [*_zones(section.tables, names), *_gates(section.tables, names, city, clock)]
+
+
+def _name(names: Mapping[str, pd.Series] | pd.DataFrame, place: str) -> dict[str, str]:
+    return {lang: str(names[f"name_{lang}"].get(place, place)) for lang in ("zh", "en")}
+
+
+def _zones(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame) -> list[Block]:
+    """Return, for each zone, highest density and load, minutes above 4, 5 and 7 persons/m2, and when orange and red begin."""
+    table = tables.get("zones")
+    if table is None or not len(table):
+        return []
+    rows = tuple(
+        (
+            _name(names, row["id"]),
+            f"{row['peak_density']:.1f}",
+            f"{row['peak_force_n']:,.0f}",
+            *(f"{row[f'above_{bound}_s'] / 60:.1f}" for bound in (4, 5, 7)),
+            *(_after(row[f"{colour}_after_s"], colour) for colour in TOLD),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = ("zone", "density", "force", "above_4", "above_5", "above_7", *(f"{colour}_after" for colour in TOLD))
+    return [
+        Text(Word("report.crowd.zones"), "title"),
+        Table(tuple(Word(f"report.crowd.{head}") for head in heads), rows, figures=tuple(range(1, 8))),
+        Text(Word("report.crowd.assessment"), "note"),
+    ]
+
+
+def _after(seconds: float, colour: str) -> str | Text:
+    """Return after how many minutes a colour begins, on that colour; a dash where it never does."""
+    return "–" if pd.isna(seconds) else Text(f"{seconds / 60:.1f}", colour)
+
+
+def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, clock: Clock) -> list[Block]:
+    """Return, for each gate, who went in and out, and when water shut it."""
+    table = tables.get("gates")
+    if table is None or not len(table):
+        return []
+    rows = tuple(
+        (
+            _name(names, row["id"]),
+            f"{row['passed_in']:,}",
+            f"{row['passed_out']:,}",
+            "–"
+            if pd.isna(row["by_s"])
+            else Text(clock.told(clock.times[0] + pd.Timedelta(seconds=row["by_s"]), city.tz), "strong"),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = tuple(Word(f"report.crowd.{head}") for head in ("gate", "passed_in", "passed_out", "water_shuts"))
+    return [Text(Word("report.crowd.gates"), "title"), Table(heads, rows, figures=(1, 2, 3))]

@@ -1,0 +1,1 @@
+"""What the crowd suffers: density, pressing, and the level of each zone."""

@@ -1,0 +1,106 @@
+"""Watches the crowd second by second: density, time above bounds, load, level of each zone, people by density."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evacuation.crowd.kernels.density import keep_worst
+from evacuation.crowd.people.walkers import People
+from evacuation.crowd.risk.density import Density
+from evacuation.crowd.risk.levels import METRICS, Held, index, thresholds
+from twin.overlay import within_polygons
+from twin.sheet import COLOURS
+
+#: Densities above which the time is kept, persons/m2.
+BOUNDS = (4.0, 5.0, 7.0)
+
+#: Lower bounds of the classes in which people are counted, persons/m2.
+CLASSES = (0.0, 2.0, 4.0, 5.0, 7.0)
+
+#: What is told of a zone: the highest density and load, its index, the people in it.
+ZONE = ("density", "force", "index", "people")
+
+
+class Monitor:
+    """Keeps what was reached. `zones` has a row per zone; figures of zones hold the worst second since the last output time."""
+
+    def __init__(
+        self, density: Density, zones: gpd.GeoDataFrame, kept: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        self.density, self.zones = density, zones
+        self._cells = within_polygons(density.grid, zones.geometry)
+        count, kept = len(zones), kept or {}
+        self.highest = kept.get("risk_highest", np.zeros(density.grid.shape)).copy()
+        self.above = kept.get("risk_above", np.zeros((len(BOUNDS), *density.grid.shape))).copy()
+        self._held = {m: Held(thresholds()[m][1], count, kept.get(f"risk_held_{m}")) for m in METRICS}
+        self.peak = {m: kept.get(f"risk_peak_{m}", np.zeros(count)).copy() for m in METRICS}
+        self.first = kept.get("risk_first", np.full((len(COLOURS), count), np.nan)).copy()
+        self.now = np.zeros(density.grid.shape)
+        self.zone = {name: kept.get(f"risk_zone_{name}", np.zeros(count)).copy() for name in ZONE}
+
+    def record(self) -> dict[str, NDArray[Any]]:
+        """Return what the next part of the run must know."""
+        own = {"highest": self.highest, "above": self.above, "first": self.first}
+        own |= {f"held_{m}": held.last for m, held in self._held.items()} | {
+            f"peak_{m}": v for m, v in self.peak.items()
+        }
+        own |= {f"zone_{name}": value for name, value in self.zone.items()}
+        return {f"risk_{name}": value for name, value in own.items()}
+
+    def new_step(self) -> None:
+        """Begin another output step: the worst of the last one is told."""
+        self.zone = {name: np.zeros(len(self.zones)) for name in self.zone}
+
+    def look(self, people: People) -> None:
+        """Look at everybody before the first second: nothing is held yet."""
+        self.now = self.density.of(people.x, people.w)
+        where = self.zone_of(people)
+        self.zone["people"] = np.bincount(where[where >= 0], minlength=len(self.zones)).astype(np.float64)
+
+    def watch(self, people: People, t: float) -> None:
+        """Look at everybody at `t` seconds since the first run began, when a second more has passed."""
+        self.look(people)
+        where, force = self.zone_of(people), np.zeros(len(self.zones))
+        np.maximum.at(force, where[where >= 0], people.load[where >= 0])
+        found = {"density": np.nan_to_num(self._cells.maximum(self.now[np.newaxis])[0]), "force": force}
+        keep_worst(self.highest, self.above, self.now, np.array(BOUNDS), 1.0)
+        level = np.maximum.reduce([index(m, self._held[m].add(found[m])) for m in METRICS])
+        for m in METRICS:
+            self.peak[m] = np.maximum(self.peak[m], found[m])
+            self.zone[m] = np.maximum(self.zone[m], found[m])
+        self.zone["index"] = np.maximum(self.zone["index"], level)
+        for k in range(len(COLOURS)):
+            fresh = np.isnan(self.first[k]) & (level >= k + 1)
+            self.first[k, fresh] = t
+
+    def zone_of(self, people: People) -> NDArray[np.int64]:
+        """Return the zone of each person by the cell he stands on, -1 outside all; of two that overlap the first."""
+        grid = self.density.grid
+        of_cell = np.full(grid.ny * grid.nx, -1, dtype=np.int64)
+        for k in reversed(range(len(self.zones))):
+            of_cell[self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]]] = k
+        return np.asarray(of_cell[self._flat(people)])
+
+    def by_density(self, people: People) -> NDArray[np.int64]:
+        """Return how many people stand at a density in each of CLASSES."""
+        met = self.now.ravel()[self._flat(people)]
+        return np.bincount(np.digitize(met, CLASSES) - 1, minlength=len(CLASSES))
+
+    def _flat(self, people: People) -> NDArray[np.int64]:
+        grid = self.density.grid
+        row, col = (people.w / grid.cell_m).astype(np.int64), (people.x / grid.cell_m).astype(np.int64)
+        return row * grid.nx + col
+
+    def table(self) -> pd.DataFrame:
+        """Return a row per zone: peaks, time above each bound at its worst cell, and when each colour begins, s after the start."""
+        worst = self._cells.maximum(self.above)
+        own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
+        when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
+        peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
+        return pd.DataFrame({"id": self.zones["id"].values, **peaks, **own, **when})

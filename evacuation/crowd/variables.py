@@ -1,0 +1,36 @@
+"""What the crowd gives, each with one name and one unit."""
+
+from __future__ import annotations
+
+from twin.variables import Variable
+
+PER_M2 = "m-2"
+
+CROWD_DENSITY = Variable(
+    "crowd_density", PER_M2, ("time", "y", "x"), "人群密度", "crowd density", 0.0, 100.0,
+    comment="Gaussian kernel exp(-d2/R2)/(pi R2), R = 1 m, divided by its share of open ground",
+)  # fmt: skip
+MAX_CROWD_DENSITY = Variable(
+    "max_crowd_density", PER_M2, ("y", "x"), "最大人群密度", "highest crowd density", 0.0, 100.0,
+    comment="the highest of every second, not of the output times",
+)  # fmt: skip
+DENSE_DURATION = Variable(
+    "dense_duration", "s", ("density_bound", "y", "x"), "密度超过某值的时长", "time at or above a crowd density", 0.0, 1e8,
+)  # fmt: skip
+PEAK_DENSITY = Variable(
+    "peak_density", PER_M2, ("time", "zone"), "分区最大密度", "highest density in a zone", 0.0, 100.0,
+    comment="the highest of every second since the last output time",
+)  # fmt: skip
+ZONE_PEOPLE = Variable("zone_people", "persons", ("time", "zone"), "分区人数", "people in a zone", 0.0, 1e7)
+CONTACT_FORCE = Variable(
+    "contact_force", "N", ("time", "zone"), "最大接触力", "highest contact force on a person", 0.0, 1e6,
+    comment="half the largest principal value of the normal forces on one body, mean over 1 s; highest since the last output time",
+)  # fmt: skip
+CRUSH_INDEX = Variable(
+    "crush_index", "1", ("time", "zone"), "拥挤危险指数", "crush index", 0.0, 1e4,
+    comment="1 blue, 2 yellow, 3 orange, 4 red: the larger of density held 60 s and contact force held 30 s",
+)  # fmt: skip
+GATE_FLOW = Variable(
+    "gate_flow", "s-1", ("time", "gate"), "闸口通过率", "people through a gate per second", 0.0, 1e4,
+    comment="both directions, mean since the last output time",
+)  # fmt: skip

@@ -1,0 +1,101 @@
+"""Which gates are open when: as the plan opens them, measures, and water that shuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from evacuation.crowd.venue.plan import Plan
+from twin.city import City
+from twin.clock import Clock
+from twin.grid import Grid
+from twin.hazard import Action
+from twin.overlay import within_polygons
+
+#: Water is read in the cells whose centre lies within this many cells of a gate: those that it touches on either side.
+NEAR_CELLS = 0.75
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The state of every gate: `shut`, `way` (0 both ways; else the sign of the side that one comes from), `per_s` (inf: no limit)."""
+
+    shut: NDArray[np.bool_]
+    way: NDArray[np.int8]
+    per_s: NDArray[np.float64]
+    inner: NDArray[np.int8]
+
+    def lets_out(self, k: int) -> bool:
+        """Return whether one may leave through gate `k`."""
+        return not self.shut[k] and self.way[k] in (0, self.inner[k])
+
+    @property
+    def metered(self) -> NDArray[np.bool_]:
+        """The gates that let through only so many a second."""
+        return np.isfinite(self.per_s) & ~self.shut
+
+
+class Timetable:
+    """The gates of a plan over a run: its own hours, the measures on them and the water at them.
+
+    Water at a gate is the deepest on its line, or around the facility that it leads to; it shuts the gate from `closes_at_m`
+    on and as long as it stands so high. Measures act from their start to their end: `open_gate` opens a gate that the plan
+    keeps shut (never one under water), `meter_inflow` lets through `persons_per_s`, `one_way` lets people pass only in
+    (`inward` 1) or only out (0).
+    """
+
+    def __init__(
+        self, plan: Plan, city: City | None, clock: Clock, actions: tuple[Action, ...], depth: xr.DataArray | None,
+        closes_at_m: float,
+    ) -> None:  # fmt: skip
+        self.plan, self.closes_at_m = plan, closes_at_m
+        self._actions = [a for a in actions if a.place in plan.gate_index]
+        self._inner = np.array([gate.inner for gate in plan.gates], dtype=np.int8)
+        self._seconds, self._depth = np.zeros(1), np.zeros((1, len(plan.gates)))
+        if depth is not None and city is not None:
+            self._seconds = np.array([clock.seconds(t) for t in depth["time"].values])
+            self._depth = _water(plan, city, depth)
+
+    def depth(self, t: float) -> NDArray[np.float64]:
+        """Return the depth of water at each gate at `t`, m: that of the last time known."""
+        return np.asarray(self._depth[max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0)])
+
+    def flooded(self, t: float) -> NDArray[np.bool_]:
+        """Return which gates water shuts at `t`."""
+        return np.asarray(self.depth(t) >= self.closes_at_m)
+
+    def at(self, t: float) -> Gates:
+        """Return the state of the gates at `t` seconds."""
+        now: list[Action] = [a for a in self._actions if a.active(t)]
+        shut = np.array([not gate.opens for gate in self.plan.gates])
+        way = np.zeros(len(shut), dtype=np.int8)
+        per_s = np.array([gate.persons_per_s for gate in self.plan.gates])
+        for action in now:
+            k = self.plan.gate_index[action.place]
+            if action.kind == "open_gate":
+                shut[k] = False
+            elif action.kind == "meter_inflow":
+                per_s[k] = min(per_s[k], action.values["persons_per_s"])
+            elif action.kind == "one_way":
+                way[k] = -self._inner[k] if action.values["inward"] >= 0.5 else self._inner[k]
+        return Gates(shut | self.flooded(t), way, per_s, self._inner)
+
+    def ever_open(self) -> Gates:
+        """Return the gates with each one open, and both ways, that is open without water at some time of the run."""
+        opened = {a.place for a in self._actions if a.kind == "open_gate"}
+        shut = np.array([not gate.opens and gate.id not in opened for gate in self.plan.gates])
+        free = np.full(len(shut), np.inf)
+        return Gates(shut, np.zeros(len(shut), np.int8), free, self._inner)
+
+
+def _water(plan: Plan, city: City, depth: xr.DataArray) -> NDArray[np.float64]:
+    """Return the deepest water (time, gate) in the cells at each gate's line, or around the facility that it leads to."""
+    grid = Grid.of_axes(city.grid.crs, depth["y"].values, depth["x"].values, str(depth.name))
+    known = set(city.ids("place"))
+    at = [city.place(gate.entrance) if gate.entrance in known else gate.shape for gate in plan.gates]
+    around = gpd.GeoSeries([place.buffer(NEAR_CELLS * grid.cell_m) for place in at], crs=plan.grid.crs)
+    return np.nan_to_num(within_polygons(grid, around).maximum(depth.values))

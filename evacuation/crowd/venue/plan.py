@@ -1,0 +1,231 @@
+"""A venue's plan: walls, obstacles, gates, sources, goals and zones, read from the city and checked with shapely.
+
+Inside, lengths are metres from the north-west corner of the plan's raster: x to the right (east), w down (south).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from twin.city import City, near
+from twin.errors import ScenarioError
+from twin.grid import Grid
+
+#: Narrowest gate that a body passes, m: shoulder breadth of an adult, 95th percentile of men (assumed).
+NARROWEST_M = 0.5
+
+#: Ground kept around the plan, m, so that the way out of a gate in the rim lies on the raster.
+MARGIN_M = 3.0
+
+#: Cells of the raster on which ways are found: a quarter of the narrowest gate within these, m; and the most there may be.
+WAY_CELL_M = (0.1, 0.25)
+MOST_CELLS = 6_000_000
+
+#: How far beyond a gate in the rim its goal lies, m.
+BEYOND_M = 1.0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A way in or out: a line that is open or shut.
+
+    `persons_per_s` is the most that its barriers let through (infinite where the plan gives none). `rim`: it leads out of the
+    venue. `inner` is the sign of its inner side (`evacuation.crowd.kernels.motion.side`). `entrance` is the facility behind it,
+    whose water shuts it; "" for none.
+    """
+
+    id: str
+    name_zh: str
+    name_en: str
+    shape: shapely.LineString
+    opens: bool
+    persons_per_s: float
+    rim: bool
+    inner: int
+    entrance: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Ground or a line on which people appear; `persons_per_s` is its part of those who come, `goals` where its people want to go.
+
+    No goals: to any goal of the venue, else out of any gate of its rim.
+    """
+
+    id: str
+    shape: shapely.Geometry
+    persons_per_s: float
+    goals: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS."""
+
+    id: str
+    ground: shapely.Geometry
+    walls: tuple[shapely.Geometry, ...]
+    obstacles: tuple[shapely.Polygon, ...]
+    gates: tuple[Gate, ...]
+    sources: tuple[Source, ...]
+    goals: dict[str, shapely.Geometry]
+    zones: gpd.GeoDataFrame
+    grid: Grid
+
+    @classmethod
+    def of(cls, city: City, venue: str) -> Plan:
+        """Return the plan of a facility of kind "venue"; raise ScenarioError that names what is wrong with it."""
+        known = city.ids("venue")
+        if venue not in known:
+            raise ScenarioError("venue_unknown", found=venue, near=near(venue, known))
+        parts = city.venues[city.venues["venue"] == venue]
+        return cls.of_parts(venue, city.place(venue), parts, city.grid.crs)
+
+    @classmethod
+    def of_parts(cls, venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, crs: str) -> Plan:
+        """Return the plan of the parts of one venue (columns of `City.venues`) within its outline (a point: within its walls)."""
+        kinds = parts["kind"]
+        for part in parts.itertuples():
+            _check_shape(venue, part)
+        if not (kinds == "gate").any():
+            raise ScenarioError("venue_no_gate", venue=venue)
+        if not (kinds == "source").any():
+            raise ScenarioError("venue_no_source", venue=venue)
+        drawn = shapely.union_all(parts.geometry[kinds.isin(["wall", "gate", "obstacle"])].values)
+        ground = outline if outline.area > 0 else drawn.convex_hull
+        gates = tuple(_gate(venue, part, ground) for part in parts[kinds == "gate"].to_dict("records"))
+        goals = {str(p.id): p.geometry for p in parts[kinds == "goal"].itertuples()}
+        narrow = min(gate.shape.length for gate in gates)
+        cell = float(np.clip(np.floor(narrow / 4 / 0.05) * 0.05, *WAY_CELL_M))
+        return cls(
+            id=venue,
+            ground=ground,
+            walls=tuple(parts.geometry[kinds == "wall"].values),
+            obstacles=tuple(parts.geometry[kinds == "obstacle"].values),
+            gates=gates,
+            sources=tuple(_source(venue, part, goals) for part in parts[kinds == "source"].to_dict("records")),
+            goals=goals,
+            zones=parts.loc[kinds == "zone", ["id", "name_zh", "name_en", "geometry"]].reset_index(drop=True),
+            grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell),
+        )
+
+    @cached_property
+    def gate_index(self) -> dict[str, int]:
+        """Return each gate's place in `gates` by its id."""
+        return {gate.id: k for k, gate in enumerate(self.gates)}
+
+    @cached_property
+    def lines(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Every straight piece of wall, obstacle and gate (x0, w0, x1, w1), and the gate it belongs to, -1 for none."""
+        shapes = [(wall, -1) for wall in (*self.walls, *(o.boundary for o in self.obstacles))]
+        shapes += [(gate.shape, k) for k, gate in enumerate(self.gates)]
+        pieces, owner = [], []
+        for shape, gate in shapes:
+            for line in getattr(shape, "geoms", [shape]):
+                at = self.local(shapely.get_coordinates(line))
+                steps = np.hypot(*np.diff(at, axis=0).T) > 1e-6
+                pieces.append(np.hstack([at[:-1], at[1:]])[steps])
+                owner += [gate] * int(steps.sum())
+        return np.concatenate(pieces), np.array(owner, dtype=np.int32)
+
+    def local(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return map coordinates (n, 2) as metres from the raster's north-west corner (n, 2)."""
+        return np.column_stack([xy[:, 0] - self.grid.west, self.grid.north - xy[:, 1]])
+
+    def at(self, x: Any, w: Any) -> tuple[Any, Any]:
+        """Return the map coordinates of local ones."""
+        return self.grid.west + x, self.grid.north - w
+
+    def free_ground(self, shape: shapely.Geometry, clearance: float) -> shapely.Geometry:
+        """Return what of a shape a body of radius `clearance` can stand on: inside the outline, off walls, obstacles and gates."""
+        solid = [*self.walls, *self.obstacles, *(gate.shape for gate in self.gates)]
+        return shape.intersection(self.ground).difference(shapely.union_all(solid).buffer(clearance, quad_segs=4))
+
+
+def _check_shape(venue: str, part: Any) -> None:
+    """Raise ScenarioError for a part without a usable shape, and for a gate that no body passes."""
+    wanted = {"wall": "Line", "gate": "Line", "obstacle": "Polygon", "zone": "Polygon", "goal": "Polygon"}
+    shape = part.geometry
+    if part.kind == "gate" and shape is not None and shape.length < NARROWEST_M:
+        raise ScenarioError("gate_narrow", venue=venue, gate=part.id, found=shape.length, expected=NARROWEST_M)
+    if part.kind not in (*wanted, "source"):
+        raise ScenarioError("venue_part_kind", venue=venue, part=part.id, found=part.kind, expected=[*wanted, "source"])
+    if shape is None or shape.is_empty or not shape.is_valid or wanted.get(part.kind, "") not in shape.geom_type:
+        found = "–" if shape is None else shape.geom_type
+        raise ScenarioError("venue_part_shape", venue=venue, part=part.id, kind=part.kind, found=found)
+
+
+def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
+    """Return a gate with what its sides are; raise ScenarioError for one that is not one line."""
+    line = shapely.line_merge(part["geometry"])
+    if not isinstance(line, shapely.LineString):
+        raise ScenarioError("venue_part_shape", venue=venue, part=part["id"], kind="gate", found=line.geom_type)
+    inside = {sign: ground.buffer(1e-6).contains(_beside(line, sign, 0.2)) for sign in (1, -1)}
+    return Gate(
+        id=str(part["id"]),
+        name_zh=str(part["name_zh"]),
+        name_en=str(part["name_en"]),
+        shape=line,
+        opens=_truth(part.get("opens"), True),
+        persons_per_s=_number(part.get("persons_per_s"), np.inf),
+        rim=inside[1] != inside[-1],
+        inner=-1 if inside[-1] and not inside[1] else 1,
+        entrance=_text(part.get("entrance")),
+    )
+
+
+def _beside(line: shapely.LineString, sign: int, distance: float) -> shapely.Point:
+    """Return the point beside the middle of a line, on the side of `sign` (in local coordinates, w down)."""
+    a, b = (line.interpolate(share, normalized=True) for share in (0.499, 0.501))
+    dx, dy = (b.x - a.x), (b.y - a.y)
+    length = np.hypot(dx, dy)
+    return shapely.Point(
+        (a.x + b.x) / 2 + sign * distance * dy / length, (a.y + b.y) / 2 - sign * distance * dx / length
+    )
+
+
+def beyond(gate: Gate) -> shapely.Geometry:
+    """Return where somebody stands who has gone out through a gate of the rim."""
+    a, b = np.array(gate.shape.coords[0]), np.array(gate.shape.coords[-1])
+    step = np.array([(b - a)[1], -(b - a)[0]]) / np.hypot(*(b - a)) * BEYOND_M * -gate.inner
+    return shapely.transform(gate.shape, lambda at: at + step)
+
+
+def _source(venue: str, part: dict[str, Any], goals: dict[str, Any]) -> Source:
+    """Return a source; raise ScenarioError for a goal that is not there."""
+    wanted = frozenset(filter(None, _text(part.get("goals")).replace(" ", "").split(",")))
+    for goal in sorted(wanted - set(goals)):
+        raise ScenarioError("source_goal", venue=venue, source=part["id"], found=goal, expected=sorted(goals))
+    return Source(str(part["id"]), part["geometry"], _number(part.get("persons_per_s"), np.nan), wanted)
+
+
+def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float) -> Grid:
+    west, south, east, north = bounds
+    west, north = np.floor(west - MARGIN_M), np.ceil(north + MARGIN_M)
+    nx, ny = int(np.ceil((east + MARGIN_M - west) / 2)) * 2, int(np.ceil((north - south + MARGIN_M) / 2)) * 2
+    per_m = round(1 / cell, 6)
+    if (cells := nx * ny * per_m**2) > MOST_CELLS:
+        raise ScenarioError("venue_large", venue=venue, found=int(cells), expected=MOST_CELLS, cell=cell)
+    return Grid(crs, float(west), float(north), cell, round(ny / cell), round(nx / cell))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _number(value: Any, otherwise: float) -> float:
+    return otherwise if value is None or pd.isna(value) else float(value)
+
+
+def _truth(value: Any, otherwise: bool) -> bool:
+    """Return a truth value that a file may hold as a word."""
+    text = _text(value).lower()
+    return otherwise if not text else text in ("true", "1", "1.0", "yes")

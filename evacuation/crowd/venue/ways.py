@@ -1,0 +1,157 @@
+"""The ways of a venue: who can reach which goal, and the direction to walk, solved again whenever a gate changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep
+from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.plan import Plan, beyond
+from twin.errors import NumericsError, ScenarioError
+
+#: Ground nearer to a wall than this costs more, at the wall twice as much again: people keep off walls (assumed).
+CLEAR_M, WALL_COST = 0.4, 1.0
+
+#: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
+ROUNDS = 500
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Directions (group, ny, nx) on the plan's raster under one state of the gates; `cost` (m) is that of the way to a group's goals."""
+
+    x: NDArray[np.float32]
+    w: NDArray[np.float32]
+    cost: NDArray[np.float64]
+
+
+class Finder:
+    """Finds ways in a venue. People who want to go to the same goals are one group; group k wants `wanted[k]`.
+
+    `goal_of` (ny, nx) is 1 + the goal that lies on a cell, 0 for none. Raises ScenarioError for a source outside the walls, a
+    room without a way out, a goal that nobody can reach.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        grid = plan.grid
+        line, owner = plan.lines
+        self.wall = _near(plan, line[owner < 0])
+        for obstacle in plan.obstacles:
+            self.wall |= self._cells(obstacle)
+        self._gate_cells = [_near(plan, line[owner == k]) & ~self.wall for k in range(len(plan.gates))]
+        self.slowness = 1.0 + WALL_COST * np.clip(
+            1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
+        )
+        everything = frozenset(plan.goals)
+        self.wanted = list(dict.fromkeys(source.goals or everything for source in plan.sources))
+        self.group_of = {s.id: self.wanted.index(s.goals or everything) for s in plan.sources}
+        self.goal_of = np.zeros(grid.shape, dtype=np.int16)
+        for k, shape in enumerate(plan.goals.values()):
+            self.goal_of[self._cells(shape)] = k + 1
+        self._found: dict[tuple[bytes, bytes], Ways] = {}
+
+    def _cells(self, shape: shapely.Geometry) -> NDArray[np.bool_]:
+        """Return the cells whose centre lies in a shape (a line: within half a cell of it)."""
+        if shape.area == 0:
+            return _near(self.plan, _pieces(self.plan, shape))
+        grid = self.plan.grid
+        xx, yy = np.meshgrid(grid.x, grid.y)
+        return np.asarray(shapely.contains_xy(shape, xx, yy))
+
+    def of(self, gates: Gates) -> Ways:
+        """Return the ways under a state of the gates, found once."""
+        key = gates.shut.tobytes(), gates.way.tobytes()
+        if key not in self._found:
+            costs = [self._cost(goals, gates) for goals in self.wanted]
+            directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
+            for (x, w), cost in zip(directions, costs, strict=True):
+                downhill(x, w, cost, self.wall)
+            self._found[key] = Ways(
+                np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs)
+            )
+        return self._found[key]
+
+    def _cost(self, goals: frozenset[str], gates: Gates) -> NDArray[np.float64]:
+        """Return the cost of the way to the nearest of `goals`, or out of the venue where the plan names none."""
+        shape = self.wall.shape
+        blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
+        cost = np.full(shape, FAR)
+        for k, (gate, cells) in enumerate(zip(self.plan.gates, self._gate_cells, strict=True)):
+            if gates.shut[k]:
+                blocked |= cells
+            elif gates.way[k]:
+                ends = self.plan.local(np.array([gate.shape.coords[0], gate.shape.coords[-1]]))
+                dx, dw = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
+                way_x[cells], way_w[cells] = gates.way[k] * dw, -gates.way[k] * dx
+            if not self.plan.goals and gate.rim and gates.lets_out(k):
+                cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
+        for name in goals:
+            cost[self._cells(self.plan.goals[name]) & ~blocked] = 0.0
+        if sweep(cost, self.slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
+            raise NumericsError("venue_maze", venue=self.plan.id)
+        return cost
+
+    def check(self, ever_open: Gates) -> None:
+        """Raise ScenarioError for a source outside the walls, a room with no way out, or a goal that no source reaches.
+
+        `ever_open` has every gate open that is open at any time of the run.
+        """
+        plan, sealed = self.plan, self.wall.copy()
+        for cells in self._gate_cells:
+            sealed |= cells
+        rooms, _ = ndimage.label(~sealed)
+        outside = rooms == rooms[0, 0]
+        ways = self.of(ever_open)
+        for source in plan.sources:
+            on = self._cells(source.shape) & ~sealed
+            if not on.any() or outside[on].any():
+                raise ScenarioError("source_outside", venue=plan.id, source=source.id)
+            if not (ways.cost[self.group_of[source.id]][on] < FAR).all():
+                raise ScenarioError("room_sealed", venue=plan.id, source=source.id)
+        for name, shape in plan.goals.items():
+            others = self._reached_from(self._cells(shape) & ~self.wall, ever_open)
+            users = [s for s in plan.sources if name in (s.goals or plan.goals)]
+            if not any((others & self._cells(s.shape)).any() for s in users):
+                raise ScenarioError("goal_unreachable", venue=plan.id, goal=name)
+
+    def _reached_from(self, goal: NDArray[np.bool_], gates: Gates) -> NDArray[np.bool_]:
+        """Return the cells joined to a goal when every gate that opens is open."""
+        blocked = self.wall.copy()
+        for k, cells in enumerate(self._gate_cells):
+            if gates.shut[k]:
+                blocked |= cells
+        rooms, _ = ndimage.label(~blocked)
+        return np.asarray(np.isin(rooms, np.unique(rooms[goal])) & ~blocked)
+
+    @property
+    def walkable(self) -> NDArray[np.bool_]:
+        """The cells inside the walls that can be walked on, gates included."""
+        rooms, _ = ndimage.label(~self.wall & ~np.logical_or.reduce(self._gate_cells))
+        return np.asarray(~self.wall & (rooms != rooms[0, 0]))
+
+
+def _pieces(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
+    at = plan.local(shapely.get_coordinates(shape))
+    return np.hstack([at[:-1], at[1:]])
+
+
+def _near(plan: Plan, pieces: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the cells whose centre lies within half a cell of a line: no step from cell to cell passes between them."""
+    grid, found = plan.grid, np.zeros(plan.grid.shape, dtype=bool)
+    cell = grid.cell_m
+    for x0, w0, x1, w1 in pieces:
+        c = slice(max(int(min(x0, x1) / cell) - 1, 0), int(max(x0, x1) / cell) + 2)
+        r = slice(max(int(min(w0, w1) / cell) - 1, 0), int(max(w0, w1) / cell) + 2)
+        xx = (np.arange(grid.nx)[c] + 0.5) * cell
+        ww = ((np.arange(grid.ny)[r] + 0.5) * cell)[:, None]
+        length = (x1 - x0) ** 2 + (w1 - w0) ** 2
+        along = np.clip(((xx - x0) * (x1 - x0) + (ww - w0) * (w1 - w0)) / max(length, 1e-12), 0.0, 1.0)
+        distance = np.hypot(xx - x0 - along * (x1 - x0), ww - w0 - along * (w1 - w0))
+        found[r, c] |= distance <= 0.5 * cell * (1 + 1e-9)
+    return found
