@@ -39,7 +39,7 @@ ALLOWED = {
     ("scenarios/case/hazards.py", "evacuation"): "the registry line",
     ("twin/exposure/people.py", "people_on_edge"): "the tag by which a model says that it moves people",
     ("scenarios/case/hazards.py", "crowd"): "the registry line",
-    ("scenarios/case/hazards.py", "evacuation"): "the registry line",
+    ("scenarios/case/hazards.py", "release"): "the registry line",
     ("twin/bridge/cap.py", "shelter"): "a response of CAP 1.2",
     ("twin/variables.py", "water"): "the CF name of a river's stage, which is forcing",
 }
