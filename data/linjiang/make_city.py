@@ -595,9 +595,11 @@ def make_venues() -> dict[str, gpd.GeoDataFrame]:
                 ("D", LineString([(x0, y0 + 3), (x0, y0 + 7)])),
             )
         ],
+        _gate("hall-link", "地下连通道", "Underground link", LineString([(2094, y1), (2097, y1)])),
         _part("hall-kiosk", "obstacle", "客服中心", "Service centre", box(2092, 896, 2100, 902)),
         _part("hall-stairs", "source", "站台楼梯", "Stairs from the platform", box(2086, 888, 2106, 892)),
-        _part("hall-concourse", "zone", "站厅", "Concourse", box(2080, 889, 2112, 909)),
+        _part("hall-concourse", "zone", "站厅", "Concourse", box(2080, 886, 2112, 903)),
+        _part("hall-north", "zone", "连通道口", "Mouth of the link", box(2084, 903, 2107, y1 - 0.5)),
         _part("hall-east", "zone", "东侧出站口", "East barriers", box(2112, 886, 2121, 912)),
         _part("hall-west", "zone", "西侧出站口", "West barriers", box(2071, 886, 2080, 912)),
     ]
