@@ -61,6 +61,12 @@ def left(home: Path) -> list[Path]:
     return [p for p in (home / "runs").rglob("*") if p.is_file() or ".part-" in p.name]
 
 
+def workers() -> list[psutil.Process]:
+    """The processes of members that this one has started and that still run."""
+    found = [c for c in psutil.Process().children() if c.status() != psutil.STATUS_ZOMBIE]
+    return [c for c in found if "spawn_main" in " ".join(c.cmdline())]
+
+
 def test_member_0_is_the_single_run(run: sc.Run, shelf: Path) -> None:
     single = execute(quick(shelf / "storm.yaml", members=1, vary={}))
     one, many = single.fields["flood"], run.fields["flood"]
@@ -214,19 +220,19 @@ def test_a_killed_worker_is_an_error_that_names_its_member_and_leaves_nothing(
     storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_pool, "_cores", lambda: 1)
-    me, killed = psutil.Process(), threading.Event()
+    killed = threading.Event()
 
     def kill_when(share: float) -> None:
         if share >= 1 / 3 and not killed.is_set():  # member 0 is done, member 1 at work
             killed.set()
             time.sleep(0.3)
-            os.kill(next(c for c in me.children() if "spawn_main" in " ".join(c.cmdline())).pid, signal.SIGKILL)
+            os.kill(workers()[0].pid, signal.SIGKILL)
 
     with pytest.raises(NumericsError, match=r"member 1 .*exit code -9") as error:
         execute(quick(storm), progress=kill_when)
     assert error.value.code == "member_died" and killed.is_set()
     assert not left(anlan_home)
-    assert not [c for c in me.children() if "spawn_main" in " ".join(c.cmdline())]
+    assert not workers()
 
 
 def test_an_error_in_a_member_names_it_and_leaves_nothing(storm: Path, anlan_home: Path) -> None:
@@ -252,7 +258,7 @@ def test_an_interrupted_ensemble_leaves_nothing(storm: Path, anlan_home: Path) -
     with pytest.raises(KeyboardInterrupt):
         execute(quick(storm), progress=interrupt)
     assert not left(anlan_home)
-    assert not [c for c in psutil.Process().children() if "spawn_main" in " ".join(c.cmdline())]
+    assert not workers()
 
 
 @pytest.mark.parametrize(
