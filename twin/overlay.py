@@ -44,6 +44,10 @@ class Sampler:
         total = self._reduce(np.add, np.nan_to_num(frames))
         return np.divide(total, known, out=np.full_like(total, np.nan), where=known > 0)
 
+    def share(self, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the share of each item's cells that hold, shape (time, item), from masks (time, y, x); NaN without a cell."""
+        return self._reduce(np.add, masks) / np.maximum(np.diff(self.starts), 1)
+
     def _reduce(self, ufunc: np.ufunc, frames: NDArray[Any]) -> NDArray[np.float64]:
         out = np.full((len(frames), self.count), np.nan)
         if len(self.cells) == 0:
@@ -100,9 +104,9 @@ def around_buildings(grid: Grid, footprints: gpd.GeoSeries) -> Sampler:
 
 def within_polygons(grid: Grid, polygons: gpd.GeoSeries) -> Sampler:
     """Return the cells whose centre lies in each polygon; for one too small to hold a centre the cell it lies in."""
-    xx, yy = np.meshgrid(grid.x, grid.y)
-    centres = shapely.points(xx.ravel(), yy.ravel())
-    cell, item = shapely.STRtree(polygons.values).query(centres, predicate="within")
+    parts = [_cells_in(grid, polygon) for polygon in polygons.values]
+    item = np.repeat(np.arange(len(polygons)), [len(part) for part in parts])
+    cell = np.concatenate([np.zeros(0, np.int64), *parts])
     small = np.setdiff1d(np.arange(len(polygons)), item)
     if len(small):
         points = shapely.get_coordinates(shapely.point_on_surface(polygons.values[small]))
@@ -110,6 +114,17 @@ def within_polygons(grid: Grid, polygons: gpd.GeoSeries) -> Sampler:
         item, cell = np.append(item, small[inside]), np.append(cell, (row * grid.nx + col)[inside])
     order = np.lexsort((cell, item))
     return Sampler(_starts(item[order], len(polygons)), cell[order])
+
+
+def _cells_in(grid: Grid, polygon: shapely.Geometry) -> NDArray[np.int64]:
+    """Return the cells whose centre lies in one polygon, looked for within its bounds alone."""
+    if polygon.is_empty:
+        return np.zeros(0, np.int64)
+    west, south, east, north = polygon.bounds
+    rows, cols, _ = grid.cells([west, east], [north, south])
+    row, col = np.mgrid[rows[0] : rows[1] + 1, cols[0] : cols[1] + 1]
+    inside = shapely.contains_xy(polygon, grid.x[col], grid.y[row])
+    return np.asarray((row * grid.nx + col)[inside], dtype=np.int64)
 
 
 def places(grid: Grid, geometries: gpd.GeoSeries) -> Sampler:

@@ -86,7 +86,7 @@ class Cells:
         within = overlay.within_polygons(self._grid, cells.geometry).keep(self._open)
         covered = np.where(within.outside, 0.0, self._covered(cells))
         shares = {
-            low: np.nan_to_num(within.mean(mask.astype(np.float32))) * covered
+            low: np.nan_to_num(within.share(mask)) * covered
             for low, mask in in_classes(_frames(field), classes).items()
         }
         shares[np.nan] = shares[np.nan] + (1.0 - covered)
