@@ -40,6 +40,10 @@ GROUND = {
 }
 
 
+#: Letters that fit into a row of a chart's legend.
+LEGEND_WIDTH = 150
+
+
 def both(key: str, **values: Any) -> str:
     """Return a word in Chinese and English on one line."""
     return in_both(Word(key, values))
@@ -164,9 +168,13 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, *, below
 def curve(drawn: Curve, tz: Any) -> bytes:
     """Return a PNG of figures in time, stacked or as lines, with times as clocks in `tz` show them."""
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
-        figure = Figure(figsize=(9.6, 2.7), dpi=120, layout="constrained", facecolor=PAPER)
-        axes = figure.add_subplot()
         times, labels = local_times(drawn.table.index, tz), [in_both(label) for label in drawn.labels]
+        beside = max(
+            1, min(6, LEGEND_WIDTH // (5 + max(map(_width, labels), default=1)))
+        )  # labels in a row of the legend
+        rows = -(-len(labels) // beside)
+        figure = Figure(figsize=(9.6, 2.5 + 0.2 * rows), dpi=120, layout="constrained", facecolor=PAPER)
+        axes = figure.add_subplot()
         columns = [drawn.table[name].values for name in drawn.table]
         if drawn.stacked:
             axes.stackplot(times, *columns, colors=drawn.colours, labels=labels)
@@ -176,10 +184,15 @@ def curve(drawn: Curve, tz: Any) -> bytes:
                 axes.plot(times, values, color=colour, label=label, linewidth=1.8)
         axes.set_ylabel(in_both(drawn.said) + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
         axes.grid(axis="y", color="#e4e4e4")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=6, fontsize=8, frameon=False, borderaxespad=0.2)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=beside, fontsize=8, frameon=False, borderaxespad=0.2)
         time_axis(axes, tz)
         axes.set_xlim(times[0], times[-1])
         return png(figure)
+
+
+def _width(text: str) -> int:
+    """Return how wide a text is, in letters of Latin script: a Chinese letter counts for two."""
+    return sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
 
 
 def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:

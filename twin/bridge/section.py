@@ -32,6 +32,9 @@ MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed
 CHARTED = {"people": (Word("chart.people"), 1.0, ""), "roads": (Word("chart.roads"), 1000.0, "km")}
 
 #: Colours of classes that no map layer has colours for.
+RISING_COLOURS = ("#f6d88a", "#f2a541", "#d9603b", "#a62a3c", "#5d1238", "#2b0a20")
+
+#: Colours of what people are counted in that does not rise from harmless to harmful: end states and the like.
 CLASS_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878")
 
 #: Writes a time as a clock in the city shows it.
@@ -163,7 +166,9 @@ def _class_colours(sheet: Sheet, scale: Scale) -> tuple[str, ...]:
     """Return a colour for each class: the darkest of the layer that shows its variable, else those of any classes."""
     shades = next((lay.colormap for lay in (sheet.lead_layer, *sheet.layers) if lay.variable == scale.variable), ())
     own, count = [colour for _, colour in shades], len(scale.classes)
-    return tuple(own[-count:]) if len(own) >= count else tuple(np.resize(CLASS_COLOURS, count).tolist())
+    if len(own) >= count:
+        return tuple(own[-count:])
+    return tuple(np.resize(RISING_COLOURS if scale.variable else CLASS_COLOURS, count).tolist())
 
 
 def basis(section: Section) -> list[Block]:
