@@ -595,7 +595,13 @@ def make_venues() -> dict[str, gpd.GeoDataFrame]:
                 ("D", LineString([(x0, y0 + 3), (x0, y0 + 7)])),
             )
         ],
-        _gate("hall-link", "地下连通道", "Underground link", LineString([(2094, y1), (2097, y1)])),
+        _gate(
+            "hall-link",
+            "通往人民路站的地下通道",
+            "Underground link to Renmin Road station",
+            LineString([(2094, y1), (2097, y1)]),
+            entrance="metro-2C",
+        ),
         _part("hall-kiosk", "obstacle", "客服中心", "Service centre", box(2092, 896, 2100, 902)),
         _part("hall-stairs", "source", "站台楼梯", "Stairs from the platform", box(2086, 888, 2106, 892)),
         _part("hall-concourse", "zone", "站厅", "Concourse", box(2080, 886, 2112, 903)),
