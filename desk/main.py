@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -210,8 +211,21 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, height=520)
 
 
+def _recorded(plan: sc.Plan) -> sc.Plan:
+    """Return a plan in the state that the records hold; as drafted where they hold none."""
+    try:
+        return replace(plan, state=_state(plan.id))
+    except TwinError:
+        return plan
+
+
+@st.cache_data(show_spinner=False, ttl=10.0)  # each look at the records is an entry of their log
+def _state(plan_id: str) -> str:
+    return sc.find_plan(plan_id, actor="desk").state
+
+
 def _plan(run: sc.Run, lang: str) -> None:
-    plan = sc.draft_plan(run)
+    plan = _recorded(sc.draft_plan(run))
     told, tz = run.case.clock.told, run.case.city.tz
     chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))

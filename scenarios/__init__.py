@@ -130,5 +130,5 @@ def sections(run: Run) -> tuple[Section, ...]:
 
 def _dossier(run: Run, plan: Plan) -> Dossier:
     case = run.case
-    facts = {"seed": case.scenario.seed, "members": case.scenario.ensemble.members, "versions": versions()}
+    facts = {"seed": case.scenario.seed, "members": case.scenario.ensemble.members, "versions": versions(run.hazards)}
     return Dossier(plan, case.city, case.clock, run.drivers, case.actions(), run.levels, sections(run), facts)

@@ -15,6 +15,7 @@ from typing import Any
 
 from scenarios.case.distribution import Distribution
 from scenarios.case.forcings import FORCINGS
+from scenarios.case.hazards import sheet
 from scenarios.case.schema import Scenario, build_hazards, build_model
 from twin.city import near
 from twin.errors import ScenarioError
@@ -50,13 +51,16 @@ class Variation:
     def draws(self) -> list[Drawn]:
         """Return what each member draws.
 
-        Raises ScenarioError for a key that may not vary, for a distribution that is none, and for one that leaves the range of
+        Raises ScenarioError for a key that may not vary (what a sheet names under `unlike` changes the cells or ids, and members
+        of other cells cannot be put together), for a distribution that is none, and for one that leaves the range of
         what it varies.
         """
         ensemble = self.scenario.ensemble
         for key, distribution in ensemble.vary.items():
             if key not in self.keys:
                 raise ScenarioError("vary_key", where=self.where, found=key, near=near(key, self.keys))
+            if key in self._cells:
+                raise ScenarioError("vary_unlike", where=self.where, found=key)
             if not distribution.is_whole:
                 found = distribution.model_dump(exclude_unset=True)
                 raise ScenarioError("vary_form", where=self.where, varied=key, found=str(found))
@@ -68,6 +72,12 @@ class Variation:
             parameters(self.scenario, drawn, self.where)
             members.append(drawn)
         return members
+
+    @cached_property
+    def _cells(self) -> set[str]:
+        """What must be the same in all members."""
+        names = build_hazards(self.scenario, self.where)
+        return {f"{name}.{parameter}" for name in names for parameter in sheet(name).unlike}
 
     def _given(self, name: str) -> bool:
         return getattr(self.scenario.forcing, name) is not None

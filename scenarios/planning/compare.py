@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
@@ -28,7 +28,8 @@ def compare(runs: list[Run]) -> pd.DataFrame:
 
     Rows are (hazard, figure, bound): people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
-    counts (by class, at the end), and what the measures take: minutes of each crew and yuan; columns are run ids.
+    counts (by class, at the end), people of whom nothing is known, and what the measures take: minutes of each crew and yuan;
+    columns are run ids. What a run did not compute is NaN: its hazards, or people and roads of a city without them.
     Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
@@ -38,8 +39,12 @@ def compare(runs: list[Run]) -> pd.DataFrame:
         figures: dict[tuple[str, str, str], float] = {}
         for hazard in run.hazards:
             sheet, exposure = run.sheet(hazard), run.exposure[hazard]
+            city = run.case.city
+            there = {"people": len(city.population) > 0, "roads": len(city.roads) > 0}
             for scale in sheet.scales:
-                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
+                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale, there).items()}
+            lost = exposure.unknown.loc[exposure.unknown["of"] == "people", "most"]
+            figures[hazard, "unknown", ""] = float(lost.max()) if len(lost) else 0.0
             levels = likely(run.levels[run.levels["hazard"] == hazard])
             for colour in reversed(COLOURS):
                 figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
@@ -50,12 +55,18 @@ def compare(runs: list[Run]) -> pd.DataFrame:
                 key = (owner, figure, bound)
                 figures[key] = figures.get(key, 0.0) + value
         columns[run.id] = figures
-    return pd.DataFrame(columns).fillna(0.0).rename_axis(["hazard", "figure", "bound"])
+    table = pd.DataFrame(columns).rename_axis(["hazard", "figure", "bound"])
+    efforts = table.index.get_level_values("figure").isin(["crew_min", "cost_cny"])
+    return table.where(table.notna() | ~efforts[:, np.newaxis], 0.0)
 
 
-def _scale_figures(exposure: Exposure, scale: Scale) -> dict[tuple[str, str], float]:
-    """Return the figures of one scale by (figure, bound)."""
-    tables = exposure.counts.get(scale.code, {})
+def _scale_figures(exposure: Exposure, scale: Scale, there: Mapping[str, bool]) -> dict[tuple[str, str], float]:
+    """Return the figures of one scale by (figure, bound), of the receptors that are `there`."""
+    tables = {
+        of: table
+        for of, table in exposure.counts.get(scale.code, {}).items()
+        if not scale.variable or there.get(of, True)
+    }
     if not scale.variable:
         return {
             ("counted", f"{scale.code}.{k + 1}"): float(table.iloc[-1, k])
@@ -130,9 +141,12 @@ def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArr
 def compared_text(figure: str, value: float, first: float) -> str:
     """Write a figure as it may be shown, with the difference of what is printed for it and for the first run.
 
-    Counts of people follow rule R2: none is told from one that is hidden.
+    Counts of people follow rule R2: none is told from one that is hidden. A dash stands for what was not computed.
     """
-    if figure in ("people", "harmed", "counted"):
+    if np.isnan(value):
+        return "–"
+    first = value if np.isnan(first) else first
+    if figure in ("people", "harmed", "counted", "unknown"):
         text, now, before = shown(value), rounded(value), rounded(first)
         return text if now is None or before is None or now == before else f"{text} ({now - before:+,})"
     places = 1 if figure == "road_km" else 0

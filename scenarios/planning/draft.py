@@ -111,7 +111,7 @@ def _near_tasks(found: _Findings, rule: TaskRule) -> list[Task]:
     spared = all_places[f"first_{COLOURS[0]}"].isna()
     if (share := f"share_{COLOURS[0]}") in all_places:
         spared &= all_places[share] == 0.0
-    free = all_places[(all_places["kind"] == rule.place) & spared & all_places["known"]]
+    free = all_places[(all_places["kind"] == rule.place) & spared & all_places["known"] & all_places["whole"]]
     chosen: dict[str, Task] = {}
     for caller in callers.to_dict("records"):
         distance = free.geometry.distance(caller["geometry"])

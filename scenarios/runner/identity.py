@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -29,12 +30,16 @@ def inputs(case: Case) -> dict[str, str]:
     return found
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions a result depends on, those of the engines that hazards call among them."""
-    engines = [engine for name in HAZARDS for engine in sheet(name).engines]
+#: What computes besides the hazards: the nouns, forcing and what varies, the order of events.
+COMMON = ("twin", "scenarios.case", "scenarios.runner")
+
+
+def versions(hazards: Iterable[str]) -> dict[str, str]:
+    """Return the versions that a result of these hazards depends on, those of the engines that they call among them."""
+    names = sorted(hazards)
+    engines = [engine for name in names for engine in sheet(name).engines]
     return {name: version(name) for name in ("anlan", "numpy", "numba", "scipy", "xarray", *engines)} | {
-        "models": model_fingerprint(tuple(sorted({"twin", *HAZARDS.values()})))
+        "models": model_fingerprint((*COMMON, *sorted({HAZARDS[name] for name in names})))
     }
 
 
@@ -58,7 +63,7 @@ def run_id(case: Case) -> str:
         "hazards": [[name, repr(model)] for name, model in build_hazards(case.scenario, case.where).items()],
         "start": case.scenario.start.timestamp(),
         "inputs": inputs(case),
-        "versions": versions(),
+        "versions": versions(case.models),
     }
     question["scenario"].pop("start")
     return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()[:16]

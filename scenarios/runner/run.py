@@ -182,7 +182,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "members": case.scenario.ensemble.members,
             "continues": case.earlier and case.earlier.id,
             "inputs": identity.inputs(case),
-            "versions": identity.versions(),
+            "versions": identity.versions(case.models),
             "wall_s": round(time.perf_counter() - began, 3),
             "balances": run.balances,
             "notes": run.notes,

@@ -37,6 +37,8 @@ def test_a_printed_difference_is_that_of_the_printed_figures(figure: str, value:
         ("people", 120.0, 5.0, "120"),
         ("people", 0.0, 120.0, "0 (-120)"),
         ("cost_cny", 2150.4, 0.0, "2,150 (+2,150)"),
+        ("people", float("nan"), 120.0, "–"),
+        ("people", 120.0, float("nan"), "120"),
     ],
 )
 def test_a_hidden_count_gives_no_difference(figure: str, value: float, first: float, text: str) -> None:

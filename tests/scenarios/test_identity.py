@@ -98,3 +98,11 @@ def test_files_are_found_wherever_they_are_named() -> None:
         "measures.1.plan": Path("b.csv"),
         "measures.1.more.maps.0": Path("c.tif"),
     }
+
+
+def test_an_edit_of_what_makes_forcing_or_orders_events_asks_another_question(two_files: sc.Case) -> None:
+    hashed = (*identity.COMMON, "hydro")
+    assert {"twin", "scenarios.case", "scenarios.runner"} < set(hashed)
+    prints = {identity.model_fingerprint(hashed[:k] + hashed[k + 1 :]) for k in range(len(hashed))}
+    assert identity.versions(two_files.models)["models"] == identity.model_fingerprint(hashed) not in prints
+    assert len(prints) == len(hashed), "each of them counts"

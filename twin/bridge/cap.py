@@ -17,6 +17,7 @@ from lxml import etree
 
 from twin.bridge.dossier import Dossier
 from twin.errors import ContractError
+from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan
 from twin.sheet import Cap
 from twin.words import phrases, say
@@ -73,11 +74,11 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     places = dossier.places().to_crs("EPSG:4326")
     asked = {s.sheet.id: s.sheet.cap for s in dossier.sections}
     written = []
-    ordered = sorted(dossier.plan.alerts, key=lambda a: (a.hazard, a.level, a.place))
-    for (hazard, level), group in groupby(ordered, key=lambda a: (a.hazard, a.level)):
+    ordered = sorted(dossier.plan.alerts, key=lambda a: (a.hazard, a.level, not _expected(a), a.place))
+    for (hazard, level, expected), group in groupby(ordered, key=lambda a: (a.hazard, a.level, _expected(a))):
         message = alert_xml(dossier.plan, list(group), places, asked[hazard], dossier.city.tz)
         check(message)
-        path = target / f"{hazard}-{level}.xml"
+        path = target / (f"{hazard}-{level}.xml" if expected else f"{hazard}-{level}-possible.xml")
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
         written.append(path)
     return written
@@ -88,11 +89,11 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
 
     Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
     """
-    hazard, level = alerts[0].hazard, alerts[0].level
+    hazard, level, expected = alerts[0].hazard, alerts[0].level, _expected(alerts[0])
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
     _add(
         root,
-        identifier=f"{plan.id}-{hazard}-{level}",
+        identifier=f"{plan.id}-{hazard}-{level}" + ("" if expected else "-possible"),
         sender=SENDER,
         sent=_stamp(plan.made, tz),
         status=plan.message_status,
@@ -130,7 +131,7 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
             headline=say(
                 "cap.headline", lang=lang, hazard=say(f"hazard.{hazard}", lang=lang), level=colour, count=len(alerts)
             ),
-            description=say("cap.description", lang=lang, names=_names(alerts, lang)),
+            description=say("cap.description" if expected else "cap.possible", lang=lang, names=_names(alerts, lang)),
             instruction=say("cap.instruction", lang=lang),
         )
         for alert in alerts:
@@ -142,6 +143,11 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
             for ring in _rings(places.geometry[alert.place]):
                 _add(area, polygon=ring)
     return root
+
+
+def _expected(alert: Alert) -> bool:
+    """Return whether a place is expected to have its colour: by at least half of the members, or by the only run."""
+    return alert.probability is None or alert.probability >= LIKELY
 
 
 def check(root: etree._Element) -> None:
@@ -212,11 +218,11 @@ def _stamp(moment: datetime, tz: ZoneInfo) -> str:
 
 
 def _certainty(alerts: list[Alert]) -> str:
-    """CAP certainty from probability: Likely above 0.5, Unlikely below 0.05; one deterministic run is Possible."""
+    """CAP certainty from probability: Likely from 0.5 on, Unlikely below 0.05; one deterministic run is Possible."""
     known = [a.probability for a in alerts if a.probability is not None]
     if not known:
         return "Possible"
-    return "Likely" if min(known) > 0.5 else "Unlikely" if max(known) < 0.05 else "Possible"
+    return "Likely" if min(known) >= LIKELY else "Unlikely" if max(known) < 0.05 else "Possible"
 
 
 def _names(alerts: list[Alert], lang: str, most: int = 12) -> str:

@@ -260,15 +260,18 @@ def levels_table(levels: pd.DataFrame, sheets: Mapping[str, Sheet], told: Told) 
 
 
 def unknown(section: Section) -> list[Block]:
-    """Return the names of the places of which nothing is known: they have no colour, which does not mean no danger."""
+    """Return the names of the places of which nothing, or not every part, is known: no colour does not mean no danger."""
     places = section.exposure.places
-    lost = places[~places["known"].astype(bool)]
-    if not len(lost):
-        return []
-    names: list[object] = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
-    if len(lost) > MOST_UNKNOWN:
-        names.append(Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN}))
-    return [Text(Word("report.unknown_places", {"count": len(lost), "names": names}), "alarm")]
+    known, whole = places["known"].astype(bool), places["whole"].astype(bool)
+    told: list[Block] = []
+    for word, lost in (("report.unknown_places", places[~known]), ("report.partly_places", places[known & ~whole])):
+        if not len(lost):
+            continue
+        names: list[object] = [_name(place) for place in lost.head(MOST_UNKNOWN).to_dict("records")]
+        if len(lost) > MOST_UNKNOWN:
+            names.append(Word("report.unknown_more", {"count": len(lost) - MOST_UNKNOWN}))
+        told.append(Text(Word(word, {"count": len(lost), "names": names}), "alarm"))
+    return told
 
 
 def touched(section: Section, city: City) -> tuple[Word, str] | None:

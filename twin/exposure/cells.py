@@ -76,6 +76,11 @@ class Cells:
             values[:, closed] = rim.maximum(frames)
         return values
 
+    def covers(self, table: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+        """Return which places lie wholly on the grid, as far as they lie in the city."""
+        in_city = shapely.intersection(table.geometry.values, shapely.box(*self._city.grid.bounds))
+        return np.asarray(shapely.covered_by(in_city, shapely.box(*self._grid.bounds).buffer(1e-6)), dtype=np.bool_)
+
     def share(
         self, field: xr.DataArray, cells: gpd.GeoDataFrame, classes: tuple[float, ...]
     ) -> dict[float, NDArray[np.float64]]:

@@ -38,7 +38,9 @@ class Exposure:
     some are where nothing is known, with the largest number of them. `basis` says whom the counts of people rest on:
     "night" or "day" (at home), "moving" or "model".
     `places` has a row per place that can be graded, with its unit, peak, the time of the peak and the first and last minute at
-    each colour's threshold (`twin.exposure.closures.standing`); `known` is False for one whose value is known at no time.
+    each colour's threshold (`twin.exposure.closures.standing`);
+    `known` is False for a place whose value is known at no time, `whole` for one of which a part is not known: its value is at
+    least what is told.
     `series` holds its value (time, place). Where the hazard keeps the worst value of every step (`Sheet.kept`), a place's value
     at its worst output time is set to it, and a road's likewise. `danger` is the worst class of the sheet's `danger` scale.
     `closures` has a row per place that closes, the first to close first; `roads` the same per road, with NaT for those that
@@ -105,7 +107,8 @@ def expose(
     rules = [sheet.rules[kind] for kind in table["kind"]]
     values = read.worst_of_steps(rules, sites, len(times))
     graded = _with_times(table, values, times, rules).assign(
-        danger=read.danger(lambda reader, field: sites(reader, field, np.full(len(table), True), 1.0), len(table))
+        whole=read.whole(rules, sites, table),
+        danger=read.danger(lambda reader, field: sites(reader, field, np.full(len(table), True), 1.0), len(table)),
     )
     series = xr.DataArray(
         values, dims=("time", "place"), coords={"time": times, "place": graded["id"].values}, name=sheet.lead
@@ -178,6 +181,18 @@ class _Read:
             mine = signs == sign
             out = np.where(mine, items(reader, field, mine, float(sign)), out)
         return out
+
+    def whole(self, rules: Sequence[Rule], items: Items, table: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+        """Return of which items every part is known at every time; of the others the worst may be worse than what is read."""
+        whole = np.full(len(rules), True)
+        for name in dict.fromkeys(rule.variable for rule in rules):
+            mine = np.array([rule.variable == name for rule in rules])
+            lost = self.fields[name].isnull()
+            lost = (lost.any("time") if "time" in lost.dims else lost).astype(np.float32)
+            reader = self.reader(name)
+            part = items(reader, lost, mine, 1.0)[0]
+            whole[mine] = (~(part > 0.0) & reader.covers(table))[mine]
+        return whole
 
     def danger(self, items: Callable[[Reader, xr.DataArray], NDArray[np.float64]], count: int) -> NDArray[np.int64]:
         """Return the worst class of the danger scale each item meets: 0 for none, or where nothing is known."""

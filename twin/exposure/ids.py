@@ -45,6 +45,10 @@ class Ids:
         """Return `sign` times the value of each place (time, place)."""
         return sign * self._at(field, table["id"])
 
+    def covers(self, table: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+        """Return that each place is as known as its id."""
+        return np.full(len(table), True)
+
     def share(
         self, field: xr.DataArray, cells: gpd.GeoDataFrame, classes: tuple[float, ...]
     ) -> dict[float, NDArray[np.float64]]:

@@ -105,6 +105,8 @@ def test_where_a_field_ends_inside_the_city_the_rest_is_not_known(small_city: Ci
     seen = expose(small_city, on_grid(grid, 1.5), SHEET)
     known = seen.places.set_index("id")["known"]
     assert known.to_dict() | {"street-r0": True} == known.to_dict() and not known[["u1", "h1"]].any() and known["s1"]
+    whole = seen.places.set_index("id")["whole"]
+    assert whole["s1"] and not whole["street-r0"], "half of the street is not known: its value is a lower bound"
     assert people(seen)[1.0].iloc[0] + unknown(seen) == pytest.approx(POPULATION)
     homes = small_city.buildings.geometry.bounds["minx"] >= small_city.grid.west + 395.0
     at_home, rest, _ = floor_area_people(small_city, "day")
