@@ -22,7 +22,7 @@ from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
 #: The scenario a newcomer is offered first.
-FIRST = "plum-rain-50yr"
+FIRST = "plum-rain-night"
 
 #: Narrow margins: the tables of tasks and closures need the width.
 PAGE = ".stMainBlockContainer {padding: 3rem 2.5rem}"

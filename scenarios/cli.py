@@ -38,7 +38,7 @@ plan_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.plan")
 app.add_typer(city_app, name="city")
 app.add_typer(plan_app, name="plan")
 
-DEMO = "plum-rain-50yr"
+DEMO = "plum-rain-night"
 
 
 RunKey = Annotated[str, typer.Argument(help="help.run_key")]
