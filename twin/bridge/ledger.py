@@ -10,18 +10,23 @@ import numpy as np
 import pandas as pd
 
 from twin.blocks import Cell, Table
+from twin.plan import rounded, shown
 from twin.units import printed
 from twin.words import Word
 
 #: Digits that are printed of the total, at least.
 DIGITS = 4
 
+#: The unit of a balance of people.
+PEOPLE = "persons"
+
 
 def ledger(hazard: str, balance: Mapping[str, Any]) -> Table:
     """Return the ledger of a hazard as a table, from a balance as a run holds it (`Balance.as_dict`).
 
     A name that stands on both sides is told as its net amount. The printed amounts add up: came in = went out + stored +
-    unexplained, none more than one last digit off; shares are percent of what came in.
+    unexplained, none more than one last digit off; shares are percent of what came in. Numbers of people follow rule R2 (two
+    figures, `<10`) and add up to that rounding alone.
     """
     sides, gross = _netted(*(dict(balance[side]) for side in ("in", "out", "stored")))
     total = sum(sides["in"].values())
@@ -34,7 +39,11 @@ def ledger(hazard: str, balance: Mapping[str, Any]) -> Table:
     table["amount"] = whole.transform(lambda v: _adding_up(v, places, total))
     table["share"] = whole.transform(lambda v: _adding_up(100.0 * v / total, 1, 100.0)) if total > 0 else 0.0
 
+    people = balance["unit"] == PEOPLE
+
     def row(said: Word, amount: float, share: float) -> tuple[Cell, ...]:
+        if people:  # counts by rule R2: none is told from one that is hidden
+            return said, shown(amount), "–" if rounded(amount) is None else f"{share + 0.0:.1f}"
         return said, f"{amount + 0.0:,.{places}f}", f"{share + 0.0:.1f}"
 
     rows, sums = [], []
@@ -42,12 +51,13 @@ def ledger(hazard: str, balance: Mapping[str, Any]) -> Table:
         for r in part.itertuples() if side != "unexplained" else ():
             said = Word(f"ledger.{hazard}.{r.name}")
             if r.name in gross:
-                into, out = (f"{v:,.{places}f}" for v in gross[r.name])
+                into, out = (shown(v) if people else f"{v:,.{places}f}" for v in gross[r.name])
                 said = Word("report.ledger.netted", {"what": said, "into": into, "out": out})
             rows.append(row(said, r.amount, r.share))
         sums.append(len(rows))
         rows.append(row(Word(f"report.ledger.{side}"), part["amount"].sum(), part["share"].sum()))
-    heads = ("", printed(str(balance["unit"])), Word("report.ledger.share"))
+    unit = Word("report.persons") if people else printed(str(balance["unit"]))
+    heads = ("", unit, Word("report.ledger.share"))
     return Table(heads, tuple(rows), figures=(1, 2), sums=tuple(sums))
 
 
