@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -23,8 +24,12 @@ from twin.words import Word, keys, phrases, say, template
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-50yr"
 
-#: Narrow margins: the tables of tasks and closures need the width.
-PAGE = ".stMainBlockContainer {padding: 3rem 2.5rem}"
+#: Narrow margins: the tables of tasks and closures need the width. A field's name is read to its end, on two lines if it must.
+PAGE = (
+    ".stMainBlockContainer {padding: 3rem 2.5rem} "
+    "[data-variant='pills'] {height: auto; padding-block: 2px} "
+    "[data-variant='pills'] * {white-space: normal; font-size: 13px; text-align: left}"
+)
 
 
 def main() -> None:
@@ -54,9 +59,9 @@ def main() -> None:
         hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
-    _headline(run, section, lang)
+    _headline(run, sections.values(), lang)
     tabs = {
-        "desk.map": lambda: city_map(run, section, lang),
+        "desk.map": lambda: city_map(run, sections, lang),
         "desk.beside": lambda: two_runs(run, runs, names, section, lang),
         "desk.details": lambda: draw(_details(section, run), section, run, lang),
         "report.closures": lambda: _closures(run, section, lang),
@@ -141,15 +146,14 @@ def _jobs(lang: str) -> None:
         st.error(job.error(lang) or job.id)
 
 
-def _headline(run: sc.Run, section: Section, lang: str) -> None:
-    """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
+def _headline(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
+    """Show how many places have each colour, of how many nothing is known, and how many people each hazard touches."""
     counts = likely(run.levels)["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
         cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
-    if (people := common.touched(section, run.case.city)) is not None:
-        said, many = people
-        cards.append((said.in_words(lang), many, "#5f6f7d"))
+    touched = [people for section in sections if (people := common.touched(section, run.case.city)) is not None]
+    cards += [(said.in_words(lang), many, "#5f6f7d") for said, many in touched]
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"
