@@ -175,14 +175,15 @@ def _step(section: Section, moment: np.datetime64) -> int:
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _worst(run_id: str, _sections: Sections) -> int:
-    """Return the place on the clock where the lead fields together are worst, each by the sum of its values between 0 and 1."""
+    """Return the place on the clock where the lead fields together are worst: each by its steps of colour, summed and scaled."""
     times = _clock(_sections)
     score = np.zeros(len(times))
     for section in _sections.values():
         layer = section.sheet.lead_layer
         if not _in_time(section, layer):
             continue
-        sums = np.array([float(layer.of(section.fields, k).sum()) for k in range(section.fields.sizes["time"])])
+        fields = [layer.of(section.fields, k).values for k in range(section.fields.sizes["time"])]
+        sums = np.array([int(np.digitize(field[~np.isnan(field)], layer.bounds).sum()) for field in fields])
         sums = -sums if layer.sense == "below" else sums
         steps = np.array([_step(section, moment) for moment in times])
         share = (sums - sums.min()) / (np.ptp(sums) or 1.0)

@@ -202,7 +202,7 @@ def _closures(run: sc.Run, section: Section, lang: str) -> None:
         st.info(say("desk.no_closures", lang=lang))
         return
     rows = _chosen(closures, common.closing_kinds(section), f"closing-{section.sheet.id}", lang)
-    table(common.closures_table(section, rows, _told(run)), lang, height=520)
+    table(common.closures_table(section, rows, _told(run)), lang, most=520)
     st.caption(say("report.closures_note", lang=lang))
 
 
@@ -211,7 +211,7 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     draw(common.unknown(section), section, run, lang)
     levels = run.levels[run.levels["hazard"] == section.sheet.id]
     rows = _chosen(levels, set(), f"kinds-{section.sheet.id}", lang)
-    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, height=520)
+    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, most=520)
 
 
 def _plan(run: sc.Run, lang: str) -> None:
@@ -240,7 +240,7 @@ def _plan(run: sc.Run, lang: str) -> None:
             ]
         ),
         hide_index=True,
-        height=520,
+        height=whole(len(plan.tasks), 520),
     )
     report = run.folder / "report.html"
     st.download_button(
