@@ -9,7 +9,7 @@ import streamlit as st
 import scenarios as sc
 from desk import pictures
 from desk.blocks import whole
-from desk.city_map import legend, swatches
+from desk.city_map import legend
 from twin.blocks import Section
 from twin.bridge.shapes import Bounds, reach_of, window
 from twin.city import City
@@ -54,7 +54,7 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
         column.image(picture, width="stretch")
         column.markdown(f"**{title}**")
     st.markdown(legend(layer, lang, unknown=bool(np.isnan(change.values).any())), unsafe_allow_html=True)
-    patches = swatches(pictures.change_steps(layer))
+    patches = pictures.swatches(pictures.change_steps(layer))
     st.markdown(f"{say('desk.change_legend', lang=lang)}: {patches}", unsafe_allow_html=True)
     rows = [f"`{key}`: {_set(a, lang)} → {_set(b, lang)}" for key, a, b in sc.changed(run, other)]
     if rows:

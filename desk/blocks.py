@@ -47,14 +47,15 @@ def text(block: Text, lang: str) -> None:
         st.markdown(f"**{said}**" if block.style == "strong" else said)
 
 
-def table(block: Table, lang: str, height: int | None = None) -> None:
-    """Draw a table; all of it is shown at once unless it is given a height (pixels)."""
-    st.dataframe(styled(block, lang), hide_index=True, height=height or whole(len(block.rows)))
+def table(block: Table, lang: str, most: int | None = None) -> None:
+    """Draw a table; all of it is shown at once unless that takes more than `most` pixels."""
+    st.dataframe(styled(block, lang), hide_index=True, height=whole(len(block.rows), most))
 
 
-def whole(rows: int) -> int:
-    """Return the height at which a table shows every row, pixels."""
-    return 38 + 35 * rows
+def whole(rows: int, most: int | None = None) -> int:
+    """Return the height at which a table shows every row, but no more than `most`, pixels."""
+    height = 38 + 35 * rows
+    return height if most is None else min(height, most)
 
 
 def styled(block: Table, lang: str) -> Styler:

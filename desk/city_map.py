@@ -1,40 +1,31 @@
-"""The map of one run: the chosen field over the city, in time where it has a time, with the graded places.
+"""The map of one run: fields of all its hazards one above the other at one moment, with the places they grade.
 
-A field on cells is laid on the map as a picture, one on things with an id as their shapes.
+A field on cells is laid on the map as a picture, one on things with an id as their shapes. What has a time follows one clock:
+each field is shown at its value at or before the moment. What has none is shown as it is.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pydeck as pdk
 import streamlit as st
 import xarray as xr
 
 import scenarios as sc
 from desk import pictures
+from desk.levels import graded, levels_legend
 from twin.blocks import Section
-from twin.bridge.shapes import (
-    LEVEL_COLOURS,
-    UNKNOWN,
-    Bounds,
-    extent,
-    levels_of,
-    marked,
-    on_cells,
-    reach_of,
-    shapes,
-    window,
-)
+from twin.bridge.shapes import UNKNOWN, Bounds, extent, on_cells, reach_of, shapes, window
 from twin.city import City
-from twin.sheet import COLOURS, MapLayer
+from twin.sheet import MapLayer
 from twin.units import quantity
-from twin.words import phrases, say
+from twin.words import say
 
 #: A map style of one plain background, inside the page: Streamlit's default base map would call out.
 PLAIN_STYLE = (
@@ -42,37 +33,162 @@ PLAIN_STYLE = (
     '"paint":{"background-color":"%23eef1f3"}}]}'
 )
 
+#: How much of a picture is seen where several lie one above the other.
+AMONG_OTHERS = 0.75
+
+#: The choice of the whole city among what can be looked at; any other is a hazard's id.
+CITY = ""
+
+Sections = Mapping[str, Section]
+Chosen = list[tuple[Section, MapLayer]]
+
 
 def legend(layer: MapLayer, lang: str, *, unknown: bool = False) -> str:
     """Return the colours of a layer and what they stand for."""
     names = layer.names or tuple(f"≥ {bound:g}" for bound in layer.bounds)
     steps = [*zip((c for _, c in layer.colormap), names, strict=True)]
     steps += [(UNKNOWN, say("report.unknown", lang=lang))] if unknown else []
-    return f"{say(layer.word, lang=lang)}: {swatches(steps)}"
+    return f"{say(layer.word, lang=lang)}: {pictures.swatches(steps)}"
 
 
-def swatches(steps: Iterable[tuple[str, str]]) -> str:
-    """Return patches of colour, each with what it stands for."""
-    return " ".join(
-        f"<span style='background:{colour};padding:2px 12px;margin:0 4px 0 10px'></span>{name}"
-        for colour, name in steps
-    )
+def city_map(run: sc.Run, sections: Sections, lang: str) -> None:
+    """Let the planner choose fields of all hazards and where to look, and draw them; fields in time can be played."""
+    st.fragment(_choose)(run, sections, lang)
 
 
-def city_map(run: sc.Run, section: Section, lang: str) -> None:
-    """Let the planner choose a field, and draw it; the field in time can be played."""
+def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
+    drawing, choices = st.columns([5, 2], gap="medium")
+    with choices:
+        chosen = [pair for section in sections.values() for pair in _fields(run, section, lang)]
+        looks = _looks(run.id, run.case.city, sections)
+        look = next(iter(looks))
+        if len(looks) > 1:
+            look = st.radio(say("desk.look", lang=lang), list(looks), format_func=_look_name(lang), key=f"look-{lang}")
+        places = graded(run, sections, looks[look], lang)
+        on, under = places["mark"].any(), (~places["mark"]).any()
+        if on and under and not st.toggle(say("desk.areas", lang=lang), key="areas"):
+            places = places[places["mark"]]
+    with drawing:
+        moves = any(_in_time(section, layer) for section, layer in chosen)
+        playing = moves and st.toggle(say("desk.play", lang=lang), key="play")
+        drawn = st.fragment(_draw, run_every=1.0 if playing else None)
+        drawn(run, sections, chosen, looks[look], places, lang, moves, playing)
+
+
+def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
+    """Let the planner choose among the fields of a hazard; at first the lead variable's is."""
     layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
-    code = st.radio(
-        say("desk.field", lang=lang),
+    codes = st.pills(
+        say(f"hazard.{section.sheet.id}", lang=lang),
         list(layers),
-        format_func=lambda c: say(layers[c].word, lang=lang),
-        horizontal=True,
-        key=f"field-{lang}",
+        selection_mode="multi",
+        wrap=True,
+        default=[section.sheet.lead_layer.code],
+        format_func=lambda code: say(layers[code].word, lang=lang),
+        key=f"fields-{run.id}-{section.sheet.id}-{lang}",
     )
-    layer = layers[code]
-    in_time = code == section.sheet.lead_layer.code and "time" in section.fields[layer.variable].dims
-    playing = in_time and st.toggle(say("desk.play", lang=lang), key="play")
-    st.fragment(_draw, run_every=1.0 if playing else None)(run, section, layer, lang, in_time, playing)
+    return [(section, layer) for code, layer in layers.items() if code in codes]
+
+
+def _look_name(lang: str) -> Any:
+    return lambda look: say(f"hazard.{look}" if look else "desk.look_city", lang=lang)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _looks(run_id: str, _city: City, _sections: Sections) -> dict[str, Bounds]:
+    """Return what can be looked at: the city where a hazard reaches over much of it, and the place of each that does not."""
+    whole, found = _city.grid.bounds, {}
+    for hazard, section in _sections.items():
+        layer = section.sheet.lead_layer
+        found[hazard] = window(
+            _city, reach_of(_city, layer.of(section.fields, 0 if _in_time(section, layer) else None), section.places)
+        )
+    small = {hazard: bounds for hazard, bounds in found.items() if bounds != whole}
+    return small if len(small) == 1 == len(found) else {CITY: whole} | small
+
+
+def _in_time(section: Section, layer: MapLayer) -> bool:
+    return "time" in section.fields[layer.variable].dims
+
+
+def _draw(
+    run: sc.Run,
+    sections: Sections,
+    chosen: Chosen,
+    bounds: Bounds,
+    places: gpd.GeoDataFrame,
+    lang: str,
+    moves: bool,
+    playing: bool,
+) -> None:
+    """Draw the city with the chosen fields; each redraw while `playing` moves on by one step of the clock."""
+    city = run.case.city
+    moment = _moment(run, sections, lang, playing) if moves else None
+    fields, legends = [], [levels_legend(places, lang)]
+    for section, layer in chosen:
+        step = _step(section, moment) if moment is not None and _in_time(section, layer) else None
+        frame, unknown = _frame(run.id, section.sheet.id, layer.code, step, city, section, layer)
+        fields.append((f"{section.sheet.id}-{layer.code}", frame))
+        legends.append(legend(layer, lang, unknown=unknown))
+    pictured = sum("image" in frame for _, frame in fields)
+    base = {"image": _base(run.id, bounds, city), "bounds": pictures.corners(city, bounds)}
+    deck = pdk.Deck(
+        layers=[
+            _image("city", base, 1.0),
+            *(_image(name, f, AMONG_OTHERS if pictured > 1 else 1.0) for name, f in fields if "image" in f),
+            *(_features(name, f["shapes"], wide=3) for name, f in fields if "shapes" in f),
+            _features("areas", _collection(places[~places["mark"]], 70)),
+            _features("marks", _collection(places[places["mark"]], 255), points=True),
+        ],
+        initial_view_state=_view(city, bounds),
+        map_style=PLAIN_STYLE,
+        tooltip={"text": "{name}\n{told}"},
+    )
+    st.pydeck_chart(deck, height=640)
+    st.html("".join(f"<div style='font-size:14px;line-height:1.9'>{told}</div>" for told in legends))
+
+
+def _moment(run: sc.Run, sections: Sections, lang: str, playing: bool) -> np.datetime64:
+    """Return the moment to draw: the slider's, the next one of the clock while `playing`, the worst at first."""
+    times = _clock(sections)
+    key = f"time-{run.id}"
+    if key not in st.session_state:
+        st.session_state[key] = _worst(run.id, sections)
+    elif playing:
+        st.session_state[key] = (st.session_state[key] + 1) % len(times)
+    told, tz = run.case.clock.told, run.case.city.tz
+    k = st.select_slider(
+        say("desk.time", lang=lang), list(range(len(times))), format_func=lambda n: told(times[n], tz), key=key
+    )
+    return times[int(k)]
+
+
+def _clock(sections: Sections) -> np.ndarray:
+    """Return every moment at which a field of any hazard has a value, as UTC."""
+    return np.unique(np.concatenate([s.fields["time"].values for s in sections.values() if "time" in s.fields]))
+
+
+def _step(section: Section, moment: np.datetime64) -> int:
+    """Return the last output step at or before a moment, -1 before the first."""
+    return int(np.searchsorted(section.fields["time"].values, moment, side="right")) - 1
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _worst(run_id: str, _sections: Sections) -> int:
+    """Return the place on the clock where the lead fields together are worst: each by its steps of colour, summed and scaled."""
+    times = _clock(_sections)
+    score = np.zeros(len(times))
+    for section in _sections.values():
+        layer = section.sheet.lead_layer
+        if not _in_time(section, layer):
+            continue
+        fields = [layer.of(section.fields, k).values for k in range(section.fields.sizes["time"])]
+        sums = np.array([int(np.digitize(field[~np.isnan(field)], layer.bounds).sum()) for field in fields])
+        sums = -sums if layer.sense == "below" else sums
+        steps = np.array([_step(section, moment) for moment in times])
+        share = (sums - sums.min()) / (np.ptp(sums) or 1.0)
+        score += np.where(steps >= 0, share[steps], 0.0)
+    return int(np.argmax(score))
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
@@ -80,55 +196,22 @@ def _base(run_id: str, bounds: Bounds, _city: City) -> str:
     return pictures.url(pictures.base_picture(_city, bounds), "jpeg")
 
 
-@st.cache_data(show_spinner=False, max_entries=400)
-def _frame(run_id: str, hazard: str, code: str, k: int | None, _section: Section, _layer: MapLayer) -> str:
-    return pictures.field_image(_layer.of(_section.fields, k), _layer)
+@st.cache_data(show_spinner=False, max_entries=800)
+def _frame(
+    run_id: str, hazard: str, code: str, step: int | None, _city: City, _section: Section, _layer: MapLayer
+) -> tuple[dict[str, Any], bool]:
+    """Return a field at an output step as an image with its bounds or as shapes, and whether anything of it is unknown.
 
-
-def _draw(run: sc.Run, section: Section, layer: MapLayer, lang: str, in_time: bool, playing: bool) -> None:
-    """Draw the city with the field; each redraw while `playing` moves on by one output step."""
-    city = run.case.city
-    k = _moment(run, section, layer, lang, playing) if in_time else None
-    field = layer.of(section.fields, k)
-    bounds = window(city, reach_of(city, field, section.places))
-    places = _places(run, section, bounds, lang)
-    deck = pdk.Deck(
-        layers=[
-            _image(_base(run.id, bounds, city), pictures.corners(city, bounds)),
-            _image(
-                _frame(run.id, section.sheet.id, layer.code, k, section, layer), pictures.corners(city, extent(field))
-            )
-            if on_cells(field)
-            else _features(_things(city, field, layer, section.places), "field", alpha=210),
-            _features(places[~places["mark"]], "areas", alpha=70),
-            _features(places[places["mark"]], "marks", alpha=255),
-        ],
-        initial_view_state=_view(city, bounds),
-        map_style=PLAIN_STYLE,
-        tooltip={"text": "{name}\n{told}"},
-    )
-    st.pydeck_chart(deck, height=640)
-    st.markdown(legend(layer, lang, unknown=bool(np.isnan(field.values).any())), unsafe_allow_html=True)
-
-
-def _moment(run: sc.Run, section: Section, layer: MapLayer, lang: str, playing: bool) -> int:
-    """Return the output step to draw: the slider's, the next one while `playing`, the worst at first."""
-    field = section.fields[layer.variable]
-    stamps = pd.DatetimeIndex(field["time"].values).tz_localize("UTC").tz_convert(run.case.city.tz)
-    key = f"time-{run.id}-{section.sheet.id}"
-    if key not in st.session_state:
-        worst = np.argmin if layer.sense == "below" else np.argmax
-        st.session_state[key] = int(worst(field.sum([d for d in field.dims if d != "time"]).values))
-    elif playing:
-        st.session_state[key] = (st.session_state[key] + 1) % len(stamps)
-    return int(
-        st.select_slider(
-            say("desk.time", lang=lang),
-            list(range(len(stamps))),
-            format_func=lambda n: run.case.clock.told(stamps[n], run.case.city.tz),
-            key=key,
-        )
-    )
+    Before its first step (-1) all of it is.
+    """
+    field = _layer.of(_section.fields, None if step is None else max(step, 0))
+    if step == -1:
+        field = xr.full_like(field, np.nan, dtype=float)
+    unknown = bool(np.isnan(field.values).any())
+    if on_cells(field):
+        image = pictures.field_image(field, _layer)
+        return {"image": image, "bounds": pictures.corners(_city, extent(field))}, unknown
+    return {"shapes": _collection(_things(_city, field, _layer, _section.places), 210)}, unknown
 
 
 def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
@@ -140,56 +223,38 @@ def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFr
     return table.set_crs(city.grid.crs)[(colours[:, 3] > 0) & things.notna().values]
 
 
-def _places(run: sc.Run, section: Section, bounds: Bounds, lang: str) -> gpd.GeoDataFrame:
-    """Return the graded places that have a colour, or of which nothing is known, as they are drawn.
+def _collection(table: gpd.GeoDataFrame, alpha: int) -> dict[str, Any]:
+    """Return shapes as GeoJSON, to be filled with their colours and `alpha` (0..255)."""
+    filled = table.assign(fill=[[*colour[:3], alpha] for colour in table["colour"]])
+    return dict(json.loads(filled.to_crs("EPSG:4326").to_json()))
 
-    Areas and lines lie on the field, so they are left out unless the planner asks for them or there is nothing else.
-    """
-    places = section.exposure.places
-    level, mark = levels_of(places), marked(places, bounds[2] - bounds[0])
-    drawn = level != ""
-    if (drawn & mark).any() and (drawn & ~mark).any():
-        drawn &= mark | st.toggle(say("desk.areas", lang=lang), key="areas")
-    levels = run.levels[run.levels["hazard"] == section.sheet.id].set_index("place")["probability"]
-    words = {c: say(f"level.{c}", lang=lang) for c in COLOURS} | {"unknown": say("report.unknown", lang=lang)}
-    told = []
-    for place, colour in zip(places["id"][drawn], level[drawn], strict=True):
-        chance = levels.get(place)
-        told.append(words[colour] + ("" if chance is None or pd.isna(chance) else f" ({phrases.share(chance)})"))
-    peaks = [quantity(p, u) for p, u in zip(places["peak"][drawn], places["unit"][drawn], strict=True)]
-    colours = LEVEL_COLOURS | {"unknown": UNKNOWN}
-    return gpd.GeoDataFrame(
-        {
-            "name": places[f"name_{lang}"][drawn],
-            "told": [f"{of} · {peak}" for of, peak in zip(told, peaks, strict=True)],
-            "colour": [[int(colours[c][i : i + 2], 16) for i in (1, 3, 5)] for c in level[drawn]],
-            "mark": mark[drawn],
-        },
-        geometry=[
-            shape.representative_point() if point else shape
-            for shape, point in zip(places.geometry[drawn], mark[drawn], strict=True)
-        ],
-        crs=places.crs,
+
+def _image(name: str, frame: Mapping[str, Any], opacity: float) -> pdk.Layer:
+    return pdk.Layer(
+        "BitmapLayer",
+        id=name,
+        image=pdk.types.String(frame["image"]),
+        bounds=frame["bounds"],
+        opacity=opacity,
+        texture_parameters={
+            "magFilter": "nearest",
+            "minFilter": "linear",
+        },  # cells as they are, not blended into each other
     )
 
 
-def _image(image: str, corners: list[list[float]]) -> pdk.Layer:
-    return pdk.Layer("BitmapLayer", image=pdk.types.String(image), bounds=corners)
-
-
-def _features(table: gpd.GeoDataFrame, name: str, alpha: int) -> pdk.Layer:
-    """Return areas, lines and points in their own colours as a layer; areas and points are filled with `alpha` (0..255)."""
-    filled = table.assign(fill=[[*colour[:3], alpha] for colour in table["colour"]])
-    points = name == "marks"
+def _features(name: str, collection: dict[str, Any], *, wide: int = 2, points: bool = False) -> pdk.Layer:
+    """Return areas, lines (`wide` pixels at least) and points in their own colours as a layer; points have a white rim."""
     return pdk.Layer(
         "GeoJsonLayer",
-        json.loads(filled.to_crs("EPSG:4326").to_json()),
+        collection,
         id=name,
         get_fill_color="properties.fill",
+        get_line_width=0,
         get_line_color=[255, 255, 255] if points else "properties.colour",
-        line_width_min_pixels=1 if points else 2,
-        get_point_radius=22,
-        point_radius_min_pixels=5,
+        line_width_min_pixels=1 if points else wide,
+        get_point_radius=1,
+        point_radius_min_pixels=6,
         pickable=True,
     )
 

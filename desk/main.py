@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +25,12 @@ from twin.words import Word, keys, phrases, say, template
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-night"
 
-#: Narrow margins: the tables of tasks and closures need the width.
-PAGE = ".stMainBlockContainer {padding: 3rem 2.5rem}"
+#: Narrow margins: the tables of tasks and closures need the width. A field's name is read to its end, on two lines if it must.
+PAGE = (
+    ".stMainBlockContainer {padding: 3rem 2.5rem} "
+    "[data-variant='pills'] {height: auto; padding-block: 2px} "
+    "[data-variant='pills'] * {white-space: normal; font-size: 13px; text-align: left}"
+)
 
 
 def main() -> None:
@@ -55,9 +60,9 @@ def main() -> None:
         hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
-    _headline(run, section, lang)
+    _headline(run, sections.values(), lang)
     tabs = {
-        "desk.map": lambda: city_map(run, section, lang),
+        "desk.map": lambda: city_map(run, sections, lang),
         "desk.beside": lambda: two_runs(run, runs, names, section, lang),
         "desk.details": lambda: draw(_details(section, run), section, run, lang),
         "report.closures": lambda: _closures(run, section, lang),
@@ -142,15 +147,14 @@ def _jobs(lang: str) -> None:
         st.error(job.error(lang) or job.id)
 
 
-def _headline(run: sc.Run, section: Section, lang: str) -> None:
-    """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
+def _headline(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
+    """Show how many places have each colour, of how many nothing is known, and how many people each hazard touches."""
     counts = likely(run.levels)["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
         cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
-    if (people := common.touched(section, run.case.city)) is not None:
-        said, many = people
-        cards.append((said.in_words(lang), many, "#5f6f7d"))
+    touched = [people for section in sections if (people := common.touched(section, run.case.city)) is not None]
+    cards += [(said.in_words(lang), many, "#5f6f7d") for said, many in touched]
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"
@@ -199,7 +203,7 @@ def _closures(run: sc.Run, section: Section, lang: str) -> None:
         st.info(say("desk.no_closures", lang=lang))
         return
     rows = _chosen(closures, common.closing_kinds(section), f"closing-{section.sheet.id}", lang)
-    table(common.closures_table(section, rows, _told(run)), lang, height=520)
+    table(common.closures_table(section, rows, _told(run)), lang, most=520)
     st.caption(say("report.closures_note", lang=lang))
 
 
@@ -208,7 +212,7 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     draw(common.unknown(section), section, run, lang)
     levels = run.levels[run.levels["hazard"] == section.sheet.id]
     rows = _chosen(levels, set(), f"kinds-{section.sheet.id}", lang)
-    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, height=520)
+    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, most=520)
 
 
 def _recorded(plan: sc.Plan) -> sc.Plan:
@@ -250,7 +254,7 @@ def _plan(run: sc.Run, lang: str) -> None:
             ]
         ),
         hide_index=True,
-        height=520,
+        height=whole(len(plan.tasks), 520),
     )
     report = run.folder / "report.html"
     st.download_button(

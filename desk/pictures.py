@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 
 import geopandas as gpd
@@ -58,8 +58,10 @@ def over_city(
 
 def field_image(field: xr.DataArray, layer: MapLayer) -> str:
     """Return a field (y, x) in the colours of its layer, clear below the lowest bound, as a data URL."""
-    out = BytesIO()
-    Image.fromarray(coloured(field.values, layer.colormap), "RGBA").save(out, format="png", optimize=True)
+    palette, step = _steps(field.values, layer.colormap)
+    image, out = Image.fromarray(step.astype(np.uint8), "P"), BytesIO()
+    image.putpalette(palette.tobytes(), "RGBA")
+    image.save(out, format="png")
     return url(out.getvalue(), "png")
 
 
@@ -75,15 +77,30 @@ def change_steps(layer: MapLayer) -> list[tuple[str, str]]:
     return less[::-1] + [(colour, f"≥ +{bound:g}") for bound, colour in zip(layer.steps, MORE, strict=True)]
 
 
+def swatches(steps: Iterable[tuple[str, str]]) -> str:
+    """Return patches of colour, each with what it stands for."""
+    return " ".join(
+        f"<span style='white-space:nowrap'><span style='background:{colour};padding:2px 12px;margin:0 4px 0 10px'></span>"
+        f"{name}</span>"
+        for colour, name in steps
+    )
+
+
 def coloured(values: NDArray[np.floating], colours: Colours) -> NDArray[np.uint8]:
     """Return red, green, blue and alpha (0..255, on a last axis) of values; grey where nothing is known.
 
     Below the lowest bound it is clear, in the hue of the lowest colour: a map that blends cells then shows no rim.
     """
+    palette, step = _steps(values, colours)
+    return palette[step]
+
+
+def _steps(values: NDArray[np.floating], colours: Colours) -> tuple[NDArray[np.uint8], NDArray[np.integer]]:
+    """Return a palette (colours, 4) of red, green, blue and alpha, and the place of each value in it."""
     steps = [(colours[0][1], 0.0), *((colour, 0.0 if colour == CLEAR else 0.82) for _, colour in colours)]
     palette = np.round([255 * np.array(mpl.colors.to_rgba(c, a)) for c, a in [*steps, (UNKNOWN, 0.4)]])
     step = np.where(np.isnan(values), len(steps), np.digitize(values, [bound for bound, _ in colours]))
-    return palette.astype(np.uint8)[step]
+    return palette.astype(np.uint8), step
 
 
 def corners(city: City, bounds: Bounds) -> list[list[float]]:

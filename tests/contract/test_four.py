@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import desk.city_map
 import desk.main
 import scenarios as sc
 from scenarios.case.case import Case
@@ -340,29 +341,48 @@ def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Pla
     )
 
 
-def test_the_desk_draws_a_layer_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_desk_draws_all_hazards_on_one_map_with_one_clock(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
     assert not app.exception
-    choice = next(r for r in app.radio if set(r.options) >= {"烟雾", "步行疏散"})
-    assert choice.options == ["内涝", "烟雾", "场馆人群", "步行疏散"]
-    said = {
-        "smoke": ("烟雾浓度 (mg/m³)", "东校"),
-        "venue": ("分区密度 (人/m²)", "体育馆大厅"),
-        "walk": ("每米路上人数", "北一巷"),
-    }
-    for hazard, (layer, told) in said.items():
-        choice = next(r for r in app.radio if set(r.options) >= {"烟雾", "步行疏散"})
+    layers = json.loads(app.get("deck_gl_json_chart")[0].proto.json)["layers"]
+    kinds = [(layer["id"].partition("-")[0], layer["@@type"]) for layer in layers]
+    cells = [("city", "BitmapLayer"), ("flood", "BitmapLayer"), ("smoke", "BitmapLayer")]
+    ids = [(name, "GeoJsonLayer") for name in ("venue", "walk", "areas", "marks")]
+    assert kinds == cells + ids, "cells are pictures, ids are shapes on them"
+    legends = "".join(part.proto.body for part in app.get("html"))
+    for layer in ("烟雾浓度 (mg/m³)", "分区密度 (人/m²)", "每米路上人数"):
+        assert layer in legends
+    assert len([s for s in app.select_slider if s.label == "时间"]) == 1 and len(app.button_group) == 4
+    app.toggle(key="play").set_value(True).run()
+    assert not app.exception
+
+
+def test_a_field_is_drawn_at_its_last_value_and_before_its_first_it_is_unknown(run: Run) -> None:
+    sections = {s.sheet.id: s for s in sc.sections(run)}
+    times = desk.city_map._clock(sections)
+    late = replace(sections["smoke"], fields=sections["smoke"].fields.isel(time=slice(1, None, 2)))
+    steps = [desk.city_map._step(late, moment) for moment in times[:5]]
+    assert steps == [-1, 0, 0, 1, 1]
+    assert (desk.city_map._clock(sections | {"smoke": late}) == times).all(), "one clock for all"
+    args = (run.case.city, late, late.sheet.lead_layer)
+    code = late.sheet.lead_layer.code
+    before, unknown = desk.city_map._frame.__wrapped__(run.id, "smoke", code, -1, *args)
+    assert unknown and before["image"] != desk.city_map._frame.__wrapped__(run.id, "smoke", code, 0, *args)[0]["image"]
+
+
+def test_the_desk_tells_of_the_places_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
+    app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
+    assert next(r for r in app.radio if "烟雾" in r.options).options[:4] == ["内涝", "烟雾", "场馆人群", "步行疏散"]
+    for hazard, told in {"smoke": "东校", "venue": "体育馆大厅", "walk": "北一巷"}.items():
+        choice = next(r for r in app.radio if set(r.options) >= {"内涝", "烟雾", "步行疏散"})
         choice.set_value(hazard).run()
         assert not app.exception, hazard
-        assert any(layer in text.value for text in app.markdown), hazard
         texts = [str(f.value.values) for f in app.dataframe] + [
             t.value for t in (*app.markdown, *app.error, *app.warning)
         ]
         assert any(told in text for text in texts), hazard
-        decks = [json.loads(chart.proto.json) for chart in app.get("deck_gl_json_chart")]
-        kinds = [layer["@@type"] for deck in decks for layer in deck["layers"]]
-        assert kinds.count("BitmapLayer") == (2 if hazard == "smoke" else 1), "cells are a picture, ids are shapes"
 
 
 def test_two_runs_are_compared_in_the_words_of_each_hazard(run: Run, four: Path) -> None:

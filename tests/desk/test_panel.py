@@ -25,6 +25,16 @@ import scenarios as sc
 PAGE = str(Path(desk.main.__file__))
 
 
+def drawn(app: AppTest) -> list[str]:
+    """Return the names of what is drawn on the map, the lowest first."""
+    return [layer["id"] for layer in json.loads(app.get("deck_gl_json_chart")[0].proto.json)["layers"]]
+
+
+def said(app: AppTest) -> str:
+    """Return what stands on the page beside the widgets and tables."""
+    return "".join(str(part.proto.body) for part in (*app.markdown, *app.get("html")))
+
+
 def test_an_empty_shelf_says_what_to_do() -> None:
     app = AppTest.from_file(PAGE, default_timeout=60).run()
     assert not app.exception and "还没有运行结果" in app.info[0].value
@@ -48,12 +58,19 @@ def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> No
     run = sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
     app.radio(key="language").set_value("English").run()
-    first, *others = app.radio(key="field-en").options
-    assert (first, len(others)) == ("Water depth (m)", 3)
+    key = f"fields-{run.id}-flood-en"
+    first, *others = app.button_group(key=key).options
+    assert (first, len(others)) == ("Water depth (m)", 3) and app.button_group(key=key).value == ["now"]
     for code, words in (("peak", "Highest water depth"), ("long", "0.27 m or deeper"), ("danger", "H4")):
-        app.radio(key="field-en").set_value(code).run()
-        assert not app.exception and any(words in text.value for text in app.markdown)
-        assert not [t for t in app.toggle if t.key == "play"], "only the field in time can be played"
+        app.button_group(key=key).set_value([code]).run()
+        assert not app.exception and words in said(app)
+        assert not [t for t in app.toggle if t.key == "play"], "only a field in time can be played"
+    app.button_group(key=key).set_value(["now", "peak"]).run()
+    assert [t for t in app.toggle if t.key == "play"]
+    assert "Highest water depth" in said(app) and "Water depth (m)" in said(app), "a legend for each"
+    assert drawn(app) == ["city", "flood-now", "flood-peak", "areas", "marks"]
+    app.button_group(key=key).set_value([]).run()
+    assert not app.exception and drawn(app) == ["city", "areas", "marks"]
     closes = run.exposure["flood"].closures.set_index("id").loc["u1", "closes"]
     local = closes.tz_localize("UTC").tz_convert(run.case.city.tz).strftime("%H:%M")
     table = next(f.value for f in app.dataframe if "Reopens" in f.value.columns)
@@ -195,8 +212,8 @@ def test_a_person_sees_the_flood_and_the_browser_calls_nobody(served: str, tmp_p
             water = (pixels[..., 2] > 140) & (pixels[..., 2] - pixels[..., 0] > 60) & (pixels[..., 1] > pixels[..., 0])
             blue = float(water.mean())
         (tmp_path / "desk.png").write_bytes(shot)
-        page.get_by_text("洪水危险等级").first.click()
-        page.get_by_text("H6", exact=False).last.wait_for(timeout=30_000)
+        page.get_by_role("button", name="洪水危险等级").click()
+        page.get_by_text("H5").last.wait_for(timeout=30_000)
         page.get_by_role("tab", name="并排比较").click()
         seen = "() => [...document.images].filter(i => i.naturalWidth > 500 && i.offsetWidth > 100).length"
         page.wait_for_function(f"({seen})() === 3", timeout=30_000)

@@ -275,14 +275,14 @@ def unknown(section: Section) -> list[Block]:
 
 
 def touched(section: Section, city: City) -> tuple[Word, str] | None:
-    """Return how many people are in the classes of the first scale that counts people, most at one time, and its words.
+    """Return how many people are in the classes of the first scale that counts people in a field, most at one time, and its words.
 
-    None where no people are counted.
+    None where there is no such scale: classes that the model itself counts need not rise, so all of them say nothing.
     """
     for scale in section.sheet.scales:
-        if "people" in section.exposure.counts.get(scale.code, {}) and _there(city, scale, "people"):
-            name = f"≥ {scale.name(0)}" if scale.variable else ""
-            said = Word("desk.people", {"scale": _label(section.sheet, scale), "name": name})
+        counted = scale.variable and "people" in section.exposure.counts.get(scale.code, {})
+        if counted and _there(city, scale, "people"):
+            said = Word("desk.people", {"scale": _label(section.sheet, scale), "name": f"≥ {scale.name(0)}"})
             return said, shown(section.exposure.most(scale, "people"))
     return None
 
