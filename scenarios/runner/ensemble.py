@@ -105,9 +105,8 @@ def run_member(ask: Ask) -> None:
 def _case(part: Path, earlier: str | None, where: str) -> Case:
     """Return the case of a run that is being built, opened once in a process."""
     read = load(part / "scenario.yaml")
-    raw = read.raw | ({"continues": earlier} if earlier else {})
     base = Path((part / "base.txt").read_text("utf-8"))
-    return Case(read.raw, read.scenario.model_copy(update={"continues": raw.get("continues")}), base, where)
+    return Case(read.raw, read.scenario.model_copy(update={"continues": earlier}), base, where)
 
 
 def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
