@@ -18,6 +18,7 @@ import pandas as pd
 from scenarios.case.case import Case, load
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.vary import Drawn
+from scenarios.runner.disk import disk_error
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.pool import CallFailedError, ChildDiedError, executor
 from scenarios.runner.simulate import (
@@ -55,7 +56,8 @@ class Ask:
 def simulate_members(case: Case, part: Path, progress: Progress | None) -> None:
     """Run every member of a case and write the reduced run into the folder `part`.
 
-    Raises the error of the first member that fails, with its number, and NumericsError for one whose process dies.
+    Raises the error of the first member that fails, with its number; NumericsError for one whose process dies or that fails in a
+    way that nobody foresaw; SourceError where the disk is full or may not be written to.
     """
     draws = case.draws()
     write_case(case, part)
@@ -75,10 +77,13 @@ def simulate_members(case: Case, part: Path, progress: Progress | None) -> None:
     except ChildDiedError as death:
         raise NumericsError("member_died", member=death.item, code=death.code) from death
     except CallFailedError as failure:
-        error = failure.__cause__
+        error = failure.__cause__ or failure
         if isinstance(error, TwinError):
             raise type(error)("member_failed", member=failure.item, why=error) from error
-        raise (error or failure) from failure
+        if (disk := disk_error(error, part.parent)) is not None:
+            raise disk from error
+        why = f"{type(error).__name__}: {error}"
+        raise NumericsError("member_broke", member=failure.item, why=why) from error
     _reduce(case, part, draws)
 
 

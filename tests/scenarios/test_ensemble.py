@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numba
@@ -17,12 +19,12 @@ import pytest
 import xarray as xr
 
 import scenarios as sc
-from scenarios.runner import identity
+from scenarios.runner import ensemble, identity
 from scenarios.runner import pool as runner_pool
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.run import execute
 from scenarios.runner.simulate import simulate
-from twin.errors import NumericsError, ScenarioError
+from twin.errors import NumericsError, ScenarioError, TwinError
 from twin.grade import likely
 from twin.sheet import COLOURS, QUANTILES
 
@@ -244,6 +246,27 @@ def test_an_error_in_a_member_names_it_and_leaves_nothing(storm: Path, anlan_hom
     )
     with pytest.raises(ScenarioError, match=r"Member [12] of the ensemble failed.*drainage is none"):
         execute(case)
+    assert not left(anlan_home)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (ZeroDivisionError("by nothing"), r"Member 2 of the ensemble failed by a fault.*ZeroDivisionError: by nothing"),
+        (FileNotFoundError(errno.ENOENT, "gone"), r"Member 2 of the ensemble failed by a fault.*gone"),
+        (OSError(errno.ENOSPC, "no room"), r"Disk full"),
+    ],
+)
+def test_a_fault_in_a_member_is_one_error_that_names_it_but_a_full_disk_is_told_as_such(
+    storm: Path, anlan_home: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, words: str
+) -> None:
+    def run_in_vain(function: object, calls: object, tick: object) -> Iterator[None]:
+        yield
+        raise runner_pool.CallFailedError(2) from fault
+
+    monkeypatch.setattr(ensemble, "executor", lambda: run_in_vain)
+    with pytest.raises(TwinError, match=words):
+        execute(quick(storm))
     assert not left(anlan_home)
 
 
