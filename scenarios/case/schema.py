@@ -121,12 +121,15 @@ def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
 
 
 def build_model(name: str, parameters: dict[str, Any], where: str) -> Hazard:
-    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take."""
+    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take.
+
+    `where` is the scenario's file, empty where the error is told inside a sentence that names it.
+    """
     kind = model_class(name)
     try:
         model: Hazard = _adapter(kind).validate_python(parameters)
     except ValidationError as error:
-        raise explain(error, f"{where}: hazards.{name}", kind) from None
+        raise explain(error, ": ".join(part for part in (where, f"hazards.{name}") if part), kind) from None
     return model
 
 

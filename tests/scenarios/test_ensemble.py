@@ -306,8 +306,9 @@ def test_an_interrupted_ensemble_leaves_nothing(storm: Path, anlan_home: Path) -
     ],
 )  # fmt: skip
 def test_a_wrong_ensemble_is_refused_before_a_second_is_simulated(storm, anlan_home, ensemble, words) -> None:
-    with pytest.raises(ScenarioError, match=words):
+    with pytest.raises(ScenarioError, match=words) as error:
         execute(sc.load(storm).with_changes(**QUICK, ensemble={"members": 3, **ensemble}))
+    assert str(error.value).count(str(storm)) == 1
     assert not (anlan_home / "runs").exists() or not left(anlan_home)
 
 
