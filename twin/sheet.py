@@ -114,7 +114,7 @@ class TaskRule:
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes
     such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
-    task must come before, `until_s` its end where there is one, and `level` the colour it is told in.
+    task must come before, `until_s` its end where one is known, and `level` the colour it is told in.
     Its crew `stays` to the end of the task, or leaves when it is set up.
     """
 
