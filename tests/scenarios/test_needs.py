@@ -35,9 +35,9 @@ def test_a_flood_that_nothing_drives_is_refused_and_told_what_would(storm: Path)
     error = refused(sc.load(storm).with_changes(forcing={}))
     assert error.code == "needs"
     assert all(
-        word in error.message("en") for word in ("Waterlogging", "rainfall rate (rain_rate)", "breach", "continues")
+        word in error.message("en") for word in ("Waterlogging", "rainfall rate (forcing.rain)", "breach", "continues")
     )
-    assert all(word in error.message("zh") for word in ("雨强(rain_rate)", "河道水位(river_stage)", "接续"))
+    assert all(word in error.message("zh") for word in ("雨强(forcing.rain)", "河道水位(forcing.river_stage)", "接续"))
 
 
 def test_a_stage_an_inflow_or_the_state_of_an_earlier_run_drives_a_flood(storm: Path) -> None:
