@@ -10,7 +10,9 @@ import xarray as xr
 
 import scenarios as sc
 from scenarios.case import hazards
+from scenarios.runner.simulate import _unread
 from twin.errors import ScenarioError, SourceError
+from twin.words import LANGS, say
 
 
 @pytest.fixture
@@ -93,3 +95,13 @@ def test_the_stored_forcing_is_what_drove_the_run(storm: Path) -> None:
     with pytest.raises(SourceError) as error:
         _ = sc.find_run(run.id).drivers
     assert error.value.code == "run_damaged" and "anlan run" in error.value.message("zh")
+
+
+def test_forcing_that_no_hazard_reads_is_told(storm: Path) -> None:
+    people = [{"place": "h1", "persons": 300}]
+    case = sc.load(storm).with_changes(forcing={"rain": {"mm_h": 30, "hours": 1}, "attendance": people})
+    (note,) = _unread(case, case.drivers()[0])
+    assert note == ("forcing_unread", {"found": ["forcing.attendance"]})
+    assert all("forcing.attendance" in say(f"note.{note[0]}", lang=lang, **note[1]) for lang in LANGS)
+    plain = case.with_changes(forcing={"rain": {"mm_h": 30, "hours": 1}})
+    assert not _unread(plain, plain.drivers()[0])

@@ -29,13 +29,15 @@ NEVER = np.datetime64(np.iinfo(np.int64).max, "ns")
 def members_exposure(members: Iterable[Exposure], sheet: Sheet, series: xr.DataArray) -> Exposure:
     """Return the exposure of an ensemble from those of its members, the first of them member 0; they are read one by one.
 
-    Of `places`, `share_<colour>` is the share that reaches a colour of the members that know the place, NaN where none does;
-    `first_` and `last_<colour>` are the medians over those that reach it, given where at least half of those that know do, a lower colour never beginning later or ending earlier than a
-    higher one; `first_any` and `last_any` are those of the lowest colour that any member reaches. `peak` and `danger` are medians,
-    `peak_time` that of the members which reach the highest colour told; `known` holds where every member knows. A place or road is
-    closed where at least half of the members that know it close it. Counts are medians per time, of the numbers at or beyond each
-    class, so that their sums are medians too; `spread` holds their other quantiles, each the number of a member (see `_count`). `series` (time, place) are the medians of the series,
-    made elsewhere because those of many members are large.
+    Of `places`, `share_<colour>` is the share that reaches a colour of the members that know the place, NaN where none
+    does; `first_` and `last_<colour>` are the medians over those that reach it, given where at least half of those that
+    know do, a lower colour never beginning later or ending earlier than a higher one; `first_any` and `last_any` are
+    those of the lowest colour that any member reaches. `peak` and `danger` are medians, `peak_time` that of the members
+    which reach the highest colour told; `known` holds where every member knows. A place or road is closed where at
+    least half of the members that know it close it. Counts are medians per time, of the numbers at or beyond each
+    class, so that their sums are medians too; `spread` holds their other quantiles, each the number of a member (see
+    `_count`). `series` (time, place) are the medians of the series, made elsewhere because those of many members are
+    large.
     Raises ContractError for members that differ in their places, times or classes.
     """
     stack = _Stack()
