@@ -7,6 +7,7 @@ its exposure, levels and worst field into `members/<number>`; nothing but a numb
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +32,7 @@ from scenarios.runner.simulate import (
     write_outcomes,
     write_result,
 )
-from scenarios.runner.spread import drop_in_time, keep_fields, median_series, spread_fields
+from scenarios.runner.spread import alike, drop_in_time, keep_fields, median_series, spread_fields
 from twin.errors import NumericsError, TwinError
 from twin.exposure.members import members_exposure
 from twin.hazard import Progress
@@ -117,7 +118,7 @@ def _case(part: Path, earlier: str | None, where: str) -> Case:
 def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
     """Write the exposure, levels, quantiles, balances and notes of the whole from what its members left."""
     folders = [part / MEMBERS / str(k) for k in range(len(draws))]
-    exposures = {}
+    exposures, same = {}, []
     for name in case.models:
         sheet, theirs = case.sheet(name), [folder / "exposure" / name for folder in folders]
         exposures[name] = members_exposure(
@@ -125,6 +126,7 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
         )
         spread_fields([folder / name for folder in folders], sheet, part / "fields.zarr", name)
         drop_in_time([folder / name for folder in folders])
+        same += [name] if alike([folder / name for folder in folders]) else []
         _join_tables(folders, name, {rule.table for rule in sheet.tasks if rule.table}, part)
     write_findings(exposures, graded(exposures, case), part)
     results = [json.loads((folder / RESULT).read_text("utf-8")) for folder in folders]
@@ -134,7 +136,7 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
         for k, (drawn, error) in enumerate(zip(draws, errors, strict=True))
     ]
     write_json(part / DRAWN, table)
-    write_result(results[0]["balances"], _notes(case, results, errors), part)
+    write_result(results[0]["balances"], _notes(case, results, errors, same), part)
 
 
 def _join_tables(folders: list[Path], hazard: str, tables: set[str], part: Path) -> None:
@@ -148,8 +150,13 @@ def _join_tables(folders: list[Path], hazard: str, tables: set[str], part: Path)
                 path.unlink(missing_ok=True)
 
 
-def _notes(case: Case, results: list[dict[str, Any]], errors: list[dict[str, float]]) -> list[Any]:
-    """Return the notes of member 0, those that only others have, and those on the ensemble."""
+def _notes(
+    case: Case, results: list[dict[str, Any]], errors: list[dict[str, float]], same: Collection[str]
+) -> list[Any]:
+    """Return the notes of member 0, those that only others have, and those on the ensemble.
+
+    `same` are the hazards whose worst field is the same in all members, which is told where something was to vary.
+    """
     notes = results[0]["notes"]
     ensemble = case.scenario.ensemble
     own: list[tuple[str, dict[str, Any]]] = [("ensemble", {"members": ensemble.members}), ("ensemble_control", {})]
@@ -161,6 +168,8 @@ def _notes(case: Case, results: list[dict[str, Any]], errors: list[dict[str, flo
         worst = max(range(len(errors)), key=lambda k: abs(errors[k][name]))
         hazard = {lang: say(f"hazard.{name}", lang=lang) for lang in LANGS}
         own.append(("ensemble_balance", {"hazard": hazard, "error": errors[worst][name], "member": worst}))
+        if ensemble.vary and name in same:
+            own.append(("ensemble_same", {"hazard": hazard}))
     said = {code for code, _ in notes}
     others: dict[str, list[dict[str, Any]]] = {}
     for result in results[1:]:

@@ -27,6 +27,7 @@ from scenarios.runner.simulate import simulate
 from twin.errors import NumericsError, ScenarioError, TwinError
 from twin.grade import likely
 from twin.sheet import COLOURS, QUANTILES
+from twin.words import say
 
 VARY = {
     "rain.factor": {"lognormal": [1.0, 0.5]},
@@ -248,6 +249,16 @@ def test_an_error_in_a_member_names_it_and_leaves_nothing(storm: Path, anlan_hom
     with pytest.raises(ScenarioError, match=r"Member [12] of the ensemble failed.*drainage is none"):
         execute(case)
     assert not left(anlan_home)
+
+
+def test_what_varies_and_changes_nothing_is_told(run: sc.Run, storm: Path) -> None:
+    hazards = [{"flood": {"cell_m": 20, "drainage": "none", "infiltration": "none"}}]
+    case = quick(storm, 2, {"flood.soil_wetness": {"choice": [0.9]}}, hazards=hazards)
+    in_vain = execute(case)
+    assert in_vain.members[1]["drawn"] == {"flood.soil_wetness": 0.9}
+    note = dict(in_vain.notes)["ensemble_same"]
+    assert "Waterlogging" in say("note.ensemble_same", lang="en", **note)
+    assert "ensemble_same" not in dict(run.notes)
 
 
 @pytest.mark.parametrize(
