@@ -43,12 +43,12 @@ PLAIN_STYLE = (
 )
 
 
-def legend(layer: MapLayer, lang: str, *, unknown: bool = False) -> str:
-    """Return the colours of a layer and what they stand for."""
+def legend(layer: MapLayer, lang: str, *, title: str = "", unknown: bool = False) -> str:
+    """Return the colours of a layer and what they stand for, under its own name or another `title`."""
     names = layer.names or tuple(f"≥ {bound:g}" for bound in layer.bounds)
     steps = [*zip((c for _, c in layer.colormap), names, strict=True)]
     steps += [(UNKNOWN, say("report.unknown", lang=lang))] if unknown else []
-    return f"{say(layer.word, lang=lang)}: {swatches(steps)}"
+    return f"{title or say(layer.word, lang=lang)}: {swatches(steps)}"
 
 
 def swatches(steps: Iterable[tuple[str, str]]) -> str:
@@ -65,7 +65,7 @@ def city_map(run: sc.Run, section: Section, lang: str) -> None:
     code = st.radio(
         say("desk.field", lang=lang),
         list(layers),
-        format_func=lambda c: say(layers[c].word, lang=lang),
+        format_func=lambda c: _title(run, section, layers[c], lang),
         horizontal=True,
         key=f"field-{lang}",
     )
@@ -83,6 +83,14 @@ def _base(run_id: str, bounds: Bounds, _city: City) -> str:
 @st.cache_data(show_spinner=False, max_entries=400)
 def _frame(run_id: str, hazard: str, code: str, k: int | None, _section: Section, _layer: MapLayer) -> str:
     return pictures.field_image(_layer.of(_section.fields, k), _layer)
+
+
+def _title(run: sc.Run, section: Section, layer: MapLayer, lang: str) -> str:
+    """Return what a layer is called; of an ensemble, one that is no quantile shows member 0 and says so."""
+    title = say(layer.word, lang=lang)
+    if not run.members or layer in section.sheet.spread_layers:
+        return title
+    return say("desk.of_member", lang=lang, layer=title, member=0)
 
 
 def _draw(run: sc.Run, section: Section, layer: MapLayer, lang: str, in_time: bool, playing: bool) -> None:
@@ -108,7 +116,8 @@ def _draw(run: sc.Run, section: Section, layer: MapLayer, lang: str, in_time: bo
         tooltip={"text": "{name}\n{told}"},
     )
     st.pydeck_chart(deck, height=640)
-    st.markdown(legend(layer, lang, unknown=bool(np.isnan(field.values).any())), unsafe_allow_html=True)
+    title, unknown = _title(run, section, layer, lang), bool(np.isnan(field.values).any())
+    st.markdown(legend(layer, lang, title=title, unknown=unknown), unsafe_allow_html=True)
 
 
 def _moment(run: sc.Run, section: Section, layer: MapLayer, lang: str, playing: bool) -> int:
