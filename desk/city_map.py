@@ -43,12 +43,12 @@ Sections = Mapping[str, Section]
 Chosen = list[tuple[Section, MapLayer]]
 
 
-def legend(layer: MapLayer, lang: str, *, unknown: bool = False) -> str:
-    """Return the colours of a layer and what they stand for."""
+def legend(layer: MapLayer, lang: str, *, title: str = "", unknown: bool = False) -> str:
+    """Return the colours of a layer and what they stand for, under its own name or another `title`."""
     names = layer.names or tuple(f"≥ {bound:g}" for bound in layer.bounds)
     steps = [*zip((c for _, c in layer.colormap), names, strict=True)]
     steps += [(UNKNOWN, say("report.unknown", lang=lang))] if unknown else []
-    return f"{say(layer.word, lang=lang)}: {pictures.swatches(steps)}"
+    return f"{title or say(layer.word, lang=lang)}: {pictures.swatches(steps)}"
 
 
 def city_map(run: sc.Run, sections: Sections, lang: str) -> None:
@@ -84,10 +84,18 @@ def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
         selection_mode="multi",
         wrap=True,
         default=[section.sheet.lead_layer.code],
-        format_func=lambda code: say(layers[code].word, lang=lang),
+        format_func=lambda code: _title(run, section, layers[code], lang),
         key=f"fields-{run.id}-{section.sheet.id}-{lang}",
     )
     return [(section, layer) for code, layer in layers.items() if code in codes]
+
+
+def _title(run: sc.Run, section: Section, layer: MapLayer, lang: str) -> str:
+    """Return what a layer is called; of an ensemble, one that is no quantile shows member 0 and says so."""
+    title = say(layer.word, lang=lang)
+    if not run.members or layer in section.sheet.spread_layers:
+        return title
+    return say("desk.of_member", lang=lang, layer=title, member=0)
 
 
 def _look_name(lang: str) -> Any:
@@ -129,7 +137,7 @@ def _draw(
         step = _step(section, moment) if moment is not None and _in_time(section, layer) else None
         frame, unknown = _frame(run.id, section.sheet.id, layer.code, step, city, section, layer)
         fields.append((f"{section.sheet.id}-{layer.code}", frame))
-        legends.append(legend(layer, lang, unknown=unknown))
+        legends.append(legend(layer, lang, title=_title(run, section, layer, lang), unknown=unknown))
     pictured = sum("image" in frame for _, frame in fields)
     base = {"image": _base(run.id, bounds, city), "bounds": pictures.corners(city, bounds)}
     deck = pdk.Deck(

@@ -26,8 +26,14 @@ def tagged(drivers: Drivers, tag: str) -> dict[str, xr.DataArray]:
 
 def handed(drivers: Drivers, hazard: Hazard | type[Hazard]) -> Drivers:
     """Return the drivers that a hazard's `needs` and `reads` name, by name or tag: all that it may see."""
-    asked = {name for group in hazard.needs for name in group} | set(hazard.reads)
+    asked = _asked(hazard)
     return {name: array for name, array in drivers.items() if asked & {name, *tags_of(array)}}
+
+
+def unread(drivers: Drivers, hazards: Iterable[Hazard]) -> list[str]:
+    """Return the names of the drivers that none of the hazards names in its `needs` or `reads`, so that they change nothing."""
+    asked = {word for hazard in hazards for word in _asked(hazard)}
+    return [name for name, array in drivers.items() if not asked & {name, *tags_of(array)}]
 
 
 def hand_on(drivers: Drivers, hazard: Hazard, outcome: Outcome) -> Drivers:
@@ -48,6 +54,11 @@ def hand_on(drivers: Drivers, hazard: Hazard, outcome: Outcome) -> Drivers:
 def names_and_tags(variables: Iterable[Variable]) -> set[str]:
     """Return all by which a hazard may ask for these variables."""
     return {word for v in variables for word in (v.name, *v.tags)}
+
+
+def _asked(hazard: Hazard | type[Hazard]) -> set[str]:
+    """Return all names and tags that a hazard's `needs` and `reads` hold."""
+    return {name for group in hazard.needs for name in group} | set(hazard.reads)
 
 
 def lacking(hazard: Hazard, offered: set[str]) -> list[tuple[str, ...]]:

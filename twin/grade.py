@@ -21,9 +21,9 @@ def grade(exposure: Exposure, sheet: Sheet) -> pd.DataFrame:
     `level` is the highest colour reached, `rule` the place kind's rule and its version, `threshold` what was reached,
     `open_end` whether the place still stands at its lowest colour when the run ends, so that `until` is only a bound,
     `expires` the end of validity. Of an ensemble, `probability` is the share of members that reach `level` and
-    `share_<colour>` the share that reaches each colour: the level is the highest colour that at least half of the members reach;
-    a place that fewer reach at all has the lowest that any of them does, so that nothing possible is hidden (`likely` tells them
-    apart). None for a single run, of which no probability is known.
+    `share_<colour>` the share that reaches each colour, of those that know the place: the level is the highest colour that at
+    least half of them reach; a place that fewer reach at all has the lowest that any of them does, so that nothing possible is
+    hidden (`likely` tells them apart). None for a single run, of which no probability is known.
     """
     rows = []
     end = exposure.series["time"].values[-1]
@@ -35,7 +35,7 @@ def grade(exposure: Exposure, sheet: Sheet) -> pd.DataFrame:
             lowest, level = reached[0], reached[-1]
             begin, until, at = place[f"first_{lowest}"], place[f"last_{lowest}"], place[f"first_{level}"]
             stands = bool(at_end * rule.sign >= rule.threshold(lowest) * rule.sign)
-        elif possible := [c for c in COLOURS if shares[f"share_{c}"]]:
+        elif possible := [c for c in COLOURS if (shares[f"share_{c}"] or 0.0) > 0.0]:
             level = possible[0]
             begin, until, at = place["first_any"], place["last_any"], place["first_any"]
             stands = bool(until >= end)

@@ -62,11 +62,6 @@ class Scale:
         bound = f"{self.classes[k]:g}" if self.unit == "1" else f"{self.classes[k]:g} {printed(self.unit)}"
         return self.names[k] if self.names else bound
 
-    def class_name(self, value: float) -> str:
-        """Return the name of the class a value falls in; a dash below the first class and for an unknown value."""
-        k = int(np.digitize(value, self.classes)) - 1 if np.isfinite(value) else -1
-        return self.name(k) if k >= 0 else "–"
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -119,7 +114,7 @@ class TaskRule:
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes
     such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
-    task must come before, `until_s` its end where there is one, and `level` the colour it is told in.
+    task must come before, `until_s` its end where one is known, and `level` the colour it is told in.
     Its crew `stays` to the end of the task, or leaves when it is set up.
     """
 
@@ -215,9 +210,10 @@ class Sheet:
     """One hazard's sheet.
 
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
-    hazard gets to besides open ground: "bridges", "roofs", "rivers". `kept` maps a variable to the one that holds its worst
-    value of every step, not only of the output times. `unlike` names the parameters whose change makes figures of two runs hard
-    to compare. `engines` are programs of others that the model calls, by the names they are installed under.
+    hazard gets to besides open ground: "bridges", "roofs", "rivers", "gaps" (where the terrain is not known). `kept` maps a
+    variable to the one that holds its worst value of every step, not only of the output times. `unlike` names the parameters
+    whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
+    they are installed under.
     """
 
     id: str

@@ -44,7 +44,6 @@ def sheet(name: str) -> Sheet:
     """
     if name not in HAZARDS:
         raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
-    city_measures()
     raw: dict[str, Any] = yaml.safe_load(files(HAZARDS[name]).joinpath("hazard.yaml").read_text("utf-8"))
     city_measures()  # brings the words of the city's own measures and crews in
     own, said = str(raw["id"]), Says(str(raw["id"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import HAZARDS, model_class
 from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
@@ -40,13 +41,21 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
 
 
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:
-    """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag."""
+    """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag.
+
+    Behind it stands what a scenario writes to give it: the key under `forcing` where there is one, else the word itself.
+    """
     if f"need.{word}" in keys("en"):
         return {lang: say(f"need.{word}", lang=lang) for lang in LANGS}
+    written = (
+        ", ".join(f"forcing.{key}" for key, kind in FORCINGS.items() if word in names_and_tags(kind.gives)) or word
+    )
     if (v := known.get(word)) is not None:
         zh, en = v.zh, v.en
     elif f"measure.{word}" in keys("en"):
         zh, en = (say(f"measure.{word}", lang=lang) for lang in ("zh", "en"))
     else:
-        return {"zh": word, "en": word}
-    return {"zh": f"{zh}({word})", "en": f"{en} ({word})"}
+        zh = en = word
+    if written == en:
+        return {"zh": zh, "en": en}
+    return {"zh": f"{zh}({written.replace(', ', '、')})", "en": f"{en} ({written})"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from datetime import tzinfo
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -121,12 +122,15 @@ def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
 
 
 def build_model(name: str, parameters: dict[str, Any], where: str) -> Hazard:
-    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take."""
+    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take.
+
+    `where` is the scenario's file, empty where the error is told inside a sentence that names it.
+    """
     kind = model_class(name)
     try:
         model: Hazard = _adapter(kind).validate_python(parameters)
     except ValidationError as error:
-        raise explain(error, f"{where}: hazards.{name}", kind) from None
+        raise explain(error, ": ".join(part for part in (where, f"hazards.{name}") if part), kind) from None
     return model
 
 
@@ -192,9 +196,10 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
     first = (unknown or errors)[0]
     field = ".".join(str(p) for p in first["loc"] if not _is_branch((p,)))
     if first in unknown:
-        known = _known_keys(root)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=3, cutoff=0.5)
-        return ScenarioError("unknown_key", where=where, found=field, near=near or known[:12])
+        *path, key = first["loc"]
+        known = _keys_at(root, path)
+        near = difflib.get_close_matches(str(key), known, n=3, cutoff=0.5)
+        return ScenarioError("unknown_key", where=where, found=field, near=near or known[:12] or "-")
     found = first.get("input")
     if first["type"].startswith("missing"):
         beside = list(found) if isinstance(found, dict) else []
@@ -211,22 +216,27 @@ def _is_branch(part: tuple[Any, ...]) -> bool:
     return any(str(p)[:1].isupper() or str(p).startswith("list[") or p in ("float", "int") for p in part)
 
 
-def _known_keys(root: Any) -> list[str]:
-    """Return every key the schema knows, for "did you mean"."""
-    keys: set[str] = set()
-
-    def visit(node: Any) -> None:
-        if isinstance(node, dict):
-            keys.update(node.get("properties", {}))
-            for value in node.values():
-                visit(value)
-        elif isinstance(node, list):
-            for value in node:
-                visit(value)
-
+def _keys_at(root: Any, path: Sequence[str | int]) -> list[str]:
+    """Return the keys that the schema knows at a path as the validator tells it, for "did you mean"."""
     model = isinstance(root, type) and issubclass(root, BaseModel)
-    visit(root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema())
-    return sorted(keys)
+    schema = root.model_json_schema(by_alias=True) if model else _adapter(root).json_schema()
+
+    def forms(node: Any) -> list[dict[str, Any]]:
+        """Return the forms that a node may take, references followed."""
+        if "$ref" in node:
+            return forms(schema["$defs"][node["$ref"].rpartition("/")[2]])
+        several = [form for word in ("anyOf", "oneOf", "allOf") for form in node.get(word, ())]
+        return [found for form in several for found in forms(form)] if several else [node]
+
+    here = forms(schema)
+    for part in path:
+        below = [form["properties"][part] for form in here if part in form.get("properties", {})]
+        below += [form["items"] for form in here if isinstance(part, int) and "items" in form]
+        if not below and not _is_branch((part,)):
+            below = [more for form in here if isinstance(more := form.get("additionalProperties"), dict)]
+        named = [form for form in here if form.get("title") == part]
+        here = [found for node in below for found in forms(node)] or named or here
+    return sorted({key for form in here for key in form.get("properties", {})})
 
 
 def clock_of(scenario: Scenario) -> Clock:

@@ -28,17 +28,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def finished_runs() -> list[Path]:
     """Return the folder of every finished run, newest first."""
-    found = [folder for folder in _folders() if _format(folder) == FORMAT]
-    return sorted(found, key=lambda folder: str(read_manifest(folder)["finished"]), reverse=True)
+    return [folder for folder in _folders() if _format(folder) == FORMAT]
 
 
 def older_runs() -> list[Path]:
-    """Return the folder of every finished run that is kept in an older form: it can be computed again, not opened."""
+    """Return the folder of every finished run that is kept in an older form, newest first: to be computed again, not opened."""
     return [folder for folder in _folders() if _format(folder) != FORMAT]
 
 
 def _folders() -> list[Path]:
-    return [m.parent for m in sorted(runs_folder().glob(f"*/*/{MANIFEST}")) if ".part-" not in m.parent.name]
+    """Return the folder of every finished run of whatever form, newest first."""
+    found = [m.parent for m in sorted(runs_folder().glob(f"*/*/{MANIFEST}")) if ".part-" not in m.parent.name]
+    return sorted(found, key=lambda folder: str(read_manifest(folder).get("finished", "")), reverse=True)
 
 
 def _format(folder: Path) -> int:
@@ -48,22 +49,21 @@ def _format(folder: Path) -> int:
 def find(key: str) -> Path:
     """Return the folder of a run by folder, id, start of an id, scenario name (its newest) or "last".
 
-    Raises ScenarioError where there is none, where several begin so, and for a run kept in an older form.
+    Raises ScenarioError where there is none, where several begin so, and where all that are called so are kept in an older form.
     """
     if (Path(key) / MANIFEST).exists():
         return _opened(Path(key))
-    known = finished_runs()
-    for folder in older_runs():
-        if len(key) >= 4 and folder.name.startswith(key):
-            _opened(folder)
-    if not known:
+    known, older = finished_runs(), older_runs()
+    for runs in (known, older):
+        if named := runs if key == "last" else [folder for folder in runs if folder.parent.name == key]:
+            return _opened(named[0])
+        if begun := [folder for folder in runs if len(key) >= 4 and folder.name.startswith(key)]:
+            if len(begun) > 1:
+                raise ScenarioError("ambiguous_run", found=key, expected=[folder.name for folder in begun])
+            return _opened(begun[0])
+    if not (known or older):
         raise ScenarioError("no_runs", where=str(runs_folder()))
-    named = known if key == "last" else [folder for folder in known if folder.parent.name == key]
-    begun = [folder for folder in known if len(key) >= 4 and folder.name.startswith(key)]
-    if not named and len(begun) != 1:
-        code = "ambiguous_run" if begun else "unknown_run"
-        raise ScenarioError(code, found=key, expected=[folder.name for folder in begun or known[:5]])
-    return (named or begun)[0]
+    raise ScenarioError("unknown_run", found=key, expected=[folder.name for folder in (known or older)[:5]])
 
 
 def _opened(folder: Path) -> Path:

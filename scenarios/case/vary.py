@@ -99,7 +99,7 @@ class Variation:
         name = key.partition(".")[0]
         if name not in FORCINGS:
             try:
-                parameters(self.scenario, {key: value}, self.where)
+                parameters(self.scenario, {key: value}, "")
             except ScenarioError as error:
                 raise ScenarioError("vary_value", where=self.where, varied=key, found=value, why=error) from None
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scenarios.planning.crews import send_crews
@@ -181,7 +182,8 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
     The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
-    (NaN) makes no task. Of an ensemble, a place has a task where at least half of the members have such a row.
+    (NaN) makes no task. A row without `until_s` has no known end: the task lasts at least to its `by_s` (`open_end`). Of an
+    ensemble, a place has a task where at least half of the members have such a row.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
     members, wanted = run.case.scenario.ensemble.members, ["id", "by_s", *rule.where]
@@ -200,7 +202,8 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
         asked, known = by - timedelta(minutes=rule.before_min), found.known(by)
         deadline = max(asked, known)
         until = row.get("until_s")
-        end = by if until is None or pd.isna(until) else found.issued + timedelta(seconds=float(until))
+        endless = until is None or pd.isna(until)
+        end = by if endless else found.issued + timedelta(seconds=float(until))
         own = graded.loc[place] if place in graded.index else None
         name = run.case.city.place_name(place)
         tasks.append(
@@ -220,7 +223,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
                 evidence={k: _told(k, v) for k, v in row.items() if k not in ("id", "probability")}
-                | {"open_end": False},
+                | {"open_end": endless},
                 probability=row.get("probability"),
             )
         )
@@ -230,14 +233,15 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
 def _likely_rows(rows: pd.DataFrame, members: int) -> pd.DataFrame:
     """Return one row per place that at least half of the members have a row of, with their share as `probability`.
 
-    Its moments are medians, of two middle ones the earlier `by_s` and the later `until_s`; its other figures those of the first
-    member that has it.
+    Its moments are medians, of two middle ones the earlier `by_s` and the later `until_s`, where one that is not known is later
+    than all; its other figures those of the first member that has it.
     """
     groups = rows.groupby("id", sort=False)
     one = rows.drop_duplicates("id").set_index("id").drop(columns="member")
     one["by_s"] = groups["by_s"].quantile(0.5, interpolation="lower")
     if "until_s" in one:
-        one["until_s"] = groups["until_s"].quantile(0.5, interpolation="higher")
+        until = rows["until_s"].fillna(np.inf).groupby(rows["id"], sort=False)
+        one["until_s"] = until.quantile(0.5, interpolation="higher").replace(np.inf, np.nan)
     one["probability"] = groups["member"].nunique() / members
     return one[one["probability"] >= LIKELY].reset_index()
 

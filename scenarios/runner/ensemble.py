@@ -7,6 +7,7 @@ its exposure, levels and worst field into `members/<number>`; nothing but a numb
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ import pandas as pd
 from scenarios.case.case import Case, load
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.vary import Drawn
+from scenarios.runner.disk import disk_error
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.pool import CallFailedError, ChildDiedError, executor
 from scenarios.runner.simulate import (
@@ -30,7 +32,7 @@ from scenarios.runner.simulate import (
     write_outcomes,
     write_result,
 )
-from scenarios.runner.spread import drop_in_time, keep_fields, median_series, spread_fields
+from scenarios.runner.spread import alike, drop_in_time, keep_fields, median_series, spread_fields
 from twin.errors import NumericsError, TwinError
 from twin.exposure.members import members_exposure
 from twin.hazard import Progress
@@ -55,7 +57,8 @@ class Ask:
 def simulate_members(case: Case, part: Path, progress: Progress | None) -> None:
     """Run every member of a case and write the reduced run into the folder `part`.
 
-    Raises the error of the first member that fails, with its number, and NumericsError for one whose process dies.
+    Raises the error of the first member that fails, with its number; NumericsError for one whose process dies or that fails in a
+    way that nobody foresaw; SourceError where the disk is full or may not be written to.
     """
     draws = case.draws()
     write_case(case, part)
@@ -75,10 +78,13 @@ def simulate_members(case: Case, part: Path, progress: Progress | None) -> None:
     except ChildDiedError as death:
         raise NumericsError("member_died", member=death.item, code=death.code) from death
     except CallFailedError as failure:
-        error = failure.__cause__
+        error = failure.__cause__ or failure
         if isinstance(error, TwinError):
             raise type(error)("member_failed", member=failure.item, why=error) from error
-        raise (error or failure) from failure
+        if (disk := disk_error(error, part.parent)) is not None:
+            raise disk from error
+        why = f"{type(error).__name__}: {error}"
+        raise NumericsError("member_broke", member=failure.item, why=why) from error
     _reduce(case, part, draws)
 
 
@@ -105,15 +111,14 @@ def run_member(ask: Ask) -> None:
 def _case(part: Path, earlier: str | None, where: str) -> Case:
     """Return the case of a run that is being built, opened once in a process."""
     read = load(part / "scenario.yaml")
-    raw = read.raw | ({"continues": earlier} if earlier else {})
     base = Path((part / "base.txt").read_text("utf-8"))
-    return Case(read.raw, read.scenario.model_copy(update={"continues": raw.get("continues")}), base, where)
+    return Case(read.raw, read.scenario.model_copy(update={"continues": earlier}), base, where)
 
 
 def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
     """Write the exposure, levels, quantiles, balances and notes of the whole from what its members left."""
     folders = [part / MEMBERS / str(k) for k in range(len(draws))]
-    exposures = {}
+    exposures, same = {}, []
     for name in case.models:
         sheet, theirs = case.sheet(name), [folder / "exposure" / name for folder in folders]
         exposures[name] = members_exposure(
@@ -121,6 +126,7 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
         )
         spread_fields([folder / name for folder in folders], sheet, part / "fields.zarr", name)
         drop_in_time([folder / name for folder in folders])
+        same += [name] if alike([folder / name for folder in folders]) else []
         _join_tables(folders, name, {rule.table for rule in sheet.tasks if rule.table}, part)
     write_findings(exposures, graded(exposures, case), part)
     results = [json.loads((folder / RESULT).read_text("utf-8")) for folder in folders]
@@ -130,7 +136,7 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
         for k, (drawn, error) in enumerate(zip(draws, errors, strict=True))
     ]
     write_json(part / DRAWN, table)
-    write_result(results[0]["balances"], _notes(case, results, errors), part)
+    write_result(results[0]["balances"], _notes(case, results, errors, same), part)
 
 
 def _join_tables(folders: list[Path], hazard: str, tables: set[str], part: Path) -> None:
@@ -144,8 +150,13 @@ def _join_tables(folders: list[Path], hazard: str, tables: set[str], part: Path)
                 path.unlink(missing_ok=True)
 
 
-def _notes(case: Case, results: list[dict[str, Any]], errors: list[dict[str, float]]) -> list[Any]:
-    """Return the notes of member 0, those that only others have, and those on the ensemble."""
+def _notes(
+    case: Case, results: list[dict[str, Any]], errors: list[dict[str, float]], same: Collection[str]
+) -> list[Any]:
+    """Return the notes of member 0, those that only others have, and those on the ensemble.
+
+    `same` are the hazards whose worst field is the same in all members, which is told where something was to vary.
+    """
     notes = results[0]["notes"]
     ensemble = case.scenario.ensemble
     own: list[tuple[str, dict[str, Any]]] = [("ensemble", {"members": ensemble.members}), ("ensemble_control", {})]
@@ -157,6 +168,8 @@ def _notes(case: Case, results: list[dict[str, Any]], errors: list[dict[str, flo
         worst = max(range(len(errors)), key=lambda k: abs(errors[k][name]))
         hazard = {lang: say(f"hazard.{name}", lang=lang) for lang in LANGS}
         own.append(("ensemble_balance", {"hazard": hazard, "error": errors[worst][name], "member": worst}))
+        if ensemble.vary and name in same:
+            own.append(("ensemble_same", {"hazard": hazard}))
     said = {code for code, _ in notes}
     others: dict[str, list[dict[str, Any]]] = {}
     for result in results[1:]:

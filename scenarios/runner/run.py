@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import shutil
@@ -24,12 +23,12 @@ from scenarios.case.case import Case, load
 from scenarios.case.home import home
 from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
 from scenarios.runner import identity, stored_drivers
+from scenarios.runner.disk import disk_error
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
 from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
-from twin.errors import SourceError
 from twin.exposure import Exposure
 from twin.grade import likely
 from twin.hazard import Drivers, Progress
@@ -206,10 +205,8 @@ def _building(target: Path) -> Iterator[Path]:
         part.rename(target)
         shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SourceError("disk_full", where=str(target.parent)) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise SourceError("not_writable", where=str(target.parent)) from error
+        if (disk := disk_error(error, target.parent)) is not None:
+            raise disk from error
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)

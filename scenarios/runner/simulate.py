@@ -13,15 +13,16 @@ import pandas as pd
 import yaml
 
 from scenarios.case.case import Case
+from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import measures
 from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
 from scenarios.runner.stored_ids import to_store
-from twin.drivers import hand_on, handed
+from twin.drivers import hand_on, handed, unread
 from twin.exposure import Exposure, Moving, expose
 from twin.gaps import terrain_gap
 from twin.grade import grade
-from twin.hazard import Outcome, Progress
+from twin.hazard import Drivers, Outcome, Progress
 from twin.sheet import CITY
 from twin.streams import stream
 
@@ -58,7 +59,7 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
     """
     earlier = case.earlier
     drivers, notes = case.drivers()
-    notes = _own_notes(case, notes)
+    notes = _unread(case, drivers) + _own_notes(case, notes)
     actions, owner = case.actions(), {kind: m.owner for kind, m in measures(case.models).items()}
     outcomes: dict[str, Outcome] = {}
     mine = {name: tuple(a for a in actions if owner[a.kind] in (name, CITY)) for name in case.models}
@@ -138,6 +139,14 @@ def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
     gap = terrain_gap(city)
     return notes + (gap.notes() if gap else [])
+
+
+def _unread(case: Case, drivers: Drivers) -> list[Any]:
+    """Return the note on the kinds of forcing of which no hazard of the case reads anything, where there are such."""
+    idle = set(unread(drivers, case.models.values()))
+    given = {key: {v.name for v in kind.gives} & set(drivers) for key, kind in FORCINGS.items()}
+    keys = [f"forcing.{key}" for key, names in given.items() if names and names <= idle]
+    return [("forcing_unread", {"found": keys})] if keys else []
 
 
 def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:

@@ -69,6 +69,18 @@ def spread_fields(folders: Sequence[Path], sheet: Sheet, store: Path, hazard: st
                 target[_key(field, step)] = values
 
 
+def alike(folders: Sequence[Path]) -> bool:
+    """Return whether a hazard's worst field is the same in all members."""
+    first, *others = [zarr.open_array(folder / WORST / WORST, mode="r") for folder in folders]
+    rows = first.chunks[0]
+    for start in range(0, first.shape[0], rows):
+        band = slice(start, start + rows)
+        here = np.asarray(first[band])
+        if not all(np.array_equal(here, np.asarray(other[band]), equal_nan=True) for other in others):
+            return False
+    return True
+
+
 def median_series(folders: Sequence[Path], sheet: Sheet) -> xr.DataArray:
     """Return the median (time, place) of the series in the members' exposures, made for some places at a time."""
     kinds = pd.read_parquet(folders[0] / "places.parquet", columns=["id", "kind"])

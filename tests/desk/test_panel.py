@@ -13,6 +13,8 @@ import urllib.request
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,6 +23,8 @@ from streamlit.testing.v1 import AppTest
 
 import desk.main
 import scenarios as sc
+from desk.city_map import _title
+from scenarios.case.hazards import sheet
 
 PAGE = str(Path(desk.main.__file__))
 
@@ -104,6 +108,17 @@ def test_runs_of_an_older_format_are_named_in_one_sentence(storm: Path, anlan_ho
     app = AppTest.from_file(PAGE, default_timeout=120).run()
     assert not app.exception
     assert any("1个运行结果以较早的格式保存" in box.value and "012345" in box.value for box in app.warning)
+
+
+def test_the_map_of_an_ensemble_says_which_layers_are_those_of_member_0() -> None:
+    flood = sheet("flood")
+    section: Any = SimpleNamespace(sheet=flood)
+    many, single = (cast(Any, SimpleNamespace(members=members)) for members in ([{}, {}], []))
+    lead, median = flood.lead_layer, flood.spread_layers[1]
+    assert _title(many, section, lead, "en") == "Water depth (m), member 0"
+    assert _title(many, section, lead, "zh").endswith(",成员0")
+    assert _title(single, section, lead, "en") == "Water depth (m)"
+    assert "member 0" not in _title(many, section, median, "en")
 
 
 def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
-from twin.errors import SourceError, TwinError
+from scenarios.case.schema import build_hazards, parse
+from twin.errors import ScenarioError, SourceError, TwinError
 from twin.readers.city_folder import open_folder, save_folder
 
 VALID = {
@@ -430,3 +431,24 @@ def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city
     with pytest.raises(SourceError) as error:
         dataclasses.replace(small_city, roads=twice)
     assert error.value.code == "duplicate_ids"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "offered", "not_offered"),
+    [
+        ({"forcing": {"snow": 3}}, "forcing.snow", {"rain", "wind"}, {"sensor", "mm_h"}),
+        ({"forcing": {"rian": 3}}, "forcing.rian", {"rain"}, {"weather"}),
+        ({"forcing": {"rain": {"mm_hr": 30, "hours": 1}}}, "forcing.rain.mm_hr", {"mm_h"}, {"hours"}),
+        ({"forcing": {"attendance": [{"place": "x", "person": 1}]}}, "forcing.attendance.0.person", {"persons"}, set()),
+        ({"ensemble": {"vary": {"rain.factor": {"unifrm": [0, 1]}}}}, "ensemble.vary.rain.factor.unifrm", {"uniform"}, {"rain"}),
+        ({"hors": 1}, "hors", {"hours"}, {"mm_h"}),
+        ({"hazards": [{"flood": {"cell": 10}}]}, "cell", {"cell_m"}, {"hours"}),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_is_offered_the_keys_of_its_own_place(changes, field, offered, not_offered) -> None:
+    with pytest.raises(ScenarioError) as error:
+        build_hazards(parse({**VALID, **changes}, "s.yaml"), "s.yaml")
+    found = error.value
+    assert (found.code, found.values["found"]) == ("unknown_key", field)
+    near = set(found.values["near"])
+    assert offered <= near and not near & not_offered

@@ -10,7 +10,9 @@ import xarray as xr
 
 import scenarios as sc
 from scenarios.case import hazards
+from scenarios.runner.simulate import _unread
 from twin.errors import ScenarioError, SourceError
+from twin.words import LANGS, say
 
 
 @pytest.fixture
@@ -35,9 +37,9 @@ def test_a_flood_that_nothing_drives_is_refused_and_told_what_would(storm: Path)
     error = refused(sc.load(storm).with_changes(forcing={}))
     assert error.code == "needs"
     assert all(
-        word in error.message("en") for word in ("Waterlogging", "rainfall rate (rain_rate)", "breach", "continues")
+        word in error.message("en") for word in ("Waterlogging", "rainfall rate (forcing.rain)", "breach", "continues")
     )
-    assert all(word in error.message("zh") for word in ("雨强(rain_rate)", "河道水位(river_stage)", "接续"))
+    assert all(word in error.message("zh") for word in ("雨强(forcing.rain)", "河道水位(forcing.river_stage)", "接续"))
 
 
 def test_a_stage_an_inflow_or_the_state_of_an_earlier_run_drives_a_flood(storm: Path) -> None:
@@ -93,3 +95,13 @@ def test_the_stored_forcing_is_what_drove_the_run(storm: Path) -> None:
     with pytest.raises(SourceError) as error:
         _ = sc.find_run(run.id).drivers
     assert error.value.code == "run_damaged" and "anlan run" in error.value.message("zh")
+
+
+def test_forcing_that_no_hazard_reads_is_told(storm: Path) -> None:
+    people = [{"place": "h1", "persons": 300}]
+    case = sc.load(storm).with_changes(forcing={"rain": {"mm_h": 30, "hours": 1}, "attendance": people})
+    (note,) = _unread(case, case.drivers()[0])
+    assert note == ("forcing_unread", {"found": ["forcing.attendance"]})
+    assert all("forcing.attendance" in say(f"note.{note[0]}", lang=lang, **note[1]) for lang in LANGS)
+    plain = case.with_changes(forcing={"rain": {"mm_h": 30, "hours": 1}})
+    assert not _unread(plain, plain.drivers()[0])

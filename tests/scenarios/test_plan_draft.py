@@ -6,15 +6,21 @@ import os
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import scenarios as sc
+from scenarios.case.hazards import sheet
 from scenarios.cli import app
 from scenarios.planning.crews import send_crews
+from scenarios.planning.draft import _Findings, _from_table
 from twin.city import City
 from twin.plan import Task
 from twin.sheet import TaskRule
@@ -116,3 +122,33 @@ def test_the_command_line_prints_the_plan_in_the_words_of_the_session(
     shown = CliRunner().invoke(app, ["plan", "draft"])
     assert shown.exit_code == 0 and all(word in shown.output for word in words)
     assert lang == "en" or " min" not in shown.output
+
+
+@pytest.mark.parametrize(
+    ("until", "end_min", "open_end"),
+    [
+        ([1800.0], 30, False),
+        ([None], 10, True),
+        (None, 10, True),
+        ([1800.0, None], 10, True),
+        ([1800.0, 2400.0], 40, False),
+    ],
+)
+def test_a_row_without_an_end_makes_a_task_whose_end_is_open(
+    small_city: City, until: list[float | None] | None, end_min: int, open_end: bool
+) -> None:
+    """Of an ensemble an end that one of two members does not know is not known: of two middle ones the later counts."""
+    members = len(until or [None])
+    table = pd.DataFrame({"id": "u1", "by_s": 600.0, "member": range(members)})
+    if until is not None:
+        table["until_s"] = np.array(until, float)
+    scenario = SimpleNamespace(ensemble=SimpleNamespace(members=members))
+    run: Any = SimpleNamespace(
+        case=SimpleNamespace(scenario=scenario, city=small_city),
+        tables_of=lambda hazard: {"rows": table},
+        members_table=lambda hazard, name: table,
+    )
+    exposure: Any = SimpleNamespace(places=pd.DataFrame({"id": [], "kind": []}))
+    rule = TaskRule(code="x", unit="drain_crew", before_min=5, setup_min=1, level="red", table="rows")
+    (one,) = _from_table(_Findings(exposure, sheet("flood"), START, ()), rule, run)
+    assert one.end == START + timedelta(minutes=end_min) and one.evidence["open_end"] is open_end

@@ -1,7 +1,8 @@
 """The exposure of an ensemble: what at least half of its members meet, and the share of members that reaches each colour.
 
 Median of an even number of members means the more dangerous of the two middle ones: the earlier onset, the later end, the worse
-peak. So a place's median peak has a colour exactly where at least half of the members reach that colour.
+peak, the larger number of people. So a place's median peak has a colour exactly where at least half of the members reach that
+colour. A member that knows nothing of a place says nothing of it: shares are those of the members that know the place.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ NEVER = np.datetime64(np.iinfo(np.int64).max, "ns")
 def members_exposure(members: Iterable[Exposure], sheet: Sheet, series: xr.DataArray) -> Exposure:
     """Return the exposure of an ensemble from those of its members, the first of them member 0; they are read one by one.
 
-    Of `places`, `share_<colour>` is the share of members that reach a colour; `first_` and `last_<colour>` are the medians over
-    those members, given where at least half of all reach it, a lower colour never beginning later or ending earlier than a
-    higher one; `first_any` and `last_any` are those of the lowest colour that any member reaches. `peak` and `danger` are medians,
-    `peak_time` that of the members which reach the highest colour told; `known` holds where every member knows. A place or road is
-    closed where at least half of the members close it. Counts are medians per time, of the numbers at or beyond each class, so
-    that their sums are medians too; `spread` holds their other quantiles. `series` (time, place) are the medians of the series,
-    made elsewhere because those of many members are large.
+    Of `places`, `share_<colour>` is the share that reaches a colour of the members that know the place, NaN where none
+    does; `first_` and `last_<colour>` are the medians over those that reach it, given where at least half of those that
+    know do, a lower colour never beginning later or ending earlier than a higher one; `first_any` and `last_any` are
+    those of the lowest colour that any member reaches. `peak` and `danger` are medians, `peak_time` that of the members
+    which reach the highest colour told; `known` holds where every member knows. A place or road is closed where at
+    least half of the members that know it close it. Counts are medians per time, of the numbers at or beyond each
+    class, so that their sums are medians too; `spread` holds their other quantiles, each the number of a member (see
+    `_count`). `series` (time, place) are the medians of the series, made elsewhere because those of many members are
+    large.
     Raises ContractError for members that differ in their places, times or classes.
     """
     stack = _Stack()
@@ -58,7 +61,9 @@ def members_exposure(members: Iterable[Exposure], sheet: Sheet, series: xr.DataA
         unknown=pd.concat(stack.unknown).groupby(["scale", "of"], as_index=False, sort=False)["most"].max(),
         basis=first.basis,
         roads=first.roads.assign(
-            **_peaks(roads, _signs(first.roads, sheet)), danger=median_of(roads["danger"]), **_closed(roads)
+            **_peaks(roads, _signs(first.roads, sheet)),
+            danger=median_of(roads["danger"]),
+            **_closed(roads, ~np.isnan(roads["peak"].astype(float))),
         ),
         places=places,
         series=series,
@@ -113,7 +118,8 @@ def _places(stack: _Stack, sheet: Sheet) -> pd.DataFrame:
     table, columns = stack.first.places, stack.tables["places"]
     first, last = ({c: columns[f"{end}_{c}"] for c in COLOURS} for end in ("first", "last"))
     reached = {c: ~np.isnat(first[c]) for c in COLOURS}
-    share = {c: reached[c].mean(axis=0) for c in COLOURS}
+    known = columns["known"].astype(bool)
+    share = {c: _share(reached[c], known) for c in COLOURS}
     begin, end = ({c: median_of(first[c], worse="early") for c in COLOURS}, {c: median_of(last[c]) for c in COLOURS})
     lowest = np.select([share[c] > 0 for c in COLOURS], range(len(COLOURS)), 0)
     items = np.arange(len(table))
@@ -144,7 +150,9 @@ def _closures(stack: _Stack, places: pd.DataFrame, sheet: Sheet) -> pd.DataFrame
     rules = [sheet.rules[kind] for kind in places["kind"]]
     signs = np.array([rule.sign for rule in rules])
     table = pd.DataFrame(places.drop(columns="geometry")).assign(
-        threshold=[rule.closing for rule in rules], worst=places["peak"] * signs, **_closed(stack.tables["closures"])
+        threshold=[rule.closing for rule in rules],
+        worst=places["peak"] * signs,
+        **_closed(stack.tables["closures"], stack.tables["places"]["known"].astype(bool)),
     )
     at = [COLOURS.index(rule.closes_at) if rule.closes_at else 0 for rule in rules], np.arange(len(rules))
     for name, end in (("closes", "first"), ("reopens", "last")):  # the same moments as those of the colour
@@ -154,11 +162,20 @@ def _closures(stack: _Stack, places: pd.DataFrame, sheet: Sheet) -> pd.DataFrame
     return closed.sort_values(["closes", "worst"], ascending=[True, False])[list(CLOSURES)].reset_index(drop=True)
 
 
-def _closed(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return first closure, reopening, seconds closed and spells: medians over the members that close, where half of all do."""
+def _share(told: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share (item,) of the members (member, item) for which something holds, of those that know; NaN where none does."""
+    count = (known | told).sum(axis=0)
+    return np.where(count > 0, told.sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def _closed(columns: dict[str, NDArray[Any]], known: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Return first closure, reopening, seconds closed and spells: medians over the members that close.
+
+    They are given where at least half of the members that know (`known`: member, item) close.
+    """
     closes = columns["closes"].astype("datetime64[ns]")
     shut = ~np.isnat(closes)
-    likely = shut.mean(axis=0) >= LIKELY
+    likely = _share(shut, known) >= LIKELY
     reopens = columns["reopens"].astype("datetime64[ns]")
     until = median_of(np.where(shut & np.isnat(reopens), NEVER, np.where(shut, reopens, np.datetime64("NaT", "ns"))))
     nat = np.datetime64("NaT", "ns")
@@ -196,7 +213,10 @@ def median_of(values: NDArray[Any], *, worse: str = "large") -> NDArray[Any]:
 
 
 def _count(tables: Sequence[pd.DataFrame], percent: int, *, ranked: bool) -> pd.DataFrame:
-    """Return a quantile of tables (time, class); of the numbers at or beyond each class where classes are `ranked`."""
+    """Return a quantile of tables (time, class); of the numbers at or beyond each class where classes are `ranked`.
+
+    It is the number of one member: of the two between which the quantile lies the larger, below the median the smaller.
+    """
     first = tables[0]
     for table in tables:
         if not (table.index.equals(first.index) and table.columns.equals(first.columns)):
@@ -204,7 +224,7 @@ def _count(tables: Sequence[pd.DataFrame], percent: int, *, ranked: bool) -> pd.
     values = np.stack([table.to_numpy(float) for table in tables])
     if ranked:
         values = values[..., ::-1].cumsum(axis=-1)[..., ::-1]
-    found = np.quantile(values, percent / 100.0, axis=0)
+    found = np.quantile(values, percent / 100.0, axis=0, method="lower" if percent < 50 else "higher")
     if ranked:
         found[:, :-1] -= found[:, 1:].copy()
     return pd.DataFrame(found, index=first.index, columns=first.columns)

@@ -19,6 +19,7 @@ from twin.city import City
 from twin.errors import ContractError
 from twin.exposure import Exposure, Moving, expose
 from twin.exposure.closures import COLUMNS
+from twin.exposure.members import members_exposure
 from twin.exposure.people import floor_area_people
 from twin.grade import grade
 from twin.grid import Grid
@@ -351,3 +352,32 @@ def test_what_the_hazard_reaches_decides_whether_a_roof_counts(
     seen = expose(small_city, on_grid(small_city.grid, roofs), replace(SHEET, reaches=frozenset(reaches)))
     assert bool(seen.counts["now"]["buildings"][1.0].iloc[0] == len(small_city.buildings)) is met
     assert bool(people(seen)[1.0].iloc[0] > 0) is met
+
+
+def ensemble(city: City, *levels: float) -> tuple[Exposure, list[Exposure]]:
+    """The exposure of members that each have one level everywhere (NaN: not known), and theirs."""
+    members = [expose(city, on_grid(city.grid, level), SHEET) for level in levels]
+    series = xr.DataArray(
+        np.nanmax([m.series.values for m in members], axis=0), members[0].series.coords, members[0].series.dims
+    )
+    return members_exposure(members, SHEET, series), members
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN")
+def test_a_member_that_does_not_know_a_place_does_not_count_as_one_that_spares_it(small_city: City) -> None:
+    seen, _ = ensemble(small_city, 5.0, np.nan, 0.0, np.nan)
+    assert (seen.places["share_red"] == 0.5).all() and not seen.places["known"].any()
+    assert set(grade(seen, SHEET)["level"]) == {"red"} and set(grade(seen, SHEET)["probability"]) == {0.5}
+    assert len(seen.closures) == len(seen.places) and seen.roads["closes"].notna().all()
+    unseen, _ = ensemble(small_city, np.nan, np.nan)
+    assert unseen.places[[f"share_{c}" for c in COLOURS]].isna().all(axis=None)
+    assert not len(grade(unseen, SHEET)) and not len(unseen.closures) and unseen.roads["closes"].isna().all()
+
+
+def test_counts_and_colours_take_the_same_of_two_middle_members(small_city: City) -> None:
+    seen, (low, high) = ensemble(small_city, 0.0, 2.5)
+    assert (seen.places["share_yellow"] == 0.5).all() and set(grade(seen, SHEET)["level"]) == {"yellow"}
+    for of, table in seen.counts["now"].items():
+        pd.testing.assert_frame_equal(table, high.counts["now"][of], check_dtype=False)
+        pd.testing.assert_frame_equal(seen.spread[90]["now"][of], high.counts["now"][of], check_dtype=False)
+        pd.testing.assert_frame_equal(seen.spread[10]["now"][of], low.counts["now"][of], check_dtype=False)

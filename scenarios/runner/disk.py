@@ -1,0 +1,18 @@
+"""A disk that is full or may not be written to, as an error that a user can mend."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from twin.errors import SourceError
+
+FULL, SHUT = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EROFS, errno.EPERM)
+
+
+def disk_error(error: BaseException, where: Path) -> SourceError | None:
+    """Return what an error says of the disk of the folder `where`; None for one that has to do with something else."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in FULL:
+        return SourceError("disk_full", where=str(where))
+    return SourceError("not_writable", where=str(where)) if number in SHUT else None
