@@ -27,9 +27,9 @@ def row(
 
 
 PROOFS = (
-    row("flood-roads", "depth on the road, error", "m", "<=", 1e-4, PIT, water.roads, ROUNDING, "depth"),
+    row("flood-roads", "depth on the road, error", "m", "<=", 1e-6, PIT, water.roads, ROUNDING, "depth"),
     row("flood-roads", "moment the road shuts, error", "s", "<=", 0.0, PIT, water.roads, MOMENTS, "closure"),
-    row("flood-roads", "arrivals before and after closures, error", "s", "<=", 0.05, PIT, water.roads, ROUNDING, "arrivals"),
+    row("flood-roads", "arrivals before and after closures, error", "s", "<=", 1e-4, PIT, water.roads, ROUNDING, "arrivals"),
     row("flood-roads", "persons stopped by the water, error", "persons", "<=", 0.0, PIT, water.roads, ARITHMETIC, "stranded"),
     row("flood-tank", "moment the tank leaks, error", "s", "<=", 0.0, PIT, water.tank, MOMENTS, "begins"),
     row("flood-tank", "gas in the air before", "kg m-3", "<=", 0.0, PIT, water.tank, ARITHMETIC, "before"),
