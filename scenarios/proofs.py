@@ -1,4 +1,4 @@
-"""Every verification case of the hazards that are installed."""
+"""Every verification case: those of the hazards that are installed, and those of the chain between them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from scenarios import chain
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.home import open_city
 from twin.city import near
@@ -42,7 +43,8 @@ def chosen(ids: Sequence[str], room: str | None, only: str | None) -> list[str]:
 def run_proofs(room: str | None = None, only: str | None = None) -> list[dict[str, Any]]:
     """Run the cases that are `chosen`; return their rows for `anlan verify --json`."""
     packages = [p for p in sorted(set(HAZARDS.values())) if find_spec(f"{p}.proofs") is not None]
-    proofs = {proof.id: proof for p in packages for proof in import_module(f"{p}.proofs").PROOFS}
+    tables = [import_module(f"{p}.proofs").PROOFS for p in packages] + [chain.PROOFS]
+    proofs = {proof.id: proof for table in tables for proof in table}
     ids = chosen(list(proofs), room, only)
     data = reference()
     return [proofs[i].result(data) for i in ids]

@@ -192,3 +192,12 @@ class Hazard(Protocol):
     ) -> Outcome:
         """Simulate one member over `clock`, driven by `drivers`, from `state` if one is given."""
         ...
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A hazard that can say, before anything is simulated, what it cannot be run on."""
+
+    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+        """Raise the TwinError of the first thing that cannot be; `drivers` are the forcing, earlier hazards gave nothing yet."""
+        ...

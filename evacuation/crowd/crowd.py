@@ -132,6 +132,11 @@ class Crowd:
             counts=_counts(frames, clock),
         )
 
+    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+        """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
+        Plan.of(city, self.venue)
+        self._check(clock, self._attendance(drivers, clock))
+
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""
         return {

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from evacuation.movement import tables
 from evacuation.movement.people.decisions import Decisions
-from evacuation.movement.people.households import CAR_SHARE, Households, households_of
-from evacuation.movement.people.zones import Zones, block_ids, zones_of
+from evacuation.movement.people.households import CAR_SHARE, Households, households_of, people_of
+from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import FAR_M, Goals, goals_of
@@ -78,10 +78,8 @@ class Movement:
         progress: Progress | None = None,
     ) -> Outcome:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for what a plan cannot be made of."""
+        self.check(city, drivers, clock, actions)
         per_frame = round(clock.step_s / self.decision_s)
-        if abs(per_frame * self.decision_s - clock.step_s) > 1e-9 or per_frame < 1:
-            raise ScenarioError("movement_step", step=clock.step_s, decision=self.decision_s)
-        self._check(city, actions)
         network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
         goals = goals_of(city, network, drivers)
         roads = self._conditions(city, network, goals, drivers, clock, actions)
@@ -125,8 +123,16 @@ class Movement:
             counts=counts,
         )
 
-    def _check(self, city: City, actions: tuple[Action, ...]) -> None:
-        """Raise ScenarioError for a measure on something that it cannot work on."""
+    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+        """Raise ScenarioError for what can be seen to be wrong before anything is simulated; see `twin.hazard.Checked`.
+
+        Looked at: the step of decisions, people, the zones named, and measures on something that they cannot work on.
+        """
+        per_frame = round(clock.step_s / self.decision_s)
+        if abs(per_frame * self.decision_s - clock.step_s) > 1e-9 or per_frame < 1:
+            raise ScenarioError("movement_step", step=clock.step_s, decision=self.decision_s)
+        people_of(city, clock)
+        known_zones(city, self.zones)
         known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": block_ids(city)}
         for action in actions:
             if action.kind in known and action.place not in known[action.kind]:

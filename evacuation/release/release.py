@@ -118,6 +118,15 @@ class Release:
         run.advance(progress)
         return run.outcome(city, settings)
 
+    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+        """Raise the TwinError of a site that is not there, or that cannot leak as it is told to; see `twin.hazard.Checked`."""
+        if self.site is None:
+            return
+        city.place(self.site)
+        if self.substance is not None:
+            grid = city.grid.at_cell_size(self.cell_m)
+            leaks.prepare(self._asked(None), city, {}, clock, actions, grid, goes_on=True)
+
     def _asked(self, state: State | None) -> leaks.Asked:
         left = str(state.settings.get("substance", "")) if state is not None else ""
         return leaks.Asked(

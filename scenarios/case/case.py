@@ -20,8 +20,9 @@ from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, time
 from scenarios.case.vary import Drawn, Variation, driven, parameters
 from twin.city import GATES, City, near
 from twin.clock import Clock
+from twin.drivers import handed
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import EVERYWHERE, Action, Drivers, Hazard
+from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard
 from twin.readers.city_folder import read_yaml
 from twin.sheet import Sheet
 from twin.words import Word, keys
@@ -105,7 +106,8 @@ class Case:
         """Return self once everything a run needs is there; raise the first problem found.
 
         Checked: city, hazards and their parameters, clock, the files named, forcing, each hazard's needs (from forcing or an
-        earlier hazard), each measure's kind and place, the run that this one goes on from, what members of an ensemble draw.
+        earlier hazard), each measure's kind and place, what each hazard itself refuses, the run that this one goes on from,
+        what members of an ensemble draw.
         """
         clock, city = self.clock, self.city
         files.check(self.files, self.where)
@@ -131,6 +133,9 @@ class Case:
                     end=self._told(clock.duration_s if action.end_s is None else action.end_s),
                     run=f"{self._told(0.0)} – {self._told(clock.duration_s)}",
                 )
+        for model in self.models.values():
+            if isinstance(model, Checked):
+                model.check(city, handed(drivers, model), clock, self.actions())
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
             self.earlier.check_varied(self.scenario.ensemble.vary, self.where)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scenarios.case.forcings import FORCINGS
-from scenarios.case.hazards import HAZARDS, model_class
+from scenarios.case.forcings.scene import Note
+from scenarios.case.hazards import HAZARDS, model_class, sheet
 from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
 from twin.errors import ScenarioError
@@ -38,6 +39,23 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
     movers = [Word(f"hazard.{name}") for name, model in models.items() if AT_HOME in names_and_tags(model.gives)]
     if len(movers) > 1:
         raise ScenarioError("moves_twice", where=where, givers=movers)
+
+
+def read_later(models: Mapping[str, Hazard], drivers: Drivers) -> list[Note]:
+    """Return a note for each hazard that reads what only a hazard after it gives: it runs, but knows nothing of it.
+
+    `models` are the hazards in their order, `drivers` the forcing.
+    """
+    offered = {word for name, array in drivers.items() for word in (name, *tags_of(array))}
+    notes: list[Note] = []
+    order = list(models.items())
+    for k, (name, model) in enumerate(order):
+        unknown = set(model.reads) - offered
+        for later, other in order[k + 1 :]:
+            if what := [{"zh": v.zh, "en": v.en} for v in other.gives if unknown & names_and_tags([v])]:
+                notes.append(("read_later", {"hazard": sheet(name).name, "later": sheet(later).name, "what": what}))
+        offered |= names_and_tags(model.gives)
+    return notes
 
 
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import yaml
 
+from scenarios.case import needs
 from scenarios.case.case import Case
 from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import measures
@@ -129,13 +130,14 @@ def write_result(balances: Mapping[str, Any], notes: list[Any], part: Path) -> N
 
 
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
-    """Return the notes on forcing with those on what the city lacks and on the run that this one goes on from."""
+    """Return the notes on forcing with those on the run that this goes on from, the order of hazards, what the city lacks."""
     city, earlier = case.city, case.earlier
     if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
         notes.append(("continues", {"run": earlier.id, "time": start}))
         if earlier.scenario.ensemble.members > 1:
             notes.append(("continues_control", {"run": earlier.id}))
+    notes += needs.read_later(case.models, case.drivers()[0])
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
     gap = terrain_gap(city)
     return notes + (gap.notes() if gap else [])

@@ -26,6 +26,7 @@ NOT_COMMON = {
     "twin/landcover.py": "the ground of a city",
     "twin/inp.py": "the drains of a city as text",
     "scenarios/library": "scenarios name the hazards they run",
+    "scenarios/chain": "verification cases of the links between hazards, which they must name",
     "scenarios/case/build.py": "makes a city",
     "scenarios/case/build_file.py": "makes a city",
     "scenarios/case/forcings/rain.py": "rain, whose design storms are a room's",

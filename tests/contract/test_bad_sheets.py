@@ -113,8 +113,8 @@ def test_one_word_with_one_meaning_may_stand_in_two_sheets(four: Path, make: Cal
     kind = {"playground": {"zh": "游乐场", "en": "Playground"}}
     one, two = (make(lambda raw: raw.setdefault("kinds", {}).update(kind)) for _ in range(2))
     sc.load(four).with_changes(hazards=[{one: {}}, {two: {}}]).check()
-    key = f"task.{one}.shut_windows"
-    assert key in words.keys("zh") and f"task.{two}.shut_windows" in words.keys("zh"), "each under its own name"
+    key = f"task.{one}.bolt_windows"
+    assert key in words.keys("zh") and f"task.{two}.bolt_windows" in words.keys("zh"), "each under its own name"
 
 
 def test_what_nobody_gives_is_refused_and_named(four: Path, make: Callable[..., str]) -> None:

@@ -196,7 +196,7 @@ def test_a_city_without_roads_goes_all_the_way(town: City, four: Path, tmp_path:
     run = execute(sc.load(four).with_changes(city=str(tmp_path / "bare")), fresh=True)
     assert run.exposure["walk"].counts["ends"]["people"][1].tolist() == [4000.0] * 7
     assert ("layer_missing", {"layer": "roads"}) in [(code, dict(values)) for code, values in run.notes]
-    assert {t.code for t in sc.draft_plan(run).tasks} >= {"keep_inside", "shut_windows"}
+    assert {t.code for t in sc.draft_plan(run).tasks} >= {"keep_inside", "bolt_windows"}
 
 
 def test_one_plan_has_tasks_of_all_four(run: Run, plan: Plan) -> None:
@@ -211,7 +211,7 @@ def test_one_plan_has_tasks_of_all_four(run: Run, plan: Plan) -> None:
     assert stay.evidence["t95_s"] is None and leave.evidence["people"] == "1,600" and leave.crew == "ward-1-1"
     zone = tasks["venue", "hold_visitors", "v1-stage"]
     assert zone.place_kind == "hall_zone" and zone.crew.startswith("stewards-1") and zone.trigger["unit"] == "m-2"
-    assert ("smoke", "shut_windows", "h1") in tasks and ("flood", "close_underpass", "u1") in tasks
+    assert ("smoke", "bolt_windows", "h1") in tasks and ("flood", "close_underpass", "u1") in tasks
     again = plan_json.from_dict(json.loads(json.dumps(plan_json.to_dict(plan), allow_nan=False)))
     assert again.tasks == plan.tasks
 

@@ -60,12 +60,7 @@ def households_of(
     Raises ScenarioError for a city without people.
     """
     cells = city.population
-    hour = clock.start.astimezone(city.tz).hour
-    basis = "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
-    expected = np.nan_to_num(cells[basis].values.astype(float)) if len(cells) else np.zeros(0)
-    whole = np.diff(np.floor(np.cumsum(expected) + 0.5), prepend=0.0).astype(np.int64)
-    if whole.sum() <= 0:
-        raise ScenarioError("movement_no_people")
+    whole, basis = people_of(city, clock)
     has = "car_share" in cells
     share = np.clip(cells["car_share"].fillna(CAR_SHARE).values.astype(float), 0.0, 1.0) if has else CAR_SHARE
     driving = np.rint(whole * share).astype(np.int64)
@@ -84,6 +79,21 @@ def households_of(
         cell.astype(np.int32), _blocks(city)[cell], node.astype(np.int32), layers.astype(np.int8),
         persons.astype(np.float64), delay, rng.random(count), rng.random(count), basis, not has,
     )  # fmt: skip
+
+
+def people_of(city: City, clock: Clock) -> tuple[NDArray[np.int64], str]:
+    """Return the whole persons of each population cell at the local hour of the start, and which they are: "night" or "day".
+
+    They are rounded so that the city's total is kept. Raises ScenarioError for a city without people.
+    """
+    cells = city.population
+    hour = clock.start.astimezone(city.tz).hour
+    basis = "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
+    expected = np.nan_to_num(cells[basis].values.astype(float)) if len(cells) else np.zeros(0)
+    whole = np.diff(np.floor(np.cumsum(expected) + 0.5), prepend=0.0).astype(np.int64)
+    if whole.sum() <= 0:
+        raise ScenarioError("movement_no_people")
+    return whole, basis
 
 
 def _nodes(

@@ -31,6 +31,13 @@ def block_ids(city: City) -> list[str]:
     return [str(i) for i in city.blocks["id"]] if len(city.blocks) else [city.id]
 
 
+def known_zones(city: City, zones: Zones) -> None:
+    """Raise ScenarioError for a zone that is no block of the city."""
+    ids = block_ids(city)
+    if unknown := [z for z in zones if z not in ids] if isinstance(zones, tuple) else []:
+        raise ScenarioError("movement_zone", found=unknown[0], near=near(unknown[0], ids))
+
+
 def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_m: float, dose: float) -> pd.DataFrame:
     """Return a row per block: `why` it is told to leave ("" for not), "leave_before_s" where an advice names a moment.
 
@@ -48,9 +55,7 @@ def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_
     if zones == "all":
         return table.assign(why="asked")
     if zones != "auto":
-        unknown = [z for z in zones if z not in ids]
-        if unknown:
-            raise ScenarioError("movement_zone", found=unknown[0], near=near(unknown[0], ids))
+        known_zones(city, zones)
         return table.assign(why=["asked" if i in zones else "" for i in ids])
     why = np.full(len(ids), "", dtype=object)
     if len(city.blocks):
