@@ -14,6 +14,7 @@ from desk.city_map import city_map
 from twin.blocks import Block, Section, Text
 from twin.bridge import section as common
 from twin.bridge.fonts import embedded
+from twin.bridge.front import front
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
 from twin.grade import likely
@@ -54,7 +55,8 @@ def main() -> None:
         hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
-    _headline(run, section, lang)
+    draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, _told(run)), section, run, lang)
+    _headline(run, lang)
     tabs = {
         "desk.map": lambda: city_map(run, section, lang),
         "desk.beside": lambda: two_runs(run, runs, names, section, lang),
@@ -90,6 +92,7 @@ def _basis(run: sc.Run, section: Section, lang: str) -> None:
         st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {word.in_words(lang)}")
+    st.caption(say("report.event_source", lang=lang, source=run.event.source))
     for said, source in common.sources(section):
         st.caption(f"{said.in_words(lang)}: {source}")
 
@@ -141,15 +144,12 @@ def _jobs(lang: str) -> None:
         st.error(job.error(lang) or job.id)
 
 
-def _headline(run: sc.Run, section: Section, lang: str) -> None:
-    """Show how many places have each colour, of how many nothing is known, and how many people the hazard touches."""
+def _headline(run: sc.Run, lang: str) -> None:
+    """Show how many places have each colour, and of how many nothing is known."""
     counts = likely(run.levels)["level"].value_counts()
     cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
         cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
-    if (people := common.touched(section, run.case.city)) is not None:
-        said, many = people
-        cards.append((said.in_words(lang), many, "#5f6f7d"))
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"

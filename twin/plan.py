@@ -81,8 +81,29 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Event:
+    """The whole case: its level, "I" (gravest) to "IV", None where nothing that is known reaches one; and what it affects.
+
+    `places` counts those of each colour (a place of several hazards once), `unknown` those of which nothing is known. `people`
+    are those at classes that harm, most at one time, as they may be shown; None where no hazard counts them. The level holds
+    because `met` (a colour or "people") reaches `least`; `source` says where those numbers come from. The affected range is
+    `area_km2` with the names of its `blocks`, the worst first.
+    """
+
+    level: str | None
+    places: Mapping[str, int]
+    people: str | None
+    unknown: int
+    met: str | None
+    least: float | None
+    area_km2: float
+    blocks: tuple[Mapping[str, str], ...]
+    source: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A draft for a duty officer: tasks and alerts of one run, with mode, state and the run it rests on."""
+    """A draft for a duty officer: tasks and alerts of one run, with mode, state, the run it rests on and the event it answers."""
 
     id: str
     run_id: str
@@ -94,6 +115,7 @@ class Plan:
     valid_until: datetime
     tasks: tuple[Task, ...]
     alerts: tuple[Alert, ...]
+    event: Event
     notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     unconfirmed: tuple[str, ...] = field(default=())
 

@@ -55,6 +55,7 @@ def draft_plan(run: Run) -> Plan:
         valid_until=end,
         tasks=tuple(tasks),
         alerts=alerts,
+        event=run.event,
         notes=tuple(notes),
         unconfirmed=unconfirmed,
     )

@@ -14,12 +14,14 @@ import shapely
 import xarray as xr
 from lxml import etree, html
 
+from scenarios.case.event_levels import thresholds
 from twin import words
 from twin.blocks import Picture, Section, Table, Text
 from twin.bridge import cap, geojson, report
 from twin.bridge import section as common
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
+from twin.event import event_of
 from twin.exposure import expose
 from twin.grade import grade
 from twin.hazard import Balance
@@ -229,6 +231,7 @@ def dossier(city, sections: list[Section], shares: dict[str, float] | None = Non
         valid_until=max(a.expires for a in alerts),
         tasks=(task,),
         alerts=alerts,
+        event=event_of(table, [(s.sheet, s.exposure) for s in sections], city, thresholds(city)),
     )
     return Dossier(
         plan,
