@@ -14,7 +14,7 @@ from desk.city_map import city_map
 from twin.blocks import Block, Section, Text
 from twin.bridge import section as common
 from twin.bridge.fonts import embedded
-from twin.bridge.front import front
+from twin.bridge.front import conflicts, front
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
 from twin.grade import likely
@@ -63,7 +63,7 @@ def main() -> None:
         "desk.details": lambda: draw(_details(section, run), section, run, lang),
         "report.closures": lambda: _closures(run, section, lang),
         "desk.places": lambda: _places(run, section, lang),
-        "desk.plan": lambda: _plan(run, lang),
+        "desk.plan": lambda: _plan(run, section, lang),
         "desk.runs": lambda: _runs(runs, lang),
         "desk.basis": lambda: _basis(run, section, lang),
     }
@@ -210,8 +210,9 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, height=520)
 
 
-def _plan(run: sc.Run, lang: str) -> None:
+def _plan(run: sc.Run, section: Section, lang: str) -> None:
     plan = sc.draft_plan(run)
+    draw(conflicts(plan, _told(run), len(plan.conflicts)), section, run, lang)
     told, tz = run.case.clock.told, run.case.city.tz
     chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))

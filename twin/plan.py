@@ -81,6 +81,22 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """What contradicts some tasks (their ids) at a place, from `start` on: results or tasks of `hazards`.
+
+    `code` is "in_danger", "unknown", "ways_close" or "excluded"; `level` the colour met by "in_danger", else empty.
+    """
+
+    code: str
+    tasks: tuple[str, ...]
+    place: str
+    place_name: Mapping[str, str]
+    start: datetime
+    hazards: tuple[str, ...]
+    level: str = ""
+
+
+@dataclass(frozen=True)
 class Event:
     """The whole case: its level, "I" (gravest) to "IV", None where nothing that is known reaches one; and what it affects.
 
@@ -116,6 +132,7 @@ class Plan:
     tasks: tuple[Task, ...]
     alerts: tuple[Alert, ...]
     event: Event
+    conflicts: tuple[Conflict, ...] = ()
     notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     unconfirmed: tuple[str, ...] = field(default=())
 

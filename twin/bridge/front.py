@@ -8,12 +8,13 @@ from twin.blocks import Block, Cell, Section, Table, Text
 from twin.bridge.section import Told, touched
 from twin.city import City
 from twin.grade import likely
-from twin.plan import Event, Plan, Task
+from twin.plan import Conflict, Event, Plan, Task
 from twin.sheet import COLOURS
 from twin.words import LANGS, Phrase, Word, phrases, say
 
 MOST_PLACES = 3  # places of the worst colour that are named for each hazard, the first to reach it first
 MOST_BLOCKS = 8  # names of affected blocks
+MOST_CONFLICTS = 3  # on the first page; all of them stand beside the tasks
 MOST_TASKS = 6  # kinds of task whose first deadline is told
 
 
@@ -24,7 +25,27 @@ def front(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, city:
     """
     blocks = [*event(plan.event), hazards(plan, sections, levels, city, told)]
     blocks += [deadlines(plan, told)] if plan.tasks else [Text(Word("report.no_tasks"))]
-    return blocks
+    return blocks + conflicts(plan, told, MOST_CONFLICTS)
+
+
+def conflicts(plan: Plan, told: Told, most: int) -> list[Block]:
+    """Return how many conflicts the plan has and a table of the first `most`; nothing for a plan without."""
+    if not plan.conflicts:
+        return []
+    tasks = {task.id: task for task in plan.tasks}
+
+    def row(found: Conflict) -> tuple[Cell, ...]:
+        asked = {lang: "; ".join(f"{i} {phrases.task(tasks[i], lang)}" for i in found.tasks) for lang in LANGS}
+        said = {lang: phrases.conflict(found, lang) for lang in LANGS}
+        return Text(told(found.start), "strong"), found.place_name, asked, Text(said, "alarm")
+
+    heads = tuple(Word(f"conflict.{name}") for name in ("from", "place", "tasks", "what"))
+    more = len(plan.conflicts) - most
+    return [
+        Text(Word("conflict.count", {"count": len(plan.conflicts)}), "alarm"),
+        Table(heads, tuple(map(row, plan.conflicts[:most]))),
+        *([Text(Word("conflict.more", {"count": more}), "note")] if more > 0 else []),
+    ]
 
 
 def event(found: Event) -> list[Block]:

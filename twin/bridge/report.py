@@ -16,7 +16,7 @@ from twin.bridge import drive_chart, maps
 from twin.bridge.dossier import Dossier
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
-from twin.bridge.front import front
+from twin.bridge.front import conflicts, front
 from twin.bridge.section import common, levels_table, limits, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.grade import likely
@@ -63,6 +63,7 @@ def render(dossier: Dossier) -> str:
         css=Markup(_part("report.css")),
         plan=plan,
         front=front(plan, dossier.sections, levels, city, dossier.hour),
+        conflicts=conflicts(plan, dossier.hour, MOST_LEVELS),
         city=city,
         facts=dossier.facts,
         sections=[(s, [*common(s, city, dossier.hour), *s.blocks]) for s in dossier.sections],
