@@ -17,7 +17,6 @@ from twin.bridge.fonts import embedded
 from twin.bridge.front import conflicts, front
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
-from twin.grade import likely
 from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
@@ -145,11 +144,11 @@ def _jobs(lang: str) -> None:
 
 
 def _headline(run: sc.Run, lang: str) -> None:
-    """Show how many places have each colour, and of how many nothing is known."""
-    counts = likely(run.levels)["level"].value_counts()
-    cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
-    if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
-        cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
+    """Show how many places have each colour (one of several hazards its worst), and of how many nothing is known."""
+    found = run.event
+    cards = [(say(f"level.{c}", lang=lang), str(found.places[c]), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
+    if found.unknown:
+        cards.append((say("report.unknown", lang=lang), str(found.unknown), UNKNOWN))
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"

@@ -39,7 +39,7 @@ def conflicts(plan: Plan, told: Told, most: int) -> list[Block]:
         said = {lang: phrases.conflict(found, lang) for lang in LANGS}
         return Text(told(found.start), "strong"), found.place_name, asked, Text(said, "alarm")
 
-    heads = tuple(Word(f"conflict.{name}") for name in ("from", "place", "tasks", "what"))
+    heads = tuple(map(Word, ("conflict.from", "conflict.place", "conflict.tasks", "conflict.what")))
     more = len(plan.conflicts) - most
     return [
         Text(Word("conflict.count", {"count": len(plan.conflicts)}), "alarm"),
@@ -90,7 +90,7 @@ def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, cit
             _sure(plan, section, worst),
         )
 
-    heads = tuple(Word(f"front.{name}") for name in ("what", "worst", "where", "who", "sure"))
+    heads = tuple(map(Word, ("front.what", "front.worst", "front.where", "front.who", "front.sure")))
     return Table(heads, tuple(map(row, sections)))
 
 
@@ -145,7 +145,7 @@ def deadlines(plan: Plan, told: Told) -> Table:
         more = str(len(found) - 1) if len(found) > 1 else "–"
         return Text(told(task.deadline), "strong"), what, Text(who, "alarm") if late else who, more
 
-    heads = tuple(Word(f"front.{name}") for name in ("by", "do", "crew", "more"))
+    heads = tuple(map(Word, ("front.by", "front.do", "front.crew", "front.more")))
     return Table(heads, tuple(map(row, list(first.values())[:MOST_TASKS])), figures=(3,))
 
 

@@ -90,7 +90,7 @@ def conflict(of: Conflict, lang: str) -> str:
     """Return what contradicts the tasks of a conflict."""
     names = [say(f"hazard.{hazard}", lang=lang) for hazard in of.hazards]
     level = say(f"level.{of.level}", lang=lang) if of.level else ""
-    return say(f"conflict.{of.code}", lang=lang, hazards=names, level=level)
+    return say(f"conflict.says.{of.code}", lang=lang, hazards=names, level=level)
 
 
 def evidence(task: Task, lang: str) -> str:

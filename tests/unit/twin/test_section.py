@@ -267,8 +267,8 @@ def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path)
     assert "Probability" in text and "share of the ensemble's members" in text and "deterministic" not in text
     assert all(part in text for part in ("100 %", "75 %", "50 %", "25 %"))
     paths = {path.name: etree.parse(path).getroot() for path in cap.write(about, tmp_path)}
-    assert set(paths) == {"dust-orange.xml", "fair-red.xml"}
-    info = paths["fair-red.xml"].find("{*}info")
+    assert set(paths) == {"dust-orange-block.xml", "dust-orange-hospital.xml", "fair-red-zone.xml"}
+    info = paths["fair-red-zone.xml"].find("{*}info")
     assert info.findtext("{*}responseType") == "Evacuate" and info.findtext("{*}urgency") == "Immediate"
     assert [e.tag.rpartition("}")[2] for e in info][:7] == [
         "language", "category", "event", "responseType", "urgency", "severity", "certainty"
@@ -276,7 +276,7 @@ def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path)
     assert info.findtext("{*}eventCode/{*}value") == "3X"
     assert info.findtext("{*}parameter/{*}valueName") == "probability b"
     assert info.findtext("{*}parameter/{*}value") == "0.25" and "(25 %)" in info.findtext("{*}description")
-    assert paths["dust-orange.xml"].find("{*}info").findtext("{*}responseType") == "Shelter"
+    assert paths["dust-orange-hospital.xml"].find("{*}info").findtext("{*}responseType") == "Shelter"
 
 
 def test_places_of_tasks_that_no_hazard_grades_have_their_shape(small_city, tmp_path) -> None:
