@@ -17,7 +17,7 @@ from lxml import etree, html
 from scenarios.case.event_levels import thresholds
 from twin import words
 from twin.blocks import Picture, Section, Table, Text
-from twin.bridge import cap, geojson, report
+from twin.bridge import cap, geojson, plan_json, report
 from twin.bridge import section as common
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
@@ -25,7 +25,7 @@ from twin.event import event_of
 from twin.exposure import expose
 from twin.grade import grade
 from twin.hazard import Balance
-from twin.plan import Alert, Plan, Task
+from twin.plan import Alert, Conflict, Plan, Task
 from twin.sheet import COLOURS, Cap, MapLayer, Rule, Scale, Sheet, TaskRule
 from twin.words import LANGS, written
 
@@ -258,6 +258,40 @@ def test_two_hazards_stand_in_one_report_and_a_single_run_knows_no_probability(s
     cards = [card.text_content() for card in page.xpath("//div[@class='card']")]
     assert any("unknown" in card and "1" in card for card in cards)
     assert "到长街" in text and "12 min" in text, "a task of a table's row tells its own figures"
+
+
+def test_the_first_page_answers_what_where_who_by_when_how_sure(small_city) -> None:
+    about = dossier(small_city, [dust(small_city), fair(small_city)])
+    page = html.fromstring(report.render(about))
+    text = page.xpath("//main")[0].text_content()
+    assert (
+        text.index("Level of the event: II (serious), because")
+        < text.index("What comes")
+        < text.index("各地点风险等级")
+    )
+    tables = page.xpath("//table")
+    rows = [[" ".join(cell.itertext()) for cell in row] for row in tables[0].xpath(".//tr[td]")]
+    assert [row[0].split()[-1] for row in rows] == ["Dust", "Fair"]
+    assert "red" in rows[1][1] and "Zone B" in rows[1][2] and "乙区" in rows[1][2]
+    assert all("no probability known" in row[4] and "概率不明" in row[4] for row in rows)
+    first = [" ".join(cell.itertext()) for cell in tables[1].xpath(".//tr[td]")[0]]
+    assert "Steward" in first[2] and first[3] == "–" and "到长街" in first[1]
+    assert "Nothing is known of 1 places: level and range above are lower bounds." in text
+
+
+def test_the_first_page_tells_the_share_of_members_and_conflicts(small_city) -> None:
+    shares = {"blue": 1.0, "yellow": 0.75, "orange": 0.5, "red": 0.25}
+    about = dossier(small_city, [dust(small_city), fair(small_city)], shares)
+    conflict = Conflict("in_danger", ("T1",), "r1", small_city.place_name("r1"), NOW, ("fair",), "red")
+    about = replace(about, plan=replace(about.plan, conflicts=(conflict,)))
+    raw = plan_json.to_dict(about.plan)
+    assert plan_json.from_dict(raw).conflicts == (conflict,)
+    page = html.fromstring(report.render(about))
+    cells = [" ".join(row.itertext()) for row in page.xpath("//table")[0].xpath(".//tr[td]")]
+    assert all("of the members reach this level" in row for row in cells)
+    text = page.xpath("//main")[0].text_content()
+    assert text.count("The plan has 1 conflicts") == 2, "in front and beside the tasks"
+    assert "Fair brings it to red: not to be used" in text and "集会使该地点达到红色,不宜启用" in text
 
 
 def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path) -> None:
