@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +15,9 @@ from desk.city_map import city_map
 from twin.blocks import Block, Section, Text
 from twin.bridge import section as common
 from twin.bridge.fonts import embedded
+from twin.bridge.front import conflicts, front
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
-from twin.grade import likely
 from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
@@ -60,14 +59,15 @@ def main() -> None:
         hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
-    _headline(run, sections.values(), lang)
+    draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, _told(run)), section, run, lang)
+    _headline(run, lang)
     tabs = {
         "desk.map": lambda: city_map(run, sections, lang),
         "desk.beside": lambda: two_runs(run, runs, names, section, lang),
         "desk.details": lambda: draw(_details(section, run), section, run, lang),
         "report.closures": lambda: _closures(run, section, lang),
         "desk.places": lambda: _places(run, section, lang),
-        "desk.plan": lambda: _plan(run, lang),
+        "desk.plan": lambda: _plan(run, section, lang),
         "desk.runs": lambda: _runs(runs, lang),
         "desk.basis": lambda: _basis(run, section, lang),
     }
@@ -96,6 +96,7 @@ def _basis(run: sc.Run, section: Section, lang: str) -> None:
         st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {word.in_words(lang)}")
+    st.caption(say("report.event_source", lang=lang, source=run.event.source))
     for said, source in common.sources(section):
         st.caption(f"{said.in_words(lang)}: {source}")
 
@@ -147,14 +148,12 @@ def _jobs(lang: str) -> None:
         st.error(job.error(lang) or job.id)
 
 
-def _headline(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
-    """Show how many places have each colour, of how many nothing is known, and how many people each hazard touches."""
-    counts = likely(run.levels)["level"].value_counts()
-    cards = [(say(f"level.{c}", lang=lang), str(int(counts.get(c, 0))), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
-    if unknown := sum(int((~exposure.places["known"].astype(bool)).sum()) for exposure in run.exposure.values()):
-        cards.append((say("report.unknown", lang=lang), str(unknown), UNKNOWN))
-    touched = [people for section in sections if (people := common.touched(section, run.case.city)) is not None]
-    cards += [(said.in_words(lang), many, "#5f6f7d") for said, many in touched]
+def _headline(run: sc.Run, lang: str) -> None:
+    """Show how many places have each colour (one of several hazards its worst), and of how many nothing is known."""
+    found = run.event
+    cards = [(say(f"level.{c}", lang=lang), str(found.places[c]), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
+    if found.unknown:
+        cards.append((say("report.unknown", lang=lang), str(found.unknown), UNKNOWN))
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
         f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"
@@ -228,8 +227,9 @@ def _state(plan_id: str) -> str:
     return sc.find_plan(plan_id, actor="desk").state
 
 
-def _plan(run: sc.Run, lang: str) -> None:
+def _plan(run: sc.Run, section: Section, lang: str) -> None:
     plan = _recorded(sc.draft_plan(run))
+    draw(conflicts(plan, _told(run), len(plan.conflicts)), section, run, lang)
     told, tz = run.case.clock.told, run.case.city.tz
     chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))

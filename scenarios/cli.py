@@ -309,6 +309,12 @@ def plan_draft(run: RunKey = "last") -> None:
         crew = _lines(phrases.crew(task, lang), phrases.lateness(task, lang))
         table.add_row(task.id, deadline, text, say(f"unit.{task.unit}"), crew)
     show(table)
+    if plan.conflicts:
+        table = Table(*map(say, ("conflict.from", "conflict.place", "conflict.tasks", "conflict.what")))
+        for found in plan.conflicts:
+            told = case.clock.told(found.start, case.city.tz)
+            table.add_row(told, found.place_name[lang], " ".join(found.tasks), phrases.conflict(found, lang))
+        show(table)
     print(plan.id)
 
 

@@ -133,6 +133,7 @@ class City:
     resources: tuple[Resource, ...] = ()
     layers: Mapping[str, Layer] = field(default_factory=dict)
     level_overrides: Mapping[str, Any] = field(default_factory=dict)
+    event_overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     content_hash: str = ""
 
     def __post_init__(self) -> None:

@@ -81,8 +81,45 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """What contradicts some tasks (their ids) at a place, from `start` on: results or tasks of `hazards`.
+
+    `code` is "in_danger", "unknown", "ways_close" or "excluded"; `level` the colour met by "in_danger", else empty.
+    """
+
+    code: str
+    tasks: tuple[str, ...]
+    place: str
+    place_name: Mapping[str, str]
+    start: datetime
+    hazards: tuple[str, ...]
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """The whole case: its level, "I" (gravest) to "IV", None where nothing that is known reaches one; and what it affects.
+
+    `places` counts those of each colour (a place of several hazards once), `unknown` those of which nothing is known. `people`
+    are those at classes that harm, most at one time, as they may be shown; None where no hazard counts them. The level holds
+    because `met` (a colour or "people") reaches `least`; `source` says where those numbers come from. The affected range is
+    `area_km2` with the names of its `blocks`, the worst first.
+    """
+
+    level: str | None
+    places: Mapping[str, int]
+    people: str | None
+    unknown: int
+    met: str | None
+    least: float | None
+    area_km2: float
+    blocks: tuple[Mapping[str, str], ...]
+    source: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A draft for a duty officer: tasks and alerts of one run, with mode, state and the run it rests on."""
+    """A draft for a duty officer: tasks and alerts of one run, with mode, state, the run it rests on and the event it answers."""
 
     id: str
     run_id: str
@@ -94,6 +131,8 @@ class Plan:
     valid_until: datetime
     tasks: tuple[Task, ...]
     alerts: tuple[Alert, ...]
+    event: Event
+    conflicts: tuple[Conflict, ...] = ()
     notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     unconfirmed: tuple[str, ...] = field(default=())
 

@@ -23,6 +23,9 @@ SENSES, STATISTICS = ("above", "below"), ("max", "area")
 RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
 REACHES = ("bridges", "roofs", "rivers", "gaps")
 
+#: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, or it is opened and used.
+ASKS = ("leave", "stay", "open")
+
 #: Of the members of an ensemble, so many percent do not exceed a value told as this quantile.
 QUANTILES = (10, 50, 90)
 
@@ -115,7 +118,8 @@ class TaskRule:
     such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
     task must come before, `until_s` its end where one is known, and `level` the colour it is told in.
-    Its crew `stays` to the end of the task, or leaves when it is set up.
+    Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
+    nothing of these), `excludes` what no other task may ask of the same place before this one is over.
     """
 
     code: str
@@ -125,6 +129,8 @@ class TaskRule:
     place: str = ""
     at: str = ""
     stays: bool = True
+    asks: str = ""
+    excludes: tuple[str, ...] = ()
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -291,6 +297,9 @@ class Sheet:
         for word in sorted(self.reaches):
             expect(self.id, "reaches", word, REACHES)
         for task in self.tasks:
+            expect(self.id, f"tasks.{task.code}.asks", task.asks, ("", *ASKS))
+            for word in task.excludes:
+                expect(self.id, f"tasks.{task.code}.excludes", word, ASKS)
             if task.table:
                 expect(self.id, f"tasks.{task.code}.level", task.level, COLOURS)
                 continue

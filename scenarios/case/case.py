@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from scenarios.case import files, forcings, hazards, needs
+from scenarios.case import event_levels, files, forcings, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.forcings.scene import Note, Scene
 from scenarios.case.home import library, open_city
@@ -117,6 +117,7 @@ class Case:
         known = hazards.measures(self.models)
         for name in {**self.models, **city.level_overrides}:
             self.sheet(name)
+        event_levels.thresholds(city)
         for action in self.actions():
             if action.kind not in known:
                 raise ScenarioError("measure_kind", where=self.where, found=action.kind, expected=sorted(known))

@@ -64,7 +64,7 @@ def sheet(name: str) -> Sheet:
         rules_version=str(levels["version"]),
         rules_source=levels["source"],
         expiry_hours=float(levels["expiry_hours"]),
-        tasks=tuple(TaskRule(**row) for row in raw["tasks"]),
+        tasks=tuple(TaskRule(**{**row, "excludes": tuple(row.get("excludes", ()))}) for row in raw["tasks"]),
         cap=_cap(raw["cap"]),
         lead_layer=_layer(lead, said),
         layers=tuple(_layer(row, said) for row in raw.get("layers", [])),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scenarios.planning.conflicts import conflicts
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
 from twin.errors import ContractError
@@ -56,6 +57,8 @@ def draft_plan(run: Run) -> Plan:
         valid_until=end,
         tasks=tuple(tasks),
         alerts=alerts,
+        event=run.event,
+        conflicts=conflicts(case.city, tasks, rules, {h: (run.sheet(h), run.exposure[h]) for h in run.hazards}),
         notes=tuple(notes),
         unconfirmed=unconfirmed,
     )

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ import psutil
 import xarray as xr
 
 from scenarios.case.case import Case, load
+from scenarios.case.event_levels import thresholds
 from scenarios.case.home import home
 from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
 from scenarios.runner import identity, stored_drivers
@@ -29,9 +30,11 @@ from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
 from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
+from twin.event import event_of
 from twin.exposure import Exposure
 from twin.grade import likely
 from twin.hazard import Drivers, Progress
+from twin.plan import Event
 from twin.sheet import Sheet
 
 #: What is done with a run folder before its manifest is written: plan and report.
@@ -122,6 +125,12 @@ class Run:
         return pd.read_parquet(self.folder / "levels.parquet")
 
     @cached_property
+    def event(self) -> Event:
+        """The level and the affected range of the whole case."""
+        results = [(self.sheet(h), self.exposure[h]) for h in self.hazards]
+        return event_of(self.levels, results, self.case.city, thresholds(self.case.city))
+
+    @cached_property
     def balances(self) -> dict[str, Any]:
         """Each hazard's ledger."""
         found: dict[str, Any] = self._result["balances"]
@@ -183,6 +192,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "inputs": identity.inputs(case),
             "versions": identity.versions(case.models),
             "wall_s": round(time.perf_counter() - began, 3),
+            "event": asdict(run.event),
             "balances": run.balances,
             "notes": run.notes,
         }

@@ -320,14 +320,19 @@ def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -
 def test_cap_has_what_each_sheet_asks_for(run: Run, plan: Plan, tmp_path: Path) -> None:
     about = sc._dossier(run, plan)
     written = {path.stem: path.read_text("utf-8") for path in EXPORTERS["cap"](about, tmp_path)}
-    assert set(written) == {f"{a.hazard}-{a.level}" for a in plan.alerts}
+    assert set(written) == {f"{a.hazard}-{a.level}-{a.place_kind}" for a in plan.alerts}
     asked = {"smoke-red": ("Evacuate", "Immediate", "Fire"), "venue-yellow": ("Prepare", "Expected", "Rescue")}
     asked |= {"walk-yellow": ("Evacuate", "Expected", "Transport"), "flood-red": ("Avoid", "Future", "Met")}
-    for name, (response, urgency, category) in asked.items():
+    assert all(any(name.startswith(f"{begin}-") for name in written) for begin in asked)
+    for name in written:
+        if (begin := name.rpartition("-")[0]) not in asked:
+            continue
+        response, urgency, category = asked[begin]
         for tag, text in (("responseType", response), ("urgency", urgency), ("category", category)):
             assert f"<{tag}>{text}</{tag}>" in written[name], (name, tag)
         assert "<status>Draft</status>" in written[name] and "<certainty>Possible</certainty>" in written[name]
-    assert "体育馆台前" in written["venue-yellow"] and "Sports hall, front of stage" in written["venue-yellow"]
+    zones = written["venue-yellow-hall_zone"]
+    assert "体育馆台前" in zones and "Sports hall, front of stage" in zones and "Zone of a venue, 1 places" in zones
 
 
 def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Plan, tmp_path: Path) -> None:

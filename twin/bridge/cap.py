@@ -1,4 +1,4 @@
-"""Common Alerting Protocol 1.2 (OASIS): one draft message per hazard and colour, one info block per language.
+"""Common Alerting Protocol 1.2 (OASIS): one draft message per hazard, colour and kind of place, one info block per language.
 
 Status is Exercise for a drill and Draft otherwise. There is no way to write Actual: the live platform issues.
 """
@@ -68,32 +68,36 @@ _ENUMS = {
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:
-    """Write `cap/<hazard>-<colour>.xml` for each colour that some place reaches."""
+    """Write `cap/<hazard>-<colour>-<kind>.xml` for each colour that some place of a kind reaches."""
     target = folder / "cap"
     target.mkdir(exist_ok=True)
     places = dossier.places().to_crs("EPSG:4326")
     asked = {s.sheet.id: s.sheet.cap for s in dossier.sections}
     written = []
-    ordered = sorted(dossier.plan.alerts, key=lambda a: (a.hazard, a.level, not _expected(a), a.place))
-    for (hazard, level, expected), group in groupby(ordered, key=lambda a: (a.hazard, a.level, _expected(a))):
+
+    def of(a: Alert) -> tuple[str, str, str, bool]:
+        return a.hazard, a.level, a.place_kind, not _expected(a)
+
+    ordered = sorted(dossier.plan.alerts, key=lambda a: (*of(a), a.place))
+    for (hazard, level, kind, unlikely), group in groupby(ordered, key=of):
         message = alert_xml(dossier.plan, list(group), places, asked[hazard], dossier.city.tz)
         check(message)
-        path = target / (f"{hazard}-{level}.xml" if expected else f"{hazard}-{level}-possible.xml")
+        path = target / (f"{hazard}-{level}-{kind}" + ("-possible" if unlikely else "") + ".xml")
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
         written.append(path)
     return written
 
 
 def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Cap, tz: ZoneInfo) -> etree._Element:
-    """Return one CAP message for alerts of one hazard and colour, with what the hazard's sheet asks of it.
+    """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet asks of it.
 
     Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
     """
-    hazard, level, expected = alerts[0].hazard, alerts[0].level, _expected(alerts[0])
+    hazard, level, place_kind, expected = alerts[0].hazard, alerts[0].level, alerts[0].place_kind, _expected(alerts[0])
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
     _add(
         root,
-        identifier=f"{plan.id}-{hazard}-{level}" + ("" if expected else "-possible"),
+        identifier=f"{plan.id}-{hazard}-{level}-{place_kind}" + ("" if expected else "-possible"),
         sender=SENDER,
         sent=_stamp(plan.made, tz),
         status=plan.message_status,
@@ -129,7 +133,12 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
             expires=_stamp(expires, tz),
             senderName="Anlan 安澜",
             headline=say(
-                "cap.headline", lang=lang, hazard=say(f"hazard.{hazard}", lang=lang), level=colour, count=len(alerts)
+                "cap.headline",
+                lang=lang,
+                hazard=say(f"hazard.{hazard}", lang=lang),
+                level=colour,
+                kind=say(f"place.{place_kind}", lang=lang),
+                count=len(alerts),
             ),
             description=say("cap.description" if expected else "cap.possible", lang=lang, names=_names(alerts, lang)),
             instruction=say("cap.instruction", lang=lang),

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from twin.bridge.dossier import Dossier
-from twin.plan import Alert, Plan, Task
+from twin.errors import ScenarioError
+from twin.plan import Alert, Conflict, Event, Plan, Task
 
 _TIMES = ("start", "end", "deadline", "known", "arrives", "onset", "expires", "made", "valid_until")
 
@@ -21,7 +22,9 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 
 def from_dict(raw: dict[str, Any]) -> Plan:
-    """Return the plan that `to_dict` wrote."""
+    """Return the plan that `to_dict` wrote; raise ScenarioError for one of an earlier version, which says less."""
+    if not {"event", "conflicts"} <= set(raw):
+        raise ScenarioError("plan_older", plan=raw["id"])
     tasks = tuple(Task(**_timed(t)) for t in raw["tasks"])
     alerts = tuple(Alert(**_timed(a)) for a in raw["alerts"])
     notes = tuple((code, values) for code, values in raw["notes"])
@@ -30,10 +33,16 @@ def from_dict(raw: dict[str, Any]) -> Plan:
             **_timed(raw),
             "tasks": tasks,
             "alerts": alerts,
+            "conflicts": tuple(_conflict(c) for c in raw["conflicts"]),
+            "event": Event(**{**raw["event"], "blocks": tuple(raw["event"]["blocks"])}),
             "notes": notes,
             "unconfirmed": tuple(raw["unconfirmed"]),
         }
     )
+
+
+def _conflict(raw: dict[str, Any]) -> Conflict:
+    return Conflict(**{**_timed(raw), "tasks": tuple(raw["tasks"]), "hazards": tuple(raw["hazards"])})
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:

@@ -16,9 +16,9 @@ from twin.bridge import drive_chart, maps
 from twin.bridge.dossier import Dossier
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
+from twin.bridge.front import conflicts, front
 from twin.bridge.section import common, levels_table, limits, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
-from twin.grade import likely
 from twin.plan import Plan
 from twin.sheet import COLOURS
 from twin.words import LANGS, Phrase, Word, phrases, written
@@ -61,11 +61,13 @@ def render(dossier: Dossier) -> str:
     page = environment.get_template("report.html.j2").render(
         css=Markup(_part("report.css")),
         plan=plan,
+        front=front(plan, dossier.sections, levels, city, dossier.hour),
+        conflicts=conflicts(plan, dossier.hour, MOST_LEVELS),
         city=city,
         facts=dossier.facts,
         sections=[(s, [*common(s, city, dossier.hour), *s.blocks]) for s in dossier.sections],
-        counts=[(c, int((likely(levels)["level"] == c).sum())) for c in reversed(COLOURS)],
-        unknown=sum(_unknown(s) for s in dossier.sections),
+        counts=[(c, plan.event.places[c]) for c in reversed(COLOURS)],
+        unknown=plan.event.unknown,
         grey=UNKNOWN,
         warnings=_warnings(plan),
         levels=levels_table(levels.head(MOST_LEVELS), sheets, dossier.hour),
@@ -102,11 +104,6 @@ def _warnings(plan: Plan) -> list[Word]:
     without = sum(task.no_crew == "too_late" for task in plan.tasks)
     counted = (("report.late", late), ("report.uncrewed", without))
     return [Word(key, {"count": count}) for key, count in counted if count]
-
-
-def _unknown(section: Section) -> int:
-    """Return of how many places nothing is known."""
-    return int((~section.exposure.places["known"].astype(bool)).sum())
 
 
 def _titled(section: Section, title: str, hazards: int) -> str:

@@ -79,7 +79,7 @@ def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
     if scale.harms_from is not None and "people" in tables and _there(city, scale, "people"):
         k = scale.classes.index(scale.harms_from)
         people = shown(section.exposure.most(scale, "people", k))
-        harm = {"scale": _label(sheet, scale), "name": scale.name(k), "people": people}
+        harm = {"scale": _label(sheet, scale), "name": _from_class(sheet, scale, k), "people": people}
         blocks.append(Text(Word("report.harmed", harm), "strong"))
     blocks.append(table)
     note = f"scale.{sheet.id}.{scale.code}.note"
@@ -274,17 +274,29 @@ def unknown(section: Section) -> list[Block]:
     return told
 
 
-def touched(section: Section, city: City) -> tuple[Word, str] | None:
-    """Return how many people are in the classes of the first scale that counts people in a field, most at one time, and its words.
+def touched(section: Section, city: City) -> list[tuple[str, Word, str]]:
+    """Return how many people the hazard touches and harms, each with when they count (`Scale.when`) and the words of its class.
 
-    None where there is no such scale: classes that the model itself counts need not rise, so all of them say nothing.
+    Touched are those in the classes of the first scale with a variable that counts people; harmed those in the classes that
+    harm, of every scale that has such. Empty where no people are counted.
     """
-    for scale in section.sheet.scales:
-        counted = scale.variable and "people" in section.exposure.counts.get(scale.code, {})
-        if counted and _there(city, scale, "people"):
-            said = Word("desk.people", {"scale": _label(section.sheet, scale), "name": f"≥ {scale.name(0)}"})
-            return said, shown(section.exposure.most(scale, "people"))
-    return None
+    sheet, found = section.sheet, section.exposure.counts
+    counted = [s for s in sheet.scales if "people" in found.get(s.code, {}) and _there(city, s, "people")]
+    classes = [(s, 0) for s in counted if s.variable][:1]
+    classes += [(s, s.classes.index(s.harms_from)) for s in counted if s.harms_from is not None]
+    return [
+        (
+            scale.when,
+            Word("report.class", {"scale": _label(sheet, scale), "name": _from_class(sheet, scale, k)}),
+            shown(section.exposure.most(scale, "people", k)),
+        )
+        for scale, k in classes
+    ]
+
+
+def _from_class(sheet: Sheet, scale: Scale, k: int) -> Phrase:
+    """Return the name of a class and those above it."""
+    return Word("report.or_worse", {"name": scale.name(k) if scale.variable else _class_word(sheet, scale, k)})
 
 
 def limits(levels: pd.DataFrame, members: int) -> list[Word]:

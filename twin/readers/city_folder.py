@@ -61,7 +61,8 @@ def open_folder(folder: Path) -> City:
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
         layers=_layers(head, folder / "city.yaml"),
-        level_overrides=_levels(head, folder / "city.yaml"),
+        level_overrides=_rules(head, "levels", folder / "city.yaml"),
+        event_overrides=_rules(head, "event", folder / "city.yaml"),
         content_hash=folder_hash(folder),
     )
 
@@ -98,6 +99,7 @@ def save_folder(city: City, folder: Path) -> None:
         "vertical_datum": city.vertical_datum,
         "layers": {name: {**asdict(layer), "assumed": list(layer.assumed)} for name, layer in city.layers.items()},
         "levels": dict(city.level_overrides),
+        "event": dict(city.event_overrides),
     }
     (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
 
@@ -173,12 +175,12 @@ def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
         raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
 
 
-def _levels(head: dict[str, Any], where: Path) -> dict[str, dict[str, Any]]:
-    """Return the city's own thresholds by hazard and kind of place."""
-    levels = head.get("levels") or {}
-    if not isinstance(levels, dict) or not all(isinstance(rules, dict) for rules in levels.values()):
-        raise SourceError("yaml_malformed", where=str(where), found=f"levels: {levels}")
-    return levels
+def _rules(head: dict[str, Any], key: str, where: Path) -> dict[str, dict[str, Any]]:
+    """Return the city's own thresholds under `key`: of places by hazard and kind, or of the whole event by level."""
+    rules = head.get(key) or {}
+    if not isinstance(rules, dict) or not all(isinstance(row, dict) for row in rules.values()):
+        raise SourceError("yaml_malformed", where=str(where), found=f"{key}: {rules}")
+    return rules
 
 
 def _resources(folder: Path) -> tuple[Resource, ...]:

@@ -10,7 +10,7 @@ from twin.units import quantity
 from twin.words import has, say, written
 
 if TYPE_CHECKING:
-    from twin.plan import Alert, Plan, Task
+    from twin.plan import Alert, Conflict, Plan, Task
     from twin.sheet import Sheet
 
 
@@ -84,6 +84,13 @@ def chance(of: Task | Alert) -> str:
 def task(task: Task, lang: str) -> str:
     """Return what a task asks for."""
     return say(f"task.{task.hazard}.{task.code}", lang=lang, place=task.place_name[lang])
+
+
+def conflict(of: Conflict, lang: str) -> str:
+    """Return what contradicts the tasks of a conflict."""
+    names = [say(f"hazard.{hazard}", lang=lang) for hazard in of.hazards]
+    level = say(f"level.{of.level}", lang=lang) if of.level else ""
+    return say(f"conflict.says.{of.code}", lang=lang, hazards=names, level=level)
 
 
 def evidence(task: Task, lang: str) -> str:

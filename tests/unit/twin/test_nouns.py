@@ -27,7 +27,7 @@ from twin.exposure.people import floor_area_people
 from twin.grade import grade
 from twin.grid import Grid
 from twin.hazard import Balance
-from twin.plan import STATES, Plan, shown
+from twin.plan import STATES, Event, Plan, shown
 from twin.streams import stream
 from twin.variables import conform
 from twin.words import say
@@ -174,9 +174,12 @@ def test_coarser_cells_keep_levees_and_open_ground(small_city: City) -> None:
         small_city.at_cell_size(15.0)
 
 
+CALM = Event(None, {}, None, 0, None, None, 0.0, (), {"zh": "", "en": ""})
+
+
 def test_a_plan_goes_only_where_it_may() -> None:
     now = datetime.now(UTC)
-    plan = Plan("P1", "r", {"zh": "", "en": ""}, {}, "planning", "drafted", now, now + timedelta(hours=1), (), ())
+    plan = Plan("P1", "r", {"zh": "", "en": ""}, {}, "planning", "drafted", now, now + timedelta(hours=1), (), (), CALM)
     assert plan.to("approved").to("exported").to("received").to("acknowledged").to("done").state == "done"
     with pytest.raises(ScenarioError):
         plan.to("exported")

@@ -14,16 +14,18 @@ import shapely
 import xarray as xr
 from lxml import etree, html
 
+from scenarios.case.event_levels import thresholds
 from twin import words
 from twin.blocks import Picture, Section, Table, Text
-from twin.bridge import cap, geojson, report
+from twin.bridge import cap, geojson, plan_json, report
 from twin.bridge import section as common
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
+from twin.event import event_of
 from twin.exposure import expose
 from twin.grade import grade
 from twin.hazard import Balance
-from twin.plan import Alert, Plan, Task
+from twin.plan import Alert, Conflict, Plan, Task
 from twin.sheet import COLOURS, Cap, MapLayer, Rule, Scale, Sheet, TaskRule
 from twin.words import LANGS, written
 
@@ -229,6 +231,7 @@ def dossier(city, sections: list[Section], shares: dict[str, float] | None = Non
         valid_until=max(a.expires for a in alerts),
         tasks=(task,),
         alerts=alerts,
+        event=event_of(table, [(s.sheet, s.exposure) for s in sections], city, thresholds(city)),
     )
     return Dossier(
         plan,
@@ -257,6 +260,40 @@ def test_two_hazards_stand_in_one_report_and_a_single_run_knows_no_probability(s
     assert "到长街" in text and "12 min" in text, "a task of a table's row tells its own figures"
 
 
+def test_the_first_page_answers_what_where_who_by_when_how_sure(small_city) -> None:
+    about = dossier(small_city, [dust(small_city), fair(small_city)])
+    page = html.fromstring(report.render(about))
+    text = page.xpath("//main")[0].text_content()
+    assert (
+        text.index("Level of the event: II (serious), because")
+        < text.index("What comes")
+        < text.index("各地点风险等级")
+    )
+    tables = page.xpath("//table")
+    rows = [[" ".join(cell.itertext()) for cell in row] for row in tables[0].xpath(".//tr[td]")]
+    assert [row[0].split()[-1] for row in rows] == ["Dust", "Fair"]
+    assert "red" in rows[1][1] and "Zone B" in rows[1][2] and "乙区" in rows[1][2]
+    assert all("no probability known" in row[4] and "概率不明" in row[4] for row in rows)
+    first = [" ".join(cell.itertext()) for cell in tables[1].xpath(".//tr[td]")[0]]
+    assert "Steward" in first[2] and first[3] == "–" and "到长街" in first[1]
+    assert "Nothing is known of 1 places: level and range above are lower bounds." in text
+
+
+def test_the_first_page_tells_the_share_of_members_and_conflicts(small_city) -> None:
+    shares = {"blue": 1.0, "yellow": 0.75, "orange": 0.5, "red": 0.25}
+    about = dossier(small_city, [dust(small_city), fair(small_city)], shares)
+    conflict = Conflict("in_danger", ("T1",), "r1", small_city.place_name("r1"), NOW, ("fair",), "red")
+    about = replace(about, plan=replace(about.plan, conflicts=(conflict,)))
+    raw = plan_json.to_dict(about.plan)
+    assert plan_json.from_dict(raw).conflicts == (conflict,)
+    page = html.fromstring(report.render(about))
+    cells = [" ".join(row.itertext()) for row in page.xpath("//table")[0].xpath(".//tr[td]")]
+    assert all("of the members reach this level" in row for row in cells)
+    text = page.xpath("//main")[0].text_content()
+    assert text.count("The plan has 1 conflicts") == 2, "in front and beside the tasks"
+    assert "Fair brings it to red: not to be used" in text and "集会使该地点达到红色,不宜启用" in text
+
+
 def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path) -> None:
     shares = {"blue": 1.0, "yellow": 0.75, "orange": 0.5, "red": 0.25}
     about = dossier(small_city, [dust(small_city), fair(small_city)], shares)
@@ -264,9 +301,10 @@ def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path)
     assert "Probability" in text and "share of the ensemble's members" in text and "deterministic" not in text
     assert all(part in text for part in ("100 %", "75 %", "50 %", "25 %"))
     paths = {path.name: etree.parse(path).getroot() for path in cap.write(about, tmp_path)}
-    assert set(paths) == {"dust-orange.xml", "fair-red-possible.xml"}, "a quarter of the members is no expectation"
-    info = paths["fair-red-possible.xml"].find("{*}info")
-    assert "fewer than half" in paths["fair-red-possible.xml"].findtext("{*}info[{*}language='en']/{*}description")
+    assert set(paths) == {"dust-orange-block.xml", "dust-orange-hospital.xml", "fair-red-zone-possible.xml"}
+    info = paths["fair-red-zone-possible.xml"].find("{*}info")
+    told = paths["fair-red-zone-possible.xml"].findtext("{*}info[{*}language='en']/{*}description")
+    assert "fewer than half" in told, "a quarter of the members is no expectation"
     assert info.findtext("{*}responseType") == "Evacuate" and info.findtext("{*}urgency") == "Immediate"
     assert [e.tag.rpartition("}")[2] for e in info][:7] == [
         "language", "category", "event", "responseType", "urgency", "severity", "certainty"
@@ -274,7 +312,7 @@ def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path)
     assert info.findtext("{*}eventCode/{*}value") == "3X"
     assert info.findtext("{*}parameter/{*}valueName") == "probability b"
     assert info.findtext("{*}parameter/{*}value") == "0.25" and "(25 %)" in info.findtext("{*}description")
-    assert paths["dust-orange.xml"].find("{*}info").findtext("{*}responseType") == "Shelter"
+    assert paths["dust-orange-hospital.xml"].find("{*}info").findtext("{*}responseType") == "Shelter"
 
 
 def test_places_of_tasks_that_no_hazard_grades_have_their_shape(small_city, tmp_path) -> None:

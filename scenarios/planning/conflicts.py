@@ -1,0 +1,132 @@
+"""Conflicts of a plan: a task that the result of another hazard, or another task, contradicts.
+
+What a task asks of its place stands in the sheets (`TaskRule.asks`, `excludes`); no hazard and no kind of place is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from twin.city import City
+from twin.exposure import Exposure
+from twin.plan import Conflict, Task
+from twin.sheet import Sheet, TaskRule
+
+#: Roads this near to the edge of a place lead out of it, m: assumed, half a wide street and its pavement.
+REACH_M = 30.0
+
+Rules = Mapping[tuple[str, str], TaskRule]
+Results = Mapping[str, tuple[Sheet, Exposure]]
+
+
+def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> tuple[Conflict, ...]:
+    """Return the conflicts among the tasks of a plan, in the order of their times.
+
+    "in_danger": a task takes its place into use while another hazard closes it or, where that hazard's sheet never closes such
+    places, colours it yellow or worse; the place counts as in use from the task on to the end of the run. "unknown": nothing is known
+    of such a place in another hazard. "ways_close": people are to leave a place when other hazards have closed all roads at
+    its edge. "excluded": one task is not over when another begins at the same place that asks for what the first excludes.
+    """
+    found: list[Conflict] = []
+    ways = _Ways(city, results)
+    for task in tasks:
+        asks = rules[task.hazard, task.code].asks
+        if asks == "open":
+            found += _in_danger(task, results)
+        if asks == "leave":
+            found += ways.closing(task)
+    found += _excluded(tasks, rules)
+    return tuple(sorted(_merged(found), key=lambda c: (c.start, c.code, c.place, c.tasks)))
+
+
+def _merged(found: list[Conflict]) -> list[Conflict]:
+    """Return the conflicts with those that say the same of one place told once, from the first moment, with all their tasks."""
+    same: dict[tuple[object, ...], Conflict] = {}
+    for one in found:
+        key = (one.code, one.place, one.hazards, one.level)
+        if key in same:
+            tasks = tuple(dict.fromkeys((*same[key].tasks, *one.tasks)))
+            one = replace(one, tasks=tasks, start=min(one.start, same[key].start))
+        same[key] = one
+    return list(same.values())
+
+
+def _in_danger(task: Task, results: Results) -> Iterator[Conflict]:
+    for hazard, (sheet, exposure) in results.items():
+        if hazard == task.hazard or task.place_kind not in sheet.rules:
+            continue
+        colour = sheet.rules[task.place_kind].closes_at or "yellow"
+        for place in exposure.places[exposure.places["id"] == task.place].to_dict("records"):
+            if not place["known"]:
+                yield _conflict("unknown", (task,), task.start, (hazard,))
+            elif pd.notna(place[f"first_{colour}"]) and _aware(place[f"last_{colour}"]) > task.start:
+                yield _conflict(
+                    "in_danger", (task,), max(_aware(place[f"first_{colour}"]), task.start), (hazard,), colour
+                )
+
+
+class _Ways:
+    """The roads of a city, and when each hazard closes them."""
+
+    def __init__(self, city: City, results: Results) -> None:
+        self._city = city
+        self._sites = {str(i): g for i, g in zip(city.sites["id"], city.sites.geometry, strict=True)}
+        self._closes = {h: _seconds(exposure.roads["closes"], np.inf) for h, (_, exposure) in results.items()}
+        self._reopens = {h: _seconds(exposure.roads["reopens"], np.inf) for h, (_, exposure) in results.items()}
+
+    def closing(self, task: Task) -> Iterator[Conflict]:
+        """Yield a conflict when all roads at the edge of a task's place are closed at one moment within the task."""
+        others = [hazard for hazard in self._closes if hazard != task.hazard]
+        if not others or task.place not in self._sites:
+            return
+        place = self._sites[task.place]
+        edge = place.boundary if place.area else place
+        near = self._city.roads.sindex.query(edge.buffer(REACH_M), predicate="intersects")
+        if not len(near):
+            return
+        closes = np.array([self._closes[h][near] for h in others])
+        reopens = np.array([self._reopens[h][near] for h in others])
+        begin, end = task.start.timestamp(), task.end.timestamp()
+        moments = np.unique(np.concatenate([[begin], closes[(closes > begin) & (closes <= end)]]))
+        for moment in moments:
+            shut = (closes <= moment) & (moment < reopens)
+            if shut.any(axis=0).all():
+                by = tuple(h for h, closed in zip(others, shut.any(axis=1), strict=True) if closed)
+                yield _conflict("ways_close", (task,), datetime.fromtimestamp(moment, task.start.tzinfo), by)
+                return
+
+
+def _excluded(tasks: list[Task], rules: Rules) -> Iterator[Conflict]:
+    by_place: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_place.setdefault(task.place, []).append(task)
+    for here in by_place.values():
+        for one, other in permutations(here, 2):
+            if rules[other.hazard, other.code].asks in rules[one.hazard, one.code].excludes and one.end > other.start:
+                start = max(one.start, other.start)
+                yield _conflict("excluded", (one, other), start, tuple(dict.fromkeys((one.hazard, other.hazard))))
+
+
+def _conflict(
+    code: str, tasks: tuple[Task, ...], start: datetime, hazards: tuple[str, ...], level: str = ""
+) -> Conflict:
+    first = tasks[0]
+    return Conflict(code, tuple(t.id for t in tasks), first.place, first.place_name, start, hazards, level)
+
+
+def _seconds(moments: pd.Series, never: float) -> NDArray[np.float64]:
+    """Return moments of a UTC axis as seconds since 1970; `never` where there is none."""
+    values = moments.values.astype("datetime64[ms]")
+    return np.where(np.isnat(values), never, values.astype(np.int64) / 1000.0)
+
+
+def _aware(stamp: object) -> datetime:
+    moment: datetime = pd.Timestamp(stamp).tz_localize("UTC").to_pydatetime()
+    return moment

@@ -1,0 +1,131 @@
+"""Conflicts of a plan, from hand-made tasks and exposures of two hazards on the small town."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from scenarios.case import hazards
+from scenarios.planning.conflicts import conflicts
+from twin.city import City
+from twin.errors import ScenarioError
+from twin.exposure import Exposure
+from twin.plan import Task
+from twin.sheet import COLOURS, TaskRule
+from twin.words import phrases
+
+START = datetime(2026, 6, 20, 10, tzinfo=UTC)
+RULES = {
+    ("one", "use"): TaskRule("use", "u", 0, 0, asks="open"),
+    ("one", "go"): TaskRule("go", "u", 0, 0, asks="leave"),
+    ("two", "stay"): TaskRule("stay", "u", 0, 0, asks="stay", excludes=("leave",)),
+    ("two", "go"): TaskRule("go", "u", 0, 0, asks="leave"),
+}
+
+
+def task(i: str, hazard: str, code: str, place: str, kind: str, begin: float, end: float) -> Task:
+    start, over = (START + timedelta(minutes=m) for m in (begin, end))
+    name = {"zh": place, "en": place}
+    return Task(i, hazard, code, place, kind, name, "red", start, over, start, "u", {}, {"open_end": False})
+
+
+def at(minute: float | None) -> pd.Timestamp:
+    return pd.NaT if minute is None else pd.Timestamp("2026-06-20 10:00") + pd.Timedelta(minutes=minute)
+
+
+def exposure(
+    city: City, yellow: tuple[float, float] | None = None, roads: dict[str, tuple[float, float | None]] | None = None,
+    *, known: bool = True,
+) -> Exposure:  # fmt: skip
+    """Return an exposure in which every site is yellow (and blue) for a while and roads are closed from and to some minute."""
+    places = city.sites.assign(known=known)
+    for colour in COLOURS:
+        first, last = yellow if yellow and colour in ("blue", "yellow") else (None, None)
+        places[f"first_{colour}"], places[f"last_{colour}"] = at(first), at(last)
+    shut = roads or {}
+    table = pd.DataFrame(
+        {
+            "id": city.roads["id"].values,
+            "closes": pd.to_datetime([at(shut.get(i, (None, None))[0]) for i in city.roads["id"]]),
+            "reopens": pd.to_datetime([at(shut.get(i, (None, None))[1]) for i in city.roads["id"]]),
+        }
+    )
+    return Exposure("", {}, None, "night", table, places, None, None)
+
+
+def found(city: City, *tasks: Task, one: Exposure | None = None, two: Exposure | None = None):
+    """Return the conflicts; both hazards grade with the flood's thresholds, of which facilities close at none."""
+    calm, sheet = exposure(city), hazards.sheet("flood")
+    return conflicts(city, list(tasks), RULES, {"one": (sheet, one or calm), "two": (sheet, two or calm)})
+
+
+def site(city: City, blocks: bool) -> tuple[str, str]:
+    sites = city.sites[(city.sites["kind"] == "block") == blocks]
+    graded = sites[sites["kind"].isin([k for k, r in hazards.sheet("flood").rules.items() if not r.closes_at])]
+    return str(graded["id"].iloc[0]), str(graded["kind"].iloc[0])
+
+
+def test_a_place_in_use_while_another_hazard_colours_it(small_city: City) -> None:
+    place, kind = site(small_city, False)
+    use = task("T1", "one", "use", place, kind, 10, 12)
+    (conflict,) = found(small_city, use, two=exposure(small_city, (60, 90)))
+    assert (conflict.code, conflict.tasks, conflict.place, conflict.hazards) == ("in_danger", ("T1",), place, ("two",))
+    assert conflict.start == START + timedelta(minutes=60) and conflict.level == "yellow"
+    assert not found(small_city, use, two=exposure(small_city, (0, 10))), "over when the place is opened"
+    assert not found(small_city, use, one=exposure(small_city, (60, 90))), "its own hazard knows"
+    (lost,) = found(small_city, use, two=exposure(small_city, known=False))
+    assert lost.code == "unknown"
+
+
+def test_the_same_said_of_two_tasks_at_a_place_is_told_once(small_city: City) -> None:
+    place, kind = site(small_city, False)
+    uses = [task(f"T{k}", "one", "use", place, kind, 10.0 * k, 99) for k in (1, 2)]
+    (conflict,) = found(small_city, *uses, two=exposure(small_city, (5, 90)))
+    assert conflict.tasks == ("T1", "T2") and conflict.start == START + timedelta(minutes=10)
+
+
+def test_leaving_when_every_road_at_the_edge_is_closed(small_city: City) -> None:
+    place, kind = site(small_city, True)
+    edge = small_city.sites.set_index("id").geometry[place].boundary.buffer(30.0)
+    near = list(small_city.roads.loc[small_city.roads.intersects(edge), "id"])
+    go = task("T1", "one", "go", place, kind, 30, 40)
+    assert near, "the block has roads"
+    shut = dict.fromkeys(near, (20.0, None))
+    (conflict,) = found(small_city, go, two=exposure(small_city, roads=shut))
+    assert (conflict.code, conflict.start, conflict.hazards) == ("ways_close", go.start, ("two",))
+    (later,) = found(small_city, go, two=exposure(small_city, roads={**shut, near[0]: (35.0, None)}))
+    assert later.start == START + timedelta(minutes=35)
+    assert not found(small_city, go, two=exposure(small_city, roads={**shut, near[0]: (41.0, None)}))
+    assert not found(small_city, go, two=exposure(small_city, roads={**shut, near[0]: (5.0, 25.0)})), "open again"
+    assert not found(small_city, go, one=exposure(small_city, roads=shut)), "its own hazard knows"
+
+
+def test_tasks_of_one_place_that_exclude_one_another(small_city: City) -> None:
+    place, kind = site(small_city, True)
+    stay, go = task("T1", "two", "stay", place, kind, 0, 30), task("T2", "one", "go", place, kind, 20, 25)
+    (conflict,) = found(small_city, stay, go)
+    assert (conflict.code, conflict.tasks, conflict.start) == ("excluded", ("T1", "T2"), go.start)
+    assert not found(small_city, stay, replace(go, start=stay.end, end=stay.end))
+    assert not found(small_city, stay, replace(go, place="elsewhere"))
+    assert not found(small_city, go, task("T3", "two", "go", place, kind, 20, 25)), "both ask for the same"
+
+
+def test_every_conflict_has_a_sentence(small_city: City) -> None:
+    place, kind = site(small_city, False)
+    flood = replace(found(small_city, task("T1", "one", "use", place, kind, 1, 2), two=exposure(small_city, (60, 90)))[0],
+                    hazards=("flood",))  # fmt: skip
+    for code in ("in_danger", "unknown", "ways_close", "excluded"):
+        for lang in ("zh", "en"):
+            said = phrases.conflict(replace(flood, code=code), lang)
+            assert phrases.say("hazard.flood", lang=lang) in said and "{" not in said
+
+
+@pytest.mark.parametrize("wrong", [{"asks": "dance"}, {"excludes": ("dance",)}])
+def test_a_word_that_a_task_cannot_ask_is_refused(wrong: dict) -> None:
+    sheet = hazards.sheet("flood")
+    with pytest.raises(ScenarioError) as error:
+        replace(sheet, tasks=(replace(sheet.tasks[0], **wrong),)).check()
+    assert error.value.code == "sheet_value"
