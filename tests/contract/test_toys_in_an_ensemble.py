@@ -23,8 +23,10 @@ def test_all_four_are_reduced_to_one_plan_report_and_alert(toys, four: Path, tmp
         members = [read_exposure(run.folder / "members" / str(k) / "exposure" / hazard, hazard) for k in range(2)]
         got = run.exposure[hazard]
         for colour in ("blue", "red"):
-            reached = np.mean([m.places[f"first_{colour}"].notna() for m in members], axis=0)
-            np.testing.assert_array_equal(got.places[f"share_{colour}"], reached)
+            reached = np.sum([m.places[f"first_{colour}"].notna() for m in members], axis=0)
+            know = np.sum([m.places["known"] for m in members], axis=0)
+            share = np.divide(reached, know, where=know > 0, out=np.full(len(know), np.nan))
+            np.testing.assert_array_equal(got.places[f"share_{colour}"], share)
         for scale, tables in got.counts.items():
             for of, table in tables.items():
                 assert table.shape == members[0].counts[scale][of].shape and (table.to_numpy() >= -1e-9).all()
