@@ -112,7 +112,7 @@ class Movement:
                 queues.advance(ways, now, then)
         found = self._tables(record, zones, queues, ways_cost, leaves, orders_s, began_s, first_s)
         fields = record.fields()
-        shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT) + ((SHELTER_FILL,) if "shelter_fill" in fields else ())
+        shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT, SHELTER_FILL)
         counts = record.counts()
         return Outcome(
             conform(fields, *self.gives, *shown),

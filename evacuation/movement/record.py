@@ -137,9 +137,8 @@ class Record:
             "edge": np.array(city.roads["id"], dtype=str),
             "block": np.array(block_ids(city), dtype=str),
         }
-        if len(shelters):
-            data["shelter_fill"] = (("time", "shelter"), stack("fill"))
-            coords["shelter"] = np.array(shelters, dtype=str)
+        data["shelter_fill"] = (("time", "shelter"), stack("fill"))
+        coords["shelter"] = np.array(shelters, dtype=str)
         return xr.Dataset(data, coords=coords)
 
     def counts(self) -> dict[str, pd.DataFrame]:

@@ -229,3 +229,16 @@ def test_who_is_to_flee_before_the_cloud_is_computed_is_allowed_and_said(case: s
 
 def test_an_order_that_can_be_needs_no_such_note(run: sc.Run) -> None:
     assert not [code for code, _ in run.notes if code == "read_later"]
+
+
+def test_a_town_whose_only_shelter_floods_still_has_its_plan(case: sc.Case, small_city: City, tmp_path: Path) -> None:
+    """The shelter stands in the basin: nobody is sent there, and how full it gets is not known."""
+    moved = small_city.facilities.copy()
+    moved.loc[moved["id"] == "s1", "geometry"] = shapely.Point(500_500, 3_399_745)
+    save_folder(replace(small_city, facilities=moved), tmp_path / "town")
+    order = [{"flood": {"cell_m": 20, "drainage": "none"}}, {"movement": {"zones": "all", "mean_delay_min": 5}}]
+    forcing = {"rain": {"mm_h": 180, "hours": 0.5}}
+    run = sc.run(case.with_changes(city=str(tmp_path / "town"), hazards=order, forcing=forcing))
+    assert ("movement.shelter_water", {"ids": ["s1"]}) in [(code, dict(values)) for code, values in run.notes]
+    places = run.exposure["movement"].places.set_index("id")
+    assert not places.loc["s1", "known"] and run.fields["movement"].sizes["shelter"] == 0

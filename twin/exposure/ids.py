@@ -58,6 +58,6 @@ class Ids:
     def _at(self, field: xr.DataArray, wanted: pd.Series) -> NDArray[np.float64]:
         frames = field.values if "time" in field.dims else field.values[np.newaxis]
         where = self._ids.get_indexer(pd.Index(wanted.astype(str)))
-        values = frames[:, where].astype(np.float64)
-        values[:, where < 0] = np.nan
+        values = np.full((len(frames), len(where)), np.nan)  # a field may know no id at all
+        values[:, where >= 0] = frames[:, where[where >= 0]]
         return values
