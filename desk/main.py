@@ -18,6 +18,7 @@ from twin.bridge.fonts import embedded
 from twin.bridge.front import conflicts, front
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
+from twin.plan import Plan
 from twin.sheet import COLOURS
 from twin.words import Word, keys, phrases, say, template
 
@@ -79,6 +80,11 @@ def main() -> None:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _sections(folder: str, _run: sc.Run) -> tuple[Section, ...]:
     return sc.sections(_run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _drafted(folder: str, _run: sc.Run) -> Plan:
+    return sc.draft_plan(_run)
 
 
 def _details(section: Section, run: sc.Run) -> list[Block]:
@@ -171,7 +177,7 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
         city = _run.case.city
         text += "".join(name for exposure in _run.exposure.values() for name in exposure.places["name_zh"])
         text += "".join(city.facilities["name_zh"].astype(str)) + "".join(crew.name_zh for crew in city.resources)
-        text += "".join(t.place_name["zh"] for t in sc.draft_plan(_run).tasks)
+        text += "".join(t.place_name["zh"] for t in _drafted(str(_run.folder), _run).tasks)
     source = f"url(data:font/woff;base64,{embedded(text + '中文')}) format('woff')"
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
 
@@ -228,7 +234,7 @@ def _state(plan_id: str) -> str:
 
 
 def _plan(run: sc.Run, section: Section, lang: str) -> None:
-    plan = _recorded(sc.draft_plan(run))
+    plan = _recorded(_drafted(str(run.folder), run))
     draw(conflicts(plan, _told(run), len(plan.conflicts)), section, run, lang)
     told, tz = run.case.clock.told, run.case.city.tz
     chances = any(task.probability is not None for task in plan.tasks)
