@@ -166,7 +166,7 @@ def test_export_writes_every_format(run: sc.Run, tmp_path: Path) -> None:
     plan = sc.draft_plan(run)
     files = sc.export(plan, tmp_path / "outbox")
     names = {path.name for path in files}
-    assert {"plan.json", "levels.geojson", "tasks.geojson", "report.html", "flood-red-road.xml"} <= names
+    assert {"plan.json", "levels.geojson", "tasks.geojson", "report.html", "flood-red-underpass.xml"} <= names
     for path in files:
         if path.suffix == ".xml":
             cap.check(etree.parse(path).getroot())
