@@ -12,11 +12,12 @@ import streamlit as st
 
 import scenarios as sc
 from desk import pictures
+from twin import phrases
 from twin.blocks import Section
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN, Bounds, levels_of, marked
 from twin.sheet import COLOURS
 from twin.units import quantity
-from twin.words import phrases, say
+from twin.words import say
 
 #: The worse, the later; of what nothing is known is drawn before what is known to be hit.
 RANKS = ("unknown", *COLOURS)

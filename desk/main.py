@@ -12,6 +12,7 @@ import scenarios as sc
 from desk.beside import two_runs
 from desk.blocks import draw, table, whole
 from desk.city_map import city_map
+from twin import phrases
 from twin.blocks import Block, Section, Text
 from twin.bridge import section as common
 from twin.bridge.fonts import embedded
@@ -20,7 +21,7 @@ from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
 from twin.plan import Plan
 from twin.sheet import COLOURS
-from twin.words import Word, keys, phrases, say, template
+from twin.words import Word, keys, say, template
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-night"

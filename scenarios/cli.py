@@ -20,10 +20,11 @@ from scenarios.case.shelf import runs_folder
 from scenarios.doctor import examine
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
 from scenarios.terminal import bar, list_library, print_findings, show, talk, tell
+from twin import phrases
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.grade import likely
 from twin.sheet import COLOURS
-from twin.words import LANGS, phrases, say, session_lang
+from twin.words import LANGS, say, session_lang
 
 app = typer.Typer(
     name="anlan",

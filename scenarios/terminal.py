@@ -12,11 +12,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
+from twin import phrases
 from twin.errors import TwinError
 from twin.grade import likely
 from twin.jit import compiling
 from twin.sheet import COLOURS
-from twin.words import phrases, say, session_lang
+from twin.words import say, session_lang
 
 talk = Console(stderr=True)
 

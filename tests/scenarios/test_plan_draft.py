@@ -21,10 +21,10 @@ from scenarios.case.hazards import sheet
 from scenarios.cli import app
 from scenarios.planning.crews import send_crews
 from scenarios.planning.draft import _Findings, _from_table
+from twin import phrases
 from twin.city import City
 from twin.plan import Task
 from twin.sheet import TaskRule
-from twin.words import phrases
 
 START = datetime(2026, 6, 20, 10, tzinfo=UTC)
 RULE = TaskRule("look", "drain_crew", before_min=30, setup_min=5, place="underpass", at="blue")

@@ -10,12 +10,12 @@ import pytest
 
 from scenarios.case import hazards
 from scenarios.planning.conflicts import conflicts
+from twin import phrases
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.exposure import Exposure
 from twin.plan import Task
 from twin.sheet import COLOURS, TaskRule
-from twin.words import phrases
 
 START = datetime(2026, 6, 20, 10, tzinfo=UTC)
 RULES = {

@@ -15,12 +15,13 @@ import geopandas as gpd
 import shapely
 from lxml import etree
 
+from twin import phrases
 from twin.bridge.dossier import Dossier
 from twin.errors import ContractError
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan
 from twin.sheet import Cap
-from twin.words import phrases, say
+from twin.words import say
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SENDER = "anlan.twin"

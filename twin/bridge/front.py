@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
+from twin import phrases
 from twin.blocks import Block, Cell, Section, Table, Text
 from twin.bridge.section import Told, touched
 from twin.city import City
 from twin.grade import likely
 from twin.plan import Conflict, Event, Plan, Task
 from twin.sheet import COLOURS
-from twin.words import LANGS, Phrase, Word, phrases, say
+from twin.words import LANGS, Phrase, Word, say
 
 MOST_PLACES = 3  # places of the worst colour that are named for each hazard, the first to reach it first
 MOST_BLOCKS = 8  # names of affected blocks

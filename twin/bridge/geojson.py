@@ -9,8 +9,8 @@ from pathlib import Path
 import geopandas as gpd
 import shapely
 
+from twin import phrases
 from twin.bridge.dossier import Dossier
-from twin.words import phrases
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from twin import phrases
 from twin.blocks import Section
 from twin.bridge import drive_chart, maps
 from twin.bridge.dossier import Dossier
@@ -21,7 +22,7 @@ from twin.bridge.section import common, levels_table, limits, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.plan import Plan
 from twin.sheet import COLOURS
-from twin.words import LANGS, Phrase, Word, phrases, written
+from twin.words import LANGS, Phrase, Word, written
 
 MOST_LEVELS = 40  # rows of the level table that are printed; all of them are in the run's levels.geojson
 
@@ -94,7 +95,7 @@ def _part(name: str) -> str:
 
 
 def _each(phrase: Callable[..., str], of: Any) -> dict[str, str]:
-    """Return what a function of `twin.words.phrases` says in each language."""
+    """Return what a function of `twin.phrases` says in each language."""
     return {lang: phrase(of, lang) for lang in LANGS}
 
 

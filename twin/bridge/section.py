@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from twin import phrases
 from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
 from twin.bridge.ledger import ledger
 from twin.city import City
@@ -23,7 +24,7 @@ from twin.grade import likely
 from twin.plan import shown
 from twin.sheet import COLOURS, QUANTILES, Scale, Sheet
 from twin.units import printed, quantity
-from twin.words import LANGS, Phrase, Word, has, phrases
+from twin.words import LANGS, Phrase, Word, has
 
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from twin.plan import Alert, Conflict, Plan, Task
+from twin.sheet import Sheet
 from twin.units import quantity
 from twin.words import has, say, written
-
-if TYPE_CHECKING:
-    from twin.plan import Alert, Conflict, Plan, Task
-    from twin.sheet import Sheet
-
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
