@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -72,8 +73,9 @@ class Job:
             process.terminate()  # members end with it
             _gone, alive = psutil.wait_procs([process, *members], timeout=5)
             for stubborn in alive:
-                stubborn.kill()
-                stubborn.wait(5)
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+                    stubborn.kill()
+                    stubborn.wait(5)
         sweep()
 
     def wait(self, timeout_s: float = 600.0) -> Run:
