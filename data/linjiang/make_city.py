@@ -562,7 +562,7 @@ def with_tanks(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 #: Venues: what stands in each, in local metres. The ground of a venue is fenced but for its gates; `entrance` is the metro entrance
-#: a gate leads to, `flow_per_s` how many people a second a gate lets through, `opens` whether it is open at the start.
+#: a gate leads to, `opens` whether it is open at the start.
 SQUARE = OPEN_PLACES["square"]
 HALL = box(2070, 885, 2122, 913)
 ALLEY = box(1990, 1180, 1994.5, 1256)
@@ -646,8 +646,8 @@ def _part(key: str, kind: str, zh: str, en: str, shape: shapely.Geometry, **more
 def _gate(
     key: str, zh: str, en: str, line: LineString, *, opens: bool = True, entrance: str | None = None
 ) -> dict[str, object]:
-    """Return a gate; it lets through 1.2 persons a second and metre of width (assumed)."""
-    more = {"width_m": line.length, "flow_per_s": 1.2 * line.length, "opens": opens, "entrance": entrance}
+    """Return a gate without barriers: what it lets through follows from its width."""
+    more = {"width_m": line.length, "opens": opens, "entrance": entrance}
     return _part(key, "gate", zh, en, line, **more)
 
 

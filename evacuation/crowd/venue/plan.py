@@ -175,7 +175,7 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
         name_en=str(part["name_en"]),
         shape=line,
         opens=_truth(part.get("opens"), True),
-        persons_per_s=_number(part.get("persons_per_s"), np.inf),
+        persons_per_s=_number(part.get("flow_per_s"), np.inf),
         rim=inside[1] != inside[-1],
         inner=-1 if inside[-1] and not inside[1] else 1,
         entrance=_text(part.get("entrance")),
@@ -204,7 +204,7 @@ def _source(venue: str, part: dict[str, Any], goals: dict[str, Any]) -> Source:
     wanted = frozenset(filter(None, _text(part.get("goals")).replace(" ", "").split(",")))
     for goal in sorted(wanted - set(goals)):
         raise ScenarioError("source_goal", venue=venue, source=part["id"], found=goal, expected=sorted(goals))
-    return Source(str(part["id"]), part["geometry"], _number(part.get("persons_per_s"), np.nan), wanted)
+    return Source(str(part["id"]), part["geometry"], _number(part.get("flow_per_s"), np.nan), wanted)
 
 
 def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float) -> Grid:
