@@ -32,6 +32,7 @@ from evacuation.release.variables import (
     STAY_OR_LEAVE,
     TOXIC_DOSE_RATE,
 )
+from evacuation.release.ways import Water, Ways, water_on, ways_of
 from evacuation.release.weather import Weather
 from twin.city import City
 from twin.clock import Clock
@@ -114,7 +115,12 @@ class Release:
             raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
         settings = self._settings(gas, frame_s)
         arrays = state.check("release", grid.hash, settings).arrays if state is not None else None
-        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, state.numbers if state else {})
+        ways = ways_of(city, self.walk_m_s, frame_s)
+        elapsed = state.numbers["elapsed_s"] if state else 0.0
+        water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
+        run = _Run(
+            self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, state.numbers if state else {}, ways, water
+        )
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -153,16 +159,10 @@ class _Run:
 
     def __init__(
         self, model: Release, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
-        rng: np.random.Generator | None, arrays: Any, numbers: Any,
+        rng: np.random.Generator | None, arrays: Any, numbers: Any, ways: Ways | None, water: Water | None,
     ) -> None:  # fmt: skip
-        self.model, self.grid, self.clock, self.weather, self.tanks, self.limits = (
-            model,
-            grid,
-            clock,
-            weather,
-            tanks,
-            limits,
-        )
+        self.model, self.grid, self.clock, self.weather = model, grid, clock, weather
+        self.tanks, self.limits, self.ways, self.water = tanks, limits, ways, water
         self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
         self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
         self.flammable = tanks.substance.flammable_kg_m3 or 0.0
@@ -180,7 +180,6 @@ class _Run:
         zeros = np.zeros(grid.shape)
         self.c = np.array(kept.get("c", zeros))
         self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
-        self.warned_wind = (float(numbers.get("warned_east", 1.0)), float(numbers.get("warned_north", 0.0)))
         self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
         self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
         self.rates: list[NDArray[np.float32]] = []
@@ -198,8 +197,6 @@ class _Run:
             self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
             self.number += model.puffs_per_step
             self.lost += self.cloud.lose(self.grid)
-            if self.elapsed + t <= self._warned():  # the last wind before the warning
-                self.warned_wind = (air.east, air.north_ward)
             self.cloud.onto(self.grid, air, self.all)
             self.c[:] = self.all[0]
             np.maximum(self.highest, self.c, out=self.highest)
@@ -234,7 +231,7 @@ class _Run:
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         told = advice.advise(
-            city, self.grid, self.history, curve, people, rooms, self.warned_wind, shares[0],
+            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, shares[0],
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
         )  # fmt: skip
         fields = self._fields(city, rooms, shares, told)
@@ -310,12 +307,11 @@ class _Run:
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        arrays |= self.water.arrays() if self.water else {}
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
             "lost_kg": self.lost,
-            "warned_east": self.warned_wind[0],
-            "warned_north": self.warned_wind[1],
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
