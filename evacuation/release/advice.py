@@ -108,7 +108,9 @@ def advise(
     first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n
     spots = _spots(city, grid, outdoors)
     met = [s is not None and first < n and history.worst.flat[s] >= 1.0 for s in spots]
-    leaving = _Leaving(grid, rate, dt, first, people.walk_m_s, ways, water, [s for s, m in zip(spots, met, strict=True) if m])
+    leaving = _Leaving(
+        grid, rate, dt, first, people.walk_m_s, ways, water, [s for s, m in zip(spots, met, strict=True) if m]
+    )
     rows = []
     for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), _cells(city, grid), spots, met, strict=True):
         if spot is None:

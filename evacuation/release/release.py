@@ -18,6 +18,7 @@ from evacuation.release.kernels import loads
 from evacuation.release.substances import Substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
+    ADVICE_FROM,
     FLAMMABLE_SHARE,
     GAS_CONCENTRATION,
     GAS_SEVERITY,
@@ -69,7 +70,13 @@ class Release:
         ("northward_wind", "northward_wind_grid"),
     )
     reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth")
-    gives: ClassVar[tuple[Variable, ...]] = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE)
+    gives: ClassVar[tuple[Variable, ...]] = (
+        GAS_CONCENTRATION,
+        TOXIC_DOSE_RATE,
+        STAY_OR_LEAVE,
+        LEAVE_BEFORE,
+        ADVICE_FROM,
+    )
 
     substance: str | None = None
     site: str | None = None
@@ -263,6 +270,7 @@ class _Run:
             "indoor_dose": (space, rooms.dose.astype(np.float32)),
             "stay_or_leave": (("block",), choice),
             "leave_before": (("block",), leave),
+            "advice_from": (("block",), told["known_s"].to_numpy(float)),
         }
         if self.model.wind_members:
             data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}

@@ -92,7 +92,9 @@ def ways_of(city: City, walk_m_s: float, frame_s: float) -> Ways | None:
         bridges.append(np.full(pieces - 1, high))
         pairs.append(np.column_stack([chain[:-1], chain[1:]]))
     both = np.concatenate(pairs)
-    return _largest(*(np.concatenate(part) for part in (xs, ys, bridges)), np.concatenate([both, both[:, ::-1]]), piece_s)
+    return _largest(
+        *(np.concatenate(part) for part in (xs, ys, bridges)), np.concatenate([both, both[:, ::-1]]), piece_s
+    )
 
 
 def _largest(x: Array, y: Array, bridge: NDArray[np.bool_], pairs: NDArray[np.int64], piece_s: float) -> Ways:

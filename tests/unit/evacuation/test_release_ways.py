@@ -13,7 +13,7 @@ import xarray as xr
 
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town
 from evacuation.release.release import Release
-from evacuation.release.ways import Water, ways_of, water_on
+from evacuation.release.ways import Water, water_on, ways_of
 from twin.city import City, empty_table
 from twin.clock import Clock
 
@@ -106,7 +106,9 @@ def test_without_roads_nobody_is_sent_out(streets: bool, reason: str) -> None:
         name: xr.DataArray([value], {"time": clock.times[:1].values}, name=name)
         for name, value in (("eastward_wind", 1.0), ("northward_wind", 0.0))
     }
-    model = Release(substance="chlorine", site="works/T1", hole_mm=12.0, wind_members=0, warned_min=2.0, air_changes_shut=6.0)
+    model = Release(
+        substance="chlorine", site="works/T1", hole_mm=12.0, wind_members=0, warned_min=2.0, air_changes_shut=6.0
+    )
     table = model.simulate(where, given, clock).tables["advice"]
     assert reason in set(table["reason"])
     if not streets:
