@@ -73,21 +73,14 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         tables["buildings"] = _roof_shapes(cover, grid)
     if build.population is not None:
         source = build.population
-        tables["population"], dropped = vector.read_population(base / source.file, grid, source.crs, source.column)
-        if dropped:
-            findings.append(
-                Finding(
-                    "features_outside",
-                    dropped,
-                    place=str(source.file),
-                    assumed="left_out",
-                    values={"layer": "population"},
-                )
-            )
+        tables["population"], found = vector.read_population(base / source.file, grid, source.crs, source.column)
+        findings += found
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
     parts = [tables["facilities"]] if len(tables["facilities"]) else []
     for given in build.facilities:
-        parts.append(vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind))
+        table, found = vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind)
+        parts.append(table)
+        findings += found
         findings += _shift(parts[-1], tables, grid, given)
         layers["facilities"] = _layer(given, "measured")
     if parts:
@@ -189,7 +182,8 @@ def _read_osm(
         layers["roads"] = _layer(
             source, "measured", *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found)
         )
-        tables["facilities"] = osm.underpasses(tables["roads"])
+        feet = osm.read_foot_underpasses(path, grid.crs)
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), feet], grid.crs)
     if "buildings" in source.take:
         houses = osm.read_buildings(path, grid.crs)
         tables["buildings"] = (
@@ -198,10 +192,14 @@ def _read_osm(
         layers["buildings"] = credit
     if "facilities" in source.take:
         places = osm.read_facilities(path, grid.crs)
-        parts = [t for t in (tables["facilities"], places) if len(t)]
-        if parts:
-            tables["facilities"] = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
+        tables["facilities"] = _joined([tables["facilities"], places], grid.crs)
         layers["facilities"] = credit
+
+
+def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
+    """Return tables as one."""
+    some = [part for part in parts if len(part)] or parts[:1]
+    return gpd.GeoDataFrame(pd.concat(some, ignore_index=True), crs=crs)
 
 
 def _cover(
