@@ -13,8 +13,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
-from hydro.drains.swmm_input import Setting, series_elsewhen
+from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes, whole_seconds
+from hydro.drains.swmm import Engine
+from hydro.drains.swmm_input import Setting, asked_routing, left_out, prepare, series_elsewhen
 from hydro.ground.works import nearest_open
 from twin.city import City
 from twin.errors import NumericsError
@@ -174,7 +175,7 @@ class SwmmDrainage(Coupling):
         drains = city.drains
         if drains is None:
             raise NumericsError("no_drains")
-        self._city, self._bed, self._open_share = city, bed, open_share
+        self._city, self._bed, self._open_share, self._inp = city, bed, open_share, drains.inp
         manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = manholes.row, manholes.col
         self._subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
@@ -217,8 +218,8 @@ class SwmmDrainage(Coupling):
         self.step(h, self._bed, roof_m3_s=roof_m3_s, stage=stage, open_share=self._open_shares(t, actions))
 
     def notes(self) -> Notes:
-        """Say what the reader must know of inlets, pumps, the model's own series, the way a run goes on and the engine's account."""
-        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled)
+        """Say what the reader must know of the model, inlets, pumps, the way a run goes on and the engine's account."""
+        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled) + model_notes(self._inp)
         if self.series_elsewhen:
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
@@ -249,6 +250,25 @@ def inlet_notes(open_share: float, subcatchments: int, uncoupled: pd.DataFrame) 
             ("manholes_uncoupled", {"count": count, "outside": outside, "walled": count - outside, "ids": ids})
         )
     return found
+
+
+def model_notes(inp: str) -> Notes:
+    """Say what of a drain model is not computed as its file has it."""
+    found: Notes = []
+    if sections := left_out(inp):
+        found.append(("drain_left_out", {"sections": sections}))
+    if (asked := asked_routing(inp)) is not None:
+        found.append(("drain_routing", {"asked": asked}))
+    if streets := read_sections(inp).get("STREETS"):
+        found.append(("drain_streets", {"count": len(streets)}))
+    return found
+
+
+def refuse_model(inp: str, start: datetime, duration_s: float, exchange_s: float) -> None:
+    """Raise the error that a run on this drain model would begin with: the engine opens it and is closed again."""
+    whole_seconds(exchange_s)
+    with Engine(prepare(inp, start, duration_s, exchange_s, {}), ()):
+        pass
 
 
 def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:

@@ -16,18 +16,19 @@ from rasterio import Affine
 from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
+from scenarios.case import hazards
 from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
 from scenarios.case.home import home, open_city
 from twin.city import COLUMNS, City, Layer, empty_table
 from twin.errors import SourceError
-from twin.grid import WEB_MERCATOR, Grid
+from twin.grid import WEB_MERCATOR, Grid, known_crs
 from twin.landcover import surface_of
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
 from twin.readers.city_folder import open_folder, save_folder
 from twin.readers.findings import Finding, check_city
 from twin.readers.raster import Raster, read_raster, warp
-from twin.readers.swmm_inp import drains_of, reproject
+from twin.readers.swmm_inp import drains_of, reproject, swmm_text
 
 ROAD_WIDTH_M = 3.5  # width of a lane burnt into a land cover that has no roads of its own, m: assumed
 BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
@@ -57,7 +58,8 @@ def check_any(what: str) -> list[Finding]:
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
-    return check_city(open_city(what))
+    city = open_city(what)
+    return check_city(city) + hazards.check_city(city)
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
@@ -102,12 +104,13 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     layers["blocks"] = Layer("squares of 500 m", "-", "-", "assumed", ("no communities given",))
     drains = None
     if build.drains is not None:
-        text = _text(base / build.drains.inp)
+        text = swmm_text(base / build.drains.inp)
         for mark, value in build.drains.replace.items():
             text = text.replace(mark, f"{value:g}")
         if build.drains.crs and build.drains.crs != build.crs:
-            text, ratio = reproject(text, build.drains.crs, build.crs)
-            if _is_mercator(build.drains.crs):
+            known_crs(build.drains.crs)
+            text, ratio = reproject(text, build.drains.crs, build.crs, str(base / build.drains.inp))
+            if ratio != 1.0:
                 findings.append(_mercator("drains", ratio))
         drains = drains_of(text, grid.crs, str(base / build.drains.inp), river=_never)
         filled = [f"{mark} = {value:g}" for mark, value in build.drains.replace.items()]
@@ -125,7 +128,7 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         layers=layers,
     )
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
-    return city, findings + kept
+    return city, findings + kept + hazards.check_city(city)
 
 
 def _terrain(build: Build, base: Path, findings: list[Finding]) -> tuple[np.ndarray, Grid]:
@@ -321,13 +324,6 @@ def _true_metre(raster: Raster) -> float:
 
 def _layer(source: Source, basis: str, *assumed: str) -> Layer:
     return Layer(source.source, source.date, source.licence, basis, assumed)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
 
 
 def _never(x: Any, y: Any) -> Any:
