@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from hydro.drains.coupling import GRATE_PAIR, Inlets
 from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage, model_notes, refuse_model
 from hydro.drains.screening import ScreeningDrainage
+from hydro.drains.tree import drain_tree
 from hydro.ground.soil import WETNESS, Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
@@ -153,9 +154,12 @@ class Flood:
         """Raise the first error that a run would begin with: its steps, measures on the drains, what the engine refuses."""
         self._exchanges(clock)
         self._check_drainage(actions)
-        if self.drainage == "swmm" and city.drains is not None:
-            start = clock.start.astimezone(city.tz).replace(tzinfo=None)
-            refuse_model(city.drains.inp, start, clock.duration_s, self.exchange_s)
+        if self.drainage == "none" or city.drains is None:
+            return
+        step = self.exchange_s if self.drainage == "swmm" else 1.0
+        refuse_model(city.drains.inp, clock.start.astimezone(city.tz).replace(tzinfo=None), clock.duration_s, step)
+        if self.drainage == "screening":
+            drain_tree(city.drains.inp)
 
     @classmethod
     def check_city(cls, city: City) -> Notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,18 @@ from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
 from scenarios.case import hazards
-from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
+from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import home, open_city
-from twin.city import COLUMNS, City, Layer, empty_table
+from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import WEB_MERCATOR, Grid, known_crs
-from twin.landcover import surface_of
+from twin.landcover import RIVER, surface_of
+from twin.readers import layers as own_layers
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
 from twin.readers.city_folder import open_folder, save_folder
-from twin.readers.findings import Finding, check_city
+from twin.readers.findings import check_city
 from twin.readers.raster import Raster, read_raster, warp
 from twin.readers.swmm_inp import drains_of, reproject, swmm_text
 
@@ -70,9 +73,20 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     layers = {"terrain": _layer(build.terrain, "measured")}
     if build.osm is not None:
         _read_osm(build, build.osm, base, tables, layers, findings, grid)
+    _read_files(build, base, tables, layers, findings, grid)
     cover = _cover(build, base, grid, tables["roads"], tables["buildings"], findings, layers)
+    if build.river is not None:
+        water, found = own_layers.read_river(base / build.river.file, grid.crs, build.river.crs)
+        findings += found
+        cover[_burnt(water.geometry, grid)] = RIVER
+        layers["river"] = _layer(build.river, "measured")
     if not len(tables["buildings"]):
         tables["buildings"] = _roof_shapes(cover, grid)
+    resources: tuple[Resource, ...] = ()
+    if build.resources is not None:
+        resources, found = own_layers.read_resources(base / build.resources.file, grid.crs, build.resources.crs)
+        findings += found
+        layers["resources"] = _layer(build.resources, "measured")
     if build.population is not None:
         source = build.population
         tables["population"], found = vector.read_population(base / source.file, grid, source.crs, source.column)
@@ -125,10 +139,12 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         surface=surface_of(terrain, cover, grid.y, grid.x),
         **tables,
         drains=drains,
+        resources=resources,
         layers=layers,
     )
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
-    return city, findings + kept + hazards.check_city(city)
+    findings += kept + hazards.check_city(city)
+    return replace(city, findings=tuple(f for f in findings if f.repeated)), findings
 
 
 def _terrain(build: Build, base: Path, findings: list[Finding]) -> tuple[np.ndarray, Grid]:
@@ -183,7 +199,9 @@ def _read_osm(
         tables["roads"] = roads[roads.geometry.intersects(window)].reset_index(drop=True)
         findings += found
         layers["roads"] = _layer(
-            source, "measured", *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found)
+            source,
+            "measured",
+            *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found if f.code == "tag_missing"),
         )
         feet = osm.read_foot_underpasses(path, grid.crs)
         tables["facilities"] = _joined([osm.underpasses(tables["roads"]), feet], grid.crs)
@@ -197,6 +215,39 @@ def _read_osm(
         places = osm.read_facilities(path, grid.crs)
         tables["facilities"] = _joined([tables["facilities"], places], grid.crs)
         layers["facilities"] = credit
+
+
+def _read_files(
+    build: Build,
+    base: Path,
+    tables: dict[str, gpd.GeoDataFrame],
+    layers: dict[str, Layer],
+    findings: list[Finding],
+    grid: Grid,
+) -> None:
+    """Read the tables that have files of their own; each takes the place of what the extract gave."""
+    window = shapely.box(*grid.bounds)
+    readers = {"roads": own_layers.read_roads, "buildings": own_layers.read_buildings, "levees": own_layers.read_levees}
+    for name, read in readers.items():
+        source: FileSource | None = getattr(build, name)
+        if source is None:
+            continue
+        table, found = read(base / source.file, grid.crs, source.crs)
+        inside = table.geometry.intersects(window)
+        if not inside.all():
+            lost, place = int((~inside).sum()), str(table.loc[~inside, "id"].iloc[0])
+            found.append(Finding("features_outside", lost, place=place, assumed="left_out", values={"layer": name}))
+        tables[name] = table[inside].reset_index(drop=True)
+        findings += found
+        layers[name] = _layer(source, "measured")
+    if build.roads is not None:
+        of_extract = tables["facilities"]["id"].astype(str).str.startswith("underpass-")
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), tables["facilities"][~of_extract]], grid.crs)
+
+
+def _burnt(shapes: gpd.GeoSeries, grid: Grid) -> np.ndarray:
+    """Return which cells have their centre in a shape."""
+    return rasterize([(g, 1) for g in shapes], out_shape=grid.shape, transform=Affine(*grid.affine)).astype(bool)
 
 
 def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:

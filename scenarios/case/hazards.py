@@ -21,8 +21,8 @@ from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
+from twin.finding import Finding
 from twin.hazard import ChecksCities, Hazard
-from twin.readers.findings import Finding
 from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.

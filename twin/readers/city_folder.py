@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from scipy import ndimage
 
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import Grid
 from twin.landcover import surface_of
 from twin.readers.raster import grid_of, read_raster, write_raster
@@ -63,6 +65,7 @@ def open_folder(folder: Path) -> City:
         layers=_layers(head, folder / "city.yaml"),
         level_overrides=_rules(head, "levels", folder / "city.yaml"),
         event_overrides=_rules(head, "event", folder / "city.yaml"),
+        findings=_findings(head, folder / "city.yaml"),
         content_hash=folder_hash(folder),
     )
 
@@ -100,6 +103,7 @@ def save_folder(city: City, folder: Path) -> None:
         "layers": {name: {**asdict(layer), "assumed": list(layer.assumed)} for name, layer in city.layers.items()},
         "levels": dict(city.level_overrides),
         "event": dict(city.event_overrides),
+        "findings": [json.loads(json.dumps(asdict(f), default=float)) for f in city.findings],
     }
     (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
 
@@ -173,6 +177,17 @@ def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
         return {name: Layer(**{**row, "assumed": tuple(row.get("assumed") or ())}) for name, row in rows.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
+
+
+def _findings(head: dict[str, Any], where: Path) -> tuple[Finding, ...]:
+    """Return the findings that city.yaml keeps from the build."""
+    try:
+        found = tuple(Finding(**row) for row in head.get("findings") or ())
+        for finding in found:
+            finding.note()
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise SourceError("yaml_malformed", where=str(where), found=f"findings: {error}") from error
+    return found
 
 
 def _rules(head: dict[str, Any], key: str, where: Path) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from lxml import etree
 
 from twin.city import empty_table
 from twin.errors import SourceError
-from twin.readers.findings import Finding
+from twin.finding import Finding
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
 CLASSES = {
@@ -94,8 +94,8 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     edges = ox.graph_to_gdfs(simple, nodes=False).reset_index().to_crs(crs)
     tags = edges.reindex(columns=list(ROAD_TAGS))
     kind = tags["highway"]
-    lanes = tags["lanes"].map(_lanes).astype(float)
-    speed = tags["maxspeed"].map(_speed).astype(float)
+    lanes = tags["lanes"].map(lanes_of).astype(float)
+    speed = tags["maxspeed"].map(speed_of).astype(float)
     name = tags["name"].fillna("").astype(str)
     raised, sunk = tags["bridge"].map(_off_ground), tags["tunnel"].map(_off_ground)
     roads = gpd.GeoDataFrame(
@@ -109,24 +109,22 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
             "lanes": lanes.fillna(kind.map(lambda k: CLASSES[k][0])).astype(int).values,
             "speed_kmh": speed.fillna(kind.map(lambda k: CLASSES[k][1])).astype(float).values,
             "level": (raised.astype(int) - sunk.astype(int)).values,
-            "underpass": _short_tunnels(edges, sunk & ~raised),
+            "underpass": short_tunnels(edges, sunk & ~raised),
         },
         geometry=edges.geometry.values,
         crs=crs,
     )
     found = [Finding("ways_clipped", cut, place=str(path.name), assumed="cut_there")] if cut else []
-    for column, missing in (("maxspeed", speed.isna()), ("lanes", lanes.isna())):
-        if missing.any():
-            found.append(
-                Finding(
-                    "tag_missing",
-                    int(missing.sum()),
-                    f"{100 * missing.mean():.0f} %",
-                    assumed="class_table",
-                    values={"tag": column},
-                )
-            )
-    return roads, found
+    return roads, found + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+
+
+def from_class_table(missing: Mapping[str, pd.Series]) -> list[Finding]:
+    """Return what to tell of roads whose tags (name -> which roads) the class table had to give."""
+    return [
+        Finding("tag_missing", int(m.sum()), f"{100 * m.mean():.0f} %", assumed="class_table", values={"tag": tag})
+        for tag, m in missing.items()
+        if m.any()
+    ]
 
 
 def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
@@ -314,13 +312,13 @@ def _numbers(text: str) -> list[float]:
     return [float(m[1]) for m in plain if m] if all(plain) else []
 
 
-def _lanes(value: Any) -> float:
+def lanes_of(value: Any) -> float:
     """Return the lanes of a road, the fewest where several are listed; NaN where the tag says none that can be."""
     fewest = min(_numbers(str(value)), default=0.0)
     return float(max(1, math.floor(fewest))) if 0.0 < fewest <= MOST_LANES else math.nan
 
 
-def _speed(value: Any) -> float:
+def speed_of(value: Any) -> float:
     """Return a speed limit in km/h, the lowest where several are listed; NaN where the tag gives none ("CN:urban")."""
     text = str(value).strip().lower()
     if text == "walk":
@@ -335,7 +333,7 @@ def _off_ground(value: Any) -> bool:
     return isinstance(value, str) and value.strip().lower() not in ON_GROUND
 
 
-def _short_tunnels(edges: gpd.GeoDataFrame, tunnel: pd.Series) -> Any:
+def short_tunnels(edges: gpd.GeoDataFrame, tunnel: pd.Series) -> Any:
     """Return which edges belong to a tunnel shorter than UNDERPASS_M; a tunnel goes on through the edges that it meets."""
     under: nx.MultiGraph[Any] = nx.MultiGraph()
     for k in tunnel.index[tunnel]:

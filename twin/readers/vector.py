@@ -14,9 +14,9 @@ from scipy.spatial import cKDTree
 
 from twin.city import MIN_POPULATION_CELL_M, PERSONAL
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import Grid, known_crs
 from twin.readers.china_shift import SHIFTED, to_wgs84
-from twin.readers.findings import Finding
 from twin.readers.geometry import sound
 from twin.readers.raster import read_raster
 from twin.readers.series import numbers, read_table
@@ -68,7 +68,7 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> tuple[
     personal = [c for c in found.columns if any(word in str(c).lower() for word in PERSONAL)]
     if personal:
         raise SourceError("personal_columns", table=str(path), found=personal)
-    return sound(found.to_crs(known_crs(crs)), str(path))
+    return sound(found.to_crs(known_crs(crs)), path.name)
 
 
 def _read_file(path: Path) -> gpd.GeoDataFrame:
@@ -91,16 +91,14 @@ def read_facilities(
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return a facilities table, and what was mended: columns id, kind, name (or name_zh/name_en), capacity where given."""
     found, mended = read_features(path, crs, source_crs)
-    zh = _heading(found, NAME_ZH)
-    en = _heading(found, NAME_EN)
-    name = found[zh].values if zh else [f"{path.stem}-{k + 1}" for k in range(len(found))]
+    zh, en = names_of(found, [f"{path.stem}-{k + 1}" for k in range(len(found))])
     table = gpd.GeoDataFrame(
         {
-            "id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
-            "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)),
-            "name_zh": [str(v) for v in name],
-            "name_en": [str(v) for v in (found[en].values if en else name)],
-            "capacity": _column(found, ("capacity",), [0] * len(found)),
+            "id": [str(v) for v in column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
+            "kind": column(found, ("kind", "type"), [kind or "facility"] * len(found)),
+            "name_zh": zh,
+            "name_en": en,
+            "capacity": column(found, ("capacity",), [0] * len(found)),
         },
         geometry=found.geometry.values,
         crs=crs,
@@ -134,14 +132,17 @@ def read_population(
         shapes = cells.geometry.values
         if set(cells.geom_type) == {"Point"}:
             xy = np.column_stack([cells.geometry.x, cells.geometry.y])
-            spacing = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
+            spacing = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else 0.0
             half = (
                 max(spacing * 3**0.25 / 2**0.5, MIN_POPULATION_CELL_M) / 2
             )  # a hexagon of that spacing has area s^2 sqrt(3)/2
             shapes = shapely.box(xy[:, 0] - half, xy[:, 1] - half, xy[:, 0] + half, xy[:, 1] + half)
+        if not (shapely.area(shapes) > 0).all():
+            kinds = sorted(set(cells.geom_type))
+            raise SourceError("layer_shapes", where=str(path), found=kinds, expected=["Polygon", "Point"])
         cells = gpd.GeoDataFrame({"count": count}, geometry=shapes, crs=grid.crs)
     cells = cells[cells["count"] > 0]
-    inside, cut = _in_city(cells, grid, str(path))
+    inside, cut = _in_city(cells, grid, path.name)
     table = gpd.GeoDataFrame(
         {
             "id": [f"p{k + 1:05d}" for k in range(len(inside))],
@@ -204,7 +205,20 @@ def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataF
     return gpd.GeoDataFrame({"count": total.ravel()}, geometry=boxes, crs=grid.crs)
 
 
-def _column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
+def names_of(table: pd.DataFrame, otherwise: list[str]) -> tuple[list[str], list[str]]:
+    """Return the Chinese and the English name of each row; one stands for the other, and `otherwise` for both."""
+    zh, en = _heading(table, NAME_ZH), _heading(table, NAME_EN)
+    none = pd.Series(None, index=table.index, dtype=object)
+    first, second = table[zh] if zh else none, table[en] if en else none
+    last = pd.Series(otherwise, index=table.index, dtype=object)
+    zh_names, en_names = (
+        a.astype(object).fillna(b).fillna(last).astype(str) for a, b in ((first, second), (second, first))
+    )
+    return zh_names.tolist(), en_names.tolist()
+
+
+def column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
+    """Return the first of the named columns that a table has, else what stands for it."""
     return next((table[c].values for c in names if c in table.columns), otherwise)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hydro.drains.coupling import Coupling, Manholes
 from hydro.drains.drainage import model_notes, refuse_model
 from hydro.drains.swmm_input import asked_routing, left_out, prepare, series_elsewhen
+from hydro.drains.tree import drain_tree
 from twin.errors import ScenarioError, SourceError
 from twin.inp import decode, options, read_sections
 from twin.readers.findings import check_drains
@@ -139,6 +140,9 @@ def test_a_transect_at_the_end_of_the_file_is_read_whole() -> None:
     refuse_model(inp, START, 600.0, 5.0)
     links = drains_of(inp, "EPSG:4547", "x").links.set_index("id")
     assert links.at["C2", "shape"] == "IRREGULAR" and links.at["C2", "height_m"] == 0.0
+    with pytest.raises(SourceError) as error:
+        drain_tree(inp)
+    assert error.value.code == "screening_section" and error.value.values["found"] == "C2"
 
 
 def test_streets_and_inlets_of_swmm_5_2_run_and_are_said() -> None:

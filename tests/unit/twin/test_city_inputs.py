@@ -59,6 +59,18 @@ def test_raster_cells_count_by_their_share_inside(tmp_path: Path) -> None:
     assert table["night"].tolist() == pytest.approx([1000.0] * 4) and found["people_outside"].values["people"] == 12_000
 
 
+def test_people_on_a_line_are_refused_and_a_single_point_is_a_square(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as error:
+        people(
+            layer(
+                tmp_path / "l.gpkg", [shapely.LineString([(500_100, 3_380_100), (500_200, 3_380_100)])], population=[7]
+            )
+        )
+    assert error.value.code == "layer_shapes"
+    table, _ = people(layer(tmp_path / "p.gpkg", [shapely.Point(500_500, 3_380_500)], population=[7]))
+    assert table["night"].tolist() == [7] and table.geometry.area.tolist() == pytest.approx([10_000.0])
+
+
 BOW_TIE = shapely.Polygon([(500_200, 3_380_200), (500_600, 3_380_600), (500_600, 3_380_200), (500_200, 3_380_600)])
 
 
