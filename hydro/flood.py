@@ -226,7 +226,7 @@ class Flood:
             came_in={
                 "rain": ledger["rain"] - works["inflow"] + roofs_m3,
                 "inflow": works["inflow"],
-                "surcharge": float(drains.surcharged.sum()),
+                "surcharge": float(drains.surcharged.sum()) + drains.spilled_m3,
                 "river": ledger["from_river"],
             },
             went_out={

@@ -113,6 +113,11 @@ class Engine:
         """Return all that flows into each node now, m3/s; at an outfall this is its discharge."""
         return self._results(shared_enum.NodeResult.TOTAL_INFLOW) * self.flow_unit
 
+    def flooded(self, nodes: Sequence[str]) -> NDArray[np.float64]:
+        """Return what has overflowed at each node so far and was neither ponded nor kept, m3."""
+        index = [solver.project_get_index(shared_enum.ObjectType.NODE, name) for name in nodes]
+        return np.array([self._call(solver.node_get_stats, k).volFlooded for k in index]) * self.length_unit**3
+
     def _results(self, what: shared_enum.NodeResult) -> NDArray[np.float64]:
         values = np.zeros(len(self.index))
         self._check(_read_nodes(values, self.index, what.value))

@@ -24,6 +24,7 @@ from twin.errors import SourceError
 from twin.finding import Finding
 from twin.grid import Grid
 from twin.landcover import surface_of
+from twin.readers.geometry import sound
 from twin.readers.raster import grid_of, read_raster, write_raster
 from twin.readers.swmm_inp import read_drains
 
@@ -49,7 +50,7 @@ def open_folder(folder: Path) -> City:
             expected=grid.shape,
         )
     codes = np.nan_to_num(cover.values, nan=0).astype(np.int64)
-    tables = {name: _table(folder, name, grid) for name in COLUMNS}
+    read = {name: _table(folder, name, grid) for name in COLUMNS}
     inp = folder / "drains.inp"
     return City(
         id=str(head["id"]),
@@ -59,13 +60,13 @@ def open_folder(folder: Path) -> City:
         timezone=head["timezone"],
         vertical_datum=head["vertical_datum"],
         surface=surface_of(terrain.values, codes, grid.y, grid.x),
-        **tables,
+        **{name: table for name, (table, _) in read.items()},
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
         layers=_layers(head, folder / "city.yaml"),
         level_overrides=_rules(head, "levels", folder / "city.yaml"),
         event_overrides=_rules(head, "event", folder / "city.yaml"),
-        findings=_findings(head, folder / "city.yaml"),
+        findings=(*_findings(head, folder / "city.yaml"), *(f for _, found in read.values() for f in found)),
         content_hash=folder_hash(folder),
     )
 
@@ -144,8 +145,11 @@ class _OnceLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
-    """Return a table; the venues' files (`venues/*.geojson`) hold facilities of kind "venue" and what stands inside them."""
+def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return a table, and what of its shapes was mended.
+
+    The venues' files (`venues/*.geojson`) hold facilities of kind "venue" and what stands inside them.
+    """
     path = folder / f"{name}.parquet"
     venues = sorted((folder / "venues").glob("*.geojson")) if name in ("facilities", "venues") else []
     where = path
@@ -159,7 +163,7 @@ def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
         raise SourceError("file_unreadable", where=str(where), found=str(error).splitlines()[0]) from error
     parts = [part for part in parts if len(part)]
     if not parts:
-        return empty_table(name, grid.crs)
+        return empty_table(name, grid.crs), []
     for part in parts:
         if part.crs is None or part.crs != grid.crs:
             raise SourceError("table_crs", where=str(path), found=str(part.crs), expected=grid.crs)
@@ -167,7 +171,7 @@ def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
     if table.geometry.isna().any() or table.geometry.is_empty.any():
         bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
         raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
-    return table
+    return sound(table, path.name)
 
 
 def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:

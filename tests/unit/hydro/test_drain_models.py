@@ -10,6 +10,7 @@ import pytest
 
 from hydro.drains.coupling import Coupling, Manholes
 from hydro.drains.drainage import model_notes, refuse_model
+from hydro.drains.spills import Spills
 from hydro.drains.swmm_input import asked_routing, left_out, prepare, series_elsewhen
 from hydro.drains.tree import drain_tree
 from twin.errors import ScenarioError, SourceError
@@ -222,6 +223,43 @@ def test_lengths_on_web_mercator_shrink_only_where_they_were_measured_on_it() ->
     on_map, _ = reproject(MODEL, "EPSG:4547", "EPSG:3857")
     true, factor = reproject(on_map, "EPSG:3857", "EPSG:4547")
     assert factor == 1.0 and drains_of(true, "EPSG:4547", "x").links["length_m"].tolist() == [200.0, 200.0, 250.0]
+
+
+@pytest.mark.parametrize("units", ["CMS", "CFS"])
+def test_what_overflows_at_a_storage_unit_comes_up_on_the_street(units: str) -> None:
+    """A wet well of 10 m2 takes 0.5 m3/s, twice what leaves it: all that the engine loses there lies on the ground."""
+    foot = 0.3048 if units == "CFS" else 1.0
+    inp = f"""[OPTIONS]
+FLOW_UNITS {units}
+FLOW_ROUTING DYNWAVE
+ROUTING_STEP 5
+[JUNCTIONS]
+J1 {20.0 / foot} {3.0 / foot}
+[STORAGE]
+W {21.0 / foot} {2.0 / foot} 0 FUNCTIONAL 0 0 {10.0 / foot**2} 0 0
+[OUTFALLS]
+O1 {18.0 / foot} FREE NO
+[CONDUITS]
+C1 W J1 {100.0 / foot} 0.013 0 0
+C2 J1 O1 {100.0 / foot} 0.013 0 0
+[XSECTIONS]
+C1 CIRCULAR {0.3 / foot} 0 0 0
+C2 CIRCULAR {0.6 / foot} 0 0 0
+[INFLOWS]
+W FLOW "" FLOW 1.0 1.0 {0.5 / foot**3}
+"""
+    zero, h = np.zeros(1, np.int64), np.zeros((1, 2), np.float32)
+    coupling = Coupling(inp, Manholes(["J1"], zero, zero, np.array([23.0])), start=START, duration_s=1800.0, exchange_s=5.0,
+                        cell_area_m2=1e4)  # fmt: skip
+    spills = Spills(["W"], zero, zero + 1, 1e4)
+    with coupling as drains:
+        spills.begin(drains.engine)
+        for _ in range(360):
+            drains.step(h, np.full((1, 2), 23.0))
+            spills.give(drains.engine, h)
+        drains.finish()
+    assert spills.volume[0] > 400.0 and spills.volume[0] == pytest.approx(drains.account["flooding_m3"], rel=2e-3)
+    assert float(h[0, 1]) * 1e4 == pytest.approx(spills.volume[0], rel=1e-6) and h[0, 0] == 0.0
 
 
 def test_reverse_slopes_are_found_because_the_engine_bears_them(small_city) -> None:

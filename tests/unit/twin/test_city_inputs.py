@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ import shapely
 from twin import overlay
 from twin.errors import SourceError
 from twin.grid import Grid
+from twin.readers.city_folder import open_folder, save_folder
 from twin.readers.raster import write_raster
 from twin.readers.vector import read_facilities, read_features, read_population
 
@@ -124,3 +126,18 @@ def test_text_in_no_known_encoding_is_refused(tmp_path: Path) -> None:
     assert error.value.code == "text_encoding"
     (tmp_path / "u.csv").write_bytes("name,lon,lat\n医院,114.0,30.7\n".encode("utf-16"))
     assert read_features(tmp_path / "u.csv", CRS)[0]["name"].tolist() == ["医院"]
+
+
+def test_a_city_folder_with_crossed_or_raised_shapes_is_mended_and_says_so(small_city, tmp_path: Path) -> None:
+    crossed = small_city.buildings.copy()
+    west, south, east, north = crossed.geometry.iloc[0].bounds
+    bow_tie = shapely.Polygon([(west, south), (east, north), (east, south), (west, north)])
+    crossed.loc[0, "geometry"] = bow_tie
+    raised = small_city.roads.set_geometry(shapely.force_3d(small_city.roads.geometry.values, 3.0))
+    save_folder(replace(small_city, buildings=crossed, roads=raised), tmp_path / "city")
+    city = open_folder(tmp_path / "city")
+    assert city.buildings.is_valid.all() and city.buildings.geometry.iloc[0].area == pytest.approx(
+        (east - west) * (north - south) / 2
+    )
+    assert not city.roads.has_z.any() and city.road_graph.number_of_edges() == len(city.roads)
+    assert [(f.code, f.count, f.place) for f in city.findings] == [("geometry_crossed", 1, "buildings.parquet")]
