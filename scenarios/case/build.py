@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,21 @@ from rasterio import Affine
 from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
-from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
+from scenarios.case import hazards
+from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import home, open_city
-from twin.city import COLUMNS, City, Layer, empty_table
+from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
-from twin.grid import WEB_MERCATOR, Grid
-from twin.landcover import surface_of
+from twin.finding import Finding
+from twin.grid import WEB_MERCATOR, Grid, known_crs
+from twin.landcover import RIVER, surface_of
+from twin.readers import layers as own_layers
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
 from twin.readers.city_folder import open_folder, save_folder
-from twin.readers.findings import Finding, check_city
+from twin.readers.findings import check_city
 from twin.readers.raster import Raster, read_raster, warp
-from twin.readers.swmm_inp import drains_of, reproject
+from twin.readers.swmm_inp import drains_of, reproject, swmm_text
 
 ROAD_WIDTH_M = 3.5  # width of a lane burnt into a land cover that has no roads of its own, m: assumed
 BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
@@ -57,7 +61,8 @@ def check_any(what: str) -> list[Finding]:
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
-    return check_city(open_city(what))
+    city = open_city(what)
+    return check_city(city) + hazards.check_city(city)
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
@@ -68,26 +73,30 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     layers = {"terrain": _layer(build.terrain, "measured")}
     if build.osm is not None:
         _read_osm(build, build.osm, base, tables, layers, findings, grid)
+    _read_files(build, base, tables, layers, findings, grid)
     cover = _cover(build, base, grid, tables["roads"], tables["buildings"], findings, layers)
+    if build.river is not None:
+        water, found = own_layers.read_river(base / build.river.file, grid.crs, build.river.crs)
+        findings += found
+        cover[_burnt(water.geometry, grid)] = RIVER
+        layers["river"] = _layer(build.river, "measured")
     if not len(tables["buildings"]):
         tables["buildings"] = _roof_shapes(cover, grid)
+    resources: tuple[Resource, ...] = ()
+    if build.resources is not None:
+        resources, found = own_layers.read_resources(base / build.resources.file, grid.crs, build.resources.crs)
+        findings += found
+        layers["resources"] = _layer(build.resources, "measured")
     if build.population is not None:
         source = build.population
-        tables["population"], dropped = vector.read_population(base / source.file, grid, source.crs, source.column)
-        if dropped:
-            findings.append(
-                Finding(
-                    "features_outside",
-                    dropped,
-                    place=str(source.file),
-                    assumed="left_out",
-                    values={"layer": "population"},
-                )
-            )
+        tables["population"], found = vector.read_population(base / source.file, grid, source.crs, source.column)
+        findings += found
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
     parts = [tables["facilities"]] if len(tables["facilities"]) else []
     for given in build.facilities:
-        parts.append(vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind))
+        table, found = vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind)
+        parts.append(table)
+        findings += found
         findings += _shift(parts[-1], tables, grid, given)
         layers["facilities"] = _layer(given, "measured")
     if parts:
@@ -109,12 +118,13 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     layers["blocks"] = Layer("squares of 500 m", "-", "-", "assumed", ("no communities given",))
     drains = None
     if build.drains is not None:
-        text = _text(base / build.drains.inp)
+        text = swmm_text(base / build.drains.inp)
         for mark, value in build.drains.replace.items():
             text = text.replace(mark, f"{value:g}")
         if build.drains.crs and build.drains.crs != build.crs:
-            text, ratio = reproject(text, build.drains.crs, build.crs)
-            if _is_mercator(build.drains.crs):
+            known_crs(build.drains.crs)
+            text, ratio = reproject(text, build.drains.crs, build.crs, str(base / build.drains.inp))
+            if ratio != 1.0:
                 findings.append(_mercator("drains", ratio))
         drains = drains_of(text, grid.crs, str(base / build.drains.inp), river=_never)
         filled = [f"{mark} = {value:g}" for mark, value in build.drains.replace.items()]
@@ -129,10 +139,12 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         surface=surface_of(terrain, cover, grid.y, grid.x),
         **tables,
         drains=drains,
+        resources=resources,
         layers=layers,
     )
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
-    return city, findings + kept
+    findings += kept + hazards.check_city(city)
+    return replace(city, findings=tuple(f for f in findings if f.repeated)), findings
 
 
 def _terrain(build: Build, base: Path, findings: list[Finding]) -> tuple[np.ndarray, Grid]:
@@ -187,9 +199,12 @@ def _read_osm(
         tables["roads"] = roads[roads.geometry.intersects(window)].reset_index(drop=True)
         findings += found
         layers["roads"] = _layer(
-            source, "measured", *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found)
+            source,
+            "measured",
+            *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found if f.code == "tag_missing"),
         )
-        tables["facilities"] = osm.underpasses(tables["roads"])
+        feet = osm.read_foot_underpasses(path, grid.crs)
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), feet], grid.crs)
     if "buildings" in source.take:
         houses = osm.read_buildings(path, grid.crs)
         tables["buildings"] = (
@@ -198,10 +213,47 @@ def _read_osm(
         layers["buildings"] = credit
     if "facilities" in source.take:
         places = osm.read_facilities(path, grid.crs)
-        parts = [t for t in (tables["facilities"], places) if len(t)]
-        if parts:
-            tables["facilities"] = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
+        tables["facilities"] = _joined([tables["facilities"], places], grid.crs)
         layers["facilities"] = credit
+
+
+def _read_files(
+    build: Build,
+    base: Path,
+    tables: dict[str, gpd.GeoDataFrame],
+    layers: dict[str, Layer],
+    findings: list[Finding],
+    grid: Grid,
+) -> None:
+    """Read the tables that have files of their own; each takes the place of what the extract gave."""
+    window = shapely.box(*grid.bounds)
+    readers = {"roads": own_layers.read_roads, "buildings": own_layers.read_buildings, "levees": own_layers.read_levees}
+    for name, read in readers.items():
+        source: FileSource | None = getattr(build, name)
+        if source is None:
+            continue
+        table, found = read(base / source.file, grid.crs, source.crs)
+        inside = table.geometry.intersects(window)
+        if not inside.all():
+            lost, place = int((~inside).sum()), str(table.loc[~inside, "id"].iloc[0])
+            found.append(Finding("features_outside", lost, place=place, assumed="left_out", values={"layer": name}))
+        tables[name] = table[inside].reset_index(drop=True)
+        findings += found
+        layers[name] = _layer(source, "measured")
+    if build.roads is not None:
+        of_extract = tables["facilities"]["id"].astype(str).str.startswith("underpass-")
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), tables["facilities"][~of_extract]], grid.crs)
+
+
+def _burnt(shapes: gpd.GeoSeries, grid: Grid) -> np.ndarray:
+    """Return which cells have their centre in a shape."""
+    return rasterize([(g, 1) for g in shapes], out_shape=grid.shape, transform=Affine(*grid.affine)).astype(bool)
+
+
+def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
+    """Return tables as one."""
+    some = [part for part in parts if len(part)] or parts[:1]
+    return gpd.GeoDataFrame(pd.concat(some, ignore_index=True), crs=crs)
 
 
 def _cover(
@@ -323,13 +375,6 @@ def _true_metre(raster: Raster) -> float:
 
 def _layer(source: Source, basis: str, *assumed: str) -> Layer:
     return Layer(source.source, source.date, source.licence, basis, assumed)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
 
 
 def _never(x: Any, y: Any) -> Any:

@@ -21,7 +21,8 @@ from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Hazard
+from twin.finding import Finding
+from twin.hazard import ChecksCities, Hazard
 from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
 
 #: name in a scenario -> the package that holds it.
@@ -112,6 +113,17 @@ def model_class(name: str) -> type[Hazard]:
     module, _, attribute = sheet(name).model.partition(":")
     model: type[Hazard] = getattr(import_module(module), attribute)
     return model
+
+
+def check_city(city: City) -> list[Finding]:
+    """Return what runs of any hazard on a city would note of it; raise the error that such a run would end with."""
+    models = {name: model_class(name) for name in HAZARDS}
+    return [
+        Finding("noted", 1, values={"says": words.Word(f"note.{name}.{code}", values)})
+        for name, model in models.items()
+        if isinstance(model, ChecksCities)
+        for code, values in model.check_city(city)
+    ]
 
 
 def reported(name: str, section: Section, city: City, clock: Clock) -> Section:

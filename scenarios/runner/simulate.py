@@ -130,7 +130,7 @@ def write_result(balances: Mapping[str, Any], notes: list[Any], part: Path) -> N
 
 
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
-    """Return the notes on forcing with those on the run that this goes on from, the order of hazards, what the city lacks."""
+    """Return the notes on forcing with those on the run that this goes on from, the order of hazards, what the city's data lack."""
     city, earlier = case.city, case.earlier
     if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
@@ -140,7 +140,7 @@ def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     notes += needs.read_later(case.models, case.drivers()[0])
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
     gap = terrain_gap(city)
-    return notes + (gap.notes() if gap else [])
+    return notes + (gap.notes() if gap else []) + [finding.note() for finding in city.findings]
 
 
 def _unread(case: Case, drivers: Drivers) -> list[Any]:

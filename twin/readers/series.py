@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from twin.errors import SourceError
+from twin.text import decode
 
 #: What a rain column may be called, and mm per hour of one unit of it (None: depth per interval).
 RAIN_COLUMNS = {"rain_mm_h": 1.0, "mm_h": 1.0, "intensity_mm_h": 1.0, "rain_mm": None, "mm": None}
@@ -24,10 +25,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raw = path.read_bytes()
     except OSError as error:
         raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030", errors="replace")
+    text = decode(raw, str(path))
     try:
         table = pd.read_csv(StringIO(text), comment="#")
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
