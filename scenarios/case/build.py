@@ -17,6 +17,7 @@ from rasterio.features import rasterize, shapes
 from scipy import ndimage
 
 from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
+from scenarios.case.hazards import check_levels
 from scenarios.case.home import home, open_city
 from twin.city import COLUMNS, City, Layer, empty_table
 from twin.errors import SourceError
@@ -57,7 +58,9 @@ def check_any(what: str) -> list[Finding]:
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
-    return check_city(open_city(what))
+    city = open_city(what)
+    check_levels(city)
+    return check_city(city)
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:

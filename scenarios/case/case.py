@@ -23,7 +23,7 @@ from twin.clock import Clock
 from twin.drivers import handed
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard
-from twin.readers.city_folder import read_yaml
+from twin.readers.yaml_file import read_yaml
 from twin.sheet import Sheet
 from twin.words import Word, keys
 
@@ -68,7 +68,7 @@ class Case:
 
     def sheet(self, hazard: str) -> Sheet:
         """Return a hazard's sheet with the city's own thresholds."""
-        return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
+        return hazards.own_sheet(hazard, self.city)
 
     def drivers(self) -> tuple[Drivers, list[Note]]:
         """Return the forcing, as this member draws it, and the notes on it as it is written."""
@@ -115,8 +115,7 @@ class Case:
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name in {**self.models, **city.level_overrides}:
-            self.sheet(name)
+        hazards.check_levels(city)
         event_levels.thresholds(city)
         for action in self.actions():
             if action.kind not in known:

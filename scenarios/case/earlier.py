@@ -14,7 +14,7 @@ from scenarios.case.shelf import find, read_manifest
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.hazard import Action, State
-from twin.readers.city_folder import read_yaml
+from twin.readers.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)

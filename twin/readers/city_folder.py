@@ -24,6 +24,7 @@ from twin.grid import Grid
 from twin.landcover import surface_of
 from twin.readers.raster import grid_of, read_raster, write_raster
 from twin.readers.swmm_inp import read_drains
+from twin.readers.yaml_file import read_yaml
 
 NODATA = -9999.0
 
@@ -112,32 +113,6 @@ def folder_hash(folder: Path) -> str:
     ):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; raise SourceError when it is missing, malformed or not a mapping."""
-    try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(
-            "file_unreadable", where=str(path), found=getattr(error, "strerror", None) or str(error)
-        ) from error
-    except yaml.YAMLError as error:
-        raise SourceError("yaml_malformed", where=str(path), found=" ".join(str(error).split())) from error
-    if not isinstance(content, dict):
-        raise SourceError("yaml_mapping", where=str(path), found=type(content).__name__)
-    return content
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice (YAML would keep the last in silence)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [k for n, k in enumerate(keys) if k in keys[:n]]
-        if twice:
-            raise yaml.YAMLError(f"{twice[0]!r} twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
 
 
 def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:

@@ -19,6 +19,9 @@ LANGS = ("zh", "en")
 #: onto the other. Digits before the point are all kept.
 DIGITS, COMPARED = 3, {"found": 6, "expected": 6}
 
+#: Letters of a value in an error: what a user's file holds may be of any length.
+MOST_LETTERS = 600
+
 
 @cache
 def _catalogue(lang: str) -> dict[str, str]:
@@ -69,9 +72,26 @@ def say(key: str, *, lang: str | None = None, **values: object) -> str:
     A value that is itself a code, with a word `<key>.<code>`, is filled in as that word. Numbers are rounded (`DIGITS`).
     """
     words = _catalogue(lang := lang or session_lang())
-    return words[key].format_map(
-        {n: words.get(f"{key}.{v}", written(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
-    )
+    return words[key].format_map(_values(key, lang, values))
+
+
+def brief(key: str, *, lang: str | None = None, **values: object) -> str:
+    """Return the sentence as `say` does, a value of more than `MOST_LETTERS` cut in its middle; a sentence in it is not."""
+    words = _catalogue(lang := lang or session_lang())
+    told = _values(key, lang, values)
+    return words[key].format_map({n: t if hasattr(values[n], "in_words") else _cut(t) for n, t in told.items()})
+
+
+def _values(key: str, lang: str, values: Mapping[str, object]) -> dict[str, str]:
+    words = _catalogue(lang)
+    return {n: words.get(f"{key}.{v}", written(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
+
+
+def _cut(text: str) -> str:
+    """Return the first three quarters and the last quarter of a text that is too long; a path keeps the file's name."""
+    if len(text) <= MOST_LETTERS:
+        return text
+    return f"{text[: MOST_LETTERS * 3 // 4]} … {text[-MOST_LETTERS // 4 :]}"
 
 
 @dataclass(frozen=True)
