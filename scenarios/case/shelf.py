@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from scenarios.case.home import home
+from scenarios.case.home import home, there
 from twin.errors import ScenarioError
 
 MANIFEST = "manifest.json"
@@ -64,7 +64,7 @@ def find(key: str) -> Path:
 
     Raises ScenarioError where there is none, where several begin so, and where all that are called so are kept in an older form.
     """
-    if (Path(key) / MANIFEST).exists():
+    if there(Path(key) / MANIFEST):
         return _opened(Path(key))
     known, older = finished_runs(), older_runs()
     for runs in (known, older):

@@ -163,7 +163,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     were. `progress` is called with 0 only when something is computed. Raises the TwinError of whatever failed; a full disk
     is a SourceError.
     """
-    case.check()
+    case = case.renewed().check()
     sweep()
     run_id = identity.run_id(case)
     target = runs_folder() / shelved(case.where) / run_id

@@ -22,6 +22,7 @@ import shapely
 
 from twin.city import empty_table
 from twin.errors import SourceError
+from twin.readers.damage import damage_told
 from twin.readers.findings import Finding
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
@@ -59,6 +60,7 @@ AMENITIES = {
 UNDERPASS_M = 250.0  # a tunnel shorter than this is taken for an underpass
 
 
+@damage_told
 def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the roads table and what had to be assumed; raise SourceError when the file holds no road."""
     edges = _pbf_edges(path) if path.name.endswith(".pbf") else _xml_edges(path)
@@ -103,6 +105,7 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     return roads, found
 
 
+@damage_told
 def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
     """Return building footprints; floors from `building:levels`, else 3 (assumed); use from the tag."""
     shapes = _features(path, {"building": True}, crs)
@@ -126,6 +129,7 @@ def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
     )
 
 
+@damage_told
 def read_facilities(path: Path, crs: str) -> gpd.GeoDataFrame:
     """Return hospitals, schools, care homes, shelters and metro entrances."""
     shapes = _features(path, {"amenity": list(AMENITIES), "railway": ["subway_entrance"]}, crs)

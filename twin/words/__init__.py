@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +20,9 @@ LANGS = ("zh", "en")
 #: Significant digits of a number in a sentence; what was found and what was expected take more, so that one never rounds
 #: onto the other. Digits before the point are all kept.
 DIGITS, COMPARED = 3, {"found": 6, "expected": 6}
+
+#: What stands in no name and in no XML: letters of control, of which some would move a terminal's cursor, and none at all.
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufffe\\uffff]")
 
 #: Letters of a value in an error: what a user's file holds may be of any length.
 MOST_LETTERS = 600
@@ -111,6 +116,16 @@ class Word:
 
 #: What is said in each language: a word with its values, a name in both languages, or a text that is the same in both.
 Phrase = Word | Mapping[str, str] | str
+
+
+def near(wrong: str, known: list[str]) -> list[str]:
+    """Return up to five of the known ids, those most like the wrong one where some are."""
+    return difflib.get_close_matches(wrong, known, 5, 0.4) or known[:5]
+
+
+def one_line(text: str) -> str:
+    """Return a text with a space for each letter of control."""
+    return CONTROL.sub(" ", text)
 
 
 def written(value: object, lang: str, digits: int = DIGITS) -> str:
