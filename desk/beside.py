@@ -8,7 +8,7 @@ import streamlit as st
 
 import scenarios as sc
 from desk import pictures
-from desk.blocks import whole
+from desk.blocks import cell, plain, whole
 from desk.city_map import legend
 from twin.blocks import Section
 from twin.bridge.shapes import Bounds, reach_of, window
@@ -41,7 +41,7 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     try:
         change = sc.difference(run, other, hazard, layer)
     except ScenarioError as error:
-        st.warning(error.message(lang))
+        st.warning(plain(error.message(lang)))
         return
     bounds = window(city, reach_of(city, change, own))
     base, steps = _base(run.id, bounds, city), pictures.change_colormap(layer)
@@ -52,17 +52,20 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     )
     for column, (title, picture) in zip(st.columns(3), panels, strict=True):
         column.image(picture, width="stretch")
-        column.markdown(f"**{title}**")
+        column.markdown(f"**{plain(title)}**")
     st.markdown(legend(layer, lang, unknown=bool(np.isnan(change.values).any())), unsafe_allow_html=True)
     patches = pictures.swatches(pictures.change_steps(layer))
     st.markdown(f"{say('desk.change_legend', lang=lang)}: {patches}", unsafe_allow_html=True)
-    rows = [f"`{key}`: {_set(a, lang)} → {_set(b, lang)}" for key, a, b in sc.changed(run, other)]
+    rows = [
+        f"`{key.replace('`', '')}`: {plain(_set(a, lang))} → {plain(_set(b, lang))}"
+        for key, a, b in sc.changed(run, other)
+    ]
     if rows:
         st.markdown(f"{say('desk.changed', lang=lang)}: " + "; ".join(rows))
-    figures = sc.compared([run, other], lang).rename(columns={r.id: _short(r, lang) for r in (run, other)})
+    figures = sc.compared([run, other], lang).rename(columns={r.id: cell(_short(r, lang)) for r in (run, other)})
     st.dataframe(figures, height=whole(len(figures)))
     for note in sc.unlike([run, other], lang):
-        st.caption(note)
+        st.caption(plain(note))
 
 
 def _set(value: object, lang: str) -> str:

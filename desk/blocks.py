@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pandas as pd
@@ -20,6 +21,12 @@ ON_COLOUR = {"yellow": "#3b3000"}
 
 ALARM = "#b3261e"
 
+#: What Streamlit's Markdown makes pictures, links, code, formulas and colours of.
+MARKS = re.compile(r"([\\`*\[\]<$~])")
+
+#: A cell that a spreadsheet would work out, as it opens the table's CSV; a signed figure, with or without unit, is none.
+FORMULA, FIGURE = re.compile(r"[=+\-@\t\r]"), re.compile(r"[-+]\d[\d.,]*( [\w/%·²³]+)?")
+
 
 def draw(blocks: Iterable[Block], section: Section, run: sc.Run, lang: str) -> None:
     """Draw blocks of a section of a run one below the other."""
@@ -34,9 +41,19 @@ def draw(blocks: Iterable[Block], section: Section, run: sc.Run, lang: str) -> N
             st.image(_picture(run.id, section.sheet.id, block.layer.code, block, run.case.city, section))
 
 
+def plain(said: str) -> str:
+    """Return a text that Markdown shows letter by letter: names come from files, and a picture in one would be fetched."""
+    return MARKS.sub(r"\\\1", said)
+
+
+def cell(said: str) -> str:
+    """Return a text as the cell of a table, behind an apostrophe where a spreadsheet would take it for a formula."""
+    return f"'{said}" if FORMULA.match(said) and not FIGURE.fullmatch(said) else said
+
+
 def text(block: Text, lang: str) -> None:
     """Draw a heading, a sentence or a note."""
-    said = written(block.said, lang).replace("$", "\\$")  # no formula
+    said = plain(written(block.said, lang))
     if block.style == "title":
         st.subheader(said)
     elif block.style == "note":
@@ -61,11 +78,11 @@ def whole(rows: int, most: int | None = None) -> int:
 def styled(block: Table, lang: str) -> Styler:
     """Return a table as text in `lang`, with its levels on their colours and its sums in bold."""
     frame = pd.DataFrame(
-        [[_said(cell, lang) for cell in row] for row in block.rows],
+        [[_said(one, lang) for one in row] for row in block.rows],
         columns=[written(head, lang) or " " for head in block.heads],
     )
     styles = pd.DataFrame(
-        [[_style(cell, k in block.sums) for cell in row] for k, row in enumerate(block.rows)],
+        [[_style(one, k in block.sums) for one in row] for k, row in enumerate(block.rows)],
         index=frame.index,
         columns=frame.columns,
     )
@@ -88,13 +105,13 @@ def _picture(run_id: str, hazard: str, code: str, _block: Picture, _city: City, 
     return maps.picture(_city, _block, _section.places)
 
 
-def _said(cell: Cell, lang: str) -> str:
-    return written(cell.said if isinstance(cell, Text) else cell, lang)
+def _said(of: Cell, lang: str) -> str:
+    return cell(written(of.said if isinstance(of, Text) else of, lang))
 
 
-def _style(cell: Cell, summed: bool) -> str:
+def _style(of: Cell, summed: bool) -> str:
     """Return a cell's style as CSS."""
-    style = cell.style if isinstance(cell, Text) else ""
+    style = of.style if isinstance(of, Text) else ""
     if style in LEVEL_COLOURS:
         return f"background-color: {LEVEL_COLOURS[style]}; color: {ON_COLOUR.get(style, '#ffffff')}"
     return f"color: {ALARM}" if style == "alarm" else "font-weight: bold" if summed or style == "strong" else ""

@@ -10,7 +10,7 @@ import streamlit as st
 
 import scenarios as sc
 from desk.beside import two_runs
-from desk.blocks import draw, table, whole
+from desk.blocks import cell, draw, plain, table, whole
 from desk.city_map import city_map
 from twin import phrases
 from twin.blocks import Block, Section, Text
@@ -100,19 +100,19 @@ def _details(section: Section, run: sc.Run) -> list[Block]:
 def _basis(run: sc.Run, section: Section, lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
     for code, values in run.notes:
-        st.markdown(f"- {say(f'note.{code}', lang=lang, **values)}")
+        st.markdown(f"- {plain(say(f'note.{code}', lang=lang, **values))}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
-        st.markdown(f"- {word.in_words(lang)}")
-    st.caption(say("report.event_source", lang=lang, source=run.event.source))
+        st.markdown(f"- {plain(word.in_words(lang))}")
+    st.caption(plain(say("report.event_source", lang=lang, source=run.event.source)))
     for said, source in common.sources(section):
-        st.caption(f"{said.in_words(lang)}: {source}")
+        st.caption(plain(f"{said.in_words(lang)}: {source}"))
 
 
 def _older(lang: str) -> None:
     """Name the runs that cannot be opened because they are kept in an older format."""
     if older := sc.older_runs():
         names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older]
-        st.warning(say("report.older", lang=lang, count=len(older), names=names))
+        st.warning(plain(say("report.older", lang=lang, count=len(older), names=names)))
 
 
 def _language() -> str:
@@ -135,7 +135,7 @@ def _start_a_run(lang: str) -> None:
         try:
             sc.submit(sc.load(name), fresh=True)
         except TwinError as error:
-            st.error(error.message(lang))
+            st.error(plain(error.message(lang)))
 
 
 @st.fragment(run_every=2.0)
@@ -152,7 +152,7 @@ def _jobs(lang: str) -> None:
         st.rerun()
     failed = [j for j in sc.jobs()[:1] if j.state == "failed"]
     for job in failed:
-        st.error(job.error(lang) or job.id)
+        st.error(plain(job.error(lang) or job.id))
 
 
 def _headline(run: sc.Run, lang: str) -> None:
@@ -249,9 +249,9 @@ def _plan(run: sc.Run, section: Section, lang: str) -> None:
                         filter(None, (told(task.deadline, tz), phrases.missing_lead(task, lang)))
                     ),
                     say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + told(task.end, tz),
-                    say("report.task", lang=lang): phrases.task(task, lang),
-                    say("report.crew", lang=lang): " · ".join(
-                        filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang)))
+                    say("report.task", lang=lang): cell(phrases.task(task, lang)),
+                    say("report.crew", lang=lang): cell(
+                        " · ".join(filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang))))
                     ),
                     say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
                     say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
@@ -274,8 +274,8 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
     rows = [
         {
             "id": r.id,
-            say("report.name", lang=lang): r.manifest["name"][lang],
-            say("report.city", lang=lang): r.manifest["city"],
+            say("report.name", lang=lang): cell(r.manifest["name"][lang]),
+            say("report.city", lang=lang): cell(r.manifest["city"]),
             say("report.finished", lang=lang): r.finished,
             say("desk.wall_s", lang=lang): round(r.manifest["wall_s"], 1),
         }
@@ -295,7 +295,7 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
             figures = sc.compared(chosen, lang)
             st.dataframe(figures, height=whole(len(figures)))
             for note in sc.unlike(chosen, lang):
-                st.caption(note)
+                st.caption(plain(note))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The command line: a thin door around the verbs of `scenarios`."""
+"""The command line: a thin door around the verbs of `scenarios`.
+
+What computes is imported where it is used: a page of help waits for none of it.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,10 @@ import typer
 from rich.table import Column, Table
 
 import scenarios as sc
-from scenarios.case.home import city_folder
-from scenarios.case.schema import json_schema
-from scenarios.case.shelf import runs_folder
-from scenarios.doctor import examine
+from scenarios.case.shelf import find, runs_folder
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
 from scenarios.terminal import bar, list_library, print_findings, show, talk, tell
-from twin import phrases
 from twin.errors import ScenarioError, SourceError, TwinError
-from twin.grade import likely
-from twin.sheet import COLOURS
 from twin.words import LANGS, say, session_lang
 
 app = typer.Typer(
@@ -96,6 +93,9 @@ def run_(
 @app.command(cls=Command, help="help.runs")
 def runs() -> None:
     """List finished runs."""
+    from twin.grade import likely
+    from twin.sheet import COLOURS
+
     lang, found = session_lang(), sc.all_runs()
     if older := sc.older_runs():
         talk.print(say("report.older", count=len(older), names=[folder.name for folder in older]), soft_wrap=True)
@@ -127,7 +127,7 @@ def runs() -> None:
 @app.command(cls=Command, help="help.report")
 def report(run: RunKey = "last") -> None:
     """Name the report of a run."""
-    print(sc.find_run(run).folder / "report.html")
+    print(find(run) / "report.html")
 
 
 @app.command(cls=Command, help="help.compare")
@@ -235,6 +235,8 @@ def desk(
 @app.command(cls=Command, help="help.doctor")
 def doctor() -> None:
     """Say what is installed, what is missing and what that costs you."""
+    from scenarios.doctor import examine
+
     table = Table(say("doctor.part"), say("doctor.state"), say("doctor.cost"))
     for part in examine():
         table.add_row(*part)
@@ -244,6 +246,8 @@ def doctor() -> None:
 @app.command(hidden=True, cls=Command, help="help.schema")
 def schema() -> None:
     """Print the JSON Schema of scenario files."""
+    from scenarios.case.schema import json_schema
+
     print(json.dumps(json_schema(), ensure_ascii=False, indent=1))
 
 
@@ -274,6 +278,7 @@ def city_show(
     to: Annotated[Path, typer.Option(metavar="FILE", help="help.city.png")] = Path("city.png"),
 ) -> None:
     """Draw a city and list what is in it."""
+    from scenarios.case.home import city_folder
     from twin.bridge.maps import city_map
 
     found = sc.open_city(city)
@@ -300,6 +305,8 @@ def city_show(
 @plan_app.command("draft", cls=Command, help="help.plan.draft")
 def plan_draft(run: RunKey = "last") -> None:
     """Print the draft plan of a run."""
+    from twin import phrases
+
     plan = sc.draft_plan(sc.find_run(run))
     lang = session_lang()
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))

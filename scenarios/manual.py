@@ -15,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand, TyperGroup
 
-from twin.city import near
 from twin.errors import ScenarioError
-from twin.words import Word, say
+from twin.words import Word, near, say
 
 
 class UsageError(ScenarioError):
@@ -57,7 +56,7 @@ def _print_page(command: Any, ctx: Any, commands: dict[str, Any]) -> None:
     arguments = [p for p in params if p.param_type_name == "argument"]
     options = [p for p in params if p.param_type_name == "option"]
     usage = [_placeholder(p) for p in arguments] + ([say("help.command")] if commands else [])
-    page = Console(highlight=False)
+    page = Console(highlight=False, markup=False, emoji=False)
     page.print(Text(" ".join([say("help.usage"), ctx.command_path, *usage, say("help.options_place")])), soft_wrap=True)
     page.print(Text(f"\n{say(command.help)}"))
     rows = {
@@ -70,6 +69,7 @@ def _print_page(command: Any, ctx: Any, commands: dict[str, Any]) -> None:
         if part:
             table = Table.grid(padding=(0, 2))
             table.add_column(min_width=width + 2, no_wrap=True)
+            table.add_column(overflow="fold")
             for name, meaning in part:
                 table.add_row(Text(f"  {name}"), Text(meaning))
             page.print(Text(f"\n{say(title)}"))

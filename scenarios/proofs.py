@@ -12,10 +12,10 @@ from typing import Any
 from scenarios import chain
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.home import open_city
-from twin.city import near
 from twin.errors import ScenarioError
 from twin.proof import Reference
 from twin.readers.raster import read_raster
+from twin.words import near
 
 
 def reference() -> Reference:

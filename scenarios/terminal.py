@@ -1,4 +1,7 @@
-"""What the command line tells on the way: progress, a run in a few lines, the scenarios there are, findings."""
+"""What the command line tells on the way: progress, a run in a few lines, the scenarios there are, findings.
+
+What computes is imported where it is used: a page of help waits for none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +11,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 import scenarios as sc
-from twin import phrases
 from twin.errors import TwinError
-from twin.grade import likely
-from twin.jit import compiling
-from twin.sheet import COLOURS
 from twin.words import say, session_lang
 
-talk = Console(stderr=True)
+#: Names come from files: a bracket or a colon in one is no colour and no picture.
+PLAIN = {"markup": False, "emoji": False}
+
+talk = Console(stderr=True, **PLAIN)
 
 WIDE = 180  # columns of a table that goes to a file or another program
 
 
 def show(table: Table) -> None:
     """Print a table; elsewhere than on a terminal wide enough that no figure is cut."""
-    console = Console()
-    (console if console.is_terminal else Console(width=WIDE)).print(table)
+    for column in table.columns:
+        column.overflow = "fold"  # a Chinese sentence has no spaces to break at, and would be cut
+    console = Console(**PLAIN)
+    (console if console.is_terminal else Console(width=WIDE, **PLAIN)).print(table)
 
 
 @contextmanager
@@ -38,6 +41,10 @@ def bar(title: str) -> Iterator[Any]:
     Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
     from C, and the run goes on.
     """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from twin.jit import compiling
+
     pressed = []
 
     def stop(*_: Any) -> None:
@@ -47,7 +54,7 @@ def bar(title: str) -> Iterator[Any]:
 
     before = signal.signal(signal.SIGINT, stop)
     shown = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
@@ -93,6 +100,10 @@ def _takes(name: str) -> str:
 
 def tell(run: sc.Run) -> None:
     """Print the run in a few lines: colours, balances, notes."""
+    from twin import phrases
+    from twin.grade import likely
+    from twin.sheet import COLOURS
+
     counts = likely(run.levels)["level"].value_counts()
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():

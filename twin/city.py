@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ import xarray as xr
 from twin.errors import SourceError
 from twin.finding import Finding
 from twin.grid import Grid
+from twin.words import near
 
 #: Columns each table of a city carries; `id` is stable, names exist in both languages.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -274,11 +274,6 @@ class City:
             coords={"y": grid.y, "x": grid.x},
         )
         return replace(self, grid=grid, surface=surface)
-
-
-def near(wrong: str, known: list[str]) -> list[str]:
-    """Return up to five of the known ids, those most like the wrong one where some are."""
-    return difflib.get_close_matches(wrong, known, 5, 0.4) or known[:5]
 
 
 def _ids_of(table: gpd.GeoDataFrame, kinds: tuple[str, ...]) -> list[str]:

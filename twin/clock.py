@@ -10,13 +10,23 @@ import pandas as pd
 
 from twin.errors import ScenarioError
 
+#: The years that a run may lie in: times are kept in nanoseconds of 64 bits, which end in 1677 and 2262 (pandas).
+YEARS = (1700, 2200)
+
+
+def check_year(moment: datetime) -> datetime:
+    """Return a moment; raise ScenarioError for one out of `YEARS`."""
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise ScenarioError("clock_years", found=moment.isoformat(), low=YEARS[0], high=YEARS[1])
+    return moment
+
 
 @dataclass(frozen=True)
 class Clock:
     """Start (aware), length and output step of a simulation.
 
     `duration_s` > 0 and `step_s` > 0 in seconds; the duration is a whole number of output steps.
-    Raises ScenarioError for a naive start or a duration that no whole number of steps fills.
+    Raises ScenarioError for a start that is naive or out of `YEARS`, or a duration that no whole number of steps fills.
     """
 
     start: datetime
@@ -26,6 +36,7 @@ class Clock:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None:
             raise ScenarioError("naive_time", where="clock.start", found=self.start.isoformat())
+        check_year(self.start)
         steps = self.duration_s / self.step_s if self.step_s > 0 else 0.0
         if steps < 1 or abs(steps - round(steps)) > 1e-9:
             raise ScenarioError("clock_steps", duration=self.duration_s, step=self.step_s)

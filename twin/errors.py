@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twin.words import say
+from twin.words import brief
 
 
 class TwinError(Exception):
@@ -25,7 +25,7 @@ class TwinError(Exception):
 
     def message(self, lang: str | None = None) -> str:
         """Return the full sentence in `lang` ("zh" or "en"; default: the session's language)."""
-        return say(f"error.{self.code}", lang=lang, **self.values)
+        return brief(f"error.{self.code}", lang=lang, **self.values)
 
     def in_words(self, lang: str) -> str:
         """Return the full sentence in `lang`, where this error is a value of another sentence."""

@@ -121,13 +121,19 @@ class State:
 
     @classmethod
     def load(cls, path: Path) -> State:
-        """Read a state; raise SourceError for a file of another version."""
-        with np.load(path, allow_pickle=False) as file:
-            head = json.loads(str(file["__head__"]))
-            if head["version"] != STATE_VERSION:
-                raise SourceError("state_version", where=str(path), found=head["version"], expected=STATE_VERSION)
-            arrays = {name: file[name] for name in file.files if name != "__head__"}
-        return cls(head["hazard"], head["grid"], arrays, head["numbers"], head["settings"])
+        """Read a state; raise SourceError for a file that is damaged or of another version."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                head = json.loads(str(file["__head__"]))
+                arrays = {name: file[name] for name in file.files if name != "__head__"}
+            version, own = head["version"], [head[key] for key in ("hazard", "grid", "numbers", "settings")]
+        except Exception as error:  # of zip, zlib, numpy or JSON: damage shows in many ways
+            found = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise SourceError("state_damaged", where=str(path), found=found) from error
+        if version != STATE_VERSION:
+            raise SourceError("state_version", where=str(path), found=version, expected=STATE_VERSION)
+        hazard, grid, numbers, settings = own
+        return cls(hazard, grid, arrays, numbers, settings)
 
     def check(self, hazard: str, grid_hash: str, settings: Mapping[str, str | float] | None = None) -> State:
         """Return self if it belongs to this hazard and grid and was made under these settings.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +28,9 @@ ASKS = ("leave", "stay", "open")
 
 #: Of the members of an ensemble, so many percent do not exceed a value told as this quantile.
 QUANTILES = (10, 50, 90)
+
+#: What a city may set of a rule in its `city.yaml`; variable, unit and sense are the hazard's.
+OWN = (*COLOURS, "statistic", "closes_at")
 
 #: The owner of the measures that belong to no hazard.
 CITY = "city"
@@ -89,6 +92,11 @@ class Rule:
         return float(getattr(self, colour))
 
     @property
+    def bounds(self) -> list[float]:
+        """The bounds from blue to red."""
+        return [getattr(self, colour) for colour in COLOURS]
+
+    @property
     def sign(self) -> float:
         """1 where higher is worse, -1 where lower is: a value times it rises with the danger."""
         return -1.0 if self.sense == "below" else 1.0
@@ -102,10 +110,9 @@ class Rule:
         """Raise ScenarioError for a word that is none of those known, and for bounds that do not grow worse from blue to red."""
         for name, known in (("sense", SENSES), ("statistic", STATISTICS), ("closes_at", (None, *COLOURS))):
             expect(hazard, f"levels.{kind}.{name}", getattr(self, name), known)
-        bounds = [getattr(self, colour) for colour in COLOURS]
-        if not all(isinstance(b, (int, float)) and np.isfinite(b) for b in bounds) or any(
-            a * self.sign > b * self.sign for a, b in pairwise(bounds)
-        ):
+        bounds = self.bounds
+        plain = (isinstance(b, (int, float)) and not isinstance(b, bool) and np.isfinite(b) for b in bounds)
+        if not all(plain) or any(a * self.sign > b * self.sign for a, b in pairwise(bounds)):
             what = {"hazard": Word(f"hazard.{hazard}"), "kind": Word(f"place.{kind}"), "sense": self.sense}
             raise ScenarioError("sheet_bounds", found=bounds, **what)
 
@@ -316,12 +323,23 @@ class Sheet:
     def with_overrides(self, rules: Mapping[str, Mapping[str, Any]]) -> Sheet:
         """Return the sheet with a city's own thresholds in place of the default ones.
 
-        Raises ScenarioError for a kind of place that the sheet does not grade, an unknown key and a value that cannot be.
+        Raises ScenarioError for a kind of place that the sheet does not grade, for what is none of `OWN`, and for a bound that
+        cannot be: bounds are above zero where higher is worse, else not below it, unless the sheet itself has lower ones.
         """
-        merged, keys = dict(self.rules), [f.name for f in fields(Rule)]
+        merged = dict(self.rules)
         for kind, own in rules.items():
-            expect(self.id, "levels", kind, self.rules)
+            expect(self.id, "city.yaml: levels", kind, self.rules)
             for key in own if isinstance(own, Mapping) else [own]:
-                expect(self.id, f"levels.{kind}", key, keys)
+                expect(self.id, f"city.yaml: levels.{kind}", key, OWN)
             merged[kind] = replace(merged[kind], **own)
+            merged[kind].check(self.id, kind)
+            self._check_own(kind, merged[kind])
         return replace(self, rules=merged).check() if rules else self
+
+    def _check_own(self, kind: str, own: Rule) -> None:
+        least = min(self.rules[kind].bounds)
+        for colour in COLOURS:
+            bound = own.threshold(colour)
+            if bound < min(least, 0.0) or (bound <= 0.0 < least and own.sign > 0):
+                where = {"hazard": Word(f"hazard.{self.id}"), "kind": kind, "colour": colour}
+                raise ScenarioError("level_low", found=bound, **where)

@@ -28,7 +28,7 @@ from data.linjiang.names import AREAS, ROADS, STREETS
 from twin.city import City, Layer, Resource, empty_table
 from twin.grid import Grid
 from twin.landcover import surface_of
-from twin.readers.city_folder import save_folder
+from twin.readers.city_folder import save_folder, seal
 from twin.readers.swmm_inp import drains_of
 
 SEED = 20260620
@@ -822,6 +822,7 @@ def main() -> None:
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
     shutil.rmtree(aside)
+    seal(folder)
     drains = city.drains
     print(f"{len(city.buildings)} buildings, {city.population['night'].sum():.0f} people, {len(city.roads)} road edges, "
           f"{0 if drains is None else len(drains.nodes)} drain nodes, {len(city.blocks)} blocks")  # fmt: skip

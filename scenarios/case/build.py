@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from scenarios.case import hazards
 from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
-from scenarios.case.home import home, open_city
+from scenarios.case.home import city_folder, home
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
 from twin.finding import Finding
@@ -28,7 +28,7 @@ from twin.landcover import RIVER, surface_of
 from twin.readers import layers as own_layers
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
-from twin.readers.city_folder import open_folder, save_folder
+from twin.readers.city_folder import SUMS, open_folder, save_folder, seal
 from twin.readers.findings import check_city
 from twin.readers.raster import Raster, read_raster, warp
 from twin.readers.swmm_inp import drains_of, reproject, swmm_text
@@ -48,6 +48,7 @@ def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]
     shutil.rmtree(part, ignore_errors=True)
     try:
         save_folder(city, part)
+        seal(part)
         open_folder(part)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
@@ -61,8 +62,11 @@ def check_any(what: str) -> list[Finding]:
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
-    city = open_city(what)
-    return check_city(city) + hazards.check_city(city)
+    folder = city_folder(what)
+    city = open_folder(folder)
+    hazards.check_levels(city)
+    unsealed = [] if (folder / SUMS).exists() else [Finding("unsealed", 1, place=str(folder), assumed="as_given")]
+    return check_city(city) + hazards.check_city(city) + unsealed
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:

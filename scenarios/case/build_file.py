@@ -13,7 +13,7 @@ from scenarios.case.part import Part
 from scenarios.case.schema import Name, explain
 from twin.errors import SourceError
 from twin.grid import check_crs
-from twin.readers.city_folder import read_yaml
+from twin.readers.yaml_file import read_yaml
 
 
 def _as_written(value: Any) -> Any:

@@ -15,17 +15,17 @@ import yaml
 from scenarios.case import event_levels, files, forcings, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.forcings.scene import Note, Scene
-from scenarios.case.home import library, open_city
+from scenarios.case.home import library, open_city, there
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
 from scenarios.case.vary import Drawn, Variation, driven, parameters
-from twin.city import GATES, City, near
+from twin.city import GATES, City
 from twin.clock import Clock
 from twin.drivers import handed
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard
-from twin.readers.city_folder import read_yaml
+from twin.readers.yaml_file import read_yaml
 from twin.sheet import Sheet
-from twin.words import Word, keys
+from twin.words import Word, keys, near
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Case:
 
     def sheet(self, hazard: str) -> Sheet:
         """Return a hazard's sheet with the city's own thresholds."""
-        return hazards.sheet(hazard).with_overrides(self.city.level_overrides.get(hazard, {}))
+        return hazards.own_sheet(hazard, self.city)
 
     def drivers(self) -> tuple[Drivers, list[Note]]:
         """Return the forcing, as this member draws it, and the notes on it as it is written."""
@@ -80,6 +80,12 @@ class Case:
         """The forcing as it is written, read once."""
         continues = self.scenario.continues is not None
         return forcings.build(self.scenario.forcing, Scene(self.city, self.clock, self.base, continues))
+
+    def renewed(self) -> Case:
+        """Return the case with its files to be read anew, since they may have been edited; the city stays as it was opened."""
+        case = replace(self)
+        vars(case).update(city=self.city)  # a cached property
+        return case
 
     def draws(self) -> list[Drawn]:
         """Return what each member of the ensemble draws; member 0 draws nothing, it is the scenario as it is written."""
@@ -115,8 +121,7 @@ class Case:
         left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
-        for name in {**self.models, **city.level_overrides}:
-            self.sheet(name)
+        hazards.check_levels(city)
         event_levels.thresholds(city)
         for action in self.actions():
             if action.kind not in known:
@@ -139,6 +144,8 @@ class Case:
                 model.check(city, handed(drivers, model), clock, self.actions())
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
+            for name in self.models:
+                self.earlier.state(name)
             self.earlier.check_varied(self.scenario.ensemble.vary, self.where)
         self.draws()
         return self
@@ -213,7 +220,7 @@ class Case:
 def load(name: str | Path) -> Case:
     """Load a scenario by library name or path."""
     path = Path(name)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not there(path):
         known = library()
         if str(name) not in known:
             raise ScenarioError("unknown_scenario", found=str(name), expected=sorted(known))

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from scenarios.case.home import there
 from scenarios.case.schema import Scenario, parse, timed
 from scenarios.case.shelf import find, read_manifest
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.hazard import Action, State
-from twin.readers.city_folder import read_yaml
+from twin.readers.yaml_file import read_yaml
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class Earlier:
         return self._state(hazard).exists()
 
     def state(self, hazard: str) -> State | None:
-        """Return where a hazard stopped; None for one that the run did not have, which begins anew."""
+        """Return where a hazard stopped; None for one that the run did not have, which begins anew.
+
+        Raises SourceError for a state that is damaged.
+        """
         return State.load(self._state(hazard)) if self.left(hazard) else None
 
     def _state(self, hazard: str) -> Path:
@@ -94,10 +98,11 @@ class Earlier:
         """Raise ScenarioError for a parameter that varies in an ensemble although the state that all members begin with fixes it."""
         for key in keys:
             hazard, _, name = key.partition(".")
-            if self.left(hazard) and name in State.load(self._state(hazard)).settings:
+            if (state := self.state(hazard)) is not None and name in state.settings:
                 raise ScenarioError("continues_vary", where=where, run=self.id, found=key)
 
 
 def earlier_run(key: str, base: Path) -> Earlier:
     """Return the run a scenario names: a folder (relative to `base`), an id or its start, a scenario's newest, or "last"."""
-    return Earlier(find(str(base / key) if (base / key).is_dir() else key).absolute())
+    here = base / key
+    return Earlier(find(str(here) if there(here) and here.is_dir() else key).absolute())

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scenarios.case.home import there
 from twin.errors import SourceError
 from twin.hazard import Hazard
 
@@ -36,7 +37,7 @@ def named(value: Any, where: str) -> dict[str, Path]:
 def check(files: Mapping[str, Path], where: str) -> None:
     """Raise SourceError that names the first file which is not there, and where it is named."""
     for field, path in files.items():
-        if not path.is_file():
+        if not (there(path) and path.is_file()):
             raise SourceError("file_missing", where=where, field=field, found=str(path))
 
 

@@ -85,6 +85,17 @@ def sheet(name: str) -> Sheet:
     return made
 
 
+def own_sheet(name: str, city: City) -> Sheet:
+    """Return a hazard's sheet with the city's own thresholds; raise ScenarioError for one that cannot be."""
+    return sheet(name).with_overrides(city.level_overrides.get(name, {}))
+
+
+def check_levels(city: City) -> None:
+    """Raise ScenarioError for the first of a city's own thresholds that cannot be, whatever hazards are run."""
+    for name in city.level_overrides:
+        own_sheet(name, city)
+
+
 @cache
 def city_measures() -> Mapping[str, Measure]:
     """Return the measures that belong to the city itself (`city_measures.yaml`), and bring their words in."""

@@ -5,15 +5,25 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from twin.city import City
 from twin.errors import ScenarioError
-from twin.readers.city_folder import open_folder
+
+if TYPE_CHECKING:
+    from twin.city import City
 
 
 def home() -> Path:
     """Return the folder that holds runs, the database and the user's own cities and scenarios."""
     return Path(os.environ.get("ANLAN_HOME") or "anlan-home").absolute()
+
+
+def there(path: Path) -> bool:
+    """Return whether there is a file or folder of this name; of one that no file can have there is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def library() -> dict[str, Path]:
@@ -35,7 +45,7 @@ def cities() -> dict[str, Path]:
 def city_folder(name: str, base: Path | None = None) -> Path:
     """Return the folder of a city given by path (relative to `base`) or by name."""
     for path in ([base / name] if base else []) + [Path(name)]:
-        if (path / "city.yaml").exists():
+        if there(path / "city.yaml"):
             return path
     known = cities()
     if name not in known:
@@ -45,4 +55,6 @@ def city_folder(name: str, base: Path | None = None) -> Path:
 
 def open_city(name: str | Path, base: Path | None = None) -> City:
     """Open a city by name ("linjiang") or by the path of its folder."""
+    from twin.readers.city_folder import open_folder
+
     return open_folder(city_folder(str(name), base))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -18,6 +19,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from scenarios.case.distribution import Distribution
 from scenarios.case.forcings import FORCINGS
@@ -29,12 +31,15 @@ from twin.errors import ScenarioError
 from twin.hazard import Action, Hazard
 from twin.words import keys, say
 
+#: One line of text: no letters of control.
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$")]
+
 
 class Name(Part):
     """A name in both languages."""
 
-    zh: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
+    zh: Line
+    en: Line
 
 
 #: What drives the hazards: a key for each registered kind of forcing.
@@ -61,13 +66,20 @@ class Ensemble(Part):
     )
 
 
+def _no_number(value: Any) -> Any:
+    """Refuse a number where a moment is asked for: it would be taken for seconds since 1970."""
+    if isinstance(value, (int, float)):
+        raise PydanticCustomError("datetime_type", "a time")
+    return value
+
+
 class Scenario(Part):
     """A scenario file; `continues` names the finished run at whose end it goes on (see `scenarios.case.earlier`)."""
 
     schema_: Literal[1] = Field(alias="schema")
     name: Name
     city: Annotated[str, Field(min_length=1)]
-    start: AwareDatetime
+    start: Annotated[AwareDatetime, BeforeValidator(_no_number)]
     hours: Annotated[float, Field(gt=0, le=240)]
     continues: Annotated[str, Field(min_length=1)] | None = None
     output_minutes: Annotated[float, Field(gt=0, le=360)] = 5

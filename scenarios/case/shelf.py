@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from scenarios.case.home import home
+from scenarios.case.home import home, there
 from twin.errors import ScenarioError
 
 MANIFEST = "manifest.json"
@@ -18,6 +19,18 @@ FORMAT = 2
 def runs_folder() -> Path:
     """Return the folder of all runs."""
     return home() / "runs"
+
+
+def shelved(where: str) -> str:
+    """Return under which name the runs of a scenario file stand on the shelf: its own, in letters that a folder may have.
+
+    The scenario of a finished run stands under the name of that run. A name that means something else there ("last", or dots
+    alone) gets a word in front.
+    """
+    path = Path(where)
+    own = path.parent.parent.name if (path.parent / MANIFEST).exists() else path.stem
+    name = re.sub(r'[\x00-\x1f\\/:*?"<>|]', "-", own).strip(". ")
+    return f"scenario-{name}".rstrip("-") if name in ("", "last") else name
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -51,7 +64,7 @@ def find(key: str) -> Path:
 
     Raises ScenarioError where there is none, where several begin so, and where all that are called so are kept in an older form.
     """
-    if (Path(key) / MANIFEST).exists():
+    if there(Path(key) / MANIFEST):
         return _opened(Path(key))
     known, older = finished_runs(), older_runs()
     for runs in (known, older):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from twin.clock import check_year
 from twin.errors import ScenarioError
 
 
 def clock_time(text: str, start: datetime) -> datetime:
-    """Return the moment a bare "19:10" means: city time, next after the start; full ISO times are taken as they are."""
+    """Return the moment a bare "19:10" means: city time, next after the start; full ISO times are taken as they are.
+
+    Raises ScenarioError for what is no time, or one out of the years of a clock.
+    """
     try:
         if "T" in text or "-" in text:
-            moment = datetime.fromisoformat(text)
+            moment = check_year(datetime.fromisoformat(text))
             return moment if moment.tzinfo else moment.replace(tzinfo=start.tzinfo)
         at = datetime.combine(start.date(), time.fromisoformat(text), tzinfo=start.tzinfo)
     except ValueError:

@@ -17,11 +17,11 @@ from scenarios.case.distribution import Distribution
 from scenarios.case.forcings import FORCINGS
 from scenarios.case.hazards import sheet
 from scenarios.case.schema import Scenario, build_hazards, build_model
-from twin.city import near
 from twin.errors import ScenarioError
 from twin.hazard import Drivers
 from twin.streams import stream
 from twin.variables import conform_array
+from twin.words import near
 
 #: What a member draws: a value by key.
 Drawn = Mapping[str, float | str]

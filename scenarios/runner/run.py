@@ -22,7 +22,7 @@ import xarray as xr
 from scenarios.case.case import Case, load
 from scenarios.case.event_levels import thresholds
 from scenarios.case.home import home
-from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder
+from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder, shelved
 from scenarios.runner import identity, stored_drivers
 from scenarios.runner.disk import disk_error
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
@@ -163,10 +163,10 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     were. `progress` is called with 0 only when something is computed. Raises the TwinError of whatever failed; a full disk
     is a SourceError.
     """
-    case.check()
+    case = case.renewed().check()
     sweep()
     run_id = identity.run_id(case)
-    target = runs_folder() / _slug(case) / run_id
+    target = runs_folder() / shelved(case.where) / run_id
     if not fresh and (target / MANIFEST).exists():
         return Run(target)
     with _building(target) as part:
@@ -230,12 +230,6 @@ def sweep() -> None:
         pid = part.name.rpartition(".part-")[2].partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _slug(case: Case) -> str:
-    """Return the scenario's folder name: its file name, or the city and start of a changed one."""
-    stem = Path(case.where).stem
-    return stem if stem != "scenario" else Path(case.where).parent.parent.name
 
 
 def _catalogue(run: Run) -> None:

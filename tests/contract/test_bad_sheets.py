@@ -14,6 +14,7 @@ import yaml
 
 import scenarios as sc
 from scenarios.case import hazards
+from scenarios.case.build import check_any
 from scenarios.case.shelf import runs_folder
 from scenarios.runner.run import execute
 from twin import words
@@ -201,6 +202,13 @@ def test_a_sheet_that_contradicts_itself_is_refused(
         ({"smoke": {"hospital": {"blu": 1}}}, "sheet_value", "blu"),
         ({"smoke": {"hospital": {"blue": "deep"}}}, "sheet_bounds", "deep"),
         ({"smoke": {"hospital": {"blue": 9}}}, "sheet_bounds", "9"),
+        ({"smoke": {"hospital": {"red": float("nan")}}}, "sheet_bounds", "nan"),
+        ({"smoke": {"hospital": {"blue": True}}}, "sheet_bounds", "True"),
+        ({"smoke": {"hospital": {"blue": -0.5}}}, "level_low", "-0.5"),
+        ({"smoke": {"hospital": {"blue": 0}}}, "level_low", "blue"),
+        ({"smoke": {"road": {"red": -1}}}, "level_low", "road"),
+        ({"smoke": {"hospital": {"sense": "below"}}}, "sheet_value", "sense"),
+        ({"smoke": {"hospital": {"variable": "visibility"}}}, "sheet_value", "variable"),
         ({"smoke": {"hospital": 0.3}}, "sheet_value", "0.3"),
         ({"smoke": ["hospital"]}, "yaml_malformed", "levels"),
         (["smoke"], "yaml_malformed", "levels"),
@@ -211,10 +219,14 @@ def test_a_citys_threshold_for_what_is_not_there_is_refused(
     levels: Any, code: str, told: str, four: Path, town_folder: Path, tmp_path: Path
 ) -> None:
     city = with_levels(town_folder, tmp_path / "own", levels)
-    with pytest.raises(TwinError) as error:
-        sc.load(four).with_changes(hazards=[{"smoke": {}}], city=str(city)).check()
-    assert error.value.code == code and all(told in error.value.message(lang) for lang in words.LANGS)
-    assert isinstance(error.value, ScenarioError | SourceError)
+    for look in (
+        lambda: sc.load(four).with_changes(hazards=[{"smoke": {}}], city=str(city)).check(),
+        lambda: check_any(str(city)),
+    ):
+        with pytest.raises(TwinError) as error:
+            look()
+        assert error.value.code == code and all(told in error.value.message(lang) for lang in words.LANGS)
+        assert isinstance(error.value, ScenarioError | SourceError)
 
 
 def test_a_citys_own_threshold_holds(four: Path, town_folder: Path, tmp_path: Path) -> None:

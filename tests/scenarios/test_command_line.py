@@ -130,3 +130,42 @@ def test_the_list_of_scenarios_says_how_long_each_takes(tmp_path: Path) -> None:
         rows = {line.split()[1]: line for line in told.stderr.splitlines() if line.startswith("│")}
         assert short in rows["short"] and long in rows["long"] and {"broken", "levee-breach"} <= set(rows)
         assert all(not re.search("分钟| min", rows[name]) for name in ("unsaid", "broken"))
+
+
+HEAVY = {"numba", "numpy", "pandas", "xarray", "geopandas", "scipy", "matplotlib", "rasterio", "sqlalchemy"}
+
+LOADED = """import json, sys
+from scenarios.cli import main
+sys.argv = ["anlan", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("line", ["--help", "plan --help", "rnu", "report no-such-run"])
+def test_what_computes_is_not_loaded_for_a_page_of_help_a_slip_or_a_name(line: str, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", LOADED, *line.split()],
+        env={**os.environ, "ANLAN_HOME": str(tmp_path)}, cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    loaded = set(json.loads(told.stderr.splitlines()[-1]))
+    assert "typer" in loaded and not loaded & HEAVY
+
+
+def test_a_verb_is_there_when_it_is_used_and_another_is_not() -> None:
+    code = "import sys, scenarios as sc; assert 'pandas' not in sys.modules; print(sc.load.__name__); sc.laod"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert told.stdout == "load\n" and "AttributeError" in told.stderr and "laod" in told.stderr
+
+
+@pytest.mark.parametrize("width", ["40", "80"])
+def test_no_chinese_word_of_a_page_of_help_is_cut(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = []
+    for columns in (width, "1000"):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setenv("ANLAN_LANG", "zh")
+        pages.append(CliRunner().invoke(app, ["--help"], prog_name="anlan").stdout)
+    narrow, wide = ("".join(page.split()) for page in pages)
+    assert sorted(narrow) == sorted(wide) and "…" not in narrow

@@ -45,6 +45,15 @@ def test_two_files_of_one_name_are_two_inputs_and_either_makes_another_question(
     assert identity.run_id(two_files) == first
 
 
+def test_an_edited_rain_file_is_another_flood_although_the_stage_file_has_the_same_name(two_files: sc.Case) -> None:
+    case = two_files.with_changes(hours=0.5, hazards=[{"flood": {"cell_m": 20, "drainage": "none"}}])
+    dry = sc.run(case)
+    (case.base / "rain" / "gauge.csv").write_text(RAIN.replace("18:00,1", "18:00,40"), "utf-8")
+    wet = sc.run(case)
+    deepest = [float(run.fields["flood"]["water_depth"].max()) for run in (dry, wet)]
+    assert dry.id != wet.id and deepest[1] > 3 * deepest[0] > 0
+
+
 def test_a_file_that_is_not_there_is_told_with_the_place_that_names_it(two_files: sc.Case) -> None:
     (two_files.base / "river" / "gauge.csv").unlink()
     with pytest.raises(SourceError) as error:

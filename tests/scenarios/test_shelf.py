@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import scenarios as sc
-from scenarios.case.shelf import FORMAT, find
+from scenarios.case.shelf import FORMAT, find, runs_folder, shelved
 from twin.errors import ScenarioError
 from twin.words import LANGS, say
 
@@ -44,3 +44,30 @@ def test_what_is_told_of_older_runs_reads_well_for_one_and_for_many() -> None:
     for lang in LANGS:
         one, many = (say("report.older", lang=lang, count=n, names=["r"] * n) for n in (1, 2))
         assert "1" in one and "2" in many and "1 runs" not in one
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("night.yaml", "night"),
+        ("v2.night.yaml", "v2.night"),
+        ("scenario.yaml", "scenario"),
+        ("last.yaml", "scenario-last"),
+        ("..yaml", "scenario"),
+        ("...yaml", "scenario"),
+        (".hidden.yaml", "hidden"),
+        ("a:b\n.yaml", "a-b-"),
+    ],
+)
+def test_every_file_s_runs_stand_one_level_below_the_shelf(file: str, name: str, tmp_path: Path) -> None:
+    assert shelved(str(tmp_path / "mine" / file)) == name
+    run = shelve(tmp_path, name, "aaaa1111", "2026-01-01")
+    assert shelved(str(run / "scenario.yaml")) == name, "a run's own scenario stands where the run does"
+
+
+def test_a_run_of_a_file_named_by_dots_is_found(storm: Path) -> None:
+    case = sc.load(storm.rename(storm.with_name("...yaml"))).with_changes(hours=0.5)
+    run = sc.run(case.with_setting("hazards.flood.drainage=none"))
+    assert run.folder.parent.parent == runs_folder()
+    assert [r.id for r in sc.all_runs()] == [run.id] and sc.find_run("scenario").id == sc.find_run("last").id == run.id
+    assert sc.run(run.case).folder == run.folder

@@ -21,7 +21,7 @@ from twin.errors import ContractError
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan
 from twin.sheet import Cap
-from twin.words import say
+from twin.words import one_line, say
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SENDER = "anlan.twin"
@@ -215,7 +215,7 @@ def check(root: etree._Element) -> None:
 
 def _add(parent: etree._Element, **texts: str) -> None:
     for tag, text in texts.items():
-        etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = text
+        etree.SubElement(parent, f"{{{NAMESPACE}}}{tag}").text = one_line(text)
 
 
 def _named(parent: etree._Element, tag: str, name: str, value: str) -> None:

@@ -2,14 +2,16 @@
 
 `city.yaml`, `terrain.tif`, `landcover.tif` and, where the city has them, `buildings.parquet`, `roads.parquet`,
 `population.parquet`, `facilities.parquet`, `blocks.parquet`, `sensors.parquet`, `levees.parquet`, `drains.inp`,
-`resources.yaml`, `venues/*.geojson`. Tables are GeoParquet in the CRS of the terrain.
+`resources.yaml`, `venues/*.geojson`. Tables are GeoParquet in the CRS of the terrain. `SHA256SUMS`, where it is there, holds the sum
+of each file but `city.yaml`, in which a city sets its own thresholds by hand.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,17 @@ from twin.finding import Finding
 from twin.grid import Grid
 from twin.landcover import surface_of
 from twin.readers.geometry import sound
-from twin.readers.raster import grid_of, read_raster, write_raster
+from twin.readers.raster import Raster, grid_of, read_raster, write_raster
 from twin.readers.swmm_inp import read_drains
+from twin.readers.yaml_file import read_yaml
+from twin.words import one_line
 
 NODATA = -9999.0
+
+SUMS = "SHA256SUMS"
+
+#: Ground is no lower and no higher than this, m: the shore of the Dead Sea lies at -430, Mount Everest's top at 8849.
+LOWEST_M, HIGHEST_M = -500.0, 9000.0
 
 
 def open_folder(folder: Path) -> City:
@@ -39,7 +48,10 @@ def open_folder(folder: Path) -> City:
             raise SourceError("yaml_key", where=str(folder / "city.yaml"), found=sorted(head), expected=key)
     if not (isinstance(head["name"], dict) and {"zh", "en"} <= set(head["name"])):
         raise SourceError("yaml_names", where=str(folder / "city.yaml"), found=head["name"])
+    sums = file_sums(folder)
+    _check_sums(folder, sums)
     terrain = read_raster(folder / "terrain.tif", nodata=NODATA)
+    _check_terrain(terrain)
     grid = grid_of(terrain)
     cover = read_raster(folder / "landcover.tif")
     if cover.values.shape != grid.shape or not np.allclose(tuple(cover.transform), tuple(terrain.transform)):
@@ -67,7 +79,7 @@ def open_folder(folder: Path) -> City:
         level_overrides=_rules(head, "levels", folder / "city.yaml"),
         event_overrides=_rules(head, "event", folder / "city.yaml"),
         findings=(*_findings(head, folder / "city.yaml"), *(f for _, found in read.values() for f in found)),
-        content_hash=folder_hash(folder),
+        content_hash=_joined(sums),
     )
 
 
@@ -109,40 +121,56 @@ def save_folder(city: City, folder: Path) -> None:
     (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
 
 
-def folder_hash(folder: Path) -> str:
-    """Return a hash of every data file of a city folder, by name and content."""
+def file_sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every data file of a city folder, by its path in there; raise SourceError for one that is shut."""
+    kinds = (".yaml", ".tif", ".parquet", ".inp", ".geojson")
+    sums = {}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds and p.is_file()):
+        try:
+            sums[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
+    return sums
+
+
+def seal(folder: Path) -> None:
+    """Write the sums of a city's files beside them, in the form of `sha256sum`, so that damage is seen when it is opened."""
+    rows = [f"{found}  {name}\n" for name, found in file_sums(folder).items() if name != "city.yaml"]
+    (folder / SUMS).write_text("".join(rows), "utf-8")
+
+
+def _check_sums(folder: Path, sums: Mapping[str, str]) -> None:
+    """Raise SourceError for the first file that is gone or not the one that was sealed; a file without a sum is taken as it is."""
+    path = folder / SUMS
+    if not path.exists():
+        return
+    try:
+        rows = [line.split(maxsplit=1) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        sealed = {name.strip().lstrip("*"): found for found, name in rows}
+    except (OSError, ValueError) as error:
+        raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
+    for name, found in sealed.items():
+        if sums.get(name) != found:
+            raise SourceError("city_file_changed" if name in sums else "city_file_gone", where=str(folder / name))
+
+
+def _joined(sums: Mapping[str, str]) -> str:
+    """Return one hash of all files by name and content."""
     digest = hashlib.sha256()
-    for path in sorted(
-        p for p in folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".tif", ".parquet", ".inp", ".geojson")
-    ):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for name, found in sums.items():
+        digest.update(name.encode() + b"\0" + bytes.fromhex(found))
     return digest.hexdigest()
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; raise SourceError when it is missing, malformed or not a mapping."""
-    try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
-    except (OSError, UnicodeDecodeError) as error:
+def _check_terrain(terrain: Raster) -> None:
+    """Raise SourceError for ground that is lower or higher than any on Earth."""
+    wrong = np.isfinite(terrain.values) & ((terrain.values < LOWEST_M) | (terrain.values > HIGHEST_M))
+    if wrong.any():
+        row, col = np.argwhere(wrong)[0]
         raise SourceError(
-            "file_unreadable", where=str(path), found=getattr(error, "strerror", None) or str(error)
-        ) from error
-    except yaml.YAMLError as error:
-        raise SourceError("yaml_malformed", where=str(path), found=" ".join(str(error).split())) from error
-    if not isinstance(content, dict):
-        raise SourceError("yaml_mapping", where=str(path), found=type(content).__name__)
-    return content
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice (YAML would keep the last in silence)."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = [k for n, k in enumerate(keys) if k in keys[:n]]
-        if twice:
-            raise yaml.YAMLError(f"{twice[0]!r} twice, {str(node.start_mark).strip()}")
-        return super().construct_mapping(node, deep)
+            "terrain_range", where=terrain.path, count=int(wrong.sum()), row=int(row), col=int(col),
+            found=float(terrain.values[row, col]), low=LOWEST_M, high=HIGHEST_M,
+        )  # fmt: skip
 
 
 def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[Finding]]:
@@ -168,6 +196,9 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
         if part.crs is None or part.crs != grid.crs:
             raise SourceError("table_crs", where=str(path), found=str(part.crs), expected=grid.crs)
     table = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
+    for column in ("name_zh", "name_en"):
+        if column in table:
+            table[column] = table[column].map(lambda name: one_line(name) if isinstance(name, str) else name)
     if table.geometry.isna().any() or table.geometry.is_empty.any():
         bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
         raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
@@ -207,7 +238,8 @@ def _resources(folder: Path) -> tuple[Resource, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(Resource(**row) for row in read_yaml(path).get("resources", []))
+        crews = [Resource(**row) for row in read_yaml(path).get("resources", [])]
+        return tuple(replace(c, name_zh=one_line(c.name_zh), name_en=one_line(c.name_en)) for c in crews)
     except TypeError as error:
         raise SourceError("yaml_malformed", where=str(path), found=str(error)) from error
 

@@ -30,6 +30,7 @@ from lxml import etree
 from twin.city import empty_table
 from twin.errors import SourceError
 from twin.finding import Finding
+from twin.readers.damage import damage_told
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
 CLASSES = {
@@ -81,6 +82,7 @@ MOST_LANES, MOST_KMH = 20, 160  # what stands above is a slip of the mapper, and
 UNDERPASS_M = 250.0  # a tunnel shorter than this is taken for an underpass
 
 
+@damage_told
 def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the roads table and what had to be assumed or left out; raise SourceError when the file holds no road.
 
@@ -127,6 +129,7 @@ def from_class_table(missing: Mapping[str, pd.Series]) -> list[Finding]:
     ]
 
 
+@damage_told
 def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
     """Return building footprints; floors from `building:levels`, else 3 (assumed); use from the tag."""
     shapes = _features(path, {"building": True}, crs)
@@ -150,6 +153,7 @@ def read_buildings(path: Path, crs: str) -> gpd.GeoDataFrame:
     )
 
 
+@damage_told
 def read_facilities(path: Path, crs: str) -> gpd.GeoDataFrame:
     """Return hospitals, schools, care homes, shelters and metro entrances."""
     shapes = _features(path, {"amenity": list(AMENITIES), "railway": ["subway_entrance"]}, crs)

@@ -144,7 +144,7 @@ def _swmm_rain(
     if unit is None:
         raise SourceError("rain_unit_unsaid", where=str(path))
     try:
-        lines = _text(path.read_bytes()).splitlines()
+        lines = decode(path.read_bytes(), str(path)).splitlines()
         rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith(";")]
         stations = list(dict.fromkeys(row[0] for row in rows))
         if (len(stations) > 1 and station is None) or (station is not None and station not in stations):

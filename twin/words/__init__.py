@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +20,12 @@ LANGS = ("zh", "en")
 #: Significant digits of a number in a sentence; what was found and what was expected take more, so that one never rounds
 #: onto the other. Digits before the point are all kept.
 DIGITS, COMPARED = 3, {"found": 6, "expected": 6}
+
+#: What stands in no name and in no XML: letters of control, of which some would move a terminal's cursor, and none at all.
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufffe\\uffff]")
+
+#: Letters of a value in an error: what a user's file holds may be of any length.
+MOST_LETTERS = 600
 
 
 @cache
@@ -69,9 +77,26 @@ def say(key: str, *, lang: str | None = None, **values: object) -> str:
     A value that is itself a code, with a word `<key>.<code>`, is filled in as that word. Numbers are rounded (`DIGITS`).
     """
     words = _catalogue(lang := lang or session_lang())
-    return words[key].format_map(
-        {n: words.get(f"{key}.{v}", written(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
-    )
+    return words[key].format_map(_values(key, lang, values))
+
+
+def brief(key: str, *, lang: str | None = None, **values: object) -> str:
+    """Return the sentence as `say` does, a value of more than `MOST_LETTERS` cut in its middle; a sentence in it is not."""
+    words = _catalogue(lang := lang or session_lang())
+    told = _values(key, lang, values)
+    return words[key].format_map({n: t if hasattr(values[n], "in_words") else _cut(t) for n, t in told.items()})
+
+
+def _values(key: str, lang: str, values: Mapping[str, object]) -> dict[str, str]:
+    words = _catalogue(lang)
+    return {n: words.get(f"{key}.{v}", written(v, lang, COMPARED.get(n, DIGITS))) for n, v in values.items()}
+
+
+def _cut(text: str) -> str:
+    """Return the first three quarters and the last quarter of a text that is too long; a path keeps the file's name."""
+    if len(text) <= MOST_LETTERS:
+        return text
+    return f"{text[: MOST_LETTERS * 3 // 4]} … {text[-MOST_LETTERS // 4 :]}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +116,16 @@ class Word:
 
 #: What is said in each language: a word with its values, a name in both languages, or a text that is the same in both.
 Phrase = Word | Mapping[str, str] | str
+
+
+def near(wrong: str, known: list[str]) -> list[str]:
+    """Return up to five of the known ids, those most like the wrong one where some are."""
+    return difflib.get_close_matches(wrong, known, 5, 0.4) or known[:5]
+
+
+def one_line(text: str) -> str:
+    """Return a text with a space for each letter of control."""
+    return CONTROL.sub(" ", text)
 
 
 def written(value: object, lang: str, digits: int = DIGITS) -> str:

@@ -15,9 +15,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from twin.city import City, near
+from twin.city import City
 from twin.errors import ScenarioError
 from twin.grid import Grid
+from twin.words import near
 
 #: Narrowest gate that a body passes, m: shoulder breadth of an adult, 95th percentile of men (assumed).
 NARROWEST_M = 0.5

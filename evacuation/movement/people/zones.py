@@ -10,12 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from twin import overlay
-from twin.city import City, near
+from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
 from twin.errors import ScenarioError
 from twin.grid import Grid
 from twin.hazard import Drivers
+from twin.words import near
 
 #: The share of a block's ground that must be reached (as in exposure).
 AREA_SHARE = 0.05

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from twin.city import near
 from twin.errors import ScenarioError
+from twin.words import near
 
 GAS = 8.314462
 #: Parts per million of the published limits are of air at 25 C and 1 atm.

@@ -10,10 +10,10 @@ import xarray as xr
 
 from scenarios.case.forcings.scene import Scene, TimedFile
 from scenarios.case.part import Part
-from twin.city import near
 from twin.errors import ScenarioError, SourceError
 from twin.readers.series import read_readings
 from twin.variables import Variable
+from twin.words import near
 
 
 class Table(TimedFile):
