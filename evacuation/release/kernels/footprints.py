@@ -40,8 +40,10 @@ def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, later
 
 
 @kernel(parallel=True)
-def seen(c_out, x, y, turn, strength, sigma, first_m, log_step, ends, points, east, north):
+def seen(c_out, x, y, turn, wider, strength, sigma, first_m, log_step, ends, points, east, north):
     """Fill c_out (reading,), kg m-3 of a source of 1 kg/s at (x, y), the wind turned by `turn` (rad, anticlockwise).
+
+    Plumes are `wider` times as wide as in the tables.
 
     strength, sigma: see `tables`; their distances begin at first_m and rise by exp(log_step). ends (reading, 4): x, y of both ends of a
     path, whose mean is read at `points` (reading,) places; a point has one. east, north (reading,): unit vector the air moves to.
@@ -63,9 +65,9 @@ def seen(c_out, x, y, turn, strength, sigma, first_m, log_step, ends, points, ea
             if j >= last:
                 continue
             part = place - j
-            wide = sigma[i, j] + part * (sigma[i, j + 1] - sigma[i, j])
+            wide = wider * (sigma[i, j] + part * (sigma[i, j + 1] - sigma[i, j]))
             off = (dy * ex - dx * ey) / wide
             if off * off < 50.0:
                 high = strength[i, j] + part * (strength[i, j + 1] - strength[i, j])
-                total += high * math.exp(-0.5 * off * off)
+                total += high / wider * math.exp(-0.5 * off * off)
         c_out[i] = total / points[i]

@@ -65,12 +65,25 @@ class Readings:
         )
         return strength, sigma
 
-    def seen(self, x: float, y: float, turn: float = 0.0) -> Array:
-        """Return what a source of 1 kg/s at (x, y) has each detector read, kg m-3; the wind is turned by `turn` (rad)."""
+    def seen(self, x: float, y: float, turn: float = 0.0, wider: float = 1.0) -> Array:
+        """Return what a source of 1 kg/s at (x, y) has each detector read, kg m-3; the wind is turned by `turn` (rad).
+
+        Plumes are `wider` times as wide as turbulence makes them."""
         start_threads()
         found = np.zeros(len(self))
         footprints.seen(
-            found, x, y, turn, *self._plumes, FIRST_M, np.log(FINER), self.ends, self.points, self.east, self.north
+            found,
+            x,
+            y,
+            turn,
+            wider,
+            *self._plumes,
+            FIRST_M,
+            np.log(FINER),
+            self.ends,
+            self.points,
+            self.east,
+            self.north,
         )
         return found
 

@@ -72,6 +72,16 @@ def test_the_same_readings_give_the_same_answer() -> None:
 def test_too_few_readings_and_an_impossible_wind_are_told() -> None:
     few = made(1)
     with pytest.raises(ScenarioError, match="too few"):
-        locate(replace(few, **{n: getattr(few, n)[:3] for n in ("sensor", "time_s", "value", "ends", "z", "east", "north", "ustar", "inv_l", "lateral")}), BOX, np.random.default_rng(1))
+        locate(
+            replace(
+                few,
+                **{
+                    n: getattr(few, n)[:3]
+                    for n in ("sensor", "time_s", "value", "ends", "z", "east", "north", "ustar", "inv_l", "lateral")
+                },
+            ),
+            BOX,
+            np.random.default_rng(1),
+        )
     with pytest.raises(ScenarioError, match="no place"):
         locate(made(2), (500.0, 500.0, 510.0, 510.0), np.random.default_rng(1))
