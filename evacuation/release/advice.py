@@ -38,7 +38,7 @@ POSSIBLE = 0.1
 
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_leave", "severity", "probability", "arrives_s", "by_s",
-    "until_s", "known_s", "to_x", "to_y", "off_grid", "toxic_load", "response",
+    "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "toxic_load", "response",
 ]  # fmt: skip
 
 
@@ -109,7 +109,14 @@ def advise(
     spots = _spots(city, grid, outdoors)
     met = [s is not None and first < n and history.worst.flat[s] >= 1.0 for s in spots]
     leaving = _Leaving(
-        grid, rate, dt, first, people.walk_m_s, ways, water, [s for s, m in zip(spots, met, strict=True) if m]
+        grid,
+        rate,
+        dt,
+        first,
+        people.walk_m_s,
+        ways,
+        water,
+        [s for s, m in zip(spots, met, strict=True) if s is not None and m],
     )
     rows = []
     for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), _cells(city, grid), spots, met, strict=True):
@@ -133,15 +140,15 @@ def advise(
             )
             continue
         room, load = rooms.at(spot)
-        walk, to = leaving.of(spot)
+        (walk, to), here = leaving.of(spot), grid.centre(*divmod(spot, grid.nx))
         leave = load[:n] + walk
         arrives = float(np.argmax(c >= min(noticed, c.max())) * dt)
         found |= {
             "dose_leave": float(leave[first]) if np.isfinite(leave[first]) else np.nan,
             "arrives_s": arrives - elapsed,
             "until_s": _reair(c, room, dt) - elapsed,
-            "to_x": to[0],
-            "to_y": to[1],
+            "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
+            "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
             "off_grid": _at_rim(grid, *to),
         }
         choice, reason, by = _choose(found, leave, first, dt, max(arrives, people.warned_s))
@@ -167,7 +174,7 @@ class _Leaving:
         doses, ends = ways.least_doses(points, rate, grid, dt, water, first)
         per, pieces = round(dt / ways.piece_s), doses.shape[1]
         begins = per * np.arange(first, self._n)
-        wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces))] >= WADE_M
+        wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces, dtype=np.float64))] >= WADE_M
         for k, (spot, (_, away)) in enumerate(zip(spots, near, strict=True)):
             steps = int(np.ceil(away / (walk_m_s * ways.piece_s)))
             here = np.repeat(rate.reshape(self._n, -1)[:, spot], per) * ways.piece_s
@@ -199,6 +206,11 @@ def _spots(city: City, grid: Grid, outdoors: Array) -> list[int | None]:
         order = np.argsort(outdoors.ravel()[cells], kind="stable")
         found.append(int(cells[order[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]]) if len(cells) else None)
     return found
+
+
+def _bearing(east: float, north: float) -> float:
+    """Return a direction, degrees clockwise from north to the next five; NaN for NaN."""
+    return float(np.round(np.rad2deg(np.arctan2(east, north)) / 5.0) * 5.0 % 360.0)
 
 
 def _at_rim(grid: Grid, x: float, y: float) -> bool:

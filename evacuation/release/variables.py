@@ -122,3 +122,13 @@ ADVICE_FROM = Variable(
     comment="seconds on the clock: people are warned, and not before; missing where nothing leaks",
     gaps=True,
 )
+SOURCE_SHARE = Variable(
+    "source_share",
+    "1",
+    SPACE,
+    "泄漏源样本比例",
+    "share of the samples of the source",
+    0.0,
+    1.0,
+    comment="where detectors alone tell of it",
+)

@@ -50,7 +50,7 @@ class Ways:
         """
         per = round(frame_s / self.piece_s)
         row, col, _ = grid.cells(self.x, self.y)
-        moments = self.piece_s * np.arange(per * len(rate))
+        moments = self.piece_s * np.arange(per * len(rate), dtype=np.float64)
         doses, ends = np.zeros((len(watched), len(moments))), np.zeros((len(watched), len(moments)), np.int64)
         two = (2, len(self.x))
         walking.least_doses(
@@ -75,7 +75,7 @@ def ways_of(city: City, walk_m_s: float, frame_s: float) -> Ways | None:
     node = {name: k for k, name in enumerate(dict.fromkeys([*city.roads["u"], *city.roads["v"]]))}
     x, y = np.zeros(len(node)), np.zeros(len(node))
     above = np.ones(len(node), bool)
-    xs, ys, bridges, pairs, count = [x], [y], [above], [], len(node)
+    parts, pairs, count = [(x, y, above)], [], len(node)
     for line, u, v, high in zip(lines, city.roads["u"], city.roads["v"], level > 0, strict=True):
         pieces = max(int(np.ceil(line.length / (walk_m_s * piece_s) - 1e-9)), 1)
         inner = shapely.get_coordinates(
@@ -87,14 +87,11 @@ def ways_of(city: City, walk_m_s: float, frame_s: float) -> Ways | None:
         above[[first, last]] &= high
         chain = np.concatenate([[first], count + np.arange(pieces - 1), [last]])
         count += pieces - 1
-        xs.append(inner[:, 0])
-        ys.append(inner[:, 1])
-        bridges.append(np.full(pieces - 1, high))
+        parts.append((inner[:, 0], inner[:, 1], np.full(pieces - 1, high)))
         pairs.append(np.column_stack([chain[:-1], chain[1:]]))
     both = np.concatenate(pairs)
-    return _largest(
-        *(np.concatenate(part) for part in (xs, ys, bridges)), np.concatenate([both, both[:, ::-1]]), piece_s
-    )
+    x, y, bridge = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _largest(x, y, bridge, np.concatenate([both, both[:, ::-1]]), float(piece_s))
 
 
 def _largest(x: Array, y: Array, bridge: NDArray[np.bool_], pairs: NDArray[np.int64], piece_s: float) -> Ways:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evacuation.release.proofs.chilbolton import chilbolton
 from evacuation.release.proofs.exact import mass, plume, puff, refine, restart, room, threads
 from evacuation.release.proofs.prairie_grass import prairie_grass
 from twin.proof import Proof, Reference
@@ -25,6 +26,9 @@ HALVED = "the same run with one thing halved; arc maxima and crosswind integrals
 GRASS = "Project Prairie Grass 1956 (Barad 1958), 35 runs, five arcs; nothing is fitted"
 BLIND = "the same measurements, foretold by the geometric mean of the other runs at each arc"
 
+BEAMS = "controlled releases at Chilbolton (Apache-2.0 data, commit 947d874), worst of two sources; nothing is fitted"
+MIDDLE = "the middle of the site"
+
 # Where a bound comes from.
 ONE_PERCENT = "requirement: 1 %"
 BALANCE = "requirement: 1e-9 of the mass"
@@ -32,6 +36,9 @@ ROUNDING = "assumed: rounding of float64"
 SAME = "exact: nothing may differ"
 REFINED = "requirement: at most 2 % beyond 200 m"
 FIRST_FORM = "requirement of the first form: 0.80; the data's README gives 0.66 (Pasquill curves) and 0.91 (similarity)"
+
+RANGE = "requirement: 15 % of the range (longest path)"
+DOUBLE = "requirement: within a factor of two"
 
 # Why a figure has no bound.
 BESIDE = "reported beside the bounded row"
@@ -95,5 +102,13 @@ PROOFS: tuple[Proof, ...] = (
     ),
     *case(prairie_grass, BLIND, "dispersion",
         *grass("prairie-grass/blind", "blind_", "arc maxima", NO_SKILL),
+    ),
+    *case(chilbolton, BEAMS, "dispersion",
+        ("chilbolton", "position", "error of the position over the range", "1", "<=", 0.15, RANGE),
+        ("chilbolton/rate", "rate", "rate found over true, or true over found", "1", "<=", 2.0, DOUBLE),
+        ("chilbolton/held", "held", "of x, y and rate of two sources, how many their 90 % intervals hold", "1", ">=", FREE, BESIDE),
+    ),
+    *case(chilbolton, MIDDLE, "dispersion",
+        ("chilbolton/blind", "blind", "error of the position over the range", "1", "<=", FREE, NO_SKILL),
     ),
 )  # fmt: skip
