@@ -12,28 +12,24 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import CRS, Transformer
 from rasterio import Affine
-from rasterio.features import rasterize, shapes
-from scipy import ndimage
+from rasterio.features import shapes
 
-from scenarios.case import hazards
+from scenarios.case import ground, hazards
 from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import city_folder, home
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
 from twin.finding import Finding
-from twin.grid import WEB_MERCATOR, Grid, known_crs
+from twin.grid import Grid, known_crs
 from twin.landcover import RIVER, surface_of
 from twin.readers import layers as own_layers
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
 from twin.readers.city_folder import SUMS, open_folder, save_folder, seal
 from twin.readers.findings import check_city
-from twin.readers.raster import Raster, read_raster, warp
 from twin.readers.swmm_inp import drains_of, reproject, swmm_text
 
-ROAD_WIDTH_M = 3.5  # width of a lane burnt into a land cover that has no roads of its own, m: assumed
 BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
 
 
@@ -72,17 +68,22 @@ def check_any(what: str) -> list[Finding]:
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     """Return the city of a build file and everything found on the way."""
     findings: list[Finding] = []
-    terrain, grid = _terrain(build, base, findings)
+    terrain, grid, scaled = ground.terrain(build, base, findings)
     tables = {name: empty_table(name, grid.crs) for name in COLUMNS}
-    layers = {"terrain": _layer(build.terrain, "measured")}
+    layers = {"terrain": _layer(build.terrain, "measured", *scaled)}
     if build.osm is not None:
         _read_osm(build, build.osm, base, tables, layers, findings, grid)
     _read_files(build, base, tables, layers, findings, grid)
-    cover = _cover(build, base, grid, tables["roads"], tables["buildings"], findings, layers)
+    cover, bare = ground.cover(build, base, grid, terrain, (tables["roads"], tables["buildings"]), findings)
+    layers["landcover"] = (
+        Layer("roads and buildings burnt on yards", "-", "-", "assumed", ("no land cover given",))
+        if build.landcover is None
+        else _layer(build.landcover, "measured", *bare)
+    )
     if build.river is not None:
         water, found = own_layers.read_river(base / build.river.file, grid.crs, build.river.crs)
         findings += found
-        cover[_burnt(water.geometry, grid)] = RIVER
+        ground.burn(cover, grid, water.geometry, RIVER)
         layers["river"] = _layer(build.river, "measured")
     if not len(tables["buildings"]):
         tables["buildings"] = _roof_shapes(cover, grid)
@@ -129,7 +130,7 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
             known_crs(build.drains.crs)
             text, ratio = reproject(text, build.drains.crs, build.crs, str(base / build.drains.inp))
             if ratio != 1.0:
-                findings.append(_mercator("drains", ratio))
+                findings.append(ground.mercator("drains", ratio))
         drains = drains_of(text, grid.crs, str(base / build.drains.inp), river=_never)
         filled = [f"{mark} = {value:g}" for mark, value in build.drains.replace.items()]
         layers["drains"] = _layer(build.drains, "measured", *filled)
@@ -149,42 +150,6 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
     findings += kept + hazards.check_city(city)
     return replace(city, findings=tuple(f for f in findings if f.repeated)), findings
-
-
-def _terrain(build: Build, base: Path, findings: list[Finding]) -> tuple[np.ndarray, Grid]:
-    """Return terrain on the city's grid; an integer raster is smoothed inside its own rounding, +-0.5 unit."""
-    source = build.terrain
-    raster = read_raster(base / source.raster, source.crs, source.nodata)
-    if raster.crs is None:
-        raise SourceError("raster_no_crs", where=raster.path)
-    if _is_mercator(raster.crs):
-        findings.append(_mercator("terrain", _true_metre(raster)))
-    values, grid = warp(raster, build.crs, build.cell_m)
-    whole = raster.values[np.isfinite(raster.values)]
-    if raster.integer or np.all(whole == np.round(whole)):
-        findings.append(
-            Finding(
-                "integer_dem",
-                len(whole),
-                f"{source.vertical_scale:g} m",
-                assumed="smoothed",
-                values={"step": source.vertical_scale},
-            )
-        )
-        values = _smooth(values)
-    if len(whole) and whole.max() >= 254 and raster.integer and whole.max() <= 255:
-        findings.append(Finding("clipped_dem", int((whole >= 254).sum()), "254", assumed="as_given"))
-    return values * source.vertical_scale, grid
-
-
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Smooth a staircase: repeated averaging, each value kept within half a unit of what was given."""
-    valid = np.isfinite(values)
-    filled = values[tuple(ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True))]
-    smooth = filled
-    for _ in range(30):
-        smooth = np.clip(ndimage.uniform_filter(smooth, 3, mode="nearest"), filled - 0.5, filled + 0.5)
-    return np.where(valid, smooth, np.nan)
 
 
 def _read_osm(
@@ -249,53 +214,10 @@ def _read_files(
         tables["facilities"] = _joined([osm.underpasses(tables["roads"]), tables["facilities"][~of_extract]], grid.crs)
 
 
-def _burnt(shapes: gpd.GeoSeries, grid: Grid) -> np.ndarray:
-    """Return which cells have their centre in a shape."""
-    return rasterize([(g, 1) for g in shapes], out_shape=grid.shape, transform=Affine(*grid.affine)).astype(bool)
-
-
 def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
     """Return tables as one."""
     some = [part for part in parts if len(part)] or parts[:1]
     return gpd.GeoDataFrame(pd.concat(some, ignore_index=True), crs=crs)
-
-
-def _cover(
-    build: Build,
-    base: Path,
-    grid: Grid,
-    roads: gpd.GeoDataFrame,
-    houses: gpd.GeoDataFrame,
-    findings: list[Finding],
-    layers: dict[str, Layer],
-) -> np.ndarray:
-    """Return land-cover codes: the given raster, or yards with the roads and buildings burnt in."""
-    if build.landcover is not None:
-        source = build.landcover
-        raster = read_raster(base / source.raster, source.crs)
-        values, _ = warp(raster, build.crs, build.cell_m, classes=True, like=grid)
-        cover = np.full(grid.shape, 3)
-        present = sorted({int(v) for v in np.unique(values[np.isfinite(values)])})
-        unknown = [v for v in present if v not in source.classes and v != 0]
-        if unknown:
-            raise SourceError("cover_code", found=unknown, expected=sorted(source.classes))
-        for code, meaning in source.classes.items():
-            cover[values == code] = meaning
-        layers["landcover"] = _layer(source, "measured")
-        return cover
-    findings.append(Finding("layer_missing", 1, assumed="without_landcover", values={"layer": "landcover"}))
-    layers["landcover"] = Layer("roads and buildings burnt on yards", "-", "-", "assumed", ("no land cover given",))
-    cover = np.full(grid.shape, 3)
-    transform = Affine(*grid.affine)
-    for table, width, code in ((roads, ROAD_WIDTH_M / 2, 1), (houses, 0.0, 2)):
-        if len(table):
-            widths = table["lanes"].values * width if code == 1 else np.zeros(len(table))
-            outlines = [
-                (g.buffer(max(w, grid.cell_m / 2)) if code == 1 else g, 1)
-                for g, w in zip(table.geometry, widths, strict=True)
-            ]
-            cover[rasterize(outlines, out_shape=grid.shape, transform=transform).astype(bool)] = code
-    return cover
 
 
 def _roof_shapes(cover: np.ndarray, grid: Grid) -> gpd.GeoDataFrame:
@@ -352,29 +274,6 @@ def _shift(
             "shifted", len(places), f"{given:.0f} m -> {moved:.0f} m", str(source.file), "as_given", {"system": system}
         )
     ]
-
-
-def _mercator(layer: str, true_metre: float) -> Finding:
-    return Finding(
-        "web_mercator",
-        1,
-        f"x {1 / true_metre:.3f}",
-        layer,
-        "reprojected",
-        {"layer": layer, "percent": 100 * (1 / true_metre - 1)},
-    )
-
-
-def _is_mercator(crs: str) -> bool:
-    return CRS.from_user_input(crs).to_epsg() in WEB_MERCATOR
-
-
-def _true_metre(raster: Raster) -> float:
-    """Return how long a Web-Mercator metre is at the raster's middle: cos(latitude)."""
-    ny, nx = raster.values.shape
-    x, y = raster.transform * (nx / 2, ny / 2)
-    _, lat = Transformer.from_crs(raster.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    return float(np.cos(np.radians(lat)))
 
 
 def _layer(source: Source, basis: str, *assumed: str) -> Layer:

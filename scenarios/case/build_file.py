@@ -33,9 +33,13 @@ class Source(Part):
 
 
 class TerrainSource(Source):
-    """A raster of ground levels, m; `vertical_scale` turns other units into metres."""
+    """A raster of ground levels; `vertical_scale` turns a unit that the file does not name into metres.
+
+    `nodata` is the number, as the file stores it, that means no level; `band` which of several is read.
+    """
 
     raster: Path
+    band: Annotated[int, Field(ge=1)] | None = None
     nodata: float | None = None
     vertical_scale: Annotated[float, Field(gt=0)] = 1.0
 
@@ -44,6 +48,7 @@ class CoverSource(Source):
     """A raster of land-cover codes and what each is in the classes of `twin.landcover`."""
 
     raster: Path
+    band: Annotated[int, Field(ge=1)] | None = None
     classes: dict[int, int]
 
 
