@@ -10,7 +10,6 @@ import pandas as pd
 
 from twin.errors import ScenarioError
 
-
 #: The years that a run may lie in: times are kept in nanoseconds of 64 bits, which end in 1677 and 2262 (pandas).
 YEARS = (1700, 2200)
 

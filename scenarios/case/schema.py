@@ -19,7 +19,6 @@ from pydantic import (
     create_model,
     model_validator,
 )
-
 from pydantic_core import PydanticCustomError
 
 from scenarios.case.distribution import Distribution
@@ -31,7 +30,6 @@ from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Hazard
 from twin.words import keys, say
-
 
 #: One line of text: no letters of control.
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$")]
