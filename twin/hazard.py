@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
+from zipfile import BadZipFile, ZipFile
 
 import geopandas as gpd
 import numpy as np
@@ -123,6 +124,9 @@ class State:
     def load(cls, path: Path) -> State:
         """Read a state; raise SourceError for a file that is damaged or of another version."""
         try:
+            with ZipFile(path) as packed:
+                if (bad := packed.testzip()) is not None:  # numpy stops short of where the sum is checked
+                    raise BadZipFile(bad)
             with np.load(path, allow_pickle=False) as file:
                 head = json.loads(str(file["__head__"]))
                 arrays = {name: file[name] for name in file.files if name != "__head__"}

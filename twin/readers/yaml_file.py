@@ -13,6 +13,8 @@ from twin.errors import SourceError
 #: What such a file may hold at most: far more than a scenario or a city needs, and read in seconds.
 MOST_BYTES, MOST_LEVELS, MOST_VALUES = 4_000_000, 40, 100_000
 
+MOST_BITS = 1024  # of a whole number, as many as a float reaches
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
@@ -72,7 +74,10 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            found = super().construct_object(node, deep)
+            if isinstance(found, int) and found.bit_length() > MOST_BITS:
+                raise OverflowError(f"{MOST_BITS} bits")  # python prints no number of many more
+            return found
         except (ValueError, LookupError, ArithmeticError, AttributeError, TypeError) as error:
             line = node.start_mark.line + 1
             raise SourceError("yaml_value", where=self.where, line=line, found=node.value) from error
