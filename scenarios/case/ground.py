@@ -180,6 +180,7 @@ def _burnt(grid: Grid, roads: gpd.GeoDataFrame, houses: gpd.GeoDataFrame) -> NDA
 
 
 def burn(codes_out: NDArray[np.int64], grid: Grid, shapes: Iterable[object], code: int) -> None:
+    """Write `code` into the cells whose centre lies in a shape."""
     outlines = [(shape, 1) for shape in shapes]
     if outlines:
         mask = rasterize(outlines, out_shape=grid.shape, transform=Affine(*grid.affine))

@@ -16,7 +16,7 @@ from scenarios.case.build_file import read_build
 from twin import words
 from twin.city import City
 from twin.errors import SourceError
-from twin.readers.findings import Finding
+from twin.finding import Finding
 
 WEST, NORTH = 500_000.0, 3_381_000.0
 X = np.arange(50) * 20.0 + 10.0

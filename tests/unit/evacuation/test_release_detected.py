@@ -20,7 +20,13 @@ from twin.streams import stream
 
 CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 3600.0, 300.0)
 AIR = wind(CLOCK, {0.0: (2.5, 0.4), 600.0: (2.4, -0.5)})
-PLACES = {"g1": (420.0, 1000.0), "g2": (430.0, 960.0), "g3": (480.0, 1040.0), "g4": (250.0, 1010.0), "g5": (600.0, 1010.0)}
+PLACES = {
+    "g1": (420.0, 1000.0),
+    "g2": (430.0, 960.0),
+    "g3": (480.0, 1040.0),
+    "g4": (250.0, 1010.0),
+    "g5": (600.0, 1010.0),
+}
 SOUGHT = Release(substance="chlorine", site="detected", wind_members=8)
 
 
@@ -39,11 +45,15 @@ def read(city, scale: float = 1.0) -> Drivers:
     seen = Release(substance="chlorine", site="works/T1", hole_mm=6.0, wind_members=0).simulate(city, AIR, CLOCK)
     field, rng = seen.fields["gas_concentration"].isel(time=slice(1, 5)), np.random.default_rng(2)
     at = city.sensors.geometry
-    values = field.sel(x=xr.DataArray(at.x, dims="sensor"), y=xr.DataArray(at.y, dims="sensor"), method="nearest").values
+    values = field.sel(
+        x=xr.DataArray(at.x, dims="sensor"), y=xr.DataArray(at.y, dims="sensor"), method="nearest"
+    ).values
     values = scale * values * np.exp(0.15 * rng.standard_normal(values.shape))
     axes = {"time": field["time"].values, "sensor": list(PLACES)}
     tags = {"tags": "detector_reading"}
-    return AIR | {"detector_concentration": xr.DataArray(values, axes, ("time", "sensor"), "detector_concentration", tags)}
+    return AIR | {
+        "detector_concentration": xr.DataArray(values, axes, ("time", "sensor"), "detector_concentration", tags)
+    }
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from scenarios.proofs import reference
 from twin.proof import Proof
 
 #: What `anlan verify release` runs and this file leaves to a slow run.
-SLOW = {"mass", "restart", "prairie-grass"}
+SLOW = {"mass", "restart", "prairie-grass", "lng"}
 
 #: What only `anlan verify release` runs: half a minute and more.
 LONG = {"chilbolton"}
@@ -34,5 +34,5 @@ def test_ids_are_those_that_the_issue_fixes() -> None:
     ids = [p.id for p in PROOFS]
     assert len(set(ids)) == len(ids)
     bounded = {p.id for p in PROOFS if p.bound is not None}
-    fixed = ("plume", "puff", "mass", "prairie-grass", "indoor", "refine")
+    fixed = ("plume", "puff", "mass", "prairie-grass", "indoor", "refine", "slab-dt4", "slab-burro", "lng")
     assert {f"release/{name}" for name in fixed} <= bounded
