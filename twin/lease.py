@@ -87,6 +87,15 @@ def is_held(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in the block of this name; `path` is a file that stays."""
+    with path.open("a", encoding="utf-8") as file:
+        if fcntl is not None:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
     """Yield a leased folder among the temporary files; what killed processes left under the same prefix is removed."""
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _mark(path: Path) -> str:
     """Return a hash of what a file holds, of city.yaml without the city's own thresholds."""
-    content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+    content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
     if path.name == "city.yaml" and not path.is_symlink():
         head = {key: value for key, value in read_yaml(path).items() if key not in OWN}
         content = json.dumps(head, sort_keys=True, default=str).encode()

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import scenarios as sc
-from scenarios.case.shelf import FORMAT, find
+from scenarios.case import manifest
+from scenarios.case.manifest import FORMAT
+from scenarios.case.shelf import find
 from twin.errors import ScenarioError
 from twin.words import LANGS, say
 
@@ -16,7 +18,10 @@ from twin.words import LANGS, say
 def shelve(home: Path, scenario: str, run: str, finished: str, form: int = FORMAT) -> Path:
     folder = home / "runs" / scenario / run
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"format": form, "finished": finished}), "utf-8")
+    if form == FORMAT:
+        manifest.seal(folder, {"finished": finished})
+    else:
+        (folder / "manifest.json").write_text(json.dumps({"format": form, "finished": finished}), "utf-8")
     return folder
 
 
