@@ -97,7 +97,8 @@ def export(
     if recorded.state == "drafted":
         documents = _documents(find_run(recorded.run_id), recorded, formats)
     else:
-        documents = {name: content for name, content in records.documents(plan.id).items() if name[0] in formats}
+        approved = records.documents(plan.id)
+        documents = {name: approved[name] for form in formats for name in sorted(approved) if name[0] == form}
     documents, messages = _sent(documents, records.references(plan.id))
     try:
         sweep(target.parent, target.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ import shapely
 
 from twin.city import empty_table
 from twin.errors import SourceError
+from twin.lease import scratch
 from twin.readers.findings import Finding
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
@@ -209,8 +209,8 @@ def _plain(path: Path) -> Iterator[Path]:
             raise SourceError("file_unreadable", where=str(path), found="no such file")
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="anlan-osm-") as folder:
-        plain = Path(folder) / "extract.osm"
+    with scratch("anlan-osm-") as folder:
+        plain = folder / "extract.osm"
         try:
             with gzip.open(path, "rb") as packed, plain.open("wb") as out:
                 shutil.copyfileobj(packed, out)
