@@ -118,6 +118,20 @@ def tell(run: sc.Run) -> None:
     talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
 
 
+def tell_unopened() -> None:
+    """Name the runs that cannot be opened: kept in an older format, or damaged."""
+    if older := sc.older_runs():
+        names = [folder.name for folder in older]
+        talk.print(say("report.older", count=len(older), names=names), soft_wrap=True, markup=False)
+    tell_damaged()
+
+
+def tell_damaged() -> None:
+    """Say of each damaged run what is wrong with it."""
+    for fault in sc.damaged_runs():
+        talk.print(fault.message(), soft_wrap=True, markup=False)
+
+
 def print_findings(findings: list[Any]) -> None:
     """Print what was found in a city's data."""
     table = Table(

@@ -24,7 +24,7 @@ def span(minutes: float, lang: str) -> str:
 
 def stamp(plan: Plan, lang: str) -> str:
     """Return what a plan is: an exercise, a draft that needs approval, or approved."""
-    approved = plan.message_status == "Draft" and plan.state not in ("drafted", "refused")
+    approved = plan.message_status == "Draft" and plan.state not in ("drafted", "refused", "superseded", "expired")
     return say(f"report.stamp.{'approved' if approved else plan.message_status}", lang=lang)
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +22,7 @@ from swmm.toolkit import shared_enum, solver
 
 from twin.errors import NumericsError, SourceError
 from twin.inp import FLOW_M3_S, LENGTH_M, options, read_sections
+from twin.lease import scratch
 
 _LIBRARY = ctypes.CDLL(str(next(Path(swmm.toolkit.__file__).parent.glob("*swmm5.*"))))
 _get_node_result = _LIBRARY.swmm_getNodeResult
@@ -65,9 +65,9 @@ class Engine:
             raise NumericsError("swmm_busy")
         unit = options(read_sections(inp)).get("FLOW_UNITS", "CFS").upper()
         self.flow_unit, self.length_unit = FLOW_M3_S[unit], LENGTH_M[unit]
-        self._folder = tempfile.TemporaryDirectory(prefix="anlan-swmm-")
-        self._report = Path(self._folder.name) / "model.rpt"
-        self._input = Path(self._folder.name) / "model.inp"
+        self._files = ExitStack()
+        folder = self._files.enter_context(scratch("anlan-swmm-"))
+        self._report, self._input = folder / "model.rpt", folder / "model.inp"
         self._input.write_text(inp, encoding="utf-8")
         self._names, self._hotstart, self._closed = list(nodes), hotstart, False
 
@@ -95,7 +95,7 @@ class Engine:
     def _leave(self) -> None:
         self._close()
         Engine._running = False
-        self._folder.cleanup()
+        self._files.close()
 
     def _close(self) -> None:
         """Close the engine, once: it closes its files again at every call."""

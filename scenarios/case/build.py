@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +14,10 @@ import shapely
 from rasterio import Affine
 from rasterio.features import shapes
 
-from scenarios.case import ground, hazards
+from scenarios.case import built_folder, ground, hazards
 from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import city_folder, home
+from scenarios.store.folders import replaced, sweep
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
 from twin.finding import Finding
@@ -34,22 +34,25 @@ BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
 
 
 def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]:
-    """Build the city of a build file into `to` (default: `$ANLAN_HOME/cities/<id>`); nothing is left when it fails."""
+    """Build the city of a build file into `to` (default: `$ANLAN_HOME/cities/<id>`); nothing is changed when it fails.
+
+    What lies in the folder and no build wrote stays, and so do the thresholds in its city.yaml. Raises SourceError where the
+    build would write over something else that no build wrote.
+    """
     build = read_build(path)
     target = to or home() / "cities" / build.id
+    sweep(target.parent, target.name)
     if target.exists() and not (target / "city.yaml").exists() and any(target.iterdir()):
         raise SourceError("folder_taken", where=str(target))
     city, findings = assemble(build, path.parent)
-    part = target.with_name(f"{target.name}.part-build")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    if (target / "city.yaml").exists():
+        city = replace(city, **built_folder.own_thresholds(target))
+    with replaced(target) as (part, _):
         save_folder(city, part)
         seal(part)
         open_folder(part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        built_folder.note(part)
+        built_folder.keep(target, part)
     return target, findings
 
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from scenarios.case import manifest
 from scenarios.case.home import there
 from scenarios.case.schema import Scenario, parse, timed
-from scenarios.case.shelf import find, read_manifest
+from scenarios.case.shelf import find
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.hazard import Action, State
@@ -69,7 +70,7 @@ class Earlier:
         named again, with its own start if it goes on and with an `end` if it does not: a breach never heals unseen. Nor does
         a measure begin in hours that were run without it.
         """
-        if (found := read_manifest(self.folder)["inputs"]["city"]) != city.content_hash:
+        if (found := manifest.read(self.folder)["inputs"]["city"]) != city.content_hash:
             raise ScenarioError(
                 "continues_city", where=where, run=self.id, found=found[:8], expected=city.content_hash[:8]
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import pandas as pd
 from scenarios.planning.conflicts import conflicts
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
+from twin.bridge import plan_json
 from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
@@ -22,7 +24,7 @@ from twin.words import Word
 
 
 def draft_plan(run: Run) -> Plan:
-    """Return the draft plan of a run; the same run gives the same plan."""
+    """Return the draft plan of a run; its id is the hash of what it says, so the same run gives the same plan."""
     case = run.case
     clock = case.clock
     issued = clock.start.astimezone(UTC)
@@ -45,9 +47,8 @@ def draft_plan(run: Run) -> Plan:
     still = int(levels["open_end"].sum())
     notes = [*run.notes, ("still_standing", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
-    identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
-    return Plan(
-        id=f"P{identity}",
+    plan = Plan(
+        id="",
         run_id=run.id,
         scenario=case.scenario.name.model_dump(),
         city={"id": case.city.id, "zh": case.city.name_zh, "en": case.city.name_en},
@@ -62,6 +63,8 @@ def draft_plan(run: Run) -> Plan:
         notes=tuple(notes),
         unconfirmed=unconfirmed,
     )
+    said = json.dumps(plan_json.to_dict(plan), sort_keys=True, ensure_ascii=False)
+    return replace(plan, id=f"P{hashlib.sha256(said.encode()).hexdigest()[:12]}")
 
 
 @dataclass(frozen=True)

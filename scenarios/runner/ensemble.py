@@ -19,7 +19,6 @@ import pandas as pd
 from scenarios.case.case import Case, load
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.vary import Drawn
-from scenarios.runner.disk import disk_error
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.pool import CallFailedError, ChildDiedError, executor
 from scenarios.runner.simulate import (
@@ -33,6 +32,7 @@ from scenarios.runner.simulate import (
     write_result,
 )
 from scenarios.runner.spread import alike, drop_in_time, keep_fields, median_series, spread_fields
+from scenarios.store.disk import disk_error
 from twin.errors import NumericsError, TwinError
 from twin.exposure.members import members_exposure
 from twin.hazard import Progress

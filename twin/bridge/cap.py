@@ -6,6 +6,7 @@ Status is Exercise for a drill and Draft otherwise. There is no way to write Act
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -87,6 +88,33 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
         written.append(path)
     return written
+
+
+def sent(written: bytes, moment: datetime, mark: str, earlier: Sequence[str]) -> tuple[bytes, str, str]:
+    """Return a message that `write` wrote as it goes out at a moment, how a later one refers to it, and its identifier.
+
+    What it is about (its identifier as written) and `mark` make an identifier that no other message has. With `earlier` messages
+    about the same it is their Update and refers to them.
+    """
+    root = etree.fromstring(written)
+    texts = {tag: root.find(f"{{{NAMESPACE}}}{tag}") for tag in ("identifier", "sent", "msgType", "sender")}
+    drafted = datetime.fromisoformat(texts["sent"].text)
+    texts["identifier"].text += f"-{mark}"
+    texts["sent"].text = moment.astimezone(drafted.tzinfo).isoformat(timespec="seconds")
+    if earlier:
+        texts["msgType"].text = "Update"
+        references = etree.Element(f"{{{NAMESPACE}}}references")
+        references.text, references.tail = " ".join(earlier), "\n  "
+        root.find(f"{{{NAMESPACE}}}note").addnext(references)
+    check(root)
+    reference = ",".join(texts[tag].text for tag in ("sender", "identifier", "sent"))
+    out = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return out, reference, texts["identifier"].text
+
+
+def topic(written: bytes) -> str:
+    """Return what a message that `write` wrote is about."""
+    return str(etree.fromstring(written).findtext(f"{{{NAMESPACE}}}identifier"))
 
 
 def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Cap, tz: ZoneInfo) -> etree._Element:

@@ -84,8 +84,8 @@ def open_folder(folder: Path) -> City:
 
 
 def save_folder(city: City, folder: Path) -> None:
-    """Write a city as a standard folder; the folder must not exist yet."""
-    folder.mkdir(parents=True)
+    """Write a city as a standard folder, which is new or empty."""
+    folder.mkdir(parents=True, exist_ok=True)
     terrain = np.where(np.isfinite(city.surface["terrain"].values), city.surface["terrain"].values, NODATA).astype(
         np.float32
     )

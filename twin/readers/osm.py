@@ -12,7 +12,6 @@ import gzip
 import math
 import re
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from lxml import etree
 from twin.city import empty_table
 from twin.errors import SourceError
 from twin.finding import Finding
+from twin.lease import scratch
 from twin.readers.damage import damage_told
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
@@ -295,8 +295,8 @@ def _plain(path: Path) -> Iterator[Path]:
         if path.suffix not in PACKED:
             yield path
             return
-        with tempfile.TemporaryDirectory(prefix="anlan-osm-") as folder:
-            plain = Path(folder) / "extract.osm"
+        with scratch("anlan-osm-") as folder:
+            plain = folder / "extract.osm"
             with plain.open("wb") as out:
                 shutil.copyfileobj(packed, out)
             yield plain
