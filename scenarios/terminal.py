@@ -18,7 +18,7 @@ from twin.errors import TwinError
 from twin.words import say, session_lang
 
 #: Names come from files: a bracket or a colon in one is no colour and no picture.
-PLAIN = {"markup": False, "emoji": False}
+PLAIN: dict[str, Any] = {"markup": False, "emoji": False}
 
 talk = Console(stderr=True, **PLAIN)
 

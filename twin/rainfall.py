@@ -144,7 +144,7 @@ def _usual(seconds: Array, form: RainForm) -> float | None:
 
 def _increments(record: Record, notes: list[Note]) -> tuple[Array, Array, Array, list[str]]:
     """Return windows and mean rates between the readings of a running total; after a fall it counts from zero again."""
-    known = ~np.isnan(record.values).reshape(len(record.values), -1).any(axis=1)
+    known = np.asarray(~np.isnan(record.values).reshape(len(record.values), -1).any(axis=1))
     seconds, values = record.seconds[known], record.values[known]
     labels = [text for text, kept in zip(record.labels, known, strict=True) if kept]
     if len(seconds) < 2:

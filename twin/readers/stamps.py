@@ -80,8 +80,9 @@ def localized(naive: pd.DatetimeIndex, tz: tzinfo, where: str, ambiguous: str = 
 
 
 def _moments(texts: Sequence[object], where: str) -> list[datetime]:
-    if all(isinstance(text, Real) and SERIAL[0] <= text <= SERIAL[1] for text in texts):
-        return [_serial(float(text)) for text in texts]  # type: ignore[arg-type]
+    serials = [float(text) for text in texts if isinstance(text, Real)]
+    if len(serials) == len(texts) and all(SERIAL[0] <= days <= SERIAL[1] for days in serials):
+        return [_serial(days) for days in serials]
     parts = [_parts(text, where) for text in texts]
     order = _order(parts, where)
     return [_moment(part, order, where) for part in parts]

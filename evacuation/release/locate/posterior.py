@@ -2,9 +2,10 @@
 
 A reading is q times what a source of 1 kg/s would give, over a background (known, or sought for each detector), with an error of
 Student's t (4 degrees of freedom) whose scale grows with what the plume brings: sqrt(s0^2 + (f q g)^2). The plume model is wrong by
-f at single moments; f, s0, the turn of the wind and how much wider the plume is (a dense gas spreads) are sampled with the rest. Readings that follow each other, or are taken at
-one moment, are not independent: the log-likelihood is divided by the number of readings that say one thing, from the correlations
-of the residuals. A plume model is off on the whole too: the rate is spread by BIAS_SD.
+f at single moments; f, s0, the turn of the wind and how much wider the plume is (a dense gas spreads) are sampled with the rest.
+Readings that follow each other, or are taken at one moment, are not independent: the log-likelihood is divided by the number of
+readings that say one thing, from the correlations of the residuals. A plume model is off on the whole too: the rate is spread by
+BIAS_SD.
 """
 
 from __future__ import annotations
