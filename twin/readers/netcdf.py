@@ -10,6 +10,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -68,9 +69,10 @@ class Field:
 def opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file of version 3 or 4; whatever fails while it is read becomes one SourceError."""
     try:
-        with warnings.catch_warnings(), xr.open_dataset(path, engine=_engine(path)) as data:
-            warnings.simplefilter("ignore")
-            yield data
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters of a file is told in our own words
+            with xr.open_dataset(path, engine=_engine(path)) as data:
+                yield data
     except TwinError:
         raise
     except Exception as error:  # libraries raise nearly everything on a damaged file
@@ -106,9 +108,14 @@ def said(attrs: Any, key: str) -> str:
 
 
 def _engine(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(4)
-    return "scipy" if head in (b"CDF\x01", b"CDF\x02") else "h5netcdf"
+    """Return what reads the file; raise here what h5netcdf would raise, as it complains a second time when it is closed."""
+    with path.open("rb") as raw:
+        head = raw.read(4)
+    if head in (b"CDF\x01", b"CDF\x02"):
+        return "scipy"
+    with h5py.File(path, "r") as file:
+        file.attrs.get("_nc3_strict")
+    return "h5netcdf"
 
 
 def _kind(data: xr.Dataset, dim: str) -> str:

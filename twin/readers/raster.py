@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def read_raster(path: Path, crs: str | None = None, nodata: float | None = None,
     Raises SourceError when the file cannot be read, is empty or holds no value, and for several bands where none is named.
     """
     try:
-        with rasterio.open(path) as file:
+        with warnings.catch_warnings(action="ignore"), rasterio.open(path) as file:
             k = _band(file, path, band)
             stored = file.read(k, masked=True)
             found = crs or (file.crs.to_string() if file.crs else None)
@@ -58,7 +59,7 @@ def read_raster(path: Path, crs: str | None = None, nodata: float | None = None,
     except TwinError:
         raise
     except Exception as error:  # a damaged file makes the libraries raise nearly everything
-        text = str(error).strip() or type(error).__name__
+        text = str(error.__cause__ or error).strip() or type(error).__name__
         raise SourceError("raster_unreadable", where=str(path), found=text.splitlines()[0][:200]) from error
     if nodata is not None:
         values[np.isclose(values, nodata, rtol=1e-6, atol=0.0)] = np.nan

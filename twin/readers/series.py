@@ -148,7 +148,9 @@ def _swmm_rain(
         rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith(";")]
         stations = list(dict.fromkeys(row[0] for row in rows))
         if (len(stations) > 1 and station is None) or (station is not None and station not in stations):
-            raise SourceError("rain_station", where=str(path), found=station or "-", expected=stations)
+            raise SourceError(
+                "rain_station", where=str(path), found=station or "-", expected=[name[:20] for name in stations[:9]]
+            )
         rows = [row for row in rows if station in (None, row[0])]
         times = ["{:04d}-{:02d}-{:02d} {:02d}:{:02d}".format(*map(int, row[1:6])) for row in rows]
         table = pd.DataFrame({"time": times, "rain": [row[6] for row in rows]})
