@@ -27,6 +27,7 @@ from scenarios.runner import identity, stored_drivers
 from scenarios.runner.disk import disk_error
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
+from scenarios.runner.fits import check_fits
 from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
 from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
@@ -169,6 +170,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     target = runs_folder() / shelved(case.where) / run_id
     if not fresh and (target / MANIFEST).exists():
         return Run(target)
+    check_fits(case, target)
     with _building(target) as part:
         if progress is not None:
             progress(0.0)

@@ -144,9 +144,7 @@ def one(name: str, seed: int, k: int, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(("name", "count"), [("scenario", 60), ("osm", 40), ("state", 200)])
-def test_no_damaged_file_is_a_traceback(
-    name: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_damaged_file_is_a_traceback(name: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenarios.case.case, "open_city", cache(open_city))
     found = fuzz(name, count, 12, tmp_path)
     assert found.total() == count and found["whole"] < count / 2, "most damage is seen"
@@ -183,7 +181,9 @@ def main() -> int:
                 except Exception:
                     last = traceback.format_exc().strip().splitlines()[-1][:160]
                     if not broken[last]:
-                        sys.stderr.write(f"{name} --seed {asked.seed} --first {k} --count 1\n{traceback.format_exc()}\n")
+                        sys.stderr.write(
+                            f"{name} --seed {asked.seed} --first {k} --count 1\n{traceback.format_exc()}\n"
+                        )
                     broken[last] += 1
         bad += bool(broken)
         sys.stdout.write(f"{name}: {broken.total()} tracebacks of {asked.count}; {dict(found.most_common())}\n")
