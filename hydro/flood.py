@@ -176,6 +176,11 @@ class Flood:
             raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
         return exchanges
 
+    def result_bytes(self, city: City, clock: Clock) -> int:
+        """Return the bytes of depth and speed, 4 each, in every cell at every output time."""
+        grid = city.grid.at_cell_size(self.cell_m)
+        return 8 * grid.ny * grid.nx * (clock.steps + 1)
+
     def _check_drainage(self, actions: tuple[Action, ...]) -> None:
         """Raise ScenarioError for a measure on drains that this run does not simulate."""
         for action in actions:

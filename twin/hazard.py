@@ -205,6 +205,15 @@ class Hazard(Protocol):
 
 
 @runtime_checkable
+class Weighed(Protocol):
+    """A hazard that can say, before anything is simulated, how large its results are."""
+
+    def result_bytes(self, city: City, clock: Clock) -> int:
+        """Return the bytes of its fields in time as they are held, uncompressed."""
+        ...
+
+
+@runtime_checkable
 class Checked(Protocol):
     """A hazard that can say, before anything is simulated, what it cannot be run on."""
 

@@ -193,6 +193,11 @@ class Release:
             bund_m2=self.bund_m2,
         )
 
+    def result_bytes(self, city: City, clock: Clock) -> int:
+        """Return the bytes of concentration, dose rate and severity, 4 each, in every cell at every output time."""
+        grid = city.grid.at_cell_size(self.cell_m)
+        return 12 * grid.ny * grid.nx * (clock.steps + 1)
+
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")

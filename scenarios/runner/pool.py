@@ -67,7 +67,7 @@ def in_processes(
 ) -> Iterator[tuple[int, Any]]:
     """Run calls in child processes made by spawn, at most one a core; see `Executor`."""
     waiting = deque(range(len(calls)))
-    children = [_Child() for _ in range(min(_cores(), len(calls)))]
+    children = [_Child() for _ in range(at_once(len(calls)))]
     try:
         for child in children:
             child.begin(waiting.popleft(), function, calls)
@@ -84,6 +84,11 @@ def in_processes(
         for child in children:
             child.process.join(PATIENCE_S)
             child.process.kill()
+
+
+def at_once(calls: int) -> int:
+    """Return how many of so many calls run at one time."""
+    return min(_cores(), calls)
 
 
 class _Child:

@@ -25,6 +25,7 @@ from scenarios.case.shelf import find, finished_runs, is_whole, runs_folder, she
 from scenarios.runner import identity, stored_drivers
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
+from scenarios.runner.fits import check_fits
 from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single
 from scenarios.runner.stored_ids import from_store
 from scenarios.store import folders
@@ -171,6 +172,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     target = runs_folder() / shelf_name(case.where) / run_id
     if not fresh and is_whole(target):
         return Run(target)
+    check_fits(case, target)
     with writing(target.parent), folders.replaced(target) as (part, lease):
         simulate = simulate_members if case.scenario.ensemble.members > 1 else simulate_single
 
