@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scenarios.case.case import Case, load, titles
-from scenarios.case.hazards import reported
+from scenarios.case.hazards import reported, same
 from scenarios.case.home import cities, library, open_city
 from scenarios.case.shelf import older_runs
 from scenarios.planning.compare import changed, compare, compared, difference, unlike
@@ -53,6 +53,7 @@ __all__ = [
     "older_runs",
     "open_city",
     "run",
+    "same",
     "sections",
     "submit",
     "titles",
@@ -124,7 +125,7 @@ def sections(run: Run) -> tuple[Section, ...]:
         about = Section(
             run.sheet(name), run.fields[name], run.exposure[name], run.balances[name], run.tables_of(name), own
         )
-        found.append(reported(name, about, case.city, case.clock))
+        found.append(reported(about, case.city, case.clock))
     return tuple(found)
 
 

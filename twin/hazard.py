@@ -201,3 +201,17 @@ class Checked(Protocol):
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise the TwinError of the first thing that cannot be; `drivers` are the forcing, earlier hazards gave nothing yet."""
         ...
+
+
+@runtime_checkable
+class Sited(Protocol):
+    """A hazard at one place of the city: its kind may stand several times in a case, each time at another place."""
+
+    def site(self) -> str:
+        """Return the id of that place: measures of this kind at it, or at a part of it, are for this hazard."""
+        ...
+
+
+def site_of(hazard: Hazard) -> str | None:
+    """Return the id of the place that a hazard is about; None for one that is about the whole city."""
+    return hazard.site() if isinstance(hazard, Sited) else None
