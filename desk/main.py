@@ -62,7 +62,9 @@ def main() -> None:
     sections = {s.sheet.id: s for s in _sections(str(run.folder), run)}
     hazard = next(iter(sections))
     if len(sections) > 1:
-        hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
+        hazard = st.radio(
+            t("desk.hazard"), list(sections), format_func=lambda h: sections[h].sheet.name[lang], horizontal=True
+        )
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
     draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, _told(run)), section, run, lang)
@@ -96,7 +98,7 @@ def _details(section: Section, run: sc.Run) -> list[Block]:
     """Return what is said of the hazard beside its maps and closures: its scales, its ledger and its own blocks."""
     blocks: list[Block] = []
     for scale in section.sheet.scales:
-        blocks += [Text(Word(f"scale.{section.sheet.id}.{scale.code}"), "title")]
+        blocks += [Text(Word(f"scale.{section.sheet.kind}.{scale.code}"), "title")]
         blocks += common.scaled(section, run.case.city, scale)
     return [*blocks, *common.basis(section), *common.balance(section), *section.blocks]
 
@@ -104,7 +106,7 @@ def _details(section: Section, run: sc.Run) -> list[Block]:
 def _basis(run: sc.Run, section: Section, lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
     for code, values in run.notes:
-        st.markdown(f"- {plain(say(f'note.{code}', lang=lang, **values))}")
+        st.markdown(f"- {plain(phrases.note(code, values, lang))}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {plain(word.in_words(lang))}")
     st.caption(plain(say("report.event_source", lang=lang, source=run.event.source)))

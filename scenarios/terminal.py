@@ -108,13 +108,12 @@ def tell(run: sc.Run) -> None:
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():
         closed = {"error": balance["relative_error"], "tolerance": balance["tolerance"]}
-        run.sheet(hazard)  # brings the hazard's words in
-        told = [say("cli.balance", hazard=say(f"hazard.{hazard}"), **closed)]
+        told = [say("cli.balance", hazard=run.sheet(hazard).name, **closed)]
         talk.print(
             (";" if session_lang() == "zh" else "; ").join(told + phrases.remarks(hazard, balance, session_lang()))
         )
     for code, values in run.notes:
-        talk.print("- " + say(f"note.{code}", **values), style="dim", soft_wrap=True)
+        talk.print("- " + phrases.note(code, values, session_lang()), style="dim", soft_wrap=True)
     talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scenarios.case.case import Case, load, titles
+from scenarios.case.hazards import same
 from scenarios.case.home import cities, library, open_city
 from scenarios.case.shelf import damaged_runs, older_runs
 from scenarios.planning.compare import changed, compare, compared, difference, unlike
@@ -40,6 +41,7 @@ __all__ = [
     "open_city",
     "plan_state",
     "run",
+    "same",
     "sections",
     "submit",
     "titles",

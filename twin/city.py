@@ -219,6 +219,11 @@ class City:
         row, col, inside = self.grid.cells(x, y)
         return bool((inside & np.isfinite(self.surface["terrain"].values[row, col])).any())
 
+    def venue_of(self, place_id: str) -> str | None:
+        """Return the venue that a gate, a zone or another of its parts belongs to; None for what is no such part."""
+        found = self.venues.loc[self.venues["id"] == place_id, "venue"]
+        return str(found.iloc[0]) if len(found) else None
+
     def place_name(self, place_id: str) -> dict[str, str]:
         """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
         for name in ("facilities", "blocks", "roads", "sensors", "venues"):

@@ -230,3 +230,17 @@ class ChecksCities(Protocol):
     def check_city(cls, city: City) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Return what every run would have to note (codes as in `Outcome.notes`); raise the TwinError that it would end with."""
         ...
+
+
+@runtime_checkable
+class Sited(Protocol):
+    """A hazard at one place of the city: its kind may stand several times in a case, each time at another place."""
+
+    def site(self) -> str:
+        """Return the id of that place: measures of this kind at it, or at a part of it, are for this hazard."""
+        ...
+
+
+def site_of(hazard: Hazard) -> str | None:
+    """Return the id of the place that a hazard is about; None for one that is about the whole city."""
+    return hazard.site() if isinstance(hazard, Sited) else None

@@ -20,7 +20,6 @@ from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan, Task, shown
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
-from twin.words import Word
 
 
 def draft_plan(run: Run) -> Plan:
@@ -90,7 +89,7 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
     An event whose values change in time is written as several actions in one place.
     """
     begins: dict[tuple[str, str], float] = {}
-    for action in run.case.actions():
+    for action in run.case.actions_of(sheet.id):
         if (measure := sheet.measures.get(action.kind)) is not None and measure.event:
             key = (action.kind, action.place)
             begins[key] = min(action.start_s, begins.get(key, action.start_s))
@@ -172,7 +171,7 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
             "first": first.isoformat(),
             "last": last.isoformat(),
             "open_end": _stands(found.exposure, why["id"], at, bound),
-            "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
+            "rule": f"{sheet.kind}/{why['kind']}@{sheet.rules_version}",
         },
         probability=why.get(f"share_{colour}"),
     )
@@ -197,7 +196,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     table = single if members == 1 else run.members_table(found.sheet.id, rule.table)
     if table is None or not set(wanted) <= set(table.columns):
         columns = sorted(run.tables_of(found.sheet.id)) if table is None else list(table.columns)
-        hazard = Word(f"hazard.{found.sheet.id}")
+        hazard = found.sheet.name
         raise ContractError("table_missing", hazard=hazard, name=rule.table, found=columns, expected=wanted)
     rows = table[(table[list(rule.where)] == pd.Series(dict(rule.where))).all(axis=1) & table["by_s"].notna()]
     rows = rows if members == 1 else _likely_rows(rows, members)

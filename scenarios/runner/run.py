@@ -95,7 +95,9 @@ class Run:
     def tables_of(self, hazard: str) -> dict[str, pd.DataFrame]:
         """Return a hazard's own tables by name."""
         begin = f"{hazard}-"
-        return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
+        others = tuple(f"{other}-" for other in self.hazards if other.startswith(begin))
+        mine = [name for name in self.tables if name.startswith(begin) and not name.startswith(others)]
+        return {name.removeprefix(begin): self.tables[name] for name in mine}
 
     @cached_property
     def members(self) -> list[dict[str, Any]]:
