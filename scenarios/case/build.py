@@ -247,7 +247,8 @@ def _read_files(
 
 def _burnt(shapes: gpd.GeoSeries, grid: Grid) -> np.ndarray:
     """Return which cells have their centre in a shape."""
-    return rasterize([(g, 1) for g in shapes], out_shape=grid.shape, transform=Affine(*grid.affine)).astype(bool)
+    burnt = rasterize([(g, 1) for g in shapes], out_shape=grid.shape, transform=Affine(*grid.affine))
+    return np.asarray(burnt, dtype=bool)
 
 
 def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:

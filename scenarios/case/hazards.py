@@ -117,7 +117,7 @@ def model_class(name: str) -> type[Hazard]:
 
 def check_city(city: City) -> list[Finding]:
     """Return what runs of any hazard on a city would note of it; raise the error that such a run would end with."""
-    models = {name: model_class(name) for name in HAZARDS}
+    models: dict[str, Any] = {name: model_class(name) for name in HAZARDS}
     return [
         Finding("noted", 1, values={"says": words.Word(f"note.{name}.{code}", values)})
         for name, model in models.items()

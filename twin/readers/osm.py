@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -271,7 +271,7 @@ def _features(path: Path, tags: dict[str, Any], crs: str) -> gpd.GeoDataFrame:
 
 
 #: How a packed extract is opened.
-PACKED = {".gz": gzip.open, ".bz2": bz2.open}
+PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 @contextmanager

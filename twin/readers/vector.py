@@ -118,7 +118,7 @@ def read_population(
     Raises SourceError for negative or missing counts and for polygons finer than 100 m.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
-        cells, found = _from_raster(path, grid, source_crs), []
+        cells, found = _from_raster(path, grid, source_crs), list[Finding]()
     else:
         cells, found = read_features(path, grid.crs, source_crs)
         if column not in cells:
