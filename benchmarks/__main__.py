@@ -13,7 +13,7 @@ from typing import Any
 
 import numba
 
-from benchmarks import crowd, hydro, movement, release
+from benchmarks import crowd, hydro, mission, movement, release
 from scenarios.proofs import chosen
 from twin.errors import TwinError
 from twin.words import say
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     **release.BENCHES,
     **movement.BENCHES,
     **crowd.BENCHES,
+    **mission.BENCHES,
 }
 
 EMPTY = {"target": None, "verdict": None, "peer": None, "peer_value": None, "ratio": None, "detail": None}

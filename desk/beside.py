@@ -13,7 +13,7 @@ from desk.city_map import legend
 from twin.blocks import Section
 from twin.bridge.shapes import Bounds, reach_of, window
 from twin.city import City
-from twin.errors import ScenarioError
+from twin.errors import TwinError
 from twin.sheet import MapLayer
 from twin.words import say
 
@@ -21,7 +21,8 @@ from twin.words import say
 def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Section, lang: str) -> None:
     """Draw the chosen field of `run`, of another run of the same city, and their difference, on one screen."""
     hazard, city, own = section.sheet.id, run.case.city, section.places
-    others = [r for r in runs if r.id != run.id and hazard in r.hazards and r.manifest["city"] == run.manifest["city"]]
+    city_runs = [r for r in runs if r.id != run.id and r.manifest["city"] == run.manifest["city"]]
+    others = [r for r in city_runs if sc.same(hazard, run.case.models, r.case.models)]
     if not others:
         st.info(say("desk.no_other", lang=lang))
         return
@@ -39,15 +40,20 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     )
     other, layer = next(r for r in others if r.id == chosen), layers[code]
     try:
+        other = sc.find_run(str(other.folder))
         change = sc.difference(run, other, hazard, layer)
-    except ScenarioError as error:
+    except TwinError as error:
         st.warning(plain(error.message(lang)))
         return
     bounds = window(city, reach_of(city, change, own))
     base, steps = _base(run.id, bounds, city), pictures.change_colormap(layer)
     spread = {"up": round(float(change.max()), 2), "down": round(float(change.min()), 2)}
+    names_there = (hazard, str(sc.same(hazard, run.case.models, other.case.models)))
     panels = (
-        *((_short(r, lang), _field(r.id, hazard, code, bounds, base, r, layer, own)) for r in (run, other)),
+        *(
+            (_short(r, lang), _field(r.id, name, code, bounds, base, r, layer, own))
+            for r, name in zip((run, other), names_there, strict=True)
+        ),
         (say("desk.change", lang=lang, **spread), pictures.over_city(base, city, bounds, change, steps, own)),
     )
     for column, (title, picture) in zip(st.columns(3), panels, strict=True):

@@ -36,7 +36,7 @@ PLAIN_STYLE = (
 #: How much of a picture is seen where several lie one above the other.
 AMONG_OTHERS = 0.75
 
-#: The choice of the whole city among what can be looked at; any other is a hazard's id.
+#: The choice of the whole city among what can be looked at; any other is a hazard's name in the case.
 CITY = ""
 
 Sections = Mapping[str, Section]
@@ -63,7 +63,9 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
         looks = _looks(run.id, run.case.city, sections)
         look = next(iter(looks))
         if len(looks) > 1:
-            look = st.radio(say("desk.look", lang=lang), list(looks), format_func=_look_name(lang), key=f"look-{lang}")
+            look = st.radio(
+                say("desk.look", lang=lang), list(looks), format_func=_look_name(sections, lang), key=f"look-{lang}"
+            )
         places = graded(run, sections, looks[look], lang)
         on, under = places["mark"].any(), (~places["mark"]).any()
         if on and under and not st.toggle(say("desk.areas", lang=lang), key="areas"):
@@ -79,7 +81,7 @@ def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
     """Let the planner choose among the fields of a hazard; at first the lead variable's is."""
     layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
     codes = st.pills(
-        say(f"hazard.{section.sheet.id}", lang=lang),
+        section.sheet.name[lang],
         list(layers),
         selection_mode="multi",
         wrap=True,
@@ -98,8 +100,8 @@ def _title(run: sc.Run, section: Section, layer: MapLayer, lang: str) -> str:
     return say("desk.of_member", lang=lang, layer=title, member=0)
 
 
-def _look_name(lang: str) -> Any:
-    return lambda look: say(f"hazard.{look}" if look else "desk.look_city", lang=lang)
+def _look_name(sections: Sections, lang: str) -> Any:
+    return lambda look: sections[look].sheet.name[lang] if look else say("desk.look_city", lang=lang)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

@@ -59,7 +59,7 @@ def _of_hazard(run: sc.Run, section: Section, lang: str) -> pd.DataFrame:
     level = levels_of(places)
     places, level = places[level != ""], level[level != ""]
     chances = run.levels[run.levels["hazard"] == hazard].set_index("place")["probability"]
-    who = f"{say(f'hazard.{hazard}', lang=lang)}: " if len(run.hazards) > 1 else ""
+    who = f"{section.sheet.name[lang]}: " if len(run.hazards) > 1 else ""
     told = []
     for place, colour, peak, unit in zip(places["id"], level, places["peak"], places["unit"], strict=True):
         chance = chances.get(place)

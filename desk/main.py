@@ -46,7 +46,7 @@ def main() -> None:
     with st.sidebar:
         _start_a_run(lang)
         _jobs(lang)
-        _older(lang)
+        _unopened(lang)
     runs = sc.all_runs()
     if not runs:
         st.html(_font("", runs, None))
@@ -54,11 +54,17 @@ def main() -> None:
         return
     names = {r.id: f"{r.manifest['name'][lang]} · {r.finished} · {r.id[:6]}" for r in runs}
     chosen = st.selectbox(t("desk.run"), list(names), format_func=names.__getitem__)
-    run = next(r for r in runs if r.id == chosen)
+    try:
+        run = sc.find_run(str(next(r for r in runs if r.id == chosen).folder))
+    except TwinError as error:
+        st.error(error.message(lang))
+        return
     sections = {s.sheet.id: s for s in _sections(str(run.folder), run)}
     hazard = next(iter(sections))
     if len(sections) > 1:
-        hazard = st.radio(t("desk.hazard"), list(sections), format_func=lambda h: t(f"hazard.{h}"), horizontal=True)
+        hazard = st.radio(
+            t("desk.hazard"), list(sections), format_func=lambda h: sections[h].sheet.name[lang], horizontal=True
+        )
     section = sections[hazard]
     st.html(_font(run.id, runs, run))
     draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, _told(run)), section, run, lang)
@@ -92,7 +98,7 @@ def _details(section: Section, run: sc.Run) -> list[Block]:
     """Return what is said of the hazard beside its maps and closures: its scales, its ledger and its own blocks."""
     blocks: list[Block] = []
     for scale in section.sheet.scales:
-        blocks += [Text(Word(f"scale.{section.sheet.id}.{scale.code}"), "title")]
+        blocks += [Text(Word(f"scale.{section.sheet.kind}.{scale.code}"), "title")]
         blocks += common.scaled(section, run.case.city, scale)
     return [*blocks, *common.basis(section), *common.balance(section), *section.blocks]
 
@@ -100,7 +106,7 @@ def _details(section: Section, run: sc.Run) -> list[Block]:
 def _basis(run: sc.Run, section: Section, lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
     for code, values in run.notes:
-        st.markdown(f"- {plain(say(f'note.{code}', lang=lang, **values))}")
+        st.markdown(f"- {plain(phrases.note(code, values, lang))}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {plain(word.in_words(lang))}")
     st.caption(plain(say("report.event_source", lang=lang, source=run.event.source)))
@@ -108,11 +114,13 @@ def _basis(run: sc.Run, section: Section, lang: str) -> None:
         st.caption(plain(f"{said.in_words(lang)}: {source}"))
 
 
-def _older(lang: str) -> None:
-    """Name the runs that cannot be opened because they are kept in an older format."""
+def _unopened(lang: str) -> None:
+    """Name the runs that cannot be opened: kept in an older format, or damaged."""
     if older := sc.older_runs():
         names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older]
         st.warning(plain(say("report.older", lang=lang, count=len(older), names=names)))
+    for fault in sc.damaged_runs():
+        st.warning(plain(fault.message(lang)))
 
 
 def _language() -> str:
@@ -221,21 +229,9 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, most=520)
 
 
-def _recorded(plan: sc.Plan) -> sc.Plan:
-    """Return a plan in the state that the records hold; as drafted where they hold none."""
-    try:
-        return replace(plan, state=_state(plan.id))
-    except TwinError:
-        return plan
-
-
-@st.cache_data(show_spinner=False, ttl=10.0)  # each look at the records is an entry of their log
-def _state(plan_id: str) -> str:
-    return sc.find_plan(plan_id, actor="desk").state
-
-
 def _plan(run: sc.Run, section: Section, lang: str) -> None:
-    plan = _recorded(_drafted(str(run.folder), run))
+    plan = _drafted(str(run.folder), run)
+    plan = replace(plan, state=sc.plan_state(plan))
     draw(conflicts(plan, _told(run), len(plan.conflicts)), section, run, lang)
     told, tz = run.case.clock.told, run.case.city.tz
     chances = any(task.probability is not None for task in plan.tasks)

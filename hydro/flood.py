@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ import xarray as xr
 from annotated_types import Ge, Le
 
 from hydro.drains.coupling import GRATE_PAIR, Inlets
-from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage
+from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage, model_notes, refuse_model
 from hydro.drains.screening import ScreeningDrainage
+from hydro.drains.tree import drain_tree
 from hydro.ground.soil import WETNESS, Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
@@ -90,9 +91,7 @@ class Flood:
         progress: Progress | None = None,
     ) -> Outcome:
         """Simulate one member; see `twin.hazard.Hazard`. Raises NumericsError with time and cell when the model breaks."""
-        exchanges = round(clock.step_s / self.exchange_s)
-        if exchanges * self.exchange_s != clock.step_s:
-            raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
+        exchanges = self._exchanges(clock)
         self._check_drainage(actions)
         city = city.at_cell_size(self.cell_m)
         settings = self._settings(actions)
@@ -151,6 +150,32 @@ class Flood:
             self._notes(surface, drains, entrances, actions) + ((("handed_over", {}),) if handed else ()),
         )
 
+    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+        """Raise the first error that a run would begin with: its steps, measures on the drains, what the engine refuses."""
+        self._exchanges(clock)
+        self._check_drainage(actions)
+        if self.drainage == "none" or city.drains is None:
+            return
+        step = self.exchange_s if self.drainage == "swmm" else 1.0
+        refuse_model(city.drains.inp, clock.start.astimezone(city.tz).replace(tzinfo=None), clock.duration_s, step)
+        if self.drainage == "screening":
+            drain_tree(city.drains.inp)
+
+    @classmethod
+    def check_city(cls, city: City) -> Notes:
+        """Return what any run on this city would have to say of its drains; raise the error with which the engine refuses them."""
+        if city.drains is None:
+            return []
+        refuse_model(city.drains.inp, datetime(2000, 1, 1), 3600.0, cls.exchange_s)
+        return model_notes(city.drains.inp)
+
+    def _exchanges(self, clock: Clock) -> int:
+        """Return how many exchanges make an output step; raise ScenarioError where it is no whole number."""
+        exchanges = round(clock.step_s / self.exchange_s)
+        if exchanges * self.exchange_s != clock.step_s:
+            raise ScenarioError("exchange_step", step=clock.step_s, exchange=self.exchange_s)
+        return exchanges
+
     def result_bytes(self, city: City, clock: Clock) -> int:
         """Return the bytes of depth and speed, 4 each, in every cell at every output time."""
         grid = city.grid.at_cell_size(self.cell_m)
@@ -206,7 +231,7 @@ class Flood:
             came_in={
                 "rain": ledger["rain"] - works["inflow"] + roofs_m3,
                 "inflow": works["inflow"],
-                "surcharge": float(drains.surcharged.sum()),
+                "surcharge": float(drains.surcharged.sum()) + drains.spilled_m3,
                 "river": ledger["from_river"],
             },
             went_out={

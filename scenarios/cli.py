@@ -19,7 +19,7 @@ from rich.table import Column, Table
 import scenarios as sc
 from scenarios.case.shelf import find, runs_folder
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
-from scenarios.terminal import bar, list_library, print_findings, show, talk, tell
+from scenarios.terminal import bar, list_library, print_findings, show, tell, tell_damaged, tell_unopened
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.words import LANGS, say, session_lang
 
@@ -33,8 +33,10 @@ app = typer.Typer(
 )
 city_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.city")
 plan_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.plan")
+audit_app = typer.Typer(no_args_is_help=True, cls=Group, help="help.audit")
 app.add_typer(city_app, name="city")
 app.add_typer(plan_app, name="plan")
+app.add_typer(audit_app, name="audit")
 
 DEMO = "plum-rain-night"
 
@@ -93,12 +95,10 @@ def run_(
 @app.command(cls=Command, help="help.runs")
 def runs() -> None:
     """List finished runs."""
-    from twin.grade import likely
     from twin.sheet import COLOURS
 
     lang, found = session_lang(), sc.all_runs()
-    if older := sc.older_runs():
-        talk.print(say("report.older", count=len(older), names=[folder.name for folder in older]), soft_wrap=True)
+    tell_unopened()
     if not found:
         print(ScenarioError("no_runs", where=str(runs_folder())).message())
         return
@@ -111,7 +111,6 @@ def runs() -> None:
         )
     table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)), min_width=17, no_wrap=True)
     for run in found:
-        counts = likely(run.levels)["level"].value_counts()
         about = run.manifest
         table.add_row(
             run.id,
@@ -119,7 +118,7 @@ def runs() -> None:
             about["city"],
             run.finished[5:],
             f"{about['wall_s']:.1f}",
-            " / ".join(str(int(counts.get(c, 0))) for c in reversed(COLOURS)),
+            " / ".join(str(about["levels"].get(c, 0)) for c in reversed(COLOURS)),
         )
     show(table)
 
@@ -127,6 +126,7 @@ def runs() -> None:
 @app.command(cls=Command, help="help.report")
 def report(run: RunKey = "last") -> None:
     """Name the report of a run."""
+    tell_damaged()
     print(find(run) / "report.html")
 
 
@@ -307,6 +307,7 @@ def plan_draft(run: RunKey = "last") -> None:
     """Print the draft plan of a run."""
     from twin import phrases
 
+    tell_damaged()
     plan = sc.draft_plan(sc.find_run(run))
     lang = session_lang()
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
@@ -345,11 +346,19 @@ def plan_export(
     formats: Annotated[str, typer.Option(help="help.plan.formats")] = "json,geojson,cap,html",
 ) -> None:
     """Write a plan as files for the city's platform."""
-    found = sc.find_plan(plan, actor="export")
-    for path in sc.export(found, to, tuple(formats.split(","))):
+    for path in sc.export(sc.find_plan(plan, actor="export"), to, tuple(formats.split(","))):
         print(path)
-    if found.state == "approved":
-        sc.advance(found, "exported", actor="export")
+
+
+@audit_app.command("verify", cls=Command, help="help.audit.verify")
+def audit_verify() -> None:
+    """Check that nothing in the log and in the plans was changed, put in or dropped; exit 1 when something was."""
+    entries, faults = sc.audit()
+    for fault in faults:
+        print(fault.message())
+    if faults:
+        raise typer.Exit(1)
+    print(say("audit.holds", count=entries))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from twin.errors import TwinError
 from twin.words import say, session_lang
 
 #: Names come from files: a bracket or a colon in one is no colour and no picture.
-PLAIN = {"markup": False, "emoji": False}
+PLAIN: dict[str, Any] = {"markup": False, "emoji": False}
 
 talk = Console(stderr=True, **PLAIN)
 
@@ -108,14 +108,27 @@ def tell(run: sc.Run) -> None:
     talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
     for hazard, balance in run.balances.items():
         closed = {"error": balance["relative_error"], "tolerance": balance["tolerance"]}
-        run.sheet(hazard)  # brings the hazard's words in
-        told = [say("cli.balance", hazard=say(f"hazard.{hazard}"), **closed)]
+        told = [say("cli.balance", hazard=run.sheet(hazard).name, **closed)]
         talk.print(
             (";" if session_lang() == "zh" else "; ").join(told + phrases.remarks(hazard, balance, session_lang()))
         )
     for code, values in run.notes:
-        talk.print("- " + say(f"note.{code}", **values), style="dim", soft_wrap=True)
+        talk.print("- " + phrases.note(code, values, session_lang()), style="dim", soft_wrap=True)
     talk.print(say("cli.wall", seconds=run.manifest["wall_s"]))
+
+
+def tell_unopened() -> None:
+    """Name the runs that cannot be opened: kept in an older format, or damaged."""
+    if older := sc.older_runs():
+        names = [folder.name for folder in older]
+        talk.print(say("report.older", count=len(older), names=names), soft_wrap=True, markup=False)
+    tell_damaged()
+
+
+def tell_damaged() -> None:
+    """Say of each damaged run what is wrong with it."""
+    for fault in sc.damaged_runs():
+        talk.print(fault.message(), soft_wrap=True, markup=False)
 
 
 def print_findings(findings: list[Any]) -> None:

@@ -20,13 +20,20 @@ def main(folder: Path) -> int:
         run = scenarios.run(
             case,
             fresh=ask["fresh"],
-            progress=lambda share: _write(folder / "progress.json", {"share": share}),
+            progress=lambda share: _report(folder, share),
         )
     except TwinError as error:
         _write(folder / "result.json", {"code": error.code, "zh": error.message("zh"), "en": error.message("en")})
         return 1
     _write(folder / "result.json", {"run": str(run.folder)})
     return 0
+
+
+def _report(folder: Path, share: float) -> None:
+    """Say how far the run is; end it when someone has cancelled the job."""
+    if (folder / "cancelled").exists():
+        sys.exit(1)
+    _write(folder / "progress.json", {"share": share})
 
 
 def _write(path: Path, content: object) -> None:

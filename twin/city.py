@@ -16,6 +16,7 @@ import shapely
 import xarray as xr
 
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import Grid
 from twin.words import near
 
@@ -111,7 +112,8 @@ class City:
     (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool), `cover` (class of
     `twin.landcover`). Tables carry the
     columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `venues` holds what stands inside a facility of kind
-    "venue" (`venue` is its id): walls, obstacles, gates, sources, goals, zones. `content_hash` identifies the input.
+    "venue" (`venue` is its id): walls, obstacles, gates, sources, goals, zones. `findings` are the faults of the data that its build
+    found and that every run repeats. `content_hash` identifies the input.
     """
 
     id: str
@@ -134,6 +136,7 @@ class City:
     layers: Mapping[str, Layer] = field(default_factory=dict)
     level_overrides: Mapping[str, Any] = field(default_factory=dict)
     event_overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
     content_hash: str = ""
 
     def __post_init__(self) -> None:
@@ -215,6 +218,11 @@ class City:
         x, y = np.vstack([along, shapely.get_coordinates(place.centroid)]).T
         row, col, inside = self.grid.cells(x, y)
         return bool((inside & np.isfinite(self.surface["terrain"].values[row, col])).any())
+
+    def venue_of(self, place_id: str) -> str | None:
+        """Return the venue that a gate, a zone or another of its parts belongs to; None for what is no such part."""
+        found = self.venues.loc[self.venues["id"] == place_id, "venue"]
+        return str(found.iloc[0]) if len(found) else None
 
     def place_name(self, place_id: str) -> dict[str, str]:
         """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""

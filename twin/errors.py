@@ -43,6 +43,10 @@ class ScenarioError(TwinError):
     """A scenario asks for something that is missing, misspelt or contradictory."""
 
 
+class RecordError(TwinError):
+    """Something kept (a run, a plan, the log, the database) is damaged, was changed, or cannot be reached."""
+
+
 class ContractError(TwinError):
     """A dataset does not carry the variables, dimensions, units or range that were promised."""
 

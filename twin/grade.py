@@ -53,7 +53,7 @@ def grade(exposure: Exposure, sheet: Sheet) -> pd.DataFrame:
                 "reached": at,
                 "threshold": rule.threshold(level),
                 "statistic": rule.statistic,
-                "rule": f"{sheet.id}/{place['kind']}@{sheet.rules_version}",
+                "rule": f"{sheet.kind}/{place['kind']}@{sheet.rules_version}",
                 "expires": until + pd.Timedelta(hours=sheet.expiry_hours),
                 "worst": place["peak"] * rule.sign,
                 "probability": shares[f"share_{level}"],

@@ -6,7 +6,7 @@ A model sees one member and labelled data, and touches no input. Actions are tim
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -223,3 +223,27 @@ class Checked(Protocol):
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise the TwinError of the first thing that cannot be; `drivers` are the forcing, earlier hazards gave nothing yet."""
         ...
+
+
+@runtime_checkable
+class ChecksCities(Protocol):
+    """A hazard that can say of a city alone, before there is a scenario, what a run on it would meet."""
+
+    @classmethod
+    def check_city(cls, city: City) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return what every run would have to note (codes as in `Outcome.notes`); raise the TwinError that it would end with."""
+        ...
+
+
+@runtime_checkable
+class Sited(Protocol):
+    """A hazard at one place of the city: its kind may stand several times in a case, each time at another place."""
+
+    def site(self) -> str:
+        """Return the id of that place: measures of this kind at it, or at a part of it, are for this hazard."""
+        ...
+
+
+def site_of(hazard: Hazard) -> str | None:
+    """Return the id of the place that a hazard is about; None for one that is about the whole city."""
+    return hazard.site() if isinstance(hazard, Sited) else None

@@ -38,6 +38,9 @@ COVERS = (
     Cover(9, "厂区", "works", 0.025, 5),
 )
 
+#: Code of open water.
+RIVER = next(cover.code for cover in COVERS if cover.river)
+
 
 def surface_of(
     terrain: NDArray[np.floating], cover: NDArray[np.integer], y: NDArray[np.float64], x: NDArray[np.float64]

@@ -92,9 +92,9 @@ def around_points(grid: Grid, points: gpd.GeoSeries, reach_cells: int = 1) -> Sa
     """Return the square of cells within `reach_cells` of each point."""
     steps = np.arange(-reach_cells, reach_cells + 1) * grid.cell_m
     dx, dy = (a.ravel() for a in np.meshgrid(steps, steps))
-    at = np.column_stack([points.x.values, points.y.values])
+    at, item = shapely.get_coordinates(points.values, return_index=True)
     spread = (at[:, None, :] + np.column_stack([dx, dy])[None, :, :]).reshape(-1, 2)
-    return _collect(grid, spread, np.repeat(np.arange(len(points)), len(dx)), len(points))
+    return _collect(grid, spread, np.repeat(item, len(dx)), len(points))
 
 
 def around_buildings(grid: Grid, footprints: gpd.GeoSeries) -> Sampler:

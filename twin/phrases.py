@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twin.plan import Alert, Conflict, Plan, Task
-from twin.sheet import Sheet
+from twin.sheet import Sheet, kind_of
 from twin.units import quantity
 from twin.words import has, say, written
 
@@ -24,7 +24,7 @@ def span(minutes: float, lang: str) -> str:
 
 def stamp(plan: Plan, lang: str) -> str:
     """Return what a plan is: an exercise, a draft that needs approval, or approved."""
-    approved = plan.message_status == "Draft" and plan.state not in ("drafted", "refused")
+    approved = plan.message_status == "Draft" and plan.state not in ("drafted", "refused", "superseded", "expired")
     return say(f"report.stamp.{'approved' if approved else plan.message_status}", lang=lang)
 
 
@@ -62,7 +62,7 @@ def rule(sheet: Sheet, kind: str, threshold: float, lang: str) -> str:
         "report.rule_says",
         lang=lang,
         kind=say(f"place.{kind}", lang=lang),
-        statistic=say(f"statistic.{sheet.id}.{rule.statistic}", lang=lang),
+        statistic=say(f"statistic.{sheet.kind}.{rule.statistic}", lang=lang),
         threshold=("" if rule.sign > 0 else "≤ ") + quantity(threshold, rule.unit),
         version=sheet.rules_version,
     )
@@ -80,21 +80,28 @@ def chance(of: Task | Alert) -> str:
 
 def task(task: Task, lang: str) -> str:
     """Return what a task asks for."""
-    return say(f"task.{task.hazard}.{task.code}", lang=lang, place=task.place_name[lang])
+    return say(f"task.{kind_of(task.hazard)}.{task.code}", lang=lang, place=task.place_name[lang])
 
 
 def conflict(of: Conflict, lang: str) -> str:
     """Return what contradicts the tasks of a conflict."""
-    names = [say(f"hazard.{hazard}", lang=lang) for hazard in of.hazards]
+    names = [say(f"hazard.{kind}", lang=lang) for kind in dict.fromkeys(map(kind_of, of.hazards))]
     level = say(f"level.{of.level}", lang=lang) if of.level else ""
     return say(f"conflict.says.{of.code}", lang=lang, hazards=names, level=level)
+
+
+def note(code: str, values: Mapping[str, Any], lang: str) -> str:
+    """Return a note of a run; one of a hazard at one place begins with the name of that place (`site`)."""
+    hazard, dot, rest = code.partition(".")
+    said = say(f"note.{kind_of(hazard)}{dot}{rest}", lang=lang, **values)
+    return say("report.note_at", lang=lang, place=values["site"], said=said) if "site" in values else said
 
 
 def evidence(task: Task, lang: str) -> str:
     """Return on what figures a task rests, without its times: the peak of its place, or what the row of a table says."""
     if "peak" in task.evidence:
         return quantity(task.evidence["peak"], task.trigger["unit"])
-    word = f"evidence.{task.hazard}.{task.code}"
+    word = f"evidence.{kind_of(task.hazard)}.{task.code}"
     if has(word):
         return say(word, lang=lang, **task.evidence)
     return ", ".join(
@@ -103,6 +110,6 @@ def evidence(task: Task, lang: str) -> str:
 
 
 def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:
-    """Return what a hazard has words for among the remarks of its balance (`remark.<hazard>.<name>`)."""
-    named = {f"remark.{hazard}.{name}": value for name, value in balance["remarks"].items()}
+    """Return what a hazard has words for among the remarks of its balance (`remark.<kind>.<name>`)."""
+    named = {f"remark.{kind_of(hazard)}.{name}": value for name, value in balance["remarks"].items()}
     return [say(key, lang=lang, value=value) for key, value in named.items() if has(key)]

@@ -28,6 +28,9 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "expired": (),
 }
 
+#: States in which a plan is not shown to others any more.
+CLOSED = ("refused", "done", "superseded", "expired")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -119,7 +122,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """A draft for a duty officer: tasks and alerts of one run, with mode, state, the run it rests on and the event it answers."""
+    """A draft for a duty officer: tasks and alerts of one run, with mode, state, the run it rests on and the event it answers.
+
+    Each step from state to state makes another `revision`, by which one tells a plan from what it was before.
+    """
 
     id: str
     run_id: str
@@ -135,6 +141,7 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     unconfirmed: tuple[str, ...] = field(default=())
+    revision: int = 0
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -151,7 +158,7 @@ class Plan:
         """Return the plan in its next state; raise ScenarioError for a step that is not allowed."""
         if state not in STATES[self.state]:
             raise ScenarioError("plan_step", found=f"{self.state} -> {state}", expected=STATES[self.state])
-        return replace(self, state=state)
+        return replace(self, state=state, revision=self.revision + 1)
 
 
 def rounded(people: float) -> int | None:

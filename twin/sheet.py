@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
@@ -34,6 +36,21 @@ OWN = (*COLOURS, "statistic", "closes_at")
 
 #: The owner of the measures that belong to no hazard.
 CITY = "city"
+
+
+def names_of(kinds: Iterable[str]) -> list[str]:
+    """Return the name of each hazard of a case by its kind: the first of a kind is called as its kind, a further one "x-2", "x-3"."""
+    count: Counter[str] = Counter()
+    names = []
+    for kind in kinds:
+        count[kind] += 1
+        names.append(kind if count[kind] == 1 else f"{kind}-{count[kind]}")
+    return names
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a hazard by its name in a case (`names_of`): sheet and words stand under it."""
+    return re.sub(r"-\d+$", "", name)
 
 
 def expect(hazard: str, where: str, found: Any, known: Collection[Any]) -> None:
@@ -222,6 +239,7 @@ class Cap:
 class Sheet:
     """One hazard's sheet.
 
+    `id` is the hazard's name: that of its kind, or in a case the one it has there (`names_of`); `name` what it is called.
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
     hazard gets to besides open ground: "bridges", "roofs", "rivers", "gaps" (where the terrain is not known). `kept` maps a
     variable to the one that holds its worst value of every step, not only of the output times. `unlike` names the parameters
@@ -247,6 +265,11 @@ class Sheet:
     unlike: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The hazard's kind: its words stand under it."""
+        return kind_of(self.id)
 
     def scale(self, code: str) -> Scale:
         """Return a scale by its code."""
@@ -319,6 +342,11 @@ class Sheet:
             elif task.at == "closes":
                 expect(self.id, f"levels.{task.place}.closes_at", self.rules[task.place].closes_at, COLOURS)
         return self
+
+    def named(self, name: str, place: Mapping[str, str] | None) -> Sheet:
+        """Return the sheet of the hazard that is called `name` in a case, its title with the name of the place it is about."""
+        title = {lang: f"{said} · {place[lang]}" for lang, said in self.name.items()} if place else self.name
+        return replace(self, id=name, name=title)
 
     def with_overrides(self, rules: Mapping[str, Mapping[str, Any]]) -> Sheet:
         """Return the sheet with a city's own thresholds in place of the default ones.

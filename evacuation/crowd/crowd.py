@@ -39,8 +39,17 @@ from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
-#: What is kept for the run folder beside what later hazards are handed.
-KEPT = (MAX_CROWD_DENSITY, DENSE_DURATION, PEAK_DENSITY, ZONE_PEOPLE, CONTACT_FORCE, GATE_FLOW)
+#: What is kept for the run folder.
+KEPT = (
+    CROWD_DENSITY,
+    CRUSH_INDEX,
+    MAX_CROWD_DENSITY,
+    DENSE_DURATION,
+    PEAK_DENSITY,
+    ZONE_PEOPLE,
+    CONTACT_FORCE,
+    GATE_FLOW,
+)
 
 #: Decisions in a second; people come, gates change and the monitor looks once a second.
 DECISIONS = round(1.0 / DECISION_S)
@@ -59,7 +68,7 @@ class Crowd:
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ("attendance", "water_depth", "dose_rate")
-    gives: ClassVar[tuple[Variable, ...]] = (CROWD_DENSITY, CRUSH_INDEX)
+    gives: ClassVar[tuple[Variable, ...]] = ()  # no hazard reads a crowd, so that several venues may stand in one case
 
     venue: str
     persons: Annotated[int, Ge(0), Le(200_000), Unit("1")] = 0
@@ -71,6 +80,10 @@ class Crowd:
     gate_closes_m: Annotated[
         float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
     ] = 0.15
+
+    def site(self) -> str:
+        """Return the venue; see `twin.hazard.Sited`."""
+        return self.venue
 
     def simulate(
         self,
@@ -123,19 +136,20 @@ class Crowd:
         arrays |= comers.record() | walkers.record() | monitor.record() | doses.record()
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
-            conform(_fields(frames, monitor, plan, clock), *self.gives, *KEPT),
+            conform(_fields(frames, monitor, plan, clock), *KEPT),
             {"zones": monitor.table(), "gates": _gate_table(plan, walkers, flooded)},
             _balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
             self._notes(plan, comers, walkers, attendance, doses),
-            places=_places(plan, monitor.zones),
+            places=_places(plan, monitor.zones, city.place_name(self.venue)),
             counts=_counts(frames, clock),
         )
 
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
-        Plan.of(city, self.venue)
+        plan = Plan.of(city, self.venue)
         self._check(clock, self._attendance(drivers, clock))
+        Finder(plan).check(Timetable(plan, city, clock, actions, None, self.gate_closes_m).ever_open())
 
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""
@@ -226,8 +240,8 @@ def _zones(plan: Plan) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(whole, geometry=[plan.ground], crs=plan.grid.crs)
 
 
-def _places(plan: Plan, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return zones and gates as places of this model."""
+def _places(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> gpd.GeoDataFrame:
+    """Return zones and gates as places of this model, with the venue in their names: a city has many a west gate."""
     gates = gpd.GeoDataFrame(
         {
             "id": [gate.id for gate in plan.gates],
@@ -238,7 +252,8 @@ def _places(plan: Plan, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         geometry=[gate.shape for gate in plan.gates],
         crs=plan.grid.crs,
     )
-    return gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
+    both = gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
+    return both.assign(name_zh=venue["zh"] + "·" + both["name_zh"], name_en=venue["en"] + ", " + both["name_en"])
 
 
 def _under_water(before: NDArray[np.float64], now: NDArray[np.bool_], t: float) -> NDArray[np.float64]:

@@ -45,12 +45,20 @@ class Movement:
     """Cars and walkers from their homes to shelters, or out of the city, through queues with spillback.
 
     `zones` are the blocks told to leave: "auto" (see `people.zones`), "all", or ids. `warning` is the moment of the order in city
-    time ("19:20", next after the start; empty: at the start). A new decision is made every `decision_s`: orders, departures,
+    time ("19:20", next after the start; empty: at the start); whom an advice tells to leave is ordered when the advice can be
+    known, if that is later. A new decision is made every `decision_s`: orders, departures,
     places in shelters and ways at the travel times of that moment.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    reads: ClassVar[tuple[str, ...]] = ("slows_travel", "water_speed", "dose_rate", "advice", "leave_before")
+    reads: ClassVar[tuple[str, ...]] = (
+        "slows_travel",
+        "water_speed",
+        "dose_rate",
+        "advice",
+        "leave_before",
+        "advice_from",
+    )
     gives: ClassVar[tuple[Variable, ...]] = (PEOPLE_AT_HOME, PEOPLE_ON_EDGE)
 
     zones: Zones = "auto"
@@ -133,6 +141,7 @@ class Movement:
             raise ScenarioError("movement_step", step=clock.step_s, decision=self.decision_s)
         people_of(city, clock)
         known_zones(city, self.zones)
+        self._time_of_day()
         known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": block_ids(city)}
         for action in actions:
             if action.kind in known and action.place not in known[action.kind]:
@@ -188,21 +197,28 @@ class Movement:
             return zones.assign(why=why), state.arrays["orders_s"], state.numbers["first_order_s"]
         told = (zones["why"] != "").values
         orders = np.where(told, self._warning_s(city, clock), np.inf)
+        known = (zones["why"] == "advice").values & (zones["known_s"] > orders).values
+        orders[known] = zones["known_s"].values[known]
         for action in actions:
             if action.kind == "delay_zone":
                 orders[block_ids(city).index(action.place)] += 60.0 * action.values["delay_min"]
         first = float(orders.min())
         return zones, np.where(told, orders, first), first
 
-    def _warning_s(self, city: City, clock: Clock) -> float:
-        """Return the moment of the warning, s on the clock."""
-        if not self.warning:
-            return 0.0
-        start = clock.start.astimezone(city.tz)
+    def _time_of_day(self) -> time | None:
+        """Return the time of day of the warning; None where it is not set."""
         try:
-            at = datetime.combine(start.date(), time.fromisoformat(self.warning), tzinfo=start.tzinfo)
+            return time.fromisoformat(self.warning) if self.warning else None
         except ValueError:
             raise ScenarioError("time_text", found=self.warning) from None
+
+    def _warning_s(self, city: City, clock: Clock) -> float:
+        """Return the moment of the warning, s on the clock."""
+        told = self._time_of_day()
+        if told is None:
+            return 0.0
+        start = clock.start.astimezone(city.tz)
+        at = datetime.combine(start.date(), told, tzinfo=start.tzinfo)
         seconds = ((at if at >= start else at + timedelta(days=1)) - start).total_seconds()
         if seconds >= clock.duration_s:
             raise ScenarioError("movement_warning", found=self.warning, hours=clock.duration_s / 3600.0)
@@ -271,6 +287,9 @@ class Movement:
             )
         else:
             notes.append(("nobody_told", {}))
+        late = zones[(zones["why"] == "advice") & zones["known_s"].notna()]
+        if self.warning and (late["known_s"] > self._warning_s(record.city, record.clock)).any():
+            notes.append(("known_later", {"count": len(late), "warning": self.warning}))
         notes.append(("capacity", {"veh": self.veh_h_lane, "walk": self.walk_m_s}))
         if homes.car_share_assumed:
             notes.append(("car_share", {"percent": 100 * CAR_SHARE}))

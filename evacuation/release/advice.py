@@ -1,8 +1,9 @@
 """Stay inside or leave: for each block the dose of both, from the cloud that the model foresees in its mean wind.
 
 Both are judged at one spot of the block: the one whose dose outdoors a twentieth of the block exceeds. Who stays is in a room whose
-windows are open until the warning and shut from then on. Who leaves walks straight across the wind, to the better of the two sides,
-and waits there. Beyond the city's grid the cloud is taken as at its rim: the end of the grid is never the end of danger.
+windows are open until the warning and shut from then on. Who leaves walks to the nearest road and on along the roads, by the way
+that collects least, round water that is too deep, and waits where it ends. Ways end at the rim of the city, where the cloud may
+still be: the end of the grid is never the end of danger.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.release.history import History
-from evacuation.release.kernels import loads, walking
+from evacuation.release.kernels import loads
 from evacuation.release.substances import Family
 from evacuation.release.toxicity import Curve
+from evacuation.release.ways import WADE_M, Water, Ways
 from twin import overlay
 from twin.city import City
 from twin.grid import Grid
@@ -31,14 +33,12 @@ SHARE = 0.05
 ENOUGH = 0.1
 #: Leaving must at least halve the dose: assumed, for what the model cannot see (traffic, panic, another wind).
 GAIN = 0.5
-#: How far people walk, and how long a piece of the way is (s).
-FAR_M, PIECE_S = 1500.0, 20.0
 #: A block that this share of wind members brings to AEGL-2 is told to stay, wherever the mean wind blows.
 POSSIBLE = 0.1
 
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_leave", "severity", "probability", "arrives_s", "by_s",
-    "until_s", "known_s", "walk_deg", "off_grid", "toxic_load", "response",
+    "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "toxic_load", "response",
 ]  # fmt: skip
 
 
@@ -88,13 +88,14 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
 
 
 def advise(
-    city: City, grid: Grid, history: History, curve: Curve, people: People, rooms: Indoors, wind_to: tuple[float, float],
+    city: City, grid: Grid, history: History, curve: Curve, people: People, rooms: Indoors, ways: Ways | None, water: Water | None,
     probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the table of advice, a row per block; times in s on this run's clock, which began `elapsed` s after the first.
 
-    `wind_to`: unit vector the air moves to at the warning; `probability` (y, x): share of wind members that reach AEGL-2 (zeros
-    without members); `noticed`: concentration at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one ppm.
+    `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `probability` (y, x): share of wind
+    members that reach AEGL-2 (zeros without members); `noticed`: concentration at which the cloud has arrived; `ppm_kg_m3`: kg
+    m-3 of one ppm.
     """
     if not len(city.blocks):
         return pd.DataFrame(columns=COLUMNS)
@@ -104,28 +105,34 @@ def advise(
         rate, history.frames[:n].astype(np.float64), 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long
     )
     outdoors = rate.sum(axis=0) * dt
-    sampler = overlay.within_polygons(grid, city.blocks.geometry)
     first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n
-    across = np.array([[-wind_to[1], wind_to[0]], [wind_to[1], -wind_to[0]]])
+    spots = _spots(city, grid, outdoors)
+    met = [s is not None and first < n and history.worst.flat[s] >= 1.0 for s in spots]
+    leaving = _Leaving(
+        grid,
+        rate,
+        dt,
+        first,
+        people.walk_m_s,
+        ways,
+        water,
+        [s for s, m in zip(spots, met, strict=True) if s is not None and m],
+    )
     rows = []
-    for b, block in enumerate(city.blocks["id"].astype(str)):
-        cells = sampler.cells[sampler.starts[b] : sampler.starts[b + 1]]
-        if not len(cells):
+    for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), _cells(city, grid), spots, met, strict=True):
+        if spot is None:
             rows.append(_row(block, "none", "off_grid", off_grid=True))
             continue
-        doses = outdoors.ravel()[cells]
-        spot = int(cells[np.argsort(doses, kind="stable")[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]])
-        row, col = divmod(spot, grid.nx)
-        c = history.frames[:n, row, col]
+        c = history.frames[:n].reshape(n, -1)[:, spot]
         likely = float(np.quantile(probability.ravel()[cells], 1.0 - SHARE))
         found = {
-            "dose_outdoors": float(outdoors[row, col]),
-            "dose_stay": float(rooms.dose[row, col]),
-            "severity": float(history.worst[row, col]),
+            "dose_outdoors": float(outdoors.flat[spot]),
+            "dose_stay": float(rooms.dose.flat[spot]),
+            "severity": float(history.worst.flat[spot]),
             "probability": likely,
             "known_s": people.warned_s - elapsed if first < n else np.nan,
         } | _response(c, dt, family, ppm_kg_m3)
-        if found["severity"] < 1.0 or first >= n:
+        if not is_met:
             possible = likely >= POSSIBLE
             by = people.warned_s - elapsed if possible else np.nan
             rows.append(
@@ -133,26 +140,85 @@ def advise(
             )
             continue
         room, load = rooms.at(spot)
-        walks, off = np.zeros((2, n)), np.zeros(2, dtype=np.bool_)
-        x, y = grid.centre(row, col)
-        walking.doses_of_walks(
-            walks, off, rate, dt, first, x, y, across, people.walk_m_s, FAR_M, dt / np.ceil(dt / PIECE_S), grid.west, grid.north,
-            grid.cell_m,
-        )  # fmt: skip
-        side = int(walks[1, first] < walks[0, first])
-        leave = load[:n] + walks[side]
+        (walk, to), here = leaving.of(spot), grid.centre(*divmod(spot, grid.nx))
+        leave = load[:n] + walk
         arrives = float(np.argmax(c >= min(noticed, c.max())) * dt)
-        until = _reair(c, room, dt)
         found |= {
-            "dose_leave": float(leave[first]),
+            "dose_leave": float(leave[first]) if np.isfinite(leave[first]) else np.nan,
             "arrives_s": arrives - elapsed,
-            "until_s": until - elapsed,
-            "walk_deg": float(np.rad2deg(np.arctan2(across[side, 0], across[side, 1])) % 360.0),
-            "off_grid": bool(off[side]),
+            "until_s": _reair(c, room, dt) - elapsed,
+            "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
+            "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
+            "off_grid": _at_rim(grid, *to),
         }
         choice, reason, by = _choose(found, leave, first, dt, max(arrives, people.warned_s))
+        if reason == "no_way" and ways is None:
+            reason = "no_roads"
         rows.append(_row(block, choice, reason, by_s=by - elapsed, **found))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+class _Leaving:
+    """The doses of leaving from some spots (flat cells), at each frame from the warning on."""
+
+    def __init__(
+        self, grid: Grid, rate: Array, dt: float, first: int, walk_m_s: float, ways: Ways | None, water: Water | None,
+        spots: list[int],
+    ) -> None:  # fmt: skip
+        self._first, self._n, self._ways = first, len(rate), ways
+        self._found: dict[int, tuple[Array, tuple[float, float]]] = {}
+        if ways is None or water is None or not spots:
+            return
+        near = [ways.nearest(*grid.centre(*divmod(s, grid.nx))) for s in spots]
+        points = np.array([point for point, _ in near], dtype=np.int64)
+        doses, ends = ways.least_doses(points, rate, grid, dt, water, first)
+        per, pieces = round(dt / ways.piece_s), doses.shape[1]
+        begins = per * np.arange(first, self._n)
+        wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces, dtype=np.float64))] >= WADE_M
+        for k, (spot, (_, away)) in enumerate(zip(spots, near, strict=True)):
+            steps = int(np.ceil(away / (walk_m_s * ways.piece_s)))
+            here = np.repeat(rate.reshape(self._n, -1)[:, spot], per) * ways.piece_s
+            summed = np.append(0.0, np.cumsum(here))
+            there = np.minimum(begins + steps, pieces)
+            on = np.append(doses[k], 0.0)[there]
+            shut = np.append(wet[:, k], False)[there]
+            walk = np.full(self._n, np.inf)
+            walk[first:] = np.where(shut, np.inf, summed[there] - summed[begins] + on)
+            end = ends[k, min(there[0], pieces - 1)]
+            self._found[spot] = walk, (float(ways.x[end]), float(ways.y[end]))
+
+    def of(self, spot: int) -> tuple[Array, tuple[float, float]]:
+        """Return the dose of leaving a spot at each frame, infinite where there is no way, and where the first way ends."""
+        walk, to = self._found.get(spot, (np.full(self._n, np.inf), (np.nan, np.nan)))
+        return walk, to if np.isfinite(walk[self._first]) else (np.nan, np.nan)
+
+
+def _cells(city: City, grid: Grid) -> list[NDArray[np.int64]]:
+    """Return the cells of each block."""
+    sampler = overlay.within_polygons(grid, city.blocks.geometry)
+    return np.split(sampler.cells, sampler.starts[1:-1])
+
+
+def _spots(city: City, grid: Grid, outdoors: Array) -> list[int | None]:
+    """Return the flat cell at which each block is judged; None for a block off the grid."""
+    found: list[int | None] = []
+    for cells in _cells(city, grid):
+        order = np.argsort(outdoors.ravel()[cells], kind="stable")
+        found.append(int(cells[order[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]]) if len(cells) else None)
+    return found
+
+
+def _bearing(east: float, north: float) -> float:
+    """Return a direction, degrees clockwise from north to the next five; NaN for NaN."""
+    return float(np.round(np.rad2deg(np.arctan2(east, north)) / 5.0) * 5.0 % 360.0)
+
+
+def _at_rim(grid: Grid, x: float, y: float) -> bool:
+    """Return whether a point lies on the outermost cells of the grid."""
+    if np.isnan(x):
+        return False
+    row, col, _ = grid.cells([x], [y])
+    return bool(row[0] in (0, grid.ny - 1) or col[0] in (0, grid.nx - 1))
 
 
 def _choose(found: dict[str, float], leave: Array, first: int, dt: float, arrives: float) -> tuple[str, str, float]:
@@ -161,6 +227,8 @@ def _choose(found: dict[str, float], leave: Array, first: int, dt: float, arrive
     if stay < ENOUGH:
         return "stay", "indoors_enough", arrives
     better = leave[first:] < GAIN * stay
+    if np.isinf(leave[first]):
+        return "stay", "no_way", arrives
     if not better[0]:
         return "stay", "leaving_is_worse" if stay < 1.0 else "both_harm", arrives
     flips = int(np.argmin(better)) if not better.all() else len(better)

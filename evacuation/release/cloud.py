@@ -52,16 +52,23 @@ class Emission:
 class Cloud:
     """Pieces of every member as a structure of arrays (see `kernels.growth`), member by member.
 
-    Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`.
+    Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`. Where
+    the source is not known, `shifts` (member, 2) says how far each member's lies from what is emitted (m), `strengths` (member,)
+    how many times as strong it is.
     """
 
     def __init__(
-        self, turns: Array | None = None, factors: Array | None = None, arrays: Mapping[str, NDArray[Any]] | None = None
-    ) -> None:
+        self, turns: Array | None = None, factors: Array | None = None, arrays: Mapping[str, NDArray[Any]] | None = None,
+        shifts: Array | None = None, strengths: Array | None = None,
+    ) -> None:  # fmt: skip
         given = arrays or {}
         self.turns = np.asarray(given.get("cloud_turns", np.zeros(1) if turns is None else np.append(0.0, turns)))
         self.factors = np.asarray(
             given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors))
+        )
+        self.shifts = np.asarray(given.get("cloud_shifts", np.zeros((self.members, 2)) if shifts is None else shifts))
+        self.strengths = np.asarray(
+            given.get("cloud_strengths", np.ones(self.members) if strengths is None else strengths)
         )
         self.ends = np.array(given.get("cloud_ends", np.zeros((growth.FIELDS, 2, 0))))
         self.mass, self.round = (
@@ -73,7 +80,7 @@ class Cloud:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        names = ("turns", "factors", "ends", "mass", "round", "chain")
+        names = ("turns", "factors", "shifts", "strengths", "ends", "mass", "round", "chain")
         return {f"cloud_{name}": getattr(self, name) for name in names}
 
     @property
@@ -103,8 +110,12 @@ class Cloud:
             number = np.tile(first + np.arange(count), self.members)
             member = np.repeat(np.arange(self.members), count)
             chain = np.stack([member, np.full(len(member), emission.source), number, number])
-            self.ends = np.concatenate([self.ends, np.tile(ends, self.members)], axis=2)
-            self.mass = np.concatenate([self.mass, np.tile(mass, self.members)])
+            mine = np.tile(ends, self.members)
+            mine[growth.X] += self.shifts[member, 0]
+            mine[growth.Y] += self.shifts[member, 1]
+            mine[growth.SOURCE] *= self.strengths[member]
+            self.ends = np.concatenate([self.ends, mine], axis=2)
+            self.mass = np.concatenate([self.mass, np.tile(mass, self.members) * self.strengths[member]])
             self.round = np.concatenate([self.round, np.full(len(member), round_)])
             self.chain = np.concatenate([self.chain, chain], axis=1)
             run_s = np.concatenate([run_s, np.tile(own_s, self.members)], axis=1)

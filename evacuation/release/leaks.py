@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import Emission
+from evacuation.release.locate.detected import Found
 from evacuation.release.sources.pool import Pool
+from evacuation.release.sources.steady import Steady
 from evacuation.release.sources.tank import PHASES, Tank, cloud_density
 from evacuation.release.substances import Substance, known, substance
 from evacuation.release.weather import Air
@@ -28,7 +30,10 @@ DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
 #: Least half width of a source, m.
 LEAST_HALF_WIDTH_M = 0.5
 
-CAUSES = ("", "scenario", "event", "flood")
+CAUSES = ("", "scenario", "event", "flood", "detectors")
+
+#: The id of a source that is known from detectors alone.
+DETECTED = "detected"
 
 
 @dataclass
@@ -38,7 +43,7 @@ class Leak:
     id: str
     x: float
     y: float
-    tank: Tank
+    tank: Tank | Steady
     pool: Pool
     hole_m: float = 0.0
     sudden: bool = False
@@ -143,7 +148,7 @@ class Leaks:
                     leak_or_none.open(elapsed, self.float_hole_m, 3)
         found = []
         for number, leak in enumerate(self.leaks):
-            if np.isnan(leak.began):
+            if np.isnan(leak.began) or elapsed < leak.began - 1e-6:
                 continue
             mine = [a for a in self.actions if a.place == leak.id and a.active(t)]
             shut = any(a.kind == "shut_valve" for a in mine)
@@ -200,7 +205,8 @@ class Leaks:
                 if np.isnan(row[5]):
                     continue
                 raise ScenarioError("release_left", site=str(name))
-            leak.tank = Tank(self.substance, leak.tank.phase, row[0], leak.tank.temperature, leak.tank.pressure, row[1])
+            if isinstance(leak.tank, Tank):
+                leak.tank = replace(leak.tank, kg=row[0], full_kg=row[1])
             leak.pool.kg, leak.pool.age, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden = bool(row[10])
@@ -254,6 +260,15 @@ def prepare(
     elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:
         raise ScenarioError("release_nothing")
     return made
+
+
+def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action], height_m: float) -> Leaks:
+    """Return a source that the detectors tell of: gas at the rate found, from its beginning to the end of the run."""
+    x, y = found.posterior.place
+    rate = found.posterior.rate()
+    tank = Steady(gas, rate, rate * (clock.duration_s - found.began_s), DEFAULT_K)
+    leak = Leak(DETECTED, x, y, tank, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors"))
+    return Leaks(gas, [leak], {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
 
 
 def _substance(asked: Asked, table: pd.DataFrame, actions: Sequence[Action]) -> Substance:

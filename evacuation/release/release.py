@@ -15,9 +15,11 @@ from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
-from evacuation.release.substances import Substance
+from evacuation.release.locate.detected import Found, detected
+from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
+    ADVICE_FROM,
     FLAMMABLE_SHARE,
     GAS_CONCENTRATION,
     GAS_SEVERITY,
@@ -29,16 +31,20 @@ from evacuation.release.variables import (
     PROBABILITY_AEGL2,
     PROBABILITY_AEGL3,
     PROBABILITY_FLAMMABLE,
+    SOURCE_SHARE,
     STAY_OR_LEAVE,
     TOXIC_DOSE_RATE,
 )
+from evacuation.release.ways import Water, Ways, water_on, ways_of
 from evacuation.release.weather import Weather
 from twin.city import City
 from twin.clock import Clock
+from twin.drivers import tagged
 from twin.errors import ScenarioError
 from twin.grid import Grid
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.jit import start_threads
+from twin.streams import stream
 from twin.variables import Unit, Variable, conform
 
 #: The ledger must close to this share of what came in, float64.
@@ -48,7 +54,7 @@ TOLERANCE = 1e-9
 #: Those of a flammable gas and of wind members are there where the run has them.
 LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, *LIKELY,
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, SOURCE_SHARE, *LIKELY,
 )  # fmt: skip
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
@@ -59,16 +65,24 @@ class Release:
     """A substance that leaks from a tank or a place into the wind; first form.
 
     The release begins `start_min` after the start of the first run at `site` (a tank of the city, or any place), by an event `leak`,
-    or when the flood lifts a tank. Valid for gases at and heavier than air over a town that is rough but has no walls: single
-    streets, courtyards and tall buildings are not resolved. The concentration is an ensemble mean over about ten minutes.
+    or when the flood lifts a tank. With `site: detected` place, rate and beginning are sought from what the city's gas detectors
+    read, and each wind member has a source of its own from the samples. Valid for gases at and heavier than air over a town that is
+    rough but has no walls: single streets, courtyards and tall buildings are not resolved. The concentration is an ensemble mean
+    over about ten minutes.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("eastward_wind", "eastward_wind_grid"),
         ("northward_wind", "northward_wind_grid"),
     )
-    reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth")
-    gives: ClassVar[tuple[Variable, ...]] = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE)
+    reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth", "detector_reading")
+    gives: ClassVar[tuple[Variable, ...]] = (
+        GAS_CONCENTRATION,
+        TOXIC_DOSE_RATE,
+        STAY_OR_LEAVE,
+        LEAVE_BEFORE,
+        ADVICE_FROM,
+    )
 
     substance: str | None = None
     site: str | None = None
@@ -108,13 +122,35 @@ class Release:
         if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
             raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
         weather = Weather(city, drivers, clock)
-        tanks = leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
+        found = self._found(city, drivers, clock, weather, rng, state)
+        tanks = (
+            leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
+            if found is None
+            else leaks.steady(found, substance(str(self.substance)), clock, actions, self.height_m)
+        )
         gas, limits = tanks.substance, limits_of(tanks.substance)
         if self.family is not None and self.family not in gas.families():
             raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
         settings = self._settings(gas, frame_s)
         arrays = state.check("release", grid.hash, settings).arrays if state is not None else None
-        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, state.numbers if state else {})
+        ways = ways_of(city, self.walk_m_s, frame_s)
+        elapsed = state.numbers["elapsed_s"] if state else 0.0
+        water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
+        run = _Run(
+            self,
+            grid,
+            clock,
+            weather,
+            tanks,
+            limits,
+            frame_s,
+            rng,
+            arrays,
+            state.numbers if state else {},
+            ways,
+            water,
+            found,
+        )
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -122,10 +158,25 @@ class Release:
         """Raise the TwinError of a site that is not there, or that cannot leak as it is told to; see `twin.hazard.Checked`."""
         if self.site is None:
             return
+        if self.site == leaks.DETECTED:
+            substance(self.substance or "")
+            if not tagged(drivers, "detector_reading"):
+                raise ScenarioError("release_no_readings")
+            return
         city.place(self.site)
         if self.substance is not None:
             grid = city.grid.at_cell_size(self.cell_m)
             leaks.prepare(self._asked(None), city, {}, clock, actions, grid, goes_on=True)
+
+    def _found(
+        self, city: City, drivers: Drivers, clock: Clock, weather: Weather, rng: np.random.Generator | None, state: State | None
+    ) -> Found | None:  # fmt: skip
+        """Return the source that the detectors tell of; None where the scenario says what leaks."""
+        if self.site != leaks.DETECTED:
+            return None
+        if state is not None:
+            raise ScenarioError("release_detected_on")
+        return detected(city, drivers, clock, weather, substance(self.substance or ""), rng or stream(0, "release"))
 
     def _asked(self, state: State | None) -> leaks.Asked:
         left = str(state.settings.get("substance", "")) if state is not None else ""
@@ -158,24 +209,20 @@ class _Run:
 
     def __init__(
         self, model: Release, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
-        rng: np.random.Generator | None, arrays: Any, numbers: Any,
+        rng: np.random.Generator | None, arrays: Any, numbers: Any, ways: Ways | None, water: Water | None,
+        found: Found | None,
     ) -> None:  # fmt: skip
-        self.model, self.grid, self.clock, self.weather, self.tanks, self.limits = (
-            model,
-            grid,
-            clock,
-            weather,
-            tanks,
-            limits,
-        )
+        self.model, self.grid, self.clock, self.weather = model, grid, clock, weather
+        self.tanks, self.limits, self.ways, self.water = tanks, limits, ways, water
         self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
         self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
         self.flammable = tanks.substance.flammable_kg_m3 or 0.0
         if arrays is not None:
             tanks.restore(arrays)
-        self.cloud = Cloud(
-            *members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng), arrays=arrays
-        )
+        self.found = found
+        turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
+        sources = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
+        self.cloud = Cloud(*turns, arrays, *sources)
         self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
@@ -185,7 +232,6 @@ class _Run:
         zeros = np.zeros(grid.shape)
         self.c = np.array(kept.get("c", zeros))
         self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
-        self.warned_wind = (float(numbers.get("warned_east", 1.0)), float(numbers.get("warned_north", 0.0)))
         self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
         self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
         self.rates: list[NDArray[np.float32]] = []
@@ -203,8 +249,6 @@ class _Run:
             self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
             self.number += model.puffs_per_step
             self.lost += self.cloud.lose(self.grid)
-            if self.elapsed + t <= self._warned():  # the last wind before the warning
-                self.warned_wind = (air.east, air.north_ward)
             self.cloud.onto(self.grid, air, self.all)
             self.c[:] = self.all[0]
             np.maximum(self.highest, self.c, out=self.highest)
@@ -226,6 +270,8 @@ class _Run:
     def _warned(self) -> float:
         """When people are warned, s since the first run's start; infinite while nothing leaks."""
         began = self.tanks.began
+        if self.found is not None:
+            return self.found.known_s
         return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
 
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
@@ -239,7 +285,7 @@ class _Run:
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         told = advice.advise(
-            city, self.grid, self.history, curve, people, rooms, self.warned_wind, shares[0],
+            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, shares[0],
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
         )  # fmt: skip
         fields = self._fields(city, rooms, shares, told)
@@ -251,6 +297,7 @@ class _Run:
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
+                **self._source(city),
             },
             self._balance().check("release"),
             self._state(settings),
@@ -271,9 +318,12 @@ class _Run:
             "indoor_dose": (space, rooms.dose.astype(np.float32)),
             "stay_or_leave": (("block",), choice),
             "leave_before": (("block",), leave),
+            "advice_from": (("block",), told["known_s"].to_numpy(float)),
         }
         if self.model.wind_members:
             data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
+        if self.found is not None:
+            data["source_share"] = (space, self._source_share())
         if self.flammable:
             data["flammable_share"] = (space, (self.highest / self.flammable).astype(np.float32))
             if self.model.wind_members:
@@ -282,6 +332,13 @@ class _Run:
         coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
         return xr.Dataset(data, coords=coords)
 
+    def _source_share(self) -> NDArray[np.float32]:
+        """Return the share of the samples of the source that lie in each cell."""
+        samples = self.found.posterior.samples if self.found else pd.DataFrame({"x": [], "y": []})
+        row, col, inside = self.grid.cells(*samples[["x", "y"]].to_numpy(float).T)
+        count = np.bincount((row * self.grid.nx + col)[inside], minlength=self.grid.nx * self.grid.ny)
+        return (count / len(row)).reshape(self.grid.shape).astype(np.float32)
+
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
         return ledger["out"], self.cloud.airborne_kg, ledger["pools"]
@@ -289,6 +346,13 @@ class _Run:
     def _masses(self) -> pd.DataFrame:
         """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
         return pd.DataFrame(self.masses, columns=["out_kg", "air_kg", "pool_kg"]).assign(time=self.clock.times)
+
+    def _source(self, city: City) -> dict[str, pd.DataFrame]:
+        """Return where the detectors place the source: its quantiles, and the tanks that may be it."""
+        if self.found is None:
+            return {}
+        quantiles = self.found.posterior.samples[["x", "y", "rate"]].quantile([0.05, 0.5, 0.95])
+        return {"source": quantiles.rename_axis("share").reset_index(), "suspects": self.found.suspects(city)}
 
     def _limits(self) -> pd.DataFrame:
         """Return the limits that were used, kg m-3: a row per level, a column per window (s)."""
@@ -315,12 +379,11 @@ class _Run:
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        arrays |= self.water.arrays() if self.water else {}
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
             "lost_kg": self.lost,
-            "warned_east": self.warned_wind[0],
-            "warned_north": self.warned_wind[1],
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
@@ -335,6 +398,12 @@ class _Run:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
                 notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
+        if self.found is not None:
+            low, high = (self.found.posterior.rate(q) for q in (0.05, 0.95))
+            notes.append(
+                ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
+                              "low": low, "high": high})
+            )  # fmt: skip
         if any(k.tank.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
             notes.append(("two_phase", {}))
         if any(leak.buoyant for leak in self.tanks.leaks):

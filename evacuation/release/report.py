@@ -12,10 +12,13 @@ from twin.words import Word
 #: What a block is told -> how it stands out.
 STYLE = {"leave": "alarm", "stay": "strong"}
 
+#: What a source is called that only the detectors tell of.
+SOUGHT = Word("report.release.sought")
+
 
 def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the release's own blocks."""
-    return [*_tanks(section, city, clock), *_masses(section), *_advice(section, city, clock)]
+    return [*_tanks(section, city, clock), *_suspects(section, city), *_masses(section), *_advice(section, city, clock)]
 
 
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
@@ -25,7 +28,7 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
             Word(
                 "report.release.tank",
                 {
-                    "tank": city.place_name(row["id"]),
+                    "tank": SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]),
                     "time": _told(row["began_s"], city, clock),
                     "cause": Word(f"report.release.cause.{row['cause']}"),
                     "out": f"{row['out_kg']:,.0f}",
@@ -36,6 +39,18 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
         )
         for row in section.tables["tanks"].to_dict("records")
     ]
+
+
+def _suspects(section: Section, city: City) -> list[Block]:
+    """Return the tanks that may be a source that only the detectors tell of."""
+    if "suspects" not in section.tables:
+        return []
+    table = section.tables["suspects"]
+    if not len(table):
+        return [Text(Word("report.release.no_suspect"))]
+    heads = (Word("report.release.suspect"), Word("report.release.suspect_share"))
+    rows: list[tuple[Cell, ...]] = [(city.place_name(i), f"{100 * s:.0f} %") for i, s in table.itertuples(index=False)]
+    return [Text(Word("report.release.suspects"), "title"), Table(heads, tuple(rows), figures=(1,))]
 
 
 def _masses(section: Section) -> list[Block]:

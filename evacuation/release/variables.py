@@ -111,3 +111,24 @@ LEAVE_BEFORE = Variable(
     comment="seconds on the clock (negative: before this run began); missing where nobody is told to leave",
     gaps=True,
 )
+ADVICE_FROM = Variable(
+    "advice_from",
+    "s",
+    ("block",),
+    "建议可知时刻",
+    "advice can be given from",
+    -1e8,
+    1e8,
+    comment="seconds on the clock: people are warned, and not before; missing where nothing leaks",
+    gaps=True,
+)
+SOURCE_SHARE = Variable(
+    "source_share",
+    "1",
+    SPACE,
+    "泄漏源样本比例",
+    "share of the samples of the source",
+    0.0,
+    1.0,
+    comment="where detectors alone tell of it",
+)

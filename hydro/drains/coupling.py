@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hydro.drains.swmm import Engine
 from hydro.drains.swmm_input import Setting, prepare
 from hydro.kernels.exchange import exchange
+from twin.errors import ScenarioError
 from twin.inp import read_sections
 from twin.variables import Unit
 
@@ -70,6 +71,7 @@ class Coupling:
     engine as lateral inflow, route. `inp` is the model's text, `start` the local time, `exchange_s` a whole number of
     seconds, `outfalls` the outfalls that stand in the river, `settings` links held for a time (s on this run's clock).
     Every inflow is recorded; with `replay` (a `record()`) the run first repeats them, so it goes on exactly.
+    Raises ScenarioError for an exchange step that is no whole number of seconds.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Coupling:
         settings: Sequence[Setting] = (),
         replay: Mapping[str, NDArray[np.generic]] | None = None,
     ) -> None:
+        whole_seconds(exchange_s)
         self.manholes, self.inlets, self.exchange_s = manholes, inlets, exchange_s
         self._cell_area, self._outfalls = cell_area_m2, list(outfalls)
         n = len(manholes)
@@ -224,6 +227,12 @@ class Coupling:
             "drain_held_links": np.array([s.link for s in held], dtype=np.str_),
             "drain_held": np.array([s[1:] for s in held], dtype=float).reshape(-1, 3),
         }
+
+
+def whole_seconds(exchange_s: float) -> None:
+    """Raise ScenarioError for an exchange step that the engine, which advances by whole seconds, cannot take."""
+    if exchange_s != round(exchange_s):
+        raise ScenarioError("exchange_whole", found=exchange_s)
 
 
 def _joined(

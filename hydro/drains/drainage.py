@@ -13,8 +13,10 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
-from hydro.drains.swmm_input import Setting, series_elsewhen
+from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes, whole_seconds
+from hydro.drains.spills import Spills
+from hydro.drains.swmm import Engine
+from hydro.drains.swmm_input import Setting, asked_routing, left_out, prepare, series_elsewhen
 from hydro.ground.works import nearest_open
 from twin.city import City
 from twin.errors import NumericsError
@@ -41,12 +43,12 @@ class Drainage(Protocol):
 
     @property
     def row(self) -> NDArray[np.int64]:
-        """Rows of the cells with manholes."""
+        """Rows of the cells where water passes."""
         ...
 
     @property
     def col(self) -> NDArray[np.int64]:
-        """Columns of the cells with manholes."""
+        """Columns of the cells where water passes."""
         ...
 
     @property
@@ -57,6 +59,11 @@ class Drainage(Protocol):
     @property
     def surcharged(self) -> Array:
         """What came up."""
+        ...
+
+    @property
+    def spilled_m3(self) -> float:
+        """What came up at nodes that are no manholes."""
         ...
 
     @property
@@ -112,6 +119,7 @@ class NoDrainage:
 
     account: Mapping[str, float] = MappingProxyType({})
     captured = surcharged = np.zeros(0)
+    spilled_m3 = 0.0
     row = col = np.zeros(0, np.int64)
     uncoupled = pd.DataFrame({"id": [], "reason": []})
 
@@ -174,9 +182,11 @@ class SwmmDrainage(Coupling):
         drains = city.drains
         if drains is None:
             raise NumericsError("no_drains")
-        self._city, self._bed, self._open_share = city, bed, open_share
+        self._city, self._bed, self._open_share, self._inp = city, bed, open_share, drains.inp
         manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
-        self.row, self.col = manholes.row, manholes.col
+        ids, row, col = spilling_nodes(city, open_ground)
+        self.spills = Spills(ids, row, col, city.grid.cell_area_m2)
+        self.row, self.col = np.append(manholes.row, row), np.append(manholes.col, col)
         self._subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
         self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
         nodes = drains.nodes
@@ -195,7 +205,13 @@ class SwmmDrainage(Coupling):
 
     def __enter__(self) -> SwmmDrainage:
         super().__enter__()
+        self.spills.begin(self.engine)
         return self
+
+    @property
+    def spilled_m3(self) -> float:
+        """What came up at storage units and dividers."""
+        return float(self.spills.volume.sum())
 
     def roofs(self, x: Array, y: Array) -> NDArray[np.int64]:
         """Return, for each roof cell, the index of the nearest manhole within reach, else -1."""
@@ -215,10 +231,17 @@ class SwmmDrainage(Coupling):
         `roof_m3_s` is what roofs send straight down each manhole, `stage` the river level at the outfalls.
         """
         self.step(h, self._bed, roof_m3_s=roof_m3_s, stage=stage, open_share=self._open_shares(t, actions))
+        self.spills.give(self.engine, h)
+
+    def finish(self) -> pd.DataFrame:
+        """End the engine's run and return what each manhole passed; of the account's `flooding_m3` what came up is taken off."""
+        table = super().finish()
+        self.account |= {"flooding_m3": self.account["flooding_m3"] - self.spilled_m3, "spilled_m3": self.spilled_m3}
+        return table
 
     def notes(self) -> Notes:
-        """Say what the reader must know of inlets, pumps, the model's own series, the way a run goes on and the engine's account."""
-        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled)
+        """Say what the reader must know of the model, inlets, pumps, the way a run goes on and the engine's account."""
+        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled) + model_notes(self._inp)
         if self.series_elsewhen:
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
@@ -229,6 +252,9 @@ class SwmmDrainage(Coupling):
             found.append(("drains_replayed", {"hours": self.replayed_s / 3600.0}))
         if abs(self.account["continuity_error"]) > SWMM_CONTINUITY:
             found.append(("swmm_continuity", {"percent": 100 * self.account["continuity_error"]}))
+        if self.spilled_m3 > SWMM_LOST_M3:
+            ids = [self.spills.ids[k] for k in np.argsort(-self.spills.volume)[:5] if self.spills.volume[k] > 0]
+            found.append(("drain_spilled", {"volume": self.spilled_m3, "ids": ids}))
         if self.account["flooding_m3"] > SWMM_LOST_M3:
             found.append(("swmm_lost", {"volume": self.account["flooding_m3"]}))
         return found
@@ -251,6 +277,25 @@ def inlet_notes(open_share: float, subcatchments: int, uncoupled: pd.DataFrame) 
     return found
 
 
+def model_notes(inp: str) -> Notes:
+    """Say what of a drain model is not computed as its file has it."""
+    found: Notes = []
+    if sections := left_out(inp):
+        found.append(("drain_left_out", {"sections": sections}))
+    if (asked := asked_routing(inp)) is not None:
+        found.append(("drain_routing", {"asked": asked}))
+    if streets := read_sections(inp).get("STREETS"):
+        found.append(("drain_streets", {"count": len(streets)}))
+    return found
+
+
+def refuse_model(inp: str, start: datetime, duration_s: float, exchange_s: float) -> None:
+    """Raise the error that a run on this drain model would begin with: the engine opens it and is closed again."""
+    whole_seconds(exchange_s)
+    with Engine(prepare(inp, start, duration_s, exchange_s, {}), ()):
+        pass
+
+
 def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:
     """Return the junctions that exchange water with the surface, where they lie (x, y), and those that do not (id, reason).
 
@@ -271,6 +316,19 @@ def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manhol
     left = junction & ~take
     reason = np.where(inside, "no_open_cell", "outside_grid")[left]
     return manholes, x[take], y[take], pd.DataFrame({"id": nodes["id"].values[left], "reason": reason})
+
+
+def spilling_nodes(
+    city: City, open_ground: NDArray[np.bool_]
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the storage units and dividers on or within two cells of open ground, and the cells where they overflow."""
+    if city.drains is None:
+        raise NumericsError("no_drains")
+    nodes = city.drains.nodes[city.drains.nodes["kind"].isin(["storage", "divider"])]
+    row, col, inside = city.grid.cells(nodes.geometry.x.values, nodes.geometry.y.values)
+    row, col, near = nearest_open(open_ground, row, col)
+    take = inside & near
+    return nodes["id"].values[take].tolist(), row[take], col[take]
 
 
 def nearest_manholes(x: Array, y: Array, roof_x: Array, roof_y: Array, reach_m: float) -> NDArray[np.int64]:

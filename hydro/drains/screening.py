@@ -29,6 +29,8 @@ class ScreeningDrainage:
     would surcharge, depths are too small. Raises NumericsError for a city without drains.
     """
 
+    spilled_m3 = 0.0
+
     def __init__(
         self, *, city: City, open_ground: NDArray[np.bool_], open_share: float, inlets: Inlets = GRATE_PAIR
     ) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import re
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ from swmm.toolkit import shared_enum, solver
 
 from twin.errors import NumericsError, SourceError
 from twin.inp import FLOW_M3_S, LENGTH_M, options, read_sections
+from twin.lease import scratch
 
 _LIBRARY = ctypes.CDLL(str(next(Path(swmm.toolkit.__file__).parent.glob("*swmm5.*"))))
 _get_node_result = _LIBRARY.swmm_getNodeResult
@@ -64,11 +65,11 @@ class Engine:
             raise NumericsError("swmm_busy")
         unit = options(read_sections(inp)).get("FLOW_UNITS", "CFS").upper()
         self.flow_unit, self.length_unit = FLOW_M3_S[unit], LENGTH_M[unit]
-        self._folder = tempfile.TemporaryDirectory(prefix="anlan-swmm-")
-        self._report = Path(self._folder.name) / "model.rpt"
-        self._input = Path(self._folder.name) / "model.inp"
+        self._files = ExitStack()
+        folder = self._files.enter_context(scratch("anlan-swmm-"))
+        self._report, self._input = folder / "model.rpt", folder / "model.inp"
         self._input.write_text(inp, encoding="utf-8")
-        self._names, self._hotstart = list(nodes), hotstart
+        self._names, self._hotstart, self._closed = list(nodes), hotstart, False
 
     def __enter__(self) -> Engine:
         Engine._running = True
@@ -92,13 +93,17 @@ class Engine:
         self._leave()
 
     def _leave(self) -> None:
-        for close in (solver.swmm_end, solver.swmm_close):
-            try:
-                close()
-            except Exception:
-                continue
+        self._close()
         Engine._running = False
-        self._folder.cleanup()
+        self._files.close()
+
+    def _close(self) -> None:
+        """Close the engine, once: it closes its files again at every call."""
+        if not self._closed:
+            self._closed = True
+            for close in (solver.swmm_end, solver.swmm_close):
+                with suppress(Exception):
+                    close()
 
     def heads(self) -> NDArray[np.float64]:
         """Return the water level at each node, m."""
@@ -107,6 +112,11 @@ class Engine:
     def inflows(self) -> NDArray[np.float64]:
         """Return all that flows into each node now, m3/s; at an outfall this is its discharge."""
         return self._results(shared_enum.NodeResult.TOTAL_INFLOW) * self.flow_unit
+
+    def flooded(self, nodes: Sequence[str]) -> NDArray[np.float64]:
+        """Return what has overflowed at each node so far and was neither ponded nor kept, m3."""
+        index = [solver.project_get_index(shared_enum.ObjectType.NODE, name) for name in nodes]
+        return np.array([self._call(solver.node_get_stats, k).volFlooded for k in index]) * self.length_unit**3
 
     def _results(self, what: shared_enum.NodeResult) -> NDArray[np.float64]:
         values = np.zeros(len(self.index))
@@ -180,6 +190,7 @@ class Engine:
         try:
             return function(*arguments)
         except Exception as error:
+            self._close()  # only then all of its report is on the disk, with the names that the error itself lacks
             said = self._report.read_text("utf-8", errors="replace") if self._report.exists() else ""
             lines = [re.sub(r"\s+", " ", line).strip() for line in said.splitlines() if "ERROR" in line]
             raise SourceError("swmm_refused", found="; ".join(lines[:5]) or str(error).strip()) from error

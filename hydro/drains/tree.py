@@ -11,7 +11,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from twin.inp import FLOW_M3_S, LENGTH_M, options, read_sections
+from twin.errors import SourceError
+from twin.inp import FLOW_M3_S, LENGTH_M, is_finite, options, read_sections
 
 Array = NDArray[np.float64]
 Sections = dict[str, list[list[str]]]
@@ -65,7 +66,7 @@ def drain_tree(inp: str) -> DrainTree:
     Conduits by their section and Manning n (CIRCULAR, RECT_CLOSED, RECT_OPEN exactly; any other as the circle of its
     height), pumps by the largest flow of their curve, orifices full under their own height, weirs and outlets without
     limit. A conduit may carry water either way, against its fall as much as at LEAST_SLOPE. A node from which no outfall
-    is reached has capacity 0.
+    is reached has capacity 0. Raises SourceError for a section by a transect or a street, whose full flow is not worked out.
     """
     sections = read_sections(inp)
     unit = LENGTH_M[options(sections).get("FLOW_UNITS", "CFS").upper()]
@@ -167,7 +168,9 @@ def _end(word: str, invert: float, absolute: bool, unit: float) -> float:
 
 
 def _full(row: list[str], unit: float) -> tuple[float, float]:
-    """Return the area (m2) and hydraulic radius (m) of a full section."""
+    """Return the area (m2) and hydraulic radius (m) of a full section; raise SourceError for one that has no size of its own."""
+    if not all(is_finite(word) for word in row[2:4]):
+        raise SourceError("screening_section", found=row[0], section=" ".join(row[1:3]))
     shape, sizes = row[1].upper(), [float(w) * unit for w in row[2:4]]
     if shape in ("RECT_CLOSED", "RECT_OPEN"):
         area = sizes[0] * sizes[1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +11,48 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import CRS, Transformer
 from rasterio import Affine
-from rasterio.features import rasterize, shapes
-from scipy import ndimage
+from rasterio.features import shapes
 
-from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
-from scenarios.case.hazards import check_levels
+from scenarios.case import built_folder, ground, hazards
+from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import city_folder, home
-from twin.city import COLUMNS, City, Layer, empty_table
+from scenarios.store.folders import replaced, sweep
+from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
-from twin.grid import WEB_MERCATOR, Grid
-from twin.landcover import surface_of
+from twin.finding import Finding
+from twin.grid import Grid, known_crs
+from twin.landcover import RIVER, surface_of
+from twin.readers import layers as own_layers
 from twin.readers import osm, vector
 from twin.readers.china_shift import suspect
 from twin.readers.city_folder import SUMS, open_folder, save_folder, seal
-from twin.readers.findings import Finding, check_city
-from twin.readers.raster import Raster, read_raster, warp
-from twin.readers.swmm_inp import drains_of, reproject
+from twin.readers.findings import check_city
+from twin.readers.swmm_inp import drains_of, reproject, swmm_text
 
-ROAD_WIDTH_M = 3.5  # width of a lane burnt into a land cover that has no roads of its own, m: assumed
 BLOCK_M = 500.0  # side of the blocks made where a city brings none, m
 
 
 def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]:
-    """Build the city of a build file into `to` (default: `$ANLAN_HOME/cities/<id>`); nothing is left when it fails."""
+    """Build the city of a build file into `to` (default: `$ANLAN_HOME/cities/<id>`); nothing is changed when it fails.
+
+    What lies in the folder and no build wrote stays, and so do the thresholds in its city.yaml. Raises SourceError where the
+    build would write over something else that no build wrote.
+    """
     build = read_build(path)
     target = to or home() / "cities" / build.id
+    sweep(target.parent, target.name)
     if target.exists() and not (target / "city.yaml").exists() and any(target.iterdir()):
         raise SourceError("folder_taken", where=str(target))
     city, findings = assemble(build, path.parent)
-    part = target.with_name(f"{target.name}.part-build")
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    if (target / "city.yaml").exists():
+        city = replace(city, **built_folder.own_thresholds(target))
+    with replaced(target) as (part, _):
         save_folder(city, part)
         seal(part)
         open_folder(part)
-        shutil.rmtree(target, ignore_errors=True)
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        built_folder.note(part)
+        built_folder.keep(target, part)
     return target, findings
 
 
@@ -61,39 +63,48 @@ def check_any(what: str) -> list[Finding]:
         return assemble(read_build(path), path.parent)[1]
     folder = city_folder(what)
     city = open_folder(folder)
-    check_levels(city)
+    hazards.check_levels(city)
     unsealed = [] if (folder / SUMS).exists() else [Finding("unsealed", 1, place=str(folder), assumed="as_given")]
-    return check_city(city) + unsealed
+    return check_city(city) + hazards.check_city(city) + unsealed
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     """Return the city of a build file and everything found on the way."""
     findings: list[Finding] = []
-    terrain, grid = _terrain(build, base, findings)
+    terrain, grid, scaled = ground.terrain(build, base, findings)
     tables = {name: empty_table(name, grid.crs) for name in COLUMNS}
-    layers = {"terrain": _layer(build.terrain, "measured")}
+    layers = {"terrain": _layer(build.terrain, "measured", *scaled)}
     if build.osm is not None:
         _read_osm(build, build.osm, base, tables, layers, findings, grid)
-    cover = _cover(build, base, grid, tables["roads"], tables["buildings"], findings, layers)
+    _read_files(build, base, tables, layers, findings, grid)
+    cover, bare = ground.cover(build, base, grid, terrain, (tables["roads"], tables["buildings"]), findings)
+    layers["landcover"] = (
+        Layer("roads and buildings burnt on yards", "-", "-", "assumed", ("no land cover given",))
+        if build.landcover is None
+        else _layer(build.landcover, "measured", *bare)
+    )
+    if build.river is not None:
+        water, found = own_layers.read_river(base / build.river.file, grid.crs, build.river.crs)
+        findings += found
+        ground.burn(cover, grid, water.geometry, RIVER)
+        layers["river"] = _layer(build.river, "measured")
     if not len(tables["buildings"]):
         tables["buildings"] = _roof_shapes(cover, grid)
+    resources: tuple[Resource, ...] = ()
+    if build.resources is not None:
+        resources, found = own_layers.read_resources(base / build.resources.file, grid.crs, build.resources.crs)
+        findings += found
+        layers["resources"] = _layer(build.resources, "measured")
     if build.population is not None:
         source = build.population
-        tables["population"], dropped = vector.read_population(base / source.file, grid, source.crs, source.column)
-        if dropped:
-            findings.append(
-                Finding(
-                    "features_outside",
-                    dropped,
-                    place=str(source.file),
-                    assumed="left_out",
-                    values={"layer": "population"},
-                )
-            )
+        tables["population"], found = vector.read_population(base / source.file, grid, source.crs, source.column)
+        findings += found
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
     parts = [tables["facilities"]] if len(tables["facilities"]) else []
     for given in build.facilities:
-        parts.append(vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind))
+        table, found = vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind)
+        parts.append(table)
+        findings += found
         findings += _shift(parts[-1], tables, grid, given)
         layers["facilities"] = _layer(given, "measured")
     if parts:
@@ -115,13 +126,14 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
     layers["blocks"] = Layer("squares of 500 m", "-", "-", "assumed", ("no communities given",))
     drains = None
     if build.drains is not None:
-        text = _text(base / build.drains.inp)
+        text = swmm_text(base / build.drains.inp)
         for mark, value in build.drains.replace.items():
             text = text.replace(mark, f"{value:g}")
         if build.drains.crs and build.drains.crs != build.crs:
-            text, ratio = reproject(text, build.drains.crs, build.crs)
-            if _is_mercator(build.drains.crs):
-                findings.append(_mercator("drains", ratio))
+            known_crs(build.drains.crs)
+            text, ratio = reproject(text, build.drains.crs, build.crs, str(base / build.drains.inp))
+            if ratio != 1.0:
+                findings.append(ground.mercator("drains", ratio))
         drains = drains_of(text, grid.crs, str(base / build.drains.inp), river=_never)
         filled = [f"{mark} = {value:g}" for mark, value in build.drains.replace.items()]
         layers["drains"] = _layer(build.drains, "measured", *filled)
@@ -135,46 +147,12 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         surface=surface_of(terrain, cover, grid.y, grid.x),
         **tables,
         drains=drains,
+        resources=resources,
         layers=layers,
     )
     kept = [f for f in check_city(city) if f.code != "integer_dem"]
-    return city, findings + kept
-
-
-def _terrain(build: Build, base: Path, findings: list[Finding]) -> tuple[np.ndarray, Grid]:
-    """Return terrain on the city's grid; an integer raster is smoothed inside its own rounding, +-0.5 unit."""
-    source = build.terrain
-    raster = read_raster(base / source.raster, source.crs, source.nodata)
-    if raster.crs is None:
-        raise SourceError("raster_no_crs", where=raster.path)
-    if _is_mercator(raster.crs):
-        findings.append(_mercator("terrain", _true_metre(raster)))
-    values, grid = warp(raster, build.crs, build.cell_m)
-    whole = raster.values[np.isfinite(raster.values)]
-    if raster.integer or np.all(whole == np.round(whole)):
-        findings.append(
-            Finding(
-                "integer_dem",
-                len(whole),
-                f"{source.vertical_scale:g} m",
-                assumed="smoothed",
-                values={"step": source.vertical_scale},
-            )
-        )
-        values = _smooth(values)
-    if len(whole) and whole.max() >= 254 and raster.integer and whole.max() <= 255:
-        findings.append(Finding("clipped_dem", int((whole >= 254).sum()), "254", assumed="as_given"))
-    return values * source.vertical_scale, grid
-
-
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Smooth a staircase: repeated averaging, each value kept within half a unit of what was given."""
-    valid = np.isfinite(values)
-    filled = values[tuple(ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True))]
-    smooth = filled
-    for _ in range(30):
-        smooth = np.clip(ndimage.uniform_filter(smooth, 3, mode="nearest"), filled - 0.5, filled + 0.5)
-    return np.where(valid, smooth, np.nan)
+    findings += kept + hazards.check_city(city)
+    return replace(city, findings=tuple(f for f in findings if f.repeated)), findings
 
 
 def _read_osm(
@@ -193,9 +171,12 @@ def _read_osm(
         tables["roads"] = roads[roads.geometry.intersects(window)].reset_index(drop=True)
         findings += found
         layers["roads"] = _layer(
-            source, "measured", *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found)
+            source,
+            "measured",
+            *(f"{f.values['tag']} of {f.count} roads from a class table" for f in found if f.code == "tag_missing"),
         )
-        tables["facilities"] = osm.underpasses(tables["roads"])
+        feet = osm.read_foot_underpasses(path, grid.crs)
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), feet], grid.crs)
     if "buildings" in source.take:
         houses = osm.read_buildings(path, grid.crs)
         tables["buildings"] = (
@@ -204,48 +185,42 @@ def _read_osm(
         layers["buildings"] = credit
     if "facilities" in source.take:
         places = osm.read_facilities(path, grid.crs)
-        parts = [t for t in (tables["facilities"], places) if len(t)]
-        if parts:
-            tables["facilities"] = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
+        tables["facilities"] = _joined([tables["facilities"], places], grid.crs)
         layers["facilities"] = credit
 
 
-def _cover(
+def _read_files(
     build: Build,
     base: Path,
-    grid: Grid,
-    roads: gpd.GeoDataFrame,
-    houses: gpd.GeoDataFrame,
-    findings: list[Finding],
+    tables: dict[str, gpd.GeoDataFrame],
     layers: dict[str, Layer],
-) -> np.ndarray:
-    """Return land-cover codes: the given raster, or yards with the roads and buildings burnt in."""
-    if build.landcover is not None:
-        source = build.landcover
-        raster = read_raster(base / source.raster, source.crs)
-        values, _ = warp(raster, build.crs, build.cell_m, classes=True, like=grid)
-        cover = np.full(grid.shape, 3)
-        present = sorted({int(v) for v in np.unique(values[np.isfinite(values)])})
-        unknown = [v for v in present if v not in source.classes and v != 0]
-        if unknown:
-            raise SourceError("cover_code", found=unknown, expected=sorted(source.classes))
-        for code, meaning in source.classes.items():
-            cover[values == code] = meaning
-        layers["landcover"] = _layer(source, "measured")
-        return cover
-    findings.append(Finding("layer_missing", 1, assumed="without_landcover", values={"layer": "landcover"}))
-    layers["landcover"] = Layer("roads and buildings burnt on yards", "-", "-", "assumed", ("no land cover given",))
-    cover = np.full(grid.shape, 3)
-    transform = Affine(*grid.affine)
-    for table, width, code in ((roads, ROAD_WIDTH_M / 2, 1), (houses, 0.0, 2)):
-        if len(table):
-            widths = table["lanes"].values * width if code == 1 else np.zeros(len(table))
-            outlines = [
-                (g.buffer(max(w, grid.cell_m / 2)) if code == 1 else g, 1)
-                for g, w in zip(table.geometry, widths, strict=True)
-            ]
-            cover[rasterize(outlines, out_shape=grid.shape, transform=transform).astype(bool)] = code
-    return cover
+    findings: list[Finding],
+    grid: Grid,
+) -> None:
+    """Read the tables that have files of their own; each takes the place of what the extract gave."""
+    window = shapely.box(*grid.bounds)
+    readers = {"roads": own_layers.read_roads, "buildings": own_layers.read_buildings, "levees": own_layers.read_levees}
+    for name, read in readers.items():
+        source: FileSource | None = getattr(build, name)
+        if source is None:
+            continue
+        table, found = read(base / source.file, grid.crs, source.crs)
+        inside = table.geometry.intersects(window)
+        if not inside.all():
+            lost, place = int((~inside).sum()), str(table.loc[~inside, "id"].iloc[0])
+            found.append(Finding("features_outside", lost, place=place, assumed="left_out", values={"layer": name}))
+        tables[name] = table[inside].reset_index(drop=True)
+        findings += found
+        layers[name] = _layer(source, "measured")
+    if build.roads is not None:
+        of_extract = tables["facilities"]["id"].astype(str).str.startswith("underpass-")
+        tables["facilities"] = _joined([osm.underpasses(tables["roads"]), tables["facilities"][~of_extract]], grid.crs)
+
+
+def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
+    """Return tables as one."""
+    some = [part for part in parts if len(part)] or parts[:1]
+    return gpd.GeoDataFrame(pd.concat(some, ignore_index=True), crs=crs)
 
 
 def _roof_shapes(cover: np.ndarray, grid: Grid) -> gpd.GeoDataFrame:
@@ -304,38 +279,8 @@ def _shift(
     ]
 
 
-def _mercator(layer: str, true_metre: float) -> Finding:
-    return Finding(
-        "web_mercator",
-        1,
-        f"x {1 / true_metre:.3f}",
-        layer,
-        "reprojected",
-        {"layer": layer, "percent": 100 * (1 / true_metre - 1)},
-    )
-
-
-def _is_mercator(crs: str) -> bool:
-    return CRS.from_user_input(crs).to_epsg() in WEB_MERCATOR
-
-
-def _true_metre(raster: Raster) -> float:
-    """Return how long a Web-Mercator metre is at the raster's middle: cos(latitude)."""
-    ny, nx = raster.values.shape
-    x, y = raster.transform * (nx / 2, ny / 2)
-    _, lat = Transformer.from_crs(raster.crs, "EPSG:4326", always_xy=True).transform(x, y)
-    return float(np.cos(np.radians(lat)))
-
-
 def _layer(source: Source, basis: str, *assumed: str) -> Layer:
     return Layer(source.source, source.date, source.licence, basis, assumed)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
 
 
 def _never(x: Any, y: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from scenarios.case.part import Part
 from scenarios.case.schema import Name, explain
@@ -15,19 +16,30 @@ from twin.grid import check_crs
 from twin.readers.yaml_file import read_yaml
 
 
+def _as_written(value: Any) -> Any:
+    """Return a date or a year that YAML has read as such as its text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class Source(Part):
-    """Where a layer comes from."""
+    """Where a layer comes from, and of when it is."""
 
     source: Annotated[str, Field(min_length=1)]
-    date: str = "-"
+    date: Annotated[str, BeforeValidator(_as_written)] = "-"
     licence: str = "-"
     crs: str | None = None
 
 
 class TerrainSource(Source):
-    """A raster of ground levels, m; `vertical_scale` turns other units into metres."""
+    """A raster of ground levels; `vertical_scale` turns a unit that the file does not name into metres.
+
+    `nodata` is the number, as the file stores it, that means no level; `band` which of several is read.
+    """
 
     raster: Path
+    band: Annotated[int, Field(ge=1)] | None = None
     nodata: float | None = None
     vertical_scale: Annotated[float, Field(gt=0)] = 1.0
 
@@ -36,6 +48,7 @@ class CoverSource(Source):
     """A raster of land-cover codes and what each is in the classes of `twin.landcover`."""
 
     raster: Path
+    band: Annotated[int, Field(ge=1)] | None = None
     classes: dict[int, int]
 
 
@@ -51,6 +64,12 @@ class OsmSource(Source):
 
     osm: Path
     take: tuple[Literal["roads", "buildings", "facilities"], ...] = ("roads", "buildings", "facilities")
+
+
+class FileSource(Source):
+    """A file of shapes with the columns that `twin.readers.layers` names."""
+
+    file: Path
 
 
 class PopulationSource(Source):
@@ -81,6 +100,11 @@ class Build(Part):
     landcover: CoverSource | None = None
     drains: DrainSource | None = None
     osm: OsmSource | None = None
+    roads: FileSource | None = None
+    buildings: FileSource | None = None
+    river: FileSource | None = None
+    levees: FileSource | None = None
+    resources: FileSource | None = None
     population: PopulationSource | None = None
     facilities: list[FacilitySource] = Field(default_factory=list)
 
@@ -90,7 +114,8 @@ def read_build(path: Path) -> Build:
     try:
         build = Build.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise explain(error, str(path), Build) from None
+        told = explain(error, str(path), Build)
+        raise SourceError("build_key" if told.code == "unknown_key" else told.code, told.values) from None
     check_crs(build.crs)
     try:
         ZoneInfo(build.timezone)

@@ -22,9 +22,9 @@ from twin.city import GATES, City
 from twin.clock import Clock
 from twin.drivers import handed
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard
+from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard, site_of
 from twin.readers.yaml_file import read_yaml
-from twin.sheet import Sheet
+from twin.sheet import CITY, Sheet, kind_of, names_of
 from twin.words import Word, keys, near
 
 
@@ -67,8 +67,10 @@ class Case:
         }
 
     def sheet(self, hazard: str) -> Sheet:
-        """Return a hazard's sheet with the city's own thresholds."""
-        return hazards.own_sheet(hazard, self.city)
+        """Return the sheet of a hazard of this case, or of any kind, with the city's own thresholds and the title it has here."""
+        site = site_of(self.models[hazard]) if hazard in self.models else None
+        own = hazards.own_sheet(kind_of(hazard), self.city)
+        return own.named(hazard, None if site is None else self.city.place_name(site))
 
     def drivers(self) -> tuple[Drivers, list[Note]]:
         """Return the forcing, as this member draws it, and the notes on it as it is written."""
@@ -102,6 +104,19 @@ class Case:
         """Return the measures as timed actions on the clock."""
         return timed(self.scenario, self.city.tz)
 
+    def actions_of(self, hazard: str) -> tuple[Action, ...]:
+        """Return the measures that a hazard is handed: the city's, and of its kind those at its place or at a part of it."""
+        known, site = hazards.measures(self.models), site_of(self.models[hazard])
+        return tuple(
+            action
+            for action in self.actions()
+            if (owner := known[action.kind].owner) == CITY or (owner == kind_of(hazard) and self._reaches(action, site))
+        )
+
+    def _reaches(self, action: Action, site: str | None) -> bool:
+        """Return whether a measure acts where a hazard at `site` (None: the whole city) can know of it."""
+        return site is None or action.place in (EVERYWHERE, site) or self.city.venue_of(action.place) == site
+
     @cached_property
     def earlier(self) -> Earlier | None:
         """The finished run that this one goes on from, found once."""
@@ -118,7 +133,7 @@ class Case:
         clock, city = self.clock, self.city
         files.check(self.files, self.where)
         drivers, _ = self.drivers()
-        left = {name for name in self.models if self.earlier is not None and self.earlier.left(name)}
+        left = {name for name in self.models if self.earlier is not None and self.earlier.left(name, self.models)}
         needs.check(self.models, drivers, {action.kind for action in self.actions()}, left, self.where)
         known = hazards.measures(self.models)
         hazards.check_levels(city)
@@ -130,6 +145,7 @@ class Case:
             self._check_values(action, measure.values)
             if not (action.place == EVERYWHERE and measure.everywhere):
                 self._check_place(city, action, measure.acts_on)
+            self._check_reached(action, measure.owner)
             if (action.end_s is not None and action.end_s <= action.start_s) or action.start_s >= clock.duration_s:
                 raise ScenarioError(
                     "measure_time",
@@ -139,14 +155,14 @@ class Case:
                     end=self._told(clock.duration_s if action.end_s is None else action.end_s),
                     run=f"{self._told(0.0)} – {self._told(clock.duration_s)}",
                 )
-        for model in self.models.values():
+        for name, model in self.models.items():
             if isinstance(model, Checked):
-                model.check(city, handed(drivers, model), clock, self.actions())
+                model.check(city, handed(drivers, model), clock, self.actions_of(name))
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
             for name in self.models:
-                self.earlier.state(name)
-            self.earlier.check_varied(self.scenario.ensemble.vary, self.where)
+                self.earlier.state(name, self.models)
+            self.earlier.check_varied(self.scenario.ensemble.vary, self.models, self.where)
         self.draws()
         return self
 
@@ -188,6 +204,15 @@ class Case:
             raise ScenarioError("measure_place", **what, near=near(action.place, known))
         if kind not in GATES and not city.has_terrain(city.place(action.place)):
             raise ScenarioError("measure_off", where=self.where, kind=action.kind, found=action.place)
+
+    def _check_reached(self, action: Action, owner: str) -> None:
+        """Raise ScenarioError for a measure at a place that no hazard of its kind is about: nobody would heed it."""
+        sites = [site_of(model) for name, model in self.models.items() if kind_of(name) == owner]
+        if sites and not any(self._reaches(action, site) for site in sites):
+            raise ScenarioError(
+                "measure_elsewhere", where=self.where, kind=action.kind, found=action.place,
+                hazard=hazards.sheet(owner).name, expected=sites,
+            )  # fmt: skip
 
     def with_changes(self, **changes: Any) -> Case:
         """Return the case with top-level keys of the scenario replaced, e.g. `measures=[...]` or `hours=3`."""
@@ -243,10 +268,11 @@ def titles(lang: str) -> dict[str, str]:
 def _step(node: Any, part: str, key: str) -> Any:
     """Go one step down a dotted key; a hazard's name finds its row in the list of hazards."""
     if isinstance(node, list):
-        for row in node:
-            if isinstance(row, dict) and part in row:
-                row[part] = row[part] or {}
-                return row[part]
+        kinds = [str(next(iter(row), "")) if isinstance(row, dict) else str(row) for row in node]
+        for name, kind, row in zip(names_of(kinds), kinds, node, strict=True):
+            if name == part and isinstance(row, dict) and isinstance(row[kind] or {}, dict):
+                row[kind] = row[kind] or {}
+                return row[kind]
         return node[_index(node, part, key)]
     if not isinstance(node, dict):
         raise ScenarioError("setting_key", found=key)

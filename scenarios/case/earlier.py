@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from scenarios.case import manifest
+from scenarios.case.hazards import same
 from scenarios.case.home import there
-from scenarios.case.schema import Scenario, parse, timed
-from scenarios.case.shelf import find, read_manifest
+from scenarios.case.schema import Scenario, build_hazards, parse, timed
+from scenarios.case.shelf import find
 from twin.city import City
 from twin.errors import ScenarioError
-from twin.hazard import Action, State
+from twin.hazard import Action, Hazard, State
 from twin.readers.yaml_file import read_yaml
 
 
@@ -40,19 +42,22 @@ class Earlier:
         """When the run ended on its own clock."""
         return self.scenario.start + timedelta(hours=self.scenario.hours)
 
-    def left(self, hazard: str) -> bool:
-        """Return whether the run left a state of a hazard."""
-        return self._state(hazard).exists()
+    def left(self, hazard: str, models: Mapping[str, Hazard]) -> bool:
+        """Return whether the run left a state of a hazard of a case with these `models`."""
+        return (path := self._state(hazard, models)) is not None and path.exists()
 
-    def state(self, hazard: str) -> State | None:
+    def state(self, hazard: str, models: Mapping[str, Hazard]) -> State | None:
         """Return where a hazard stopped; None for one that the run did not have, which begins anew.
 
         Raises SourceError for a state that is damaged.
         """
-        return State.load(self._state(hazard)) if self.left(hazard) else None
+        path = self._state(hazard, models)
+        return State.load(path) if path is not None and path.exists() else None
 
-    def _state(self, hazard: str) -> Path:
-        return self.folder / f"state-{hazard}.npz"
+    def _state(self, hazard: str, models: Mapping[str, Hazard]) -> Path | None:
+        """Return where the run keeps the state of a hazard, under the name that it has there; None where it has no such hazard."""
+        name = same(hazard, models, build_hazards(self.scenario, str(self.folder)))
+        return None if name is None else self.folder / f"state-{name}.npz"
 
     @cached_property
     def content_hash(self) -> str:
@@ -69,7 +74,7 @@ class Earlier:
         named again, with its own start if it goes on and with an `end` if it does not: a breach never heals unseen. Nor does
         a measure begin in hours that were run without it.
         """
-        if (found := read_manifest(self.folder)["inputs"]["city"]) != city.content_hash:
+        if (found := manifest.read(self.folder)["inputs"]["city"]) != city.content_hash:
             raise ScenarioError(
                 "continues_city", where=where, run=self.id, found=found[:8], expected=city.content_hash[:8]
             )
@@ -94,11 +99,12 @@ class Earlier:
                     start=begun.isoformat(timespec="minutes"),
                 )  # fmt: skip
 
-    def check_varied(self, keys: Iterable[str], where: str) -> None:
+    def check_varied(self, keys: Iterable[str], models: Mapping[str, Hazard], where: str) -> None:
         """Raise ScenarioError for a parameter that varies in an ensemble although the state that all members begin with fixes it."""
         for key in keys:
             hazard, _, name = key.partition(".")
-            if (state := self.state(hazard)) is not None and name in state.settings:
+            state = self.state(hazard, models) if hazard in models else None
+            if state is not None and name in state.settings:
                 raise ScenarioError("continues_vary", where=where, run=self.id, found=key)
 
 

@@ -21,8 +21,9 @@ from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Hazard
-from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule
+from twin.finding import Finding
+from twin.hazard import ChecksCities, Hazard, site_of
+from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule, kind_of
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
@@ -110,12 +111,18 @@ def measures(names: Iterable[str]) -> dict[str, Measure]:
     Raises ScenarioError for a kind with two owners.
     """
     known = dict(city_measures())
-    for name in names:
-        for kind, measure in sheet(name).measures.items():
+    for hazard in dict.fromkeys(map(kind_of, names)):
+        for kind, measure in sheet(hazard).measures.items():
             if kind in known:
-                raise ScenarioError("measure_owners", found=kind, owners=[known[kind].owner, name])
+                raise ScenarioError("measure_owners", found=kind, owners=[known[kind].owner, hazard])
             known[kind] = measure
     return known
+
+
+def same(name: str, models: Mapping[str, Hazard], others: Mapping[str, Hazard]) -> str | None:
+    """Return the name that a hazard of one case has in another: there it is of its kind and at its place; None where it is not there."""
+    about = kind_of(name), site_of(models[name])
+    return next((other for other, model in others.items() if (kind_of(other), site_of(model)) == about), None)
 
 
 def model_class(name: str) -> type[Hazard]:
@@ -125,15 +132,27 @@ def model_class(name: str) -> type[Hazard]:
     return model
 
 
-def reported(name: str, section: Section, city: City, clock: Clock) -> Section:
-    """Return a section with what its hazard alone can say: the blocks and the balance of its package's `report.py`.
+def check_city(city: City) -> list[Finding]:
+    """Return what runs of any hazard on a city would note of it; raise the error that such a run would end with."""
+    models: dict[str, Any] = {name: model_class(name) for name in HAZARDS}
+    return [
+        Finding("noted", 1, values={"says": words.Word(f"note.{name}.{code}", values)})
+        for name, model in models.items()
+        if isinstance(model, ChecksCities)
+        for code, values in model.check_city(city)
+    ]
+
+
+def reported(section: Section, city: City, clock: Clock) -> Section:
+    """Return a section with what its kind of hazard alone can say: the blocks and the balance of its package's `report.py`.
 
     That file is there where a hazard has something to add to what is said of every one; both of its functions, `blocks` and
     `whole`, may be missing.
     """
-    if find_spec(f"{HAZARDS[name]}.report") is None:
+    package = HAZARDS[section.sheet.kind]
+    if find_spec(f"{package}.report") is None:
         return section
-    report = import_module(f"{HAZARDS[name]}.report")
+    report = import_module(f"{package}.report")
     blocks = report.blocks(section, city, clock) if hasattr(report, "blocks") else ()
     balance = report.whole(section.balance) if hasattr(report, "whole") else section.balance
     return replace(section, blocks=tuple(blocks), balance=balance)

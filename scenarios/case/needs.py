@@ -11,7 +11,8 @@ from twin import variables
 from twin.drivers import STATE, lacking, names_and_tags, tags_of
 from twin.errors import ScenarioError
 from twin.exposure.people import AT_HOME
-from twin.hazard import Drivers, Hazard
+from twin.hazard import Drivers, Hazard, site_of
+from twin.sheet import kind_of
 from twin.variables import Variable
 from twin.words import LANGS, Word, keys, say
 
@@ -19,14 +20,15 @@ from twin.words import LANGS, Word, keys, say
 def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left: set[str], where: str) -> None:
     """Raise ScenarioError when a hazard's needs are not met where it stands, a variable has two givers or people two movers.
 
-    `models` are the hazards in their order, `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the
-    hazards of which an earlier run left a state.
+    A kind of hazard stands twice only where each row is about a place of its own. `models` are the hazards in their order,
+    `drivers` the forcing, `kinds` the kinds of measure of the case, `left` the hazards of which an earlier run left a state.
     """
+    _check_twice(models, where)
     known = variables.named() | {v.name: v for name in HAZARDS for v in model_class(name).gives}
     giver: dict[str, object] = {name: Word("need.forcing") for name in drivers}
     offered = kinds | {word for name, array in drivers.items() for word in (name, *tags_of(array))}
     for name, model in models.items():
-        hazard = Word(f"hazard.{name}")
+        hazard = sheet(kind_of(name)).name
         for group in lacking(model, offered | ({STATE} if name in left else set())):
             raise ScenarioError("needs", where=where, hazard=hazard, missing=[_told(word, known) for word in group])
         for v in model.gives:
@@ -36,9 +38,22 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
                 )
             giver[v.name] = hazard
         offered |= names_and_tags(model.gives)
-    movers = [Word(f"hazard.{name}") for name, model in models.items() if AT_HOME in names_and_tags(model.gives)]
+    movers = [sheet(kind_of(name)).name for name, model in models.items() if AT_HOME in names_and_tags(model.gives)]
     if len(movers) > 1:
         raise ScenarioError("moves_twice", where=where, givers=movers)
+
+
+def _check_twice(models: Mapping[str, Hazard], where: str) -> None:
+    """Raise ScenarioError for two rows of one kind that are about the same place, or about the whole city."""
+    seen: dict[tuple[str, str | None], str] = {}
+    for name, model in models.items():
+        about = kind, site = kind_of(name), site_of(model)
+        if about in seen and site is None:
+            gives = [{"zh": v.zh, "en": v.en} for v in model.gives]
+            raise ScenarioError("hazard_twice", where=where, hazard=sheet(kind).name, found=kind, gives=gives)
+        if about in seen:
+            raise ScenarioError("site_twice", where=where, hazard=sheet(kind).name, found=site)
+        seen[about] = name
 
 
 def read_later(models: Mapping[str, Hazard], drivers: Drivers) -> list[Note]:
@@ -53,7 +68,12 @@ def read_later(models: Mapping[str, Hazard], drivers: Drivers) -> list[Note]:
         unknown = set(model.reads) - offered
         for later, other in order[k + 1 :]:
             if what := [{"zh": v.zh, "en": v.en} for v in other.gives if unknown & names_and_tags([v])]:
-                notes.append(("read_later", {"hazard": sheet(name).name, "later": sheet(later).name, "what": what}))
+                notes.append(
+                    (
+                        "read_later",
+                        {"hazard": sheet(kind_of(name)).name, "later": sheet(kind_of(later)).name, "what": what},
+                    )
+                )
         offered |= names_and_tags(model.gives)
     return notes
 

@@ -29,6 +29,7 @@ from scenarios.case.times import clock_time
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Hazard
+from twin.sheet import kind_of, names_of
 from twin.words import keys, say
 
 #: One line of text: no letters of control.
@@ -119,26 +120,24 @@ def parse(raw: Any, where: str) -> Scenario:
 
 
 def build_hazards(scenario: Scenario, where: str) -> dict[str, Hazard]:
-    """Return the models of a scenario in the order written, with their parameters checked."""
-    models: dict[str, Hazard] = {}
+    """Return the models of a scenario by their names (`names_of`) in the order written, with their parameters checked."""
     for row in scenario.hazards:
         if len(row) != 1:
             raise ScenarioError("hazard_row", where=where, found=sorted(row))
-        ((name, parameters),) = row.items()
-        if name in models:
-            raise ScenarioError("hazard_twice", where=where, found=name)
-        if name not in HAZARDS:
-            raise ScenarioError("unknown_hazard", found=name, expected=sorted(HAZARDS))
-        models[name] = build_model(name, parameters, where)
-    return models
+    rows = [next(iter(row.items())) for row in scenario.hazards]
+    for kind, _ in rows:
+        if kind not in HAZARDS:
+            raise ScenarioError("unknown_hazard", found=kind, expected=sorted(HAZARDS))
+    names = names_of(kind for kind, _ in rows)
+    return {name: build_model(name, parameters, where) for name, (_, parameters) in zip(names, rows, strict=True)}
 
 
 def build_model(name: str, parameters: dict[str, Any], where: str) -> Hazard:
-    """Return the model of a registered hazard; raise ScenarioError for a parameter that it does not take.
+    """Return the model of a hazard by its name in a scenario; raise ScenarioError for a parameter that it does not take.
 
     `where` is the scenario's file, empty where the error is told inside a sentence that names it.
     """
-    kind = model_class(name)
+    kind = model_class(kind_of(name))
     try:
         model: Hazard = _adapter(kind).validate_python(parameters)
     except ValidationError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from twin.clock import check_year
 from twin.errors import ScenarioError
@@ -21,3 +22,15 @@ def clock_time(text: str, start: datetime) -> datetime:
     except ValueError:
         raise ScenarioError("time_text", found=text) from None
     return at if at >= start else at + timedelta(days=1)
+
+
+def zone(text: str) -> tzinfo:
+    """Return the time zone of a name (Asia/Shanghai, UTC) or an offset (-05:00); raise ScenarioError for another text."""
+    try:
+        if text[:1] in ("+", "-"):
+            offset = datetime.strptime(text, "%z").tzinfo
+            if offset is not None:
+                return offset
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ScenarioError("timezone", where="forcing", found=text) from None

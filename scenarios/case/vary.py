@@ -19,6 +19,7 @@ from scenarios.case.hazards import sheet
 from scenarios.case.schema import Scenario, build_hazards, build_model
 from twin.errors import ScenarioError
 from twin.hazard import Drivers
+from twin.sheet import kind_of, names_of
 from twin.streams import stream
 from twin.variables import conform_array
 from twin.words import near
@@ -77,7 +78,7 @@ class Variation:
     def _cells(self) -> set[str]:
         """What must be the same in all members."""
         names = build_hazards(self.scenario, self.where)
-        return {f"{name}.{parameter}" for name in names for parameter in sheet(name).unlike}
+        return {f"{name}.{parameter}" for name in names for parameter in sheet(kind_of(name)).unlike}
 
     def _given(self, name: str) -> bool:
         return getattr(self.scenario.forcing, name) is not None
@@ -130,12 +131,13 @@ class Variation:
 def parameters(scenario: Scenario, drawn: Drawn, where: str) -> list[dict[str, dict[str, Any]]]:
     """Return the hazards of a scenario with the parameters that a member draws, once their models take them."""
     rows = []
-    for row in scenario.hazards:
-        ((name, written),) = row.items()
+    kinds = [next(iter(row)) for row in scenario.hazards]
+    for name, row in zip(names_of(kinds), scenario.hazards, strict=True):
+        ((kind, written),) = row.items()
         mine = {key.partition(".")[2]: value for key, value in drawn.items() if key.partition(".")[0] == name}
         if mine:
             build_model(name, written | mine, where)
-        rows.append({name: written | mine})
+        rows.append({kind: written | mine})
     return rows
 
 

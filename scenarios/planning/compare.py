@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from scenarios.case.hazards import measures
+from scenarios.case.hazards import measures, same
 from scenarios.runner.run import Run
 from twin.errors import ScenarioError
 from twin.exposure import Exposure
 from twin.grade import likely
+from twin.hazard import site_of
 from twin.plan import rounded, shown
-from twin.sheet import CITY, COLOURS, MapLayer, Scale
+from twin.sheet import CITY, COLOURS, MapLayer, Scale, kind_of, names_of
 from twin.words import say
 
 #: Keys of a scenario whose change makes figures hard to compare: where, how long, and of how many members.
@@ -26,7 +27,8 @@ UNLIKE = ("city", "hours", "output_minutes", "ensemble.members")
 def compare(runs: list[Run]) -> pd.DataFrame:
     """Return the figures of two or more different runs; of an ensemble, of what at least half of its members reach.
 
-    Rows are (hazard, figure, bound): people and road_km at or above each class of a scale, most at one time, and the number of
+    A hazard of one kind at one place stands in the same rows whatever its name in each run. Rows are (hazard, figure, bound):
+    people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
     counts (by class, at the end), people of whom nothing is known, and what the measures take: minutes of each crew and yuan;
     columns are run ids. What a run did not compute is NaN: its hazards, or people and roads of a city without them.
@@ -35,7 +37,7 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     if len({run.id for run in runs}) < 2:
         raise ScenarioError("compare_two", found=[run.id for run in runs])
     columns = {}
-    for run in runs:
+    for run, rows in zip(runs, _rows(runs), strict=True):
         figures: dict[tuple[str, str, str], float] = {}
         for hazard in run.hazards:
             sheet, exposure = run.sheet(hazard), run.exposure[hazard]
@@ -54,10 +56,18 @@ def compare(runs: list[Run]) -> pd.DataFrame:
             for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
                 key = (owner, figure, bound)
                 figures[key] = figures.get(key, 0.0) + value
-        columns[run.id] = figures
+        columns[run.id] = {(rows.get(whose, whose), *key): value for (whose, *key), value in figures.items()}
     table = pd.DataFrame(columns).rename_axis(["hazard", "figure", "bound"])
     efforts = table.index.get_level_values("figure").isin(["crew_min", "cost_cny"])
     return table.where(table.notna() | ~efforts[:, np.newaxis], 0.0)
+
+
+def _rows(runs: list[Run]) -> list[dict[str, str]]:
+    """Return for each run the name under which each of its hazards is compared: the same for one kind at one place."""
+    about = [{name: (kind_of(name), site_of(model)) for name, model in run.case.models.items()} for run in runs]
+    known = list(dict.fromkeys(found for mine in about for found in mine.values()))
+    names = dict(zip(known, names_of(kind for kind, _ in known), strict=True))
+    return [{name: names[found] for name, found in mine.items()} for mine in about]
 
 
 def _scale_figures(exposure: Exposure, scale: Scale, there: Mapping[str, bool]) -> dict[tuple[str, str], float]:
@@ -88,24 +98,31 @@ def _scale_figures(exposure: Exposure, scale: Scale, there: Mapping[str, bool]) 
 
 
 def _efforts(run: Run) -> list[tuple[str, str, float, float]]:
-    """Return owner, crew, its minutes and yuan of each measure of a run that costs something."""
-    known, end = measures(run.hazards), run.case.clock.duration_s
+    """Return whose, crew, its minutes and yuan of each measure of a run that costs something: a hazard's, or the city's."""
+    known, end, case = measures(run.hazards), run.case.clock.duration_s, run.case
+    whose = {CITY: case.actions()} | {hazard: case.actions_of(hazard) for hazard in run.hazards}
     found = []
-    for action in run.case.actions():
-        measure = known[action.kind]
-        if not measure.is_free(action.values):
-            hours = ((end if action.end_s is None else action.end_s) - action.start_s) / 3600.0
-            found.append((measure.owner, measure.unit, measure.setup_min, measure.cost(hours)))
+    for who, actions in whose.items():
+        for action in actions:
+            measure = known[action.kind]
+            if measure.owner == kind_of(who) and not measure.is_free(action.values):
+                hours = ((end if action.end_s is None else action.end_s) - action.start_s) / 3600.0
+                found.append((who, measure.unit, measure.setup_min, measure.cost(hours)))
     return found
 
 
 def compared(runs: list[Run], lang: str) -> pd.DataFrame:
     """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
-    rows, hazards = {}, {hazard for run in runs for hazard in run.hazards}
+    rows: dict[str, list[str]] = {}
+    titles = {
+        row: run.sheet(own).name for run, names in zip(runs, _rows(runs), strict=True) for own, row in names.items()
+    }
     for (hazard, figure, bound), row in compare(runs).iterrows():
-        family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{hazard}"}.get(figure)
+        family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind_of(hazard)}"}.get(
+            figure
+        )
         label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
-        whose = f"{say(f'hazard.{hazard}', lang=lang)} · " if len(hazards) > 1 and hazard != CITY else ""
+        whose = f"{titles[hazard][lang]} · " if len(titles) > 1 and hazard != CITY else ""
         rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [
             compared_text(figure, value, row.iloc[0]) for value in row
         ]
@@ -125,14 +142,21 @@ def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if not isinstance(node, (dict, list)):
         yield key, node
         return
+    if key == "hazards" and isinstance(node, list):
+        rows = [row if isinstance(row, dict) else {row: {}} for row in node]
+        kinds = [kind for row in rows for kind in row]
+        node = dict(zip(names_of(kinds), (value or "{}" for row in rows for value in row.values()), strict=True))
     for part, value in node.items() if isinstance(node, dict) else enumerate(node):
-        hazard = isinstance(node, list) and key == "hazards"
-        yield from _leaves(value, key if hazard else f"{key}.{part}".lstrip("."))
+        yield from _leaves(value, f"{key}.{part}".lstrip("."))
 
 
 def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:
-    """Return what `other` changes in a field of `run`; raise ScenarioError when they do not lie on the same cells or ids."""
-    first, second = (layer.of(r.fields[hazard]) for r in (run, other))
+    """Return what `other` changes in a field of a hazard of `run`, whatever its name in `other`.
+
+    Raises ScenarioError when they do not lie on the same cells or ids.
+    """
+    theirs = same(hazard, run.case.models, other.case.models) or hazard
+    first, second = layer.of(run.fields[hazard]), layer.of(other.fields[theirs])
     if first.dims != second.dims or not all(np.array_equal(first[d], second[d]) for d in first.dims):
         raise ScenarioError("grids_differ", found=second.shape, expected=first.shape)
     return second.astype(float) - first.astype(float)
@@ -162,7 +186,7 @@ def unlike(runs: list[Run], lang: str) -> list[str]:
     """
     words = {key: f"compare.unlike.{key.rpartition('.')[2]}" for key in UNLIKE}
     for hazard in runs[0].hazards:
-        words |= {f"hazards.{hazard}.{key}": f"unlike.{hazard}.{key}" for key in runs[0].sheet(hazard).unlike}
+        words |= {f"hazards.{hazard}.{key}": f"unlike.{kind_of(hazard)}.{key}" for key in runs[0].sheet(hazard).unlike}
     told = []
     for other in runs[1:]:
         pairs = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +14,16 @@ import pandas as pd
 from scenarios.planning.conflicts import conflicts
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import Run
+from twin.bridge import plan_json
 from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan, Task, shown
 from twin.sheet import COLOURS, Rule, Sheet, TaskRule
-from twin.words import Word
 
 
 def draft_plan(run: Run) -> Plan:
-    """Return the draft plan of a run; the same run gives the same plan."""
+    """Return the draft plan of a run; its id is the hash of what it says, so the same run gives the same plan."""
     case = run.case
     clock = case.clock
     issued = clock.start.astimezone(UTC)
@@ -45,9 +46,8 @@ def draft_plan(run: Run) -> Plan:
     still = int(levels["open_end"].sum())
     notes = [*run.notes, ("still_standing", {"count": still})] if still else run.notes
     unconfirmed = tuple(str(values["formula"]) for code, values in run.notes if code == "formula_unconfirmed")
-    identity = hashlib.sha256(f"{run.id}|{case.scenario.mode}".encode()).hexdigest()[:12]
-    return Plan(
-        id=f"P{identity}",
+    plan = Plan(
+        id="",
         run_id=run.id,
         scenario=case.scenario.name.model_dump(),
         city={"id": case.city.id, "zh": case.city.name_zh, "en": case.city.name_en},
@@ -62,6 +62,8 @@ def draft_plan(run: Run) -> Plan:
         notes=tuple(notes),
         unconfirmed=unconfirmed,
     )
+    said = json.dumps(plan_json.to_dict(plan), sort_keys=True, ensure_ascii=False)
+    return replace(plan, id=f"P{hashlib.sha256(said.encode()).hexdigest()[:12]}")
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
     An event whose values change in time is written as several actions in one place.
     """
     begins: dict[tuple[str, str], float] = {}
-    for action in run.case.actions():
+    for action in run.case.actions_of(sheet.id):
         if (measure := sheet.measures.get(action.kind)) is not None and measure.event:
             key = (action.kind, action.place)
             begins[key] = min(action.start_s, begins.get(key, action.start_s))
@@ -169,7 +171,7 @@ def _task(found: _Findings, rule: TaskRule, place: dict[str, Any], why: dict[str
             "first": first.isoformat(),
             "last": last.isoformat(),
             "open_end": _stands(found.exposure, why["id"], at, bound),
-            "rule": f"{sheet.id}/{why['kind']}@{sheet.rules_version}",
+            "rule": f"{sheet.kind}/{why['kind']}@{sheet.rules_version}",
         },
         probability=why.get(f"share_{colour}"),
     )
@@ -194,7 +196,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     table = single if members == 1 else run.members_table(found.sheet.id, rule.table)
     if table is None or not set(wanted) <= set(table.columns):
         columns = sorted(run.tables_of(found.sheet.id)) if table is None else list(table.columns)
-        hazard = Word(f"hazard.{found.sheet.id}")
+        hazard = found.sheet.name
         raise ContractError("table_missing", hazard=hazard, name=rule.table, found=columns, expected=wanted)
     rows = table[(table[list(rule.where)] == pd.Series(dict(rule.where))).all(axis=1) & table["by_s"].notna()]
     rows = rows if members == 1 else _likely_rows(rows, members)

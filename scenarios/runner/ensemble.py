@@ -19,7 +19,6 @@ import pandas as pd
 from scenarios.case.case import Case, load
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.vary import Drawn
-from scenarios.runner.disk import disk_error
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.pool import CallFailedError, ChildDiedError, executor
 from scenarios.runner.simulate import (
@@ -33,10 +32,12 @@ from scenarios.runner.simulate import (
     write_result,
 )
 from scenarios.runner.spread import alike, drop_in_time, keep_fields, median_series, spread_fields
+from scenarios.store.disk import disk_error
+from twin import phrases
 from twin.errors import NumericsError, TwinError
 from twin.exposure.members import members_exposure
 from twin.hazard import Progress
-from twin.words import LANGS, say
+from twin.words import LANGS
 
 #: Where a run folder keeps its members, and the table of what they drew.
 MEMBERS, DRAWN = "members", "members.json"
@@ -166,7 +167,7 @@ def _notes(
         own.insert(1, ("ensemble_alike", {}))
     for name in case.models:
         worst = max(range(len(errors)), key=lambda k: abs(errors[k][name]))
-        hazard = {lang: say(f"hazard.{name}", lang=lang) for lang in LANGS}
+        hazard = case.sheet(name).name
         own.append(("ensemble_balance", {"hazard": hazard, "error": errors[worst][name], "member": worst}))
         if ensemble.vary and name in same:
             own.append(("ensemble_same", {"hazard": hazard}))
@@ -177,6 +178,6 @@ def _notes(
             if code not in said:
                 others.setdefault(code, []).append(values)
     for code, values in others.items():
-        sentence = {lang: say(f"note.{code}", lang=lang, **values[0]) for lang in LANGS}
+        sentence = {lang: phrases.note(code, values[0], lang) for lang in LANGS}
         own.append(("ensemble_says", {"count": len(values), "said": sentence}))
     return [*own, *notes]

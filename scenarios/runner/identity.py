@@ -14,6 +14,7 @@ from typing import Any
 from scenarios.case.case import Case
 from scenarios.case.hazards import HAZARDS, sheet
 from scenarios.case.schema import build_hazards
+from twin.sheet import kind_of
 
 #: Keys of a scenario that change nothing computed (`mode` changes the plan: a drill must never answer for a plan).
 NAMES = ("name", "schema", "about_minutes", "continues")
@@ -36,10 +37,10 @@ COMMON = ("twin", "scenarios.case", "scenarios.runner")
 
 def versions(hazards: Iterable[str]) -> dict[str, str]:
     """Return the versions that a result of these hazards depends on, those of the engines that they call among them."""
-    names = sorted(hazards)
-    engines = [engine for name in names for engine in sheet(name).engines]
+    kinds = sorted(set(map(kind_of, hazards)))
+    engines = [engine for kind in kinds for engine in sheet(kind).engines]
     return {name: version(name) for name in ("anlan", "numpy", "numba", "scipy", "xarray", *engines)} | {
-        "models": model_fingerprint((*COMMON, *sorted({HAZARDS[name] for name in names})))
+        "models": model_fingerprint((*COMMON, *sorted({HAZARDS[kind] for kind in kinds})))
     }
 
 

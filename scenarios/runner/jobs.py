@@ -20,6 +20,7 @@ from scenarios.case.case import Case
 from scenarios.case.home import home
 from scenarios.runner.run import Run, store, sweep
 from twin.errors import ScenarioError
+from twin.lease import Lease, is_held
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Job:
             return "done" if "run" in self._result else "failed"
         if (self.folder / "cancelled").exists():
             return "cancelled"
-        return "running" if self._process() is not None else "failed"
+        return "running" if is_held(self.folder) else "failed"
 
     @property
     def progress(self) -> float:
@@ -65,7 +66,10 @@ class Job:
         return log[-1] if log else f"pid {self._ask['pid']}"
 
     def cancel(self) -> None:
-        """Stop the child and those that it runs members in; what they had half written is removed."""
+        """Stop the child and those that it runs members in; what they had half written is removed.
+
+        A child that cannot be reached from here, in another container say, stops by itself at its next progress.
+        """
         (self.folder / "cancelled").touch()
         process = self._process()
         if process is not None:
@@ -97,11 +101,11 @@ class Job:
         return _read(self.folder / "result.json")
 
     def _process(self) -> psutil.Process | None:
-        """Return the child if it still runs (same pid and same start)."""
+        """Return the child if it still runs and can be reached from here (same pid and same start)."""
         try:
             process = psutil.Process(self._ask["pid"])
             same = abs(process.create_time() - self._ask["born"]) < 1.0
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if same and is_held(self.folder) else None
         except (psutil.NoSuchProcess, KeyError):
             return None
 
@@ -114,13 +118,16 @@ def submit(case: Case, *, fresh: bool = False) -> Job:
     (folder / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
     ask = {"base": str(case.base), "where": case.where, "fresh": fresh}
     (folder / "job.json").write_text(json.dumps(ask, ensure_ascii=False), "utf-8")
+    lease = Lease(folder)
     with (folder / "log.txt").open("w") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "scenarios.work", str(folder)],
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=[lease.fileno()],  # the child holds the lease as long as it lives
         )
+    lease.leave()
     ask |= {"pid": child.pid, "born": psutil.Process(child.pid).create_time()}
     (folder / "job.json").write_text(json.dumps(ask, ensure_ascii=False), "utf-8")
     store().put_job(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,25 +15,27 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-import psutil
 import xarray as xr
 
+from scenarios.case import manifest
 from scenarios.case.case import Case, load
 from scenarios.case.event_levels import thresholds
 from scenarios.case.home import home
-from scenarios.case.shelf import FORMAT, MANIFEST, find, finished_runs, read_manifest, runs_folder, shelved
+from scenarios.case.shelf import find, finished_runs, is_whole, runs_folder, shelf_name
 from scenarios.runner import identity, stored_drivers
-from scenarios.runner.disk import disk_error
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.fits import check_fits
-from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
+from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single
 from scenarios.runner.stored_ids import from_store
+from scenarios.store import folders
+from scenarios.store.disk import writing
 from scenarios.store.records import Store
 from twin.event import event_of
 from twin.exposure import Exposure
 from twin.grade import likely
 from twin.hazard import Drivers, Progress
+from twin.lease import is_held
 from twin.plan import Event
 from twin.sheet import Sheet
 
@@ -58,7 +59,7 @@ class Run:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Input hashes, versions, seed, wall time, balances, notes."""
-        return read_manifest(self.folder)
+        return manifest.read(self.folder)
 
     @property
     def finished(self) -> str:
@@ -68,7 +69,7 @@ class Run:
     @property
     def id(self) -> str:
         """The run's id: the hash of its question."""
-        return self.folder.name.partition(".part-")[0]
+        return self.folder.name.lstrip(".").partition(folders.PART)[0]
 
     @cached_property
     def hazards(self) -> tuple[str, ...]:
@@ -94,7 +95,9 @@ class Run:
     def tables_of(self, hazard: str) -> dict[str, pd.DataFrame]:
         """Return a hazard's own tables by name."""
         begin = f"{hazard}-"
-        return {name.removeprefix(begin): table for name, table in self.tables.items() if name.startswith(begin)}
+        others = tuple(f"{other}-" for other in self.hazards if other.startswith(begin))
+        mine = [name for name in self.tables if name.startswith(begin) and not name.startswith(others)]
+        return {name.removeprefix(begin): self.tables[name] for name in mine}
 
     @cached_property
     def members(self) -> list[dict[str, Any]]:
@@ -153,8 +156,9 @@ class Run:
 
 
 def store() -> Store:
-    """Return the records: `$ANLAN_DATABASE`, else SQLite in the home folder."""
-    return Store(os.environ.get("ANLAN_DATABASE") or f"sqlite:///{home() / 'anlan.db'}")
+    """Return the records: `$ANLAN_DATABASE`, else SQLite in the home folder; what seals their log lies in `$ANLAN_AUDIT`."""
+    url = os.environ.get("ANLAN_DATABASE") or f"sqlite:///{home() / 'anlan.db'}"
+    return Store(url, Path(os.environ.get("ANLAN_AUDIT") or home() / "audit"))
 
 
 def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, progress: Progress | None = None) -> Run:
@@ -167,26 +171,29 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     case = case.renewed().check()
     sweep()
     run_id = identity.run_id(case)
-    target = runs_folder() / shelved(case.where) / run_id
-    if not fresh and (target / MANIFEST).exists():
+    target = runs_folder() / shelf_name(case.where) / run_id
+    if not fresh and is_whole(target):
         return Run(target)
     check_fits(case, target)
-    with _building(target) as part:
-        if progress is not None:
-            progress(0.0)
+    with writing(target.parent), folders.replaced(target) as (part, lease):
+        simulate = simulate_members if case.scenario.ensemble.members > 1 else simulate_single
+
+        def move(share: float) -> None:
+            lease.renew()
+            if progress is not None:
+                progress(share)
+
+        move(0.0)
         began = time.perf_counter()
-        if case.scenario.ensemble.members > 1:
-            simulate_members(case, part, progress)
-        else:
-            simulate_single(case, part, progress)
+        simulate(case, part, move)
         run = Run(part)
         if finish is not None:
             finish(run)
-        manifest = {
-            "format": FORMAT,
+        about = {
             "id": run_id,
             "name": case.scenario.name.model_dump(),
             "city": case.city.id,
+            "hazards": list(case.models),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": case.scenario.seed,
             "members": case.scenario.ensemble.members,
@@ -194,71 +201,47 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             "inputs": identity.inputs(case),
             "versions": identity.versions(case.models),
             "wall_s": round(time.perf_counter() - began, 3),
+            "levels": likely(run.levels)["level"].value_counts().to_dict(),
             "event": asdict(run.event),
             "balances": run.balances,
             "notes": run.notes,
         }
-        write_json(part / MANIFEST, manifest)
+        manifest.seal(part, about)
     run = Run(target)
     _catalogue(run)
     return run
 
 
-@contextlib.contextmanager
-def _building(target: Path) -> Iterator[Path]:
-    """Yield a folder to build in; move it to `target` at the end, remove it on any failure."""
-    part = target.with_name(f"{target.name}.part-{os.getpid()}")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        aside = target.with_name(f"{target.name}.part-{os.getpid()}-old")
-        if target.exists():
-            target.rename(aside)
-        part.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
-    except OSError as error:
-        if (disk := disk_error(error, target.parent)) is not None:
-            raise disk from error
-        raise
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            target.parent.rmdir()  # only when nothing else is in it
-
-
 def sweep() -> None:
-    """Remove what killed runs left behind: part folders whose process is gone."""
-    for part in runs_folder().glob("*/*.part-*"):
-        pid = part.name.rpartition(".part-")[2].partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(part, ignore_errors=True)
+    """Give back what killed runs moved aside, and remove what they left half built; where someone is at work nothing is touched."""
+    for scenario in runs_folder().glob("*"):
+        folders.sweep(scenario)
+        for left in scenario.glob(f"*{folders.PART}*"):  # of a version that knew no hidden names
+            if not is_held(left):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _catalogue(run: Run) -> None:
-    manifest, levels = run.manifest, likely(run.levels)
-    worst = levels["level"].value_counts().to_dict() if len(levels) else {}
-    store().put_run(
-        id=manifest["id"],
+    """Put a run into the catalogue, and take out those that no longer stand on this shelf."""
+    about, records = run.manifest, store()
+    records.put_run(
+        id=about["id"],
         folder=str(run.folder),
-        name_zh=manifest["name"]["zh"],
-        name_en=manifest["name"]["en"],
-        city=manifest["city"],
-        finished=manifest["finished"],
-        wall_s=manifest["wall_s"],
-        summary={"levels": worst},
+        name_zh=about["name"]["zh"],
+        name_en=about["name"]["en"],
+        city=about["city"],
+        finished=about["finished"],
+        wall_s=about["wall_s"],
+        summary={"levels": about["levels"]},
     )
+    for row in records.runs():
+        if Path(row.folder).is_relative_to(runs_folder()) and not Path(row.folder).exists():
+            records.drop_run(row.id)
 
 
 def all_runs() -> list[Run]:
-    """Return every finished run, newest first; the catalogue is brought in line with the folders."""
-    records = store()
-    found = {folder.name: Run(folder) for folder in finished_runs()}
-    listed = {row.id: row for row in records.runs()}
-    for run_id in listed.keys() - found.keys():
-        records.drop_run(run_id)
-    for run_id in found.keys() - listed.keys():
-        _catalogue(found[run_id])
-    return list(found.values())
+    """Return every run that can be opened, newest first."""
+    return [Run(folder) for folder in finished_runs()]
 
 
 def find_run(key: str) -> Run:

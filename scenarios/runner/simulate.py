@@ -15,7 +15,6 @@ import yaml
 from scenarios.case import needs
 from scenarios.case.case import Case
 from scenarios.case.forcings import FORCINGS
-from scenarios.case.hazards import measures
 from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
 from scenarios.runner.stored_ids import to_store
@@ -23,8 +22,7 @@ from twin.drivers import hand_on, handed, unread
 from twin.exposure import Exposure, Moving, expose
 from twin.gaps import terrain_gap
 from twin.grade import grade
-from twin.hazard import Drivers, Outcome, Progress
-from twin.sheet import CITY
+from twin.hazard import Drivers, Outcome, Progress, site_of
 from twin.streams import stream
 
 #: Where a run folder keeps its forcing.
@@ -61,31 +59,32 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
     earlier = case.earlier
     drivers, notes = case.drivers()
     notes = _unread(case, drivers) + _own_notes(case, notes)
-    actions, owner = case.actions(), {kind: m.owner for kind, m in measures(case.models).items()}
     outcomes: dict[str, Outcome] = {}
-    mine = {name: tuple(a for a in actions if owner[a.kind] in (name, CITY)) for name in case.models}
     for k, (name, model) in enumerate(case.models.items()):
         share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
-        before = earlier.state(name) if earlier else None
+        before = earlier.state(name, case.models) if earlier else None
         rng = stream(case.scenario.seed, name, case.member)
-        outcome = model.simulate(case.city, handed(drivers, model), case.clock, mine[name], rng, before, share)
+        outcome = model.simulate(
+            case.city, handed(drivers, model), case.clock, case.actions_of(name), rng, before, share
+        )
         drivers = hand_on(drivers, model, outcome)
         outcomes[name] = outcome
-        notes += [(f"{name}.{code}", dict(values)) for code, values in outcome.notes]
+        site = {"site": case.city.place_name(found)} if (found := site_of(model)) else {}
+        notes += [(f"{name}.{code}", dict(values) | site) for code, values in outcome.notes]
     moving = Moving.of(drivers)
     exposures = {
         name: expose(
             case.city,
             outcome.fields,
             case.sheet(name),
-            mine[name],
+            case.actions_of(name),
             places=outcome.places,
             counts=outcome.counts,
             moving=moving,
         )
         for name, outcome in outcomes.items()
     }
-    return Simulated(notes, outcomes, exposures, graded(exposures, case))
+    return Simulated(notes + _apart(case, exposures), outcomes, exposures, graded(exposures, case))
 
 
 def simulate_single(case: Case, part: Path, progress: Progress | None) -> None:
@@ -129,8 +128,15 @@ def write_result(balances: Mapping[str, Any], notes: list[Any], part: Path) -> N
     write_json(part / RESULT, {"balances": balances, "notes": notes})
 
 
+def _apart(case: Case, exposures: Mapping[str, Exposure]) -> list[Any]:
+    """Return the note on people at places whose models count them alone, where there are other hazards, which do not."""
+    own = {name: site for name, e in exposures.items() if e.basis == "model" and (site := site_of(case.models[name]))}
+    sites = [case.city.place_name(site) for site in own.values()]
+    return [("apart", {"sites": sites})] if sites and len(exposures) > len(sites) else []
+
+
 def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
-    """Return the notes on forcing with those on the run that this goes on from, the order of hazards, what the city lacks."""
+    """Return the notes on forcing with those on the run that this goes on from, the order of hazards, what the city's data lack."""
     city, earlier = case.city, case.earlier
     if earlier is not None:
         start = case.clock.start.astimezone(city.tz).strftime("%H:%M")
@@ -140,7 +146,7 @@ def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
     notes += needs.read_later(case.models, case.drivers()[0])
     notes += [("layer_missing", {"layer": name}) for name in TOLD_LAYERS if not len(getattr(city, name))]
     gap = terrain_gap(city)
-    return notes + (gap.notes() if gap else [])
+    return notes + (gap.notes() if gap else []) + [finding.note() for finding in city.findings]
 
 
 def _unread(case: Case, drivers: Drivers) -> list[Any]:

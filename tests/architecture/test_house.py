@@ -35,7 +35,7 @@ def test_both_languages_have_the_same_words_and_the_same_places_for_values() -> 
 
 
 def test_every_error_raised_has_its_sentence() -> None:
-    pattern = re.compile(r'(?:Source|Scenario|Contract|Numerics|Twin)Error\(\s*"([a-z0-9_]+)"')
+    pattern = re.compile(r'(?:Source|Scenario|Record|Contract|Numerics|Twin)Error\(\s*"([a-z0-9_]+)"')
     codes = {code for path in SOURCES for code in pattern.findall(path.read_text("utf-8"))}
     assert len(codes) > 50
     assert {f"error.{code}" for code in codes} <= words.keys("en")

@@ -125,7 +125,7 @@ def test_no_sentence_of_the_sheet_is_cut_at_a_comma(name: str) -> None:
 def test_the_fields_are_those_that_the_sheet_speaks_of(name: str, whole: dict[str, Outcome]) -> None:
     sheet, fields = hazards.sheet(name), whole[name].fields
     gives = {v.name for v in hazards.model_class(name).gives}
-    assert sheet.lead in gives <= set(fields)
+    assert gives | {sheet.lead} <= set(fields)
     for rule in sheet.rules.values():
         assert fields[rule.variable].attrs["units"] == rule.unit
     for scale in sheet.scales:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import scenarios as sc
-from scenarios.case.shelf import FORMAT, find, runs_folder, shelved
+from scenarios.case import manifest
+from scenarios.case.manifest import FORMAT
+from scenarios.case.shelf import find, runs_folder, shelf_name
 from twin.errors import ScenarioError
 from twin.words import LANGS, say
 
@@ -16,7 +18,10 @@ from twin.words import LANGS, say
 def shelve(home: Path, scenario: str, run: str, finished: str, form: int = FORMAT) -> Path:
     folder = home / "runs" / scenario / run
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"format": form, "finished": finished}), "utf-8")
+    if form == FORMAT:
+        manifest.seal(folder, {"finished": finished})
+    else:
+        (folder / "manifest.json").write_text(json.dumps({"format": form, "finished": finished}), "utf-8")
     return folder
 
 
@@ -60,9 +65,9 @@ def test_what_is_told_of_older_runs_reads_well_for_one_and_for_many() -> None:
     ],
 )
 def test_every_file_s_runs_stand_one_level_below_the_shelf(file: str, name: str, tmp_path: Path) -> None:
-    assert shelved(str(tmp_path / "mine" / file)) == name
+    assert shelf_name(str(tmp_path / "mine" / file)) == name
     run = shelve(tmp_path, name, "aaaa1111", "2026-01-01")
-    assert shelved(str(run / "scenario.yaml")) == name, "a run's own scenario stands where the run does"
+    assert shelf_name(str(run / "scenario.yaml")) == name, "a run's own scenario stands where the run does"
 
 
 def test_a_run_of_a_file_named_by_dots_is_found(storm: Path) -> None:

@@ -138,6 +138,7 @@ def test_people_are_counted_on_one_basis_everywhere(run: sc.Run) -> None:
     arrived = run.tables_of("movement")["clearing"]["arrived"].values
     np.testing.assert_allclose(by_hand, people - arrived, rtol=1e-5)
     assert by_hand[0] == people and arrived[-1] > 1000
+    assert ("apart", {"sites": [{"zh": "礼堂", "en": "Hall"}]}) in run.notes, "those at the hall are in no other count"
     moving = Moving(moved["people_at_home"], moved["people_on_edge"])
     for name in ("flood", "release"):
         own = run.sheet(name)

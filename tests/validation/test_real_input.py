@@ -179,5 +179,5 @@ def test_chinese_place_names_survive_the_round_trip(tmp_path: Path) -> None:
     from twin.readers.vector import read_facilities
 
     source = REFERENCE / "hydro" / "wuhan_waterlogging_points" / "named_points.csv"
-    table = read_facilities(source, "EPSG:4547", kind="underpass")
+    table, _ = read_facilities(source, "EPSG:4547", kind="underpass")
     assert len(table) == 9 and np.isfinite(table.geometry.x).all()

@@ -6,6 +6,7 @@ Status is Exercise for a drill and Draft otherwise. There is no way to write Act
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +21,7 @@ from twin.bridge.dossier import Dossier
 from twin.errors import ContractError
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan
-from twin.sheet import Cap
+from twin.sheet import Sheet
 from twin.words import one_line, say
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
@@ -73,7 +74,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     target = folder / "cap"
     target.mkdir(exist_ok=True)
     places = dossier.places().to_crs("EPSG:4326")
-    asked = {s.sheet.id: s.sheet.cap for s in dossier.sections}
+    sheets = {s.sheet.id: s.sheet for s in dossier.sections}
     written = []
 
     def of(a: Alert) -> tuple[str, str, str, bool]:
@@ -81,7 +82,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
 
     ordered = sorted(dossier.plan.alerts, key=lambda a: (*of(a), a.place))
     for (hazard, level, kind, unlikely), group in groupby(ordered, key=of):
-        message = alert_xml(dossier.plan, list(group), places, asked[hazard], dossier.city.tz)
+        message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz)
         check(message)
         path = target / (f"{hazard}-{level}-{kind}" + ("-possible" if unlikely else "") + ".xml")
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
@@ -89,11 +90,39 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     return written
 
 
-def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Cap, tz: ZoneInfo) -> etree._Element:
-    """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet asks of it.
+def sent(written: bytes, moment: datetime, mark: str, earlier: Sequence[str]) -> tuple[bytes, str, str]:
+    """Return a message that `write` wrote as it goes out at a moment, how a later one refers to it, and its identifier.
+
+    What it is about (its identifier as written) and `mark` make an identifier that no other message has. With `earlier` messages
+    about the same it is their Update and refers to them.
+    """
+    root = etree.fromstring(written)
+    texts = {tag: root.find(f"{{{NAMESPACE}}}{tag}") for tag in ("identifier", "sent", "msgType", "sender")}
+    drafted = datetime.fromisoformat(texts["sent"].text)
+    texts["identifier"].text += f"-{mark}"
+    texts["sent"].text = moment.astimezone(drafted.tzinfo).isoformat(timespec="seconds")
+    if earlier:
+        texts["msgType"].text = "Update"
+        references = etree.Element(f"{{{NAMESPACE}}}references")
+        references.text, references.tail = " ".join(earlier), "\n  "
+        root.find(f"{{{NAMESPACE}}}note").addnext(references)
+    check(root)
+    reference = ",".join(texts[tag].text for tag in ("sender", "identifier", "sent"))
+    out = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return out, reference, texts["identifier"].text
+
+
+def topic(written: bytes) -> str:
+    """Return what a message that `write` wrote is about."""
+    return str(etree.fromstring(written).findtext(f"{{{NAMESPACE}}}identifier"))
+
+
+def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo) -> etree._Element:
+    """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet asks of it and calls it.
 
     Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
     """
+    cap, name = sheet.cap, sheet.name
     hazard, level, place_kind, expected = alerts[0].hazard, alerts[0].level, alerts[0].place_kind, _expected(alerts[0])
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
     _add(
@@ -119,7 +148,7 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
         colour = say(f"level.{level}", lang=lang)
         _add(
             info,
-            event=say(f"hazard.{hazard}", lang=lang),
+            event=name[lang],
             responseType=cap.response[level],
             urgency=cap.urgency[level],
             severity=SEVERITY[level],
@@ -136,7 +165,7 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, cap: Ca
             headline=say(
                 "cap.headline",
                 lang=lang,
-                hazard=say(f"hazard.{hazard}", lang=lang),
+                hazard=name[lang],
                 level=colour,
                 kind=say(f"place.{place_kind}", lang=lang),
                 count=len(alerts),

@@ -23,7 +23,7 @@ def to_dict(plan: Plan) -> dict[str, Any]:
 
 def from_dict(raw: dict[str, Any]) -> Plan:
     """Return the plan that `to_dict` wrote; raise ScenarioError for one of an earlier version, which says less."""
-    if not {"event", "conflicts"} <= set(raw):
+    if not {"event", "conflicts", "revision"} <= set(raw):
         raise ScenarioError("plan_older", plan=raw["id"])
     tasks = tuple(Task(**_timed(t)) for t in raw["tasks"])
     alerts = tuple(Alert(**_timed(a)) for a in raw["alerts"])

@@ -67,6 +67,7 @@ def render(dossier: Dossier) -> str:
         city=city,
         facts=dossier.facts,
         sections=[(s, [*common(s, city, dossier.hour), *s.blocks]) for s in dossier.sections],
+        notes=[{lang: phrases.note(code, values, lang) for lang in LANGS} for code, values in plan.notes],
         counts=[(c, plan.event.places[c]) for c in reversed(COLOURS)],
         unknown=plan.event.unknown,
         grey=UNKNOWN,

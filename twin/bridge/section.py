@@ -83,14 +83,14 @@ def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
         harm = {"scale": _label(sheet, scale), "name": _from_class(sheet, scale, k), "people": people}
         blocks.append(Text(Word("report.harmed", harm), "strong"))
     blocks.append(table)
-    note = f"scale.{sheet.id}.{scale.code}.note"
+    note = f"scale.{sheet.kind}.{scale.code}.note"
     blocks += [Text(Word(note), "note")] if has(note) else []
     return blocks + (_curves(section, city, scale) if scale.when == "at_once" else [])
 
 
 def _by_class(section: Section, city: City, scale: Scale) -> Table:
     """Return a row for each class with those in it or above, from the last harmless class on, and one for the unknown."""
-    exposure, key = section.exposure, f"scale.{section.sheet.id}.{scale.code}"
+    exposure, key = section.exposure, f"scale.{section.sheet.kind}.{scale.code}"
     tables, unknown = exposure.counts.get(scale.code, {}), exposure.unknown
     lost = unknown[unknown["scale"] == scale.code].set_index("of")["most"]
     meanings = [f"{key}.{k + 1}" for k in range(len(scale.classes))]
@@ -156,7 +156,7 @@ def _curves(section: Section, city: City, scale: Scale) -> list[Block]:
 def _class_word(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     """Return the name of one class alone: its own, else its bounds."""
     if not scale.variable:
-        return Word(f"scale.{sheet.id}.{scale.code}.{k + 1}")
+        return Word(f"scale.{sheet.kind}.{scale.code}.{k + 1}")
     if scale.names or k + 1 == len(scale.classes):
         return scale.name(k) if scale.names else f"≥ {scale.name(k)}"
     low, high = list(pairwise(scale.classes))[k]
@@ -320,14 +320,14 @@ def balance(section: Section) -> list[Block]:
     told = section.balance
     closure = {"error": f"{told['relative_error']:.1e}", "tolerance": f"{told['tolerance']:.0e}"}
     return [
-        Text(Word(f"ledger.{section.sheet.id}.title"), "title"),
-        ledger(section.sheet.id, told),
+        Text(Word(f"ledger.{section.sheet.kind}.title"), "title"),
+        ledger(section.sheet.kind, told),
         Text(Word("report.ledger.note", closure), "note"),
     ]
 
 
 def _label(sheet: Sheet, scale: Scale) -> Word:
-    return Word(f"scale.{sheet.id}.{scale.code}")
+    return Word(f"scale.{sheet.kind}.{scale.code}")
 
 
 def _name(place: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ of each file but `city.yaml`, in which a city sets its own thresholds by hand.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,8 +23,10 @@ from scipy import ndimage
 
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import Grid
 from twin.landcover import surface_of
+from twin.readers.geometry import sound
 from twin.readers.raster import Raster, grid_of, read_raster, write_raster
 from twin.readers.swmm_inp import read_drains
 from twin.readers.yaml_file import read_yaml
@@ -59,7 +62,7 @@ def open_folder(folder: Path) -> City:
             expected=grid.shape,
         )
     codes = np.nan_to_num(cover.values, nan=0).astype(np.int64)
-    tables = {name: _table(folder, name, grid) for name in COLUMNS}
+    read = {name: _table(folder, name, grid) for name in COLUMNS}
     inp = folder / "drains.inp"
     return City(
         id=str(head["id"]),
@@ -69,19 +72,20 @@ def open_folder(folder: Path) -> City:
         timezone=head["timezone"],
         vertical_datum=head["vertical_datum"],
         surface=surface_of(terrain.values, codes, grid.y, grid.x),
-        **tables,
+        **{name: table for name, (table, _) in read.items()},
         drains=read_drains(inp, grid.crs, river=_river_test(grid, codes)) if inp.exists() else None,
         resources=_resources(folder),
         layers=_layers(head, folder / "city.yaml"),
         level_overrides=_rules(head, "levels", folder / "city.yaml"),
         event_overrides=_rules(head, "event", folder / "city.yaml"),
+        findings=(*_findings(head, folder / "city.yaml"), *(f for _, found in read.values() for f in found)),
         content_hash=_joined(sums),
     )
 
 
 def save_folder(city: City, folder: Path) -> None:
-    """Write a city as a standard folder; the folder must not exist yet."""
-    folder.mkdir(parents=True)
+    """Write a city as a standard folder, which is new or empty."""
+    folder.mkdir(parents=True, exist_ok=True)
     terrain = np.where(np.isfinite(city.surface["terrain"].values), city.surface["terrain"].values, NODATA).astype(
         np.float32
     )
@@ -112,6 +116,7 @@ def save_folder(city: City, folder: Path) -> None:
         "layers": {name: {**asdict(layer), "assumed": list(layer.assumed)} for name, layer in city.layers.items()},
         "levels": dict(city.level_overrides),
         "event": dict(city.event_overrides),
+        "findings": [json.loads(json.dumps(asdict(f), default=float)) for f in city.findings],
     }
     (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
 
@@ -168,8 +173,11 @@ def _check_terrain(terrain: Raster) -> None:
         )  # fmt: skip
 
 
-def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
-    """Return a table; the venues' files (`venues/*.geojson`) hold facilities of kind "venue" and what stands inside them."""
+def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return a table, and what of its shapes was mended.
+
+    The venues' files (`venues/*.geojson`) hold facilities of kind "venue" and what stands inside them.
+    """
     path = folder / f"{name}.parquet"
     venues = sorted((folder / "venues").glob("*.geojson")) if name in ("facilities", "venues") else []
     where = path
@@ -183,7 +191,7 @@ def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
         raise SourceError("file_unreadable", where=str(where), found=str(error).splitlines()[0]) from error
     parts = [part for part in parts if len(part)]
     if not parts:
-        return empty_table(name, grid.crs)
+        return empty_table(name, grid.crs), []
     for part in parts:
         if part.crs is None or part.crs != grid.crs:
             raise SourceError("table_crs", where=str(path), found=str(part.crs), expected=grid.crs)
@@ -194,7 +202,7 @@ def _table(folder: Path, name: str, grid: Grid) -> gpd.GeoDataFrame:
     if table.geometry.isna().any() or table.geometry.is_empty.any():
         bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
         raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
-    return table
+    return sound(table, path.name)
 
 
 def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
@@ -204,6 +212,17 @@ def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:
         return {name: Layer(**{**row, "assumed": tuple(row.get("assumed") or ())}) for name, row in rows.items()}
     except (TypeError, ValueError, AttributeError) as error:
         raise SourceError("yaml_malformed", where=str(where), found=f"layers: {error}") from error
+
+
+def _findings(head: dict[str, Any], where: Path) -> tuple[Finding, ...]:
+    """Return the findings that city.yaml keeps from the build."""
+    try:
+        found = tuple(Finding(**row) for row in head.get("findings") or ())
+        for finding in found:
+            finding.note()
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise SourceError("yaml_malformed", where=str(where), found=f"findings: {error}") from error
+    return found
 
 
 def _rules(head: dict[str, Any], key: str, where: Path) -> dict[str, dict[str, Any]]:

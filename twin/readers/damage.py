@@ -9,7 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twin.errors import SourceError, TwinError
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def damage_told(read: Callable[Concatenate[Path, P], T]) -> Callable[Concatenate[Path, P], T]:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 import networkx as nx
 import numpy as np
 
 from twin.city import City, Drains
+from twin.finding import Finding
 from twin.gaps import terrain_gap
 from twin.inp import is_finite, options, read_sections
 
 LID_M = 0.5  # a manhole lid further than this from the terrain is reported, m
 LENGTH_SHARE = 0.03  # a median difference of pipe length to drawn length above this is reported
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One kind of fault: `code` names its sentence (`finding.<code>`), `assumed` what was done (`assumed.<code>`)."""
-
-    code: str
-    count: int
-    worst: str = "-"
-    place: str = "-"
-    assumed: str | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_city(city: City) -> list[Finding]:

@@ -1,111 +1,193 @@
-"""Gauge and rain series from CSV: a `time` column and one value column, in the city's time zone unless an offset is written."""
+"""Gauge and rain series from CSV: a column of times and one of values, in a time zone that is said, else in the city's."""
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Mapping
+from datetime import tzinfo
 from io import StringIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from twin.errors import SourceError
+from twin.rainfall import AS_WRITTEN, RainForm, Record, is_code, rates, with_gaps
+from twin.readers import stamps
+from twin.text import decode
 
-#: What a rain column may be called, and mm per hour of one unit of it (None: depth per interval).
-RAIN_COLUMNS = {"rain_mm_h": 1.0, "mm_h": 1.0, "intensity_mm_h": 1.0, "rain_mm": None, "mm": None}
-STAGE_COLUMNS = {"stage_m": 1.0, "level_m": 1.0, "stage": 1.0}
+#: What a column of times may be called, of dates where the time of day stands beside it, and of a level in m.
+TIME = ("time", "datetime", "date time", "date_time", "timestamp", "valid_time", "date", "时间", "日期时间", "观测时间", "监测时间",
+        "采集时间", "时刻", "日期")  # fmt: skip
+DATE = ("date", "日期")
+LEVEL = ("stage_m", "level_m", "stage", "水位", "水位(m)", "水位(米)", "潮位", "潮位(m)", "潮位(米)")
+
+#: What rain may be called beside its unit, and a running total of it.
+RAIN = ("", "rain", "rainfall", "rain intensity", "rainfall intensity", "intensity", "precip", "precipitation", "prcp",
+        "降雨", "降水", "雨量", "降雨量", "降水量", "时段雨量", "时段降雨量", "雨强", "降雨强度", "雨强度")  # fmt: skip
+TOTAL = re.compile(r"累计|累积|cumul|accum|running|total")
+
+#: Unit of rain in a scenario -> (one unit in m or m/s, whether it is a depth); how headings write each.
+RAIN_UNITS = {"mm": (1e-3, True), "mm_h": (1 / 3.6e6, False), "in": (0.0254, True), "in_h": (0.0254 / 3600.0, False)}
+_HEADING = re.compile(
+    r"(?P<name>.*?)[\s_]*[(\[]?(?P<unit>(?:mm|毫米|in|inch|inches)(?:\s?/\s?|\s|_|每)?(?:h|hr|hour|h-1|hr-1|小时|时)?)[)\]]?"
+)
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV in UTF-8 (with or without mark) or GB 18030; raise SourceError when it is unreadable or empty."""
+    """Read a table in UTF-8, UTF-16 or GB 18030 whose columns are parted by commas, semicolons or tabs.
+
+    With semicolons a comma is the decimal point. Raises SourceError when it is unreadable or empty.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
+    text = decode(raw, str(path))
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    mark = max(",;\t", key=lines[0].count) if lines else ","
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030", errors="replace")
-    try:
-        table = pd.read_csv(StringIO(text), comment="#")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
+        rows = list(csv.reader(lines, delimiter=mark))
+        wide = next((k for k, row in enumerate(rows) if any(cell.strip() for cell in row[len(rows[0]) :])), None)
+        if wide is not None:
+            raise SourceError("series_cells", where=str(path), row=wide + 1, found=mark.join(rows[wide])[:60])
+        point = "," if mark == ";" else "."
+        table = pd.read_csv(StringIO("\n".join(lines)), comment="#", sep=mark, decimal=point, index_col=False)
+    except (ValueError, csv.Error, pd.errors.ParserError) as error:  # an EmptyDataError is a ValueError
+        raise SourceError("file_unreadable", where=str(path), found=str(error).splitlines()[0]) from error
     if table.empty:
         raise SourceError("file_empty", where=str(path))
-    return table
+    return table.rename(columns=lambda name: str(name).strip())
 
 
-def read_rain(path: Path, tz: ZoneInfo, unit: str | None = None) -> xr.DataArray:
+def read_rain(
+    path: Path,
+    tz: tzinfo,
+    unit: str | None = None,
+    form: RainForm = AS_WRITTEN,
+    *,
+    column: str | None = None,
+    station: str | None = None,
+    run: tuple[pd.Timestamp, pd.Timestamp] | None = None,
+) -> xr.DataArray:
     """Return a gauge's rain as `rain_rate(time)` in m/s, UTC; a value holds until the next row, the last for one step more.
 
-    Raises SourceError for a missing column, times that do not rise, missing or negative rain.
+    `unit` (see `RAIN_UNITS`), `form`, `column` and `station` say what the file does not; `run` is the time in which gaps matter;
+    `attrs["notes"]` is what must be said. Raises SourceError for a missing column, a unit that is not said, times that do
+    not rise, missing or negative rain, and what `twin.rainfall.rates` refuses.
     """
-    table = read_swmm_rain(path, unit) if path.suffix.lower() == ".dat" else read_table(path)
-    name = next((c for c in table.columns if c in RAIN_COLUMNS), None)
-    if name is None or "time" not in table:
-        raise SourceError(
-            "series_columns", where=str(path), found=list(table.columns), expected=["time", *RAIN_COLUMNS]
-        )
+    if path.suffix.lower() == ".dat":
+        table, form = _swmm_rain(path, tz, unit, form, station)
+        name, unit = "rain", unit or ""
+    else:
+        table, tz = _timed(path, tz)
+        name, unit, form = _rain_column(table, path, unit, form, column)
     times = _times(table, path, tz)
-    values = numbers(table, name, path)
-    if (values < 0).any():
-        k = int(np.argmax(values < 0))
-        raise SourceError("rain_negative", where=str(path), time=str(table["time"].iloc[k]), found=float(values[k]))
-    if len(times) < 2:
-        raise SourceError("series_short", where=str(path), found=len(times))
-    hours = np.diff(times.values).astype("timedelta64[s]").astype(float) / 3600.0
-    steps = np.append(hours, hours[-1])
-    rate = values if RAIN_COLUMNS[name] else values / steps
-    end = times[-1] + pd.Timedelta(hours=steps[-1])
-    return xr.DataArray(
-        np.append(rate, 0.0) / 3.6e6,
-        dims="time",
-        coords={"time": times.append(pd.DatetimeIndex([end]))},
-        name="rain_rate",
-    )
+    seconds = (times - times[0]).total_seconds().to_numpy()
+    blank = table[name].isna().to_numpy() & (form.gaps is not None)
+    values = np.where(blank, np.nan, numbers(table.assign(**{name: table[name].where(~blank, 0)}), name, path))
+    labels = [str(text) for text in table["time"]]
+    values, _ = with_gaps(values, form, str(path), labels)
+    within = tuple((t - times[0]).total_seconds() for t in run) if run else (-np.inf, np.inf)
+    record = Record(str(path), seconds, labels, values, *RAIN_UNITS[unit], run=(within[0], within[1]))
+    edges, rate, notes = rates(record, form)
+    when = times[0] + pd.to_timedelta(edges, unit="s")
+    return xr.DataArray(rate, {"time": when}, ("time",), "rain_rate", {"notes": notes})
 
 
-def read_swmm_rain(path: Path, unit: str | None) -> pd.DataFrame:
-    """Read a SWMM rain file (station, year, month, day, hour, minute, value) as a table; its unit stands nowhere in it."""
+def _rain_column(
+    table: pd.DataFrame, path: Path, unit: str | None, form: RainForm, column: str | None
+) -> tuple[str, str, RainForm]:
+    """Return the column of rain, its unit and its form; a heading may say that it is a running total."""
+    found = {str(c): told for c in table.columns if (told := _heading(str(c))) is not None}
+    names = [column] if column is not None else list(found)
+    if len(names) > 1:
+        raise SourceError("rain_columns", where=str(path), found=names)
+    if not names or names[0] not in table:
+        expected = ["time", "rain_mm", "rain_mm_h", "雨量(mm)", "雨强(mm/h)"]
+        raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=expected)
+    told = unit or found.get(names[0]) or _unit_of(names[0])
+    if told not in RAIN_UNITS:
+        raise SourceError("rain_unit_unsaid", where=str(path))
+    if form.cumulative is None and TOTAL.search(names[0].lower()):
+        form = RainForm(form.stamps, True, form.gaps, form.missing, form.interval_s)
+    return names[0], told, form
+
+
+def _heading(text: str) -> str | None:
+    """Return the unit of a heading of rain ("" where it says none), None where the heading is another's."""
+    plain = TOTAL.sub("", _plain(text)).strip(" _")
+    if plain in RAIN and plain:
+        return ""
+    split = _HEADING.fullmatch(plain)
+    return _unit_of(plain) if split is not None and split["name"].strip(" _") in RAIN else None
+
+
+def _unit_of(text: str) -> str | None:
+    """Return the unit that a heading ends with, as a scenario writes it."""
+    split = _HEADING.fullmatch(_plain(text))
+    if split is None:
+        return None
+    length = "mm" if split["unit"].startswith(("mm", "毫米")) else "in"
+    return length if re.fullmatch(r"mm|毫米|in|inch|inches", split["unit"]) else f"{length}_h"
+
+
+def _swmm_rain(
+    path: Path, tz: tzinfo, unit: str | None, form: RainForm, station: str | None
+) -> tuple[pd.DataFrame, RainForm]:
+    """Read a SWMM rain file (station, year, month, day, hour, minute, value) as a table; its unit stands nowhere in it.
+
+    By the rules of SWMM a value lasts for the recording interval, here the shortest step, and no row means no rain.
+    """
     if unit is None:
         raise SourceError("rain_unit_unsaid", where=str(path))
     try:
-        rows = [
-            line.split() for line in path.read_text("utf-8").splitlines() if line.strip() and not line.startswith(";")
-        ]
-        times = [f"{int(r[1]):04d}-{int(r[2]):02d}-{int(r[3]):02d} {int(r[4]):02d}:{int(r[5]):02d}" for r in rows]
-        values = [r[6] for r in rows]
+        lines = decode(path.read_bytes(), str(path)).splitlines()
+        rows = [line.split() for line in lines if line.strip() and not line.lstrip().startswith(";")]
+        stations = list(dict.fromkeys(row[0] for row in rows))
+        if (len(stations) > 1 and station is None) or (station is not None and station not in stations):
+            raise SourceError(
+                "rain_station", where=str(path), found=station or "-", expected=[name[:20] for name in stations[:9]]
+            )
+        rows = [row for row in rows if station in (None, row[0])]
+        times = ["{:04d}-{:02d}-{:02d} {:02d}:{:02d}".format(*map(int, row[1:6])) for row in rows]
+        table = pd.DataFrame({"time": times, "rain": [row[6] for row in rows]})
     except OSError as error:
         raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
     except (ValueError, IndexError) as error:
         raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
-    return pd.DataFrame({"time": times, f"rain_{unit}": values})
+    if form.cumulative or len(table) < 2:
+        return table, form
+    steps = np.diff(_times(table, path, tz).values).astype("timedelta64[s]").astype(float)
+    interval = form.interval_s or float(steps.min())
+    return table, RainForm(form.stamps, False, form.gaps or "dry", form.missing, interval)
 
 
-def read_stage(path: Path, tz: ZoneInfo) -> xr.DataArray:
+def read_stage(path: Path, tz: tzinfo) -> xr.DataArray:
     """Return a river or tide gauge as `river_stage(time)`, m above the city's datum, UTC."""
-    table = read_table(path)
-    name = next((c for c in table.columns if c in STAGE_COLUMNS), None)
-    if name is None or "time" not in table:
-        raise SourceError(
-            "series_columns", where=str(path), found=list(table.columns), expected=["time", *STAGE_COLUMNS]
-        )
-    return xr.DataArray(
-        numbers(table, name, path), dims="time", coords={"time": _times(table, path, tz)}, name="river_stage"
-    )
+    table, tz = _timed(path, tz)
+    name = _column(table, LEVEL)
+    if name is None:
+        raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=["time", *LEVEL])
+    times, values = _times(table, path, tz), numbers(table, name, path)
+    code = is_code(values)
+    if code.any():
+        k = int(np.argmax(code))
+        raise SourceError("series_code", where=str(path), row=k + 2, column=name, found=str(table[name].iloc[k]))
+    return xr.DataArray(values, dims="time", coords={"time": times}, name="river_stage")
 
 
 def read_columns(
-    path: Path, tz: ZoneInfo, ranges: Mapping[str, tuple[float, float]], *, some: bool = False
+    path: Path, tz: tzinfo, ranges: Mapping[str, tuple[float, float]], *, some: bool = False
 ) -> pd.DataFrame:
     """Return the columns of a CSV that `ranges` names, each a finite number within its range, on their times in UTC.
 
     With `some`, one of the columns at least has to be there, else all of them. Raises SourceError for a missing column,
     times that do not rise, fewer than two rows, a value that is no number or out of range.
     """
-    table = read_table(path)
+    table, tz = _timed(path, tz)
     columns = _known_columns(table, path, ("time",), ranges, some=some)
     times = _times(table, path, tz)
     if len(times) < 2:
@@ -117,20 +199,22 @@ def read_columns(
 
 
 def read_readings(
-    path: Path, tz: ZoneInfo, key: str, ranges: Mapping[str, tuple[float, float]], *, gaps: bool = False
+    path: Path, tz: tzinfo, key: str, ranges: Mapping[str, tuple[float, float]], *, gaps: bool = False
 ) -> pd.DataFrame:
     """Return a long CSV (`time`, `key`, and one value column at least of `ranges`) as rows of `time` (UTC), `id`, values.
 
     With `gaps` an empty cell is no reading (NaN), else it is an error. Raises SourceError for a missing column, a time that
     cannot be read, a value that is no number or out of range.
     """
-    table = read_table(path)
+    table, tz = _timed(path, tz)
     columns = _known_columns(table, path, ("time", key), ranges, some=True)
     for name in columns:
         empty = table[name].isna().to_numpy() if gaps else np.zeros(len(table), dtype=bool)
         table[name] = np.where(empty, np.nan, numbers(table.assign(**{name: table[name].where(~empty, 0)}), name, path))
         _check_range(table, name, path, ranges[name])
-    return table[columns].assign(time=_utc(table, path, tz), id=table[key].astype(str).str.strip())
+    return table[columns].assign(
+        time=stamps.utc(list(table["time"]), tz, str(path), rising=False), id=table[key].astype(str).str.strip()
+    )
 
 
 def _known_columns(
@@ -159,20 +243,34 @@ def _check_range(table: pd.DataFrame, name: str, path: Path, between: tuple[floa
         )
 
 
-def _utc(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
-    """Return the column `time` in UTC without zone; a time without an offset is in `tz`."""
-    try:
-        stamps = [pd.Timestamp(text) for text in table["time"]]
-    except (ValueError, TypeError) as error:
-        raise SourceError("series_time", where=str(path), found=str(error)) from error
-    if any(stamp is pd.NaT for stamp in stamps):
-        raise SourceError("series_time", where=str(path), found="-")
-    utc = [(s.tz_localize(tz) if s.tzinfo is None else s).tz_convert("UTC").tz_localize(None) for s in stamps]
-    return pd.DatetimeIndex(utc)
+def _timed(path: Path, tz: tzinfo) -> tuple[pd.DataFrame, tzinfo]:
+    """Return a table with its times as written in the column `time`, and their zone: that of the heading, else `tz`.
+
+    Dates and times of day may stand in two columns.
+    """
+    table = read_table(path)
+    name, date = _column(table, TIME), _column(table, DATE)
+    if name is None:
+        raise SourceError("series_columns", where=str(path), found=list(table.columns), expected=["time"])
+    apart = date not in (None, name) and not re.search(r"\d{4}", str(table[name].iloc[0]))
+    texts = table[name] if not apart else table[date].astype(str) + " " + table[name].astype(str)
+    return table.assign(time=texts), stamps.zone_of(name) or tz
 
 
-def _times(table: pd.DataFrame, path: Path, tz: ZoneInfo) -> pd.DatetimeIndex:
-    times = _utc(table, path, tz)
+def _column(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    """Return the first column that has one of the names, whatever its case and brackets and the zone behind it."""
+    plain = {
+        re.sub(r"\s*\(?(?:utc|gmt|世界时|北京时间?|beijing)[^)]*\)?$", "", _plain(c)): str(c) for c in table.columns
+    }
+    return next((plain[name] for name in names if name in plain), None)
+
+
+def _plain(heading: object) -> str:
+    return str(heading).lower().replace("（", "(").replace("）", ")").strip()
+
+
+def _times(table: pd.DataFrame, path: Path, tz: tzinfo) -> pd.DatetimeIndex:
+    times = stamps.utc(list(table["time"]), tz, str(path), rising=True)
     if not (times.is_monotonic_increasing and times.is_unique):
         k = int(np.argmax(np.diff(times.values).astype(np.int64) <= 0)) + 1
         raise SourceError("series_order", where=str(path), found=str(table["time"].iloc[k]), row=k + 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,19 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from twin.city import Drains
 from twin.errors import SourceError
-from twin.grid import check_crs
-from twin.inp import LENGTH_M, decode, is_finite, options, read_sections
+from twin.grid import WEB_MERCATOR
+from twin.inp import LENGTH_M, decode, is_finite, options, read_sections, section_of, words_of
 
 #: Sections of nodes and the kind their rows make.
 NODES = {"JUNCTIONS": "junction", "OUTFALLS": "outfall", "STORAGE": "storage", "DIVIDERS": "divider"}
 LINKS = {"CONDUITS": "conduit", "PUMPS": "pump", "ORIFICES": "orifice", "WEIRS": "weir", "OUTLETS": "outlet"}
+
+#: Cross-sections that name a transect or a street where others give their height.
+NAMED_SECTIONS = ("IRREGULAR", "STREET")
 
 
 def read_drains(path: Path, crs: str, *, river: Callable[[Any, Any], Any] | None = None) -> Drains:
@@ -29,11 +31,15 @@ def read_drains(path: Path, crs: str, *, river: Callable[[Any, Any], Any] | None
     Raises SourceError for an unreadable file, unknown flow units, duplicate ids, links to missing nodes and nodes
     without coordinates.
     """
+    return drains_of(swmm_text(path), crs, str(path), river=river)
+
+
+def swmm_text(path: Path) -> str:
+    """Return the text of a SWMM input file; raise SourceError where it cannot be read."""
     try:
-        text = decode(path.read_bytes())
+        return decode(path.read_bytes(), str(path))
     except OSError as error:
         raise SourceError("file_unreadable", where=str(path), found=error.strerror or str(error)) from error
-    return drains_of(text, crs, str(path), river=river)
 
 
 def drains_of(text: str, crs: str, where: str, *, river: Callable[[Any, Any], Any] | None = None) -> Drains:
@@ -89,10 +95,10 @@ def _nodes(sections: dict[str, list[list[str]]], unit: float, where: str) -> pd.
 
 
 def _links(sections: dict[str, list[list[str]]], unit: float, where: str, known: set[str]) -> pd.DataFrame:
-    height = {
-        row[0]: (row[1].upper(), float(row[2]) * unit)
+    height = {  # a section that names a transect or a street has its height there
+        row[0]: (row[1].upper(), 0.0 if row[1].upper() in NAMED_SECTIONS else float(row[2]) * unit)
         for row in sections.get("XSECTIONS", [])
-        if len(row) > 2 and row[1].upper() != "IRREGULAR"
+        if len(row) > 2
     }
     rows = []
     for section, kind in LINKS.items():
@@ -148,45 +154,48 @@ def _unique(ids: pd.Series[str], where: str) -> None:
         raise SourceError("duplicate_ids", table=where, found=list(twice[:5]), count=len(twice))
 
 
-def reproject(text: str, source_crs: str, crs: str) -> tuple[str, float]:
-    """Return the input text with coordinates moved to `crs`, and the median length of a map unit (1 where both are true).
+def reproject(text: str, source_crs: str, crs: str, where: str = "drains.inp") -> tuple[str, float]:
+    """Return the input text with coordinates moved to `crs`, and by what its pipe lengths were multiplied (median).
 
-    Conduit lengths are scaled by each one's own ratio of drawn lengths: an input drawn on Web Mercator carries lengths that
-    are too long by 1/cos(latitude). Rows that are not touched stay verbatim.
+    Lengths are the file's own and stay (1), with one exception: where they were measured on a Web-Mercator map they are
+    too long by 1/cos(latitude), and each becomes its length on the ground. Rows that are not touched stay verbatim.
     """
     move = Transformer.from_crs(source_crs, crs, always_xy=True)
     sections = read_sections(text)
-    old, new = {}, {}
-    for row in sections.get("COORDINATES", []):
-        old[row[0]] = (float(row[1]), float(row[2]))
-        new[row[0]] = move.transform(*old[row[0]])
-    ratio = {}
-    for row in sections.get("CONDUITS", []):
-        if row[1] in old and row[2] in old:
-            before, after = math.dist(old[row[1]], old[row[2]]), math.dist(new[row[1]], new[row[2]])
-            ratio[row[0]] = after / before if before > 1.0 else 1.0
-    true_metres = check_true(source_crs)
+    for name in ("COORDINATES", "VERTICES", "CONDUITS"):
+        _numeric(sections, name, where)
+    scale = _map_lengths(sections, move) if CRS.from_user_input(source_crs).to_epsg() in WEB_MERCATOR else {}
     lines, section = [], ""
     for line in text.splitlines():
-        words = line.partition(";")[0].split()
-        if line.strip().startswith("["):
-            section = line.strip().strip("[]").upper()
-        elif words and section in ("COORDINATES", "VERTICES") and len(words) > 2:
+        words = words_of(line)
+        if words and words[0].startswith("["):
+            section = section_of(line.partition(";")[0])
+        elif section in ("COORDINATES", "VERTICES") and len(words) > 2:
             x, y = move.transform(float(words[1]), float(words[2]))
             line = f"{words[0]} {x:.3f} {y:.3f}"
-        elif words and section == "CONDUITS" and not true_metres and len(words) > 3:
-            words[3] = f"{float(words[3]) * ratio.get(words[0], 1.0):.3f}"
+        elif section == "CONDUITS" and words and words[0] in scale:
+            words[3] = f"{float(words[3]) * scale[words[0]]:.3f}"
             line = " ".join(words)
         elif section in ("POLYGONS", "SYMBOLS", "MAP") and words:
             continue
         lines.append(line)
-    return "\n".join(lines) + "\n", float(np.median(list(ratio.values()))) if ratio else 1.0
+    return "\n".join(lines) + "\n", float(np.median(list(scale.values()))) if scale else 1.0
 
 
-def check_true(crs: str) -> bool:
-    """Return whether the metres of a CRS are true lengths (projected, and not Web Mercator)."""
-    try:
-        check_crs(crs)
-    except SourceError:
-        return False
-    return True
+def _map_lengths(sections: dict[str, list[list[str]]], move: Transformer) -> dict[str, float]:
+    """Return for each conduit its length on the ground over that on the map; nothing where lengths are those on the ground."""
+    unit = LENGTH_M.get(options(sections).get("FLOW_UNITS", "CFS").upper(), 1.0)
+    on_map = {row[0]: (float(row[1]), float(row[2])) for row in sections.get("COORDINATES", []) if len(row) > 2}
+    bends: dict[str, list[tuple[float, float]]] = {}
+    for row in sections.get("VERTICES", []):
+        bends.setdefault(row[0], []).append((float(row[1]), float(row[2])))
+    scale, given = {}, []
+    for row in sections.get("CONDUITS", []):
+        if len(row) > 3 and row[1] in on_map and row[2] in on_map:
+            line = shapely.LineString([on_map[row[1]], *bends.get(row[0], []), on_map[row[2]]])
+            if line.length > 1.0:
+                scale[row[0]] = shapely.transform(line, move.transform, interleaved=False).length / line.length
+                given.append(float(row[3]) * unit / line.length)
+    if not scale or abs(np.median(given) - 1.0) > abs(np.median(given) - np.median(list(scale.values()))):
+        return {}
+    return scale

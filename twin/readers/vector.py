@@ -14,18 +14,23 @@ from scipy.spatial import cKDTree
 
 from twin.city import MIN_POPULATION_CELL_M, PERSONAL
 from twin.errors import SourceError
+from twin.finding import Finding
 from twin.grid import Grid, known_crs
 from twin.readers.china_shift import SHIFTED, to_wgs84
+from twin.readers.geometry import sound
 from twin.readers.raster import read_raster
 from twin.readers.series import numbers, read_table
+from twin.text import decode_all
 
 #: What a column may be called; longer words also count inside a heading such as "经度 (Longitude)".
 LON, LAT = ("lon", "lng", "x", "longitude", "经度"), ("lat", "y", "latitude", "纬度")
 NAME_ZH, NAME_EN = ("name_zh", "name", "名称"), ("name_en", "english name", "英文名")
 
 
-def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.GeoDataFrame:
-    """Return features in `crs`; a CSV needs lon/lat columns; `source_crs` may be GCJ-02 or BD-09.
+def read_features(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return features in `crs`, and what was mended (`twin.readers.geometry`); `source_crs` may be GCJ-02 or BD-09.
+
+    A CSV needs lon/lat columns. Text is UTF-8 or GB 18030.
 
     Raises SourceError for an unreadable file, missing coordinates, a missing CRS, or columns that could identify a person.
     """
@@ -44,7 +49,7 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
         )
     else:
         try:
-            found = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+            found = _read_file(path)
         except Exception as error:
             raise SourceError(
                 "file_unreadable", where=str(path), found=str(error).splitlines()[0] if str(error) else "-"
@@ -63,42 +68,59 @@ def read_features(path: Path, crs: str, source_crs: str | None = None) -> gpd.Ge
     personal = [c for c in found.columns if any(word in str(c).lower() for word in PERSONAL)]
     if personal:
         raise SourceError("personal_columns", table=str(path), found=personal)
-    return found.to_crs(known_crs(crs))
+    return sound(found.to_crs(known_crs(crs)), path.name)
 
 
-def read_facilities(path: Path, crs: str, source_crs: str | None = None, kind: str | None = None) -> gpd.GeoDataFrame:
-    """Return a facilities table: columns id, kind, name (or name_zh/name_en), capacity where the file has them."""
-    found = read_features(path, crs, source_crs)
-    zh = _heading(found, NAME_ZH)
-    en = _heading(found, NAME_EN)
-    name = found[zh].values if zh else [f"{path.stem}-{k + 1}" for k in range(len(found))]
-    return gpd.GeoDataFrame(
+def _read_file(path: Path) -> gpd.GeoDataFrame:
+    """Read any format; the text of a shapefile that does not say its encoding is UTF-8 where it can be, else GB 18030."""
+    if path.suffix == ".parquet":
+        return gpd.read_parquet(path)
+    if path.suffix.lower() != ".shp" or any(path.with_suffix(s).exists() for s in (".cpg", ".CPG")):
+        return gpd.read_file(path)
+    found = gpd.read_file(path, encoding="ISO-8859-1")  # every byte as one letter, so that none is lost
+    text = found.select_dtypes(exclude=["number", "bool", "geometry", "datetime"]).columns
+    raw = [*map(str, found.columns), *(v for name in text for v in found[name] if isinstance(v, str))]
+    decoded = dict(zip(raw, decode_all([v.encode("latin-1") for v in raw], str(path)), strict=True))
+    for name in text:
+        found[name] = [decoded[v] if isinstance(v, str) else v for v in found[name]]
+    return found.rename(columns=decoded)
+
+
+def read_facilities(
+    path: Path, crs: str, source_crs: str | None = None, kind: str | None = None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return a facilities table, and what was mended: columns id, kind, name (or name_zh/name_en), capacity where given."""
+    found, mended = read_features(path, crs, source_crs)
+    zh, en = names_of(found, [f"{path.stem}-{k + 1}" for k in range(len(found))])
+    table = gpd.GeoDataFrame(
         {
-            "id": [str(v) for v in _column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
-            "kind": _column(found, ("kind", "type"), [kind or "facility"] * len(found)),
-            "name_zh": [str(v) for v in name],
-            "name_en": [str(v) for v in (found[en].values if en else name)],
-            "capacity": _column(found, ("capacity",), [0] * len(found)),
+            "id": [str(v) for v in column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
+            "kind": column(found, ("kind", "type"), [kind or "facility"] * len(found)),
+            "name_zh": zh,
+            "name_en": en,
+            "capacity": column(found, ("capacity",), [0] * len(found)),
         },
         geometry=found.geometry.values,
         crs=crs,
     )
+    return table, mended
 
 
 def read_population(
     path: Path, grid: Grid, source_crs: str | None = None, column: str = "population"
-) -> tuple[gpd.GeoDataFrame, int]:
-    """Return population on cells of 100 m or more, and how many cells lie outside the city.
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return population on cells of 100 m or more, and what was mended or lies outside the city.
 
-    A count raster finer than that is summed to 100 m cells, polygons are taken as they are,
-    points (a hexagon table) become squares of the area each stands for; day equals night where one count is known.
+    A count raster finer than that is summed to 100 m cells, points (a hexagon table) become squares of the area each
+    stands for. Of a cell that reaches beyond the city the share of its area inside counts, people being spread evenly over
+    it. Day equals night where one count is known.
 
     Raises SourceError for negative or missing counts and for polygons finer than 100 m.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
-        cells = _from_raster(path, grid, source_crs)
+        cells, found = _from_raster(path, grid, source_crs), list[Finding]()
     else:
-        cells = read_features(path, grid.crs, source_crs)
+        cells, found = read_features(path, grid.crs, source_crs)
         if column not in cells:
             raise SourceError("series_columns", where=str(path), found=list(cells.columns), expected=[column])
         count = pd.to_numeric(cells[column], errors="coerce").to_numpy(float)
@@ -110,30 +132,48 @@ def read_population(
         shapes = cells.geometry.values
         if set(cells.geom_type) == {"Point"}:
             xy = np.column_stack([cells.geometry.x, cells.geometry.y])
-            spacing = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1]))
+            spacing = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else 0.0
             half = (
                 max(spacing * 3**0.25 / 2**0.5, MIN_POPULATION_CELL_M) / 2
             )  # a hexagon of that spacing has area s^2 sqrt(3)/2
             shapes = shapely.box(xy[:, 0] - half, xy[:, 1] - half, xy[:, 0] + half, xy[:, 1] + half)
+        if not (shapely.area(shapes) > 0).all():
+            kinds = sorted(set(cells.geom_type))
+            raise SourceError("layer_shapes", where=str(path), found=kinds, expected=["Polygon", "Point"])
         cells = gpd.GeoDataFrame({"count": count}, geometry=shapes, crs=grid.crs)
-    west, south, east, north = grid.bounds
-    centre = cells.geometry.centroid
-    inside = (centre.x > west) & (centre.x < east) & (centre.y > south) & (centre.y < north)
-    peopled = (cells["count"] > 0).values
-    outside = int((peopled & ~inside.values).sum())
-    cells = cells[inside.values & peopled]
+    cells = cells[cells["count"] > 0]
+    inside, cut = _in_city(cells, grid, path.name)
     table = gpd.GeoDataFrame(
         {
-            "id": [f"p{k + 1:05d}" for k in range(len(cells))],
-            "day": cells["count"].values,
-            "night": cells["count"].values,
+            "id": [f"p{k + 1:05d}" for k in range(len(inside))],
+            "day": inside["count"].values,
+            "night": inside["count"].values,
             "under_15": np.nan,
             "over_65": np.nan,
         },
-        geometry=cells.geometry.values,
+        geometry=inside.geometry.values,
         crs=grid.crs,
     )
-    return table, outside
+    return table, found + cut
+
+
+def _in_city(cells: gpd.GeoDataFrame, grid: Grid, where: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the cells' parts in the city with their share of the count, and what is left out.
+
+    A part smaller than a population cell may be keeps the shape of its cell, so that it says no more than the cell did.
+    """
+    shapes, count = cells.geometry.values, cells["count"].to_numpy(float)
+    part = shapely.intersection(shapes, shapely.box(*grid.bounds))
+    share = shapely.area(part) / shapely.area(shapes)
+    share = np.where(share > 1.0 - 1e-9, 1.0, share)
+    small = shapely.area(part) < MIN_POPULATION_CELL_M**2
+    geometry = np.where(small | (share == 1.0), shapes, part)
+    inside = gpd.GeoDataFrame({"count": count * share}, geometry=geometry, crs=grid.crs)[share > 0]
+    if (share == 1.0).all():
+        return inside, []
+    people = float(count.sum() - inside["count"].sum())
+    values = {"people": people, "all": float(count.sum())}
+    return inside, [Finding("people_outside", int((share < 1.0).sum()), f"{people:.0f}", where, "by_area", values)]
 
 
 def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataFrame:
@@ -165,7 +205,20 @@ def _from_raster(path: Path, grid: Grid, source_crs: str | None) -> gpd.GeoDataF
     return gpd.GeoDataFrame({"count": total.ravel()}, geometry=boxes, crs=grid.crs)
 
 
-def _column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
+def names_of(table: pd.DataFrame, otherwise: list[str]) -> tuple[list[str], list[str]]:
+    """Return the Chinese and the English name of each row; one stands for the other, and `otherwise` for both."""
+    zh, en = _heading(table, NAME_ZH), _heading(table, NAME_EN)
+    none = pd.Series(None, index=table.index, dtype=object)
+    first, second = table[zh] if zh else none, table[en] if en else none
+    last = pd.Series(otherwise, index=table.index, dtype=object)
+    zh_names, en_names = (
+        a.astype(object).fillna(b).fillna(last).astype(str) for a, b in ((first, second), (second, first))
+    )
+    return zh_names.tolist(), en_names.tolist()
+
+
+def column(table: pd.DataFrame, names: tuple[str, ...], otherwise: Any) -> Any:
+    """Return the first of the named columns that a table has, else what stands for it."""
     return next((table[c].values for c in names if c in table.columns), otherwise)
 
 

@@ -60,11 +60,11 @@ class _Loader(yaml.SafeLoader):
         self.sizes: dict[int, int] = {}  # values in each finished node, aliases written out
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        alias = self.check_event(yaml.AliasEvent)  # type: ignore[no-untyped-call]
+        alias = self.check_event(yaml.AliasEvent)
         self.level, self.count = self.level + 1, self.count + 1
         if self.level > MOST_LEVELS or self.count > MOST_VALUES:
             raise _too_large(self.where)
-        node = super().compose_node(parent, index)  # type: ignore[arg-type]
+        node = super().compose_node(parent, index)
         self.level -= 1
         if not alias:
             self.sizes[id(node)] = 1 + sum(self.sizes[id(child)] for child in _children(node))

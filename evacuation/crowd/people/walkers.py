@@ -201,9 +201,12 @@ class Walkers:
         return people.chosen(~gone) if gone.any() else people
 
     def _meter(self, gates: Gates, t: float) -> None:
-        """Give passes at metered gates, to the nearest who wants to go through, so many a second and never two at once."""
+        """Give passes at metered gates, to the nearest who wants to go through, so many a second and never two at once.
+
+        A gate that lets nobody through gives none, not even the one that it has saved.
+        """
         people = self.people
-        for k in np.flatnonzero(gates.metered):
+        for k in np.flatnonzero(gates.metered & (gates.per_s > 0.0)):
             self.tokens[k] = min(self.tokens[k] + gates.per_s[k] * DECISION_S, max(1.0, gates.per_s[k] * DECISION_S))
             while self.tokens[k] >= 1.0:
                 who = self._next_at(int(k), t)

@@ -66,10 +66,12 @@ class Monitor:
     def watch(self, people: People, t: float) -> None:
         """Look at everybody at `t` seconds since the first run began, when a second more has passed."""
         self.look(people)
-        where, force = self.zone_of(people), np.zeros(len(self.zones))
-        np.maximum.at(force, where[where >= 0], people.load[where >= 0])
-        found = {"density": np.nan_to_num(self._cells.maximum(self.now[np.newaxis])[0]), "force": force}
-        keep_worst(self.highest, self.above, self.now, np.array(BOUNDS), 1.0)
+        found = {m: np.zeros(len(self.zones)) for m in METRICS}
+        if people.count:
+            where = self.zone_of(people)
+            np.maximum.at(found["force"], where[where >= 0], people.load[where >= 0])
+            found["density"] = np.nan_to_num(self._cells.maximum(self.now[np.newaxis])[0])
+            keep_worst(self.highest, self.above, self.now, np.array(BOUNDS), 1.0)
         level = np.maximum.reduce([index(m, self._held[m].add(found[m])) for m in METRICS])
         for m in METRICS:
             self.peak[m] = np.maximum(self.peak[m], found[m])

@@ -40,19 +40,19 @@ def known_zones(city: City, zones: Zones) -> None:
 
 
 def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_m: float, dose: float) -> pd.DataFrame:
-    """Return a row per block: `why` it is told to leave ("" for not), "leave_before_s" where an advice names a moment.
+    """Return a row per block: `why` it is told to leave ("" for not); "leave_before_s" and "known_s" where an advice names them.
 
     `auto`: blocks that an advice tells to leave; blocks of which a twentieth of the ground gets water (m, tag `slows_travel`)
     of `depth_m`; where nobody gives advice, blocks of which a twentieth collects the toxic load `dose` outdoors. Whom an advice
     tells to stay, stays: `conflict` where water would have them leave. Raises ScenarioError for a block that is not there.
     """
     ids = block_ids(city)
-    table = pd.DataFrame({"id": ids, "why": "", "leave_before_s": np.nan, "conflict": False})
+    table = pd.DataFrame({"id": ids, "why": "", "leave_before_s": np.nan, "known_s": np.nan, "conflict": False})
     advice = next((f for f in tagged(drivers, "advice").values()), None)
     told = np.zeros(len(ids)) if advice is None else _of_ids(advice, ids)
-    before = drivers.get("leave_before")
-    if before is not None:
-        table["leave_before_s"] = _of_ids(before, ids, np.nan)
+    for name, column in (("leave_before", "leave_before_s"), ("advice_from", "known_s")):
+        if name in drivers:
+            table[column] = _of_ids(drivers[name], ids, np.nan)
     if zones == "all":
         return table.assign(why="asked")
     if zones != "auto":

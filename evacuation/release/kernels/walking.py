@@ -1,4 +1,4 @@
-"""The dose of people who leave on foot, through the cloud as it moves."""
+"""The least dose of people who leave on foot along roads, through a cloud as it moves and round water that is too deep."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ from twin.jit import kernel
 
 
 @kernel
-def doses_of_walks(dose_out, off_out, rate, dt, first, x, y, ways, speed, far, piece_s, west, north, cell_m):
-    """Find the dose of walking from (x, y) along each way, leaving at the beginning of each frame from `first` on.
+def least_doses(
+    dose_out, end_out, now_scratch, end_scratch, watched, rate, piece_s, cell, depth, depth_frames, wade_m, starts, ends,
+    per_frame, first,
+):  # fmt: skip
+    """Find, for each watched point and moment from frame `first` on, the least dose from there to the end, and where it ends.
 
-    rate (time, row, column): dose rate outdoors (s-1) in frames of dt s; beyond the grid that of its rim, and off_out (way,) says
-    so. ways (way, 2): unit vectors. Who has walked `far` m waits there to the end. dose_out (way, time).
+    In each piece of time one stays or goes to a point one piece away that is not under `wade_m` of water, and collects the dose
+    rate of the place where one begins the piece: D(p, t) = r(p, t) dt + min D(q, t + 1) over q = p and its neighbours, backward in
+    time (Bellman 1957). Waiting is a way too.
+
+    rate (frame, cell) s-1, a frame has per_frame pieces of piece_s; cell (point,) flat; depth (moment, point) m, its row of each
+    piece depth_frames (piece,); watched (k,) points; dose_out and end_out (k, piece).
     """
-    frames, rows, cols = rate.shape
-    for w in range(len(ways)):
-        for start in range(first, frames):
-            total, walked, t = 0.0, 0.0, start * dt
-            while t < frames * dt - 1e-6:
-                px, py = x + ways[w, 0] * walked, y + ways[w, 1] * walked
-                row, col = int((north - py) // cell_m), int((px - west) // cell_m)
-                inside_row, inside_col = min(max(row, 0), rows - 1), min(max(col, 0), cols - 1)
-                if row != inside_row or col != inside_col:
-                    off_out[w] = True
-                total += piece_s * rate[min(int(t / dt + 1e-9), frames - 1), inside_row, inside_col]
-                t += piece_s
-                walked = min(walked + speed * piece_s, far)
-            dose_out[w, start] = total
+    points, pieces = len(cell), rate.shape[0] * per_frame
+    for p in range(points):
+        now_scratch[0, p] = 0.0
+        end_scratch[0, p] = p
+    old, new = 0, 1
+    for k in range(pieces - 1, first * per_frame - 1, -1):
+        frame, wet = k // per_frame, depth_frames[k]
+        for p in range(points):
+            best, at = now_scratch[old, p], p
+            for j in range(starts[p], starts[p + 1]):
+                q = ends[j]
+                if depth[wet, q] < wade_m and now_scratch[old, q] < best:
+                    best, at = now_scratch[old, q], q
+            now_scratch[new, p] = best + piece_s * rate[frame, cell[p]]
+            end_scratch[new, p] = end_scratch[old, at]
+        old, new = new, old
+        for w in range(len(watched)):
+            dose_out[w, k] = now_scratch[old, watched[w]]
+            end_out[w, k] = end_scratch[old, watched[w]]

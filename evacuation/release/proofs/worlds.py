@@ -27,7 +27,7 @@ def even_air(ustar: float, inv_l: float, lateral: float, z0: float = 0.1, highes
 
 
 def town() -> City:
-    """Return a town of 2 km by 2 km with one tank of chlorine in its west, a few houses and four blocks."""
+    """Return a town of 2 km by 2 km with one tank of chlorine in its west, a few houses, four blocks and streets every 200 m."""
     grid = Grid(CRS, WEST, NORTH, 20.0, 100, 100)
     houses = [
         shapely.box(WEST + x, NORTH - y - 15, WEST + x + 40, NORTH - y)
@@ -53,7 +53,7 @@ def town() -> City:
         buildings=gpd.GeoDataFrame(
             {"id": [f"h{k}" for k in range(len(houses))], "use": "residential", "floors": 5}, geometry=houses, crs=CRS
         ),
-        roads=empty_table("roads", CRS),
+        roads=_streets(200.0, 9),
         population=empty_table("population", CRS),
         facilities=gpd.GeoDataFrame(tank, geometry=[shapely.Point(WEST + 300, NORTH - 1010)], crs=CRS),
         blocks=gpd.GeoDataFrame({"id": names, "name_zh": names, "name_en": names}, geometry=blocks, crs=CRS),
@@ -61,6 +61,21 @@ def town() -> City:
         levees=empty_table("levees", CRS),
         venues=empty_table("venues", CRS),
     )
+
+
+def _streets(apart_m: float, count: int) -> gpd.GeoDataFrame:
+    """Return streets in a square grid of `count` by `count` crossings."""
+    at = {(i, j): (WEST + apart_m * (i + 1), NORTH - apart_m * (j + 1)) for i in range(count) for j in range(count)}
+    ends = [((i, j), (i + a, j + 1 - a)) for i, j in at for a in (1, 0) if (i + a, j + 1 - a) in at]
+    ids = [f"s{k}" for k in range(len(ends))]
+    return gpd.GeoDataFrame(
+        {
+            "id": ids, "u": [str(u) for u, _ in ends], "v": [str(v) for _, v in ends], "name_zh": ids, "name_en": ids,
+            "road_class": "residential", "lanes": 2, "speed_kmh": 30.0, "level": 0, "underpass": False,
+        },
+        geometry=[shapely.LineString([at[u], at[v]]) for u, v in ends],
+        crs=CRS,
+    )  # fmt: skip
 
 
 def wind(clock: Clock, rows: dict[float, tuple[float, float]]) -> dict[str, xr.DataArray]:

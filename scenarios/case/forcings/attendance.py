@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import xarray as xr
 from pydantic import Field
 
-from scenarios.case.forcings.rows import by_id, check_ids, labelled, listed
+from scenarios.case.forcings.rows import Table, by_id, check_ids, labelled, listed
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.errors import ScenarioError
@@ -27,10 +26,8 @@ class AttendanceRow(Part):
     at: str | None = None
 
 
-class AttendanceTable(Part):
+class AttendanceTable(Table):
     """Attendance from a CSV file: columns `time`, `place` and `persons`."""
-
-    table: Path
 
 
 def build(attendance: AttendanceTable | list[AttendanceRow], scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
@@ -38,7 +35,7 @@ def build(attendance: AttendanceTable | list[AttendanceRow], scene: Scene) -> tu
     where = "forcing.attendance"
     if isinstance(attendance, AttendanceTable):
         where = str(scene.base / attendance.table)
-        rows = read_readings(scene.base / attendance.table, scene.city.tz, "place", COLUMNS)
+        rows = read_readings(scene.base / attendance.table, scene.tz_of(attendance), "place", COLUMNS)
     else:
         rows = listed("place", attendance, scene)
     check_ids("forcing_place", where, rows["id"], scene.city.facilities["id"])

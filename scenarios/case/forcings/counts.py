@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import xarray as xr
 from pydantic import Field
 
-from scenarios.case.forcings.rows import labelled, readings
+from scenarios.case.forcings.rows import Table, labelled, readings
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.variables import PEOPLE_COUNT
@@ -25,15 +24,13 @@ class CountRow(Part):
     at: str | None = None
 
 
-class CountTable(Part):
+class CountTable(Table):
     """Counts from a CSV file: columns `time`, `sensor` and `persons`; empty: no reading."""
-
-    table: Path
 
 
 def build(counts: CountTable | list[CountRow], scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
     """Return persons by time and sensor; NaN where there is no reading."""
-    file = counts.table if isinstance(counts, CountTable) else None
+    file = counts if isinstance(counts, CountTable) else None
     rows = [] if isinstance(counts, CountTable) else counts
     tables = readings("forcing.counts", file, rows, COLUMNS, scene)
     return [labelled(tables["persons"], "sensor", PEOPLE_COUNT)], []

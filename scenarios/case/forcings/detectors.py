@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import xarray as xr
 from pydantic import Field
 
-from scenarios.case.forcings.rows import labelled, readings
+from scenarios.case.forcings.rows import Table, labelled, readings
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.variables import DETECTOR_CONCENTRATION, DETECTOR_LFL_SHARE, DETECTOR_VOLUME_SHARE, Variable
@@ -34,15 +33,13 @@ class DetectorRow(Part):
     percent_lfl: Annotated[float, Field(ge=0, le=1000)] | None = None
 
 
-class DetectorTable(Part):
+class DetectorTable(Table):
     """Readings from a CSV file: `time`, `sensor` and one at least of `ppm`, `mg_m3`, `percent_lfl`; empty: no reading."""
-
-    table: Path
 
 
 def build(detectors: DetectorTable | list[DetectorRow], scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
     """Return an array (time, sensor) for each quantity that is read; NaN where there is no reading."""
-    file = detectors.table if isinstance(detectors, DetectorTable) else None
+    file = detectors if isinstance(detectors, DetectorTable) else None
     rows = [] if isinstance(detectors, DetectorTable) else detectors
     tables = readings("forcing.detectors", file, rows, COLUMNS, scene)
     return [labelled(tables[name] * by, "sensor", v) for name, (v, by) in SI.items() if name in tables], []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,9 +13,10 @@ import xarray as xr
 from pydantic import Field
 
 from hydro.storms.design_storm import alternating, chicago, intensity, pattern
-from scenarios.case.forcings.scene import Kind, Note, Scene
+from scenarios.case.forcings.scene import Kind, Note, Scene, TimedFile
 from scenarios.case.part import Part
 from twin.errors import ScenarioError
+from twin.rainfall import RainForm
 from twin.readers.grid_series import read_rain_grid
 from twin.readers.series import read_rain
 from twin.variables import RAIN_RATE, RAIN_RATE_GRID
@@ -49,11 +52,38 @@ class SteadyRain(Part):
     begins: str | None = None
 
 
-class GaugeRain(Part):
-    """Rain from a CSV file (columns `time` and `rain_mm` or `rain_mm_h`) or a SWMM rain file, whose `unit` must be said."""
+class RainFile(TimedFile):
+    """A file of rain; what it does not say of itself is said here (see `twin.rainfall.RainForm`).
+
+    `stamps`: a value belongs to the time after its stamp (start) or before it (end); `cumulative`: it is a running total;
+    `gaps`: where values are missing it was dry, or the last value held; `missing`: the numbers that mean no value.
+    """
+
+    stamps: Literal["start", "end"] | None = None
+    cumulative: bool | None = None
+    gaps: Literal["dry", "held"] | None = None
+    missing: tuple[float, ...] = ()
+
+    def form(self) -> RainForm:
+        """Return how its values are meant."""
+        return RainForm(self.stamps, self.cumulative, self.gaps, self.missing)
+
+
+class GaugeRain(RainFile):
+    """Rain from a CSV file (columns `time` and `rain_mm` or `rain_mm_h`, or a `column`) or a SWMM rain file (of a `station_id`).
+
+    `unit` has to be said where no heading says it; `interval_minutes` is how long a value lasts, else the usual step.
+    """
 
     gauge: Path
-    unit: Literal["mm", "mm_h"] | None = None
+    unit: Literal["mm", "mm_h", "in", "in_h"] | None = None
+    column: str | None = None
+    station_id: str | None = None
+    interval_minutes: Annotated[float, Field(gt=0, le=1440)] | None = None
+
+    def form(self) -> RainForm:
+        """Return how its values are meant."""
+        return replace(super().form(), interval_s=self.interval_minutes and self.interval_minutes * 60.0)
 
 
 class RadarPlace(Part):
@@ -63,15 +93,16 @@ class RadarPlace(Part):
     lat: Annotated[float, Field(ge=-90, le=90)]
 
 
-class GridRain(Part):
-    """Rain from a NetCDF file on a grid; `variable` and `units` (mm/h, mm, ...) where the file does not say.
+class GridRain(RainFile):
+    """Rain from a NetCDF file on a grid; `variable`, `units` (mm/h, mm, m, ...) and `crs` where the file does not say.
 
-    `radar` is the place that axes in km from a radar count from.
+    `radar` is the place that axes in km from a radar count from. Its times are UTC unless `timezone` is written.
     """
 
     grid: Path
     variable: str | None = None
     units: str | None = None
+    crs: str | None = None
     radar: RadarPlace | None = None
 
 
@@ -88,16 +119,37 @@ def build(rain: Rain, scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
     elif isinstance(rain, SteadyRain):
         array = _steps([rain.mm_h / 3.6e6], rain.hours * 3600, rain.begins, scene)
     elif isinstance(rain, GaugeRain):
-        array = read_rain(scene.base / rain.gauge, scene.city.tz, rain.unit)
-        scene.check_covers(pd.DatetimeIndex(array["time"].values), str(scene.base / rain.gauge))
+        path = scene.base / rain.gauge
+        array = read_rain(
+            path,
+            scene.tz_of(rain),
+            rain.unit,
+            rain.form(),
+            column=rain.column,
+            station=rain.station_id,
+            run=(scene.start, scene.end),
+        )
+        scene.check_covers(pd.DatetimeIndex(array["time"].values), str(path))
     else:
-        radar = (rain.radar.lon, rain.radar.lat) if rain.radar else None
-        array = read_rain_grid(scene.base / rain.grid, scene.city.grid, rain.variable, rain.units, radar=radar)
+        array = _gridded(rain, scene)
         scene.check_covers(pd.DatetimeIndex(array["time"].values), str(scene.base / rain.grid))
-    if array.attrs.get("dips"):
-        notes.append(("rain_dips", {"count": array.attrs["dips"]}))
+    notes += array.attrs.pop("notes", [])
     _within(array, scene, notes, from_file=isinstance(rain, GaugeRain | GridRain))
     return [array], notes
+
+
+def _gridded(rain: GridRain, scene: Scene) -> xr.DataArray:
+    return read_rain_grid(
+        scene.base / rain.grid,
+        scene.city.grid,
+        rain.variable,
+        rain.units,
+        rain.form(),
+        radar=(rain.radar.lon, rain.radar.lat) if rain.radar else None,
+        crs=rain.crs,
+        tz=scene.tz_of(rain) if rain.timezone else UTC,
+        run=(scene.start, scene.end),
+    )
 
 
 def _within(rain: xr.DataArray, scene: Scene, notes: list[Note], *, from_file: bool) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from scenarios.case.forcings.scene import Kind, Note, Scene
-from scenarios.case.part import Part
+from scenarios.case.forcings.scene import Kind, Note, Scene, TimedFile
 from twin.readers.series import read_stage
 from twin.variables import RIVER_STAGE
 
 
-class GaugeStage(Part):
+class GaugeStage(TimedFile):
     """A river or tide level from a CSV file: columns `time` and `stage_m`."""
 
     gauge: Path
@@ -23,7 +22,7 @@ def build(stage: float | GaugeStage, scene: Scene) -> tuple[list[xr.DataArray], 
     """Return the stage, m above the city's datum."""
     if isinstance(stage, GaugeStage):
         path = scene.base / stage.gauge
-        array = read_stage(path, scene.city.tz)
+        array = read_stage(path, scene.tz_of(stage))
         times = pd.DatetimeIndex(array["time"].values)
         scene.check_covers(times, str(path))
         return [array], scene.held(times, RIVER_STAGE)

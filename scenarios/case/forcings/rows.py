@@ -8,12 +8,18 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from scenarios.case.forcings.scene import Scene
+from scenarios.case.forcings.scene import Scene, TimedFile
 from scenarios.case.part import Part
 from twin.errors import ScenarioError, SourceError
 from twin.readers.series import read_readings
 from twin.variables import Variable
 from twin.words import near
+
+
+class Table(TimedFile):
+    """A CSV file of rows in time."""
+
+    table: Path
 
 
 def stepped(where: str, rows: Sequence[Part], scene: Scene) -> pd.DataFrame:
@@ -54,15 +60,15 @@ def labelled(table: pd.DataFrame, dim: str, variable: Variable) -> xr.DataArray:
 
 
 def readings(
-    where: str, file: Path | None, rows: Sequence[Part], ranges: Mapping[str, tuple[float, float]], scene: Scene
+    where: str, file: Table | None, rows: Sequence[Part], ranges: Mapping[str, tuple[float, float]], scene: Scene
 ) -> dict[str, pd.DataFrame]:
     """Return what sensors read, by column and then by time and sensor: from `file` where there is one, else from `rows`.
 
     Raises SourceError or ScenarioError for an unknown sensor, two readings at one time, readings all outside the run, or none at all.
     """
     if file is not None:
-        where = str(scene.base / file)
-        table = read_readings(scene.base / file, scene.city.tz, "sensor", ranges, gaps=True)
+        where = str(scene.base / file.table)
+        table = read_readings(scene.base / file.table, scene.tz_of(file), "sensor", ranges, gaps=True)
     else:
         table = listed("sensor", rows, scene)
     known = [str(sensor) for sensor in scene.city.sensors["id"]]

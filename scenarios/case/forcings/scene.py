@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from scenarios.case.times import clock_time
+from scenarios.case.part import Part
+from scenarios.case.times import clock_time, zone
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -18,6 +20,12 @@ from twin.variables import Variable
 
 #: The code of a sentence (`note.<code>`) and its values.
 Note = tuple[str, dict[str, Any]]
+
+
+class TimedFile(Part):
+    """A file of times; `timezone` (Asia/Shanghai, UTC or an offset such as -05:00) is that of its clock, else the city's."""
+
+    timezone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,10 @@ class Scene:
     def end(self) -> pd.Timestamp:
         """The end of the run, UTC."""
         return self.clock.times[-1]
+
+    def tz_of(self, file: TimedFile) -> tzinfo:
+        """Return the zone of the clock times in a file; raise ScenarioError for an unknown one."""
+        return self.city.tz if file.timezone is None else zone(file.timezone)
 
     def seconds(self, text: str | None) -> float:
         """Return a time of a scenario file (see `clock_time`) in seconds on the clock; the start where none is written."""

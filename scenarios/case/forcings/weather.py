@@ -10,7 +10,7 @@ import xarray as xr
 from pydantic import Field
 
 from scenarios.case.forcings.rows import stepped
-from scenarios.case.forcings.scene import Kind, Note, Scene
+from scenarios.case.forcings.scene import Kind, Note, Scene, TimedFile
 from scenarios.case.part import Part
 from twin.errors import ScenarioError
 from twin.readers.series import read_columns
@@ -41,7 +41,7 @@ class WeatherRow(ConstantWeather):
     at: str
 
 
-class StationWeather(Part):
+class StationWeather(TimedFile):
     """Weather from a CSV file: `time` and one at least of `temperature_c`, `humidity_percent` and `cloud_tenths`."""
 
     station: Path
@@ -54,7 +54,7 @@ def build(
     station = isinstance(weather, StationWeather)
     if isinstance(weather, StationWeather):
         path = scene.base / weather.station
-        table = read_columns(path, scene.city.tz, COLUMNS, some=True)
+        table = read_columns(path, scene.tz_of(weather), COLUMNS, some=True)
         scene.check_covers(table.index, str(path))
     elif isinstance(weather, ConstantWeather):
         table = pd.DataFrame([weather.model_dump(exclude_none=True)], index=scene.clock.times[:1])

@@ -5,6 +5,7 @@ Components have no jump at north: between 350 and 10 degrees lies north, not sou
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import xarray as xr
 from pydantic import Field
 
 from scenarios.case.forcings.rows import stepped
-from scenarios.case.forcings.scene import Kind, Note, Scene
+from scenarios.case.forcings.scene import Kind, Note, Scene, TimedFile
 from scenarios.case.part import Part
 from twin.readers.grid_series import read_wind_grid
 from twin.readers.series import read_columns
@@ -42,16 +43,20 @@ class WindRow(Part):
     from_deg: From
 
 
-class StationWind(Part):
+class StationWind(TimedFile):
     """Wind from a CSV file: columns `time`, `speed_m_s` and `from_deg`."""
 
     station: Path
 
 
-class GridWind(Part):
-    """Wind from a NetCDF file: both components by their CF standard names, or called u10 and v10."""
+class GridWind(TimedFile):
+    """Wind from a NetCDF file: both components by their CF standard names, or called u10 and v10.
+
+    `crs` states the projection of its axes where the file does not. Its times are UTC unless `timezone` is written.
+    """
 
     grid: Path
+    crs: str | None = None
 
 
 def build(
@@ -59,23 +64,26 @@ def build(
 ) -> tuple[list[xr.DataArray], list[Note]]:
     """Return the eastward and northward component, m/s."""
     if isinstance(wind, GridWind):
-        arrays = read_wind_grid(scene.base / wind.grid, scene.city.grid)
+        arrays = read_wind_grid(
+            scene.base / wind.grid, scene.city.grid, crs=wind.crs, tz=scene.tz_of(wind) if wind.timezone else UTC
+        )
         times = pd.DatetimeIndex(arrays[0]["time"].values)
         scene.check_covers(times, str(scene.base / wind.grid))
-        return arrays, scene.held(times, EASTWARD_WIND_GRID)
-    notes: list[Note] = []
+        notes = [array.attrs.pop("notes") for array in arrays]
+        return arrays, notes[0] + scene.held(times, EASTWARD_WIND_GRID)
+    said: list[Note] = []
     if isinstance(wind, StationWind):
         path = scene.base / wind.station
-        table = read_columns(path, scene.city.tz, COLUMNS)
+        table = read_columns(path, scene.tz_of(wind), COLUMNS)
         scene.check_covers(table.index, str(path))
-        notes = scene.held(table.index, EASTWARD_WIND)
+        said = scene.held(table.index, EASTWARD_WIND)
     elif isinstance(wind, ConstantWind):
         table = pd.DataFrame([wind.model_dump()], index=scene.clock.times[:1])
     else:
         table = stepped("forcing.wind", wind, scene)
     speed, towards = table["speed_m_s"].to_numpy(float), np.deg2rad(table["from_deg"].to_numpy(float) + 180.0)
     components = {EASTWARD_WIND.name: speed * np.sin(towards), NORTHWARD_WIND.name: speed * np.cos(towards)}
-    return [xr.DataArray(v, {"time": table.index.values}, ("time",), name) for name, v in components.items()], notes
+    return [xr.DataArray(v, {"time": table.index.values}, ("time",), name) for name, v in components.items()], said
 
 
 KIND = Kind(

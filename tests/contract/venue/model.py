@@ -37,13 +37,17 @@ PER_METRE, FULL = 1.3, 6.0
 class Venue:
     needs: ClassVar = ()
     reads: ClassVar = ("attendance",)
-    gives: ClassVar = (ZONE, CROWD)
+    gives: ClassVar = ()
 
     at: str = "v1"
     coming: Annotated[int, Ge(0), Unit("1")] = 9000
     come_in_s: Annotated[float, Gt(0), Unit("s")] = 1200.0
     door_m: Annotated[float, Gt(0), Le(50), Unit("m")] = 6.0
     cell_m: Annotated[float, Gt(0), Unit("m")] = 5.0
+
+    def site(self):
+        """Return the place that this one is about, so that there may be several."""
+        return self.at
 
     def zones(self, city):
         """Return the zones: the venue's bounds in three strips from west to east."""

@@ -158,6 +158,18 @@ def test_what_cannot_be_is_refused_before_a_second(small_city: City, code: str, 
     assert error.value.message("zh") and error.value.message("en")
 
 
+def test_a_venue_without_a_way_out_is_refused_when_the_case_is_checked(small_city: City) -> None:
+    sealed = with_hall(small_city, parts(cell=shapely.box(X + 0.2, Y + 0.2, X + 10.5, Y + 9.8).exterior))
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=10).check(sealed, {}, clock(60))
+    assert error.value.code == "room_sealed"
+    shut = with_hall(small_city, parts().assign(opens=[False, False, *[None] * 4]))
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=10).check(shut, {}, clock(60))
+    assert error.value.code == "room_sealed"
+    Crowd("hall", persons=10).check(shut, {}, clock(60), (Action("open_gate", "hall/north", 30.0),))
+
+
 def test_a_goal_that_nobody_reaches_is_named(small_city: City) -> None:
     venues = parts()
     goal = {"id": "hall/vault", "kind": "goal", "venue": "hall", "name_zh": "库", "name_en": "vault"}

@@ -69,6 +69,14 @@ def test_a_metered_gate_lets_through_so_many_a_second() -> None:
     assert free.flows[1].sum() > 40
 
 
+def test_a_gate_metered_at_nothing_lets_nobody_through() -> None:
+    meter = Action("meter_inflow", "gate-2", values={"persons_per_s": 0.0})
+    walkers = filled(hall(), 20, actions=(meter,))
+    for second in range(15):
+        walkers.walk(float(second), SECOND)
+    assert walkers.flows[1].sum() == 0
+
+
 @pytest.mark.parametrize("inward", [0, 1])
 def test_a_one_way_gate_is_passed_in_one_direction_only(inward: int) -> None:
     way = Action("one_way", "gate-1", values={"inward": float(inward)})

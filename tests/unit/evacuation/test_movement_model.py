@@ -92,6 +92,26 @@ def test_a_warning_in_city_time(town) -> None:
     assert found.counts["end_state"].iloc[4, 2] == found.balance.came_in["population"], "at 23:20 nobody has left yet"
 
 
+def advised(town, clock, known_s: float) -> dict[str, xr.DataArray]:
+    """Return an advice that b0 leaves, which can be known from `known_s` on."""
+    ids = [str(i) for i in town.blocks["id"]]
+    one = np.array([i == "b0" for i in ids])
+    values = {"stay_or_leave": np.where(one, 2.0, 0.0), "advice_from": np.where(one, known_s, np.nan)}
+    tags = {"stay_or_leave": "advice", "advice_from": ""}
+    return {n: xr.DataArray(v, {"block": ids}, ("block",), n, {"tags": tags[n]}) for n, v in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("warning", "ordered_s", "said"), [("", 900.0, False), ("23:05", 900.0, True), ("23:30", 1800.0, False)]
+)
+def test_nobody_is_ordered_to_leave_before_it_can_be_known(town, warning: str, ordered_s: float, said: bool) -> None:
+    clock = worlds.clock(1.0)
+    model = replace(ALL, zones="auto", warning=warning)
+    found = model.simulate(town, advised(town, clock, 900.0), clock, (), stream(7, "movement"))
+    assert found.tables["zones"][["id", "why", "ordered_s"]].values.tolist() == [["b0", "advice", ordered_s]]
+    assert ("known_later" in codes(found)) is said
+
+
 def test_water_closes_roads_strands_people_and_names_the_last_departure(town) -> None:
     clock = worlds.clock(1.0)
     flood = worlds.water(town, clock, np.interp(np.arange(13), [0, 3, 4], [0.0, 0.0, 1.0]))  # the west at 23:20

@@ -91,7 +91,7 @@ def test_coarse_population_keeps_its_own_cells_and_its_density(tmp_path: Path) -
     coarse = Grid("EPSG:4547", 500_000.0, 3_400_000.0, 500.0, 2, 2)
     write_raster(tmp_path / "p.tif", np.full((2, 2), 5000.0, np.float32), coarse, -1.0)
     cells, outside = read_population(tmp_path / "p.tif", GRID)
-    assert outside == 0 and cells["night"].sum() == 20_000
+    assert not outside and cells["night"].sum() == 20_000
     assert cells.geometry.area.tolist() == pytest.approx([250_000.0] * 4, rel=1e-6)
     write_raster(tmp_path / "n.tif", np.full((2, 2), -5.0, np.float32), coarse, -1.0)
     with pytest.raises(SourceError) as error:
@@ -100,12 +100,12 @@ def test_coarse_population_keeps_its_own_cells_and_its_density(tmp_path: Path) -
 
 
 def test_population_table_becomes_squares_and_refuses_bad_counts(tmp_path: Path) -> None:
-    x, y = np.meshgrid(500_100 + 300 * np.arange(3), 3_399_900 - 300 * np.arange(3))
+    x, y = np.meshgrid(500_150 + 300 * np.arange(3), 3_399_850 - 300 * np.arange(3))
     points = gpd.GeoSeries(gpd.points_from_xy(x.ravel(), y.ravel()), crs="EPSG:4547").to_crs("EPSG:4326")
     rows = [f"{p.x},{p.y},{100 + k}" for k, p in enumerate(points)]
     (tmp_path / "hex.csv").write_text("lon,lat,population\n" + "\n".join(rows), "utf-8")
     cells, outside = read_population(tmp_path / "hex.csv", GRID)
-    assert outside == 0 and cells["night"].sum() == 936 and cells.geometry.area.min() > 1e4
+    assert not outside and cells["night"].sum() == 936 and cells.geometry.area.min() > 1e4
     (tmp_path / "bad.csv").write_text("lon,lat,population\n114.0,30.7,-5\n114.1,30.7,5\n", "utf-8")
     with pytest.raises(SourceError, match="-5"):
         read_population(tmp_path / "bad.csv", GRID)
@@ -126,7 +126,7 @@ def test_coordinates_that_are_no_numbers_or_no_crs_are_named(tmp_path: Path) -> 
 
 def test_facilities_from_a_chinese_table(tmp_path: Path) -> None:
     (tmp_path / "h.csv").write_text("名称,经度 (Longitude),纬度 (Latitude)\n一医院,114.001,30.70\n", "utf-8")
-    table = read_facilities(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
+    table, _ = read_facilities(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
     assert table["name_zh"].tolist() == ["一医院"] and table["kind"].tolist() == ["hospital"]
 
 

@@ -1,0 +1,153 @@
+"""From the readings of the city's gas detectors to a source that a run can start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evacuation.release.locate.posterior import Posterior, locate
+from evacuation.release.locate.readings import Readings
+from evacuation.release.substances import Substance, known, substance
+from evacuation.release.weather import Air, Weather
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import Drivers
+
+Array = NDArray[np.float64]
+
+#: Height of a detector over the ground and of a source that nobody has seen, m: assumed.
+DETECTOR_M, SOURCE_M = 1.5, 1.0
+
+#: A detector notices the gas at this share of its highest reading.
+NOTICED = 0.1
+
+#: A tank is named as a possible source for samples within this distance, m.
+NEAR_M = 100.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """The source: `posterior`; `began_s` and `known_s` on the clock: when the gas was let go, when the last reading was taken.
+
+    `readings` and `sensors`: how many there are.
+    """
+
+    posterior: Posterior
+    began_s: float
+    known_s: float
+    readings: int
+    sensors: int
+
+    def radius(self, share: float = 0.9) -> float:
+        """Return how far from the middle a share of the samples lies, m."""
+        x, y = self.posterior.place
+        away = np.hypot(self.posterior.samples["x"] - x, self.posterior.samples["y"] - y)
+        return float(away.quantile(share))
+
+    def draws(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Return of `count` sources drawn from the samples, after the middle: shifts from it (m) and how many times as strong."""
+        rows = self.posterior.samples.iloc[rng.integers(len(self.posterior.samples), size=count)]
+        shifts = rows[["x", "y"]].to_numpy(float) - np.array(self.posterior.place)
+        strengths = rows["rate"].to_numpy(float) / self.posterior.rate()
+        return np.vstack([np.zeros((1, 2)), shifts]), np.append(1.0, strengths)
+
+    def suspects(self, city: City) -> pd.DataFrame:
+        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first."""
+        tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+        if not len(tanks):
+            return pd.DataFrame({"id": [], "share": []})
+        at = np.column_stack([tanks.geometry.centroid.x, tanks.geometry.centroid.y])
+        samples = self.posterior.samples[["x", "y"]].to_numpy(float)
+        away = np.hypot(*(samples[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
+        nearest, near = away.argmin(axis=1), away.min(axis=1) <= NEAR_M
+        shares = np.bincount(nearest[near], minlength=len(tanks)) / len(samples)
+        table = pd.DataFrame({"id": tanks["id"].astype(str).values, "share": shares})
+        return table[table["share"] > 0.0].sort_values("share", ascending=False, ignore_index=True)
+
+
+def detected(
+    city: City, drivers: Drivers, clock: Clock, weather: Weather, gas: Substance, rng: np.random.Generator
+) -> Found:
+    """Return the source that explains what the city's gas detectors read in this run.
+
+    Raises ScenarioError where no detector reads anything, or no source can be found.
+    """
+    table = _table(city, drivers, clock, gas)
+    if not len(table) or not (table["value"] > 0.0).any():
+        raise ScenarioError("release_no_readings")
+    worst = table.loc[table["value"].idxmax()]
+    first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
+    west, south, east, north = city.grid.bounds
+    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0)
+    x, y = posterior.place
+    noticed = table[table["value"] >= NOTICED * table["value"].max()].iloc[0]
+    speed = weather.at(float(noticed["time_s"])).wind
+    began = float(noticed["time_s"]) - float(np.hypot(noticed["x"] - x, noticed["y"] - y)) / speed
+    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), len(table), int(table["sensor"].nunique()))
+
+
+def _tanks(city: City, gas: Substance) -> Array:
+    """Return where the tanks stand that hold the substance, or of which the city does not say what they hold (tank, 2)."""
+    tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+    held = tanks["substance"] if "substance" in tanks else pd.Series(None, index=tanks.index)
+    own = [pd.isna(name) or (name in known() and substance(name).id == gas.id) for name in held]
+    middle = tanks[own].geometry.centroid
+    return np.column_stack([middle.x, middle.y])
+
+
+def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.DataFrame:
+    """Return a row per reading in time order: time_s, sensor, x, y, value (kg m-3)."""
+    units = {
+        "detector_concentration": 1.0,
+        "detector_volume_share": gas.kg_m3(1e6),
+        "detector_lfl_share": gas.flammable_kg_m3 or np.nan,
+    }
+    places = city.sensors.set_index(city.sensors["id"].astype(str)).geometry
+    rows = []
+    for name, unit in units.items():
+        if name not in drivers:
+            continue
+        field = drivers[name].transpose("time", "sensor")
+        for k, sensor in enumerate(str(s) for s in field["sensor"].values):
+            point = places[sensor]
+            for moment, value in zip(field["time"].values, field.values[:, k], strict=True):
+                if np.isfinite(value * unit):
+                    rows.append((clock.seconds(moment), sensor, float(point.x), float(point.y), float(value * unit)))
+    return pd.DataFrame(rows, columns=["time_s", "sensor", "x", "y", "value"]).sort_values(
+        ["time_s", "sensor"], ignore_index=True
+    )
+
+
+def _readings(table: pd.DataFrame, clock: Clock, weather: Weather, x: float, y: float) -> Readings:
+    """Return the readings with the wind of their moments, over the roughness of a place."""
+    airs = {t: weather.at(t) for t in table["time_s"].unique()}
+    own = [airs[t] for t in table["time_s"]]
+    z0, _ = _ground(own[0], x, y)
+    at = table[["x", "y", "x", "y"]].to_numpy(float)
+    return Readings(
+        sensor=pd.factorize(table["sensor"])[0],
+        time_s=table["time_s"].to_numpy(float),
+        value=table["value"].to_numpy(float),
+        ends=at,
+        z=np.full(len(table), DETECTOR_M),
+        east=np.array([a.east for a in own]),
+        north=np.array([a.north_ward for a in own]),
+        ustar=np.array([_ground(a, x, y)[1] for a in own]),
+        inv_l=np.array([a.inv_l for a in own]),
+        lateral=np.array([a.lateral for a in own]),
+        z0=z0,
+        height=SOURCE_M,
+        highest=own[0].highest_m,
+    )
+
+
+def _ground(air: Air, x: float, y: float) -> tuple[float, float]:
+    """Return roughness (m) and u* (m s-1) at a place."""
+    rows, cols = air.z0.shape
+    row = min(max(int((air.north - y) / air.tile_m), 0), rows - 1)
+    col = min(max(int((x - air.west) / air.tile_m), 0), cols - 1)
+    return float(air.z0[row, col]), float(air.ustar[row, col])

@@ -1,0 +1,124 @@
+"""OpenStreetMap ways as people draw them: what differs stays apart, what is cut is told, what lies on the ground is not lifted."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from pathlib import Path
+
+import pytest
+
+from twin.errors import SourceError
+from twin.readers.osm import read_foot_underpasses, read_roads, underpasses
+
+CRS = "EPSG:4547"
+DEGREE_M = 95_950.0  # of longitude at 30.5 N: eight nodes of a street 100 m apart
+NODES = "".join(f'<node id="{k}" lat="30.5447" lon="{114.001 + k * 100 / DEGREE_M:.7f}"/>' for k in range(1, 9))
+
+
+def way(ref: int, nodes: list[int], **tags: str) -> str:
+    refs = "".join(f'<nd ref="{n}"/>' for n in nodes)
+    return f'<way id="{ref}">{refs}' + "".join(f'<tag k="{k}" v="{v}"/>' for k, v in tags.items()) + "</way>"
+
+
+def written(folder: Path, *ways: str, first: str = NODES, name: str = "x.osm") -> Path:
+    path = folder / name
+    path.write_text(f'<osm version="0.6">{first}{"".join(ways)}</osm>', "utf-8")
+    return path
+
+
+def street(folder: Path, **middle: str) -> Path:
+    """700 m of one street, its middle 100 m with tags of its own."""
+    return written(
+        folder,
+        way(10, [1, 2, 3, 4], highway="secondary", name="人民路"),
+        way(11, [4, 5], highway="secondary", name="人民路", **middle),
+        way(12, [5, 6, 7, 8], highway="secondary", name="人民路"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "levels", "low"),
+    [
+        ({"bridge": "yes"}, [0, 1, 0], 0),
+        ({"bridge": "viaduct"}, [0, 1, 0], 0),
+        ({"bridge": "low_water_crossing"}, [0, 0, 0], 0),
+        ({"tunnel": "yes"}, [0, -1, 0], 1),
+        ({"tunnel": "building_passage"}, [0, 0, 0], 0),
+    ],
+)
+def test_a_tag_that_matters_to_water_holds_where_it_stands_and_no_farther(tags, levels, low, tmp_path: Path) -> None:
+    roads, _ = read_roads(street(tmp_path, **tags), CRS)
+    along = roads.assign(x=roads.geometry.centroid.x).sort_values("x")
+    assert along["level"].tolist() == levels and roads["underpass"].sum() == low
+    assert along.length.tolist() == pytest.approx([300.0, 100.0, 300.0], rel=0.01)
+    assert len(underpasses(roads)) == low
+
+
+def test_what_does_not_differ_stays_one_road(tmp_path: Path) -> None:
+    roads, _ = read_roads(street(tmp_path), CRS)
+    assert len(roads) == 1 and roads.length.iloc[0] == pytest.approx(700.0, rel=0.01)
+
+
+def test_a_long_tunnel_in_pieces_is_no_underpass(tmp_path: Path) -> None:
+    pieces = [way(10 + k, [k, k + 1], highway="primary", tunnel="yes", lanes=str(k)) for k in range(1, 8)]
+    roads, _ = read_roads(written(tmp_path, *pieces), CRS)
+    assert len(roads) == 7 and (roads["level"] == -1).all() and not roads["underpass"].any()
+
+
+@pytest.mark.parametrize(
+    ("lanes", "speed", "expected"),
+    [
+        ("0", "walk", (6, 5.0)),
+        ("2;3", "CN:urban", (2, 60.0)),
+        ("1.5", "30 mph", (1, 48.28032)),
+        ("many", "none", (6, 60.0)),
+        ("4", "80;60", (4, 60.0)),
+        ("50", "500", (6, 60.0)),
+        ("-2", "50 km/h", (6, 50.0)),
+    ],
+)
+def test_odd_lanes_and_speeds_are_read_or_taken_from_the_class(lanes, speed, expected, tmp_path: Path) -> None:
+    roads, _ = read_roads(written(tmp_path, way(10, [1, 2], highway="primary", lanes=lanes, maxspeed=speed)), CRS)
+    assert (roads["lanes"].iloc[0], roads["speed_kmh"].iloc[0]) == pytest.approx(expected)
+
+
+def test_a_clipped_way_is_cut_at_the_missing_node_and_told(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, way(10, [1, 2, 3], highway="primary"), way(11, [3, 99], highway="residential"),
+        way(12, [4, 98, 6, 7], highway="residential"),
+    )  # fmt: skip
+    roads, findings = read_roads(path, CRS)
+    assert sorted(roads.length.round(-2)) == [100.0, 200.0]
+    assert {f.code: f.count for f in findings}["ways_clipped"] == 2
+
+
+def test_ways_may_stand_before_their_nodes_and_the_file_may_be_packed(tmp_path: Path) -> None:
+    path = written(tmp_path, NODES, first=way(10, [1, 2, 3], highway="primary"))
+    for suffix, pack in ((".gz", gzip.compress), (".bz2", bz2.compress)):
+        packed = tmp_path / f"x.osm{suffix}"
+        packed.write_bytes(pack(path.read_bytes()))
+        assert len(read_roads(packed, CRS)[0]) == len(read_roads(path, CRS)[0]) == 1
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[:-9], lambda b: b"no gzip", lambda b: b[:20] + b"\0" + b[21:]])
+def test_a_damaged_packed_extract_is_refused_with_one_sentence(spoil, tmp_path: Path) -> None:
+    packed = tmp_path / "x.osm.gz"
+    packed.write_bytes(spoil(gzip.compress(written(tmp_path, way(10, [1, 2], highway="primary")).read_bytes())))
+    for reader in (read_roads, read_foot_underpasses):
+        with pytest.raises(SourceError) as error:
+            reader(packed, CRS)
+        assert error.value.code == "file_unreadable"
+
+
+def test_an_underpass_for_people_on_foot_is_a_place(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        way(10, [1, 8], highway="primary"),
+        way(20, [3, 4], highway="steps", tunnel="yes"),
+        way(21, [4, 5], highway="footway", tunnel="yes", name="地下通道"),
+        way(22, [6, 7], highway="footway", tunnel="building_passage"),
+    )
+    found = read_foot_underpasses(path, CRS)
+    assert found["name_zh"].tolist() == ["地下通道"] and found["kind"].tolist() == ["underpass"]
+    assert found.length.iloc[0] == pytest.approx(200.0, rel=0.01), "steps and passage are one place"
