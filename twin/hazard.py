@@ -115,6 +115,7 @@ class State:
             "grid": self.grid_hash,
             "numbers": dict(self.numbers),
             "settings": dict(self.settings),
+            "arrays": sorted(self.arrays),
         }
         with path.open("wb") as file:
             arrays: dict[str, Any] = {"__head__": np.array(json.dumps(head)), **self.arrays}
@@ -130,6 +131,8 @@ class State:
             with np.load(path, allow_pickle=False) as file:
                 head = json.loads(str(file["__head__"]))
                 arrays = {name: file[name] for name in file.files if name != "__head__"}
+            if (named := head.get("arrays", sorted(arrays))) != sorted(arrays):  # a damaged list of a zip loses some
+                raise BadZipFile(f"{sorted(arrays)}, not {named}")
             version, own = head["version"], [head[key] for key in ("hazard", "grid", "numbers", "settings")]
         except Exception as error:  # of zip, zlib, numpy or JSON: damage shows in many ways
             found = str(error).splitlines()[0] if str(error) else type(error).__name__
