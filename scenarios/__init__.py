@@ -17,11 +17,11 @@ from scenarios.case.case import Case, load, titles
 from scenarios.case.hazards import reported
 from scenarios.case.home import cities, library, open_city
 from scenarios.case.shelf import older_runs
-from scenarios.planning.compare import changed, compare, compared, difference, unlike
+from scenarios.planning.compare import changed, compare, compared, difference, differing, unlike
 from scenarios.planning.draft import draft_plan
 from scenarios.runner.identity import versions
 from scenarios.runner.jobs import Job, jobs, submit
-from scenarios.runner.run import Run, all_runs, execute, find_run, store
+from scenarios.runner.run import COMPUTED, Run, all_runs, execute, find_run, store
 from scenarios.runner.simulate import read_places
 from twin.blocks import Section
 from twin.bridge import EXPORTERS, plan_json
@@ -31,6 +31,7 @@ from twin.hazard import Progress
 from twin.plan import Plan
 
 __all__ = [
+    "COMPUTED",
     "Case",
     "Job",
     "Plan",
@@ -43,8 +44,10 @@ __all__ = [
     "compare",
     "compared",
     "difference",
+    "differing",
     "draft_plan",
     "export",
+    "export_run",
     "find_plan",
     "find_run",
     "jobs",
@@ -67,20 +70,30 @@ def run(case: Case, *, fresh: bool = False, progress: Progress | None = None) ->
 
 def export(plan: Plan, folder: str | Path, formats: Sequence[str] = ("json", "geojson", "cap", "html")) -> list[Path]:
     """Write a plan to a new folder in the asked formats and return the files; nothing is left when one format fails."""
+    return _export(Path(folder) / plan.id, find_run(plan.run_id), plan, formats)
+
+
+def export_run(run: Run, folder: str | Path, formats: Sequence[str]) -> list[Path]:
+    """Write what a run found, with its draft plan, to a new folder in the asked formats; see `export`."""
+    return _export(Path(folder) / run.id, run, draft_plan(run), formats)
+
+
+def _export(target: Path, run: Run, plan: Plan, formats: Sequence[str]) -> list[Path]:
     unknown = [f for f in formats if f not in EXPORTERS]
-    if unknown:
+    if unknown or not formats:
         raise ScenarioError("export_format", found=unknown, expected=sorted(EXPORTERS))
-    target = Path(folder) / plan.id
     aside = target.with_name(f"{target.name}.part-export")
     shutil.rmtree(aside, ignore_errors=True)
     try:
         aside.mkdir(parents=True)
-        about = _dossier(find_run(plan.run_id), plan)
+        about = _dossier(run, plan)
         written = [path.relative_to(aside) for f in formats for path in EXPORTERS[f](about, aside)]
+        if not written:
+            raise ScenarioError("export_nothing", run=run.id, found=list(formats), expected=sorted(EXPORTERS))
         shutil.rmtree(target, ignore_errors=True)
         aside.rename(target)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise SourceError("not_writable", where=str(folder)) from error
+        raise SourceError("not_writable", where=str(target.parent)) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return [target / path for path in written]

@@ -102,6 +102,13 @@ def evidence(task: Task, lang: str) -> str:
     )
 
 
+def values(kind: str, given: Mapping[str, float], lang: str) -> str:
+    """Return the values of a measure or event of a kind."""
+    joint = "," if lang == "zh" else ", "
+    told = [(f"value.{kind}.{name}", name, float(value)) for name, value in given.items()]
+    return joint.join(say(key, lang=lang, value=v) if has(key) else f"{name} {v:g}" for key, name, v in told)
+
+
 def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:
     """Return what a hazard has words for among the remarks of its balance (`remark.<hazard>.<name>`)."""
     named = {f"remark.{hazard}.{name}": value for name, value in balance["remarks"].items()}

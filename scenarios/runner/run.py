@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import psutil
 import xarray as xr
@@ -27,7 +28,7 @@ from scenarios.runner import identity, stored_drivers
 from scenarios.runner.disk import disk_error
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
-from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single, write_json
+from scenarios.runner.simulate import DRIVERS, RESULT, part_of, read_places, simulate_single, write_json
 from scenarios.runner.stored_ids import from_store
 from scenarios.store.records import Store
 from twin.event import event_of
@@ -36,6 +37,9 @@ from twin.grade import likely
 from twin.hazard import Drivers, Progress
 from twin.plan import Event
 from twin.sheet import Sheet
+
+#: The share of a run's progress at which all is computed and written; plan and report take the rest.
+COMPUTED = 0.8
 
 #: What is done with a run folder before its manifest is written: plan and report.
 Finish = Callable[["Run"], None]
@@ -63,6 +67,10 @@ class Run:
     def finished(self) -> str:
         """When the run was finished, on this machine's clock."""
         return datetime.fromisoformat(self.manifest["finished"]).astimezone().strftime("%Y-%m-%d %H:%M")
+
+    def told(self, moment: datetime | pd.Timestamp | np.datetime64) -> str:
+        """Return a time of this run as a clock in the city shows it (`Clock.told`); one without a zone is UTC."""
+        return self.case.clock.told(moment, self.case.city.tz)
 
     @property
     def id(self) -> str:
@@ -170,20 +178,17 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
     if not fresh and (target / MANIFEST).exists():
         return Run(target)
     with _building(target) as part:
-        if progress is not None:
-            progress(0.0)
+        part_of(progress, 0.0, 1.0)(0.0)
         began = time.perf_counter()
-        if case.scenario.ensemble.members > 1:
-            simulate_members(case, part, progress)
-        else:
-            simulate_single(case, part, progress)
+        simulating = simulate_members if case.scenario.ensemble.members > 1 else simulate_single
+        simulating(case, part, part_of(progress, 0.0, COMPUTED))
         run = Run(part)
         if finish is not None:
             finish(run)
         manifest = {
             "format": FORMAT,
             "id": run_id,
-            "name": case.scenario.name.model_dump(),
+            "name": case.title,
             "city": case.city.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": case.scenario.seed,
@@ -199,6 +204,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
         write_json(part / MANIFEST, manifest)
     run = Run(target)
     _catalogue(run)
+    part_of(progress, COMPUTED, 1.0)(1.0)
     return run
 
 
