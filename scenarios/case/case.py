@@ -126,7 +126,7 @@ class Case:
 
     def _reaches(self, action: Action, site: str | None) -> bool:
         """Return whether a measure acts where a hazard at `site` (None: the whole city) can know of it."""
-        return site is None or action.place in (EVERYWHERE, site) or self.city.venue_of(action.place) == site
+        return site is None or action.place in (EVERYWHERE, site) or self.city.part_of(action.place) == site
 
     @cached_property
     def earlier(self) -> Earlier | None:
