@@ -57,12 +57,13 @@ def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]
 
 
 def check_any(what: str) -> list[Finding]:
-    """Return the findings on a city (name or folder) or on what a build file would make."""
+    """Return the findings on a city (name or folder), those of its build too, or on what a build file would make."""
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
     city = open_city(what)
-    return check_city(city) + hazards.check_city(city)
+    now = check_city(city)
+    return now + [f for f in city.findings if f.code not in {n.code for n in now}] + hazards.check_city(city)
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
