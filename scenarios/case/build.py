@@ -57,7 +57,7 @@ def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]
 
 
 def check_any(what: str) -> list[Finding]:
-    """Return the findings on a city (name or folder) or on what a build file would make."""
+    """Return the findings on a city (name or folder), those of its build too, or on what a build file would make."""
     path = Path(what)
     if path.suffix in (".yaml", ".yml") and path.exists():
         return assemble(read_build(path), path.parent)[1]
@@ -65,7 +65,9 @@ def check_any(what: str) -> list[Finding]:
     city = open_folder(folder)
     hazards.check_levels(city)
     unsealed = [] if (folder / SUMS).exists() else [Finding("unsealed", 1, place=str(folder), assumed="as_given")]
-    return check_city(city) + hazards.check_city(city) + unsealed
+    now = check_city(city)
+    told = now + [f for f in city.findings if f.code not in {n.code for n in now}]
+    return told + hazards.check_city(city) + unsealed
 
 
 def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:

@@ -135,6 +135,11 @@ def test_what_the_build_found_is_said_in_every_run(built: City, sources: Path) -
     assert "1000人中有500人在城外" in page or "500 of 1000 people are outside" in page
 
 
+def test_a_check_of_the_folder_repeats_what_only_its_build_could_see(built: City) -> None:
+    codes = [f.code for f in check_any(built.id)]
+    assert {"people_outside", "floors_missing", "roads_no_class", "noted"} <= set(codes)
+
+
 def test_a_check_meets_what_a_run_would(sources: Path) -> None:
     told = [f.values["says"].values for f in check_any(str(sources / "city.yaml")) if f.code == "noted"]
     assert told == [{"sections": ["[RDII]"]}, {"asked": "KINWAVE"}]

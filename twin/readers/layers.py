@@ -36,8 +36,7 @@ def read_roads(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd
     bridge, tunnel. A road without a class is `residential`; a line of a class that is no road (a footway) is left out.
     """
     lines, found = _of_kind(path, crs, source_crs, 1)
-    kind = pd.Series(column(lines, ("road_class", "highway", "fclass"), [None] * len(lines)), dtype=object)
-    kind = kind.replace(CLASSES_ZH).fillna("residential")
+    kind = _series(lines, ("road_class", "highway", "fclass")).replace(CLASSES_ZH).fillna("residential")
     known = kind.isin(osm.CLASSES)
     if not known.all():
         found.append(Finding("roads_no_class", int((~known).sum()), str(kind[~known].iloc[0]), path.name, "left_out"))
@@ -45,15 +44,9 @@ def read_roads(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd
     if lines.empty:
         raise SourceError("layer_roads", where=str(path), expected=[*osm.CLASSES])
     zh, en = names_of(lines, [""] * len(lines))
-    tags = {
-        "lanes": pd.Series(column(lines, ("lanes",), [None] * len(lines)), dtype=object),
-        "maxspeed": pd.Series(column(lines, ("speed_kmh", "maxspeed"), [None] * len(lines)), dtype=object),
-    }
-    lanes, speed = tags["lanes"].map(osm.lanes_of).astype(float), tags["maxspeed"].map(osm.speed_of).astype(float)
-    raised, sunk = (
-        pd.Series(column(lines, (tag,), ["no"] * len(lines)), dtype=object).map(_said_so)
-        for tag in ("bridge", "tunnel")
-    )
+    lanes = _series(lines, ("lanes",)).map(osm.lanes_of).astype(float)
+    speed = _series(lines, ("speed_kmh", "maxspeed")).map(osm.speed_of).astype(float)
+    raised, sunk = (_series(lines, (tag,), "no").map(_said_so) for tag in ("bridge", "tunnel"))
     roads = gpd.GeoDataFrame(
         {
             "name_zh": zh,
@@ -80,10 +73,8 @@ def read_buildings(path: Path, crs: str, source_crs: str | None = None) -> tuple
     """
     shapes, found = _of_kind(path, crs, source_crs, 2)
     n = len(shapes)
-    given = pd.to_numeric(
-        pd.Series(column(shapes, ("floors", "levels", "building:levels", "层数"), [np.nan] * n)), "coerce"
-    )
-    height = pd.to_numeric(pd.Series(column(shapes, ("height", "height_m", "高度"), [np.nan] * n)), "coerce")
+    given = pd.to_numeric(_series(shapes, ("floors", "levels", "building:levels", "层数")), errors="coerce")
+    height = pd.to_numeric(_series(shapes, ("height", "height_m", "高度")), errors="coerce")
     floors = given.fillna((height / FLOOR_M).round())
     if floors.isna().any():
         found.append(Finding("floors_missing", int(floors.isna().sum()), place=path.name, assumed="three_floors"))
@@ -102,7 +93,7 @@ def read_buildings(path: Path, crs: str, source_crs: str | None = None) -> tuple
 def read_levees(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the levees table of a file of lines with their crest in a column crest_m (m above the city's datum)."""
     lines, found = _of_kind(path, crs, source_crs, 1)
-    crest = pd.to_numeric(pd.Series(column(lines, ("crest_m",), [None] * len(lines))), errors="coerce").to_numpy(float)
+    crest = pd.to_numeric(_series(lines, ("crest_m",)), errors="coerce").to_numpy(float)
     _check_numbers(path, lines, "crest_m", crest)
     ids = [str(v) for v in column(lines, ("id",), [f"levee-{k + 1:03d}" for k in range(len(lines))])]
     return gpd.GeoDataFrame({"id": ids, "crest_m": crest}, geometry=lines.geometry.values, crs=crs), found
@@ -119,7 +110,7 @@ def read_resources(path: Path, crs: str, source_crs: str | None = None) -> tuple
     if "kind" not in points:
         raise SourceError("series_columns", where=str(path), found=list(points.columns), expected=["kind"])
     n = len(points)
-    count = pd.to_numeric(pd.Series(column(points, ("count",), [1] * n)), errors="coerce").to_numpy(float)
+    count = pd.to_numeric(_series(points, ("count",), 1), errors="coerce").to_numpy(float)
     _check_numbers(path, points, "count", count)
     ids = [str(v) for v in column(points, ("id",), [f"resource-{k + 1:03d}" for k in range(n)])]
     zh, en = names_of(points, ids)
@@ -147,6 +138,11 @@ def _of_kind(path: Path, crs: str, source_crs: str | None, dimension: int) -> tu
         found.append(Finding("geometry_other", int((~right).sum()), place=path.name, assumed="left_out"))
     kept = features[right]
     return (kept.explode(ignore_index=True) if dimension == 1 else kept.reset_index(drop=True)), found
+
+
+def _series(table: gpd.GeoDataFrame, names: tuple[str, ...], otherwise: Any = None) -> pd.Series:
+    """Return the first of the named columns that a table has, else one value for every row."""
+    return pd.Series(column(table, names, [otherwise] * len(table)), dtype=object)
 
 
 def _check_numbers(path: Path, table: gpd.GeoDataFrame, name: str, values: Any) -> None:
