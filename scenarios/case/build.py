@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from scipy import ndimage
 from scenarios.case import built_folder
 from scenarios.case.build_file import Build, FacilitySource, OsmSource, Source, read_build
 from scenarios.case.home import home, open_city
+from scenarios.store.disk import writing
 from scenarios.store.folders import replaced, sweep
 from twin.city import COLUMNS, City, Layer, empty_table
 from twin.errors import SourceError
@@ -42,14 +44,14 @@ def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]
     build would write over something else that no build wrote.
     """
     build = read_build(path)
-    target = to or home() / "cities" / build.id
-    sweep(target.parent, target.name)
+    target = (to or home() / "cities" / build.id).resolve()
+    sweep(target.parent, glob.escape(target.name))
     if target.exists() and not (target / "city.yaml").exists() and any(target.iterdir()):
         raise SourceError("folder_taken", where=str(target))
     city, findings = assemble(build, path.parent)
     if (target / "city.yaml").exists():
         city = replace(city, **built_folder.own_thresholds(target))
-    with replaced(target) as (part, _):
+    with writing(target.parent), replaced(target) as (part, _):
         save_folder(city, part)
         open_folder(part)
         built_folder.note(part)

@@ -6,6 +6,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from scenarios.store.folders import restore
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.readers.city_folder import open_folder
@@ -34,7 +35,9 @@ def cities() -> dict[str, Path]:
 
 def city_folder(name: str, base: Path | None = None) -> Path:
     """Return the folder of a city given by path (relative to `base`) or by name."""
+    restore(home() / "cities" / name)
     for path in ([base / name] if base else []) + [Path(name)]:
+        restore(path)
         if (path / "city.yaml").exists():
             return path
     known = cities()
