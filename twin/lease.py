@@ -13,6 +13,7 @@ import platform
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -36,12 +37,14 @@ class Lease:
     """The lease of a folder, held from its making until `end` or until the process is gone; `fileno` hands it to a child."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        self._file = self._path.open("w", encoding="utf-8")
+        self._path, aside = folder / NAME, folder / f"{NAME}-{uuid.uuid4().hex[:8]}"
+        self._file = aside.open("w", encoding="utf-8")
         json.dump({"host": platform.node(), "boot": boot(), "start": time.time()}, self._file)
         self._file.flush()
         self._renewed = time.monotonic()
-        _lock(self._file.fileno())
+        with contextlib.suppress(OSError):  # a file system without locks: see `is_held`
+            _lock(self._file.fileno())
+        aside.rename(self._path)  # who sees it sees it locked
 
     def fileno(self) -> int:
         """Return the number of the open file that carries the lock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from rasterio.features import shapes
 from scenarios.case import built_folder, ground, hazards
 from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
 from scenarios.case.home import city_folder, home
+from scenarios.store.disk import writing
 from scenarios.store.folders import replaced, sweep
 from twin.city import COLUMNS, City, Layer, Resource, empty_table
 from twin.errors import SourceError
@@ -40,14 +42,14 @@ def build_city(path: Path, to: Path | None = None) -> tuple[Path, list[Finding]]
     build would write over something else that no build wrote.
     """
     build = read_build(path)
-    target = to or home() / "cities" / build.id
-    sweep(target.parent, target.name)
+    target = (to or home() / "cities" / build.id).resolve()
+    sweep(target.parent, glob.escape(target.name))
     if target.exists() and not (target / "city.yaml").exists() and any(target.iterdir()):
         raise SourceError("folder_taken", where=str(target))
     city, findings = assemble(build, path.parent)
     if (target / "city.yaml").exists():
         city = replace(city, **built_folder.own_thresholds(target))
-    with replaced(target) as (part, _):
+    with writing(target.parent), replaced(target) as (part, _):
         save_folder(city, part)
         seal(part)
         open_folder(part)

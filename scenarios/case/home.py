@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scenarios.store.folders import restore
 from twin.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def cities() -> dict[str, Path]:
 
 def city_folder(name: str, base: Path | None = None) -> Path:
     """Return the folder of a city given by path (relative to `base`) or by name."""
+    restore(home() / "cities" / name)
     for path in ([base / name] if base else []) + [Path(name)]:
+        restore(path)
         if there(path / "city.yaml"):
             return path
     known = cities()

@@ -43,7 +43,8 @@ def plan_state(plan: Plan) -> str:
 
 def put_draft(run: Run) -> None:
     """Put the plan in a run's folder on record as a draft unless it is there."""
-    plan = plan_json.from_dict(json.loads((run.folder / "plan.json").read_text("utf-8")))
+    kept = run.folder / "plan.json"
+    plan = plan_json.from_dict(json.loads(kept.read_text("utf-8"))) if kept.exists() else draft_plan(run)
     _put(replace(plan, state="drafted", revision=0))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import uuid
@@ -60,14 +61,17 @@ def _put(part: Path, target: Path) -> None:
 
 def restore(target: Path) -> None:
     """Give a folder back that was moved aside by a process killed before the new one stood in its place."""
-    for earlier in sorted(target.parent.glob(f".{target.name}{EARLIER}*")):
+    for earlier in sorted(target.parent.glob(f".{glob.escape(target.name)}{EARLIER}*")):
         with contextlib.suppress(OSError):
             if not target.exists():
                 earlier.rename(target)
 
 
 def sweep(folder: Path, name: str = "*") -> None:
-    """Restore what of `name` was moved aside in `folder`; remove what was replaced and what killed processes left half built."""
+    """Restore what was moved aside in `folder`; remove what was replaced and what killed processes left half built.
+
+    Only of what is called `name`, a pattern.
+    """
     for left in sorted(folder.glob(f".{name}{EARLIER}*")):
         target = left.with_name(left.name[1:].rpartition(EARLIER)[0])
         restore(target)

@@ -6,16 +6,14 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import JSON, String, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from scenarios.store.audit import Head, Seals, digest
-from scenarios.store.database import open_database, transact
+from scenarios.store.database import Answer, open_database, transact
 from twin.errors import RecordError, ScenarioError
-
-T = TypeVar("T")
 
 #: What an approved plan says to others: the bytes of each file by format and path.
 Documents = Mapping[tuple[str, str], bytes]
@@ -295,10 +293,10 @@ class Store:
         noted = {"state": state, "body": digest(row.body)}
         self._log(session, actor, state, row.id, noted | ({"documents": digest_of(documents)} if documents else {}))
 
-    def _logged(self, work: Callable[[Session], T]) -> T:
+    def _logged(self, work: Callable[[Session], Answer]) -> Answer:
         """Do work that writes entries, then put the head on the last of them."""
 
-        def whole(session: Session) -> tuple[T, Head | None]:
+        def whole(session: Session) -> tuple[Answer, Head | None]:
             answer = work(session)
             session.flush()
             return answer, session.info.get("head")

@@ -11,6 +11,7 @@ import pytest
 from lxml import etree, html
 
 import scenarios as sc
+from scenarios.case import manifest
 from scenarios.planning.crews import send_crews
 from scenarios.runner.run import store
 from twin.bridge import cap
@@ -76,6 +77,7 @@ def test_water_into_entrances_is_reported_in_city_time(run: sc.Run, tmp_path: Pa
     """The first entrance takes water an hour and a half after the start, the second none."""
     table = {"id": ["u1", "h1"], "inflow_m3": [321.0, 0.0], "peak_m3_s": [0.25, 0.0], "first_s": [5400.0, float("nan")]}
     pd.DataFrame({**table, "step_m": [0.3, 0.3]}).to_parquet(run.folder / "tables" / "flood-entrances.parquet")
+    manifest.seal(run.folder, run.manifest)
     (page,) = sc.export(sc.draft_plan(run), tmp_path, formats=("html",))
     text = page.read_text("utf-8")
     part = text[text.index("地下空间入口进水") : text.index("各地点风险等级")]

@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
+import desk.main
 import scenarios as sc
 from scenarios.case.manifest import MANIFEST
 from scenarios.cli import app
@@ -101,3 +103,12 @@ def test_two_scenarios_that_ask_the_same_share_an_id_and_the_newest_answers(smok
     shutil.copytree(smoke.folder, other)
     assert sc.find_run(smoke.id[:6]).id == smoke.id and len(json.loads((other / MANIFEST).read_text())["files"]) > 5
     assert sc.find_run("other").folder.samefile(other)
+
+
+def test_the_desk_opens_with_a_damaged_run_on_the_shelf_and_says_so(smoke: sc.Run) -> None:
+    spoilt = smoke.folder.with_name("0123456789abcdef")
+    shutil.copytree(smoke.folder, spoilt)
+    (spoilt / MANIFEST).write_text("{", "utf-8")
+    page = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=600).run()
+    assert not page.exception and any(spoilt.name in box.value for box in page.warning)
+    assert any(smoke.id[:6] in option for box in page.selectbox for option in box.options)

@@ -3,58 +3,57 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from scenarios.store.database import transact
+from scenarios.store.database import open_database, transact
 from scenarios.store.records import PlanRow, Store
-from twin.errors import RecordError
-
-#: A child: it waits for its start, acts on the records and says what came of it.
-CHILD = """
-import sys, time
-from pathlib import Path
-from scenarios.store.records import Store
-from twin.errors import TwinError
-url, seals, act, me, start = *sys.argv[1:5], float(sys.argv[5])
-time.sleep(max(0.0, start - time.time()))
-try:
-    records = Store(url, Path(seals))
-    if act == "approve":
-        records.step("P1", 0, "approved", actor=me, documents={("json", "plan.json"): b"{}"})
-    else:
-        records.put_draft(f"P{me}", f"run-{me}", {"state": "drafted", "revision": 0, "by": me}, actor=me)
-        records.put_run(id=me, folder=me, name_zh=me, name_en=me, city="c", finished=me, wall_s=1.0, summary={})
-        records.plan(f"P{me}", actor=me)
-    print("done")
-except TwinError as error:
-    print(error.code)
-"""
+from twin.errors import RecordError, TwinError
 
 #: Where Debian keeps the server's programs.
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
-def together(url: str, seals: Path, act: str, count: int) -> list[str]:
-    """Let `count` processes act at the same moment and return what came of each."""
-    start = str(time.time() + 2.0 * count)
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", CHILD, url, str(seals), act, str(k), start], stdout=subprocess.PIPE, text=True
-        )
-        for k in range(count)
-    ]
-    return [child.communicate(timeout=300)[0].strip() for child in children]
+def together(url: str, seals: Path, act: Callable[[Store, str], None], count: int) -> list[str]:
+    """Let `count` processes act at the same moment and return what came of each, in order."""
+    context = multiprocessing.get_context("fork")
+    start, told = context.Barrier(count), context.Queue()
+
+    def child(me: str) -> None:
+        open_database.cache_clear()
+        start.wait(60)
+        try:
+            act(Store(url, seals), me)
+            told.put("done")
+        except TwinError as error:
+            told.put(error.code)
+
+    children = [context.Process(target=child, args=(str(k),)) for k in range(count)]
+    for one in children:
+        one.start()
+    answers = sorted(told.get(timeout=120) for _ in children)
+    for one in children:
+        one.join(60)
+    return answers
+
+
+def approve(records: Store, me: str) -> None:
+    records.step("P1", 0, "approved", actor=me, documents={("json", "plan.json"): b"{}"})
+
+
+def finish_a_run(records: Store, me: str) -> None:
+    records.put_draft(f"P{me}", f"run-{me}", {"state": "drafted", "revision": 0, "by": me}, actor=me)
+    records.put_run(id=me, folder=me, name_zh=me, name_en=me, city="c", finished=me, wall_s=1.0, summary={})
+    records.plan(f"P{me}", actor=me)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -97,8 +96,8 @@ def _server(tmp_path: Path) -> Iterator[str]:
 def test_of_two_approvals_at_once_one_holds(url: str, tmp_path: Path) -> None:
     records = Store(url, tmp_path / "audit")
     records.put_draft("P1", "run-1", {"state": "drafted", "revision": 0}, actor="anlan")
-    told = together(url, tmp_path / "audit", "approve", 4)
-    assert sorted(told) == ["done", "plan_moved", "plan_moved", "plan_moved"]
+    records.engine.dispose()  # a connection is not taken along into another process
+    assert together(url, tmp_path / "audit", approve, 4) == ["done", "plan_moved", "plan_moved", "plan_moved"]
     row = records.plan("P1", actor="desk")
     assert (row.state, row.revision) == ("approved", 1) and records.audit_faults() == []
     assert [entry.action for entry in records.audit()].count("approved") == 1
@@ -106,7 +105,7 @@ def test_of_two_approvals_at_once_one_holds(url: str, tmp_path: Path) -> None:
 
 def test_of_eight_runs_at_once_on_new_records_none_is_lost(url: str, tmp_path: Path) -> None:
     """No table is there yet, and every process writes entries of one log."""
-    assert together(url, tmp_path / "audit", "draft", 8) == ["done"] * 8
+    assert together(url, tmp_path / "audit", finish_a_run, 8) == ["done"] * 8
     records = Store(url, tmp_path / "audit")
     entries = records.audit()
     assert [entry.number for entry in entries] == list(range(1, len(entries) + 1)) and len(entries) == 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.store.folders import replaced, sweep
+from scenarios.store.folders import replaced, restore, sweep
 from twin import lease
 from twin.lease import NAME, SILENCE_S, Lease, is_held, scratch
 
@@ -103,3 +104,23 @@ def test_what_a_killed_process_left_among_the_temporary_files_is_swept(
         with scratch("anlan-toy-") as second:
             assert first.exists() and second != first
     assert not list(tmp_path.iterdir())
+
+
+def test_a_builder_that_is_killed_leaves_nothing_that_shows_and_the_next_sweeps_it(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with replaced(tmp_path / "outbox" / "plan") as (part, _):
+            (part / "plan.json").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = (tmp_path / "outbox").iterdir()
+    assert left.name.startswith(".") and (left / "plan.json").exists()
+    sweep(tmp_path / "outbox", "plan")
+    assert not list((tmp_path / "outbox").iterdir())
+
+
+def test_what_was_moved_aside_is_given_back_under_any_name(tmp_path: Path) -> None:
+    for name in ("a", "**", "[b]"):
+        (tmp_path / f".{name}.earlier-00000001").mkdir()
+        restore(tmp_path / name)
+        assert (tmp_path / name).is_dir()
