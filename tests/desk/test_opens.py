@@ -49,10 +49,10 @@ def test_a_first_start_asks_nothing_and_opens_the_browser_once_the_page_answers(
             end = time.monotonic() + 300
             while not opened.exists() and panel.poll() is None and time.monotonic() < end:
                 time.sleep(0.2)
+            said = (tmp_path / "told").read_text("utf-8")
         finally:
             os.killpg(panel.pid, signal.SIGTERM)
             panel.wait(20)
-    said = (tmp_path / "told").read_text("utf-8")
     assert opened.read_text("utf-8").strip() == f"http://127.0.0.1:{port}"
     assert said.splitlines() == [f"The decision panel is open at http://127.0.0.1:{port}; Ctrl-C ends it."]
 
