@@ -17,6 +17,7 @@ import desk.city_map
 import desk.main
 import scenarios as sc
 from scenarios.case.case import Case
+from scenarios.planning.dossier import dossier
 from scenarios.runner.run import Run, execute
 from scenarios.runner.simulate import DRIVERS
 from twin.bridge import EXPORTERS, plan_json
@@ -318,7 +319,7 @@ def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -
 
 
 def test_cap_has_what_each_sheet_asks_for(run: Run, plan: Plan, tmp_path: Path) -> None:
-    about = sc._dossier(run, plan)
+    about = dossier(run, plan)
     written = {path.stem: path.read_text("utf-8") for path in EXPORTERS["cap"](about, tmp_path)}
     assert set(written) == {f"{a.hazard}-{a.level}-{a.place_kind}" for a in plan.alerts}
     asked = {"smoke-red": ("Evacuate", "Immediate", "Fire"), "venue-yellow": ("Prepare", "Expected", "Rescue")}
@@ -336,10 +337,10 @@ def test_cap_has_what_each_sheet_asks_for(run: Run, plan: Plan, tmp_path: Path) 
 
 
 def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Plan, tmp_path: Path) -> None:
-    files = {p.stem: json.loads(p.read_text("utf-8")) for p in EXPORTERS["geojson"](sc._dossier(run, plan), tmp_path)}
+    files = {p.stem: json.loads(p.read_text("utf-8")) for p in EXPORTERS["geojson"](dossier(run, plan), tmp_path)}
     assert len(files["levels"]["features"]) == len(plan.alerts) and len(files["tasks"]["features"]) == len(plan.tasks)
     only_walk = replace(plan, tasks=tuple(t for t in plan.tasks if t.code in ("clear_block", "keep_inside")))
-    about = replace(sc._dossier(run, only_walk), sections=tuple(s for s in sc.sections(run) if s.sheet.id == "walk"))
+    about = replace(dossier(run, only_walk), sections=tuple(s for s in sc.sections(run) if s.sheet.id == "walk"))
     shapes = about.places()
     assert shapes.geometry["b1"].equals(run.case.city.place("b1")), (
         "a block that no hazard grades has its shape all the same"
