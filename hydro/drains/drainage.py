@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes
+from hydro.drains.coupling import BINDING_SHARE, GRATE_PAIR, POND_M, Coupling, Inlets, Manholes, Ponding
 from hydro.drains.swmm_input import Setting, series_elsewhen
 from hydro.ground.works import nearest_open
 from twin.city import City
@@ -177,6 +177,7 @@ class SwmmDrainage(Coupling):
         self._city, self._bed, self._open_share = city, bed, open_share
         manholes, self.x, self.y, self.uncoupled = coupled_manholes(city, open_ground)
         self.row, self.col = manholes.row, manholes.col
+        self._ground_m2 = float(open_ground.sum()) * city.grid.cell_area_m2
         self._subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
         self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
         nodes = drains.nodes
@@ -219,6 +220,7 @@ class SwmmDrainage(Coupling):
     def notes(self) -> Notes:
         """Say what the reader must know of inlets, pumps, the model's own series, the way a run goes on and the engine's account."""
         found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled)
+        found += binding_notes(self.ponding, self._ground_m2, len(self.manholes))
         if self.series_elsewhen:
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
@@ -249,6 +251,14 @@ def inlet_notes(open_share: float, subcatchments: int, uncoupled: pd.DataFrame) 
             ("manholes_uncoupled", {"count": count, "outside": outside, "walled": count - outside, "ids": ids})
         )
     return found
+
+
+def binding_notes(ponding: Ponding, ground_m2: float, manholes: int) -> Notes:
+    """Say so where water stood at inlets mostly while the pipes below had room: the inlets, not the pipes, were too few."""
+    if ponding.binding_share < BINDING_SHARE:
+        return []
+    hectares = ground_m2 / 1e4 / manholes
+    return [("inlets_bind", {"percent": 100 * ponding.binding_share, "depth": POND_M, "hectares": hectares})]
 
 
 def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:
