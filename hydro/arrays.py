@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from hydro.schemes.inertial import Inertial
 from hydro.schemes.registry import COURANT_MOST, hand_over, water_on
 from hydro.schemes.shallow import Shallow
 from hydro.schemes.subgrid import Tables
+from hydro.schemes.subgrid_view import FILMS_TOLD, SubgridView
 from hydro.schemes.water import Array, Water
 from twin.errors import NumericsError
 from twin.jit import compiling, start_threads
@@ -57,11 +58,15 @@ class ArrayRun(NamedTuple):
 
     `volume_in` is what rain, inflows and held levels gave, `volume_out` what left over open sides and into held cells,
     `volume_error` = (stored - in + out) / (water at the start + in). `probe_depth` (time, probe) holds the depths at the
-    times `probe_s` (s). `wall_s` runs from checked arrays to final fields, less the time in which kernels were compiled; the
-    first call of a process still loads them. `scheme` names the equations that were solved (at the end, where "auto" changed
-    them), `why` says why these. `fast_share`, 0..1, is the largest share of the moving water that was held at the Froude
-    limit of the inertial scheme when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every
-    UNSEEN_STEPS steps); NaN where another scheme began.
+    times `probe_s` (s), `outflow_m3_s` (time,) how fast the water of `volume_out` left between the time before and each of
+    them, on the mean (0 at the first): summed over the spans between the times it is `volume_out`. `wall_s` runs from
+    checked arrays to final fields, less the time in which kernels were compiled; the first call of a process still loads
+    them. `scheme` names the equations that were solved (at the end, where "auto" changed them), `why` says why these.
+    `fast_share`, 0..1, is the largest share of the moving water that was held at the Froude limit of the inertial scheme
+    when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every UNSEEN_STEPS steps); NaN where another
+    scheme began. `film_share`, 0..1, is the share of the flow between coarse cells that the subgrid scheme moved as films,
+    which run off too fast there (`Subgrid.carried`; read at `probe_s`); NaN under other schemes. From FILMS_TOLD on `why`
+    says so.
     """
 
     depth: Array
@@ -78,13 +83,15 @@ class ArrayRun(NamedTuple):
     scheme: str
     why: str
     fast_share: float
+    outflow_m3_s: NDArray[np.float64]
+    film_share: float
 
 
 def simulate_arrays(
     terrain: ArrayLike,
     roughness: ArrayLike,
-    rain_m_s: ArrayLike,
-    rain_s: Numbers,
+    rain_m_s: ArrayLike = 0.0,
+    rain_s: Numbers = (0.0,),
     *,
     cell_m: float,
     duration_s: float,
@@ -103,14 +110,16 @@ def simulate_arrays(
     """Simulate water on a terrain and return depths, flows and volumes.
 
     `terrain` (ny, nx) bed level, m; `roughness` Manning n, s m-1/3, a number or (ny, nx) > 0; `rain_m_s[k]`, a number or
-    (ny, nx) >= 0, holds from `rain_s[k]` to the next; `depth` the water at the start, m; `probes` (row, col) read every
-    `every_s` seconds. Sides are walls unless `boundaries` says otherwise. `scheme`: "inertial", "full", "subgrid" (`factor`
-    cells make a side of a coarse one), or "auto": the inertial equations, unless the water at the start is a dam about to
-    break (`dam`) or a stage sends in a front (`surge`), and until more than FAST_SHARE of the moving water is held at their
-    Froude limit; then the full equations go on from there (`hydro.schemes.registry.hand_over`). `tables` keeps what the
-    subgrid scheme makes of the ground for later runs on the same ground. Raises ScenarioError for what does not fit or is
-    no number (`hydro.schemes.array_checks`), NumericsError with time and cell when the time step collapses or more than
-    LOST of the water is lost or made.
+    (ny, nx) >= 0, falls from `rain_s[k]` on (none where nothing is said). All series follow one rule: what flows (rain,
+    inflows, the flow of a side) holds from its time to the next and is nothing before the first; what stands (the stage of
+    a side) runs straight from value to value, the first before its time and the last after it. `depth` the water at the
+    start, m; `probes` (row, col) read every `every_s` seconds. Sides are walls unless `boundaries` says otherwise.
+    `scheme`: "inertial", "full", "subgrid" (`factor` cells make a side of a coarse one), or "auto": the inertial equations,
+    unless the water at the start is a dam about to break (`dam`) or a stage sends in a front (`surge`), and until more than
+    FAST_SHARE of the moving water is held at their Froude limit; then the full equations go on from there
+    (`hydro.schemes.registry.hand_over`). `tables` keeps what the subgrid scheme makes of the ground for later runs on the
+    same ground. Raises ScenarioError for what does not fit or is no number (`hydro.schemes.array_checks`), NumericsError
+    with time and cell when the time step collapses or more than LOST of the water is lost or made.
     """
     check_options(
         cell_m=cell_m, duration_s=duration_s, every_s=every_s, courant=courant, factor=factor, threads=threads,
@@ -143,7 +152,8 @@ def simulate_arrays(
         edges = _edges(duration_s, step, [rain_s, *(i.times_s for i in inflows), *(b.times_s for b in given)])
         steps, poured, fed = 0, 0.0, None
         books: list[dict[str, float]] = []
-        seen = [[float(water.depth()[p]) for p in probes]]
+        seen, out_m3 = [[float(water.depth()[p]) for p in probes]], [0.0]
+        carried = np.zeros(3)
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
             if now != fed or given:
@@ -159,6 +169,8 @@ def simulate_arrays(
             steps += water.advance(t1 - t0, t0)
             poured += per_second * (t1 - t0)
             seen.append([float(water.depth()[p]) for p in probes])
+            out_m3.append(_out([*books, water.booked]) - _out([at_start]))
+            carried += water.carried() if isinstance(water, SubgridView) else 0.0
             if isinstance(water, Inertial) and watch.calls(water, t1, steps):
                 books.append(water.booked)
                 courant = None if courant is None else min(courant, COURANT_MOST["full"])
@@ -168,7 +180,7 @@ def simulate_arrays(
         books.append(water.booked)
         total = {name: sum(book[name] for book in books) - at_start[name] for name in at_start}
         volume_in = poured + total["out_of_held"]
-        volume_out = total["into_held"] + total["over_rim"]
+        volume_out = _out([total])
         gap = water.volume() - start_volume - volume_in + volume_out
         scale = (start_volume + volume_in) or 1.0
         if not abs(gap) <= LOST * scale:
@@ -177,10 +189,16 @@ def simulate_arrays(
         flow_x, flow_y = water.flow()
         highest = np.maximum(water.highest_depth(), water.depth())  # a level that is held rises between two looks
         wall = time.perf_counter() - began - compiled.seconds
+        film_share = (
+            np.nan if not isinstance(water, SubgridView) else carried[2] / carried[0] if carried[0] > 0.0 else 0.0
+        )
+        why = "as asked" if scheme != "auto" else DAM if breaks else SURGE if surges else watch.why
+        if film_share >= FILMS_TOLD:
+            why += f"; {film_share:.1%} of the flow in films, which run off too fast under this scheme"
         return ArrayRun(
             water.depth(), highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
-            np.array(seen).reshape(len(edges), len(probes)), water.name,
-            "as asked" if scheme != "auto" else DAM if breaks else SURGE if surges else watch.why, watch.fast_share,
+            np.array(seen).reshape(len(edges), len(probes)), water.name, why, watch.fast_share,
+            np.append(0.0, np.diff(out_m3) / np.diff(edges)), float(film_share),
         )  # fmt: skip
 
 
@@ -225,6 +243,11 @@ def _opened(water: Opened, sides: list[str]) -> Opened:
     for side in sides:
         water.open(side)
     return water
+
+
+def _out(books: Sequence[Mapping[str, float]]) -> float:
+    """Return what left over open sides and into held cells, m3."""
+    return sum(book["into_held"] + book["over_rim"] for book in books)
 
 
 def _rate(

@@ -19,6 +19,7 @@ from hydro.ground.soil import WETNESS, Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
 from hydro.ground.works import Entrances, PointInflows, Sill
+from hydro.schemes.subgrid_view import FILMS_TOLD
 from hydro.storms.rain import Rain, Roofs, Series
 from hydro.variables import (
     DURATION_ABOVE,
@@ -48,9 +49,9 @@ DRAINAGE_OF = {"inlets": ("swmm", "screening"), "drain_pump": ("swmm",), "gate":
 class Flood:
     """Surface flow by one of the schemes, with infiltration by class and EPA SWMM in the loop.
 
-    Valid for shallow, mostly subcritical flow over streets and yards; steep fast flow is held at Froude 1 and the result
-    says how much of it there was. Buildings are blocks; their roofs drain to the nearest manhole within reach, else to
-    the ground beside them. The city's rim is a free edge (water leaves) unless `edge` is "closed".
+    Valid for shallow, mostly subcritical flow over streets and yards and thin sheets on slopes; deep fast flow is held at
+    Froude 1 and the result says how much of it there was. Buildings are blocks; their roofs drain to the nearest manhole
+    within reach, else to the ground beside them. The city's rim is a free edge (water leaves) unless `edge` is "closed".
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -264,6 +265,8 @@ class Flood:
         notes += drains.notes()
         if surface.fast_share > 0.01 and surface.water.name != "full":
             notes.append(("froude_limited", {"percent": 100 * surface.fast_share}))
+        if surface.film_share > FILMS_TOLD:
+            notes.append(("subgrid_films", {"percent": 100 * surface.film_share}))
         if self.edge == "closed":
             notes.append(("edge_closed", {}))
         return tuple(notes)

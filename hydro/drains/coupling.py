@@ -51,6 +51,28 @@ class Inlets:
 GRATE_PAIR = Inlets()
 
 
+#: Depth from which water counts as standing at an inlet, m, and the share of that time from which inlets bind: assumed.
+POND_M, BINDING_SHARE = 0.05, 0.5
+
+
+class Ponding:
+    """How long water stood at inlets, in inlets times steps, and for how much of that the pipes below had room."""
+
+    def __init__(self) -> None:
+        self.stood = self.had_room = 0
+
+    def look(self, depth: NDArray[np.floating], room: NDArray[np.bool_]) -> None:
+        """Count one step from the `depth` of water at each inlet (m) and whether its pipes have `room`, both (n,)."""
+        ponded = depth > POND_M
+        self.stood += int(ponded.sum())
+        self.had_room += int((ponded & room).sum())
+
+    @property
+    def binding_share(self) -> float:
+        """Share of the time with water at inlets in which not the pipes but the inlets kept it up, 0..1."""
+        return self.had_room / self.stood if self.stood else 0.0
+
+
 @dataclass(frozen=True)
 class Manholes:
     """The coupled manholes: `ids` of the drain model, their cells `row`, `col` and their rims (m), arrays (n,)."""
@@ -94,6 +116,7 @@ class Coupling:
         n = len(manholes)
         self.captured, self.surcharged, self.roof = np.zeros(n), np.zeros(n), np.zeros(n)
         self.highest = np.full(n, -np.inf)
+        self.ponding = Ponding()
         self._inflows: list[Array] = list(replay["drain_inflows"]) if replay else []
         self._stages: list[float] = list(replay["drain_stages"]) if replay else []
         self.replayed_s = len(self._inflows) * exchange_s
@@ -141,6 +164,7 @@ class Coupling:
         volume, inlets, many = np.zeros(n), self.inlets, self._many
         head = self.engine.heads()
         self.highest = np.maximum(self.highest, head)
+        self.ponding.look(h[self.manholes.row, self.manholes.col], head < self.manholes.rim)
         exchange(
             volume,
             h,

@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hydro.drains.coupling import GRATE_PAIR, Coupling, Inlets, Manholes, whole_seconds
+from hydro.drains.coupling import BINDING_SHARE, GRATE_PAIR, POND_M, Coupling, Inlets, Manholes, Ponding, whole_seconds
 from hydro.drains.spills import Spills
 from hydro.drains.swmm import Engine
 from hydro.drains.swmm_input import Setting, asked_routing, left_out, prepare, series_elsewhen
@@ -187,6 +187,7 @@ class SwmmDrainage(Coupling):
         ids, row, col = spilling_nodes(city, open_ground)
         self.spills = Spills(ids, row, col, city.grid.cell_area_m2)
         self.row, self.col = np.append(manholes.row, row), np.append(manholes.col, col)
+        self._ground_m2 = float(open_ground.sum()) * city.grid.cell_area_m2
         self._subcatchments = len(read_sections(drains.inp).get("SUBCATCHMENTS", []))
         self.series_elsewhen = series_elsewhen(drains.inp, local_start, duration_s)
         nodes = drains.nodes
@@ -243,6 +244,7 @@ class SwmmDrainage(Coupling):
     def notes(self) -> Notes:
         """Say what the reader must know of the model, inlets, pumps, the way a run goes on and the engine's account."""
         found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled) + model_notes(self._inp)
+        found += binding_notes(self.ponding, self._ground_m2, len(self.manholes))
         if self.series_elsewhen:
             found.append(("drain_series_elsewhen", {"series": self.series_elsewhen[:5]}))
         hours = len(self._inflows) * self.exchange_s / 3600.0
@@ -295,6 +297,14 @@ def refuse_model(inp: str, start: datetime, duration_s: float, exchange_s: float
     whole_seconds(exchange_s)
     with Engine(prepare(inp, start, duration_s, exchange_s, {}), ()):
         pass
+
+
+def binding_notes(ponding: Ponding, ground_m2: float, manholes: int) -> Notes:
+    """Say so where water stood at inlets mostly while the pipes below had room: the inlets, not the pipes, were too few."""
+    if ponding.binding_share < BINDING_SHARE:
+        return []
+    hectares = ground_m2 / 1e4 / manholes
+    return [("inlets_bind", {"percent": 100 * ponding.binding_share, "depth": POND_M, "hectares": hectares})]
 
 
 def coupled_manholes(city: City, open_ground: NDArray[np.bool_]) -> tuple[Manholes, Array, Array, pd.DataFrame]:

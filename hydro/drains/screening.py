@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydro.drains.coupling import GRATE_PAIR, Inlets
-from hydro.drains.drainage import Notes, coupled_manholes, held_links, inlet_notes, nearest_manholes, open_shares
+from hydro.drains.coupling import GRATE_PAIR, Inlets, Ponding
+from hydro.drains.drainage import (
+    Notes,
+    binding_notes,
+    coupled_manholes,
+    held_links,
+    inlet_notes,
+    nearest_manholes,
+    open_shares,
+)
 from hydro.drains.tree import drain_tree, index_of
 from hydro.kernels.screening import accept, demand, take
 from twin.city import City
@@ -44,6 +52,7 @@ class ScreeningDrainage:
         self._node = index_of(self.tree, self.manholes.ids)
         nodes = city.drains.nodes
         self._river = index_of(self.tree, nodes["id"][(nodes["kind"] == "outfall") & nodes["river"].astype(bool)])
+        self.ponding, self._ground_m2 = Ponding(), float(open_ground.sum()) * city.grid.cell_area_m2
         n = len(self.manholes)
         self.captured, self.surcharged, self.roof = np.zeros(n), np.zeros(n), np.zeros(n)
         self._length, self._area = np.full(n, inlets.length_m), np.full(n, inlets.grate_area_m2)
@@ -82,6 +91,7 @@ class ScreeningDrainage:
         entering = np.bincount(self._node, wanted / dt + roof_m3_s, len(self.tree.ids))
         accept(self._share, self._flow, entering, self.tree.order, self.tree.down, self._capacities(t, stage, actions))
         share = self._share[self._node]
+        self.ponding.look(h[at.row, at.col], share >= 1.0)
         take(moved, h, at.row, at.col, wanted * share - roof_m3_s * dt * (1.0 - share), cell)
         spilled = roof_m3_s * dt * (1.0 - share)
         self.surcharged += spilled
@@ -127,4 +137,5 @@ class ScreeningDrainage:
 
     def notes(self) -> Notes:
         """Say what the reader must know of the inlets, and that the pipes were screened, not simulated."""
-        return [*inlet_notes(self._open_share, self._subcatchments, self.uncoupled), ("drains_screened", {})]
+        found = inlet_notes(self._open_share, self._subcatchments, self.uncoupled)
+        return [*found, *binding_notes(self.ponding, self._ground_m2, len(self.manholes)), ("drains_screened", {})]

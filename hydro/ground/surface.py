@@ -10,11 +10,11 @@ from scipy import ndimage
 
 from hydro.ground.soil import Infiltration, capacity
 from hydro.ground.works import bed_at, bed_key
-from hydro.kernels.floats import GRAVITY
 from hydro.kernels.ground import soak, track
 from hydro.schemes.inertial import Inertial
 from hydro.schemes.registry import hand_over, water_on
 from hydro.schemes.shallow import Shallow
+from hydro.schemes.subgrid_view import SubgridView
 from hydro.schemes.water import Array
 from twin.city import City
 from twin.clock import Clock
@@ -78,7 +78,7 @@ class Surface:
         self._shaped: tuple[object, ...] = ()
         self._fed: Array | None = None
         self.steps = 0
-        self.fast_share = 0.0
+        self.fast_share, self._carried = 0.0, np.zeros(3)
         self._stage: float | None = np.nan
         self.hold_river(None)
         if state is not None:
@@ -183,11 +183,23 @@ class Surface:
         wet = depth > SHALLOW_M
         fast = np.hypot(qx, qy, where=wet, out=np.zeros_like(qx))
         np.divide(fast, self.depth(), where=wet, out=fast)
-        deep = depth > 0.05
-        if deep.any():
-            limited = fast[deep] > 0.95 * np.sqrt(GRAVITY * depth[deep])
-            self.fast_share = max(self.fast_share, float(limited.mean()))
+        self._look_at_limits()
         return depth, fast.astype(np.float32)
+
+    def _look_at_limits(self) -> None:
+        """Keep how much of the water met a limit of its scheme; the full one has none."""
+        if isinstance(self.water, Inertial):
+            self.fast_share = max(self.fast_share, self.water.fast_share())
+        elif isinstance(self.water, SubgridView):
+            now = self.water.carried()
+            self._carried += now
+            if now[0] > 0.0:
+                self.fast_share = max(self.fast_share, float(now[1] / now[0]))
+
+    @property
+    def film_share(self) -> float:
+        """Share of the flow of all frames that ran between coarse cells as films, 0..1 (`Subgrid.carried`)."""
+        return float(self._carried[2] / self._carried[0]) if self._carried[0] > 0.0 else 0.0
 
     def reached(self) -> Mapping[str, Array]:
         """Return what was reached: highest depth (of any step), time of the peak (s), seconds above DURATION_M, danger class."""

@@ -9,6 +9,11 @@ from numba.extending import overload
 GRAVITY = 9.80665  # m s-2, CODATA standard acceleration
 DRY_M = 1e-5  # a face carries no flow below this depth, m
 
+#: Flow without advection is held at critical flow, or at v^2 = g DROP fall where the level falls by more than depth / DROP
+#: from one cell to the next: a thin sheet on a slope, which friction rules, may be faster than critical. DROP = 2 would be
+#: a free fall; an explicit step bears less than 0.78 (docs/decisions/0012-films.md).
+DROP = 0.75
+
 
 def inverse_cube_root(x):
     """Return x^(-1/3) for x > 0 (relative error 2.5e-6 for float32, 1e-10 for float64).

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import GRAVITY
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY
 from twin.jit import kernel
 
 #: Upper limits of H1..H5: depth x speed (m2/s), depth (m), speed (m/s); above any limit of H5 is H6.
@@ -61,22 +61,36 @@ def track(peak_out, peak_s_out, above_out, danger_out, h, qx, qy, bounds, shallo
             danger_out[i, j] = max(danger_out[i, j], worst)
 
 
-@kernel(parallel=True)
-def froude(row_out, h, qx, qy, shallow, bounds):
-    """Write the water of each row (m of a cell, float64) that is deeper than `shallow` and runs at or above two Froude numbers.
+@kernel
+def at_limit(h0, h1, dz, q, still, held):
+    """Return the depth (m) at a face if its flow moves, and if it meets its limit, else 0; see `limited`."""
+    d = max(h0, h1 + dz) - max(0.0, dz)
+    if d <= DRY_M or q * q < still * still * GRAVITY * d * d * d:
+        return 0.0, 0.0
+    most = GRAVITY * d * d * max(d, DROP * abs(h0 - h1 - dz))
+    return d, d if q * q >= held * held * most else 0.0
 
-    `qx` (ny, nx + 1) and `qy` (ny + 1, nx) are flows per width through faces, m2/s; Froude = |q| / (h sqrt(g h)) from the
-    means of opposite faces. `row_out` (ny, 2), `bounds` (2,) rising.
+
+@kernel(parallel=True)
+def limited(row_out, h, z, qx, qy, still, held):
+    """Write the water at the faces of each row (m of a cell, float64) that moves, and the part whose flow meets its limit.
+
+    Moving is Froude >= `still`, met is |q| >= `held` times what the scheme lets through (`hydro.kernels.inertial`). `row_out`
+    (ny, 2); `h`, `z` (ny, nx); `qx` (ny, nx + 1), `qy` (ny + 1, nx) flows per width, m2/s. Faces of the rim do not count.
     """
     ny, nx = h.shape
-    low, high = GRAVITY * bounds[0] ** 2, GRAVITY * bounds[1] ** 2
     for i in prange(ny):
         moving = fast = 0.0
         for j in range(nx):
-            d = np.float64(h[i, j])
-            if d > shallow:
-                x, y = 0.5 * (qx[i, j] + qx[i, j + 1]), 0.5 * (qy[i, j] + qy[i + 1, j])
-                square, cube = np.float64(x * x + y * y), d * d * d
-                moving += d if square >= low * cube else 0.0
-                fast += d if square >= high * cube else 0.0
+            here, bed = np.float64(h[i, j]), np.float64(z[i, j])
+            if j > 0:
+                dz, q = bed - np.float64(z[i, j - 1]), np.float64(qx[i, j])
+                deep, met = at_limit(np.float64(h[i, j - 1]), here, dz, q, still, held)
+                moving += deep
+                fast += met
+            if i > 0:
+                dz, q = bed - np.float64(z[i - 1, j]), np.float64(qy[i, j])
+                deep, met = at_limit(np.float64(h[i - 1, j]), here, dz, q, still, held)
+                moving += deep
+                fast += met
         row_out[i, 0], row_out[i, 1] = moving, fast

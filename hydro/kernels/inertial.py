@@ -1,15 +1,18 @@
 """Local-inertial surface flow on a regular grid, one fused pass a step.
 
-The q-centred scheme of de Almeida et al. (2012, doi:10.1029/2011WR011570) with the semi-implicit Manning friction of
-Bates et al. (2010, doi:10.1016/j.jhydrol.2010.03.027):
+The q-centred scheme of de Almeida et al. (2012, doi:10.1029/2011WR011570) with Manning friction that is implicit to first
+order (one Newton step from the old flow):
 
-    q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx] / [1 + g dt n^2 |q, p| / h^(7/3)]
+    q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx + f q] / [1 + 2 f],   f = g dt n^2 |q, p| / h^(7/3)
 
-p is the flow across the face's own direction, the mean of the four faces around it: with |q| alone, friction is too small
-by up to 2^(1/2) where water runs obliquely to the grid, and a flood spreads too thin, as on UK EA test 4. h is the flow
-depth at a face: the higher water level minus the higher bed. Two limits act on the *flux*, never on the depth: Froude <= 1,
-and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water is made. (A fixed
-share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
+The usual q' = [...] / [1 + f] (Bates et al. 2010, doi:10.1016/j.jhydrol.2010.03.027) swings about Manning's normal flow, too
+much and too little in turn, once f is above one: rain on grass came twice too strong. Where friction is stiff, f is that of
+half the normal flow at least, so that flow that starts from nothing does not overshoot. p is the flow across the face's own
+direction, the mean of the four faces around it: with |q| alone, friction is too small by up to 2^(1/2) where water runs
+obliquely to the grid, and a flood spreads too thin, as on UK EA test 4. h is the flow depth at a face: the higher water
+level minus the higher bed. Two limits act on the *flux*, never on the depth: Froude <= 1 (a thin sheet may be faster, see
+`DROP`), and the flows that leave a cell in one step share what it holds. So no cell goes negative and no water is made. (A
+fixed share of a quarter per face is simpler and wrong: at C = 0.6 it holds fast flow at Froude 0.42.)
 
 Layout: `z`, `h`, `n` have shape (ny, nx); `qx` (ny, nx + 1) is the flow towards +column through the west face of a cell,
 `qy` (ny + 1, nx) towards +row through its north face, in m2/s. Rim faces stay as the caller set them (0 = closed). A
@@ -30,7 +33,7 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import DRY_M, GRAVITY, bits, float_of, inverse_cube_root
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY, bits, float_of, inverse_cube_root
 from hydro.kernels.rim import open_rim
 from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
@@ -39,40 +42,55 @@ THETA = 0.9  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida
 #: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth is looked at
 #: then: a step's own share would be lost in the last digit of a deep float32 cell, and two arrays are read less often.
 GATHER_STEPS, GATHER_M = 8, 1e-3
+#: A wave on a film that friction rules is 5/3 times as fast as its water (Lighthill and Whitham 1955), on a slope oblique to
+#: the grid in both directions at once: with C = 0.64 the step bears it where v^2 counts FILM_WAVE-fold. Over a ledge, steeper
+#: than CLIFF, there is no wave to follow from cell to cell, and v^2 counts once.
+FILM_WAVE, CLIFF = 4.0, 0.3
 SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
 ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
 
 
 @kernel
 def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
+    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of what rules the next step.
 
-    `across0` and `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and
-    j + 1. All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for
-    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
+    That is the largest face depth, m, or v^2 / g of the fastest flow, FILM_WAVE-fold on slopes that friction rules. `across0` and
+    `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and j + 1. All
+    arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for packed square
+    roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
     """
     real = q_out.dtype.type
-    zero, dry, gravity = real(0.0), real(DRY_M), real(GRAVITY)
+    zero, one, dry, gravity, drop = real(0.0), real(1.0), real(DRY_M), real(GRAVITY), real(DROP)
     # above and below the fraction stand over theta, which spares a product
     inverse, side = real(1.0 / THETA), real(0.5 * (1.0 - THETA) / THETA)
     push, drag = real(GRAVITY * dt / dx / THETA), real(GRAVITY * dt / THETA / 16.0)
+    half, stiff = real((GRAVITY * dt / THETA) ** 2 / dx / 16.0), real(0.25 / THETA**2)
+    film, cliff, per_gravity = real(FILM_WAVE), real(CLIFF * dx), real(1.0 / GRAVITY)
     deepest = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
         slope = h0[j] - h1[j] - dz  # difference of levels, formed without adding large and small numbers
         deep = max(h0[j], h1[j] + dz) - max(zero, dz)
-        d = max(deep, dry)
+        d, fall = max(deep, dry), abs(slope)
         n = n0[j] + n1[j]  # twice the mean, and flows four times their size: the sixteenth stands in `drag`
         centred = q[j] + side * (q_before[j] + q_after[j])
         q4 = (q[j] + q[j]) + (q[j] + q[j])  # sums cost less than products here
         p4 = (across0[j] + across0[j + 1]) + (across1[j] + across1[j + 1])
-        friction = drag * n * n * math.sqrt(q4 * q4 + p4 * p4) * inverse_cube_root(d)
-        d2 = d * d  # above and below the fraction
-        new = (centred + push * d * slope) * d2 / (inverse * d2 + friction)
-        critical = d * math.sqrt(gravity * d)
-        new = min(max(new, -critical), critical)
-        q_out[j] = new if deep > dry else zero
-        deepest = max(deepest, bits(d))
+        y, d2 = inverse_cube_root(d), d * d  # the fraction stands over d2
+        rough = n * n * y
+        old, least = (
+            drag * rough,
+            d2 * (half * rough * fall * d - stiff * d2),
+        )  # least: of half the normal flow, squared
+        friction = math.sqrt(max(old * old * (q4 * q4 + p4 * p4), least))
+        new = ((centred + push * d * slope) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
+        most = d * math.sqrt(gravity * max(d, drop * fall))
+        new = min(max(new, -most), most)
+        new = new if deep > dry else zero
+        q_out[j] = new
+        v = new * (y * y * y)
+        wave = v * v * per_gravity * (film if (friction > inverse * d2) & (fall < cliff) else one)
+        deepest = max(deepest, bits(max(d, wave)))
     return deepest
 
 
@@ -318,11 +336,12 @@ def advance(
     added by the end of the call.
 
     The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (1,) carries the deepest face
-    from call to call. A checkerboard on still water grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0,
-    so the scheme is stable in two dimensions for C <= sqrt(theta / 2) = 0.671; the 0.7 often quoted lets ripples of
-    centimetres stand in shallow basins. That holds for equal steps: a call is parted into equal ones, because a long step
-    and one of half its length in turn feed the checkerboard (by 1.4 a step at C = 0.64), and a deep pool under short calls
-    swings by decimetres. `peak_source` (m/s) keeps the first steps of a strong inflow short.
+    (or what stands for a fast film, see `face_flows`) from call to call. A checkerboard on still water grows by the roots
+    of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for C <= sqrt(theta / 2) =
+    0.671; the 0.7 often quoted lets ripples of centimetres stand in shallow basins. That holds for equal steps: a call is
+    parted into equal ones, because a long step and one of half its length in turn feed the checkerboard (by 1.4 a step at
+    C = 0.64), and a deep pool under short calls swings by decimetres. `peak_source` (m/s) keeps the first steps of a strong
+    inflow short.
 
     Booked in float64, in metres of a cell and in an order that no number of threads changes: `rim` (ny,) what left over
     the open rim, and for each cell of `held` (start of each row, column, depth, booked (cells, 2)) what it took and gave.

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hydro.kernels.floats import DRY_M, GRAVITY, inverse_seven_thirds
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY, inverse_seven_thirds
 from twin.jit import kernel
 
 
@@ -15,7 +15,8 @@ def open_rim(qx, qy, sides, z, h, n, dt, dx):
     """Set the flow out over the open rims: the face's own momentum under the slope of the last two cells, never inwards.
 
     `sides`: which of west, east, north, south are open. The slope is the water's or the bed's, whichever falls more: with
-    the water's alone, a pool that once stood at the rim is level and hardly leaves. Steady, it is Manning's uniform flow.
+    the water's alone, a pool that once stood at the rim is level and hardly leaves. Friction is that of the new
+    flow (the root of a quadratic); steady, it is Manning's uniform flow.
     """
     ny, nx = h.shape
     for side in range(4):
@@ -36,9 +37,10 @@ def open_rim(qx, qy, sides, z, h, n, dt, dx):
                     inner = np.float64(h[inner_i, inner_j])
                     bed = np.float64(z[inner_i, inner_j]) - np.float64(z[i, j])
                     fall = max(bed + inner - d, bed, 0.0) if inner > DRY_M else 0.0
-                    friction = inverse_seven_thirds(d)
-                    new = (q + GRAVITY * dt / dx * d * fall) / (1.0 + GRAVITY * dt * n[i, j] ** 2 * abs(q) * friction)
-                    new = min(max(new, 0.0), d * math.sqrt(GRAVITY * d))
+                    friction = GRAVITY * dt * n[i, j] ** 2 * inverse_seven_thirds(d)
+                    driven = max(q + GRAVITY * dt / dx * d * fall, 0.0)
+                    new = 2.0 * driven / (1.0 + math.sqrt(1.0 + 4.0 * friction * driven))
+                    new = min(new, d * math.sqrt(GRAVITY * max(d, DROP * fall)))
                 if side == 0:
                     qx[k, 0] = -new
                 elif side == 1:

@@ -10,7 +10,8 @@ water is made.
 Layout: `z`, `h`, `u`, `v`, `n`, `source` have shape (ny, nx). `fx` (4, ny, nx + 1) holds per west face: mass (m2/s,
 towards +column), momentum along x as the cell before the face feels it, the same for the cell after it, momentum across
 (m3/s2); `fy` (4, ny + 1, nx) per north face, towards +row. `rim_z` (2, ny) and `rim_n` (2, nx) are the beds just outside
-the west and east, north and south rims. All levels enter as differences, so float32 arrays on high ground do as well.
+the west and east, north and south rims. Only active cells are computed, in each row the columns from `lo` to `hi`: what is
+wet or fed and one cell around. All levels enter as differences, so float32 arrays on high ground do as well.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from numba import prange
 
 from hydro.kernels.floats import GRAVITY, inverse_seven_thirds
 from hydro.kernels.shallow_faces import ACROSS, AFTER, BAND, BEFORE, MASS, flows
+from hydro.kernels.spans import spread
 from twin.jit import kernel
 
 DRY_M = 1e-6  # velocity fades out below this depth, m; the water itself still flows
@@ -50,18 +52,20 @@ def scale(f_out, i, j, share, along):
 
 
 @kernel(parallel=True)
-def hold_back(fx, fy, h, u, v, held, dt, dx, margin):
+def hold_back(fx, fy, h, u, v, held, lo, hi, dt, dx, margin):
     """Scale down the flows that leave a cell when together they would take more than it holds.
 
     A face's flow leaves exactly one cell, so no two cells scale the same face and rows may run in parallel. Held cells
     may give what they like.
     """
-    ny, nx = h.shape
+    ny = h.shape[0]
     room = dx / dt * (1.0 - margin)
     for i in prange(ny):
-        if overdrawn(h[i], fx[MASS, i, :nx], fx[MASS, i, 1:], fy[MASS, i], fy[MASS, i + 1], room) == 0:
+        a, b = lo[i], hi[i]
+        c, e = slice(a, b), slice(a + 1, b + 1)
+        if a >= b or overdrawn(h[i, c], fx[MASS, i, c], fx[MASS, i, e], fy[MASS, i, c], fy[MASS, i + 1, c], room) == 0:
             continue
-        for j in range(nx):
+        for j in range(a, b):
             west, east, north, south = fx[MASS, i, j], fx[MASS, i, j + 1], fy[MASS, i, j], fy[MASS, i + 1, j]
             out = (max(-west, 0.0) + max(east, 0.0)) + (max(-north, 0.0) + max(south, 0.0))
             if out > h[i, j] * room and held[i, j] == 0:
@@ -123,17 +127,17 @@ def fastest_wave(h, u, v):
 
 
 @kernel
-def keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i):
-    """Give the held cells of row `i` their depth back and book what reached or left them (2: swallowed).
+def keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i, first, end):
+    """Give the held cells of row `i`, columns `first` to `end`, their depth back and book what reached or left them (2: swallowed).
 
     Their velocity is the mean of the free wet cells beside them, at most that of critical flow: a held level is one
     condition, and faster inflow would need two.
     """
     ny, nx = h.shape
-    for j in range(nx):
+    for j in range(first, end):
         if held[i, j] == 0:
             continue
-        water = 0.5 * dt * (gain_h[j] / dx + source[i, j])
+        water = 0.5 * dt * (gain_h[j - first] / dx + source[i, j])
         booked_out[i, 0 if held[i, j] == 1 else 2] += max(water, 0.0)
         booked_out[i, 1] += max(-water, 0.0)
         beside, along_x, along_y = 0, 0.0, 0.0
@@ -168,41 +172,71 @@ def peak(highest_out, h):
         highest_out[j] = max(highest_out[j], h[j])
 
 
+@kernel(inline=True)
+def widen(wet_out, i, h, first, end):
+    """Widen the wet columns of row `i` to all of `first` to `end` in which water stands; they are never narrowed."""
+    a, b = first, end
+    while a < b and h[i, a] == 0.0:
+        a += 1
+    while a < b and h[i, b - 1] == 0.0:
+        b -= 1
+    if a < b:
+        wet_out[i, 0], wet_out[i, 1] = min(wet_out[i, 0], a), max(wet_out[i, 1], b)
+
+
 @kernel(parallel=True)
 def stage(
-    h_out, u_out, v_out, highest_out, fastest_out, booked_out, rows_scratch, h, u, v, fx, fy, n, source, held, held_rows,
-    old, dt, dx,
+    h_out, u_out, v_out, highest_out, fastest_out, booked_out, wet_out, rows_scratch, h, u, v, fx, fy, n, source, held,
+    held_rows, lo, hi, old, dt, dx,
 ):  # fmt: skip
-    """Advance every cell by one Euler stage from the flows `fx`, `fy`; see `settle`.
+    """Advance every active cell by one Euler stage from the flows `fx`, `fy`; see `settle`.
 
     `booked_out` (ny, 3) gains per row, in metres of a cell and half weight per stage: into held cells, out of held cells,
     over the rim; float64 and summed row by row, so any number of threads gives the same figures.
     """
     ny, nx = h.shape
     for band in prange(rows_scratch.shape[0]):
-        gain_h, gain_u, gain_v = rows_scratch[band, 0, :nx], rows_scratch[band, 1, :nx], rows_scratch[band, 2, :nx]
         for i in range(band * BAND, min((band + 1) * BAND, ny)):
-            net(gain_h, fx[MASS, i, :nx], fx[MASS, i, 1:], fy[MASS, i], fy[MASS, i + 1])
-            net(gain_u, fx[AFTER, i, :nx], fx[BEFORE, i, 1:], fy[ACROSS, i], fy[ACROSS, i + 1])
-            net(gain_v, fx[ACROSS, i, :nx], fx[ACROSS, i, 1:], fy[AFTER, i], fy[BEFORE, i + 1])
-            settle(h_out[i], u_out[i], v_out[i], h[i], u[i], v[i], n[i], source[i], gain_h, gain_u, gain_v, old, dt, dx)
+            a, b = lo[i], hi[i]
+            if a >= b:
+                continue
+            c, e = slice(a, b), slice(a + 1, b + 1)
+            gain_h, gain_u, gain_v = (
+                rows_scratch[band, 0, : b - a], rows_scratch[band, 1, : b - a], rows_scratch[band, 2, : b - a]
+            )  # fmt: skip
+            net(gain_h, fx[MASS, i, c], fx[MASS, i, e], fy[MASS, i, c], fy[MASS, i + 1, c])
+            net(gain_u, fx[AFTER, i, c], fx[BEFORE, i, e], fy[ACROSS, i, c], fy[ACROSS, i + 1, c])
+            net(gain_v, fx[ACROSS, i, c], fx[ACROSS, i, e], fy[AFTER, i, c], fy[BEFORE, i + 1, c])
+            settle(
+                h_out[i, c], u_out[i, c], v_out[i, c], h[i, c], u[i, c], v[i, c], n[i, c], source[i, c], gain_h, gain_u,
+                gain_v, old, dt, dx,
+            )  # fmt: skip
             if held_rows[i] != 0:
-                keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i)
-            fastest_out[i] = fastest_wave(h_out[i], u_out[i], v_out[i])
+                keep_held(h_out, u_out, v_out, booked_out, h, u, v, gain_h, source, held, dt, dx, i, a, b)
+            fastest_out[i] = fastest_wave(h_out[i, c], u_out[i, c], v_out[i, c])
             if old > 0.0:
-                peak(highest_out[i], h_out[i])
-            booked_out[i, 2] += 0.5 * dt / dx * (fx[MASS, i, nx] - fx[MASS, i, 0])
+                peak(highest_out[i, c], h_out[i, c])
+            widen(wet_out, i, h_out, a, b)
+            if a == 0:
+                booked_out[i, 2] -= 0.5 * dt / dx * fx[MASS, i, 0]
+            if b == nx:
+                booked_out[i, 2] += 0.5 * dt / dx * fx[MASS, i, nx]
             if i == 0:
-                booked_out[i, 2] -= 0.5 * dt / dx * total(fy[MASS, 0])
+                booked_out[i, 2] -= 0.5 * dt / dx * total(fy[MASS, 0, c])
             if i == ny - 1:
-                booked_out[i, 2] += 0.5 * dt / dx * total(fy[MASS, ny])
+                booked_out[i, 2] += 0.5 * dt / dx * total(fy[MASS, ny, c])
 
 
 @kernel(parallel=True)
-def waves(fastest_out, h, u, v):
-    """Write each row's fastest wave, m/s."""
-    for i in prange(h.shape[0]):
-        fastest_out[i] = fastest_wave(h[i], u[i], v[i])
+def look(fastest_out, wet_out, h, u, v, source):
+    """Write each row's fastest wave, m/s, and the columns from the first to the last that is wet or fed."""
+    ny, nx = h.shape
+    for i in prange(ny):
+        wet_out[i, 0], wet_out[i, 1] = nx, 0
+        widen(wet_out, i, h, 0, nx)
+        widen(wet_out, i, source, 0, nx)
+        a, b = wet_out[i, 0], wet_out[i, 1]
+        fastest_out[i] = fastest_wave(h[i, a:b], u[i, a:b], v[i, a:b]) if a < b else 0.0
 
 
 @kernel
@@ -217,7 +251,7 @@ def largest(fastest):
 @kernel
 def advance(
     h, u, v, highest, booked, fastest, booked_scratch, h_scratch, u_scratch, v_scratch, fx_scratch, fy_scratch,
-    rows_scratch, z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
+    rows_scratch, spans_scratch, z, n, source, rim_z, rim_n, sides, held, held_rows, duration, dx, courant, margin,
 ):  # fmt: skip
     """Advance the water by `duration` seconds in adaptive steps; return the number of steps and the seconds done.
 
@@ -225,8 +259,12 @@ def advance(
 
     The step is courant * dx / max(|u| + c, |v| + c), cut to land on `duration`. When the first stage wakes waves twice as
     fast (rain on dry ground, a column of water let go on all sides), it is taken again with half the step.
+
+    `spans_scratch`: wet columns (ny, 2), active columns from (ny,) and to (ny,), and a border (ny + 1, 2) as `spread` wants it.
     """
-    waves(fastest, h, u, v)
+    wet, lo, hi, fed = spans_scratch
+    look(fastest, wet, h, u, v, source)
+    h_scratch[:], u_scratch[:], v_scratch[:] = 0.0, 0.0, 0.0  # what is not active now is dry when it becomes so
     t = 0.0
     steps = 0
     while duration - t > 1e-9:
@@ -237,20 +275,22 @@ def advance(
             if not dt * FASTEST_M_S > courant * dx and dt < left:
                 return -steps - 1, t
             booked_scratch[:] = 0.0
-            flows(fx_scratch, fy_scratch, rows_scratch, z, h, u, v, rim_z, rim_n, sides)
-            hold_back(fx_scratch, fy_scratch, h, u, v, held, dt, dx, margin)
+            spread(lo, hi, wet, fed)
+            flows(fx_scratch, fy_scratch, rows_scratch, z, h, u, v, rim_z, rim_n, sides, lo, hi)
+            hold_back(fx_scratch, fy_scratch, h, u, v, held, lo, hi, dt, dx, margin)
             stage(
-                h_scratch, u_scratch, v_scratch, highest, fastest, booked_scratch, rows_scratch, h, u, v, fx_scratch,
-                fy_scratch, n, source, held, held_rows, 0.0, dt, dx,
+                h_scratch, u_scratch, v_scratch, highest, fastest, booked_scratch, wet, rows_scratch, h, u, v,
+                fx_scratch, fy_scratch, n, source, held, held_rows, lo, hi, 0.0, dt, dx,
             )  # fmt: skip
             if dt * largest(fastest) <= 2.0 * courant * dx:
                 break
             dt *= 0.5
-        flows(fx_scratch, fy_scratch, rows_scratch, z, h_scratch, u_scratch, v_scratch, rim_z, rim_n, sides)
-        hold_back(fx_scratch, fy_scratch, h_scratch, u_scratch, v_scratch, held, dt, dx, margin)
+        spread(lo, hi, wet, fed)
+        flows(fx_scratch, fy_scratch, rows_scratch, z, h_scratch, u_scratch, v_scratch, rim_z, rim_n, sides, lo, hi)
+        hold_back(fx_scratch, fy_scratch, h_scratch, u_scratch, v_scratch, held, lo, hi, dt, dx, margin)
         stage(
-            h, u, v, highest, fastest, booked_scratch, rows_scratch, h_scratch, u_scratch, v_scratch, fx_scratch,
-            fy_scratch, n, source, held, held_rows, 0.5, dt, dx,
+            h, u, v, highest, fastest, booked_scratch, wet, rows_scratch, h_scratch, u_scratch, v_scratch, fx_scratch,
+            fy_scratch, n, source, held, held_rows, lo, hi, 0.5, dt, dx,
         )  # fmt: skip
         booked += booked_scratch
         t += dt

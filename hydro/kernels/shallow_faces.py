@@ -14,6 +14,7 @@ import math
 from numba import prange
 
 from hydro.kernels.floats import GRAVITY
+from hydro.kernels.spans import faces
 from twin.jit import kernel
 
 BAND = 16  # rows that share one set of row buffers
@@ -131,11 +132,13 @@ def rim_flow(h, out, across, inner_drop, outer_rise, side):
 
 
 @kernel
-def flows_x(fx_out, rows_scratch, z, h, u, v, rim_z, sides, i):
-    """Write the flows through the west-east faces of row `i`."""
+def flows_x(fx_out, rows_scratch, z, h, u, v, rim_z, sides, i, lo, hi):
+    """Write the flows through the west-east faces of the active cells of row `i`."""
     nx = h.shape[1]
-    if nx > 3:
-        f, a, b, c, d = slice(2, nx - 1), slice(0, nx - 3), slice(1, nx - 2), slice(2, nx - 1), slice(3, nx)
+    first, end = max(2, lo[i]), min(nx - 1, hi[i] + 1)
+    if first < end:
+        f = slice(first, end)
+        a, b, c, d = slice(first - 2, end - 2), slice(first - 1, end - 1), slice(first, end), slice(first + 1, end + 1)
         face_row(
             fx_out[MASS, i, f], fx_out[BEFORE, i, f], fx_out[AFTER, i, f], fx_out[ACROSS, i, f], rows_scratch,
             z[i, a], z[i, b], z[i, c], z[i, d], h[i, a], h[i, b], h[i, c],
@@ -143,7 +146,7 @@ def flows_x(fx_out, rows_scratch, z, h, u, v, rim_z, sides, i):
         )  # fmt: skip
     for k in range(2):
         face = 1 if k == 0 else nx - 1
-        if face < 1 or (k == 1 and face == 1):
+        if face < 1 or (k == 1 and face == 1) or face < lo[i] or face > hi[i]:
             continue
         first, last = max(face - 2, 0), min(face + 1, nx - 1)
         f = slice(face, face + 1)
@@ -157,6 +160,8 @@ def flows_x(fx_out, rows_scratch, z, h, u, v, rim_z, sides, i):
         )  # fmt: skip
     for k in range(2):
         j, inner, face = (0, min(1, nx - 1), 0) if k == 0 else (nx - 1, max(nx - 2, 0), nx)
+        if j < lo[i] or j >= hi[i]:
+            continue
         sign = -1.0 if k == 0 else 1.0
         drop = (h[i, j] - h[i, inner]) + (z[i, j] - z[i, inner])
         mass, along, across = rim_flow(h[i, j], sign * u[i, j], v[i, j], drop, rim_z[k, i] - z[i, j], sides[k])
@@ -167,21 +172,25 @@ def flows_x(fx_out, rows_scratch, z, h, u, v, rim_z, sides, i):
 
 
 @kernel
-def flows_y(fy_out, rows_scratch, z, h, u, v, rim_n, sides, i):
-    """Write the flows through row `i` of the north-south faces, rims included (`i` from 0 to ny)."""
+def flows_y(fy_out, rows_scratch, z, h, u, v, rim_n, sides, i, lo, hi):
+    """Write the flows through row `i` of the north-south faces of active cells, rims included (`i` from 0 to ny)."""
     ny = h.shape[0]
+    first, end = faces(i, lo, hi)
+    if first >= end:
+        return
+    f = slice(first, end)
     if 0 < i < ny:
         a, d = max(i - 2, 0), min(i + 1, ny - 1)
         za = rim_n[0] if i == 1 else z[a]
         zd = rim_n[1] if i == ny - 1 else z[d]
         face_row(
-            fy_out[MASS, i], fy_out[BEFORE, i], fy_out[AFTER, i], fy_out[ACROSS, i], rows_scratch,
-            za, z[i - 1], z[i], zd, h[a], h[i - 1], h[i], h[d],
-            v[a], v[i - 1], v[i], v[d], u[a], u[i - 1], u[i], u[d],
+            fy_out[MASS, i, f], fy_out[BEFORE, i, f], fy_out[AFTER, i, f], fy_out[ACROSS, i, f], rows_scratch,
+            za[f], z[i - 1, f], z[i, f], zd[f], h[a, f], h[i - 1, f], h[i, f], h[d, f],
+            v[a, f], v[i - 1, f], v[i, f], v[d, f], u[a, f], u[i - 1, f], u[i, f], u[d, f],
         )  # fmt: skip
         return
     k, row, inner, sign = (0, 0, min(1, ny - 1), -1.0) if i == 0 else (1, ny - 1, max(ny - 2, 0), 1.0)
-    for j in range(h.shape[1]):
+    for j in range(first, end):
         drop = (h[row, j] - h[inner, j]) + (z[row, j] - z[inner, j])
         rise = rim_n[k, j] - z[row, j]
         mass, along, across = rim_flow(h[row, j], sign * v[row, j], u[row, j], drop, rise, sides[2 + k])
@@ -192,12 +201,13 @@ def flows_y(fy_out, rows_scratch, z, h, u, v, rim_n, sides, i):
 
 
 @kernel(parallel=True)
-def flows(fx_out, fy_out, rows_scratch, z, h, u, v, rim_z, rim_n, sides):
-    """Compute the flows through every face."""
+def flows(fx_out, fy_out, rows_scratch, z, h, u, v, rim_z, rim_n, sides, lo, hi):
+    """Compute the flows through every face of active cells, in each row the columns from `lo` to `hi`."""
     ny = h.shape[0]
     for band in prange(rows_scratch.shape[0]):
         for i in range(band * BAND, min((band + 1) * BAND, ny)):
-            flows_x(fx_out, rows_scratch[band], z, h, u, v, rim_z, sides, i)
-            flows_y(fy_out, rows_scratch[band], z, h, u, v, rim_n, sides, i)
+            if lo[i] < hi[i]:
+                flows_x(fx_out, rows_scratch[band], z, h, u, v, rim_z, sides, i, lo, hi)
+            flows_y(fy_out, rows_scratch[band], z, h, u, v, rim_n, sides, i, lo, hi)
         if (band + 1) * BAND >= ny:
-            flows_y(fy_out, rows_scratch[band], z, h, u, v, rim_n, sides, ny)
+            flows_y(fy_out, rows_scratch[band], z, h, u, v, rim_n, sides, ny, lo, hi)

@@ -37,6 +37,7 @@ STARTS = np.append(
     0.0, FIRST_M * 2.0 ** np.arange(NODES - 1)
 )  # where the pieces of a face's table begin, m over the sill
 PER_M = 1.0 / np.diff(STARTS)
+LEAST_M = 1e-30  # below it numbers of float32 lose their digits one by one
 SHARE = 1.0 - 2e-6  # of a cell's water may leave in one step: rounding in float32 must not overdraw it
 
 
@@ -153,10 +154,11 @@ def face_band(f, cells, scratch, band, width, start, stop, dt, dx, fine_area, re
 
 @kernel
 def gifts(gift_out, h, area):
-    """Write what each cell can give in a step, m3."""
-    most = gift_out.dtype.type(SHARE)
+    """Write what each cell can give in a step, m3: nothing where its depth is so small that SHARE drowns in rounding."""
+    real = gift_out.dtype.type
+    most, least, zero = real(SHARE), real(LEAST_M), real(0.0)
     for c in range(h.size):
-        gift_out[c] = most * h[c] * area[c]
+        gift_out[c] = most * h[c] * area[c] if h[c] > least else zero
 
 
 @kernel
@@ -295,9 +297,9 @@ def over_rim(f, cells, rim, dt, dx):
             slope = max((cells.level[rim.inside[m]] - cells.level[c]) / dx, 1e-3)
             old = max(rim.sign[m] * f.q[d, face], 0.0)
             push = GRAVITY * dt * area
-            new = min(
-                (old + push * slope) / (1.0 + push * old / (carry * carry)), area * math.sqrt(GRAVITY * area / a1)
-            )
+            driven = old + push * slope
+            new = 2.0 * driven / (1.0 + math.sqrt(1.0 + 4.0 * push * driven / (carry * carry)))
+            new = min(new, area * math.sqrt(GRAVITY * area / a1))
             f.raw[d, face] = rim.sign[m] * new
         else:
             f.raw[d, face] = 0.0

@@ -18,7 +18,8 @@ Row = TypeVar("Row", Inflow, Boundary)
 #: The lowest dry land on Earth, the shore of the Dead Sea, m.
 LOWEST_LAND_M = -430.0
 
-#: A cell this far (m) below the median of a terrain, and below all land, is a mark for "no data" (-9999, -32768, -3.4e38).
+#: A value below all land is a mark for "no data" (-9999, -32768, -3.4e38) where no other value stands within this much (m)
+#: above it: a sea floor goes down cell by cell, a mark stands alone, however many cells bear it.
 NO_DATA_BELOW_M = 1000.0
 
 
@@ -59,8 +60,7 @@ def check_ground(
         _on(z.shape, name, _numbers(name, given))
         for name, given in (("roughness", roughness), ("depth", 0.0 if depth is None else depth))
     )
-    if z.min() < LOWEST_LAND_M and (deep := z < min(np.median(z) - NO_DATA_BELOW_M, LOWEST_LAND_M)).any():
-        raise ScenarioError("array_no_data", **_first(deep, z), median=float(np.median(z)))
+    _check_marks(z)
     for name, values, good, expected in (("roughness", n, n > 0, "> 0"), ("depth", h, h >= 0, ">= 0")):
         if (bad := ~(good & np.isfinite(values))).any():
             raise ScenarioError("array_value", name=name, expected=expected, **_first(bad, values))
@@ -110,6 +110,18 @@ def named(name: str, rows: Sequence[Row | Sequence[object] | Mapping[str, object
                 "array_shape", name=f"{name}[{k}]", found=str(row).strip("{}"), expected=expected
             ) from error
     return made
+
+
+def _check_marks(z: Array) -> None:
+    """Raise ScenarioError where a bed holds marks for "no data"; a bed of one level below all land is nothing but marks."""
+    if z.min() >= LOWEST_LAND_M:
+        return
+    values = np.unique(z)
+    if len(values) == 1:
+        raise ScenarioError("array_all_no_data", found=float(values[0]))
+    alone = np.flatnonzero((values[:-1] < LOWEST_LAND_M) & (np.diff(values) > NO_DATA_BELOW_M))
+    if len(alone):
+        raise ScenarioError("array_no_data", **_first(z <= values[alone[-1]], z), next=float(values[alone[-1] + 1]))
 
 
 def _numbers(name: str, values: object) -> Array:

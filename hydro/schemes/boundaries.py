@@ -1,4 +1,9 @@
-"""Water that comes in from outside a raster: inflows into cells, and what happens at the sides."""
+"""Water that comes in from outside a raster: inflows into cells, and what happens at the sides.
+
+What flows holds from each time to the next, as rain does, so that its volume is exact; it is nothing before its first time.
+What stands, a stage, runs straight from value to value, because a level that jumps sends in a front; before the first time
+the first value stands. After the last time the last value goes on.
+"""
 
 from __future__ import annotations
 

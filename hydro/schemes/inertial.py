@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hydro.kernels import inertial as kernels
-from hydro.kernels.ground import froude
+from hydro.kernels.ground import limited
 from hydro.schemes.boundaries import SIDES
 from hydro.schemes.water import Array
 from twin.errors import NumericsError
@@ -19,11 +19,8 @@ from twin.jit import start_threads
 #: Rounding margin of the outflow limit: a cell never gives its last rounding error.
 MARGIN = {"float32": 2e-6, "float64": 1e-12}
 
-#: Water shallower than this (m) is a film; the same depth counts in the flood's own note on limited flow.
-FILM_M = 0.05
-
 #: Below the first Froude number the momentum that flow carries, h v^2, is under 2 % of its pressure, g h^2 / 2: still water
-#: for any scheme. From the second on a flow counts as held at the limit of 1.
+#: for any scheme. From the second part of its limit on (Froude 1) a flow counts as held.
 STILL_FROUDE, HELD_FROUDE = 0.1, 0.95
 
 
@@ -63,7 +60,7 @@ class Inertial:
 
     `z` bed (m) and `n` Manning's n (s m-1/3, > 0); `h` depth, `highest` the highest depth (looked at every few steps),
     `source` the water added each step (m/s, >= 0; assign with `feed`). `booked` holds m3 since the start. Valid for
-    shallow, mostly subcritical flow: flow is held at Froude 1.
+    shallow, mostly subcritical flow and thin sheets on slopes: deep flow is held at Froude 1.
     """
 
     name: ClassVar[str] = "inertial"
@@ -190,11 +187,12 @@ class Inertial:
         return qx, qy
 
     def fast_share(self) -> float:
-        """Return which part of the moving water's volume is held at Froude 1, 0..1: faster flow than that is not solved.
+        """Return which part of the moving water's volume is held at the limit of its flow, 0..1: faster is not solved.
 
-        Moving is what is deeper than FILM_M and above STILL_FROUDE; held is what is above HELD_FROUDE.
+        Moving is what is above STILL_FROUDE, however thin; held is what runs at HELD_FROUDE of the limit: Froude 1, or more on
+        thin sheets (`hydro.kernels.floats.DROP`).
         """
-        froude(self._rows, self.h, self._qx, self._qy, FILM_M, np.array([STILL_FROUDE, HELD_FROUDE]))
+        limited(self._rows, self.h, self.z, self._qx, self._qy, STILL_FROUDE, HELD_FROUDE)
         moving, held = self._rows.sum(axis=0)
         return float(held / moving) if moving > 0.0 else 0.0
 

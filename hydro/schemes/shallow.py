@@ -43,6 +43,9 @@ class Shallow:
         self._fx, self._fy = np.zeros((4, ny, nx + 1), dtype), np.zeros((4, ny + 1, nx), dtype)
         self._rows = np.zeros((-(-ny // BAND), 8, nx + 1), dtype)
         self._fastest = np.zeros(ny)
+        whole = np.zeros((ny + 1, 2), np.int64)
+        whole[ny, 1] = nx
+        self._spans = (np.zeros((ny, 2), np.int64), np.zeros(ny, np.int64), np.zeros(ny, np.int64), whole)
         self._booked, self._booked_now = np.zeros((ny, 3)), np.zeros((ny, 3))
         none = np.zeros(0, np.intp)
         self._levels: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]] = (none, none, np.zeros(0))
@@ -114,7 +117,7 @@ class Shallow:
         self.time = self.time if t is None else t
         steps, done_s = advance(
             self.h, self.u, self.v, self.highest, self._booked, self._fastest, self._booked_now, *self._next, self._fx,
-            self._fy, self._rows, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
+            self._fy, self._rows, self._spans, self.z, self.n, self.source, self._rim_z, self._rim_n, self._sides, self._held,
             self._held_rows, float(seconds), self.cell_m, self.courant, self._margin,
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._fastest).all():

@@ -20,6 +20,9 @@ COARSE = "coarse_"
 #: heaviest minute of rain on record (38 mm, Guadeloupe 1970; WMO) is an inflow and finds its level at once.
 RAIN_LIES_S, MOST_RAIN_M_S = 60.0, 0.038 / 60.0
 
+#: From this share of the flow on that runs between coarse cells as films the result says so: assumed.
+FILMS_TOLD = 0.1
+
 
 class SubgridView:
     """Water on cells `factor` times coarser than the bed `z` (ny, nx); all that is given and returned is on the fine grid.
@@ -156,6 +159,10 @@ class SubgridView:
         qx, qy, carried = (np.empty_like(self._h) for _ in range(3))
         share_flow(qx, qy, carried, *self._coarse.flow(), self.depth(), self._coarse.factor)
         return qx, qy
+
+    def carried(self) -> NDArray[np.float64]:
+        """Return the discharge between coarse cells now, m3/s: all, held at Froude 1, and in films (`Subgrid.carried`)."""
+        return self._coarse.carried()
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""

@@ -39,6 +39,12 @@ WRONG = [
     ({"terrain": flat(0.0, (1, 2, np.nan), (3, 4, np.inf))}, "array_gap", "2 cells, row 1, column 2: nan"),
     ({"terrain": flat(30.0, (2, 3, -9999.0), (3, 0, -9999.0))}, "array_no_data", "2 cells, 30 m, row 2, column 3: -9999"),
     ({"terrain": flat(30.0, (2, 3, -3.4e38))}, "array_no_data", "1 cells, 30 m, row 2, column 3: -3.4e+38"),
+    (
+        {"terrain": np.where(np.arange(20).reshape(SHAPE) < 15, -9999.0, 30.0)}, "array_no_data",
+        "15 cells, 30 m, row 0, column 0: -9999",
+    ),
+    ({"terrain": np.append(np.full(19, -3.4e38), -32768.0).reshape(SHAPE)}, "array_no_data", "19 cells, -32768 m"),
+    ({"terrain": flat(-9999.0)}, "array_all_no_data", "-9999 m"),
     ({"terrain": np.zeros(5)}, "array_shape", "terrain, (5,), (ny, nx)"),
     ({"terrain": np.zeros((0, 5))}, "array_shape", "terrain, (0, 5), (ny, nx)"),
     ({"terrain": 3.0}, "array_shape", "terrain, (), (ny, nx)"),
@@ -123,6 +129,12 @@ def test_high_walls_are_no_reason_to_call_the_ground_a_no_data_mark() -> None:
     """Blocked cells stand 1000 m and more above the ground, and may be most of a raster."""
     run = ask(terrain=flat(2500.0, (1, 1, -5.0), (1, 2, -5.0)), dtype="float64")
     assert run.depth[1, 1] == pytest.approx(run.depth[1, 2]) and abs(run.volume_error) <= 1e-12
+
+
+def test_a_sea_floor_is_no_mark() -> None:
+    """It goes down cell by cell, however deep and however much of the raster it is."""
+    run = ask(terrain=np.linspace(-6000.0, 20.0, 20).reshape(SHAPE))
+    assert abs(run.volume_error) <= 1e-4
 
 
 @pytest.mark.slow

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hydro import Inflow, simulate_arrays
-from hydro.kernels.floats import DRY_M, GRAVITY
-from hydro.kernels.inertial import GATHER_M, GATHER_STEPS, THETA
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY
+from hydro.kernels.inertial import CLIFF, FILM_WAVE, GATHER_M, GATHER_STEPS, THETA
 from hydro.proofs.exact import hills
 from hydro.schemes.inertial import Inertial
 
@@ -17,21 +17,26 @@ COURANT, MARGIN = Inertial.courant, 1e-12
 
 
 def raw(q, across, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Return the raw flow through inner faces along axis 1; `q` and `across` hold all faces of their direction."""
+    """Return the raw flow through inner faces along axis 1 and what rules the step; `q` and `across` hold all faces."""
     deep = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
     d = np.maximum(deep, DRY_M)
     p = 0.25 * (across[:-1, :-1] + across[:-1, 1:] + across[1:, :-1] + across[1:, 1:])
-    centred = THETA * q[:, 1:-1] + 0.5 * (1 - THETA) * (q[:, :-2] + q[:, 2:])
+    old = q[:, 1:-1]
+    centred = THETA * old + 0.5 * (1 - THETA) * (q[:, :-2] + q[:, 2:])
     n = 0.5 * (n0 + n1)
     slope = (z0 + h0) - (z1 + h1)
-    drag = GRAVITY * dt * n**2 * np.hypot(q[:, 1:-1], p) * d ** (-7 / 3)
-    new = (centred + GRAVITY * dt / dx * d * slope) / (1.0 + drag)
-    critical = d * np.sqrt(GRAVITY * d)
-    return np.where(deep > DRY_M, np.clip(new, -critical, critical), 0.0), float(d.max(initial=0.0))
+    per_flow = GRAVITY * dt * n**2 * d ** (-7 / 3)
+    normal = d ** (5 / 3) * np.sqrt(np.abs(slope) / dx) / n
+    f = np.sqrt(np.maximum((per_flow * np.hypot(old, p)) ** 2, ((per_flow * normal) ** 2 - 1.0) / 4.0))
+    new = (centred + GRAVITY * dt / dx * d * slope + f * old) / (1.0 + 2.0 * f)
+    most = d * np.sqrt(GRAVITY * np.maximum(d, DROP * np.abs(slope)))
+    new = np.where(deep > DRY_M, np.clip(new, -most, most), 0.0)
+    film = np.where((f > 1.0) & (np.abs(slope) < CLIFF * dx), FILM_WAVE, 1.0)
+    return new, float(np.maximum(d, film * (new / d) ** 2 / GRAVITY).max(initial=0.0))
 
 
 def along(q, across, z, h, n, dt, dx):
-    """Return all x faces of a raster (rims closed) and the largest face depth."""
+    """Return all x faces of a raster (rims closed) and what rules the step."""
     inner, deepest = raw(q, across, z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:], n[:, :-1], n[:, 1:], dt, dx)
     return np.pad(inner, ((0, 0), (1, 1))), deepest
 
