@@ -25,7 +25,7 @@ def note(folder: Path) -> None:
     (folder / LIST).write_text(json.dumps({"files": marks}, indent=1), "utf-8")
 
 
-def own_thresholds(folder: Path) -> dict[str, dict[str, Any]]:
+def own_thresholds(folder: Path) -> dict[str, Any]:
     """Return the thresholds that stand in a folder's city.yaml, by the field of `City` that holds them."""
     path = folder / "city.yaml"
     own = {field: (key, rows) for key, field in OWN.items() if (rows := read_yaml(path).get(key))}
