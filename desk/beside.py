@@ -9,6 +9,7 @@ import streamlit as st
 import scenarios as sc
 from desk import pictures
 from desk.blocks import cell, plain, whole
+from desk.choice import one_of
 from desk.city_map import legend
 from twin.blocks import Section
 from twin.bridge.shapes import Bounds, reach_of, window
@@ -28,17 +29,23 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
         return
     layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
     left, right = st.columns(2)
-    chosen = left.selectbox(
-        say("desk.other", lang=lang), [r.id for r in others], format_func=names.__getitem__, key=f"other-{lang}"
+    chosen = one_of(
+        left.selectbox,
+        say("desk.other", lang=lang),
+        [r.id for r in others],
+        key="other",
+        default=others[0].id,
+        format_func=names.__getitem__,
     )
-    code = right.selectbox(
+    code = one_of(
+        right.selectbox,
         say("desk.field", lang=lang),
         list(layers),
-        index=min(1, len(layers) - 1),
+        key="beside-field",
+        default=list(layers)[min(1, len(layers) - 1)],
         format_func=lambda c: say(layers[c].word, lang=lang),
-        key=f"beside-field-{lang}",
     )
-    other, layer = next(r for r in others if r.id == chosen), layers[code]
+    other, layer = next(r for r in others if r.id == chosen), layers[str(code)]
     try:
         other = sc.find_run(str(other.folder))
         change = sc.difference(run, other, hazard, layer)
@@ -51,7 +58,7 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     names_there = (hazard, str(sc.same(hazard, run.case.models, other.case.models)))
     panels = (
         *(
-            (_short(r, lang), _field(r.id, name, code, bounds, base, r, layer, own))
+            (_short(r, lang), _field(r.id, name, layer.code, bounds, base, r, layer, own))
             for r, name in zip((run, other), names_there, strict=True)
         ),
         (say("desk.change", lang=lang, **spread), pictures.over_city(base, city, bounds, change, steps, own)),
@@ -62,20 +69,12 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     st.markdown(legend(layer, lang, unknown=bool(np.isnan(change.values).any())), unsafe_allow_html=True)
     patches = pictures.swatches(pictures.change_steps(layer))
     st.markdown(f"{say('desk.change_legend', lang=lang)}: {patches}", unsafe_allow_html=True)
-    rows = [
-        f"`{key.replace('`', '')}`: {plain(_set(a, lang))} → {plain(_set(b, lang))}"
-        for key, a, b in sc.changed(run, other)
-    ]
-    if rows:
-        st.markdown(f"{say('desk.changed', lang=lang)}: " + "; ".join(rows))
+    told = (";" if lang == "zh" else "; ").join(sc.differing(run, other, lang)) or say("compare.alike", lang=lang)
+    st.text(say("compare.differing", lang=lang, other=_short(other, lang), what=told))
     figures = sc.compared([run, other], lang).rename(columns={r.id: cell(_short(r, lang)) for r in (run, other)})
     st.dataframe(figures, height=whole(len(figures)))
     for note in sc.unlike([run, other], lang):
         st.caption(plain(note))
-
-
-def _set(value: object, lang: str) -> str:
-    return say("desk.default", lang=lang) if value is None else str(value)
 
 
 def _short(run: sc.Run, lang: str) -> str:

@@ -14,14 +14,16 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pydeck as pdk
+import shapely
 import streamlit as st
 import xarray as xr
 
 import scenarios as sc
-from desk import pictures
+from desk import pictures, served
+from desk.choice import one_of
 from desk.levels import graded, levels_legend
 from twin.blocks import Section
-from twin.bridge.shapes import UNKNOWN, Bounds, extent, on_cells, reach_of, shapes, window
+from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, on_cells, reach_of, shapes, window
 from twin.city import City
 from twin.sheet import MapLayer
 from twin.units import quantity
@@ -61,12 +63,18 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
     with choices:
         chosen = [pair for section in sections.values() for pair in _fields(run, section, lang)]
         looks = _looks(run.id, run.case.city, sections)
-        look = next(iter(looks))
+        look: str | None = next(iter(looks))
         if len(looks) > 1:
-            look = st.radio(
-                say("desk.look", lang=lang), list(looks), format_func=_look_name(sections, lang), key=f"look-{lang}"
+            look = one_of(
+                st.radio,
+                say("desk.look", lang=lang),
+                list(looks),
+                key="look",
+                default=look,
+                format_func=_look_name(sections, lang),
             )
-        places = graded(run, sections, looks[look], lang)
+        bounds = looks[str(look)]
+        places = graded(run, sections, bounds, lang)
         on, under = places["mark"].any(), (~places["mark"]).any()
         if on and under and not st.toggle(say("desk.areas", lang=lang), key="areas"):
             places = places[places["mark"]]
@@ -74,7 +82,7 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
         moves = any(_in_time(section, layer) for section, layer in chosen)
         playing = moves and st.toggle(say("desk.play", lang=lang), key="play")
         drawn = st.fragment(_draw, run_every=1.0 if playing else None)
-        drawn(run, sections, chosen, looks[look], places, lang, moves, playing)
+        drawn(run, sections, chosen, bounds, places, lang, moves, playing)
 
 
 def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
@@ -87,7 +95,7 @@ def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
         wrap=True,
         default=[section.sheet.lead_layer.code],
         format_func=lambda code: _title(run, section, layers[code], lang),
-        key=f"fields-{run.id}-{section.sheet.id}-{lang}",
+        key=f"fields-{run.id}-{section.sheet.id}",
     )
     return [(section, layer) for code, layer in layers.items() if code in codes]
 
@@ -141,14 +149,14 @@ def _draw(
         fields.append((f"{section.sheet.id}-{layer.code}", frame))
         legends.append(legend(layer, lang, title=_title(run, section, layer, lang), unknown=unknown))
     pictured = sum("image" in frame for _, frame in fields)
-    base = {"image": _base(run.id, bounds, city), "bounds": pictures.corners(city, bounds)}
+    base = {"image": _base(run.id, bounds, city), "kind": "jpeg", "bounds": pictures.corners(city, bounds)}
     deck = pdk.Deck(
         layers=[
             _image("city", base, 1.0),
             *(_image(name, f, AMONG_OTHERS if pictured > 1 else 1.0) for name, f in fields if "image" in f),
-            *(_features(name, f["shapes"], wide=3) for name, f in fields if "shapes" in f),
-            _features("areas", _collection(places[~places["mark"]], 70)),
-            _features("marks", _collection(places[places["mark"]], 255), points=True),
+            *(_features(name, f["shapes"]) for name, f in fields if "shapes" in f),
+            _features("areas", _collection(_rimmed(places[~places["mark"]]), 70)),
+            _features("marks", _collection(_rimmed(places[places["mark"]]), 255)),
         ],
         initial_view_state=_view(city, bounds),
         map_style=PLAIN_STYLE,
@@ -202,8 +210,8 @@ def _worst(run_id: str, _sections: Sections) -> int:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _base(run_id: str, bounds: Bounds, _city: City) -> str:
-    return pictures.url(pictures.base_picture(_city, bounds), "jpeg")
+def _base(run_id: str, bounds: Bounds, _city: City) -> bytes:
+    return pictures.base_picture(_city, bounds)
 
 
 @st.cache_data(show_spinner=False, max_entries=800)
@@ -220,7 +228,7 @@ def _frame(
     unknown = bool(np.isnan(field.values).any())
     if on_cells(field):
         image = pictures.field_image(field, _layer)
-        return {"image": image, "bounds": pictures.corners(_city, extent(field))}, unknown
+        return {"image": image, "kind": "png", "bounds": pictures.corners(_city, extent(field))}, unknown
     return {"shapes": _collection(_things(_city, field, _layer, _section.places), 210)}, unknown
 
 
@@ -229,21 +237,32 @@ def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFr
     things = shapes(city, field, own)
     colours = pictures.coloured(field.values, layer.colormap)
     told = [quantity(float(value), "") for value in field.values]
-    table = gpd.GeoDataFrame({"name": things.index, "told": told, "colour": colours.tolist()}, geometry=things.values)
+    drawn = {"colour": colours.tolist(), "rim": colours.tolist(), "wide": FIELD_LINE}
+    table = gpd.GeoDataFrame({"name": things.index, "told": told, **drawn}, geometry=things.values)
     return table.set_crs(city.grid.crs)[(colours[:, 3] > 0) & things.notna().values]
 
 
+def _rimmed(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return places with the colour and the width (pixels) of their rim: grey and broad where another hazard is not known there."""
+    grey = [int(UNKNOWN[i : i + 2], 16) for i in (1, 3, 5)]
+    own = [[255, 255, 255] if mark else colour for mark, colour in zip(places["mark"], places["colour"], strict=True)]
+    rim = [grey if partly else colour for partly, colour in zip(places["partly"], own, strict=True)]
+    wide = np.where(places["partly"], 4, np.where(places["mark"], 1, 2))
+    return places.assign(rim=rim, wide=wide)
+
+
 def _collection(table: gpd.GeoDataFrame, alpha: int) -> dict[str, Any]:
-    """Return shapes as GeoJSON, to be filled with their colours and `alpha` (0..255)."""
-    filled = table.assign(fill=[[*colour[:3], alpha] for colour in table["colour"]])
-    return dict(json.loads(filled.to_crs("EPSG:4326").to_json()))
+    """Return shapes as GeoJSON, to be filled with their colours and `alpha` (0..255); to 1e-6 degrees, about 0.1 m."""
+    filled = table.assign(fill=[[*colour[:3], alpha] for colour in table["colour"]]).to_crs("EPSG:4326")
+    rounded = shapely.transform(filled.geometry.values, lambda at: at.round(6))
+    return dict(json.loads(filled.set_geometry(gpd.GeoSeries(rounded, index=filled.index, crs=filled.crs)).to_json()))
 
 
 def _image(name: str, frame: Mapping[str, Any], opacity: float) -> pdk.Layer:
     return pdk.Layer(
         "BitmapLayer",
         id=name,
-        image=pdk.types.String(frame["image"]),
+        image=pdk.types.String(served.picture(frame["image"], frame["kind"], name)),
         bounds=frame["bounds"],
         opacity=opacity,
         texture_parameters={
@@ -253,16 +272,16 @@ def _image(name: str, frame: Mapping[str, Any], opacity: float) -> pdk.Layer:
     )
 
 
-def _features(name: str, collection: dict[str, Any], *, wide: int = 2, points: bool = False) -> pdk.Layer:
-    """Return areas, lines (`wide` pixels at least) and points in their own colours as a layer; points have a white rim."""
+def _features(name: str, collection: dict[str, Any]) -> pdk.Layer:
+    """Return areas, lines and points as a layer, each filled in its own colour, with a rim of its own colour and width."""
     return pdk.Layer(
         "GeoJsonLayer",
-        collection,
+        served.collection(collection, name),
         id=name,
         get_fill_color="properties.fill",
-        get_line_width=0,
-        get_line_color=[255, 255, 255] if points else "properties.colour",
-        line_width_min_pixels=1 if points else wide,
+        get_line_width="properties.wide",
+        get_line_color="properties.rim",
+        line_width_units=pdk.types.String("pixels"),
         get_point_radius=1,
         point_radius_min_pixels=6,
         pickable=True,

@@ -26,7 +26,8 @@ RANKS = ("unknown", *COLOURS)
 def graded(run: sc.Run, sections: Mapping[str, Section], bounds: Bounds, lang: str) -> gpd.GeoDataFrame:
     """Return the places within bounds that have a colour, or of which nothing is known, the worst last.
 
-    Columns: `name`, `told` (what each hazard does there, a line each), `level`, `colour`, `mark` (drawn as a point), `geometry`.
+    Columns: `name`, `told` (what each hazard does there, a line each), `level`, `colour`, `mark` (drawn as a point), `geometry`;
+    `partly`: one hazard colours the place and of another nothing is known there, so that the colour is the least it may be.
     """
     return _graded(run.id, bounds, lang, run, sections)
 
@@ -35,7 +36,8 @@ def levels_legend(places: gpd.GeoDataFrame, lang: str) -> str:
     """Return the colours of the levels, and that of unknown places where there are such."""
     unknown = ["unknown"] if (places["level"] == "unknown").any() else []
     steps = [(_colours()[level], _word(level, lang)) for level in (*COLOURS, *unknown)]
-    return f"{say('desk.levels', lang=lang)}: {pictures.swatches(steps)}"
+    partly = say("desk.partly", lang=lang) if places["partly"].any() else ""
+    return f"{say('desk.levels', lang=lang)}: {pictures.swatches(steps)} {partly}"
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
@@ -45,12 +47,16 @@ def _graded(run_id: str, bounds: Bounds, lang: str, _run: sc.Run, _sections: Map
     found = found[found.intersects(shapely.box(*bounds))].sort_values("rank", kind="stable")
     told = found.groupby("id", sort=False)["told"].agg("\n".join)
     worst = found.drop_duplicates("id", keep="last").set_index("id")
+    lost = worst.index.isin(found.loc[found["rank"] == RANKS.index("unknown"), "id"])
+    partly = lost & (worst["rank"] > RANKS.index("unknown"))
     mark = marked(worst, bounds[2] - bounds[0])
     points = [s.representative_point() if m else s for s, m in zip(worst.geometry, mark, strict=True)]
     level = [RANKS[k] for k in worst["rank"]]
     colour = [[int(_colours()[name][i : i + 2], 16) for i in (1, 3, 5)] for name in level]
-    worst = worst.assign(told=told.reindex(worst.index), level=level, colour=colour, mark=mark, geometry=points)
-    return worst[["name", "told", "level", "colour", "mark", "geometry"]].reset_index(drop=True)
+    worst = worst.assign(
+        told=told.reindex(worst.index), level=level, colour=colour, mark=mark, partly=partly, geometry=points
+    )
+    return worst[["name", "told", "level", "colour", "mark", "partly", "geometry"]].reset_index(drop=True)
 
 
 def _of_hazard(run: sc.Run, section: Section, lang: str) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,17 +13,18 @@ import streamlit as st
 import scenarios as sc
 from desk.beside import two_runs
 from desk.blocks import cell, draw, plain, table, whole
+from desk.choice import one_of
 from desk.city_map import city_map
 from twin import phrases
 from twin.blocks import Block, Section, Text
 from twin.bridge import section as common
 from twin.bridge.fonts import embedded
 from twin.bridge.front import conflicts, front
-from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
+from twin.bridge.shapes import INK, LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
 from twin.plan import Plan
 from twin.sheet import COLOURS
-from twin.words import Word, keys, say, template
+from twin.words import Word, keys, say, template, written
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-night"
@@ -53,35 +56,62 @@ def main() -> None:
         st.info(t("desk.no_runs"))
         return
     names = {r.id: f"{r.manifest['name'][lang]} · {r.finished} · {r.id[:6]}" for r in runs}
-    chosen = st.selectbox(t("desk.run"), list(names), format_func=names.__getitem__)
+    chosen = _which(names, lang)
+    if chosen is None:
+        st.html(_font("", runs, None))
+        return
     try:
         run = sc.find_run(str(next(r for r in runs if r.id == chosen).folder))
     except TwinError as error:
-        st.error(error.message(lang))
+        st.error(plain(error.message(lang)))
         return
     sections = {s.sheet.id: s for s in _sections(str(run.folder), run)}
-    hazard = next(iter(sections))
+    hazard: str | None = next(iter(sections))
     if len(sections) > 1:
-        hazard = st.radio(
-            t("desk.hazard"), list(sections), format_func=lambda h: sections[h].sheet.name[lang], horizontal=True
+        hazard = one_of(
+            st.radio,
+            t("desk.hazard"),
+            list(sections),
+            key="hazard",
+            default=hazard,
+            format_func=lambda h: sections[h].sheet.name[lang],
+            horizontal=True,
         )
-    section = sections[hazard]
+    section = sections[str(hazard)]
     st.html(_font(run.id, runs, run))
-    draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, _told(run)), section, run, lang)
-    _headline(run, lang)
+    draw(front(sc.draft_plan(run), tuple(sections.values()), run.levels, run.case.city, run.told), section, run, lang)
+    _headline(run, sections.values(), lang)
     tabs = {
         "desk.map": lambda: city_map(run, sections, lang),
         "desk.beside": lambda: two_runs(run, runs, names, section, lang),
-        "desk.details": lambda: draw(_details(section, run), section, run, lang),
+        "desk.details": lambda: draw(_details(section), section, run, lang),
         "report.closures": lambda: _closures(run, section, lang),
         "desk.places": lambda: _places(run, section, lang),
         "desk.plan": lambda: _plan(run, section, lang),
         "desk.runs": lambda: _runs(runs, lang),
-        "desk.basis": lambda: _basis(run, section, lang),
+        "desk.basis": lambda: _basis(run, sections.values(), lang),
     }
     for view, show in zip(st.tabs([t(key) for key in tabs]), tabs.values(), strict=True):
         with view:
             show()
+
+
+def _which(names: dict[str, str], lang: str) -> str | None:
+    """Let the planner choose a run, the newest at first; None where the address names one that is not there any more."""
+    default: str | None = next(iter(names))
+    asked = st.query_params.get("run")
+    if asked is not None and asked not in names:
+        st.warning(say("desk.run_gone", lang=lang, run=asked))
+        default = None
+    return one_of(
+        st.selectbox,
+        say("desk.run", lang=lang),
+        list(names),
+        key="run",
+        default=default,
+        format_func=names.__getitem__,
+        placeholder=say("desk.choose_run", lang=lang),
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -94,24 +124,27 @@ def _drafted(folder: str, _run: sc.Run) -> Plan:
     return sc.draft_plan(_run)
 
 
-def _details(section: Section, run: sc.Run) -> list[Block]:
+def _details(section: Section) -> list[Block]:
     """Return what is said of the hazard beside its maps and closures: its scales, its ledger and its own blocks."""
     blocks: list[Block] = []
     for scale in section.sheet.scales:
         blocks += [Text(Word(f"scale.{section.sheet.kind}.{scale.code}"), "title")]
-        blocks += common.scaled(section, run.case.city, scale)
+        blocks += common.scaled(section, scale)
     return [*blocks, *common.basis(section), *common.balance(section), *section.blocks]
 
 
-def _basis(run: sc.Run, section: Section, lang: str) -> None:
+def _basis(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
-    for code, values in run.notes:
-        st.markdown(f"- {plain(phrases.note(code, values, lang))}")
+    for of, notes in common.noted(run.notes, sections):
+        st.markdown(f"**{plain(written(of, lang))}**")
+        for note in notes:
+            st.markdown(f"- {plain(written(note, lang))}")
     for word in common.limits(run.levels, run.case.scenario.ensemble.members):
         st.markdown(f"- {plain(word.in_words(lang))}")
     st.caption(plain(say("report.event_source", lang=lang, source=run.event.source)))
-    for said, source in common.sources(section):
-        st.caption(plain(f"{said.in_words(lang)}: {source}"))
+    for section in sections:
+        for said, source in common.sources(section):
+            st.caption(plain(f"{written(section.sheet.name, lang)} · {said.in_words(lang)}: {source}"))
 
 
 def _unopened(lang: str) -> None:
@@ -124,57 +157,85 @@ def _unopened(lang: str) -> None:
 
 
 def _language() -> str:
-    choice = st.sidebar.radio("语言 Language", ["中文", "English"], horizontal=True, key="language")
-    return "zh" if choice == "中文" else "en"
+    names = {"zh": "中文", "en": "English"}
+    choice = one_of(
+        st.sidebar.radio,
+        "语言 Language",
+        list(names),
+        key="language",
+        default="zh",
+        format_func=names.__getitem__,
+        horizontal=True,
+    )
+    return str(choice)
 
 
 def _start_a_run(lang: str) -> None:
     """Let the planner start a library scenario in a child process."""
     st.subheader(say("desk.start", lang=lang))
     known = sc.titles(lang)
-    default = list(known).index(FIRST) if FIRST in known else 0
-    name = st.selectbox(
+    name = one_of(
+        st.selectbox,
         say("desk.scenario", lang=lang),
         list(known),
-        index=default,
+        key="scenario",
+        default=FIRST if FIRST in known else next(iter(known)),
         format_func=known.__getitem__,
     )
     if st.button(say("desk.go", lang=lang), key="go"):
         try:
-            sc.submit(sc.load(name), fresh=True)
+            sc.submit(sc.load(str(name)), fresh=True)
         except TwinError as error:
             st.error(plain(error.message(lang)))
 
 
 @st.fragment(run_every=2.0)
 def _jobs(lang: str) -> None:
-    """Show what runs now; a finished job refreshes the page once."""
-    running = [j for j in sc.jobs()[:5] if j.state == "running"]
+    """Show what runs now; a job that ends refreshes the page once, which goes on showing what it showed."""
+    latest = sc.jobs()[:5]
+    running = [j for j in latest if j.state == "running"]
     for job in running:
-        st.progress(min(1.0, job.progress), text=f"{job.id[:15]} {job.progress:.0%}")
+        st.progress(min(1.0, job.progress), text=_how_far(job, lang))
         if st.button(say("desk.cancel", lang=lang), key=f"cancel-{job.id}"):
             job.cancel()
     before = st.session_state.get("running", set())
     st.session_state["running"] = {j.id for j in running}
-    if before - st.session_state["running"]:
+    ended = before - st.session_state["running"]
+    st.session_state["ended"] = (st.session_state.get("ended", set()) | ended) & {j.id for j in latest}
+    if ended:
         st.rerun()
-    failed = [j for j in sc.jobs()[:1] if j.state == "failed"]
-    for job in failed:
-        st.error(plain(job.error(lang) or job.id))
+    for job in latest:
+        run = job.run
+        if job.id in st.session_state["ended"] and run is not None:
+            st.success(plain(say("desk.finished", lang=lang, name=job.name)))
+            if run.id != st.query_params.get("run") and st.button(say("desk.show", lang=lang), key=f"show-{job.id}"):
+                st.query_params["run"] = run.id
+                st.rerun()
+    if latest and (why := latest[0].error(lang)) is not None:
+        st.error(plain(why))
 
 
-def _headline(run: sc.Run, lang: str) -> None:
-    """Show how many places have each colour (one of several hazards its worst), and of how many nothing is known."""
+def _how_far(job: sc.Job, lang: str) -> str:
+    """Return the name of a job, the share done and how long it will still take."""
+    left = job.left_s
+    doing = "desk.reporting" if job.progress >= sc.COMPUTED else "desk.computing"
+    told = "" if left is None else f" · {say('desk.left', lang=lang, span=phrases.span(max(1.0, left / 60.0), lang))}"
+    return f"{job.name[lang]} · {say(doing, lang=lang)} {job.progress:.0%}{told}"
+
+
+def _headline(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
+    """Show how many places have each colour (one of several hazards its worst), of how many nothing is known, and people."""
     found = run.event
-    cards = [(say(f"level.{c}", lang=lang), str(found.places[c]), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
+    cards = [(say(f"level.{c}", lang=lang), str(found.places.get(c, "–")), LEVEL_COLOURS[c]) for c in reversed(COLOURS)]
     if found.unknown:
         cards.append((say("report.unknown", lang=lang), str(found.unknown), UNKNOWN))
+    cards += [(written(said, lang), count, INK) for said, count in common.people_cards(sections)]
     boxes = "".join(
         f"<div style='flex:1;border-left:8px solid {colour};background:#f5f7f9;padding:6px 14px;border-radius:4px'>"
-        f"<div style='font-size:14px;color:#5f6f7d'>{label}</div><div style='font-size:26px'>{value}</div></div>"
+        f"<div style='font-size:14px;color:#5f6f7d'>{html.escape(label)}</div><div style='font-size:26px'>{html.escape(value)}</div></div>"
         for label, value, colour in cards
     )
-    st.html(f"<div style='display:flex;gap:12px'>{boxes}</div>")
+    st.html(f"<div style='display:flex;flex-wrap:wrap;gap:12px'>{boxes}</div>")
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
@@ -191,11 +252,6 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
 
 
-def _told(run: sc.Run) -> common.Told:
-    """Return what writes a time as a clock in the city shows it."""
-    return lambda moment: run.case.clock.told(moment, run.case.city.tz)
-
-
 def _chosen(table: pd.DataFrame, default: set[str], key: str, lang: str) -> pd.DataFrame:
     """Let the planner choose kinds of place and return their rows; all where none is chosen."""
     known = list(dict.fromkeys(table["kind"]))
@@ -204,7 +260,7 @@ def _chosen(table: pd.DataFrame, default: set[str], key: str, lang: str) -> pd.D
         known,
         default=[kind for kind in known if kind in default],
         format_func=lambda kind: say(f"place.{kind}", lang=lang),
-        key=f"{key}-{lang}",
+        key=key,
         placeholder=say("desk.all_kinds", lang=lang),
     )
     return table[table["kind"].isin(kinds)] if kinds else table
@@ -217,7 +273,7 @@ def _closures(run: sc.Run, section: Section, lang: str) -> None:
         st.info(say("desk.no_closures", lang=lang))
         return
     rows = _chosen(closures, common.closing_kinds(section), f"closing-{section.sheet.id}", lang)
-    table(common.closures_table(section, rows, _told(run)), lang, most=520)
+    table(common.closures_table(section, rows, run.told), lang, most=520)
     st.caption(say("report.closures_note", lang=lang))
 
 
@@ -226,14 +282,13 @@ def _places(run: sc.Run, section: Section, lang: str) -> None:
     draw(common.unknown(section), section, run, lang)
     levels = run.levels[run.levels["hazard"] == section.sheet.id]
     rows = _chosen(levels, set(), f"kinds-{section.sheet.id}", lang)
-    table(common.levels_table(rows, {section.sheet.id: section.sheet}, _told(run)), lang, most=520)
+    table(common.levels_table(rows, {section.sheet.id: section.sheet}, run.told), lang, most=520)
 
 
 def _plan(run: sc.Run, section: Section, lang: str) -> None:
     plan = _drafted(str(run.folder), run)
     plan = replace(plan, state=sc.plan_state(plan))
-    draw(conflicts(plan, _told(run), len(plan.conflicts)), section, run, lang)
-    told, tz = run.case.clock.told, run.case.city.tz
+    draw(conflicts(plan, run.told, len(plan.conflicts)), section, run, lang)
     chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))
     st.dataframe(
@@ -242,9 +297,9 @@ def _plan(run: sc.Run, section: Section, lang: str) -> None:
                 {
                     "#": task.id,
                     say("report.deadline", lang=lang): " · ".join(
-                        filter(None, (told(task.deadline, tz), phrases.missing_lead(task, lang)))
+                        filter(None, (run.told(task.deadline), phrases.missing_lead(task, lang)))
                     ),
-                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + told(task.end, tz),
+                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + run.told(task.end),
                     say("report.task", lang=lang): cell(phrases.task(task, lang)),
                     say("report.crew", lang=lang): cell(
                         " · ".join(filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 
@@ -56,13 +55,13 @@ def over_city(
     return out.getvalue()
 
 
-def field_image(field: xr.DataArray, layer: MapLayer) -> str:
-    """Return a field (y, x) in the colours of its layer, clear below the lowest bound, as a data URL."""
+def field_image(field: xr.DataArray, layer: MapLayer) -> bytes:
+    """Return a field (y, x) in the colours of its layer, clear below the lowest bound, as a PNG with a palette."""
     palette, step = _steps(field.values, layer.colormap)
     image, out = Image.fromarray(step.astype(np.uint8), "P"), BytesIO()
     image.putpalette(palette.tobytes(), "RGBA")
-    image.save(out, format="png")
-    return url(out.getvalue(), "png")
+    image.save(out, format="png", optimize=True)
+    return out.getvalue()
 
 
 def change_colormap(layer: MapLayer) -> list[tuple[float, str]]:
@@ -108,11 +107,6 @@ def corners(city: City, bounds: Bounds) -> list[list[float]]:
     west, south, east, north = bounds
     lon, lat = city.grid.lonlat([west, west, east, east], [south, north, north, south])
     return [[float(a), float(b)] for a, b in zip(lon, lat, strict=True)]
-
-
-def url(data: bytes, kind: str) -> str:
-    """Return an image as a data URL."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _figure(window: Bounds, pixels: int) -> tuple[Figure, mpl.axes.Axes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scenarios.verbs import (
+        COMPUTED,
         Case,
         Job,
         Plan,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
         compared,
         damaged_runs,
         difference,
+        differing,
         draft_plan,
         export,
+        export_run,
         find_plan,
         find_run,
         jobs,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "COMPUTED",
     "Case",
     "Job",
     "Plan",
@@ -60,8 +64,10 @@ __all__ = [
     "compared",
     "damaged_runs",
     "difference",
+    "differing",
     "draft_plan",
     "export",
+    "export_run",
     "find_plan",
     "find_run",
     "jobs",

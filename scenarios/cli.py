@@ -66,7 +66,7 @@ def _options(
 def demo() -> None:
     """Run the main job on the demonstration city; the last line is the report's path."""
     case = sc.load(DEMO)
-    with bar(case.scenario.name.model_dump()[session_lang()]) as move:
+    with bar(case.title[session_lang()]) as move:
         run = sc.run(case, fresh=True, progress=move)
     tell(run)
     print(run.folder / "report.html")
@@ -86,7 +86,7 @@ def run_(
     case = sc.load(scenario)
     for one in [*(setting or []), *([] if members is None else [f"ensemble.members={members}"])]:
         case = case.with_setting(one)
-    with bar(case.scenario.name.model_dump()[session_lang()]) as move:
+    with bar(case.title[session_lang()]) as move:
         run = sc.run(case, fresh=fresh, progress=move)
     tell(run)
     print(run.folder)
@@ -112,13 +112,14 @@ def runs() -> None:
     table.add_column("/".join(say(f"level.{c}") for c in reversed(COLOURS)), min_width=17, no_wrap=True)
     for run in found:
         about = run.manifest
+        counts = about["event"]["places"]
         table.add_row(
             run.id,
             about["name"][lang],
             about["city"],
             run.finished[5:],
             f"{about['wall_s']:.1f}",
-            " / ".join(str(about["levels"].get(c, 0)) for c in reversed(COLOURS)),
+            " / ".join(str(counts.get(c, "–")) for c in reversed(COLOURS)),
         )
     show(table)
 
@@ -130,6 +131,17 @@ def report(run: RunKey = "last") -> None:
     print(find(run) / "report.html")
 
 
+@app.command(cls=Command, help="help.export")
+def export(
+    run: RunKey,
+    as_: Annotated[str, typer.Option("--as", metavar="FORMATS", help="help.export.as")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="help.plan.to")] = Path("outbox"),
+) -> None:
+    """Write the fields, places and draft plan of a run as files for other programs."""
+    for path in sc.export_run(sc.find_run(run), to, as_.split(",")):
+        print(path)
+
+
 @app.command(cls=Command, help="help.compare")
 def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]) -> None:
     """Compare runs side by side."""
@@ -138,6 +150,9 @@ def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]
     for label, row in sc.compared(found, session_lang()).iterrows():
         table.add_row(str(label), *row)
     show(table)
+    for other in found[1:]:
+        told = "; ".join(sc.differing(found[0], other, session_lang())) or say("compare.alike")
+        print(say("compare.differing", other=other.id, what=told))
     for note in sc.unlike(found, session_lang()):
         print(note)
 
@@ -205,31 +220,9 @@ def desk(
     browser: Annotated[bool, typer.Option(help="help.desk.browser")] = True,
 ) -> None:
     """Open the decision panel."""
-    page = importlib.util.find_spec("desk.main")
-    if page is None or page.origin is None:
-        raise ScenarioError("no_desk")
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        page.origin,
-        "--server.port",
-        str(port),
-        "--server.address",
-        "127.0.0.1",
-        "--server.headless",
-        str(not browser).lower(),
-        "--browser.gatherUsageStats",
-        "false",
-        "--client.toolbarMode",
-        "minimal",
-        "--theme.base",
-        "light",
-        "--theme.font",
-        "Anlan, Noto Sans CJK SC, Microsoft YaHei, sans-serif",
-    ]
-    raise typer.Exit(subprocess.call(command))
+    from scenarios.panel import open_panel
+
+    raise typer.Exit(open_panel(port, browser=browser))
 
 
 @app.command(cls=Command, help="help.doctor")
@@ -287,16 +280,13 @@ def city_show(
     except OSError as error:
         raise SourceError("not_writable", where=str(to)) from error
     table = Table(say("city.layer"), say("city.count"), say("city.source"), say("city.basis"))
+    counted = {"drains": len(found.drains.nodes) if found.drains else 0}
     for name in ("buildings", "roads", "population", "facilities", "blocks", "sensors", "levees"):
+        counted[name] = len(getattr(found, name))
+    for name, count in counted.items():
         layer = found.layers.get(name)
-        table.add_row(name, str(len(getattr(found, name))), layer.source if layer else "", layer.basis if layer else "")
-    if found.drains is not None:
-        table.add_row(
-            "drains",
-            str(len(found.drains.nodes)),
-            getattr(found.layers.get("drains"), "source", ""),
-            getattr(found.layers.get("drains"), "basis", ""),
-        )
+        said = str(count) if count or layer else "–"  # a layer that is missing is not one in which nothing stands
+        table.add_row(name, said, layer.source if layer else "", layer.basis if layer else "")
     show(table)
     print(city_folder(city))
     print(to)
@@ -308,21 +298,20 @@ def plan_draft(run: RunKey = "last") -> None:
     from twin import phrases
 
     tell_damaged()
-    plan = sc.draft_plan(sc.find_run(run))
-    lang = session_lang()
+    found, lang = sc.find_run(run), session_lang()
+    plan = sc.draft_plan(found)
     table = Table("#", say("report.deadline"), say("report.task"), say("report.unit"), say("report.crew"))
-    case = sc.find_run(run).case
     for task in plan.tasks:
         text = phrases.task(task, lang)
-        deadline = _lines(case.clock.told(task.deadline, case.city.tz), phrases.missing_lead(task, lang))
+        deadline = _lines(found.told(task.deadline), phrases.missing_lead(task, lang))
         crew = _lines(phrases.crew(task, lang), phrases.lateness(task, lang))
         table.add_row(task.id, deadline, text, say(f"unit.{task.unit}"), crew)
     show(table)
     if plan.conflicts:
         table = Table(*map(say, ("conflict.from", "conflict.place", "conflict.tasks", "conflict.what")))
-        for found in plan.conflicts:
-            told = case.clock.told(found.start, case.city.tz)
-            table.add_row(told, found.place_name[lang], " ".join(found.tasks), phrases.conflict(found, lang))
+        for one in plan.conflicts:
+            begins = found.told(one.start)
+            table.add_row(begins, one.place_name[lang], " ".join(one.tasks), phrases.conflict(one, lang))
         show(table)
     print(plan.id)
 

@@ -41,7 +41,7 @@ def bar(title: str) -> Iterator[Any]:
     Ctrl-C is heeded at the next move, a second one at once: raised anywhere, Python drops it amid a destructor or a callback
     from C, and the run goes on.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from twin.jit import compiling
 
@@ -56,18 +56,19 @@ def bar(title: str) -> Iterator[Any]:
     shown = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[doing]} {task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=talk,
     )
-    row = shown.add_task(title, total=1.0)
+    row = shown.add_task(title, total=1.0, doing="")
 
     def move(share: float) -> None:
         if pressed:
             raise KeyboardInterrupt
         if talk.is_terminal:  # elsewhere rich shows nothing but an empty line
             shown.start()
-        shown.update(row, completed=share)
+        shown.update(row, completed=share, doing=say("desk.reporting" if share >= sc.COMPUTED else "desk.computing"))
 
     try:
         with compiling(lambda: talk.print(say("cli.compiling"))):
@@ -101,11 +102,12 @@ def _takes(name: str) -> str:
 def tell(run: sc.Run) -> None:
     """Print the run in a few lines: colours, balances, notes."""
     from twin import phrases
-    from twin.grade import likely
     from twin.sheet import COLOURS
 
-    counts = likely(run.levels)["level"].value_counts()
-    talk.print(", ".join(f"{say(f'level.{c}')} {int(counts.get(c, 0))}" for c in reversed(COLOURS)))
+    found = run.event
+    counts = [(say(f"level.{c}"), found.places.get(c, "–")) for c in reversed(COLOURS)]
+    counts += [(say("report.unknown"), found.unknown)] if found.unknown else []
+    talk.print(", ".join(f"{name} {count}" for name, count in counts))
     for hazard, balance in run.balances.items():
         closed = {"error": balance["relative_error"], "tolerance": balance["tolerance"]}
         told = [say("cli.balance", hazard=run.sheet(hazard).name, **closed)]

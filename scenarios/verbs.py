@@ -6,16 +6,27 @@ from scenarios.case.case import Case, load, titles
 from scenarios.case.hazards import same
 from scenarios.case.home import cities, library, open_city
 from scenarios.case.shelf import damaged_runs, older_runs
-from scenarios.planning.compare import changed, compare, compared, difference, unlike
+from scenarios.planning.compare import changed, compare, compared, difference, differing, unlike
 from scenarios.planning.dossier import sections
 from scenarios.planning.draft import draft_plan
-from scenarios.planning.plans import advance, approve, audit, export, find_plan, plan_state, put_draft, write_kept
+from scenarios.planning.plans import (
+    advance,
+    approve,
+    audit,
+    export,
+    export_run,
+    find_plan,
+    plan_state,
+    put_draft,
+    write_kept,
+)
 from scenarios.runner.jobs import Job, jobs, submit
-from scenarios.runner.run import Run, all_runs, execute, find_run
+from scenarios.runner.run import COMPUTED, Run, all_runs, execute, find_run
 from twin.hazard import Progress
 from twin.plan import Plan
 
 __all__ = [
+    "COMPUTED",
     "Case",
     "Job",
     "Plan",
@@ -30,8 +41,10 @@ __all__ = [
     "compared",
     "damaged_runs",
     "difference",
+    "differing",
     "draft_plan",
     "export",
+    "export_run",
     "find_plan",
     "find_run",
     "jobs",

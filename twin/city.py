@@ -219,8 +219,8 @@ class City:
         row, col, inside = self.grid.cells(x, y)
         return bool((inside & np.isfinite(self.surface["terrain"].values[row, col])).any())
 
-    def venue_of(self, place_id: str) -> str | None:
-        """Return the venue that a gate, a zone or another of its parts belongs to; None for what is no such part."""
+    def part_of(self, place_id: str) -> str | None:
+        """Return the id of the facility that a gate, a zone or the like is a part of; None for what is no such part."""
         found = self.venues.loc[self.venues["id"] == place_id, "venue"]
         return str(found.iloc[0]) if len(found) else None
 

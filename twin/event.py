@@ -40,6 +40,7 @@ def event_of(
     with its worst colour.
     """
     results = list(results)
+    graded = any(len(exposure.places) for _, exposure in results)
     coloured = likely(levels)
     rank = coloured["level"].map({colour: k for k, colour in enumerate(COLOURS)}).astype(float)
     worst = rank.groupby(coloured["place"]).max()
@@ -66,7 +67,7 @@ def event_of(
     mine = mine.assign(rank=mine["id"].map(worst)).sort_values("rank", ascending=False, kind="stable")
     return Event(
         level=level,
-        places={colour: int((worst == k).sum()) for k, colour in enumerate(COLOURS)},
+        places={colour: int((worst == k).sum()) for k, colour in enumerate(COLOURS)} if graded else {},
         people=None if people is None else shown(people),
         unknown=sum(int((~exposure.places["known"].astype(bool)).sum()) for _, exposure in results),
         met=met,
@@ -78,7 +79,7 @@ def event_of(
 
 
 def harmed(sheet: Sheet, exposure: Exposure) -> float | None:
-    """Return how many people are at classes that harm, most at one time; None where the hazard has no such classes or people."""
+    """Return how many people are at classes that harm, most at one time; None where it has no such classes or the city no people."""
     found = [
         exposure.most(scale, "people", scale.classes.index(scale.harms_from))
         for scale in sheet.scales

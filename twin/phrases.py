@@ -109,6 +109,13 @@ def evidence(task: Task, lang: str) -> str:
     )
 
 
+def values(kind: str, given: Mapping[str, float], lang: str) -> str:
+    """Return the values of a measure or event of a kind."""
+    joint = "," if lang == "zh" else ", "
+    told = [(f"value.{kind}.{name}", name, float(value)) for name, value in given.items()]
+    return joint.join(say(key, lang=lang, value=v) if has(key) else f"{name} {v:g}" for key, name, v in told)
+
+
 def remarks(hazard: str, balance: Mapping[str, Any], lang: str) -> list[str]:
     """Return what a hazard has words for among the remarks of its balance (`remark.<kind>.<name>`)."""
     named = {f"remark.{kind_of(hazard)}.{name}": value for name, value in balance["remarks"].items()}

@@ -103,7 +103,8 @@ class Conflict:
 class Event:
     """The whole case: its level, "I" (gravest) to "IV", None where nothing that is known reaches one; and what it affects.
 
-    `places` counts those of each colour (a place of several hazards once), `unknown` those of which nothing is known. `people`
+    `places` counts those of each colour (a place of several hazards once) and is empty where the city has none to grade;
+    `unknown` counts those of which nothing is known. `people`
     are those at classes that harm, most at one time, as they may be shown; None where no hazard counts them. The level holds
     because `met` (a colour or "people") reaches `least`; `source` says where those numbers come from. The affected range is
     `area_km2` with the names of its `blocks`, the worst first.

@@ -297,7 +297,7 @@ class _Run:
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
-                **self._source(city),
+                **(self.found.tables(city) if self.found else {}),
             },
             self._balance().check("release"),
             self._state(settings),
@@ -323,7 +323,7 @@ class _Run:
         if self.model.wind_members:
             data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
         if self.found is not None:
-            data["source_share"] = (space, self._source_share())
+            data["source_share"] = (space, self.found.share_on(self.grid))
         if self.flammable:
             data["flammable_share"] = (space, (self.highest / self.flammable).astype(np.float32))
             if self.model.wind_members:
@@ -332,13 +332,6 @@ class _Run:
         coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
         return xr.Dataset(data, coords=coords)
 
-    def _source_share(self) -> NDArray[np.float32]:
-        """Return the share of the samples of the source that lie in each cell."""
-        samples = self.found.posterior.samples if self.found else pd.DataFrame({"x": [], "y": []})
-        row, col, inside = self.grid.cells(*samples[["x", "y"]].to_numpy(float).T)
-        count = np.bincount((row * self.grid.nx + col)[inside], minlength=self.grid.nx * self.grid.ny)
-        return (count / len(row)).reshape(self.grid.shape).astype(np.float32)
-
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
         return ledger["out"], self.cloud.airborne_kg, ledger["pools"]
@@ -346,13 +339,6 @@ class _Run:
     def _masses(self) -> pd.DataFrame:
         """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
         return pd.DataFrame(self.masses, columns=["out_kg", "air_kg", "pool_kg"]).assign(time=self.clock.times)
-
-    def _source(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return where the detectors place the source: its quantiles, and the tanks that may be it."""
-        if self.found is None:
-            return {}
-        quantiles = self.found.posterior.samples[["x", "y", "rate"]].quantile([0.05, 0.5, 0.95])
-        return {"source": quantiles.rename_axis("share").reset_index(), "suspects": self.found.suspects(city)}
 
     def _limits(self) -> pd.DataFrame:
         """Return the limits that were used, kg m-3: a row per level, a column per window (s)."""

@@ -236,7 +236,8 @@ class SwmmDrainage(Coupling):
     def finish(self) -> pd.DataFrame:
         """End the engine's run and return what each manhole passed; of the account's `flooding_m3` what came up is taken off."""
         table = super().finish()
-        self.account |= {"flooding_m3": self.account["flooding_m3"] - self.spilled_m3, "spilled_m3": self.spilled_m3}
+        lost = max(0.0, self.account["flooding_m3"] - self.spilled_m3)
+        self.account |= {"flooding_m3": lost, "spilled_m3": self.spilled_m3}
         return table
 
     def notes(self) -> Notes:

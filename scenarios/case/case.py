@@ -15,6 +15,7 @@ from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.forcings.scene import Note, Scene
 from scenarios.case.home import library, open_city, there
 from scenarios.case.schema import Scenario, build_hazards, clock_of, parse, timed
+from scenarios.case.settings import name_after
 from scenarios.case.vary import Drawn, Variation, driven, parameters
 from twin.city import GATES, City
 from twin.clock import Clock
@@ -30,13 +31,15 @@ from twin.words import Word, keys, near
 class Case:
     """A scenario with the folder its paths are relative to; `raw` is what the file says, `scenario` the same, checked.
 
-    `member` is the number of the member of its ensemble that it stands for and `drawn` what that one draws (`as_member`).
+    `origin` is the case as it was read, of one that was changed since (`with_setting`, `with_changes`). `member` is the number
+    of the member of its ensemble that it stands for and `drawn` what that one draws (`as_member`).
     """
 
     raw: dict[str, Any]
     scenario: Scenario
     base: Path
     where: str
+    origin: Case | None = None
     member: int = 0
     drawn: Drawn = field(default_factory=dict)
 
@@ -44,6 +47,14 @@ class Case:
     def city(self) -> City:
         """The city, opened once."""
         return open_city(self.scenario.city, self.base)
+
+    @property
+    def title(self) -> dict[str, str]:
+        """The name of the scenario; of one that was changed since it was read, what differs, unless it was renamed too."""
+        name: dict[str, str] = self.scenario.name.model_dump()
+        if self.origin is None or name != self.origin.scenario.name.model_dump():
+            return name
+        return name_after(self.origin, self)
 
     @property
     def clock(self) -> Clock:
@@ -113,7 +124,7 @@ class Case:
 
     def _reaches(self, action: Action, site: str | None) -> bool:
         """Return whether a measure acts where a hazard at `site` (None: the whole city) can know of it."""
-        return site is None or action.place in (EVERYWHERE, site) or self.city.venue_of(action.place) == site
+        return site is None or action.place in (EVERYWHERE, site) or self.city.part_of(action.place) == site
 
     @cached_property
     def earlier(self) -> Earlier | None:
@@ -214,8 +225,7 @@ class Case:
 
     def with_changes(self, **changes: Any) -> Case:
         """Return the case with top-level keys of the scenario replaced, e.g. `measures=[...]` or `hours=3`."""
-        raw = {**copy.deepcopy(self.raw), **changes}
-        return replace(self, raw=raw, scenario=parse(raw, self.where))
+        return self._changed({**copy.deepcopy(self.raw), **changes})
 
     def with_setting(self, setting: str) -> Case:
         """Return the case with one `dotted.key=value` changed, as `anlan run --set` takes it."""
@@ -236,7 +246,10 @@ class Case:
             node[last] = new
         else:
             raise ScenarioError("setting_key", found=key)
-        return replace(self, raw=raw, scenario=parse(raw, self.where))
+        return self._changed(raw)
+
+    def _changed(self, raw: dict[str, Any]) -> Case:
+        return replace(self, raw=raw, scenario=parse(raw, self.where), origin=self.origin or self)
 
 
 def load(name: str | Path) -> Case:

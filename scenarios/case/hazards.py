@@ -143,13 +143,13 @@ def check_city(city: City) -> list[Finding]:
     ]
 
 
-def reported(section: Section, city: City, clock: Clock) -> Section:
+def reported(name: str, section: Section, city: City, clock: Clock) -> Section:
     """Return a section with what its kind of hazard alone can say: the blocks and the balance of its package's `report.py`.
 
     That file is there where a hazard has something to add to what is said of every one; both of its functions, `blocks` and
     `whole`, may be missing.
     """
-    package = HAZARDS[section.sheet.kind]
+    package = HAZARDS[kind_of(name)]
     if find_spec(f"{package}.report") is None:
         return section
     report = import_module(f"{package}.report")

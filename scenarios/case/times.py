@@ -17,11 +17,18 @@ def clock_time(text: str, start: datetime) -> datetime:
     try:
         if "T" in text or "-" in text:
             moment = check_year(datetime.fromisoformat(text))
-            return moment if moment.tzinfo else moment.replace(tzinfo=start.tzinfo)
+            return moment if moment.tzinfo else _shown_once(moment.replace(tzinfo=start.tzinfo), text)
         at = datetime.combine(start.date(), time.fromisoformat(text), tzinfo=start.tzinfo)
     except ValueError:
         raise ScenarioError("time_text", found=text) from None
-    return at if at >= start else at + timedelta(days=1)
+    return _shown_once(at if at >= start else at + timedelta(days=1), text)
+
+
+def _shown_once(moment: datetime, text: str) -> datetime:
+    """Return a clock time; raise ScenarioError where the clock is changed and shows it twice or never."""
+    if moment.replace(fold=0).utcoffset() != moment.replace(fold=1).utcoffset():
+        raise ScenarioError("time_clock", found=text, timezone=str(moment.tzinfo))
+    return moment
 
 
 def zone(text: str) -> tzinfo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
@@ -10,15 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from scenarios.case import settings
 from scenarios.case.hazards import measures, same
 from scenarios.runner.run import Run
+from twin.bridge.shapes import on_cells
 from twin.errors import ScenarioError
 from twin.exposure import Exposure
 from twin.grade import likely
+from twin.grid import Grid
 from twin.hazard import site_of
 from twin.plan import rounded, shown
 from twin.sheet import CITY, COLOURS, MapLayer, Scale, kind_of, names_of
-from twin.words import say
+from twin.words import say, written
 
 #: Keys of a scenario whose change makes figures hard to compare: where, how long, and of how many members.
 UNLIKE = ("city", "hours", "output_minutes", "ensemble.members")
@@ -31,7 +33,8 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
     counts (by class, at the end), people of whom nothing is known, and what the measures take: minutes of each crew and yuan;
-    columns are run ids. What a run did not compute is NaN: its hazards, or people and roads of a city without them.
+    columns are run ids. What a run did not compute is NaN: its hazards, or people, roads and kinds of place of a city without
+    them.
     Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
@@ -41,16 +44,16 @@ def compare(runs: list[Run]) -> pd.DataFrame:
         figures: dict[tuple[str, str, str], float] = {}
         for hazard in run.hazards:
             sheet, exposure = run.sheet(hazard), run.exposure[hazard]
-            city = run.case.city
-            there = {"people": len(city.population) > 0, "roads": len(city.roads) > 0}
             for scale in sheet.scales:
-                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale, there).items()}
-            lost = exposure.unknown.loc[exposure.unknown["of"] == "people", "most"]
-            figures[hazard, "unknown", ""] = float(lost.max()) if len(lost) else 0.0
+                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
+            if any("people" in tables for tables in exposure.counts.values()):
+                lost = exposure.unknown.loc[exposure.unknown["of"] == "people", "most"]
+                figures[hazard, "unknown", ""] = float(lost.max()) if len(lost) else 0.0
             levels = likely(run.levels[run.levels["hazard"] == hazard])
-            for colour in reversed(COLOURS):
+            known = set(exposure.places["kind"])
+            for colour in reversed(COLOURS) if known else ():
                 figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
-            for kind in (k for k, rule in sheet.rules.items() if rule.closes_at):
+            for kind in (k for k, rule in sheet.rules.items() if rule.closes_at and k in known):
                 figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
         for owner, unit, minutes, cost in _efforts(run):
             for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
@@ -70,13 +73,9 @@ def _rows(runs: list[Run]) -> list[dict[str, str]]:
     return [{name: names[found] for name, found in mine.items()} for mine in about]
 
 
-def _scale_figures(exposure: Exposure, scale: Scale, there: Mapping[str, bool]) -> dict[tuple[str, str], float]:
-    """Return the figures of one scale by (figure, bound), of the receptors that are `there`."""
-    tables = {
-        of: table
-        for of, table in exposure.counts.get(scale.code, {}).items()
-        if not scale.variable or there.get(of, True)
-    }
+def _scale_figures(exposure: Exposure, scale: Scale) -> dict[tuple[str, str], float]:
+    """Return the figures of one scale by (figure, bound)."""
+    tables = exposure.counts.get(scale.code, {})
     if not scale.variable:
         return {
             ("counted", f"{scale.code}.{k + 1}"): float(table.iloc[-1, k])
@@ -131,23 +130,12 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
 
 def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
     """Return (key, value, other value) of what two runs' scenarios say differently; None where one says nothing."""
-    first, second = (dict(_leaves(r.case.raw)) for r in (run, other))
-    said = [key for key in first | second if key != "about_minutes" and not key.startswith("name.")]
-    keys = [key for key in said if first.get(key) != second.get(key)]
-    return [(key, first.get(key), second.get(key)) for key in keys]
+    return settings.changed(run.case.raw, other.case.raw)
 
 
-def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the values of a scenario by dotted key, as `anlan run --set` writes them."""
-    if not isinstance(node, (dict, list)):
-        yield key, node
-        return
-    if key == "hazards" and isinstance(node, list):
-        rows = [row if isinstance(row, dict) else {row: {}} for row in node]
-        kinds = [kind for row in rows for kind in row]
-        node = dict(zip(names_of(kinds), (value or "{}" for row in rows for value in row.values()), strict=True))
-    for part, value in node.items() if isinstance(node, dict) else enumerate(node):
-        yield from _leaves(value, f"{key}.{part}".lstrip("."))
+def differing(run: Run, other: Run, lang: str) -> list[str]:
+    """Return in words what holds in `other` otherwise than in `run`, a phrase each."""
+    return [written(phrase, lang) for phrase in settings.differing(run.case, other.case)]
 
 
 def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:
@@ -157,9 +145,22 @@ def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArr
     """
     theirs = same(hazard, run.case.models, other.case.models) or hazard
     first, second = layer.of(run.fields[hazard]), layer.of(other.fields[theirs])
-    if first.dims != second.dims or not all(np.array_equal(first[d], second[d]) for d in first.dims):
-        raise ScenarioError("grids_differ", found=second.shape, expected=first.shape)
-    return second.astype(float) - first.astype(float)
+    if first.dims == second.dims and all(np.array_equal(first[d], second[d]) for d in first.dims):
+        return second.astype(float) - first.astype(float)
+    if not (on_cells(first) and on_cells(second)):
+        raise ScenarioError("ids_differ", found=other.id, expected=run.id)
+    here, there = (
+        Grid.of_axes(run.case.city.grid.crs, f["y"].values, f["x"].values, layer.variable) for f in (first, second)
+    )
+    if here.cell_m != there.cell_m:
+        raise ScenarioError("grids_differ", found=there.cell_m, expected=here.cell_m)
+    raise ScenarioError("areas_differ", found=other.id, expected=run.id, apart=_apart(here, there))
+
+
+def _apart(here: Grid, there: Grid) -> float:
+    """Return how far the middles of two grids are apart, m."""
+    west, south, east, north = np.array(here.bounds) - np.array(there.bounds)
+    return float(np.hypot((west + east) / 2.0, (south + north) / 2.0))
 
 
 def compared_text(figure: str, value: float, first: float) -> str:

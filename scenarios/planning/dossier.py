@@ -20,7 +20,7 @@ def sections(run: Run) -> tuple[Section, ...]:
         about = Section(
             run.sheet(name), run.fields[name], run.exposure[name], run.balances[name], run.tables_of(name), own
         )
-        found.append(reported(about, case.city, case.clock))
+        found.append(reported(name, about, case.city, case.clock))
     return tuple(found)
 
 

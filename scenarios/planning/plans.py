@@ -88,9 +88,7 @@ def export(
     A draft is written from its run. Of an approved plan goes out what was approved, and it is exported from then on. Each message
     goes out under an identifier of its own and refers to those about the same that went before.
     """
-    unknown = [f for f in formats if f not in EXPORTERS]
-    if unknown:
-        raise ScenarioError("export_format", found=unknown, expected=sorted(EXPORTERS))
+    _check_formats(formats)
     recorded, records, target = _recorded(plan, actor), store(), Path(folder) / plan.id
     if recorded.state in CLOSED:
         raise ScenarioError("plan_closed", plan=plan.id, found=recorded.state)
@@ -111,6 +109,24 @@ def export(
     return [target / path for _, path in documents]
 
 
+def export_run(run: Run, folder: str | Path, formats: Sequence[str]) -> list[Path]:
+    """Write what a run found, with its draft plan, to a new folder in the asked formats and return the files.
+
+    Nothing is left when one format fails.
+    """
+    _check_formats(formats)
+    documents, target = _documents(run, draft_plan(run), formats), Path(folder) / run.id
+    if not documents:
+        raise ScenarioError("export_nothing", run=run.id, found=list(formats), expected=sorted(EXPORTERS))
+    try:
+        sweep(target.parent, target.name)
+        with writing(target.parent), replaced(target) as (part, _):
+            _write(documents, part)
+    except FileExistsError as error:
+        raise SourceError("not_writable", where=str(folder)) from error
+    return [target / path for _, path in documents]
+
+
 def audit() -> tuple[int, list[RecordError]]:
     """Return how many entries the log has, and what in log and plans is not as it was written."""
     records = store()
@@ -125,6 +141,12 @@ def write_kept(run: Run) -> None:
     else:  # the same run, computed again after an officer has acted on its plan
         approved = store().documents(plan.id)
         _write({name: content for name, content in approved.items() if name[0] in KEPT}, run.folder)
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    unknown = [f for f in formats if f not in EXPORTERS]
+    if unknown or not formats:
+        raise ScenarioError("export_format", found=unknown, expected=sorted(EXPORTERS))
 
 
 def _put(draft: Plan) -> None:

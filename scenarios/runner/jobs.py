@@ -18,9 +18,14 @@ import yaml
 
 from scenarios.case.case import Case
 from scenarios.case.home import home
+from scenarios.case.manifest import MANIFEST
 from scenarios.runner.run import Run, store, sweep
 from twin.errors import ScenarioError
 from twin.lease import Lease, is_held
+from twin.words import say
+
+#: From this share done on one can tell how long a job will take.
+TELLING = 0.05
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,12 @@ class Job:
     def id(self) -> str:
         """The job's id."""
         return self.folder.name
+
+    @property
+    def name(self) -> dict[str, str]:
+        """The name of its scenario in both languages."""
+        scenario: dict[str, Any] = yaml.safe_load((self.folder / "scenario.yaml").read_text("utf-8"))
+        return dict(scenario["name"])
 
     @property
     def state(self) -> str:
@@ -52,18 +63,30 @@ class Job:
         return float(found["share"]) if found else 0.0
 
     @property
+    def left_s(self) -> float | None:
+        """How long it will still take, s, if it goes on as it did so far; None where too little is done to tell."""
+        done = self.progress
+        if not TELLING <= done < 1.0 or "born" not in self._ask:
+            return None
+        told = (self.folder / "progress.json").stat().st_mtime
+        born = float(self._ask["born"])
+        return max(0.0, (told - born) / done - (time.time() - born))
+
+    @property
     def run(self) -> Run | None:
-        """The finished run, None before."""
-        return Run(Path(self._result["run"])) if self._result and "run" in self._result else None
+        """The finished run; None before, and once it has been deleted."""
+        folder = Path(self._result["run"]) if self._result and "run" in self._result else None
+        return Run(folder) if folder is not None and (folder / MANIFEST).exists() else None
 
     def error(self, lang: str) -> str | None:
-        """Return why the job failed, None when it did not."""
-        if self.state != "failed":
-            return None
-        if self._result:
+        """Return in one sentence why the job has no run: it failed, its process was killed, its run was deleted; else None."""
+        state = self.state
+        if state == "failed" and self._result:
             return str(self._result[lang])
-        log = (self.folder / "log.txt").read_text("utf-8", errors="replace").strip().splitlines()
-        return log[-1] if log else f"pid {self._ask['pid']}"
+        if state == "failed":
+            log = (self.folder / "log.txt").read_text("utf-8", errors="replace").strip().splitlines()
+            return say("job.died", lang=lang, name=self.name, last=log[-1][:300] if log else "–")
+        return say("job.gone", lang=lang, name=self.name) if state == "done" and self.run is None else None
 
     def cancel(self) -> None:
         """Stop the child and those that it runs members in; what they had half written is removed.
@@ -115,7 +138,9 @@ def submit(case: Case, *, fresh: bool = False) -> Job:
     case.check()
     folder = home() / "jobs" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     folder.mkdir(parents=True)
-    (folder / "scenario.yaml").write_text(yaml.safe_dump(case.raw, allow_unicode=True, sort_keys=False), "utf-8")
+    (folder / "scenario.yaml").write_text(
+        yaml.safe_dump(case.raw | {"name": case.title}, allow_unicode=True, sort_keys=False), "utf-8"
+    )
     ask = {"base": str(case.base), "where": case.where, "fresh": fresh}
     (folder / "job.json").write_text(json.dumps(ask, ensure_ascii=False), "utf-8")
     lease = Lease(folder)

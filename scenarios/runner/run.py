@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -26,7 +27,7 @@ from scenarios.runner import identity, stored_drivers
 from scenarios.runner.ensemble import DRAWN, MEMBERS, simulate_members
 from scenarios.runner.exposure_files import read_exposure
 from scenarios.runner.fits import check_fits
-from scenarios.runner.simulate import DRIVERS, RESULT, read_places, simulate_single
+from scenarios.runner.simulate import DRIVERS, RESULT, part_of, read_places, simulate_single
 from scenarios.runner.stored_ids import from_store
 from scenarios.store import folders
 from scenarios.store.disk import writing
@@ -38,6 +39,9 @@ from twin.hazard import Drivers, Progress
 from twin.lease import is_held
 from twin.plan import Event
 from twin.sheet import Sheet
+
+#: The share of a run's progress at which all is computed and written; plan and report take the rest.
+COMPUTED = 0.8
 
 #: What is done with a run folder before its manifest is written: plan and report.
 Finish = Callable[["Run"], None]
@@ -65,6 +69,10 @@ class Run:
     def finished(self) -> str:
         """When the run was finished, on this machine's clock."""
         return datetime.fromisoformat(self.manifest["finished"]).astimezone().strftime("%Y-%m-%d %H:%M")
+
+    def told(self, moment: datetime | pd.Timestamp | np.datetime64) -> str:
+        """Return a time of this run as a clock in the city shows it (`Clock.told`); one without a zone is UTC."""
+        return self.case.clock.told(moment, self.case.city.tz)
 
     @property
     def id(self) -> str:
@@ -180,8 +188,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
 
         def move(share: float) -> None:
             lease.renew()
-            if progress is not None:
-                progress(share)
+            part_of(progress, 0.0, COMPUTED)(share)
 
         move(0.0)
         began = time.perf_counter()
@@ -191,7 +198,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
             finish(run)
         about = {
             "id": run_id,
-            "name": case.scenario.name.model_dump(),
+            "name": case.title,
             "city": case.city.id,
             "hazards": list(case.models),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -209,6 +216,7 @@ def execute(case: Case, *, fresh: bool = False, finish: Finish | None = None, pr
         manifest.seal(part, about)
     run = Run(target)
     _catalogue(run)
+    part_of(progress, COMPUTED, 1.0)(1.0)
     return run
 
 

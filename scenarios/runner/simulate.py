@@ -31,6 +31,9 @@ DRIVERS = "drivers.zarr"
 #: Where a run folder keeps balances and notes.
 RESULT = "result.json"
 
+#: The share of a simulation's progress that its hazards take; reading who and what they touch, and writing, take the rest.
+HAZARDS_SHARE = 0.9
+
 #: Layers of a city whose absence a run must tell.
 TOLD_LAYERS = ("buildings", "roads", "population", "facilities")
 
@@ -61,7 +64,7 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
     notes = _unread(case, drivers) + _own_notes(case, notes)
     outcomes: dict[str, Outcome] = {}
     for k, (name, model) in enumerate(case.models.items()):
-        share = (lambda done, k=k: progress((k + done) / len(case.models))) if progress else None
+        share = part_of(progress, k / len(case.models), (k + 1) / len(case.models))
         before = earlier.state(name, case.models) if earlier else None
         rng = stream(case.scenario.seed, name, case.member)
         outcome = model.simulate(
@@ -90,10 +93,16 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
 def simulate_single(case: Case, part: Path, progress: Progress | None) -> None:
     """Simulate a case that has no ensemble and write all it gives into the folder `part`."""
     write_case(case, part)
-    done = simulate(case, progress)
+    done = simulate(case, part_of(progress, 0.0, HAZARDS_SHARE))
     write_outcomes(done, part)
     write_findings(done.exposures, done.levels, part)
     write_result(done.balances, done.notes, part)
+    part_of(progress, HAZARDS_SHARE, 1.0)(1.0)
+
+
+def part_of(progress: Progress | None, begin: float, end: float) -> Progress:
+    """Return the progress of a part of the whole that goes from the share `begin` to `end`; nothing is told where nobody asks."""
+    return lambda share: None if progress is None else progress(begin + share * (end - begin))
 
 
 def graded(exposures: Mapping[str, Exposure], case: Case) -> pd.DataFrame:
@@ -104,7 +113,7 @@ def graded(exposures: Mapping[str, Exposure], case: Case) -> pd.DataFrame:
 
 def write_case(case: Case, part: Path) -> None:
     """Write the scenario, the folder its paths are relative to, and the forcing as written."""
-    raw = case.raw | ({"continues": case.earlier.id} if case.earlier else {})
+    raw = case.raw | {"name": case.title} | ({"continues": case.earlier.id} if case.earlier else {})
     (part / "scenario.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), "utf-8")
     (part / "base.txt").write_text(str(case.base), "utf-8")
     stored_drivers.save(case.drivers()[0], part / DRIVERS)

@@ -16,15 +16,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import desk.main
 import scenarios as sc
-from desk.city_map import _title
+from desk.city_map import _rimmed, _title
+from desk.levels import graded, levels_legend
 from scenarios.case.hazards import sheet
+from twin.city import City
+from twin.sheet import COLOURS
 
 PAGE = str(Path(desk.main.__file__))
 
@@ -51,18 +56,86 @@ def test_the_panel_shows_map_places_plan_in_both_languages(storm: Path) -> None:
     assert any(run.id[:6] in option for box in app.selectbox for option in box.options)
     tables = [frame.value for frame in app.dataframe]
     assert any("长街下穿" in str(table.values) for table in tables)
-    app.radio(key="language").set_value("English").run()
+    app.radio(key="language").set_value("en").run()
     assert not app.exception and app.title[0].value == "Anlan decision panel"
     assert any("Long Street underpass" in str(frame.value.values) for frame in app.dataframe)
     app.toggle(key="play").set_value(True).run()
     assert not app.exception
 
 
+def test_the_chosen_run_stays_when_the_language_changes_and_when_another_run_ends(storm: Path) -> None:
+    case = sc.load(storm)
+    old = sc.run(case.with_setting("forcing.rain.return_period_years=2"))
+    new = sc.run(case)
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    assert app.selectbox(key="run").value == new.id == app.query_params["run"]
+    app.selectbox(key="run").set_value(old.id).run()
+    assert app.selectbox(key="run").value == old.id == app.query_params["run"]
+    app.radio(key="language").set_value("en").run()
+    assert app.selectbox(key="run").value == old.id and app.title[0].value == "Anlan decision panel"
+    third = sc.run(case.with_setting("forcing.rain.return_period_years=5"))
+    app.run()
+    assert any(third.id[:6] in option for option in app.selectbox(key="run").options)
+    assert app.selectbox(key="run").value == old.id, "another run ended"
+    reloaded = AppTest.from_file(PAGE, default_timeout=120)
+    reloaded.query_params.update(app.query_params)
+    reloaded.run()
+    assert reloaded.selectbox(key="run").value == old.id and reloaded.title[0].value == "Anlan decision panel"
+
+
+def test_a_deleted_run_is_a_sentence_and_no_other_is_shown_in_its_place(storm: Path) -> None:
+    case = sc.load(storm)
+    gone, _ = sc.run(case), sc.run(case.with_setting("forcing.rain.return_period_years=2"))
+    app = AppTest.from_file(PAGE, default_timeout=120)
+    app.query_params["run"] = gone.id
+    assert not app.run().warning and app.selectbox(key="run").value == gone.id
+    shutil.rmtree(gone.folder)
+    app.run()
+    assert not app.exception and any(gone.id in box.value and "已删除" in box.value for box in app.warning)
+    assert app.selectbox(key="run").value is None and not app.tabs
+
+
+def test_a_frame_of_the_map_is_small_because_pictures_and_shapes_are_fetched_once(storm: Path) -> None:
+    sc.run(sc.load(storm))
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    chart = app.get("deck_gl_json_chart")[0].proto.json
+    layers = {layer["id"]: layer for layer in json.loads(chart)["layers"]}
+    fetched = [layer.get("image") or layer["data"] for layer in layers.values()]
+    assert set(layers) == {"city", "flood-now", "areas", "marks"} and all("/media/" in at for at in fetched)
+    assert len(chart) < 4000, "bytes that each step of the clock sends"
+    app.toggle(key="play").set_value(True).run()
+    again = {x["id"]: x for x in json.loads(app.get("deck_gl_json_chart")[0].proto.json)["layers"]}
+    same = [name for name in layers if again[name] == layers[name]]
+    assert {"city", "areas", "marks"} <= set(same), "what does not move keeps its address"
+
+
+def test_a_place_unknown_to_one_hazard_is_not_coloured_by_another_as_if_it_were_known(small_city: City) -> None:
+    def section(hazard: str, known: bool, red: object) -> Any:
+        row = {"id": ["h1", f"{hazard}1"], "name_en": ["Hospital", hazard], "known": [known, True]}
+        row |= {"peak": [1.0, 1.0], "unit": ["m", "m"], **{f"first_{c}": [pd.NaT, pd.NaT] for c in COLOURS}}
+        row["first_red"] = [red, pd.Timestamp("2026-06-20")]
+        points = [small_city.facilities.geometry.iloc[1], small_city.facilities.geometry.iloc[2]]
+        places = gpd.GeoDataFrame(row, geometry=points, crs=small_city.grid.crs)
+        return SimpleNamespace(sheet=sheet(hazard), exposure=SimpleNamespace(places=places))
+
+    levels = pd.DataFrame({"hazard": [], "place": [], "probability": []})
+    run: Any = SimpleNamespace(
+        id="twice", levels=levels, hazards=("flood", "crowd"), case=SimpleNamespace(city=small_city)
+    )
+    both = {"flood": section("flood", True, pd.Timestamp("2026-06-20")), "crowd": section("crowd", False, pd.NaT)}
+    places = graded(run, both, small_city.grid.bounds, "en").set_index("name")
+    assert places.loc["Hospital", "level"] == "red" and places.loc["Hospital", "partly"]
+    assert "Crowd: unknown" in places.loc["Hospital", "told"] and not places.loc["flood", "partly"]
+    assert "the colour is the least it may be" in levels_legend(places, "en")
+    rims = _rimmed(places)
+    assert rims.loc["Hospital", "rim"] == [0x8D, 0x8D, 0x8D] and rims.loc["flood", "rim"] == [255, 255, 255]
+
+
 def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> None:
     run = sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
-    app.radio(key="language").set_value("English").run()
-    key = f"fields-{run.id}-flood-en"
+    app.radio(key="language").set_value("en").run()
+    key = f"fields-{run.id}-flood"
     first, *others = app.button_group(key=key).options
     assert (first, len(others)) == ("Water depth (m)", 3) and app.button_group(key=key).value == ["now"]
     for code, words in (("peak", "Highest water depth"), ("long", "0.27 m or deeper"), ("danger", "H4")):
@@ -90,7 +163,7 @@ def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> No
 def test_details_tell_scales_ledger_and_the_hazards_own_blocks(storm: Path) -> None:
     sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
-    app.radio(key="language").set_value("English").run()
+    app.radio(key="language").set_value("en").run()
     frames = [frame.value for frame in app.dataframe]
     assert any("Water depth" in f.columns and "Roads (km)" in f.columns for f in frames)
     assert any("What it means" in f.columns for f in frames) and any("m³" in f.columns for f in frames)
@@ -129,17 +202,17 @@ def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
     sc.run(case.with_setting("hazards.flood.inlet_open_share=0.1"))
     app.run()
     assert not app.exception and len(app.image) == 3
-    assert any("inlet_open_share`: 0.1 → 默认" in text.value for text in app.markdown)
+    assert any("雨水口过水率0.1→0.8" in text.value for text in app.text)
     assert any("棕色为加重" in text.value for text in app.markdown)
-    app.radio(key="language").set_value("English").run()
-    app.selectbox(key="beside-field-en").set_value("danger").run()
+    app.radio(key="language").set_value("en").run()
+    app.selectbox(key="beside-field").set_value("danger").run()
     assert not app.exception and any("brown: worse" in text.value for text in app.markdown)
     figures = next(f.value for f in app.dataframe if any("closed places" in str(k) for k in f.value.index))
     assert figures.shape[1] == 2
     coarse = case.with_setting("hazards.flood.cell_m=20")
     sc.run(coarse)
     app.run()
-    assert not app.exception and any("different grids" in box.value for box in app.warning)
+    assert not app.exception and any("cells of different size (20 m and 10 m)" in box.value for box in app.warning)
 
 
 def test_the_difference_is_the_second_less_the_first(storm: Path) -> None:

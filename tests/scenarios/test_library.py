@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 import scenarios as sc
 from scenarios.case import hazards
+from twin.sheet import kind_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +24,8 @@ AT_MOST = {"release": {"wind_members": 4}, "crowd": {"persons": 800, "arrivals_p
 def small(case: sc.Case) -> sc.Case:
     """Return a library case on coarse cells, with few people and an hour less."""
     for hazard, model in case.models.items():
-        fewer = {k: v for k, v in AT_MOST.get(hazard, {}).items() if getattr(model, k) > v}
-        for key, value in (COARSE.get(hazard, {}) | fewer).items():
+        fewer = {k: v for k, v in AT_MOST.get(kind_of(hazard), {}).items() if getattr(model, k) > v}
+        for key, value in (COARSE.get(kind_of(hazard), {}) | fewer).items():
             case = case.with_setting(f"hazards.{hazard}.{key}={value}")
     return case.with_changes(hours=max(min(1.0, case.scenario.hours), case.scenario.hours - 1.0))
 
@@ -40,6 +41,11 @@ def test_library_scenario(name: str) -> None:
     assert set(run.levels["level"]) <= {"blue", "yellow", "orange", "red"} and len(run.levels)
     assert sc.draft_plan(run).message_status == ("Exercise" if case.scenario.mode == "drill" else "Draft")
     assert set(run.levels["hazard"]) <= set(run.hazards)
+    if name == "plum-rain-night":
+        told = dict(run.notes)
+        assert set(run.hazards) == {*hazards.HAZARDS, "crowd-2"}
+        assert told["crowd-2.dose"]["percent"] > told["crowd.dose"]["percent"], "the alley lies beside the tank"
+        assert run.exposure["crowd-2"].counts["where"]["people"].iloc[-1].sum() == 200
     if "flood" not in run.hazards:
         return
     assert run.balances["flood"]["in"]["rain"] > 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,8 @@ import xarray as xr
 import yaml
 
 import scenarios as sc
+from scenarios.case.times import clock_time
+from twin import words
 from twin.errors import ScenarioError, SourceError
 from twin.hazard import Drivers
 
@@ -89,3 +93,46 @@ def _lonlat(crs: str, x: float, y: float) -> tuple[float, float]:
     from pyproj import Transformer
 
     return Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+
+
+RECORD = "time,rain_mm\n" + "".join(
+    f"2026-06-20 {t},{v}\n" for t, v in (("10:00", 3), ("11:00", 4), ("12:00", 6), ("13:00", -1), ("14:00", 9), ("15:00", 9.5), ("16:00", 12))
+)  # fmt: skip
+
+
+def test_what_a_file_does_not_say_is_said_in_the_scenario(small_folder, tmp_path) -> None:
+    """A running total in UTC with a missing value, whose stamps end their hours, against the depths it stands for."""
+    (tmp_path / "total.csv").write_text(RECORD, "utf-8")
+    said = {"gauge": "total.csv", "timezone": "UTC", "cumulative": True, "missing": [-1]}
+    drivers, notes = case(small_folder, tmp_path, said, 6.0).drivers()
+    times = [str(t)[11:16] for t in drivers["rain_rate"]["time"].values]
+    assert times == ["10:00", "11:00", "12:00", "14:00", "15:00", "16:00"] and fallen(drivers) == pytest.approx(9.0)
+    np.testing.assert_allclose(drivers["rain_rate"] * 3.6e6, [1.0, 2.0, 1.5, 0.5, 2.5, 0.0])
+    assert dict(notes)["rain_counter"] == {"depth": pytest.approx(9.0), "restarts": 0}
+    wrong = {"gauge": "total.csv", "timezone": "Mars/Olympus"}
+    with pytest.raises(ScenarioError) as error:
+        case(small_folder, tmp_path, wrong, 6.0).drivers()
+    assert error.value.code == "timezone"
+    dry = {
+        "gauge": "total.csv",
+        "timezone": "+00:00",
+        "cumulative": False,
+        "missing": [-1],
+        "gaps": "dry",
+        "stamps": "end",
+    }
+    drivers, notes = case(small_folder, tmp_path, dry, 6.0).drivers()
+    assert fallen(drivers) == pytest.approx(43.5) and str(drivers["rain_rate"]["time"].values[0])[11:16] == "09:00"
+    assert {"rain_gap_dry", "rain_cut"} <= set(dict(notes))
+    for code, values in notes:
+        for lang in words.LANGS:
+            assert "{" not in words.say(f"note.{code}", lang=lang, **values)
+
+
+def test_a_clock_time_that_comes_twice_or_never_is_refused() -> None:
+    new_york = ZoneInfo("America/New_York")
+    for start, text in ((datetime(2026, 11, 1, 0, 30), "01:30"), (datetime(2026, 3, 8, 1, 0), "02:30")):
+        with pytest.raises(ScenarioError) as error:
+            clock_time(text, start.replace(tzinfo=new_york))
+        assert error.value.code == "time_clock"
+    assert clock_time("02:30", datetime(2026, 11, 1, 0, 30, tzinfo=new_york)).utcoffset().total_seconds() == -5 * 3600

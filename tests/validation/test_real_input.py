@@ -108,7 +108,8 @@ def test_porto_alegre_roads_and_population(tmp_path: Path) -> None:
     )  # fmt: skip
     folder, findings = build_city(path)
     city = open_folder(folder)
-    assert len(city.roads) > 15_000 and city.roads["underpass"].sum() > 5
+    assert 10_000 <= len(city.roads) <= 12_500, "roads from junction to junction; their 25 290 pieces joined"
+    assert 4 <= city.roads["underpass"].sum() <= 6
     assert city.population["night"].sum() == pytest.approx(813_000, rel=0.02)
     assert {"integer_dem", "clipped_dem", "tag_missing"} <= {f.code for f in findings}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from twin import phrases
 from twin.bridge.dossier import Dossier
 from twin.clock import Clock
 from twin.drivers import tags_of
@@ -99,7 +100,7 @@ def drives(dossier: Dossier) -> list[dict[str, Any]]:
                 "where": _place(dossier, action),
                 "from": begin + pd.Timedelta(seconds=action.start_s),
                 "to": begin + pd.Timedelta(seconds=until),
-                "values": {lang: _values(action, lang) for lang in LANGS},
+                "values": {lang: phrases.values(action.kind, action.values, lang) for lang in LANGS},
             }
         )
     return rows
@@ -242,13 +243,6 @@ def _place(dossier: Dossier, action: Action) -> Told:
     if action.place == EVERYWHERE:
         return _told("report.whole_city")
     return dossier.city.place_name(action.place)
-
-
-def _values(action: Action, lang: str) -> str:
-    joint = "," if lang == "zh" else ", "
-    return joint.join(
-        say(f"value.{action.kind}.{name}", lang=lang, value=float(value)) for name, value in action.values.items()
-    )
 
 
 def _same(text: str) -> Told:

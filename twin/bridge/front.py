@@ -24,7 +24,7 @@ def front(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, city:
 
     `levels` is the run's table of levels (`twin.grade.COLUMNS`), `told` writes a time as a clock in the city shows it.
     """
-    blocks = [*event(plan.event), hazards(plan, sections, levels, city, told)]
+    blocks = [*event(plan.event, city), hazards(plan, sections, levels, told)]
     blocks += [deadlines(plan, told)] if plan.tasks else [Text(Word("report.no_tasks"))]
     return blocks + conflicts(plan, told, MOST_CONFLICTS)
 
@@ -49,7 +49,7 @@ def conflicts(plan: Plan, told: Told, most: int) -> list[Block]:
     ]
 
 
-def event(found: Event) -> list[Block]:
+def event(found: Event, city: City) -> list[Block]:
     """Return the level of the whole case with its reason, the affected range, and of how many places nothing is known."""
     blocks: list[Block] = [Text(Word("front.no_level"), "strong")]
     if found.level is not None:
@@ -59,7 +59,7 @@ def event(found: Event) -> list[Block]:
         names: list[object] = list(found.blocks[:MOST_BLOCKS])
         more = len(found.blocks) - MOST_BLOCKS
         names += [Word("report.unknown_more", {"count": more})] if more > 0 else []
-        key = "front.range" if names else "front.range_alone"
+        key = "front.range" if names else "front.range_alone" if len(city.blocks) else "front.range_no_blocks"
         blocks.append(Text(Word(key, {"area": found.area_km2, "count": len(found.blocks), "names": names})))
     if found.unknown:
         blocks.append(Text(Word("front.unknown", {"count": found.unknown}), "alarm"))
@@ -75,7 +75,7 @@ def _reason(found: Event) -> Word:
     return Word("front.why.places", {"count": count, "colour": Word(f"level.{colour}"), "least": found.least})
 
 
-def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, city: City, told: Told) -> Table:
+def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, told: Told) -> Table:
     """Return a row for each hazard: its worst colour, where it is reached first and when, people, and how sure that is."""
 
     def row(section: Section) -> tuple[Cell, ...]:
@@ -87,7 +87,7 @@ def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, cit
             section.sheet.name,
             colour,
             _where(section, worst, told),
-            _people(section, city),
+            _people(section),
             _sure(plan, section, worst),
         )
 
@@ -98,20 +98,23 @@ def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, cit
 def _where(section: Section, worst: pd.DataFrame, told: Told) -> Phrase:
     """Return the places that reach the worst colour first, with the times."""
     if worst.empty:
-        lost = int((~section.exposure.places["known"].astype(bool)).sum())
+        places = section.exposure.places
+        if not len(places):
+            return Word("front.no_places")
+        lost = int((~places["known"].astype(bool)).sum())
         return Word("front.nowhere_known", {"count": lost}) if lost else Word("report.no_levels")
-    places: list[object] = [
+    named: list[object] = [
         Word("front.place", {"place": {lang: p[f"name_{lang}"] for lang in LANGS}, "time": told(p["reached"])})
         for p in worst.head(MOST_PLACES).to_dict("records")
     ]
     if len(worst) > MOST_PLACES:
-        places.append(Word("report.unknown_more", {"count": len(worst) - MOST_PLACES}))
-    return Word("front.places", {"places": places})
+        named.append(Word("report.unknown_more", {"count": len(worst) - MOST_PLACES}))
+    return Word("front.places", {"places": named})
 
 
-def _people(section: Section, city: City) -> Phrase:
+def _people(section: Section) -> Phrase:
     """Return how many people are touched and harmed, most at one time, and whom that counts."""
-    found = touched(section, city)
+    found = touched(section)
     if not found:
         return Word("front.nobody_counted")
     counts = [Word("front.people", {"class": said, "people": people, "when": when}) for when, said, people in found]

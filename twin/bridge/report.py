@@ -18,7 +18,7 @@ from twin.bridge.dossier import Dossier
 from twin.bridge.drives import MOST_ACTIONS, drives, held
 from twin.bridge.fonts import embedded
 from twin.bridge.front import conflicts, front
-from twin.bridge.section import common, levels_table, limits, sources
+from twin.bridge.section import common, levels_table, limits, noted, people_cards, sources
 from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN
 from twin.plan import Plan
 from twin.sheet import COLOURS
@@ -66,10 +66,11 @@ def render(dossier: Dossier) -> str:
         conflicts=conflicts(plan, dossier.hour, MOST_LEVELS),
         city=city,
         facts=dossier.facts,
-        sections=[(s, [*common(s, city, dossier.hour), *s.blocks]) for s in dossier.sections],
-        notes=[{lang: phrases.note(code, values, lang) for lang in LANGS} for code, values in plan.notes],
-        counts=[(c, plan.event.places[c]) for c in reversed(COLOURS)],
+        sections=[(s, [*common(s, dossier.hour), *s.blocks]) for s in dossier.sections],
+        counts=[(c, plan.event.places.get(c, "–")) for c in reversed(COLOURS)],
         unknown=plan.event.unknown,
+        people=people_cards(dossier.sections),
+        notes=noted(plan.notes, dossier.sections),
         grey=UNKNOWN,
         warnings=_warnings(plan),
         levels=levels_table(levels.head(MOST_LEVELS), sheets, dossier.hour),

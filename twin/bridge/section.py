@@ -5,7 +5,7 @@ Maps, a table and a chart for each scale, closures, levels, places of which noth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -17,7 +17,6 @@ import pandas as pd
 from twin import phrases
 from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
 from twin.bridge.ledger import ledger
-from twin.city import City
 from twin.exposure import Exposure
 from twin.exposure.closures import closed_minutes
 from twin.grade import likely
@@ -42,7 +41,7 @@ CLASS_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8
 Told = Callable[[Any], str]
 
 
-def common(section: Section, city: City, told: Told) -> list[Block]:
+def common(section: Section, told: Told) -> list[Block]:
     """Return all that is said of a hazard in the same way as of any other, in its order."""
     sheet, scales = section.sheet, section.sheet.scales
     worst = peak(section)
@@ -50,7 +49,7 @@ def common(section: Section, city: City, told: Told) -> list[Block]:
     at_once = [scale for scale in scales if scale.when == "at_once"]
     for scale in at_once:
         blocks += [Text(_label(sheet, scale), "title")] if len(at_once) > 1 else []
-        blocks += scaled(section, city, scale)
+        blocks += scaled(section, scale)
     blocks += basis(section)
     further = [
         Picture(layer, layer.of(section.fields), wide=False)
@@ -60,7 +59,7 @@ def common(section: Section, city: City, told: Told) -> list[Block]:
     blocks += [Text(Word("report.more_maps"), "title"), *further] if further else []
     for scale in scales:
         if scale.when == "ever":
-            blocks += [Text(_label(sheet, scale), "title"), *scaled(section, city, scale)]
+            blocks += [Text(_label(sheet, scale), "title"), *scaled(section, scale)]
     return blocks + closing(section, told) + unknown(section) + balance(section)
 
 
@@ -72,12 +71,12 @@ def peak(section: Section) -> Picture:
     return Picture(layer, layer.of(fields), section.exposure.places)
 
 
-def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
+def scaled(section: Section, scale: Scale) -> list[Block]:
     """Return who and what is in the classes of a scale: a table, in time a chart, and what its figures mean."""
     sheet, tables = section.sheet, section.exposure.counts.get(scale.code, {})
-    table = _by_class(section, city, scale) if scale.variable else _own_counts(section, scale)
+    table = _by_class(section, scale) if scale.variable else _own_counts(section, scale)
     blocks: list[Block] = []
-    if scale.harms_from is not None and "people" in tables and _there(city, scale, "people"):
+    if scale.harms_from is not None and "people" in tables:
         k = scale.classes.index(scale.harms_from)
         people = shown(section.exposure.most(scale, "people", k))
         harm = {"scale": _label(sheet, scale), "name": _from_class(sheet, scale, k), "people": people}
@@ -85,10 +84,10 @@ def scaled(section: Section, city: City, scale: Scale) -> list[Block]:
     blocks.append(table)
     note = f"scale.{sheet.kind}.{scale.code}.note"
     blocks += [Text(Word(note), "note")] if has(note) else []
-    return blocks + (_curves(section, city, scale) if scale.when == "at_once" else [])
+    return blocks + (_curves(section, scale) if scale.when == "at_once" else [])
 
 
-def _by_class(section: Section, city: City, scale: Scale) -> Table:
+def _by_class(section: Section, scale: Scale) -> Table:
     """Return a row for each class with those in it or above, from the last harmless class on, and one for the unknown."""
     exposure, key = section.exposure, f"scale.{section.sheet.kind}.{scale.code}"
     tables, unknown = exposure.counts.get(scale.code, {}), exposure.unknown
@@ -97,7 +96,7 @@ def _by_class(section: Section, city: City, scale: Scale) -> Table:
     meant = all(map(has, meanings))
 
     def row(said: Phrase, meaning: Phrase, count: Callable[[str], str]) -> tuple[Cell, ...]:
-        figures = [count(of) if of in tables and _there(city, scale, of) else "–" for of in scale.of]
+        figures = [count(of) if of in tables else "–" for of in scale.of]
         return (said, *((meaning,) if meant else ()), *figures)
 
     def most(of: str, k: int) -> str:
@@ -142,13 +141,13 @@ def _spread(figure: str, quantiles: list[str]) -> str:
     return f"{figure} ({'–'.join(quantiles)})" if quantiles and set(quantiles) != {figure} else figure
 
 
-def _curves(section: Section, city: City, scale: Scale) -> list[Block]:
+def _curves(section: Section, scale: Scale) -> list[Block]:
     """Return a chart of each receptor of a scale in time, its classes upon each other."""
     labels = tuple(_class_word(section.sheet, scale, k) for k in range(len(scale.classes)))
     blocks: list[Block] = []
     for of, (word, per, unit) in CHARTED.items():
         table = section.exposure.counts.get(scale.code, {}).get(of)
-        if table is not None and _there(city, scale, of):
+        if table is not None:
             blocks.append(Curve(word, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
     return blocks
 
@@ -275,17 +274,19 @@ def unknown(section: Section) -> list[Block]:
     return told
 
 
-def touched(section: Section, city: City) -> list[tuple[str, Word, str]]:
+def touched(section: Section) -> list[tuple[str, Word, str]]:
     """Return how many people the hazard touches and harms, each with when they count (`Scale.when`) and the words of its class.
 
-    Touched are those in the classes of the first scale with a variable that counts people; harmed those in the classes that
-    harm, of every scale that has such. Empty where no people are counted.
+    Touched are those in the classes of the first scale with a variable that counts people, of a hazard that counts them itself
+    all that it counts; harmed those in the classes that harm, of every scale that has such. Empty where no people are counted.
     """
     sheet, found = section.sheet, section.exposure.counts
-    counted = [s for s in sheet.scales if "people" in found.get(s.code, {}) and _there(city, s, "people")]
+    counted = [s for s in sheet.scales if "people" in found.get(s.code, {})]
     classes = [(s, 0) for s in counted if s.variable][:1]
     classes += [(s, s.classes.index(s.harms_from)) for s in counted if s.harms_from is not None]
-    return [
+    own = [] if any(s.variable for s in counted) else counted[:1]
+    everyone = [(s.when, Word("report.in_model"), shown(section.exposure.most(s, "people"))) for s in own]
+    return everyone + [
         (
             scale.when,
             Word("report.class", {"scale": _label(sheet, scale), "name": _from_class(sheet, scale, k)}),
@@ -293,6 +294,30 @@ def touched(section: Section, city: City) -> list[tuple[str, Word, str]]:
         )
         for scale, k in classes
     ]
+
+
+def people_cards(sections: Iterable[Section]) -> list[tuple[Phrase, str]]:
+    """Return for each hazard whom it harms, else whom it touches, and how many, most at one time; a dash where nobody is counted."""
+    found = [(section.sheet.name, touched(section)) for section in sections]
+    return [
+        (Word("report.people_card", {"hazard": name, "class": rows[-1][1]}), rows[-1][2])
+        if rows
+        else (Word("report.people_card", {"hazard": name, "class": Word("report.people_uncounted")}), "–")
+        for name, rows in found
+    ]
+
+
+def noted(
+    notes: Iterable[tuple[str, Mapping[str, Any]]], sections: Iterable[Section]
+) -> list[tuple[Phrase, list[Phrase]]]:
+    """Return the notes of a run under what they speak of: the whole case first, then each hazard in its turn."""
+    titles: dict[str, Phrase] = {"": Word("report.whole_case"), **{s.sheet.id: s.sheet.name for s in sections}}
+    found: dict[str, list[Phrase]] = {name: [] for name in titles}
+    for code, values in notes:
+        hazard = code.partition(".")[0]
+        said = {lang: phrases.note(code, values, lang) for lang in LANGS}
+        found[hazard if hazard in found and "." in code else ""].append(said)
+    return [(titles[name], said) for name, said in found.items() if said]
 
 
 def _from_class(sheet: Sheet, scale: Scale, k: int) -> Phrase:
@@ -338,12 +363,6 @@ def _peak(place: Mapping[str, Any], told: Told) -> str:
     """Return the peak of a place with its unit and, where it has one, its time."""
     value = quantity(place["peak"], place["unit"])
     return value if pd.isna(place["peak_time"]) else f"{value} @ {told(place['peak_time'])}"
-
-
-def _there(city: City, scale: Scale, of: str) -> bool:
-    """Return whether the city has the layer of a receptor; what a model counts itself needs none."""
-    layer = {"people": city.population, "buildings": city.buildings, "roads": city.roads}[of]
-    return bool(len(layer)) or not scale.variable
 
 
 def _counted(of: str, value: float) -> str:

@@ -26,6 +26,9 @@ from twin.sheet import COLOURS, Rule, Scale, Sheet
 #: Columns of the table `closures` of an exposure.
 CLOSURES = ("id", "kind", "name_zh", "name_en", "unit", "threshold", *COLUMNS, "peak", "peak_time", "danger")
 
+#: Receptor -> the layer of a city that holds it.
+RECEPTORS = {"people": "population", "buildings": "buildings", "roads": "roads"}
+
 Counts = Mapping[str, Mapping[str, pd.DataFrame]]
 
 
@@ -34,7 +37,8 @@ class Exposure:
     """Exposure to one hazard.
 
     `counts[scale][receptor]` holds, per output time, how many (people, buildings) or what length (roads, m) is in each class
-    of the sheet's scale, one row alone for a scale that counts "ever"; `unknown` has a row per scale and receptor of which
+    of the sheet's scale, one row alone for a scale that counts "ever"; a receptor that the city has no data of is not there,
+    so that it is never taken for none; `unknown` has a row per scale and receptor of which
     some are where nothing is known, with the largest number of them. `basis` says whom the counts of people rest on:
     "night" or "day" (at home), "moving" or "model".
     `places` has a row per place that can be graded, with its unit, peak, the time of the peak and the first and last minute at
@@ -221,7 +225,7 @@ def _counts(
             counted[scale.code] = dict.fromkeys(scale.of, _of_model(own, scale))
             continue
         tally = _Tally(read, scale, people, shut, times)
-        found = {of: getattr(tally, of)() for of in scale.of}
+        found = {of: getattr(tally, of)() for of in scale.of if len(getattr(read.city, RECEPTORS[of]))}
         counted[scale.code] = {of: table.drop(columns=np.nan) for of, table in found.items()}
         unknown += [(scale.code, of, most) for of, table in found.items() if (most := float(table[np.nan].max())) > 0]
     return counted, pd.DataFrame(unknown, columns=["scale", "of", "most"])

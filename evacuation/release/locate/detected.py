@@ -15,6 +15,7 @@ from evacuation.release.weather import Air, Weather
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
+from twin.grid import Grid
 from twin.hazard import Drivers
 
 Array = NDArray[np.float64]
@@ -54,6 +55,17 @@ class Found:
         shifts = rows[["x", "y"]].to_numpy(float) - np.array(self.posterior.place)
         strengths = rows["rate"].to_numpy(float) / self.posterior.rate()
         return np.vstack([np.zeros((1, 2)), shifts]), np.append(1.0, strengths)
+
+    def share_on(self, grid: Grid) -> NDArray[np.float32]:
+        """Return the share of the samples that lie in each cell (y, x)."""
+        row, col, inside = grid.cells(self.posterior.samples["x"], self.posterior.samples["y"])
+        count = np.bincount((row * grid.nx + col)[inside], minlength=grid.nx * grid.ny)
+        return (count / len(row)).reshape(grid.shape).astype(np.float32)
+
+    def tables(self, city: City) -> dict[str, pd.DataFrame]:
+        """Return `source`, quantiles of x, y (m) and rate (kg/s), and `suspects`, the tanks that may be it."""
+        quantiles = self.posterior.samples[["x", "y", "rate"]].quantile([0.05, 0.5, 0.95])
+        return {"source": quantiles.rename_axis("share").reset_index(), "suspects": self.suspects(city)}
 
     def suspects(self, city: City) -> pd.DataFrame:
         """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first."""

@@ -171,8 +171,10 @@ def test_osm_keeps_roads_only_and_says_what_is_assumed(tmp_path: Path) -> None:
 
 def test_drains_on_web_mercator_get_true_lengths(small_city) -> None:
     mercator, _ = reproject(small_city.drains.inp, "EPSG:4547", "EPSG:3857")
-    drawn = drains_of(mercator, "EPSG:3857", "x").links.geometry.length.values
-    inflated = mercator.replace("C1 J1 J2 200", f"C1 J1 J2 {drawn[0]:.3f}")
+    inflated = mercator
+    for link in drains_of(mercator, "EPSG:3857", "x").links.itertuples():
+        ends = f"{link.id} {link.from_node} {link.to_node}"
+        inflated = inflated.replace(f"{ends} {link.length_m:g}", f"{ends} {link.geometry.length:.3f}")
     back, ratio = reproject(inflated, "EPSG:3857", "EPSG:4547")
     assert ratio == pytest.approx(np.cos(np.radians(30.7)), rel=0.01)
     assert drains_of(back, "EPSG:4547", "x").links["length_m"].iloc[0] == pytest.approx(200.0, rel=1e-3)

@@ -146,7 +146,7 @@ def told(moment: object) -> str:
 
 
 def test_classes_have_a_row_each_and_one_for_those_of_whom_nothing_is_known(small_city) -> None:
-    text = said(common.common(dust(small_city), small_city, told))
+    text = said(common.common(dust(small_city), told))
     assert "Dust class | People (most at one time) | Buildings | Roads (km)" in text
     assert re.search(r"≥ 0\.5 mg/m³ \| [\d,]+ \| \d+ \| \d", text) and "≥ 2 mg/m³" in text
     assert re.search(r"unknown \| [\d,]+ \| 14 \| 1\.0", text), "the northern row of houses and the street"
@@ -164,11 +164,11 @@ def test_places_of_which_nothing_is_known_are_named(small_city) -> None:
 
 def test_a_scale_that_the_model_counts_tells_each_class_and_hides_the_few(small_city) -> None:
     section = fair(small_city)
-    text = said(common.common(section, small_city, told))
+    text = said(common.common(section, told))
     assert "End state | People (most at one time) | People (at the end)" in text
     assert "inside | 900 | <10" in text and "gone | 890 | 890" in text
     assert "People are counted by the model itself." in text and "spread over floor area" not in text
-    assert "在场 | 900 | <10" in said(common.common(section, small_city, told), "zh")
+    assert "在场 | 900 | <10" in said(common.common(section, told), "zh")
 
 
 def test_the_map_of_a_hazard_without_a_field_of_worst_values_is_the_lead_variables(small_city) -> None:
@@ -318,3 +318,50 @@ def test_an_ensemble_tells_probabilities_in_report_and_cap(small_city, tmp_path)
 def test_places_of_tasks_that_no_hazard_grades_have_their_shape(small_city, tmp_path) -> None:
     _, path = geojson.write(dossier(small_city, [fair(small_city)]), tmp_path)
     assert '"place": "r1"' in path.read_text("utf-8") and '"LineString"' in path.read_text("utf-8")
+
+
+def test_what_a_city_has_no_data_of_is_a_dash_and_never_none(small_city) -> None:
+    city = replace(small_city, population=small_city.population.iloc[:0], buildings=small_city.buildings.iloc[:0])
+    section = dust(city)
+    assert set(section.exposure.counts["now"]) == {"roads"}
+    text = said(common.common(section, told))
+    assert re.search(r"≥ 0\.5 mg/m³ \| – \| – \| \d", text), "people and buildings unknown, roads counted"
+    assert "People are those who are there" not in text, "nobody is counted"
+    assert said([Text(word) for word, _ in common.people_cards([section])]) == "Dust: nobody is counted (people)"
+    assert [count for _, count in common.people_cards([section])] == ["–"]
+    about = dossier(city, [section])
+    assert about.plan.event.people is None
+    bare = replace(city, facilities=city.facilities.iloc[:0], blocks=city.blocks.iloc[:0])
+    nowhere = dust(bare)
+    assert not len(nowhere.exposure.places)
+    event = event_of(
+        grade(nowhere.exposure, nowhere.sheet), [(nowhere.sheet, nowhere.exposure)], bare, thresholds(bare)
+    )
+    assert event.places == {}, "no place can be graded, which is not: none is red"
+
+
+def test_each_hazard_has_a_card_of_people(small_city) -> None:
+    cards = common.people_cards([dust(small_city), fair(small_city)])
+    assert written(cards[0][0], "en") == "Dust: Dust class 0.5 mg/m³ or worse (people)" and cards[0][1] != "0"
+    assert (written(cards[1][0], "en"), cards[1][1]) == ("Fair: everybody in the model (people)", "900")
+    page = html.fromstring(report.render(dossier(small_city, [dust(small_city), fair(small_city)])))
+    shown = [card.text_content() for card in page.xpath("//div[@class='card']")]
+    assert any("everybody in the model" in card and "900" in card for card in shown)
+
+
+def test_notes_stand_under_the_hazard_that_they_speak_of(small_city) -> None:
+    words.add(
+        {"note.fair.gates": pair("门有误差", "gates are guessed"), "note.all": pair("都有误差", "all is guessed")}
+    )
+    sections = [dust(small_city), fair(small_city)]
+    told_of = common.noted([("fair.gates", {}), ("all", {}), ("dust.unheard", {})], sections)
+    assert [(written(of, "en"), [note.key for note in notes]) for of, notes in told_of] == [
+        ("The whole case", ["note.all"]),
+        ("Dust", ["note.dust.unheard"]),
+        ("Fair", ["note.fair.gates"]),
+    ]
+    about = dossier(small_city, sections)
+    about = replace(about, plan=replace(about.plan, notes=(("fair.gates", {}), ("all", {}))))
+    text = html.fromstring(report.render(about)).xpath("//main")[0].text_content()
+    whole, fair_again = text.index("The whole case"), text.rindex("集会 Fair", 0, text.index("gates are guessed"))
+    assert text.index("Basis and limits") < whole < text.index("all is guessed") < fair_again
