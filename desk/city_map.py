@@ -20,6 +20,7 @@ import xarray as xr
 
 import scenarios as sc
 from desk import pictures, served
+from desk.blocks import plain
 from desk.choice import one_of
 from desk.levels import graded, levels_legend
 from twin.blocks import Section
@@ -89,7 +90,7 @@ def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
     """Let the planner choose among the fields of a hazard; at first the lead variable's is."""
     layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
     codes = st.pills(
-        section.sheet.name[lang],
+        plain(section.sheet.name[lang]),
         list(layers),
         selection_mode="multi",
         wrap=True,
@@ -109,7 +110,7 @@ def _title(run: sc.Run, section: Section, layer: MapLayer, lang: str) -> str:
 
 
 def _look_name(sections: Sections, lang: str) -> Any:
-    return lambda look: sections[look].sheet.name[lang] if look else say("desk.look_city", lang=lang)
+    return lambda look: plain(sections[look].sheet.name[lang]) if look else say("desk.look_city", lang=lang)
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

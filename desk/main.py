@@ -74,7 +74,7 @@ def main() -> None:
             list(sections),
             key="hazard",
             default=hazard,
-            format_func=lambda h: sections[h].sheet.name[lang],
+            format_func=lambda h: plain(sections[h].sheet.name[lang]),
             horizontal=True,
         )
     section = sections[str(hazard)]
@@ -195,7 +195,7 @@ def _jobs(lang: str) -> None:
     latest = sc.jobs()[:5]
     running = [j for j in latest if j.state == "running"]
     for job in running:
-        st.progress(min(1.0, job.progress), text=_how_far(job, lang))
+        st.progress(min(1.0, job.progress), text=plain(_how_far(job, lang)))
         if st.button(say("desk.cancel", lang=lang), key=f"cancel-{job.id}"):
             job.cancel()
     before = st.session_state.get("running", set())

@@ -13,6 +13,8 @@ from twin.errors import ScenarioError
 #: The years that a run may lie in: times are kept in nanoseconds of 64 bits, which end in 1677 and 2262 (pandas).
 YEARS = (1700, 2200)
 
+MOST_STEPS = 100_000  # output steps of a run
+
 
 def check_year(moment: datetime) -> datetime:
     """Return a moment; raise ScenarioError for one out of `YEARS`."""
@@ -26,7 +28,8 @@ class Clock:
     """Start (aware), length and output step of a simulation.
 
     `duration_s` > 0 and `step_s` > 0 in seconds; the duration is a whole number of output steps.
-    Raises ScenarioError for a start that is naive or out of `YEARS`, or a duration that no whole number of steps fills.
+    Raises ScenarioError for a start that is naive or out of `YEARS`, or a duration that no whole number of
+    steps fills, or more than MOST_STEPS.
     """
 
     start: datetime
@@ -38,6 +41,8 @@ class Clock:
             raise ScenarioError("naive_time", where="clock.start", found=self.start.isoformat())
         check_year(self.start)
         steps = self.duration_s / self.step_s if self.step_s > 0 else 0.0
+        if steps > MOST_STEPS:
+            raise ScenarioError("clock_many", duration=self.duration_s, step=self.step_s, expected=MOST_STEPS)
         if steps < 1 or abs(steps - round(steps)) > 1e-9:
             raise ScenarioError("clock_steps", duration=self.duration_s, step=self.step_s)
 

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scenarios.case import event_levels, files, forcings, hazards, needs
 from scenarios.case.earlier import Earlier, earlier_run
 from scenarios.case.forcings.scene import Note, Scene
@@ -24,7 +22,7 @@ from twin.clock import Clock
 from twin.drivers import handed
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import EVERYWHERE, Action, Checked, Drivers, Hazard, site_of
-from twin.readers.yaml_file import read_yaml
+from twin.readers.yaml_file import read_text, read_yaml
 from twin.sheet import CITY, Sheet, kind_of, names_of
 from twin.words import Word, keys, near
 
@@ -241,14 +239,13 @@ class Case:
         node: Any = raw
         for part in path:
             node = _step(node, part, key)
-        try:
-            new = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ScenarioError("setting", found=setting) from None
+        new = read_text(value, f"--set {key}")
         if isinstance(node, list):
             node[_index(node, last, key)] = new
-        else:
+        elif isinstance(node, dict):
             node[last] = new
+        else:
+            raise ScenarioError("setting_key", found=key)
         return self._changed(raw)
 
     def _changed(self, raw: dict[str, Any]) -> Case:
@@ -293,6 +290,6 @@ def _step(node: Any, part: str, key: str) -> Any:
 
 
 def _index(node: list[Any], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(node):
+    if not part.isdecimal() or int(part) >= len(node):
         raise ScenarioError("setting_key", found=key)
     return int(part)
