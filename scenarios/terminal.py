@@ -121,7 +121,9 @@ def tell(run: sc.Run) -> None:
 
 def tell_unopened() -> None:
     """Name the runs that cannot be opened: kept in an older format, or damaged."""
-    if older := sc.older_runs():
+    from scenarios.case.shelf import older_runs
+
+    if older := older_runs():
         names = [folder.name for folder in older]
         talk.print(say("report.older", count=len(older), names=names), soft_wrap=True, markup=False)
     tell_damaged()
@@ -129,7 +131,9 @@ def tell_unopened() -> None:
 
 def tell_damaged() -> None:
     """Say of each damaged run what is wrong with it."""
-    for fault in sc.damaged_runs():
+    from scenarios.case.shelf import damaged_runs
+
+    for fault in damaged_runs():
         talk.print(fault.message(), soft_wrap=True, markup=False)
 
 

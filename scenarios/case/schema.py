@@ -32,8 +32,11 @@ from twin.hazard import Action, Hazard
 from twin.sheet import kind_of, names_of
 from twin.words import keys, say
 
+#: The most letters of a name.
+LONGEST = 200
+
 #: One line of text: no letters of control.
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$")]
+Line = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$")]
 
 
 class Name(Part):

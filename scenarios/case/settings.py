@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any, Protocol, get_args, get_type_hints
 
 from scenarios.case.forcings import FORCINGS
-from scenarios.case.schema import MeasureModel, Scenario
+from scenarios.case.schema import LONGEST, MeasureModel, Scenario
 from twin import phrases
 from twin.city import City
 from twin.hazard import EVERYWHERE, Hazard
@@ -20,7 +20,7 @@ from twin.words import LANGS, Phrase, Word, has, say
 #: Parts of a scenario that ask nothing, or that are told as a whole.
 LEFT_OUT = ("schema", "name", "about_minutes", "measures", "hazards")
 
-#: Differences that the name of a changed scenario tells; it counts the others.
+#: Differences that the name of a changed scenario tells, fewer where it would become longer than a name may be; it counts the others.
 MOST = 3
 
 
@@ -64,9 +64,13 @@ def name_after(first: Asked, second: Asked) -> dict[str, str]:
     name, told = first.scenario.name.model_dump(), differing(first, second)
     if not told:
         return dict(name)
-    more = [Word("report.unknown_more", {"count": len(told) - MOST})] if len(told) > MOST else []
-    what = [*told[:MOST], *more]
-    return {lang: say("setting.variant", lang=lang, what=what, name=name[lang]) for lang in LANGS}
+    for most in range(min(MOST, len(told)), -1, -1):
+        more = [Word("report.unknown_more", {"count": len(told) - most})] if len(told) > most else []
+        what = [*told[:most], *more]
+        found = {lang: say("setting.variant", lang=lang, what=what, name=name[lang]) for lang in LANGS}
+        if max(map(len, found.values())) <= LONGEST:
+            return found
+    return dict(name)
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -305,7 +305,7 @@ def test_a_hazard_sees_only_what_it_asks_for(run: Run, four: Path) -> None:
 def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -> None:
     page = (run.folder / "report.html").read_text("utf-8")
     heads = re.findall(r"<h2>(.*?)</h2>", page)
-    names = ["内涝 Waterlogging", "烟雾 Smoke", "场馆人群 Crowd in a venue", "步行疏散 Leaving on foot"]
+    names = ["内涝 Waterlogging", "烟雾 Smoke", "场馆人群 · 体育馆 Crowd in a venue · Sports hall", "步行疏散 Leaving on foot"]
     assert [head for head in heads if head in names] == names
     for text in (
         "一医院关窗", "Shut the windows of First Hospital", "组织北街区居民撤离", "体育馆台前限流",
@@ -314,7 +314,7 @@ def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -
     ):  # fmt: skip
         assert text in page, text
     assert page.count("data:image/png") >= 4 * 2 + 3 and "{" not in re.sub(r"(?s)<style>.*?</style>", "", page)
-    venue = page[page.index("<h2>场馆人群") : page.index("<h2>步行疏散")]
+    venue = page[page.index("<h2>场馆人群 · 体育馆") : page.index("<h2>步行疏散")]
     assert venue.index("各分区人数") < venue.index("体育馆入口") and venue.count("<table") == 3
 
 
@@ -380,7 +380,7 @@ def test_a_field_is_drawn_at_its_last_value_and_before_its_first_it_is_unknown(r
 def test_the_desk_tells_of_the_places_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
-    assert next(r for r in app.radio if "烟雾" in r.options).options[:4] == ["内涝", "烟雾", "场馆人群", "步行疏散"]
+    assert next(r for r in app.radio if "烟雾" in r.options).options[:4] == ["内涝", "烟雾", "场馆人群 · 体育馆", "步行疏散"]
     for hazard, told in {"smoke": "东校", "venue": "体育馆大厅", "walk": "北一巷"}.items():
         choice = next(r for r in app.radio if set(r.options) >= {"内涝", "烟雾", "步行疏散"})
         choice.set_value(hazard).run()
