@@ -89,15 +89,17 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
 def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
     """Let the planner choose among the fields of a hazard; at first the lead variable's is."""
     layers = {layer.code: layer for layer in section.sheet.drawable(section.fields)}
+    kept = f"fields-{run.id}-{section.sheet.id}"
     codes = st.pills(
         plain(section.sheet.name[lang]),
         list(layers),
         selection_mode="multi",
         wrap=True,
-        default=[section.sheet.lead_layer.code],
+        default=st.session_state.get(kept, [section.sheet.lead_layer.code]),
         format_func=lambda code: _title(run, section, layers[code], lang),
-        key=f"fields-{run.id}-{section.sheet.id}",
+        key=f"{kept}-{lang}",
     )
+    st.session_state[kept] = codes
     return [(section, layer) for code, layer in layers.items() if code in codes]
 
 

@@ -135,12 +135,12 @@ def _details(section: Section) -> list[Block]:
 
 def _basis(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
     """List what the models and the forcing say about themselves, and where classes and thresholds come from."""
+    for word in common.limits(run.levels, run.case.scenario.ensemble.members):
+        st.markdown(f"- {plain(word.in_words(lang))}")
     for of, notes in common.noted(run.notes, sections):
         st.markdown(f"**{plain(written(of, lang))}**")
         for note in notes:
             st.markdown(f"- {plain(written(note, lang))}")
-    for word in common.limits(run.levels, run.case.scenario.ensemble.members):
-        st.markdown(f"- {plain(word.in_words(lang))}")
     st.caption(plain(say("report.event_source", lang=lang, source=run.event.source)))
     for section in sections:
         for said, source in common.sources(section):
@@ -247,6 +247,7 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
         city = _run.case.city
         text += "".join(name for exposure in _run.exposure.values() for name in exposure.places["name_zh"])
         text += "".join(city.facilities["name_zh"].astype(str)) + "".join(crew.name_zh for crew in city.resources)
+        text += str(_run.event.source["zh"])
         text += "".join(t.place_name["zh"] for t in _drafted(str(_run.folder), _run).tasks)
     source = f"url(data:font/woff;base64,{embedded(text + '中文')}) format('woff')"
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"
@@ -255,14 +256,16 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
 def _chosen(table: pd.DataFrame, default: set[str], key: str, lang: str) -> pd.DataFrame:
     """Let the planner choose kinds of place and return their rows; all where none is chosen."""
     known = list(dict.fromkeys(table["kind"]))
+    wanted = st.session_state.get(key, default)
     kinds = st.multiselect(
         say("report.kind", lang=lang),
         known,
-        default=[kind for kind in known if kind in default],
+        default=[kind for kind in known if kind in wanted],
         format_func=lambda kind: say(f"place.{kind}", lang=lang),
-        key=key,
+        key=f"{key}-{lang}",
         placeholder=say("desk.all_kinds", lang=lang),
     )
+    st.session_state[key] = kinds
     return table[table["kind"].isin(kinds)] if kinds else table
 
 

@@ -39,6 +39,11 @@ def drawn(app: AppTest) -> list[str]:
     return [layer["id"] for layer in json.loads(app.get("deck_gl_json_chart")[0].proto.json)["layers"]]
 
 
+def chooser(widgets: Any, key: str) -> Any:
+    """Return the widget whose choice stands in the address under `key`."""
+    return next(widget for widget in widgets if str(widget.key).startswith(f"{key}:"))
+
+
 def said(app: AppTest) -> str:
     """Return what stands on the page beside the widgets and tables."""
     return "".join(str(part.proto.body) for part in (*app.markdown, *app.get("html")))
@@ -56,7 +61,7 @@ def test_the_panel_shows_map_places_plan_in_both_languages(storm: Path) -> None:
     assert any(run.id[:6] in option for box in app.selectbox for option in box.options)
     tables = [frame.value for frame in app.dataframe]
     assert any("长街下穿" in str(table.values) for table in tables)
-    app.radio(key="language").set_value("en").run()
+    chooser(app.radio, "language").set_value("en").run()
     assert not app.exception and app.title[0].value == "Anlan decision panel"
     assert any("Long Street underpass" in str(frame.value.values) for frame in app.dataframe)
     app.toggle(key="play").set_value(True).run()
@@ -68,19 +73,19 @@ def test_the_chosen_run_stays_when_the_language_changes_and_when_another_run_end
     old = sc.run(case.with_setting("forcing.rain.return_period_years=2"))
     new = sc.run(case)
     app = AppTest.from_file(PAGE, default_timeout=120).run()
-    assert app.selectbox(key="run").value == new.id == app.query_params["run"]
-    app.selectbox(key="run").set_value(old.id).run()
-    assert app.selectbox(key="run").value == old.id == app.query_params["run"]
-    app.radio(key="language").set_value("en").run()
-    assert app.selectbox(key="run").value == old.id and app.title[0].value == "Anlan decision panel"
+    assert chooser(app.selectbox, "run").value == new.id == app.query_params["run"]
+    chooser(app.selectbox, "run").set_value(old.id).run()
+    assert chooser(app.selectbox, "run").value == old.id == app.query_params["run"]
+    chooser(app.radio, "language").set_value("en").run()
+    assert chooser(app.selectbox, "run").value == old.id and app.title[0].value == "Anlan decision panel"
     third = sc.run(case.with_setting("forcing.rain.return_period_years=5"))
     app.run()
-    assert any(third.id[:6] in option for option in app.selectbox(key="run").options)
-    assert app.selectbox(key="run").value == old.id, "another run ended"
+    assert any(third.id[:6] in option for option in chooser(app.selectbox, "run").options)
+    assert chooser(app.selectbox, "run").value == old.id, "another run ended"
     reloaded = AppTest.from_file(PAGE, default_timeout=120)
     reloaded.query_params.update(app.query_params)
     reloaded.run()
-    assert reloaded.selectbox(key="run").value == old.id and reloaded.title[0].value == "Anlan decision panel"
+    assert chooser(reloaded.selectbox, "run").value == old.id and reloaded.title[0].value == "Anlan decision panel"
 
 
 def test_a_deleted_run_is_a_sentence_and_no_other_is_shown_in_its_place(storm: Path) -> None:
@@ -88,11 +93,11 @@ def test_a_deleted_run_is_a_sentence_and_no_other_is_shown_in_its_place(storm: P
     gone, _ = sc.run(case), sc.run(case.with_setting("forcing.rain.return_period_years=2"))
     app = AppTest.from_file(PAGE, default_timeout=120)
     app.query_params["run"] = gone.id
-    assert not app.run().warning and app.selectbox(key="run").value == gone.id
+    assert not app.run().warning and chooser(app.selectbox, "run").value == gone.id
     shutil.rmtree(gone.folder)
     app.run()
     assert not app.exception and any(gone.id in box.value and "已删除" in box.value for box in app.warning)
-    assert app.selectbox(key="run").value is None and not app.tabs
+    assert chooser(app.selectbox, "run").value is None and not app.tabs
 
 
 def test_a_frame_of_the_map_is_small_because_pictures_and_shapes_are_fetched_once(storm: Path) -> None:
@@ -134,8 +139,8 @@ def test_a_place_unknown_to_one_hazard_is_not_coloured_by_another_as_if_it_were_
 def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> None:
     run = sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
-    app.radio(key="language").set_value("en").run()
-    key = f"fields-{run.id}-flood"
+    chooser(app.radio, "language").set_value("en").run()
+    key = f"fields-{run.id}-flood-en"
     first, *others = app.button_group(key=key).options
     assert (first, len(others)) == ("Water depth (m)", 3) and app.button_group(key=key).value == ["now"]
     for code, words in (("peak", "Highest water depth"), ("long", "0.27 m or deeper"), ("danger", "H4")):
@@ -163,7 +168,7 @@ def test_the_map_shows_each_field_and_the_closures_have_times(storm: Path) -> No
 def test_details_tell_scales_ledger_and_the_hazards_own_blocks(storm: Path) -> None:
     sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
-    app.radio(key="language").set_value("en").run()
+    chooser(app.radio, "language").set_value("en").run()
     frames = [frame.value for frame in app.dataframe]
     assert any("Water depth" in f.columns and "Roads (km)" in f.columns for f in frames)
     assert any("What it means" in f.columns for f in frames) and any("m³" in f.columns for f in frames)
@@ -204,8 +209,8 @@ def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
     assert not app.exception and len(app.image) == 3
     assert any("雨水口过水率0.1→0.8" in text.value for text in app.text)
     assert any("棕色为加重" in text.value for text in app.markdown)
-    app.radio(key="language").set_value("en").run()
-    app.selectbox(key="beside-field").set_value("danger").run()
+    chooser(app.radio, "language").set_value("en").run()
+    chooser(app.selectbox, "beside-field").set_value("danger").run()
     assert not app.exception and any("brown: worse" in text.value for text in app.markdown)
     figures = next(f.value for f in app.dataframe if any("closed places" in str(k) for k in f.value.index))
     assert figures.shape[1] == 2
@@ -288,7 +293,8 @@ def test_a_person_sees_the_flood_and_the_browser_calls_nobody(served: str, tmp_p
         )
         page = browser.new_page(viewport={"width": 1400, "height": 1300})
         page.on("request", lambda r: outside.append(r.url) if not r.url.startswith(own) else None)
-        page.goto(served)
+        older = sc.all_runs()[-1].id
+        page.goto(f"{served}/?run={older}")
         page.get_by_role("tab").first.wait_for(timeout=60_000)
         page.locator("canvas").last.wait_for(state="attached", timeout=60_000)
         end = time.monotonic() + 60
@@ -306,8 +312,13 @@ def test_a_person_sees_the_flood_and_the_browser_calls_nobody(served: str, tmp_p
         seen = "() => [...document.images].filter(i => i.naturalWidth > 500 && i.offsetWidth > 100).length"
         page.wait_for_function(f"({seen})() === 3", timeout=30_000)
         page.get_by_text("棕色为加重").wait_for(timeout=30_000)
+        page.get_by_text("English").first.click()
+        page.get_by_text("Anlan decision panel").wait_for(timeout=30_000)
+        page.get_by_text("drainage swmm → none (“Storm on the small town”, changed)").first.wait_for(timeout=30_000)
+        stays = f"run={older}" in page.url and "language=en" in page.url
         letters = page.evaluate("document.fonts.check('16px Anlan', '安澜')")
         browser.close()
     assert not outside, outside
+    assert stays, "the chosen run stays when the language changes"
     assert blue >= 0.002, "the flood is not on the map"
     assert letters, "the Chinese letters did not load"
