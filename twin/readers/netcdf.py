@@ -169,9 +169,11 @@ def _bounds(data: xr.Dataset, time: str, times: pd.DatetimeIndex) -> Array | Non
     bounds, stamp = data[name].values, data[time].values
     if bounds.shape != (len(times), 2) or bounds.dtype != stamp.dtype:
         return None
-    seconds = (bounds - stamp[0]) / np.timedelta64(1, "s") if bounds.dtype != object else None
-    good = seconds is not None and np.isfinite(seconds).all() and (seconds[:, 1] > seconds[:, 0]).all()
-    return np.asarray(seconds, dtype=float) if good and (np.diff(seconds[:, 0]) > 0).all() else None
+    if bounds.dtype == object:
+        return None
+    seconds: Array = (bounds - stamp[0]) / np.timedelta64(1, "s")
+    good = np.isfinite(seconds).all() and (seconds[:, 1] > seconds[:, 0]).all() and (np.diff(seconds[:, 0]) > 0).all()
+    return seconds if good else None
 
 
 def _crs(

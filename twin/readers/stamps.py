@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from numbers import Real
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from twin.errors import SourceError
@@ -80,8 +81,9 @@ def localized(naive: pd.DatetimeIndex, tz: tzinfo, where: str, ambiguous: str = 
 
 
 def _moments(texts: Sequence[object], where: str) -> list[datetime]:
-    if all(isinstance(text, Real) and SERIAL[0] <= text <= SERIAL[1] for text in texts):
-        return [_serial(float(text)) for text in texts]  # type: ignore[arg-type]
+    days = [float(text) if isinstance(text, Real) else np.nan for text in texts]
+    if all(SERIAL[0] <= day <= SERIAL[1] for day in days):
+        return [_serial(day) for day in days]
     parts = [_parts(text, where) for text in texts]
     order = _order(parts, where)
     return [_moment(part, order, where) for part in parts]
