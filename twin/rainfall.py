@@ -146,7 +146,7 @@ def _increments(record: Record, notes: list[Note]) -> tuple[Array, Array, Array,
     """Return windows and mean rates between the readings of a running total; after a fall it counts from zero again."""
     known = np.asarray(~np.isnan(record.values).reshape(len(record.values), -1).any(axis=1))
     seconds, values = record.seconds[known], record.values[known]
-    labels = [text for text, kept in zip(record.labels, known, strict=True) if kept]
+    labels = [record.labels[int(k)] for k in np.flatnonzero(known)]
     if len(seconds) < 2:
         raise SourceError("series_short", where=record.where, found=len(seconds))
     rise = np.diff(values, axis=0)
@@ -158,7 +158,7 @@ def _increments(record: Record, notes: list[Note]) -> tuple[Array, Array, Array,
         raise SourceError("rain_counter_falls", where=record.where, time=labels[k + 1], found=found)
     rise = np.where(fell, values[1:], np.maximum(rise, 0.0))
     restarts = int(fell.reshape(len(fell), -1).any(axis=1).sum())
-    notes.append(("rain_counter", {"depth": float(_mean(rise).sum() * record.unit_m * 1000.0), "restarts": restarts}))
+    notes.append(("rain_counter", {"total": float(_mean(rise).sum() * record.unit_m * 1000.0), "restarts": restarts}))
     return seconds[:-1], seconds[1:], rise / _tall(np.diff(seconds), rise), labels[1:]
 
 

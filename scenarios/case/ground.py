@@ -122,7 +122,8 @@ def _metres(raster: Raster, source: TerrainSource, findings: list[Finding]) -> f
     """Return how many metres one unit of the raster's levels is: as its band or its vertical CRS says, else as stated."""
     crs = known_crs(raster.crs or "")
     axes = crs.axis_info
-    unit = (raster.unit or (axes[2].unit_name if len(axes) > 2 else "")).lower()
+    written = (raster.unit or (axes[2].unit_name if len(axes) > 2 else "")).lower()
+    unit = next((u for u in (written, written.partition(" ")[0]) if u in METRES), written)  # "metres above sea level"
     if unit and unit not in METRES:
         raise SourceError("raster_unit", where=raster.path, found=unit, expected=sorted(METRES))
     said = METRES.get(unit, 1.0)

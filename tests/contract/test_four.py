@@ -305,7 +305,12 @@ def test_a_hazard_sees_only_what_it_asks_for(run: Run, four: Path) -> None:
 def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -> None:
     page = (run.folder / "report.html").read_text("utf-8")
     heads = re.findall(r"<h2>(.*?)</h2>", page)
-    names = ["内涝 Waterlogging", "烟雾 Smoke", "场馆人群 · 体育馆 Crowd in a venue · Sports hall", "步行疏散 Leaving on foot"]
+    names = [
+        "内涝 Waterlogging",
+        "烟雾 Smoke",
+        "场馆人群 · 体育馆 Crowd in a venue · Sports hall",
+        "步行疏散 Leaving on foot",
+    ]
     assert [head for head in heads if head in names] == names
     for text in (
         "一医院关窗", "Shut the windows of First Hospital", "组织北街区居民撤离", "体育馆台前限流",
@@ -380,7 +385,12 @@ def test_a_field_is_drawn_at_its_last_value_and_before_its_first_it_is_unknown(r
 def test_the_desk_tells_of_the_places_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
-    assert next(r for r in app.radio if "烟雾" in r.options).options[:4] == ["内涝", "烟雾", "场馆人群 · 体育馆", "步行疏散"]
+    assert next(r for r in app.radio if "烟雾" in r.options).options[:4] == [
+        "内涝",
+        "烟雾",
+        "场馆人群 · 体育馆",
+        "步行疏散",
+    ]
     for hazard, told in {"smoke": "东校", "venue": "体育馆大厅", "walk": "北一巷"}.items():
         choice = next(r for r in app.radio if set(r.options) >= {"内涝", "烟雾", "步行疏散"})
         choice.set_value(hazard).run()

@@ -108,7 +108,7 @@ def test_what_a_file_does_not_say_is_said_in_the_scenario(small_folder, tmp_path
     times = [str(t)[11:16] for t in drivers["rain_rate"]["time"].values]
     assert times == ["10:00", "11:00", "12:00", "14:00", "15:00", "16:00"] and fallen(drivers) == pytest.approx(9.0)
     np.testing.assert_allclose(drivers["rain_rate"] * 3.6e6, [1.0, 2.0, 1.5, 0.5, 2.5, 0.0])
-    assert dict(notes)["rain_counter"] == {"depth": pytest.approx(9.0), "restarts": 0}
+    assert dict(notes)["rain_counter"] == {"total": pytest.approx(9.0), "restarts": 0}
     wrong = {"gauge": "total.csv", "timezone": "Mars/Olympus"}
     with pytest.raises(ScenarioError) as error:
         case(small_folder, tmp_path, wrong, 6.0).drivers()

@@ -171,7 +171,7 @@ def _bounds(data: xr.Dataset, time: str, times: pd.DatetimeIndex) -> Array | Non
         return None
     if bounds.dtype == object:
         return None
-    seconds = np.asarray((bounds - stamp[0]) / np.timedelta64(1, "s"), dtype=float)
+    seconds: Array = (bounds - stamp[0]) / np.timedelta64(1, "s")
     good = np.isfinite(seconds).all() and (seconds[:, 1] > seconds[:, 0]).all() and (np.diff(seconds[:, 0]) > 0).all()
     return seconds if good else None
 

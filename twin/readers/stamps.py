@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from numbers import Real
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from twin.errors import SourceError
@@ -80,9 +81,9 @@ def localized(naive: pd.DatetimeIndex, tz: tzinfo, where: str, ambiguous: str = 
 
 
 def _moments(texts: Sequence[object], where: str) -> list[datetime]:
-    serials = [float(text) for text in texts if isinstance(text, Real)]
-    if len(serials) == len(texts) and all(SERIAL[0] <= days <= SERIAL[1] for days in serials):
-        return [_serial(days) for days in serials]
+    days = [float(text) if isinstance(text, Real) else np.nan for text in texts]
+    if all(SERIAL[0] <= day <= SERIAL[1] for day in days):
+        return [_serial(day) for day in days]
     parts = [_parts(text, where) for text in texts]
     order = _order(parts, where)
     return [_moment(part, order, where) for part in parts]

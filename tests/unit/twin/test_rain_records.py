@@ -59,7 +59,7 @@ def test_a_running_total_is_refused_unless_it_is_said_to_be_one_or_not(tmp_path:
     assert refused(tmp_path, text).code == "rain_counter"
     rain = record(tmp_path, text, RainForm(cumulative=True))
     assert depth(rain) == pytest.approx(19.2) and windows(rain)[:2] == [("18:00", 4.8), ("18:05", 9.6)]
-    assert rain.attrs["notes"] == [("rain_counter", {"depth": pytest.approx(19.2), "restarts": 0})]
+    assert rain.attrs["notes"] == [("rain_counter", {"total": pytest.approx(19.2), "restarts": 0})]
     small = rows("time,rain_mm", [0, 0.2, 0.6, 1.4, 2.6, 4.6])
     assert refused(tmp_path, small).code == "rain_counter"
     assert depth(record(tmp_path, small, RainForm(cumulative=False))) == pytest.approx(9.4)
