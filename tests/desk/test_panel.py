@@ -207,7 +207,7 @@ def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
     sc.run(case.with_setting("hazards.flood.inlet_open_share=0.1"))
     app.run()
     assert not app.exception and len(app.image) == 3
-    assert any("雨水口过水率0.1→0.8" in text.value for text in app.text)
+    assert any("雨水口过水率0.8→0.1" in text.value for text in app.text)
     assert any("棕色为加重" in text.value for text in app.markdown)
     chooser(app.radio, "language").set_value("en").run()
     chooser(app.selectbox, "beside-field").set_value("danger").run()
