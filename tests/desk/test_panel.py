@@ -215,8 +215,9 @@ def test_two_runs_stand_side_by_side_in_both_languages(storm: Path) -> None:
     figures = next(f.value for f in app.dataframe if any("closed places" in str(k) for k in f.value.index))
     assert figures.shape[1] == 2
     coarse = case.with_setting("hazards.flood.cell_m=20")
-    sc.run(coarse)
+    other = sc.run(coarse)
     app.run()
+    chooser(app.selectbox, "other").set_value(other.id).run()
     assert not app.exception and any("cells of different size (20 m and 10 m)" in box.value for box in app.warning)
 
 
