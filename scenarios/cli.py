@@ -320,12 +320,17 @@ def _lines(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _plan_id(plan: str) -> str:
+    """Return the id of a plan; "last" is the draft of the newest run."""
+    return sc.draft_plan(sc.find_run(plan)).id if plan == "last" else plan
+
+
 @plan_app.command("approve", cls=Command, help="help.plan.approve")
 def plan_approve(
     plan: PlanId, by: Annotated[str, typer.Option(metavar="OFFICE", help="help.plan.by")] = "duty-office"
 ) -> None:
     """Approve a drafted plan; the log keeps which office did and when."""
-    print(sc.approve(plan, actor=by).state)
+    print(sc.approve(_plan_id(plan), actor=by).state)
 
 
 @plan_app.command("export", cls=Command, help="help.plan.export")
@@ -335,7 +340,7 @@ def plan_export(
     formats: Annotated[str, typer.Option(help="help.plan.formats")] = "json,geojson,cap,html",
 ) -> None:
     """Write a plan as files for the city's platform."""
-    for path in sc.export(sc.find_plan(plan, actor="export"), to, tuple(formats.split(","))):
+    for path in sc.export(sc.find_plan(_plan_id(plan), actor="export"), to, tuple(formats.split(","))):
         print(path)
 
 

@@ -239,11 +239,11 @@ class ChecksCities(Protocol):
 class Sited(Protocol):
     """A hazard at one place of the city: its kind may stand several times in a case, each time at another place."""
 
-    def site(self) -> str:
+    def stands_at(self) -> str:
         """Return the id of that place: measures of this kind at it, or at a part of it, are for this hazard."""
         ...
 
 
 def site_of(hazard: Hazard) -> str | None:
     """Return the id of the place that a hazard is about; None for one that is about the whole city."""
-    return hazard.site() if isinstance(hazard, Sited) else None
+    return hazard.stands_at() if isinstance(hazard, Sited) else None

@@ -81,7 +81,7 @@ class Crowd:
         float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
     ] = 0.15
 
-    def site(self) -> str:
+    def stands_at(self) -> str:
         """Return the venue; see `twin.hazard.Sited`."""
         return self.venue
 

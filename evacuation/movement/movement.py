@@ -252,7 +252,8 @@ class Movement:
     ) -> dict[str, pd.DataFrame]:  # fmt: skip
         """Return the tables of the run."""
         by_zone = tables.zones(record, zones, queues, cost, leaves, orders_s, began_s)
-        by_shelter = tables.shelters(record, queues, began_s)
+        known_s = np.where(zones["why"] == "advice", zones["known_s"].fillna(0.0), 0.0)
+        by_shelter = tables.shelters(record, queues, known_s, began_s)
         return {
             "zones": by_zone,
             "orders": tables.orders(by_zone),

@@ -56,6 +56,7 @@ def zones(
                 "people": float(homes.persons[mine].sum()),
                 "leaving": float(homes.persons[went].sum()),
                 "ordered_s": ordered,
+                "rests_on_s": float(zones["known_s"].iloc[k]) if zones["why"].iloc[k] == "advice" else np.nan,
                 "half_s": quantile(safe[went], homes.persons[went], HALF),
                 "t95_s": quantile(safe[went], homes.persons[went], MOST),
                 **dict(zip(STATES, by_state, strict=True)),
@@ -69,15 +70,15 @@ def zones(
             }
         )
     columns = [
-        "id", "why", "people", "leaving", "ordered_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
+        "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
         "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
 def orders(zones: pd.DataFrame) -> pd.DataFrame:
-    """Return the zones that are ordered to leave, with `by_s` the moment of the order and the `people` who obey."""
-    return zones[["id"]].assign(by_s=zones["ordered_s"], people=zones["leaving"])
+    """Return the zones that are ordered to leave: `by_s` the moment of the order, `people` who obey, `rests_on_s` when it can be known."""
+    return zones[["id", "rests_on_s"]].assign(by_s=zones["ordered_s"], people=zones["leaving"])
 
 
 def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
@@ -87,13 +88,19 @@ def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
 
 
 def openings(shelters: pd.DataFrame) -> pd.DataFrame:
-    """Return the shelters that people come to, with `by_s` the moment of the first and the `people` who arrive within the run."""
+    """Return the shelters that people come to: `by_s` the moment of the first, the `people` who arrive within the run.
+
+    `rests_on_s`: when the first of the orders that send people there can be known.
+    """
     used = shelters[shelters["taken"] > 0].reset_index(drop=True)
-    return used[["id", "capacity"]].assign(by_s=used["first_s"], people=used["taken"])
+    return used[["id", "capacity", "rests_on_s"]].assign(by_s=used["first_s"], people=used["taken"])
 
 
-def shelters(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
-    """Return a row per shelter: places, who is in, who is on the way there, when the first came and when it was full."""
+def shelters(record: Record, queues: Queues, known_s: NDArray[np.float64], began_s: float) -> pd.DataFrame:
+    """Return a row per shelter: places, who is in, who is on the way there, when the first came and when it was full.
+
+    `known_s` (block,): when the order of each block can be known; a shelter's is that of the first to be ordered there.
+    """
     goals, people = record.goals, record.homes.persons
     link, group = queues.travellers["link"], queues.travellers["group"]
     safe = queues.travellers["safe"] - began_s
@@ -113,9 +120,10 @@ def shelters(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
                 "why_not": shelter["why"],
                 "first_s": first,
                 "full_s": float(np.nanmax(safe[came])) if full else np.nan,
+                "rests_on_s": float(known_s[record.homes.block[came]].min()) if came.any() else np.nan,
             }
         )
-    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s"]
+    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s", "rests_on_s"]
     return pd.DataFrame(rows, columns=names)
 
 

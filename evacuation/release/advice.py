@@ -38,7 +38,7 @@ POSSIBLE = 0.1
 
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_leave", "severity", "probability", "arrives_s", "by_s",
-    "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "toxic_load", "response",
+    "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue", "toxic_load", "response",
 ]  # fmt: skip
 
 
@@ -154,8 +154,9 @@ def advise(
         choice, reason, by = _choose(found, leave, first, dt, max(arrives, people.warned_s))
         if reason == "no_way" and ways is None:
             reason = "no_roads"
+        found["rescue"] = min(found["dose_stay"], np.fmin(found["dose_leave"], np.inf)) >= 1.0
         rows.append(_row(block, choice, reason, by_s=by - elapsed, **found))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).round(dict.fromkeys(("dose_outdoors", "dose_stay", "dose_leave"), 3))
 
 
 class _Leaving:
@@ -256,6 +257,7 @@ def _row(block: str, advice: str, reason: str, **values: float) -> dict[str, obj
     return {
         **dict.fromkeys(COLUMNS, np.nan),
         "off_grid": False,
+        "rescue": False,
         **values,
         "id": block,
         "advice": advice,

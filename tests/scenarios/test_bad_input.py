@@ -407,16 +407,16 @@ def test_a_job_runs_in_a_child_process_and_can_be_cancelled(
     assert long.state == "cancelled" and not parts(anlan_home)
 
 
-def test_a_job_that_fails_says_why_in_both_languages(tmp_path: Path, small_folder: Path, anlan_home: Path) -> None:
+def test_a_job_that_cannot_be_is_refused_before_it_starts(tmp_path: Path, small_folder: Path, anlan_home: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(small_folder, broken)
     (broken / "drains.inp").write_text(
         (broken / "drains.inp").read_text().replace("C1 CIRCULAR 0.5", "C9 CIRCULAR 0.5")
     )
-    job = sc.submit(sc.load(scenario(tmp_path, broken)))
-    with pytest.raises(TwinError, match="ERROR"):
-        job.wait(240)
-    assert "ERROR" in (job.error("en") or "") and "拒绝" in (job.error("zh") or "")
+    with pytest.raises(TwinError, match="ERROR") as error:
+        sc.submit(sc.load(scenario(tmp_path, broken)))
+    assert "C9" in error.value.message("en") and "拒绝" in error.value.message("zh")
+    assert not sc.jobs()
 
 
 def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city) -> None:

@@ -45,7 +45,7 @@ class Venue:
     door_m: Annotated[float, Gt(0), Le(50), Unit("m")] = 6.0
     cell_m: Annotated[float, Gt(0), Unit("m")] = 5.0
 
-    def site(self):
+    def stands_at(self):
         """Return the place that this one is about, so that there may be several."""
         return self.at
 

@@ -351,14 +351,18 @@ def test_each_hazard_has_a_card_of_people(small_city) -> None:
 
 def test_notes_stand_under_the_hazard_that_they_speak_of(small_city) -> None:
     words.add(
-        {"note.fair.gates": pair("门有误差", "gates are guessed"), "note.all": pair("都有误差", "all is guessed")}
+        {
+            "note.fair.gates": pair("门有误差", "gates are guessed"),
+            "note.all": pair("都有误差", "all is guessed"),
+            "note.dust.unheard": pair("未听到", "not heard"),
+        }
     )
     sections = [dust(small_city), fair(small_city)]
     told_of = common.noted([("fair.gates", {}), ("all", {}), ("dust.unheard", {})], sections)
-    assert [(written(of, "en"), [note.key for note in notes]) for of, notes in told_of] == [
-        ("The whole case", ["note.all"]),
-        ("Dust", ["note.dust.unheard"]),
-        ("Fair", ["note.fair.gates"]),
+    assert [(written(of, "en"), [written(note, "en") for note in notes]) for of, notes in told_of] == [
+        ("The whole case", ["all is guessed"]),
+        ("Dust", ["not heard"]),
+        ("Fair", ["gates are guessed"]),
     ]
     about = dossier(small_city, sections)
     about = replace(about, plan=replace(about.plan, notes=(("fair.gates", {}), ("all", {}))))
