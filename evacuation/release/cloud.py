@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evacuation.release.dilution import PASSIVE, Dilution
 from evacuation.release.kernels import growth, pieces
 from evacuation.release.weather import Air
 from twin.errors import NumericsError
@@ -34,8 +35,8 @@ BREATHING_M = 1.5
 class Emission:
     """What leaves one source in one step: `kg_s` for its length, or `kg` at once (then `kg_s` is 0).
 
-    `heavy` is the excess density that a kilogram brings, 1 - rho_air / rho_source, 0 for a passive gas; `dense` the density at the
-    source (kg m-3). `half_width` and `mean_height` (m) are those of the cloud at its source.
+    `dilution` says how dense it is as it thins; `dense` is the density at the source (kg m-3). `half_width` and `mean_height` (m) are
+    those of the cloud at its source.
     """
 
     source: int
@@ -43,7 +44,7 @@ class Emission:
     y: float
     kg_s: float
     kg: float
-    heavy: float
+    dilution: Dilution
     dense: float
     half_width: float
     mean_height: float
@@ -77,10 +78,12 @@ class Cloud:
         )
         #: member, source, first and last letting-go of each piece: lines whose numbers follow each other are neighbours
         self.chain = np.array(given.get("cloud_chain", np.zeros((4, 0), np.int64)))
+        #: every way of thinning that a piece of the cloud has or had; a piece knows its row
+        self.dilutions = np.array(given.get("cloud_dilutions", [PASSIVE.row]))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        names = ("turns", "factors", "shifts", "strengths", "ends", "mass", "round", "chain")
+        names = ("turns", "factors", "shifts", "strengths", "ends", "mass", "round", "chain", "dilutions")
         return {f"cloud_{name}": getattr(self, name) for name in names}
 
     @property
@@ -107,6 +110,7 @@ class Cloud:
         for emission in emissions:
             ends, mass, round_, own_s = _lines(emission, dt, parts) if emission.kg_s > 0 else _puff(emission, dt)
             count = len(mass)
+            ends[growth.DILUTION] = self._row_of(emission.dilution)
             number = np.tile(first + np.arange(count), self.members)
             member = np.repeat(np.arange(self.members), count)
             chain = np.stack([member, np.full(len(member), emission.source), number, number])
@@ -134,12 +138,20 @@ class Cloud:
             axis=1,
         )
         status = growth.advance(
-            self.ends, run_s, self.round, self.chain[0], to, self.factors, air.z0, air.ustar, air.west, air.north, air.tile_m,
-            air.inv_l, air.lateral, air.highest_m, air.density,
+            self.ends, run_s, self.round, self.chain[0], to, self.factors, self.dilutions, air.z0, air.ustar, air.west, air.north,
+            air.tile_m, air.inv_l, air.lateral, air.highest_m, air.density,
         )  # fmt: skip
         if status != growth.OK:
             raise NumericsError("cloud_steps", time=t)
         self._join()
+
+    def _row_of(self, dilution: Dilution) -> int:
+        """Return the row of a way of thinning, a new one where it is not known yet."""
+        known = np.flatnonzero((self.dilutions == dilution.row).all(axis=1))
+        if not len(known):
+            self.dilutions = np.concatenate([self.dilutions, [dilution.row]])
+            return len(self.dilutions) - 1
+        return int(known[0])
 
     def _join(self) -> None:
         """Join neighbours of one chain, two by two, where both together are short against their width."""
@@ -207,8 +219,8 @@ def _at_source(emission: Emission, count: int, amount: float) -> Array:
         growth.BOX: emission.half_width / np.sqrt(3.0),
         growth.Z: emission.mean_height,
         growth.SOURCE: amount,
-        growth.HEAVY: emission.heavy,
         growth.DENSE: emission.dense,
+        growth.COLD: 1.0,
     }
     for row, value in values.items():
         ends[row] = value

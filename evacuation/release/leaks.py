@@ -12,11 +12,13 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import Emission
+from evacuation.release.dilution import Dilution, cold, even
 from evacuation.release.locate.detected import Found
+from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.steady import Steady
 from evacuation.release.sources.tank import PHASES, Tank, cloud_density
-from evacuation.release.substances import Substance, known, substance
+from evacuation.release.substances import ATMOSPHERE_PA, Substance, known, substance
 from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
@@ -29,6 +31,9 @@ from twin.hazard import Action, Drivers
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
 #: Least half width of a source, m.
 LEAST_HALF_WIDTH_M = 0.5
+
+#: Shares of droplets are told apart to this many digits: cold gases that differ less thin alike.
+SHARE_DIGITS = 2
 
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
@@ -75,13 +80,16 @@ class Leak:
         self.most_kg_s = max(self.most_kg_s, (jet + vapour) / dt)
         dense = cloud_density(self.tank.substance, self.tank.temperature, flash, share)
         self.buoyant |= jet > 0.0 and dense < air.density
+        drops = max(1.0 - flash / share, 0.0) if flash > 0.0 else 0.0
         if at_once:
-            found = [self._puff(number, jet, dense, air)] if jet > 0 else []
-            return found + ([self._line(number, vapour / dt, self._gas(air), air, height_m)] if vapour > 0 else [])
+            found = [self._puff(number, jet, dense, drops, air)] if jet > 0 else []
+            over_pool = [self._line(number, vapour / dt, self._gas(air), 0.0, air, height_m)] if vapour > 0 else []
+            return found + over_pool
         if jet + vapour <= 0.0:
             return []
         mixed = 1.0 / ((jet / dense + vapour / self._gas(air)) / (jet + vapour))
-        return [self._line(number, (jet + vapour) / dt, mixed, air, height_m, pool=vapour > jet)]
+        drops *= jet / (jet + vapour)
+        return [self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)]
 
     def _gas(self, air: Air) -> float:
         """Return the density of the vapour over the pool, kg m-3: not warmer than the air, not warmer than boiling."""
@@ -91,16 +99,29 @@ class Leak:
     def _boils(self, air: Air) -> bool:
         return air.temperature > self.tank.substance.number("boiling_point")
 
-    def _line(self, number: int, kg_s: float, dense: float, air: Air, height_m: float, pool: bool = False) -> Emission:
+    def _thins(self, dense: float, drops: float, air: Air) -> Dilution:
+        """Return how gas thins that leaves with a density (kg m-3) and a share of droplets.
+
+        What flashes or boils is as cold as its boiling point; other gas is taken to be as warm as the air.
+        """
+        if self.tank.flash_share() <= 0.0 and (self.tank.phase == "gas" or not self._boils(air)):
+            return even(heavy(dense, air))
+        fluid, share = Fluid.of(self.tank.substance), round(drops, SHARE_DIGITS)
+        matter, at_source = fluid.matter(fluid.boiling, share), fluid.density(fluid.boiling, share)
+        return cold(matter, at_source, round(air.temperature, 1), ATMOSPHERE_PA)
+
+    def _line(
+        self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False
+    ) -> Emission:
         wide = kg_s / (dense * max(air.wind, 1.0) * 4.0 * height_m)
         wide = max(wide, LEAST_HALF_WIDTH_M, np.sqrt(self.pool.area / np.pi) if pool else 0.0)
-        return Emission(number, self.x, self.y, kg_s, 0.0, heavy(dense, air), dense, wide, height_m)
+        dilution = self._thins(dense, drops, air)
+        return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, wide, height_m)
 
-    def _puff(self, number: int, kg: float, dense: float, air: Air) -> Emission:
+    def _puff(self, number: int, kg: float, dense: float, drops: float, air: Air) -> Emission:
         radius = (kg / dense / np.pi) ** (1.0 / 3.0)  # as high as its radius
-        return Emission(
-            number, self.x, self.y, 0.0, kg, heavy(dense, air), dense, radius * np.sqrt(3.0) / 2.0, radius / 2.0
-        )
+        dilution = self._thins(dense, drops, air)
+        return Emission(number, self.x, self.y, 0.0, kg, dilution, dense, radius * np.sqrt(3.0) / 2.0, radius / 2.0)
 
 
 def heavy(dense: float, air: Air) -> float:

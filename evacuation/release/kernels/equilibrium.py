@@ -127,3 +127,21 @@ def mixture(share, enthalpy, moisture, pressure, matter):
     heat = dry_air * AIR_CP + vapour_water * WATER_CP + vapour * matter.cp_vapour
     heat += mist * WATER_CP_LIQUID + drops * matter.cp_liquid
     return temperature, 1.0 / volume, heat, vapour, vapour_water
+
+
+@kernel
+def thin(excess_out, concentrations, air_enthalpy, pressure, matter):
+    """Find (density of the mixture with dry air - that of the air) / c at concentrations c (kg m-3) of the substance; unheated."""
+    _, air_density, _, _, _ = mixture(0.0, air_enthalpy, 0.0, pressure, matter)
+    for k in range(len(concentrations)):
+        c = concentrations[k]
+        low, high, density = 0.0, 1.0, air_density
+        for _ in range(40):  # the concentration rises with the share
+            share = 0.5 * (low + high)
+            enthalpy = share * matter.enthalpy + (1.0 - share) * air_enthalpy
+            _, density, _, _, _ = mixture(share, enthalpy, 0.0, pressure, matter)
+            if share * density > c:
+                high = share
+            else:
+                low = share
+        excess_out[k] = (density - air_density) / c

@@ -2,8 +2,12 @@
 
 A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
 rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), AGE (s), SOURCE (kg s-1 that it
-left with; of a puff kg), HEAVY (excess density that a kilogram brings, 1 - rho_air / rho_source) and DENSE (density at the
-source, kg m-3). End 0 is the younger end of a line; of a puff, where it was a step ago.
+left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share
+of its cold that the ground has not taken yet, 1 at the source). End 0 is the younger end of a line; of a puff, where it was a step
+ago.
+
+`dilutions` is (row, POINTS + 1): the excess density that a kilogram of substance brings while nothing but air warms it, at the
+concentrations DENSE 10^(-k / PER_DECADE), and at last what it brings once as warm as the air. Row 0 is nought: a passive gas.
 """
 
 from __future__ import annotations
@@ -15,13 +19,16 @@ import numba as nb
 from evacuation.release.kernels.similarity import transport
 from twin.jit import kernel
 
-X, Y, BOX, TURB, Z, AGE, SOURCE, HEAVY, DENSE = range(9)
-FIELDS = 9
+X, Y, BOX, TURB, Z, AGE, SOURCE, DENSE, DILUTION, COLD = range(10)
+FIELDS = 10
+
+PER_DECADE, POINTS = 5, 26
 
 G = 9.81
 FRONT = 1.1  # front speed over sqrt(g' H): van Ulden 1974, Britter 1979
 EDGE = 0.6  # entrainment at the edge over front speed: Eidsvik 1980, Atmos. Environ. 14, 769
 RI_TOP = 0.8  # entrainment at the top falls as 1 / sqrt(1 + 0.8 Ri): Witlox 1994, Atmos. Environ. 28, 2917
+CONVECTED = 0.14  # stirring by heat from the ground: Ermak 1990
 LATERAL_S = 300.0  # time scale of sideways spread near the ground: Draxler 1976, Atmos. Environ. 10, 99
 THINNEST_M = 0.05
 MOST_SUBSTEPS = 20_000
@@ -36,16 +43,27 @@ def reach_of(age):
 
 
 @kernel
-def rates(box, turb, z, source, heavy, dense, round_, z0, inv_l, ustar, rho_air):
-    """Return (speed, growth of BOX, growth of Z), m s-1, of an end.
+def brought(dilution, c, dense, cold):
+    """Return what a kilogram brings to a concentration c (kg m-3): (excess density, at least 0 as it does not rise; part by cold)."""
+    place = PER_DECADE * math.log10(max(dense / c, 1.0))
+    k = min(int(place), POINTS - 2)
+    along = min(place - k, 1.0)
+    by_cold = cold * (dilution[k] + along * (dilution[k + 1] - dilution[k]) - dilution[POINTS])
+    return max(by_cold + dilution[POINTS], 0.0), max(by_cold, 0.0)
 
-    Gravity spreads a cloud whose excess density is heavy * c (c its mean concentration as a box of the same second moments)
-    with the front speed 1.1 sqrt(g' H), thins it as it spreads and slows the mixing at its top. As c falls the terms fade, so the
-    cloud turns passive without a step in mass, size or concentration.
+
+@kernel
+def rates(box, turb, z, source, dense, cold, dilution, round_, z0, inv_l, ustar, rho_air):
+    """Return (speed, growth of BOX, growth of Z, m s-1, loss of COLD, s-1) of an end.
+
+    Gravity spreads a cloud of mean concentration c (as a box of the same second moments) and excess density brought(c) c with the
+    front speed 1.1 sqrt(g' H), thins it as it spreads and slows the mixing at its top. The ground warms it with the speed
+    u*^2 / U over its height H (Ermak 1990). As c falls the terms fade, so the cloud turns passive without a step in mass, size
+    or concentration.
     """
     speed, grown = transport(z, z0, inv_l, ustar)
-    if heavy <= 0.0:
-        return speed, 0.0, grown
+    if dilution[0] == 0.0 and dilution[POINTS - 1] == 0.0:
+        return speed, 0.0, grown, 0.0
     sigma, height = math.sqrt(box * box + turb * turb), 2.0 * z
     if round_:  # a disc of radius 2 sigma
         c = source / (math.pi * 4.0 * sigma * sigma * height)
@@ -53,16 +71,37 @@ def rates(box, turb, z, source, heavy, dense, round_, z0, inv_l, ustar, rho_air)
     else:  # a band of half width sqrt(3) sigma
         c = source / (speed * 2.0 * math.sqrt(3.0) * sigma * height)
         widen, sides = 1.0 / math.sqrt(3.0), 1.0
-    g_red = G * heavy * min(c, dense) / rho_air
+    c = min(c, dense)
+    heavy, by_cold = brought(dilution, c, dense, cold)
+    g_red = G * heavy * c / rho_air
+    carried = ustar * ustar / speed
+    stirred = (CONVECTED * G * by_cold * c / rho_air * carried * height) ** (2.0 / 3.0)
+    friction = ustar * ustar + stirred
     front = FRONT * math.sqrt(g_red * height)
-    grown /= math.sqrt(1.0 + RI_TOP * g_red * height / (ustar * ustar))
+    grown *= math.sqrt(friction) / ustar / math.sqrt(1.0 + RI_TOP * g_red * height / friction)
     spread = widen * front
-    return speed, spread, grown - (1.0 - EDGE) * sides * z * spread / sigma
+    warmed = cold * carried / height
+    return speed, spread, grown - (1.0 - EDGE) * sides * z * spread / sigma, warmed
 
 
 @kernel(parallel=True)
 def advance(
-    ends_out, run_s, round_, member, to, factor, z0, ustar, west, north, tile_m, inv_l, lateral, highest, rho_air
+    ends_out,
+    run_s,
+    round_,
+    member,
+    to,
+    factor,
+    dilutions,
+    z0,
+    ustar,
+    west,
+    north,
+    tile_m,
+    inv_l,
+    lateral,
+    highest,
+    rho_air,
 ):
     """Carry every end on by its own time run_s (2, piece) and return a status.
 
@@ -82,25 +121,42 @@ def advance(
             left = 0.0 if round_[k] and e == 0 else run_s[e, k]
             x, y, box, turb = ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k]
             z, age = ends_out[Z, e, k], ends_out[AGE, e, k]
-            source, heavy, dense = ends_out[SOURCE, e, k], ends_out[HEAVY, e, k], ends_out[DENSE, e, k]
+            source, dense, cold = ends_out[SOURCE, e, k], ends_out[DENSE, e, k], ends_out[COLD, e, k]
+            dilution = dilutions[int(ends_out[DILUTION, e, k])]
             substeps = 0
             while left > 1e-9:
                 row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
                 col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
                 rough, friction = z0[row, col], ustar[row, col] * faster
-                _, wider, higher = rates(box, turb, z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air)
+                _, wider, higher, warmed = rates(
+                    box, turb, z, source, dense, cold, dilution, round_[k], rough, inv_l, friction, rho_air
+                )
                 sigma = math.sqrt(box * box + turb * turb)
                 h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
+                h = min(h, 0.1 * cold / max(warmed, 1e-9)) if warmed > 0.0 else h
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
                 half_turb = turb + lateral * friction * (reach_of(age + 0.5 * h) - reach_of(age))
-                speed, wider, higher = rates(
-                    half_box, half_turb, half_z, source, heavy, dense, round_[k], rough, inv_l, friction, rho_air
+                half_cold = cold - 0.5 * h * warmed
+                speed, wider, higher, warmed = rates(
+                    half_box,
+                    half_turb,
+                    half_z,
+                    source,
+                    dense,
+                    half_cold,
+                    dilution,
+                    round_[k],
+                    rough,
+                    inv_l,
+                    friction,
+                    rho_air,
                 )
                 x += h * speed * ex
                 y += h * speed * ey
                 z = min(max(z + h * higher, THINNEST_M), highest)
                 box += h * wider
+                cold -= h * warmed
                 turb += lateral * friction * (reach_of(age + h) - reach_of(age))
                 age += h
                 left -= h
@@ -109,5 +165,5 @@ def advance(
                     bad += 1
                     break
             ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k] = x, y, box, turb
-            ends_out[Z, e, k], ends_out[AGE, e, k] = z, age
+            ends_out[Z, e, k], ends_out[AGE, e, k], ends_out[COLD, e, k] = z, age, cold
     return TOO_MANY_STEPS if bad else OK

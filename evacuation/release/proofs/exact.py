@@ -14,6 +14,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.special import gamma
 
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE, even
 from evacuation.release.kernels import loads
 from evacuation.release.proofs.worlds import even_air, town, wind
 from evacuation.release.release import Release
@@ -106,7 +107,7 @@ def plume(_: Reference) -> dict[str, float]:
     found, slender = {}, 0.0
     for name, values in AIRS.items():
         law, air, cloud = Similarity(*values), even_air(*values, z0=Z0), Cloud()
-        source = Emission(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.2, 0.5, 1.0)
+        source = Emission(0, 0.0, 0.0, 1.0, 0.0, PASSIVE, 1.2, 0.5, 1.0)
         seconds = 1600.0
         for k in range(int(seconds / 20.0)):
             cloud.step([source], 20.0, 8, 8 * k, air, 20.0 * k)
@@ -139,7 +140,7 @@ def puff(_: Reference) -> dict[str, float]:
         track = law.track(1.0, 1200.0)
         for k in range(60):
             cloud.step(
-                [Emission(0, 0.0, 0.0, 0.0, 5.0, 0.0, 1.2, 2.0, 1.0)] if k == 0 else [], dt, 8, 8 * k, air, dt * k
+                [Emission(0, 0.0, 0.0, 0.0, 5.0, PASSIVE, 1.2, 2.0, 1.0)] if k == 0 else [], dt, 8, 8 * k, air, dt * k
             )
             if (k + 1) % 15 == 0:
                 t = dt * (k + 1)
@@ -242,7 +243,7 @@ def refine(_: Reference) -> dict[str, float]:
         cloud, total, c = Cloud(), np.zeros(grid.shape), np.zeros((1, *grid.shape))
         for k in range(round(1500.0 / step)):
             t = step * k
-            jet = [Emission(0, 0.0, 0.0, 2.0, 0.0, 0.6, 3.2, 1.0, 1.0)] if t < 600.0 else []
+            jet = [Emission(0, 0.0, 0.0, 2.0, 0.0, even(0.6), 3.2, 1.0, 1.0)] if t < 600.0 else []
             cloud.step(jet, step, parts, parts * k, air, t)
             cloud.onto(grid, air, c)
             total += step * c[0]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE
 from evacuation.release.weather import Air
 from twin.proof import Reference
 
@@ -33,7 +34,9 @@ def plume(run: pd.Series, lateral: float | None) -> tuple[np.ndarray, np.ndarray
         lateral=sideways, highest_m=0.5 * float(run["zi_m"]), density=1.2, east=1.0, north_ward=0.0,
         wind=float(run["u_2m_m_s"]), temperature=293.0,
     )  # fmt: skip
-    source = Emission(0, 0.0, 0.0, float(run["Q_g_s"]) / 1000.0, 0.0, 0.0, 1.2, 0.05, float(run["release_height_m"]))
+    source = Emission(
+        0, 0.0, 0.0, float(run["Q_g_s"]) / 1000.0, 0.0, PASSIVE, 1.2, 0.05, float(run["release_height_m"])
+    )
     cloud, step, parts = Cloud(), 20.0, 20
     seconds = 2.0 * ARCS_M[-1] / max(0.5 * float(run["u_2m_m_s"]), 0.5)
     for k in range(int(np.ceil(seconds / step))):

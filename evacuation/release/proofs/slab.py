@@ -14,8 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import cold
 from evacuation.release.kernels import slab_mixing as f
-from evacuation.release.leaks import heavy
+from evacuation.release.kernels.equilibrium import AIR_MOLAR
+from evacuation.release.kernels.growth import PER_DECADE, POINTS
 from evacuation.release.proofs.prairie_grass import FOLDER, own_lateral, scores
 from evacuation.release.slab.ambient import ambient, blown, inv_l_of
 from evacuation.release.slab.sources import EvaporatingPool, Fluid, Jet
@@ -148,7 +150,7 @@ def pool_slab(trial: pd.Series, reach_m: float) -> Slab:
 def box(trial: pd.Series, arcs: Array, height: float) -> Array:
     """Return the highest shares of the volume on the arcs by the pieces that the city run is made of."""
     gas, temperature, inv_l = substance("methane"), trial["T_ref_C"] + 273.15, 1.0 / trial["L_m"]
-    density = trial["p_atm_Pa"] * 0.028964 / (GAS * temperature)
+    density = trial["p_atm_Pa"] * AIR_MOLAR / (GAS * temperature)
     air = Air(
         z0=np.full((1, 1), trial["z0_m"]), ustar=np.full((1, 1), trial["ustar_m_s"]), west=-1e5, north=1e5, tile_m=2e5,
         inv_l=inv_l, lateral=own_lateral(pd.Series({"L_m": trial["L_m"], "zi_m": 1000.0})), highest_m=500.0, density=density,
@@ -156,14 +158,18 @@ def box(trial: pd.Series, arcs: Array, height: float) -> Array:
     )  # fmt: skip
     dense = gas.gas_density(trial["source_T_K"], trial["p_atm_Pa"])
     half = math.sqrt(math.pi) * 0.5 * trial["pool_radius_m"]
-    source = Emission(0, 0.0, 0.0, trial["rate_kg_s"], 0.0, heavy(dense, air), dense, half, 0.5)
+    matter = Fluid.of(gas).matter(trial["source_T_K"], 0.0)
+    dilution = cold(matter, dense, temperature, trial["p_atm_Pa"])
+    source = Emission(0, 0.0, 0.0, trial["rate_kg_s"], 0.0, dilution, dense, half, 0.5)
     cloud, step, best = Cloud(), 5.0, np.zeros(len(arcs))
     for k in range(240):
         emitted = [source] if k * step < trial["duration_s"] else []
         cloud.step(emitted, step, 2, 2 * k, air, k * step)
         best = np.maximum(best, cloud.at(arcs, np.zeros(len(arcs)), air, height))
-    share = np.minimum(best / (density + heavy(dense, air) * best), 1.0)
-    return np.asarray(share * 0.028964 / (gas.molar_kg + (0.028964 - gas.molar_kg) * share))
+    logs = np.log10(np.maximum(dense / np.maximum(best, 1e-12), 1.0)) * PER_DECADE
+    mixed = density + np.interp(logs, np.arange(POINTS), dilution.row[:POINTS]) * best
+    share = np.minimum(best / mixed, 1.0)
+    return np.asarray(share * AIR_MOLAR / (gas.molar_kg + (AIR_MOLAR - gas.molar_kg) * share))
 
 
 @cache

@@ -23,7 +23,7 @@ from twin.errors import NumericsError, ScenarioError
 
 Array = NDArray[np.float64]
 
-ROWS = 4000
+ROWS = 12_000
 #: A puff is followed no longer than this, s.
 LONGEST_S = 7 * 86400.0
 #: The first air over a pool is that of this share of its half width.

@@ -7,6 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE, even
 from evacuation.release.kernels import growth
 from evacuation.release.kernels.pieces import bell, normal
 from evacuation.release.kernels.similarity import shape, transport, vertical
@@ -15,8 +16,8 @@ from twin.grid import Grid
 
 GRID = Grid("EPSG:4547", -500.0, 1000.0, 20.0, 100, 150)
 AIR = even_air(0.3, 0.0, 1.92, z0=0.3)
-PLUME = Emission(0, 0.0, 0.0, 2.0, 0.0, 0.0, 1.2, 1.0, 1.0)
-BURST = Emission(0, 0.0, 0.0, 0.0, 500.0, 0.6, 3.2, 4.0, 3.0)
+PLUME = Emission(0, 0.0, 0.0, 2.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)
+BURST = Emission(0, 0.0, 0.0, 0.0, 500.0, even(0.6), 3.2, 4.0, 3.0)
 
 
 def run(emission: Emission, steps: int, air=AIR, only_first: bool = False, cloud: Cloud | None = None) -> Cloud:
@@ -91,7 +92,10 @@ def test_a_member_that_is_not_turned_is_the_wind_as_it_is() -> None:
 
 
 def test_dense_gas_spreads_first_and_turns_passive_without_a_step() -> None:
-    heavy, light = run(BURST, 1, only_first=True), run(Emission(**{**vars(BURST), "heavy": 0.0}), 1, only_first=True)
+    heavy, light = (
+        run(BURST, 1, only_first=True),
+        run(Emission(**{**vars(BURST), "dilution": PASSIVE}), 1, only_first=True),
+    )
     assert heavy.ends[growth.BOX, 1, 0] > 2 * light.ends[growth.BOX, 1, 0]
     assert heavy.ends[growth.Z, 1, 0] < light.ends[growth.Z, 1, 0]
     widths, tops = [], []
@@ -106,8 +110,8 @@ def test_dense_gas_spreads_first_and_turns_passive_without_a_step() -> None:
     )
     assert (np.diff(widths) >= 0).all() and heavy.mass.sum() == 500.0
     sigma = np.hypot(heavy.ends[growth.BOX, 1, 0], heavy.ends[growth.TURB, 1, 0])
-    _, spread, grown = growth.rates(*heavy.ends[[growth.BOX, growth.TURB, growth.Z, growth.SOURCE, growth.HEAVY, growth.DENSE], 1, 0],
-                                    True, 0.3, 0.0, 0.3, 1.2)  # fmt: skip
+    _, spread, grown, _ = growth.rates(*heavy.ends[[growth.BOX, growth.TURB, growth.Z, growth.SOURCE, growth.DENSE, growth.COLD], 1, 0],
+                                       heavy.dilutions[1], True, 0.3, 0.0, 0.3, 1.2)  # fmt: skip
     assert spread < 0.02 * sigma and grown == pytest.approx(
         transport(heavy.ends[growth.Z, 1, 0], 0.3, 0.0, 0.3)[1], rel=0.1
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE
 from evacuation.release.locate.posterior import locate
 from evacuation.release.locate.readings import Readings, friction
 from evacuation.release.proofs.worlds import even_air
@@ -39,7 +40,7 @@ def test_a_footprint_is_the_models_own_plume() -> None:
     """The steady plume of the cloud's pieces, downwind and a width off the axis."""
     air, cloud = even_air(0.4, 0.0, 1.92, z0=0.1), Cloud()
     for k in range(40):
-        cloud.step([Emission(0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.2, 0.05, 0.5)], 20.0, 20, 20 * k, air, 20.0 * k)
+        cloud.step([Emission(0, 0.0, 0.0, 1.0, 0.0, PASSIVE, 1.2, 0.05, 0.5)], 20.0, 20, 20 * k, air, 20.0 * k)
     x, y = np.array([100.0, 200.0, 200.0, 400.0]), np.array([0.0, 0.0, 15.0, 20.0])
     n, zero = len(x), np.zeros(len(x))
     one = Readings(
