@@ -148,7 +148,7 @@ def test_no_damaged_file_is_a_traceback(name: str, count: int, tmp_path: Path, m
     monkeypatch.setattr(scenarios.case.case, "open_city", cache(open_city))
     found = fuzz(name, count, 12, tmp_path)
     assert found.total() == count and found["whole"] < count / 2, "most damage is seen"
-    assert len(found) > 1
+    assert name == "state" or len(found) > 1, "a damaged state is refused with one sentence whatever the damage"
 
 
 def test_a_state_cut_at_any_place_is_refused(tmp_path: Path) -> None:
