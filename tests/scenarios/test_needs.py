@@ -11,7 +11,7 @@ import xarray as xr
 import scenarios as sc
 from scenarios.case import hazards
 from scenarios.runner.simulate import _unread
-from twin.errors import ScenarioError, SourceError
+from twin.errors import RecordError, ScenarioError
 from twin.words import LANGS, say
 
 
@@ -92,7 +92,7 @@ def test_the_stored_forcing_is_what_drove_the_run(storm: Path) -> None:
     for name, array in given.items():
         xr.testing.assert_identical(run.drivers[name], array)
     shutil.rmtree(run.folder / "drivers.zarr")
-    with pytest.raises(SourceError) as error:
+    with pytest.raises(RecordError) as error:
         _ = sc.find_run(run.id).drivers
     assert error.value.code == "run_damaged" and "anlan run" in error.value.message("zh")
 
