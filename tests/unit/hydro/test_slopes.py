@@ -92,7 +92,7 @@ def test_dry_ground_changes_nothing_under_the_full_scheme() -> None:
             water.advance(10.0)
     here, there = small[0].h, large[0].h[large[1]].reshape(40, 40)
     np.testing.assert_array_equal(here, there)
-    assert large[0].h.sum() == there.sum() and (here > 0).mean() > 0.3
+    assert np.count_nonzero(large[0].h) == np.count_nonzero(there) and (here > 0).mean() > 0.3
 
 
 def test_ground_that_was_wet_and_dried_takes_water_again() -> None:
