@@ -315,7 +315,9 @@ def test_a_person_sees_the_flood_and_the_browser_calls_nobody(served: str, tmp_p
         page.get_by_text("棕色为加重").wait_for(timeout=30_000)
         page.get_by_text("English").first.click()
         page.get_by_text("Anlan decision panel").wait_for(timeout=30_000)
-        page.get_by_text("drainage swmm → none (“Storm on the small town”, changed)").first.wait_for(timeout=30_000)
+        page.get_by_text("drainage swmm → none (“Storm on the small town”, changed)").first.wait_for(
+            state="attached", timeout=30_000
+        )
         stays = f"run={older}" in page.url and "language=en" in page.url
         letters = page.evaluate("document.fonts.check('16px Anlan', '安澜')")
         browser.close()
