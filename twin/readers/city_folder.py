@@ -116,7 +116,11 @@ def save_folder(city: City, folder: Path) -> None:
         "layers": {name: {**asdict(layer), "assumed": list(layer.assumed)} for name, layer in city.layers.items()},
         "levels": dict(city.level_overrides),
         "event": dict(city.event_overrides),
-        **({"findings": [json.loads(json.dumps(asdict(f), default=float)) for f in city.findings]} if city.findings else {}),
+        **(
+            {"findings": [json.loads(json.dumps(asdict(f), default=float)) for f in city.findings]}
+            if city.findings
+            else {}
+        ),
     }
     (folder / "city.yaml").write_text(yaml.safe_dump(head, allow_unicode=True, sort_keys=False), "utf-8")
 
