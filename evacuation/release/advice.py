@@ -106,7 +106,8 @@ def advise(
     )
     outdoors = rate.sum(axis=0) * dt
     first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n
-    spots = _spots(city, grid, outdoors)
+    ground = _cells(city, grid)
+    spots = _spots(ground, outdoors)
     met = [s is not None and first < n and history.worst.flat[s] >= 1.0 for s in spots]
     leaving = _Leaving(
         grid,
@@ -119,7 +120,7 @@ def advise(
         [s for s, m in zip(spots, met, strict=True) if s is not None and m],
     )
     rows = []
-    for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), _cells(city, grid), spots, met, strict=True):
+    for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), ground, spots, met, strict=True):
         if spot is None:
             rows.append(_row(block, "none", "off_grid", off_grid=True))
             continue
@@ -200,10 +201,10 @@ def _cells(city: City, grid: Grid) -> list[NDArray[np.int64]]:
     return np.split(sampler.cells, sampler.starts[1:-1])
 
 
-def _spots(city: City, grid: Grid, outdoors: Array) -> list[int | None]:
+def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]:
     """Return the flat cell at which each block is judged; None for a block off the grid."""
     found: list[int | None] = []
-    for cells in _cells(city, grid):
+    for cells in ground:
         order = np.argsort(outdoors.ravel()[cells], kind="stable")
         found.append(int(cells[order[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]]) if len(cells) else None)
     return found

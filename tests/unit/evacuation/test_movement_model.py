@@ -109,6 +109,7 @@ def test_nobody_is_ordered_to_leave_before_it_can_be_known(town, warning: str, o
     model = replace(ALL, zones="auto", warning=warning)
     found = model.simulate(town, advised(town, clock, 900.0), clock, (), stream(7, "movement"))
     assert found.tables["zones"][["id", "why", "ordered_s"]].values.tolist() == [["b0", "advice", ordered_s]]
+    assert found.tables["orders"]["rests_on_s"].tolist() == [900.0], "what its task rests on is not known before"
     assert ("known_later" in codes(found)) is said
 
 

@@ -113,3 +113,23 @@ def test_without_roads_nobody_is_sent_out(streets: bool, reason: str) -> None:
     assert reason in set(table["reason"])
     if not streets:
         assert (table["advice"] != "leave").all() and table["dose_leave"].isna().all()
+
+
+def test_where_staying_and_leaving_both_kill_rescue_is_called() -> None:
+    clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 3600.0, 300.0)
+    given = {
+        name: xr.DataArray([value], {"time": clock.times[:1].values}, name=name)
+        for name, value in (("eastward_wind", 1.0), ("northward_wind", 0.0))
+    }
+    model = Release(
+        substance="chlorine",
+        site="works/T1",
+        hole_mm=40.0,
+        wind_members=0,
+        air_changes_open=30.0,
+        air_changes_shut=20.0,
+    )
+    for where in (town(), replace(town(), roads=empty_table("roads", CRS))):
+        table = model.simulate(where, given, clock).tables["advice"]
+        deadly = (table["dose_stay"] >= 1.0) & ~(table["dose_leave"] < 1.0)
+        assert table["rescue"].tolist() == deadly.tolist() and deadly.any() and not deadly.all()
