@@ -39,8 +39,9 @@ from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
 
 THETA = 0.9  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
-#: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth is looked at
-#: then: a step's own share would be lost in the last digit of a deep float32 cell, and two arrays are read less often.
+#: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth and the waves of
+#: films are looked at then: a step's own share would be lost in the last digit of a deep float32 cell, and the rest is
+#: spared most of the time.
 GATHER_STEPS, GATHER_M = 8, 1e-3
 #: A wave on a film that friction rules is 5/3 times as fast as its water (Lighthill and Whitham 1955), on a slope oblique to
 #: the grid in both directions at once: with C = 0.64 the step bears it where v^2 counts FILM_WAVE-fold. Over a ledge, steeper
@@ -52,63 +53,83 @@ ONE_THREAD = 20_000  # below this many active cells a second thread costs more t
 
 @kernel
 def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of what rules the next step.
+    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
 
-    That is the largest face depth, m, or v^2 / g of the fastest flow, FILM_WAVE-fold on slopes that friction rules. `across0` and
-    `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and j + 1. All
-    arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for packed square
-    roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
+    `across0` and `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and
+    j + 1. All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for
+    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
     """
     real = q_out.dtype.type
-    zero, one, dry, gravity, drop = real(0.0), real(1.0), real(DRY_M), real(GRAVITY), real(DROP)
+    zero, dry, gravity, drop = real(0.0), real(DRY_M), real(GRAVITY), real(GRAVITY * DROP)
     # above and below the fraction stand over theta, which spares a product
     inverse, side = real(1.0 / THETA), real(0.5 * (1.0 - THETA) / THETA)
     push, drag = real(GRAVITY * dt / dx / THETA), real(GRAVITY * dt / THETA / 16.0)
-    half, stiff = real((GRAVITY * dt / THETA) ** 2 / dx / 16.0), real(0.25 / THETA**2)
-    film, cliff, per_gravity = real(FILM_WAVE), real(CLIFF * dx), real(1.0 / GRAVITY)
+    stiff, sixteen = real(0.25 / THETA**2), real(16.0)
     deepest = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
-        slope = h0[j] - h1[j] - dz  # difference of levels, formed without adding large and small numbers
-        deep = max(h0[j], h1[j] + dz) - max(zero, dz)
-        d, fall = max(deep, dry), abs(slope)
+        level = h1[j] + dz  # above the bed of side 0: small numbers, so that float32 keeps the difference of levels
+        slope = h0[j] - level
+        deep = max(h0[j], level) - max(zero, dz)
+        d = max(deep, dry)
         n = n0[j] + n1[j]  # twice the mean, and flows four times their size: the sixteenth stands in `drag`
-        centred = q[j] + side * (q_before[j] + q_after[j])
-        q4 = (q[j] + q[j]) + (q[j] + q[j])  # sums cost less than products here
+        pull = push * d * slope
         p4 = (across0[j] + across0[j + 1]) + (across1[j] + across1[j + 1])
-        y, d2 = inverse_cube_root(d), d * d  # the fraction stands over d2
-        rough = n * n * y
-        old, least = (
-            drag * rough,
-            d2 * (half * rough * fall * d - stiff * d2),
-        )  # least: of half the normal flow, squared
-        friction = math.sqrt(max(old * old * (q4 * q4 + p4 * p4), least))
-        new = ((centred + push * d * slope) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
-        most = d * math.sqrt(gravity * max(d, drop * fall))
+        rough, d2 = drag * (n * n * inverse_cube_root(d)), d * d  # the fraction stands over d2
+        least = d2 * (
+            rough * abs(pull) - stiff * d2
+        )  # the friction of half the normal flow, squared, where it is stiff
+        friction = math.sqrt(max(rough * rough * (sixteen * q[j] * q[j] + p4 * p4), least))
+        centred = q[j] + side * (q_before[j] + q_after[j])
+        new = ((centred + pull) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
+        most = d * math.sqrt(max(gravity * d, drop * abs(slope)))
         new = min(max(new, -most), most)
-        new = new if deep > dry else zero
-        q_out[j] = new
-        v = new * (y * y * y)
-        wave = v * v * per_gravity * (film if (friction > inverse * d2) & (fall < cliff) else one)
-        deepest = max(deepest, bits(max(d, wave)))
+        q_out[j] = new if deep > dry else zero
+        deepest = max(deepest, bits(d))
     return deepest
 
 
 @kernel
-def shares(share_out, h, west, east, north, south, room):
-    """Write the share of its outflow that each cell of a row can give, 0..1, and return whether any is below 1.
+def film_waves(q, z0, z1, h0, h1, n0, n1, dt, dx):
+    """Return the bits of the largest v^2 / g (m) of a row of faces, FILM_WAVE-fold on slopes that friction rules.
 
-    `room` = dx / dt less a rounding margin.
+    It stands beside the face depth in the rule for the step: a film's wave is faster than sqrt(g depth).
     """
+    real = q.dtype.type
+    zero, one, dry, gravity = real(0.0), real(1.0), real(DRY_M), real(GRAVITY)
+    film, cliff, drag = real(FILM_WAVE), real(CLIFF * dx), real(0.25 * GRAVITY * dt)
+    fastest = bits(zero)
+    for j in range(q.size):
+        dz = z1[j] - z0[j]
+        level = h1[j] + dz
+        d = max(max(h0[j], level) - max(zero, dz), dry)
+        y, n = inverse_cube_root(d), n0[j] + n1[j]
+        v = abs(q[j]) * (y * y * y)
+        stiff = (drag * n * n * y * v > d) & (abs(h0[j] - level) < cliff)  # g dt n^2 |v| > h^(4/3)
+        fastest = max(fastest, bits(v * v * (film if stiff else one) / gravity))
+    return fastest
+
+
+@kernel
+def gives_too_much(h, west, east, north, south, room):
+    """Return whether a cell of a row would give more than it holds; `room` = dx / dt less a rounding margin."""
+    real = h.dtype.type
+    zero = real(0.0)
+    worst = bits(zero)
+    for j in range(h.size):
+        out = (max(-west[j], zero) + max(east[j], zero)) + (max(-north[j], zero) + max(south[j], zero))
+        worst = max(worst, bits(max(out - h[j] * real(room), zero)))
+    return worst > bits(zero)
+
+
+@kernel
+def shares(share_out, h, west, east, north, south, room):
+    """Write the share of its outflow that each cell of a row can give, 0..1; `room` as in `gives_too_much`."""
     real = share_out.dtype.type
     zero, one, little = real(0.0), real(1.0), real(1e-30)
-    short = False
     for j in range(share_out.size):
         out = (max(-west[j], zero) + max(east[j], zero)) + (max(-north[j], zero) + max(south[j], zero))
-        can = h[j] * real(room)
-        short |= out > can
-        share_out[j] = min(one, can / max(out, little))
-    return short
+        share_out[j] = min(one, h[j] * real(room) / max(out, little))
 
 
 @kernel
@@ -147,64 +168,77 @@ def pour(h_out, highest_out, source, fed_s):
 
 
 @kernel(inline=True)
-def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx):
+def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx, films):
     """Write the raw flow through the west faces of the active cells of row i; rim faces keep what the caller set.
 
-    `north` and `south` are the old flows through the cells' other faces.
+    `north` and `south` are the old flows through the cells' other faces. Return the bits of the largest face depth and, where
+    `films` are looked at, of what stands for the fastest of them.
     """
-    nx = h.shape[1]
+    nx, none = h.shape[1], bits(raw_out.dtype.type(0.0))
     raw_out[0], raw_out[nx] = qx[i, 0], qx[i, nx]
     a, b = max(lo[i], 1), min(hi[i], nx - 1) + 1
-    return face_flows(
-        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b],
-        z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx,
-    )  # fmt: skip
+    sides = z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx
+    deepest = face_flows(
+        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b], *sides
+    )
+    return deepest, film_waves(raw_out[a:b], *sides) if films else none
 
 
 @kernel(inline=True)
-def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
-    """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. Rim faces as in `raw_x`."""
+def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx, films):
+    """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. The rest as in `raw_x`."""
+    none = bits(raw_out.dtype.type(0.0))
     a, b = faces(i, lo, hi)
     if i == 0 or i == lo.size:
         raw_out[a:b] = qy[i, a:b]
-        return bits(raw_out.dtype.type(0.0))
-    return face_flows(
-        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1],
-        z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx,
-    )  # fmt: skip
+        return none, none
+    sides = z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx
+    deepest = face_flows(
+        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1], *sides
+    )
+    return deepest, film_waves(raw_out[a:b], *sides) if films else none
 
 
 @kernel(inline=True)
 def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
-    """Write the shares of the active cells of row i; `share_out` is one longer at each end, where the outside gives all."""
+    """Write the shares of the active cells of row i and return whether one is below 1.
+
+    `share_out` is one longer at each end, where the outside gives all.
+    """
     a, b = lo[i], hi[i]
-    return shares(share_out[a + 1 : b + 1], h[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], room)
+    cells = h[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], room
+    if not gives_too_much(*cells):
+        share_out[a + 1 : b + 1] = 1.0
+        return False
+    shares(share_out[a + 1 : b + 1], *cells)
+    return True
 
 
 @kernel
-def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
+def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room, films):
     """Prepare the north faces of row i, on which two bands meet, before either changes the rows beside them.
 
-    `border_out` (3, nx + 2) gets their old, raw and final flow.
+    `border_out` (3, nx + 2) gets their old, raw and final flow; the result is that of `raw_y`.
     """
     ny = h.shape[0]
     old, raw, final = border_out[0], border_out[1], border_out[2]
     rx, other, up, down = scratch[0], scratch[1], scratch[2], scratch[3]
     a, b = faces(i, lo, hi)
     old[: qy.shape[1]] = qy[i]
-    raw_y(raw, i, lo, hi, qy[min(i + 1, ny)], qx, qy, z, h, n, dt, dx)
+    met = raw_y(raw, i, lo, hi, qy[min(i + 1, ny)], qx, qy, z, h, n, dt, dx, films)
     up[:] = 1.0
     down[:] = 1.0
     if i > 0:
-        raw_x(rx, i - 1, lo, hi, qx, qy[i - 1], qy[i], z, h, n, dt, dx)
-        raw_y(other, i - 1, lo, hi, qy[i], qx, qy, z, h, n, dt, dx)
+        raw_x(rx, i - 1, lo, hi, qx, qy[i - 1], qy[i], z, h, n, dt, dx, False)
+        raw_y(other, i - 1, lo, hi, qy[i], qx, qy, z, h, n, dt, dx, False)
         row_shares(up, i - 1, lo, hi, rx, other, raw, h, room)
     if i < ny:
-        raw_x(rx, i, lo, hi, qx, qy[i], qy[i + 1], z, h, n, dt, dx)
-        raw_y(other, i + 1, lo, hi, qy[min(i + 2, ny)], qx, qy, z, h, n, dt, dx)
+        raw_x(rx, i, lo, hi, qx, qy[i], qy[i + 1], z, h, n, dt, dx, False)
+        raw_y(other, i + 1, lo, hi, qy[min(i + 2, ny)], qx, qy, z, h, n, dt, dx, False)
         row_shares(down, i, lo, hi, rx, raw, other, h, room)
     final[a:b] = raw[a:b]
     limit(final[a:b], up[a + 1 : b + 1], down[a + 1 : b + 1])
+    return met
 
 
 @kernel(inline=True)
@@ -248,14 +282,15 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
 def band(
     h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, fed_s, room
 ):
-    """Advance rows first..end-1 by one step; return the bits of the largest face depth met, or of what is no finite depth.
+    """Advance rows first..end-1 by one step; return the bits of the largest face depth met and of the fastest film.
 
+    For the depth stands what is no finite depth where there is one; films are looked at where water is poured, 0 otherwise.
     `above` and `below` are the prepared borders of the band. Row i - 1 is finished once the raw flows of row i are there,
     because a cell's share needs all four of its flows and a face's the shares on both sides.
     """
     ny = h.shape[0]
     ys, xs, share = scratch[0:3], scratch[3:5], scratch[5:7]
-    deepest = bits(h.dtype.type(0.0))
+    deepest = fastest = bits(h.dtype.type(0.0))
     short_before = short = False
     a, b = faces(first, lo, hi)
     ys[first % 3, a:b] = above[1, a:b]
@@ -264,13 +299,15 @@ def band(
         a, b = faces(i, lo, hi)
         if i < end:
             below_row = below[0] if i + 1 == end else qy[i + 1]
-            deepest = max(deepest, raw_x(x, i, lo, hi, qx, qy[i], below_row, z, h, n, dt, dx))
+            deep, fast = raw_x(x, i, lo, hi, qx, qy[i], below_row, z, h, n, dt, dx, fed_s > 0.0)
+            deepest, fastest = max(deepest, deep), max(fastest, fast)
             if i + 1 == end:
                 c, d = faces(end, lo, hi)
                 south[c:d] = below[1, c:d]
             else:
                 after = below[0] if i + 2 == end else qy[i + 2]
-                deepest = max(deepest, raw_y(south, i + 1, lo, hi, after, qx, qy, z, h, n, dt, dx))
+                deep, fast = raw_y(south, i + 1, lo, hi, after, qx, qy, z, h, n, dt, dx, fed_s > 0.0)
+                deepest, fastest = max(deepest, deep), max(fastest, fast)
             short = row_shares(share[i % 2], i, lo, hi, x, north, south, h, room)
         if i == first:
             north[a:b] = above[2, a:b]
@@ -291,7 +328,7 @@ def band(
     if end == ny:
         a, b = faces(ny, lo, hi)
         qy[ny, a:b] = ys[ny % 3, a:b]
-    return deepest
+    return deepest, fastest
 
 
 @kernel(parallel=True)
@@ -302,7 +339,7 @@ def sweep(
     highest,
     rim,
     wet_out,
-    deepest_out,
+    met_out,
     scratch,
     cuts,
     borders,
@@ -319,7 +356,7 @@ def sweep(
 ):
     """Advance every band by one step, side by side."""
     for k in prange(cuts.size - 1):
-        deepest_out[k] = band(
+        met_out[k, 0], met_out[k, 1] = band(
             h, qx, qy, highest, rim, wet_out, scratch[k], cuts[k], cuts[k + 1], borders[k], borders[k + 1], lo, hi,
             z, n, source, held, dt, dx, fed_s, room,
         )  # fmt: skip
@@ -335,25 +372,25 @@ def advance(
     The number is negative if a step collapsed: it became too short, or water too deep or no number. All of the source is
     added by the end of the call.
 
-    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (1,) carries the deepest face
-    (or what stands for a fast film, see `face_flows`) from call to call. A checkerboard on still water grows by the roots
-    of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for C <= sqrt(theta / 2) =
-    0.671; the 0.7 often quoted lets ripples of centimetres stand in shallow basins. That holds for equal steps: a call is
-    parted into equal ones, because a long step and one of half its length in turn feed the checkerboard (by 1.4 a step at
-    C = 0.64), and a deep pool under short calls swings by decimetres. `peak_source` (m/s) keeps the first steps of a strong
-    inflow short.
+    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (2,) carries the deepest face and
+    what stands for the fastest film (`film_waves`; the larger one rules) from call to call. A checkerboard on still water
+    grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for C <=
+    sqrt(theta / 2) = 0.671; the 0.7 often quoted lets ripples of centimetres stand in shallow basins. That holds for equal
+    steps: a call is parted into equal ones, because a long step and one of half its length in turn feed the checkerboard (by
+    1.4 a step at C = 0.64), and a deep pool under short calls swings by decimetres. `peak_source` (m/s) keeps the first steps
+    of a strong inflow short.
 
     Booked in float64, in metres of a cell and in an order that no number of threads changes: `rim` (ny,) what left over
     the open rim, and for each cell of `held` (start of each row, column, depth, booked (cells, 2)) what it took and gave.
     """
     ny = h.shape[0]
     cuts = np.empty(scratch.shape[0] + 1, np.int64)
-    deepest_bits = np.empty(scratch.shape[0], np.int64)
+    met = np.empty((scratch.shape[0] + 1, 2), np.int64)  # depth and film, of each band and of the borders between them
     t = 0.0
     steps = 0
     gathered = 0.0
     while duration - t > 1e-9:
-        deep = max(deepest[0], 1e-3)
+        deep = max(deepest[0], deepest[1], 1e-3)
         longest = courant * dx / math.sqrt(GRAVITY * deep)
         dt = courant * dx / math.sqrt(GRAVITY * (deep + peak_source * longest))
         left = duration - t
@@ -370,19 +407,25 @@ def advance(
         pour_now = (steps + 1) % GATHER_STEPS == 0 or peak_source * (gathered + dt) > GATHER_M or dt >= left
         fed_s = gathered if pour_now else 0.0
         gathered -= fed_s
+        met[bands] = 0
         for k in range(bands + 1):
-            border(borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room)
+            deep_bits, fast_bits = border(
+                borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room, pour_now
+            )
+            met[bands, 0], met[bands, 1] = max(met[bands, 0], deep_bits), max(met[bands, 1], fast_bits)
         if bands == 1:
-            deepest_bits[0] = band(
+            met[0, 0], met[0, 1] = band(
                 h, qx, qy, highest, rim, wet, scratch[0], cuts[0], cuts[1], borders[0], borders[1], lo, hi, z, n,
                 source, held, dt, dx, fed_s, room,
             )  # fmt: skip
         else:
             sweep(
-                h, qx, qy, highest, rim, wet, deepest_bits, scratch, cuts[: bands + 1], borders, lo, hi, z, n,
+                h, qx, qy, highest, rim, wet, met, scratch, cuts[: bands + 1], borders, lo, hi, z, n,
                 source, held, dt, dx, fed_s, room,
             )  # fmt: skip
-        deepest[0] = float_of(deepest_bits[:bands].max(), h)
+        deepest[0] = float_of(met[: bands + 1, 0].max(), h)
+        if pour_now:
+            deepest[1] = float_of(met[: bands + 1, 1].max(), h)
         if sides[2]:
             for j in range(h.shape[1]):
                 rim[0] += max(-qy[0, j], 0.0) * dt / dx

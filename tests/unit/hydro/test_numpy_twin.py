@@ -17,7 +17,10 @@ COURANT, MARGIN = Inertial.courant, 1e-12
 
 
 def raw(q, across, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Return the raw flow through inner faces along axis 1 and what rules the step; `q` and `across` hold all faces."""
+    """Return the raw flow through inner faces along axis 1, the deepest of them and what stands for the fastest film.
+
+    `q` and `across` hold all faces.
+    """
     deep = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
     d = np.maximum(deep, DRY_M)
     p = 0.25 * (across[:-1, :-1] + across[:-1, 1:] + across[1:, :-1] + across[1:, 1:])
@@ -31,12 +34,12 @@ def raw(q, across, z0, z1, h0, h1, n0, n1, dt, dx):
     new = (centred + GRAVITY * dt / dx * d * slope + f * old) / (1.0 + 2.0 * f)
     most = d * np.sqrt(GRAVITY * np.maximum(d, DROP * np.abs(slope)))
     new = np.where(deep > DRY_M, np.clip(new, -most, most), 0.0)
-    film = np.where((f > 1.0) & (np.abs(slope) < CLIFF * dx), FILM_WAVE, 1.0)
-    return new, float(np.maximum(d, film * (new / d) ** 2 / GRAVITY).max(initial=0.0))
+    film = np.where((per_flow * np.abs(new) > 1.0) & (np.abs(slope) < CLIFF * dx), FILM_WAVE, 1.0)
+    return new, np.array([d.max(initial=0.0), (film * (new / d) ** 2 / GRAVITY).max(initial=0.0)])
 
 
 def along(q, across, z, h, n, dt, dx):
-    """Return all x faces of a raster (rims closed) and what rules the step."""
+    """Return all x faces of a raster (rims closed), and the deepest and fastest of them."""
     inner, deepest = raw(q, across, z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:], n[:, :-1], n[:, 1:], dt, dx)
     return np.pad(inner, ((0, 0), (1, 1))), deepest
 
@@ -50,15 +53,16 @@ def shared(q, share):
 def simulate(z, n, source, duration, dx):
     """Advance from dry ground under a constant source; return depths."""
     h, qx, qy = np.zeros_like(z), np.zeros((z.shape[0], z.shape[1] + 1)), np.zeros((z.shape[0] + 1, z.shape[1]))
-    t, steps, gathered, deepest = 0.0, 0, 0.0, 0.0
+    t, steps, gathered, deepest, film = 0.0, 0, 0.0, 0.0, 0.0
     while duration - t > 1e-9:
-        longest = COURANT * dx / np.sqrt(GRAVITY * max(deepest, 1e-3))
-        dt = COURANT * dx / np.sqrt(GRAVITY * (max(deepest, 1e-3) + source.max() * longest))
+        rules = max(deepest, film, 1e-3)
+        longest = COURANT * dx / np.sqrt(GRAVITY * rules)
+        dt = COURANT * dx / np.sqrt(GRAVITY * (rules + source.max() * longest))
         left = duration - t
         dt = left / math.ceil(left / dt)
         new_x, deep_x = along(qx, qy, z, h, n, dt, dx)
         turned, deep_y = along(qy.T, qx.T, z.T, h.T, n.T, dt, dx)
-        new_y, deepest = turned.T, max(deep_x, deep_y)
+        new_y, (deepest, fast) = turned.T, np.maximum(deep_x, deep_y)
         out = (np.maximum(-new_x[:, :-1], 0) + np.maximum(new_x[:, 1:], 0)
                + np.maximum(-new_y[:-1], 0) + np.maximum(new_y[1:], 0))  # fmt: skip
         share = np.minimum(1.0, h * dx / dt * (1 - MARGIN) / np.maximum(out, 1e-30))
@@ -66,7 +70,7 @@ def simulate(z, n, source, duration, dx):
         h = h + (qx[:, :-1] - qx[:, 1:] + qy[:-1] - qy[1:]) * dt / dx
         gathered += dt
         if (steps + 1) % GATHER_STEPS == 0 or source.max() * (gathered + dt) > GATHER_M or dt >= left:
-            h, gathered = h + source * gathered, 0.0
+            h, gathered, film = h + source * gathered, 0.0, fast
         t, steps = t + dt, steps + 1
     return h
 

@@ -74,10 +74,12 @@ def test_ripples_die_below_the_stability_limit_and_stand_above_it() -> None:
         water.feed(source)
         water.advance(600.0)
         water.feed(0.0)
-        for _ in range(50):
+        water.advance(1200.0)
+        rough[courant] = 0.0
+        for _ in range(30):  # ripples that stand swing, so the highest of half an hour counts
             water.advance(60.0)
-        pool = water.h[5:16, 5:16].astype(float)
-        rough[courant] = abs(((pool - pool.mean()) * checkerboard).mean())
+            pool = water.h[5:16, 5:16].astype(float)
+            rough[courant] = max(rough[courant], abs(((pool - pool.mean()) * checkerboard).mean()))
     assert rough[0.66] < 1e-6 < 1e-3 < rough[0.70]
 
 
