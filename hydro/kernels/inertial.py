@@ -6,8 +6,7 @@ order (one Newton step from the old flow):
     q' = [theta q + (1 - theta)/2 (q- + q+) - g h dt d(eta)/dx + f q] / [1 + 2 f],   f = g dt n^2 |q, p| / h^(7/3)
 
 The usual q' = [...] / [1 + f] (Bates et al. 2010, doi:10.1016/j.jhydrol.2010.03.027) swings about Manning's normal flow, too
-much and too little in turn, once f is above one: rain on grass came twice too strong. Where friction is stiff, f is that of
-half the normal flow at least, so that flow that starts from nothing does not overshoot. p is the flow across the face's own
+much and too little in turn, once f is above one: rain on grass came twice too strong. p is the flow across the face's own
 direction, the mean of the four faces around it: with |q| alone, friction is too small by up to 2^(1/2) where water runs
 obliquely to the grid, and a flood spreads too thin, as on UK EA test 4. h is the flow depth at a face: the higher water
 level minus the higher bed. Two limits act on the *flux*, never on the depth: Froude <= 1 (a thin sheet may be faster, see
@@ -39,14 +38,14 @@ from hydro.kernels.spans import cut, faces, spread
 from twin.jit import kernel
 
 THETA = 0.9  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
-#: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth and the waves of
-#: films are looked at then: a step's own share would be lost in the last digit of a deep float32 cell, and the rest is
-#: spared most of the time.
+#: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth is looked at
+#: then: a step's own share would be lost in the last digit of a deep float32 cell, and two arrays are read less often.
 GATHER_STEPS, GATHER_M = 8, 1e-3
 #: A wave on a film that friction rules is 5/3 times as fast as its water (Lighthill and Whitham 1955), on a slope oblique to
 #: the grid in both directions at once: with C = 0.64 the step bears it where v^2 counts FILM_WAVE-fold. Over a ledge, steeper
 #: than CLIFF, there is no wave to follow from cell to cell, and v^2 counts once.
 FILM_WAVE, CLIFF = 4.0, 0.3
+FILM_STEPS = 32  # films are looked at every so many steps and at the end of a call: rain changes them within minutes
 SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
 ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
 
@@ -64,7 +63,7 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
     # above and below the fraction stand over theta, which spares a product
     inverse, side = real(1.0 / THETA), real(0.5 * (1.0 - THETA) / THETA)
     push, drag = real(GRAVITY * dt / dx / THETA), real(GRAVITY * dt / THETA / 16.0)
-    stiff, sixteen = real(0.25 / THETA**2), real(16.0)
+    sixteen = real(16.0)
     deepest = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
@@ -76,10 +75,7 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
         pull = push * d * slope
         p4 = (across0[j] + across0[j + 1]) + (across1[j] + across1[j + 1])
         rough, d2 = drag * (n * n * inverse_cube_root(d)), d * d  # the fraction stands over d2
-        least = d2 * (
-            rough * abs(pull) - stiff * d2
-        )  # the friction of half the normal flow, squared, where it is stiff
-        friction = math.sqrt(max(rough * rough * (sixteen * q[j] * q[j] + p4 * p4), least))
+        friction = rough * math.sqrt(sixteen * q[j] * q[j] + p4 * p4)
         centred = q[j] + side * (q_before[j] + q_after[j])
         new = ((centred + pull) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
         most = d * math.sqrt(max(gravity * d, drop * abs(slope)))
@@ -168,35 +164,31 @@ def pour(h_out, highest_out, source, fed_s):
 
 
 @kernel(inline=True)
-def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx, films):
+def raw_x(raw_out, i, lo, hi, qx, north, south, z, h, n, dt, dx):
     """Write the raw flow through the west faces of the active cells of row i; rim faces keep what the caller set.
 
-    `north` and `south` are the old flows through the cells' other faces. Return the bits of the largest face depth and, where
-    `films` are looked at, of what stands for the fastest of them.
+    `north` and `south` are the old flows through the cells' other faces.
     """
-    nx, none = h.shape[1], bits(raw_out.dtype.type(0.0))
+    nx = h.shape[1]
     raw_out[0], raw_out[nx] = qx[i, 0], qx[i, nx]
     a, b = max(lo[i], 1), min(hi[i], nx - 1) + 1
-    sides = z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx
-    deepest = face_flows(
-        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b], *sides
-    )
-    return deepest, film_waves(raw_out[a:b], *sides) if films else none
+    return face_flows(
+        raw_out[a:b], qx[i, a:b], qx[i, a - 1 : b - 1], qx[i, a + 1 : b + 1], north[a - 1 : b], south[a - 1 : b],
+        z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx,
+    )  # fmt: skip
 
 
 @kernel(inline=True)
-def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx, films):
-    """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. The rest as in `raw_x`."""
-    none = bits(raw_out.dtype.type(0.0))
+def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
+    """Write the raw flow through the north faces of row i; `q_after` is the old flow one row on. Rim faces as in `raw_x`."""
     a, b = faces(i, lo, hi)
     if i == 0 or i == lo.size:
         raw_out[a:b] = qy[i, a:b]
-        return none, none
-    sides = z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx
-    deepest = face_flows(
-        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1], *sides
-    )
-    return deepest, film_waves(raw_out[a:b], *sides) if films else none
+        return bits(raw_out.dtype.type(0.0))
+    return face_flows(
+        raw_out[a:b], qy[i, a:b], qy[i - 1, a:b], q_after[a:b], qx[i - 1, a : b + 1], qx[i, a : b + 1],
+        z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx,
+    )  # fmt: skip
 
 
 @kernel(inline=True)
@@ -215,7 +207,7 @@ def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
 
 
 @kernel
-def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room, films):
+def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room):
     """Prepare the north faces of row i, on which two bands meet, before either changes the rows beside them.
 
     `border_out` (3, nx + 2) gets their old, raw and final flow; the result is that of `raw_y`.
@@ -225,16 +217,16 @@ def border(border_out, scratch, i, lo, hi, qx, qy, z, h, n, dt, dx, room, films)
     rx, other, up, down = scratch[0], scratch[1], scratch[2], scratch[3]
     a, b = faces(i, lo, hi)
     old[: qy.shape[1]] = qy[i]
-    met = raw_y(raw, i, lo, hi, qy[min(i + 1, ny)], qx, qy, z, h, n, dt, dx, films)
+    met = raw_y(raw, i, lo, hi, qy[min(i + 1, ny)], qx, qy, z, h, n, dt, dx)
     up[:] = 1.0
     down[:] = 1.0
     if i > 0:
-        raw_x(rx, i - 1, lo, hi, qx, qy[i - 1], qy[i], z, h, n, dt, dx, False)
-        raw_y(other, i - 1, lo, hi, qy[i], qx, qy, z, h, n, dt, dx, False)
+        raw_x(rx, i - 1, lo, hi, qx, qy[i - 1], qy[i], z, h, n, dt, dx)
+        raw_y(other, i - 1, lo, hi, qy[i], qx, qy, z, h, n, dt, dx)
         row_shares(up, i - 1, lo, hi, rx, other, raw, h, room)
     if i < ny:
-        raw_x(rx, i, lo, hi, qx, qy[i], qy[i + 1], z, h, n, dt, dx, False)
-        raw_y(other, i + 1, lo, hi, qy[min(i + 2, ny)], qx, qy, z, h, n, dt, dx, False)
+        raw_x(rx, i, lo, hi, qx, qy[i], qy[i + 1], z, h, n, dt, dx)
+        raw_y(other, i + 1, lo, hi, qy[min(i + 2, ny)], qx, qy, z, h, n, dt, dx)
         row_shares(down, i, lo, hi, rx, raw, other, h, room)
     final[a:b] = raw[a:b]
     limit(final[a:b], up[a + 1 : b + 1], down[a + 1 : b + 1])
@@ -282,15 +274,14 @@ def finish_row(h, qx, qy, highest, rim, wet_out, i, lo, hi, rx, north, south, so
 def band(
     h, qx, qy, highest, rim, wet_out, scratch, first, end, above, below, lo, hi, z, n, source, held, dt, dx, fed_s, room
 ):
-    """Advance rows first..end-1 by one step; return the bits of the largest face depth met and of the fastest film.
+    """Advance rows first..end-1 by one step; return the bits of the largest face depth met, or of what is no finite depth.
 
-    For the depth stands what is no finite depth where there is one; films are looked at where water is poured, 0 otherwise.
     `above` and `below` are the prepared borders of the band. Row i - 1 is finished once the raw flows of row i are there,
     because a cell's share needs all four of its flows and a face's the shares on both sides.
     """
     ny = h.shape[0]
     ys, xs, share = scratch[0:3], scratch[3:5], scratch[5:7]
-    deepest = fastest = bits(h.dtype.type(0.0))
+    deepest = bits(h.dtype.type(0.0))
     short_before = short = False
     a, b = faces(first, lo, hi)
     ys[first % 3, a:b] = above[1, a:b]
@@ -299,15 +290,13 @@ def band(
         a, b = faces(i, lo, hi)
         if i < end:
             below_row = below[0] if i + 1 == end else qy[i + 1]
-            deep, fast = raw_x(x, i, lo, hi, qx, qy[i], below_row, z, h, n, dt, dx, fed_s > 0.0)
-            deepest, fastest = max(deepest, deep), max(fastest, fast)
+            deepest = max(deepest, raw_x(x, i, lo, hi, qx, qy[i], below_row, z, h, n, dt, dx))
             if i + 1 == end:
                 c, d = faces(end, lo, hi)
                 south[c:d] = below[1, c:d]
             else:
                 after = below[0] if i + 2 == end else qy[i + 2]
-                deep, fast = raw_y(south, i + 1, lo, hi, after, qx, qy, z, h, n, dt, dx, fed_s > 0.0)
-                deepest, fastest = max(deepest, deep), max(fastest, fast)
+                deepest = max(deepest, raw_y(south, i + 1, lo, hi, after, qx, qy, z, h, n, dt, dx))
             short = row_shares(share[i % 2], i, lo, hi, x, north, south, h, room)
         if i == first:
             north[a:b] = above[2, a:b]
@@ -328,7 +317,7 @@ def band(
     if end == ny:
         a, b = faces(ny, lo, hi)
         qy[ny, a:b] = ys[ny % 3, a:b]
-    return deepest, fastest
+    return deepest
 
 
 @kernel(parallel=True)
@@ -339,7 +328,7 @@ def sweep(
     highest,
     rim,
     wet_out,
-    met_out,
+    deepest_out,
     scratch,
     cuts,
     borders,
@@ -356,10 +345,37 @@ def sweep(
 ):
     """Advance every band by one step, side by side."""
     for k in prange(cuts.size - 1):
-        met_out[k, 0], met_out[k, 1] = band(
+        deepest_out[k] = band(
             h, qx, qy, highest, rim, wet_out, scratch[k], cuts[k], cuts[k + 1], borders[k], borders[k + 1], lo, hi,
             z, n, source, held, dt, dx, fed_s, room,
         )  # fmt: skip
+
+
+@kernel
+def films(first, end, lo, hi, qx, qy, z, h, n, dt, dx):
+    """Return the largest `film_waves` of the west and north faces of rows first..end-1."""
+    nx = h.shape[1]
+    fastest = bits(h.dtype.type(0.0))
+    for i in range(first, end):
+        a, b = max(lo[i], 1), min(hi[i], nx - 1) + 1
+        west = film_waves(
+            qx[i, a:b], z[i, a - 1 : b - 1], z[i, a:b], h[i, a - 1 : b - 1], h[i, a:b], n[i, a - 1 : b - 1], n[i, a:b], dt, dx
+        )  # fmt: skip
+        fastest = max(fastest, west)
+        if i > 0:
+            a, b = faces(i, lo, hi)
+            north = film_waves(
+                qy[i, a:b], z[i - 1, a:b], z[i, a:b], h[i - 1, a:b], h[i, a:b], n[i - 1, a:b], n[i, a:b], dt, dx
+            )  # fmt: skip
+            fastest = max(fastest, north)
+    return fastest
+
+
+@kernel(parallel=True)
+def films_of_bands(fastest_out, cuts, lo, hi, qx, qy, z, h, n, dt, dx):
+    """Write the result of `films` for every band, side by side."""
+    for k in prange(cuts.size - 1):
+        fastest_out[k] = films(cuts[k], cuts[k + 1], lo, hi, qx, qy, z, h, n, dt, dx)
 
 
 @kernel
@@ -385,7 +401,7 @@ def advance(
     """
     ny = h.shape[0]
     cuts = np.empty(scratch.shape[0] + 1, np.int64)
-    met = np.empty((scratch.shape[0] + 1, 2), np.int64)  # depth and film, of each band and of the borders between them
+    met = np.empty(scratch.shape[0] + 1, np.int64)  # of each band, and of the borders between them
     t = 0.0
     steps = 0
     gathered = 0.0
@@ -409,12 +425,10 @@ def advance(
         gathered -= fed_s
         met[bands] = 0
         for k in range(bands + 1):
-            deep_bits, fast_bits = border(
-                borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room, pour_now
-            )
-            met[bands, 0], met[bands, 1] = max(met[bands, 0], deep_bits), max(met[bands, 1], fast_bits)
+            between = border(borders[k], scratch[0], cuts[k], lo, hi, qx, qy, z, h, n, dt, dx, room)
+            met[bands] = max(met[bands], between)
         if bands == 1:
-            met[0, 0], met[0, 1] = band(
+            met[0] = band(
                 h, qx, qy, highest, rim, wet, scratch[0], cuts[0], cuts[1], borders[0], borders[1], lo, hi, z, n,
                 source, held, dt, dx, fed_s, room,
             )  # fmt: skip
@@ -423,9 +437,13 @@ def advance(
                 h, qx, qy, highest, rim, wet, met, scratch, cuts[: bands + 1], borders, lo, hi, z, n,
                 source, held, dt, dx, fed_s, room,
             )  # fmt: skip
-        deepest[0] = float_of(met[: bands + 1, 0].max(), h)
-        if pour_now:
-            deepest[1] = float_of(met[: bands + 1, 1].max(), h)
+        deepest[0] = float_of(met[: bands + 1].max(), h)
+        if (steps + 1) % FILM_STEPS == 0 or dt >= left:
+            if bands == 1:
+                met[0] = films(cuts[0], cuts[1], lo, hi, qx, qy, z, h, n, dt, dx)
+            else:
+                films_of_bands(met, cuts[: bands + 1], lo, hi, qx, qy, z, h, n, dt, dx)
+            deepest[1] = float_of(met[:bands].max(), h)
         if sides[2]:
             for j in range(h.shape[1]):
                 rim[0] += max(-qy[0, j], 0.0) * dt / dx

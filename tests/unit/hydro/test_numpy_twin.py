@@ -9,39 +9,42 @@ import pytest
 
 from hydro import Inflow, simulate_arrays
 from hydro.kernels.floats import DROP, DRY_M, GRAVITY
-from hydro.kernels.inertial import CLIFF, FILM_WAVE, GATHER_M, GATHER_STEPS, THETA
+from hydro.kernels.inertial import CLIFF, FILM_STEPS, FILM_WAVE, GATHER_M, GATHER_STEPS, THETA
 from hydro.proofs.exact import hills
 from hydro.schemes.inertial import Inertial
 
 COURANT, MARGIN = Inertial.courant, 1e-12
 
 
-def raw(q, across, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Return the raw flow through inner faces along axis 1, the deepest of them and what stands for the fastest film.
-
-    `q` and `across` hold all faces.
-    """
-    deep = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
-    d = np.maximum(deep, DRY_M)
-    p = 0.25 * (across[:-1, :-1] + across[:-1, 1:] + across[1:, :-1] + across[1:, 1:])
-    old = q[:, 1:-1]
-    centred = THETA * old + 0.5 * (1 - THETA) * (q[:, :-2] + q[:, 2:])
-    n = 0.5 * (n0 + n1)
-    slope = (z0 + h0) - (z1 + h1)
-    per_flow = GRAVITY * dt * n**2 * d ** (-7 / 3)
-    normal = d ** (5 / 3) * np.sqrt(np.abs(slope) / dx) / n
-    f = np.sqrt(np.maximum((per_flow * np.hypot(old, p)) ** 2, ((per_flow * normal) ** 2 - 1.0) / 4.0))
-    new = (centred + GRAVITY * dt / dx * d * slope + f * old) / (1.0 + 2.0 * f)
-    most = d * np.sqrt(GRAVITY * np.maximum(d, DROP * np.abs(slope)))
-    new = np.where(deep > DRY_M, np.clip(new, -most, most), 0.0)
-    film = np.where((per_flow * np.abs(new) > 1.0) & (np.abs(slope) < CLIFF * dx), FILM_WAVE, 1.0)
-    return new, np.array([d.max(initial=0.0), (film * (new / d) ** 2 / GRAVITY).max(initial=0.0)])
+def deep(z0, z1, h0, h1):
+    """Return the depth at faces, at least DRY_M, and where they carry flow."""
+    depth = np.maximum(z0 + h0, z1 + h1) - np.maximum(z0, z1)
+    return np.maximum(depth, DRY_M), depth > DRY_M
 
 
 def along(q, across, z, h, n, dt, dx):
-    """Return all x faces of a raster (rims closed), and the deepest and fastest of them."""
-    inner, deepest = raw(q, across, z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:], n[:, :-1], n[:, 1:], dt, dx)
-    return np.pad(inner, ((0, 0), (1, 1))), deepest
+    """Return the raw flow through all faces along axis 1 (rims closed) and the deepest face; `q` and `across` hold all faces."""
+    z0, z1, h0, h1 = z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:]
+    d, wet = deep(z0, z1, h0, h1)
+    p = 0.25 * (across[:-1, :-1] + across[:-1, 1:] + across[1:, :-1] + across[1:, 1:])
+    old = q[:, 1:-1]
+    centred = THETA * old + 0.5 * (1 - THETA) * (q[:, :-2] + q[:, 2:])
+    slope = (z0 + h0) - (z1 + h1)
+    f = GRAVITY * dt * (0.5 * (n[:, :-1] + n[:, 1:])) ** 2 * np.hypot(old, p) * d ** (-7 / 3)
+    new = (centred + GRAVITY * dt / dx * d * slope + f * old) / (1.0 + 2.0 * f)
+    most = d * np.sqrt(GRAVITY * np.maximum(d, DROP * np.abs(slope)))
+    inner = np.where(wet, np.clip(new, -most, most), 0.0)
+    return np.pad(inner, ((0, 0), (1, 1))), d.max()
+
+
+def fastest_film(q, z, h, n, dt, dx):
+    """Return what stands for the fastest film among the faces along axis 1."""
+    z0, z1, h0, h1 = z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:]
+    d, _ = deep(z0, z1, h0, h1)
+    v = np.abs(q[:, 1:-1]) / d
+    stiff = GRAVITY * dt * (0.5 * (n[:, :-1] + n[:, 1:])) ** 2 * v * d ** (-4 / 3) > 1.0
+    film = np.where(stiff & (np.abs((z0 + h0) - (z1 + h1)) < CLIFF * dx), FILM_WAVE, 1.0)
+    return (film * v**2 / GRAVITY).max()
 
 
 def shared(q, share):
@@ -62,7 +65,7 @@ def simulate(z, n, source, duration, dx):
         dt = left / math.ceil(left / dt)
         new_x, deep_x = along(qx, qy, z, h, n, dt, dx)
         turned, deep_y = along(qy.T, qx.T, z.T, h.T, n.T, dt, dx)
-        new_y, (deepest, fast) = turned.T, np.maximum(deep_x, deep_y)
+        new_y, deepest = turned.T, max(deep_x, deep_y)
         out = (np.maximum(-new_x[:, :-1], 0) + np.maximum(new_x[:, 1:], 0)
                + np.maximum(-new_y[:-1], 0) + np.maximum(new_y[1:], 0))  # fmt: skip
         share = np.minimum(1.0, h * dx / dt * (1 - MARGIN) / np.maximum(out, 1e-30))
@@ -70,7 +73,9 @@ def simulate(z, n, source, duration, dx):
         h = h + (qx[:, :-1] - qx[:, 1:] + qy[:-1] - qy[1:]) * dt / dx
         gathered += dt
         if (steps + 1) % GATHER_STEPS == 0 or source.max() * (gathered + dt) > GATHER_M or dt >= left:
-            h, gathered, film = h + source * gathered, 0.0, fast
+            h, gathered = h + source * gathered, 0.0
+        if (steps + 1) % FILM_STEPS == 0 or dt >= left:
+            film = max(fastest_film(qx, z, h, n, dt, dx), fastest_film(qy.T, z.T, h.T, n.T, dt, dx))
         t, steps = t + dt, steps + 1
     return h
 
