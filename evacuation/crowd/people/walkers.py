@@ -50,7 +50,8 @@ class People(Bodies):
 
     def room(self) -> People:
         """Return room for as many."""
-        return People._make([np.empty(self.count, values.dtype) for values in self])
+        n = self.count
+        return People._make([np.empty(n, values.dtype) for values in self])
 
     @classmethod
     def of(cls, kept: Mapping[str, NDArray[Any]]) -> People:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import shapely
 
-from evacuation.crowd.people.law import DECISION_S
+from evacuation.crowd.people import arrivals, draws
+from evacuation.crowd.people.arrivals import Comers
+from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import Walkers
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, plan_of, room
 from twin.hazard import Action
@@ -109,3 +111,31 @@ def test_who_is_told_to_walk_is_not_changed_in_place() -> None:
     for values, were in zip(before, kept, strict=True):
         np.testing.assert_array_equal(values, were)
     assert walkers.people is not before
+
+
+@pytest.mark.parametrize("key", [0, 7, 2**63 - 1])
+def test_a_draw_is_splitmix64_of_key_person_and_purpose(key: int) -> None:
+    whole = 2**64 - 1
+
+    def expected(number: int) -> float:
+        z = (number * 8 + draws.LEAVES + key + 1) * 0x9E3779B97F4A7C15 & whole
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & whole
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & whole
+        return (((z ^ (z >> 31)) >> 11) + 0.5) / 2.0**53
+
+    numbers = np.array([0, 1, 12_959, 10**12])
+    assert draws.uniform(key, numbers, draws.LEAVES).tolist() == [expected(int(number)) for number in numbers]
+
+
+def test_those_who_come_get_every_free_place_and_no_other() -> None:
+    plan = room(shapely.box(0, 0, 6, 6), [line((6, 2), (6, 4))], shapely.box(0.3, 0.3, 5.7, 5.7))
+    finder = filled(plan, 1).finder
+    comers = Comers(plan, finder, 7, None, 30, 200.0, 1000.0)
+    walkers = Walkers(plan, finder, Pressing(), comers.at_start())
+    stood = np.column_stack([walkers.people.x, walkers.people.w])
+    comers.step(walkers, 0.0, 0.0)
+    at = np.column_stack([walkers.people.x, walkers.people.w])[30:]
+    places = arrivals._places(plan, plan.sources[0])
+    free = np.hypot(*(places[:, None] - stood).transpose(2, 0, 1)).min(axis=1) >= arrivals.APART_M
+    assert 30 < free.sum() < 200 and comers.outside.sum() == 200 - free.sum()
+    assert {tuple(p) for p in at} == {tuple(p) for p in places[free]}
