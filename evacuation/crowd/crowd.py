@@ -258,6 +258,8 @@ def _places(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> gp
 
 def _under_water(before: NDArray[np.float64], now: NDArray[np.bool_], t: float) -> NDArray[np.float64]:
     """Return, for each gate, when water first shut it (NaN: never; row 0) and for how many seconds it did (row 1)."""
+    if not now.any():
+        return before
     first = np.where((before[1] == 0) & now, t, np.where(before[1] == 0, np.nan, before[0]))
     return np.stack([first, before[1] + now])
 

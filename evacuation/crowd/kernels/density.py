@@ -1,4 +1,4 @@
-"""Density of people by a Gaussian kernel on a raster, and how long it stood above bounds."""
+"""Density of people by a Gaussian kernel on a raster, how long it stood above bounds, and the worst of each zone."""
 
 from __future__ import annotations
 
@@ -32,12 +32,31 @@ def gaussian(density_out, weight_scratch, x, w, cell, width):
 
 @kernel
 def keep_worst(highest_out, above_out, density, bounds, step):
-    """Keep the highest density and add `step` seconds where it stands at or above each bound; `above_out` (bound, ny, nx)."""
+    """Keep the highest density and add `step` seconds where it stands at or above each bound; `above_out` (bound, ny, nx).
+
+    Bounds ascend and are above 0.
+    """
     ny, nx = density.shape
     for i in range(ny):
         for j in range(nx):
             if density[i, j] > highest_out[i, j]:
                 highest_out[i, j] = density[i, j]
-            for b in range(bounds.size):
-                if density[i, j] >= bounds[b]:
-                    above_out[b, i, j] += step
+            b = 0
+            while b < bounds.size and density[i, j] >= bounds[b]:
+                above_out[b, i, j] += step
+                b += 1
+
+
+@kernel
+def worst_of_zones(density_out, load_out, density, zone_start, zone_cells, load, zone):
+    """Write the highest density in the cells of each zone and the highest load of the people in it (`zone` of each, -1: none).
+
+    The cells of zone k are `zone_cells` from `zone_start[k]` to `zone_start[k + 1]`; 0 for a zone without cells or people.
+    """
+    for k in range(density_out.size):
+        density_out[k] = load_out[k] = 0.0
+        for m in range(zone_start[k], zone_start[k + 1]):
+            density_out[k] = max(density_out[k], density[zone_cells[m]])
+    for i in range(zone.size):
+        if zone[i] >= 0:
+            load_out[zone[i]] = max(load_out[zone[i]], load[i])

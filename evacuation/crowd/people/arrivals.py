@@ -27,6 +27,9 @@ BODIES_M = 0.382
 #: People keep off walls by this when they appear, m.
 OFF_WALL_M = 0.2
 
+#: So many places of a source are looked at first for one on which nobody stands.
+FIRST_LOOK = 16
+
 #: Most persons/m2 on a source at the start; more is refused.
 MOST_AT_START = 7.0
 
@@ -78,6 +81,7 @@ class Comers:
         self.plan, self._finder, self._key = plan, finder, key
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
         self._places = [_places(plan, source) for source in plan.sources]
+        self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
         self._weights = _weights(plan, [len(p) for p in self._places])
         self.outside = np.zeros(len(plan.sources), np.int64)
         self._given = np.zeros(len(plan.sources), np.int64)
@@ -133,6 +137,8 @@ class Comers:
 
     def _share(self, count: int) -> NDArray[np.int64]:
         """Return how many of those who come go to each source."""
+        if not count:
+            return np.zeros_like(self._given)
         parts = _split(count, self._weights, self._given)
         self._given += parts
         return parts
@@ -171,11 +177,21 @@ class Comers:
         """Return up to `wanted` places of a source on which nobody stands, spread by the draws of those who come."""
         places = self._places[source]
         order = np.argsort(draws.uniform(self._key + self.made, np.arange(len(places)), draws.PLACE), kind="stable")
-        places = places[order]
-        if people.count:
-            tree = cKDTree(np.column_stack([people.x, people.w]))
-            places = places[tree.query(places, distance_upper_bound=APART_M)[0] >= APART_M]
-        return places[:wanted]
+        beside = _within(people, *self._around[source])
+        if not len(beside):
+            return places[order[:wanted]]
+        tree, found, seen = cKDTree(beside), places[:0], 0
+        while len(found) < wanted and seen < len(places):
+            some = places[order[seen : 2 * seen + max(FIRST_LOOK, wanted)]]
+            free = some[tree.query(some, distance_upper_bound=APART_M)[0] >= APART_M]
+            found, seen = np.concatenate([found, free]), seen + len(some)
+        return found[:wanted]
+
+
+def _within(people: People, x0: float, w0: float, x1: float, w1: float) -> NDArray[np.float64]:
+    """Return where people stand (n, 2) in a box."""
+    near = (people.x > x0) & (people.x < x1) & (people.w > w0) & (people.w < w1)
+    return np.column_stack([people.x[near], people.w[near]])
 
 
 def _places(plan: Plan, source: Source) -> NDArray[np.float64]:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from evacuation.crowd.kernels import draws as kernel
+
 #: Free walking speed of adults, m/s: Weidmann 1993 (mean, standard deviation), cut at these bounds.
 SPEED_M_S, SPEED_SD, SPEED_CUT = 1.34, 0.26, (0.6, 2.0)
 
@@ -19,13 +21,9 @@ SPEED, BODY, LEAVES, PLACE, ORDER = range(5)
 
 def uniform(key: int, ids: NDArray[np.int64], purpose: int) -> NDArray[np.float64]:
     """Return one number in (0, 1) for each person and purpose: splitmix64 of key, person and purpose."""
-    with np.errstate(over="ignore"):
-        z = ids.astype(np.uint64) * np.uint64(8) + np.uint64(purpose) + np.uint64(key & 0xFFFFFFFFFFFFFFFF)
-        z = (z + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
-    return ((z >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    drawn = np.empty(len(ids))
+    kernel.uniform(drawn, np.uint64(key & 0xFFFFFFFFFFFFFFFF), ids, np.uint64(purpose))
+    return drawn
 
 
 def free_speed(key: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:

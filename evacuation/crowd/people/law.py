@@ -7,7 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 
-from evacuation.crowd.kernels.motion import Law
+from evacuation.crowd.kernels.arrays import Law
 from twin.variables import Unit
 
 #: Newtons, kilograms and metres of contact: Helbing, Farkas and Vicsek 2000, doi:10.1038/35035023.

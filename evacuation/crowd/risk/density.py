@@ -41,6 +41,8 @@ class Density:
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density (ny, nx) of people at local places."""
         field = np.zeros(self.grid.shape)
+        if not len(x):
+            return field
         gaussian(field, self._scratch, x, w, self.grid.cell_m, WIDTH_M)
         return field * self._scale
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class Doses:
             rate = np.maximum(rate, np.where(inside, np.nan_to_num(now[row, col]), 0.0))
         dose = people.dose + rate
         self.highest = max(self.highest, float(dose.max()))
-        return replace(people, dose=dose)
+        return people._replace(dose=dose)
 
     def notes(self, people: People) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Say what load was reached, where a cloud was given."""

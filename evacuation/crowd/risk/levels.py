@@ -32,10 +32,17 @@ def thresholds() -> Mapping[str, tuple[NDArray[np.float64], int]]:
     return found
 
 
+@cache
+def _ladder(metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the bounds of a metric, from nothing on, and the index at each."""
+    bounds = np.append(0.0, thresholds()[metric][0])
+    return bounds, np.arange(float(len(bounds)))
+
+
 def index(metric: str, held: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the index of what was held (the lowest value over the time of its metric)."""
     bounds, _ = thresholds()[metric]
-    inside = np.interp(held, [0.0, *bounds], np.arange(len(bounds) + 1.0))
+    inside = np.interp(held, *_ladder(metric))
     return np.asarray(np.where(held > bounds[-1], len(bounds) * np.asarray(held) / bounds[-1], inside))
 
 
@@ -47,5 +54,5 @@ class Held:
 
     def add(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the values (count,) of another second; return what is held now."""
-        self.last = np.vstack([self.last[1:], values])
+        self.last[:-1], self.last[-1] = self.last[1:], values
         return np.asarray(self.last.min(axis=0))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.crowd.kernels.density import keep_worst
+from evacuation.crowd.kernels.density import keep_worst, worst_of_zones
 from evacuation.crowd.people.walkers import People
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.levels import METRICS, Held, index, thresholds
@@ -19,6 +19,7 @@ from twin.sheet import COLOURS
 
 #: Densities above which the time is kept, persons/m2.
 BOUNDS = (4.0, 5.0, 7.0)
+_BOUNDS = np.array(BOUNDS)
 
 #: Lower bounds of the classes in which people are counted, persons/m2.
 CLASSES = (0.0, 2.0, 4.0, 5.0, 7.0)
@@ -35,6 +36,9 @@ class Monitor:
     ) -> None:
         self.density, self.zones = density, zones
         self._cells = within_polygons(density.grid, zones.geometry)
+        self._zone_of_cell = np.full(density.grid.ny * density.grid.nx, -1)
+        for k in reversed(range(len(zones))):
+            self._zone_of_cell[self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]]] = k
         count, kept = len(zones), kept or {}
         self.highest = kept.get("risk_highest", np.zeros(density.grid.shape)).copy()
         self.above = kept.get("risk_above", np.zeros((len(BOUNDS), *density.grid.shape))).copy()
@@ -68,26 +72,26 @@ class Monitor:
         self.look(people)
         found = {m: np.zeros(len(self.zones)) for m in METRICS}
         if people.count:
-            where = self.zone_of(people)
-            np.maximum.at(found["force"], where[where >= 0], people.load[where >= 0])
-            found["density"] = np.nan_to_num(self._cells.maximum(self.now[np.newaxis])[0])
-            keep_worst(self.highest, self.above, self.now, np.array(BOUNDS), 1.0)
-        level = np.maximum.reduce([index(m, self._held[m].add(found[m])) for m in METRICS])
+            cells = self._cells.starts, self._cells.cells
+            worst_of_zones(
+                found["density"], found["force"], self.now.ravel(), *cells, people.load, self.zone_of(people)
+            )
+            keep_worst(self.highest, self.above, self.now, _BOUNDS, 1.0)
+        held = {m: self._held[m].add(found[m]) for m in METRICS}
+        if not people.count:
+            return  # nothing is held any more: no level, and no peak is passed
+        level = np.maximum.reduce([index(m, held[m]) for m in METRICS])
         for m in METRICS:
-            self.peak[m] = np.maximum(self.peak[m], found[m])
-            self.zone[m] = np.maximum(self.zone[m], found[m])
-        self.zone["index"] = np.maximum(self.zone["index"], level)
-        for k in range(len(COLOURS)):
+            np.maximum(self.peak[m], found[m], out=self.peak[m])
+            np.maximum(self.zone[m], found[m], out=self.zone[m])
+        np.maximum(self.zone["index"], level, out=self.zone["index"])
+        for k in range(min(int(level.max()), len(COLOURS))):
             fresh = np.isnan(self.first[k]) & (level >= k + 1)
             self.first[k, fresh] = t
 
     def zone_of(self, people: People) -> NDArray[np.int64]:
         """Return the zone of each person by the cell he stands on, -1 outside all; of two that overlap the first."""
-        grid = self.density.grid
-        of_cell = np.full(grid.ny * grid.nx, -1, dtype=np.int64)
-        for k in reversed(range(len(self.zones))):
-            of_cell[self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]]] = k
-        return np.asarray(of_cell[self._flat(people)])
+        return np.asarray(self._zone_of_cell[self._flat(people)])
 
     def by_density(self, people: People) -> NDArray[np.int64]:
         """Return how many people stand at a density in each of CLASSES."""

@@ -56,6 +56,8 @@ class Timetable:
         self._actions = [a for a in actions if a.place in plan.gate_index]
         self._inner = np.array([gate.inner for gate in plan.gates], dtype=np.int8)
         self._seconds, self._depth = np.zeros(1), np.zeros((1, len(plan.gates)))
+        self._state: Gates | None = None
+        self._under: tuple[list[Action], NDArray[np.bool_]] = [], np.zeros(0, bool)
         if depth is not None and city is not None:
             self._seconds = np.array([clock.seconds(t) for t in depth["time"].values])
             self._depth = _water(plan, city, depth)
@@ -69,8 +71,14 @@ class Timetable:
         return np.asarray(self.depth(t) >= self.closes_at_m)
 
     def at(self, t: float) -> Gates:
-        """Return the state of the gates at `t` seconds."""
-        now: list[Action] = [a for a in self._actions if a.active(t)]
+        """Return the state of the gates at `t` seconds; the same object as long as nothing changes."""
+        now, flooded = [a for a in self._actions if a.active(t)], self.flooded(t)
+        if self._state is None or now != self._under[0] or (flooded != self._under[1]).any():
+            self._state, self._under = self._under_these(now, flooded), (now, flooded)
+        return self._state
+
+    def _under_these(self, now: list[Action], flooded: NDArray[np.bool_]) -> Gates:
+        """Return the state of the gates under the measures that act and the water that stands."""
         shut = np.array([not gate.opens for gate in self.plan.gates])
         way = np.zeros(len(shut), dtype=np.int8)
         per_s = np.array([gate.persons_per_s for gate in self.plan.gates])
@@ -82,7 +90,7 @@ class Timetable:
                 per_s[k] = min(per_s[k], action.values["persons_per_s"])
             elif action.kind == "one_way":
                 way[k] = -self._inner[k] if action.values["inward"] >= 0.5 else self._inner[k]
-        return Gates(shut | self.flooded(t), way, per_s, self._inner)
+        return Gates(shut | flooded, way, per_s, self._inner)
 
     def ever_open(self) -> Gates:
         """Return the gates with each one open, and both ways, that is open without water at some time of the run."""

@@ -39,7 +39,7 @@ class Gate:
     """A way in or out: a line that is open or shut.
 
     `persons_per_s` is the most that its barriers let through (infinite where the plan gives none). `rim`: it leads out of the
-    venue. `inner` is the sign of its inner side (`evacuation.crowd.kernels.motion.side`). `entrance` is the facility behind it,
+    venue. `inner` is the sign of its inner side (`evacuation.crowd.kernels.walls.side`). `entrance` is the facility behind it,
     whose water shuts it; "" for none.
     """
 

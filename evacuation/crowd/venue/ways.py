@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from evacuation.crowd.kernels.arrays import Ways
 from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
@@ -19,15 +18,6 @@ CLEAR_M, WALL_COST = 0.4, 1.0
 
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
-
-
-@dataclass(frozen=True)
-class Ways:
-    """Directions (group, ny, nx) on the plan's raster under one state of the gates; `cost` (m) is that of the way to a group's goals."""
-
-    x: NDArray[np.float32]
-    w: NDArray[np.float32]
-    cost: NDArray[np.float64]
 
 
 class Finder:

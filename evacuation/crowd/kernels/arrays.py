@@ -1,0 +1,126 @@
+"""What the kernels of a crowd see: people, the floor they walk on, the state of its gates, ways, figures of the law."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Bodies(NamedTuple):
+    """Everybody inside, an array each: place (m, local), velocity, radius, free speed, group of goals, when he leaves (s on the clock,
+    inf: not told yet), number, the metered gate he may pass (-1: none), contacts, load (N), toxic dose."""
+
+    x: np.ndarray
+    w: np.ndarray
+    vx: np.ndarray
+    vw: np.ndarray
+    radius: np.ndarray
+    free: np.ndarray
+    group: np.ndarray
+    leaves: np.ndarray
+    number: np.ndarray
+    passed: np.ndarray
+    touching: np.ndarray
+    load: np.ndarray
+    dose: np.ndarray
+
+
+class Floor(NamedTuple):
+    """A venue that does not change: `line` (s, 4) from end to end and the gate it belongs to (-1: a wall), lines by cell of
+    `wall_size` m, the cells of `size` m in which people are sorted, goals and who wants them.
+
+    `goal_of` (ny, nx) on cells of `way_size` m: 1 + goal, 0 for none; `wants` (group, goal). Of each gate: an end and the unit
+    step to the other (gate, 2), length, whether it leads out, the sign of its inner side.
+    """
+
+    line: np.ndarray
+    gate_of: np.ndarray
+    wall_start: np.ndarray
+    wall_list: np.ndarray
+    wall_columns: int
+    wall_size: float
+    size: float
+    columns: int
+    rows: int
+    way_size: float
+    goal_of: np.ndarray
+    wants: np.ndarray
+    gate_end: np.ndarray
+    gate_step: np.ndarray
+    gate_long: np.ndarray
+    rim: np.ndarray
+    inner: np.ndarray
+
+
+class GateState(NamedTuple):
+    """The gates for a while: shut, metered, the sign of the side one comes from (0: both), passes given at each decision."""
+
+    shut: np.ndarray
+    metered: np.ndarray
+    way: np.ndarray
+    passes: np.ndarray
+
+
+class Ways(NamedTuple):
+    """Directions (group, ny, nx) on the plan's raster under one state of the gates; `cost` (m) is that of the way to a group's goals."""
+
+    x: np.ndarray
+    w: np.ndarray
+    cost: np.ndarray
+
+
+class Counts(NamedTuple):
+    """Passes saved at each gate, crossings (gate: inward, outward), who left by each gate and at each goal."""
+
+    tokens: np.ndarray
+    flows: np.ndarray
+    left_by_gate: np.ndarray
+    left_by_goal: np.ndarray
+
+
+class Order(NamedTuple):
+    """What sorting by cell needs: each person's column and row, people by column, then by row, where a column or row begins."""
+
+    column: np.ndarray
+    row: np.ndarray
+    by_column: np.ndarray
+    by_row: np.ndarray
+    first: np.ndarray
+
+
+class Plans(NamedTuple):
+    """What is decided for some 0.05 s: wanted velocity, cost of the way ahead (-1: stands), whom one may touch and how many."""
+
+    want_x: np.ndarray
+    want_w: np.ndarray
+    ahead: np.ndarray
+    pair: np.ndarray
+    pairs: np.ndarray
+
+
+class Pushed(NamedTuple):
+    """What a step of the contacts gives: new velocity and contacts, and the line crossed (see `press`)."""
+
+    vx: np.ndarray
+    vw: np.ndarray
+    touching: np.ndarray
+    crossed: np.ndarray
+
+
+class Law(NamedTuple):
+    """The figures of the law of motion, SI; see `evacuation.crowd.people.law` for their sources."""
+
+    dt: float
+    mass: float
+    relax: float
+    gap_time: float
+    gap_length: float
+    repulsion: float
+    repulsion_range: float
+    push: float
+    stiffness: float
+    damping: float
+    friction: float
+    skin: float
+    load_time: float

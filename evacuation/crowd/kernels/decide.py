@@ -1,0 +1,186 @@
+"""How people decide: the way to the goal, who stands in it, whom one may touch.
+
+Speed: the collision-free speed model, Tordeux, Chraibi and Seyfried 2016 (doi:10.1007/978-3-319-33482-0_29). Direction: as Xu,
+Chraibi, Tordeux and Zhang 2019 (doi:10.1016/j.physa.2019.122521), so that neighbours turn nobody back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+
+from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
+from twin.jit import kernel
+
+MOST_PAIRS = 40  # neighbours that can touch one person within a decision
+FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
+BLOCK = 128  # people whom a thread moves at a time
+
+
+@kernel
+def decide(plans_out, n, start, people, t, floor, gates, ways, law):
+    """Write the plans of the first `n` people at `t`; return the most pairs of one. `start`: see `sort_by_cell`.
+
+    Everybody's way comes first, for one looks at that of others.
+    """
+    if n < FEW:
+        head(plans_out, 0, n, people, t, floor, ways)
+        choose(plans_out, 0, n, start, people, floor, gates, law)
+    else:
+        head_side_by_side(plans_out, n, people, t, floor, ways)
+        choose_side_by_side(plans_out, n, start, people, floor, gates, law)
+    most = 0
+    for i in range(n):
+        most = max(most, plans_out.pairs[i])
+    return most
+
+
+# One loop in each parallel kernel: numba would make one of two, and somebody would look at who has not decided yet.
+
+
+@kernel(parallel=True)
+def head_side_by_side(plans_out, n, people, t, floor, ways):
+    """Write the ways of the first `n` people on all threads."""
+    for b in numba.prange((n + BLOCK - 1) // BLOCK):
+        head(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), people, t, floor, ways)
+
+
+@kernel(parallel=True)
+def choose_side_by_side(plans_out, n, start, people, floor, gates, law):
+    """Write the plans of the first `n` people on all threads."""
+    for b in numba.prange((n + BLOCK - 1) // BLOCK):
+        choose(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), start, people, floor, gates, law)
+
+
+@kernel
+def head(plans_out, begin, end, people, t, floor, ways):
+    """Write for people `begin` to `end` the way to the goal, from the four cells around, and how far it still is.
+
+    That is negative for who stands: who has not left yet (`leaves` > t), and who has no way.
+    """
+    fr, fc = ways.x.shape[1], ways.x.shape[2]
+    x, w, group, way_size = people.x, people.w, people.group, floor.way_size
+    for i in range(begin, end):
+        plans_out.want_x[i] = plans_out.want_w[i] = 0.0
+        plans_out.ahead[i] = -1.0
+        if people.leaves[i] > t or group[i] < 0:
+            continue
+        fx, fw = x[i] / way_size - 0.5, w[i] / way_size - 0.5
+        c, r = math.floor(fx), math.floor(fw)
+        ax, aw = fx - c, fw - r
+        ex = ew = 0.0
+        for q in range(4):
+            rr, cc = int(r) + q // 2, int(c) + q % 2
+            if 0 <= rr < fr and 0 <= cc < fc:
+                weight = (ax if q % 2 else 1.0 - ax) * (aw if q // 2 else 1.0 - aw)
+                ex += weight * ways.x[group[i], rr, cc]
+                ew += weight * ways.w[group[i], rr, cc]
+        length = math.sqrt(ex * ex + ew * ew)
+        if length > 1e-6:
+            want_x, want_w = ex / length, ew / length
+            rr, cc = int(w[i] / way_size), int(x[i] / way_size)
+            off = (x[i] - (cc + 0.5) * way_size) * want_x + (w[i] - (rr + 0.5) * way_size) * want_w
+            plans_out.want_x[i], plans_out.want_w[i] = want_x, want_w
+            plans_out.ahead[i] = max(ways.cost[group[i], rr, cc] - off, 0.0)
+
+
+@kernel
+def choose(plans_out, begin, end, start, people, floor, gates, law):
+    """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
+
+    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal;
+    speed min(free, (s - l) / T), s the distance to the nearest one in his way. Of two with the same goal the one nearer to it
+    goes first: the other is not in his way and does not turn him, so that no two wait for each other for ever. Who has no
+    gap left leans towards his goal with `push` newton. A gate that bars him stands in his way like a person. People behind a
+    wall are not seen.
+    """
+    for i in range(begin, end):
+        px, pw = people.x[i], people.w[i]
+        k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
+        first, last = floor.wall_start[k], floor.wall_start[k + 1]
+        aside = touch(plans_out, i, start, people, first, last, floor, gates, law)
+        if plans_out.ahead[i] < 0.0:
+            plans_out.want_x[i] = plans_out.want_w[i] = 0.0
+            continue
+        goal_x, goal_w = plans_out.want_x[i], plans_out.want_w[i]
+        length = math.sqrt(1.0 + aside * aside)
+        ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
+        gap = look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law)
+        pace = min(people.free[i], max((gap - law.gap_length) / law.gap_time, 0.0))
+        if gap <= law.gap_length:
+            pace = min(law.push * law.relax / law.mass, people.free[i])
+            ex, ew = goal_x, goal_w
+        plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
+
+
+@kernel
+def touch(plans_out, i, start, people, first, last, floor, gates, law):
+    """Write whom person `i` may touch; return by how much his neighbours turn him aside."""
+    x, w, radius, group, ahead = people.x, people.w, people.radius, people.group, plans_out.ahead
+    px, pw = x[i], w[i]
+    ex, ew, far = plans_out.want_x[i], plans_out.want_w[i], ahead[i]
+    walks = far >= 0.0
+    close = law.gap_length + 5.0 * law.repulsion_range
+    reach = radius[i] + 0.25 + law.skin
+    if walks:
+        reach = max(reach, close)
+    c0, c1 = max(int((px - reach) / floor.size), 0), min(int((px + reach) / floor.size), floor.columns - 1)
+    r0, r1 = max(int((pw - reach) / floor.size), 0), min(int((pw + reach) / floor.size), floor.rows - 1)
+    count = 0
+    aside = 0.0
+    for r in range(r0, r1 + 1):
+        for j in range(start[r * floor.columns + c0], start[r * floor.columns + c1 + 1]):
+            if j == i:
+                continue
+            dx, dw = px - x[j], pw - w[j]
+            d2 = dx * dx + dw * dw
+            both = radius[i] + radius[j] + law.skin
+            if d2 > both * both and d2 > close * close:
+                continue
+            if hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
+                continue
+            if d2 <= both * both:
+                if count < MOST_PAIRS:
+                    plans_out.pair[i, count] = j
+                count += 1
+            yields = ahead[j] > far and group[j] == group[i]
+            if walks and not yields and d2 <= close * close and ex * dx + ew * dw < 0.0:
+                strength = law.repulsion * math.exp((law.gap_length - math.sqrt(d2)) / law.repulsion_range)
+                aside += strength if ex * dw - ew * dx > 0.0 else -strength
+    plans_out.pairs[i] = count
+    return aside
+
+
+@kernel
+def look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law):
+    """Return how far person `i` sees free ground in direction e, m: to the next one in his way or a gate that bars him."""
+    x, w, ahead = people.x, people.w, plans_out.ahead
+    px, pw, far = x[i], w[i], ahead[i]
+    speed = math.sqrt(people.vx[i] * people.vx[i] + people.vw[i] * people.vw[i])
+    see = law.gap_length + min(people.free[i], speed + 0.5) * law.gap_time
+    gap = see
+    c0 = max(int((min(px, px + see * ex) - law.gap_length) / floor.size), 0)
+    c1 = min(int((max(px, px + see * ex) + law.gap_length) / floor.size), floor.columns - 1)
+    r0 = max(int((min(pw, pw + see * ew) - law.gap_length) / floor.size), 0)
+    r1 = min(int((max(pw, pw + see * ew) + law.gap_length) / floor.size), floor.rows - 1)
+    for r in range(r0, r1 + 1):
+        for j in range(start[r * floor.columns + c0], start[r * floor.columns + c1 + 1]):
+            dx, dw = x[j] - px, w[j] - pw
+            along = ex * dx + ew * dw
+            if along <= 0.0 or j == i or (ahead[j] > far and people.group[j] == people.group[i]):
+                continue
+            if abs(ew * dx - ex * dw) > law.gap_length or along > gap:
+                continue
+            d = math.sqrt(dx * dx + dw * dw)
+            if d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
+                gap = d
+    for m in range(first, last):
+        s = floor.wall_list[m]
+        ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
+        if floor.gate_of[s] < 0 or not crosses(px, pw, px + see * ex, pw + see * ew, ax, aw, bx, bw):
+            continue
+        if bars(s, px, pw, people.passed[i], floor, gates):
+            off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
+            gap = min(gap, off + 0.5 * law.gap_length)
+    return gap

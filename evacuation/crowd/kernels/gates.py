@@ -1,0 +1,80 @@
+"""People at gates and goals: who may pass a metered gate next, who has crossed one, who has left."""
+
+from __future__ import annotations
+
+from evacuation.crowd.kernels.order import copy
+from twin.jit import kernel
+
+AT_GATE_M = 0.6  # nobody is let through a metered gate from further away than this
+
+
+@kernel
+def meter(people_out, tokens_out, n, t, floor, gates, ways):
+    """Give passes at metered gates, to the nearest who wants to go through, so many a second and never two at once.
+
+    A gate that lets nobody through gives none, not even the one that it has saved.
+    """
+    for k in range(gates.metered.size):
+        if not gates.metered[k] or not gates.passes[k] > 0.0:
+            continue
+        tokens_out[k] = min(tokens_out[k] + gates.passes[k], max(1.0, gates.passes[k]))
+        while tokens_out[k] >= 1.0:
+            who = next_at(k, people_out, n, t, floor, ways)
+            if who < 0:
+                break
+            people_out.passed[who] = k
+            tokens_out[k] -= 1.0
+
+
+@kernel
+def next_at(k, people, n, t, floor, ways):
+    """Return who is nearest to gate `k`, has left and holds no pass yet, and whose way leads through it; -1 for nobody."""
+    who, nearest = -1, AT_GATE_M
+    step_x, step_w = floor.gate_step[k, 0], floor.gate_step[k, 1]
+    for i in range(n):
+        dx, dw = people.x[i] - floor.gate_end[k, 0], people.w[i] - floor.gate_end[k, 1]
+        along, off = dx * step_x + dw * step_w, step_x * dw - step_w * dx
+        if people.passed[i] == k or people.leaves[i] > t or not 0.0 < along < floor.gate_long[k]:
+            continue
+        if (
+            abs(off) > nearest
+            or abs(off) >= AT_GATE_M
+            or (abs(off) == nearest and people.number[i] > people.number[who])
+        ):
+            continue
+        row, col, group = int(people.w[i] / floor.way_size), int(people.x[i] / floor.way_size), people.group[i]
+        heading = ways.w[group, row, col] * step_x - ways.x[group, row, col] * step_w
+        if heading * off < 0.0:
+            who, nearest = i, abs(off)
+    return who
+
+
+@kernel
+def let_go(people_out, counts_out, crossed, n, t, floor):
+    """Count who crossed a gate, and let go who left by one or reached a goal that he wants; return how many stay.
+
+    Those who stay keep their order and are the first of `people_out`.
+    """
+    stay = 0
+    for i in range(n):
+        gone = False
+        if crossed[i] != 0:
+            k = abs(crossed[i]) - 1
+            inward = (crossed[i] > 0) == (floor.inner[k] > 0)
+            counts_out.flows[k, 0 if inward else 1] += 1
+            people_out.passed[i] = -1
+            if floor.rim[k] and not inward:
+                counts_out.left_by_gate[k] += 1
+                gone = True
+        if floor.wants.shape[1] > 0 and not gone and people_out.leaves[i] <= t:
+            ny, nx = floor.goal_of.shape
+            row, col = int(people_out.w[i] / floor.way_size), int(people_out.x[i] / floor.way_size)
+            goal = floor.goal_of[min(row, ny - 1), min(col, nx - 1)]
+            if goal > 0 and floor.wants[people_out.group[i], goal - 1]:
+                counts_out.left_by_goal[goal - 1] += 1
+                gone = True
+        if not gone:
+            if stay < i:
+                copy(people_out, stay, people_out, i)
+            stay += 1
+    return stay

@@ -1,0 +1,139 @@
+"""How bodies move: contact forces, walls and gates.
+
+Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction and dashpot
+implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own contacts in a fixed order: the
+number of threads changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+
+from evacuation.crowd.kernels.decide import BLOCK, FEW
+from evacuation.crowd.kernels.walls import bars, crosses, side
+from twin.jit import kernel
+
+
+@kernel
+def press(people_out, pushed_out, n, plans, floor, gates, law, steps):
+    """Move the first `n` people by `steps` steps of `law.dt` under drive and contact; note gates crossed and the load on each.
+
+    `pushed_out.crossed` is 1 + gate, negative when crossed from the positive side to the negative, 0 for none.
+    """
+    for i in range(n):
+        pushed_out.crossed[i] = 0
+    for _ in range(steps):
+        if n < FEW:
+            push(people_out, pushed_out, 0, n, plans, floor, gates, law)
+            move(people_out, pushed_out, 0, n, floor, gates, law)
+        else:
+            push_side_by_side(people_out, pushed_out, n, plans, floor, gates, law)
+            move_side_by_side(people_out, pushed_out, n, floor, gates, law)
+
+
+# One loop in each parallel kernel: numba would make one of two, and somebody would be pushed by who has moved already.
+
+
+@kernel(parallel=True)
+def push_side_by_side(people_out, pushed_out, n, plans, floor, gates, law):
+    """Push the first `n` people on all threads."""
+    for b in numba.prange((n + BLOCK - 1) // BLOCK):
+        push(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), plans, floor, gates, law)
+
+
+@kernel(parallel=True)
+def move_side_by_side(people_out, pushed_out, n, floor, gates, law):
+    """Move the first `n` people on all threads."""
+    for b in numba.prange((n + BLOCK - 1) // BLOCK):
+        move(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), floor, gates, law)
+
+
+@kernel
+def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
+    """Write for people `begin` to `end` the velocity after a step and the load.
+
+    m dv/dt = m (want - v) / relax + sum of (k overlap - c vn) n - kappa overlap vt over bodies and walls; no pull. Dashpot and
+    friction are divided by 1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them
+    take from one person in a step. Load (N): half the largest principal value of sum f n n (f the normal forces), a mean
+    over `load_time`: for somebody pressed by F from two sides it is F.
+    """
+    dt, mass = law.dt, law.mass
+    fade = dt / law.load_time
+    x, w, vx, vw, radius, touching = (
+        people_out.x, people_out.w, people_out.vx, people_out.vw, people_out.radius, people_out.touching,
+    )  # fmt: skip
+    for i in range(begin, end):
+        px, pw, ux, uw = x[i], w[i], vx[i], vw[i]
+        fx, fw = mass * (plans.want_x[i] - ux) / law.relax, mass * (plans.want_w[i] - uw) / law.relax
+        sxx = sxw = sww = 0.0
+        count, own = 0, max(touching[i], 1)
+        for m in range(plans.pairs[i]):
+            j = plans.pair[i, m]
+            dx, dw = px - x[j], pw - w[j]
+            d2, both = dx * dx + dw * dw, radius[i] + radius[j]
+            if d2 >= both * both:
+                continue
+            count += 1
+            d = max(math.sqrt(d2), 1e-6)
+            nx, nw, over = dx / d, dw / d, both - d
+            rx, rw = ux - vx[j], uw - vw[j]
+            rn = rx * nx + rw * nw
+            shared = dt * (own + max(touching[j], 1)) / mass
+            force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
+            rub = law.friction * over / (1.0 + law.friction * over * shared)
+            fx += force * nx - rub * (rx - rn * nx)
+            fw += force * nw - rub * (rw - rn * nw)
+            sxx += force * nx * nx
+            sxw += force * nx * nw
+            sww += force * nw * nw
+        k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
+        for m in range(floor.wall_start[k], floor.wall_start[k + 1]):
+            s = floor.wall_list[m]
+            ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
+            lx, lw = bx - ax, bw - aw
+            along = ((px - ax) * lx + (pw - aw) * lw) / (lx * lx + lw * lw)
+            along = min(max(along, 0.0), 1.0)
+            dx, dw = px - ax - along * lx, pw - aw - along * lw
+            d2 = dx * dx + dw * dw
+            if d2 >= radius[i] * radius[i] or not bars(s, px, pw, people_out.passed[i], floor, gates):
+                continue
+            count += 1
+            d = max(math.sqrt(d2), 1e-6)
+            nx, nw, over = dx / d, dw / d, radius[i] - d
+            rn = ux * nx + uw * nw
+            shared = dt * own / mass
+            force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
+            rub = law.friction * over / (1.0 + law.friction * over * shared)
+            fx += force * nx - rub * (ux - rn * nx)
+            fw += force * nw - rub * (uw - rn * nw)
+            sxx += force * nx * nx
+            sxw += force * nx * nw
+            sww += force * nw * nw
+        pushed_out.vx[i], pushed_out.vw[i] = ux + dt * fx / mass, uw + dt * fw / mass
+        pushed_out.touching[i] = count
+        half, off = 0.5 * (sxx + sww), 0.5 * (sxx - sww)
+        now = 0.5 * (half + math.sqrt(off * off + sxw * sxw))
+        people_out.load[i] += fade * (now - people_out.load[i])
+
+
+@kernel
+def move(people_out, pushed_out, begin, end, floor, gates, law):
+    """Move people `begin` to `end` by a step at their new velocities. Nobody goes a way that crosses what bars him: he stops."""
+    for i in range(begin, end):
+        px, pw = people_out.x[i], people_out.w[i]
+        ux, uw = pushed_out.vx[i], pushed_out.vw[i]
+        qx, qw = px + law.dt * ux, pw + law.dt * uw
+        k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
+        for m in range(floor.wall_start[k], floor.wall_start[k + 1]):
+            s = floor.wall_list[m]
+            ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
+            if crosses(px, pw, qx, qw, ax, aw, bx, bw):
+                if bars(s, px, pw, people_out.passed[i], floor, gates):
+                    qx, qw, ux, uw = px, pw, 0.0, 0.0
+                    break
+                before = side(ax, aw, bx, bw, px, pw)
+                pushed_out.crossed[i] = (1 + floor.gate_of[s]) if before < 0.0 else -(1 + floor.gate_of[s])
+        people_out.x[i], people_out.w[i], people_out.vx[i], people_out.vw[i] = qx, qw, ux, uw
+        people_out.touching[i] = pushed_out.touching[i]
