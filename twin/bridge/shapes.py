@@ -100,7 +100,7 @@ def draw_field(
     unknown, shown = np.isnan(values), values >= bounds[0]
     if on_cells(field):
         west, south, east, north = extent(field)
-        box = {"extent": (west, east, south, north), "interpolation": "nearest", "zorder": 3}
+        box = {"extent": (west, east, south, north), "interpolation": "nearest", "interpolation_stage": "data", "zorder": 3}
         axes.imshow(np.where(shown, values, np.nan), cmap=scale.cmap, norm=scale.norm, **box)
         if unknown.any():
             axes.imshow(np.where(unknown, 1.0, np.nan), cmap=ListedColormap([UNKNOWN]), alpha=0.4, **box)
@@ -207,18 +207,10 @@ def draw_marks(axes: Any, places: gpd.GeoDataFrame, most: int = 12) -> None:
     span = east - west
     level = levels_of(places)
     point = marked(places, span)
-    for k in np.flatnonzero(point & (level != "")):
-        at = places.geometry.iloc[k].representative_point()
-        axes.plot(
-            at.x,
-            at.y,
-            "o",
-            ms=6.5,
-            mfc=(LEVEL_COLOURS | {"unknown": UNKNOWN})[level[k]],
-            mec="white",
-            mew=0.9,
-            zorder=6,
-        )
+    shown = point & (level != "")
+    at = places.geometry[shown].representative_point()
+    faces = [(LEVEL_COLOURS | {"unknown": UNKNOWN})[name] for name in level[shown]]
+    axes.scatter(at.x, at.y, s=6.5**2, c=faces, edgecolors="white", linewidths=0.9, zorder=6).set_in_layout(False)
     coloured = np.isin(level, COLOURS)
     named = np.flatnonzero(coloured & point if (coloured & point).any() else coloured)
     rank = sorted(named, key=lambda k: (-COLOURS.index(level[k]), -abs(places["peak"].iloc[k])))
