@@ -35,7 +35,9 @@ def embedded(text: str) -> str:
         name_IDs=[],
         notdef_outline=True,
     )
-    font = TTFont(font_path(), lazy=True, recalcBBoxes=False)  # a page lays lines out by ascent and descent, not by the box
+    font = TTFont(
+        font_path(), lazy=True, recalcBBoxes=False
+    )  # a page lays lines out by ascent and descent, not by the box
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes={*map(ord, set(text)), *range(32, 127)})
     cutter.subset(font)

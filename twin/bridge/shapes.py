@@ -100,7 +100,12 @@ def draw_field(
     unknown, shown = np.isnan(values), values >= bounds[0]
     if on_cells(field):
         west, south, east, north = extent(field)
-        box = {"extent": (west, east, south, north), "interpolation": "nearest", "interpolation_stage": "data", "zorder": 3}
+        box = {
+            "extent": (west, east, south, north),
+            "interpolation": "nearest",
+            "interpolation_stage": "data",
+            "zorder": 3,
+        }
         axes.imshow(np.where(shown, values, np.nan), cmap=scale.cmap, norm=scale.norm, **box)
         if unknown.any():
             axes.imshow(np.where(unknown, 1.0, np.nan), cmap=ListedColormap([UNKNOWN]), alpha=0.4, **box)
