@@ -82,7 +82,7 @@ def _ground(city: City) -> NDArray[np.uint8]:
     land = palette[city.surface["cover"].values] * np.clip(0.66 + 0.48 * shade[..., None], 0, 1.04)
     land[city.surface["river"].values] = mpl.colors.to_rgb(RIVER)
     land[~np.isfinite(terrain)] = 1.0
-    return np.round(255 * np.clip(land, 0, 1)).astype(np.uint8)
+    return np.asarray(np.round(255 * np.clip(land, 0, 1)), dtype=np.uint8)
 
 
 def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, furniture: bool = True) -> None:
@@ -279,6 +279,7 @@ def time_axis(axes: Any, tz: Any) -> None:
 def png(figure: Figure) -> bytes:
     """Return a figure as an opaque PNG."""
     canvas, out = FigureCanvasAgg(figure), BytesIO()
-    canvas.draw()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(out, "PNG", compress_level=4)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    Image.fromarray(drawn[..., :3]).save(out, "PNG", compress_level=4)
     return out.getvalue()

@@ -22,6 +22,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from twin.city import City
+from twin.grid import on_cells
 from twin.sheet import COLOURS, MapLayer
 
 #: Screen colours of the four levels, and of what is not known.
@@ -41,11 +42,6 @@ FIELD_LINE = 2.8
 AREAS, POINTS = ("Polygon", "MultiPolygon"), ("Point", "MultiPoint")
 
 Bounds = tuple[float, float, float, float]
-
-
-def on_cells(field: xr.DataArray) -> bool:
-    """Return whether a field lies on cells (y, x); else it lies on things with an id."""
-    return {"y", "x"} <= set(field.dims)
 
 
 def shapes(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = None) -> gpd.GeoSeries:
