@@ -24,8 +24,9 @@ from desk.blocks import plain
 from desk.choice import one_of
 from desk.levels import graded, levels_legend
 from twin.blocks import Section
-from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, on_cells, reach_of, shapes, window
+from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, reach_of, shapes, window
 from twin.city import City
+from twin.grid import on_cells
 from twin.sheet import MapLayer
 from twin.units import quantity
 from twin.words import say

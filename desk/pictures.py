@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from twin.bridge.maps import draw_city
-from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, draw_shapes, extent, on_cells, shapes
+from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, draw_shapes, extent, shapes
 from twin.city import City
+from twin.grid import on_cells
 from twin.sheet import MapLayer
 
 #: Colours of a difference, weakest first, and the one that is not drawn.

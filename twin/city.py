@@ -104,9 +104,9 @@ class Resource:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class City:
-    """A city on one grid.
+    """A city on one grid; equal to itself alone.
 
     `surface` holds, on (y, x): `terrain` (bare ground, m above `vertical_datum`; NaN outside the city), `roughness`
     (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool), `cover` (class of

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
@@ -126,6 +127,11 @@ class Grid:
             f"{CRS.from_user_input(self.crs).to_wkt()}|{self.west!r}|{self.north!r}|{self.cell_m!r}|{self.ny}|{self.nx}"
         )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def on_cells(field: xr.DataArray) -> bool:
+    """Return whether a field lies on cells (y, x); else it lies on things with an id."""
+    return {"y", "x"} <= set(field.dims)
 
 
 def known_crs(crs: str) -> CRS:

@@ -12,11 +12,10 @@ import xarray as xr
 from scenarios.case import settings
 from scenarios.case.hazards import measures, same
 from scenarios.runner.run import Run
-from twin.bridge.shapes import on_cells
 from twin.errors import ScenarioError
 from twin.exposure import Exposure
 from twin.grade import likely
-from twin.grid import Grid
+from twin.grid import Grid, on_cells
 from twin.hazard import site_of
 from twin.plan import rounded, shown
 from twin.sheet import CITY, COLOURS, MapLayer, Scale, kind_of, names_of

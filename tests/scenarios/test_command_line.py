@@ -160,6 +160,14 @@ def test_a_verb_is_there_when_it_is_used_and_another_is_not() -> None:
     assert told.stdout == "load\n" and "AttributeError" in told.stderr and "laod" in told.stderr
 
 
+def test_what_draws_or_samples_is_not_loaded_with_the_verbs() -> None:
+    code = "import json, sys, scenarios as sc; sc.load; print(json.dumps(sorted(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    loaded = set(json.loads(told.stdout))
+    assert "scenarios.verbs" in loaded
+    assert not loaded & {"matplotlib", "jinja2", "fontTools", "scipy.interpolate", "emcee"}
+
+
 @pytest.mark.parametrize("width", ["40", "80"])
 def test_no_chinese_word_of_a_page_of_help_is_cut(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = []

@@ -7,17 +7,30 @@ An exporter is one function `(dossier, folder) -> files written` and one line in
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
-from twin.bridge import cap, geojson, geopackage, geotiff, netcdf, plan_json, report
 from twin.bridge.dossier import Dossier
 
-EXPORTERS: dict[str, Callable[[Dossier, Path], list[Path]]] = {
-    "json": plan_json.write,
-    "geojson": geojson.write,
-    "cap": cap.write,
-    "html": report.write,
-    "geotiff": geotiff.write,
-    "netcdf": netcdf.write,
-    "gpkg": geopackage.write,
+Exporter = Callable[[Dossier, Path], list[Path]]
+
+
+def _writer(module: str) -> Exporter:
+    """Return the `write` of a file of this room, which is brought in when it first writes: what draws is slow to come."""
+
+    def write(dossier: Dossier, folder: Path) -> list[Path]:
+        written: list[Path] = import_module(f"twin.bridge.{module}").write(dossier, folder)
+        return written
+
+    return write
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "json": _writer("plan_json"),
+    "geojson": _writer("geojson"),
+    "cap": _writer("cap"),
+    "html": _writer("report"),
+    "geotiff": _writer("geotiff"),
+    "netcdf": _writer("netcdf"),
+    "gpkg": _writer("geopackage"),
 }

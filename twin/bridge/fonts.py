@@ -35,9 +35,11 @@ def embedded(text: str) -> str:
         name_IDs=[],
         notdef_outline=True,
     )
-    font = TTFont(font_path(), lazy=True)
+    font = TTFont(
+        font_path(), lazy=True, recalcBBoxes=False
+    )  # a page lays lines out by ascent and descent, not by the box
     cutter = subset.Subsetter(options)
-    cutter.populate(text=text + "".join(map(chr, range(32, 127))))
+    cutter.populate(unicodes={*map(ord, set(text)), *range(32, 127)})
     cutter.subset(font)
     out = BytesIO()
     font.flavor = "woff"

@@ -10,8 +10,7 @@ import rasterio
 import xarray as xr
 
 from twin.bridge.dossier import Dossier
-from twin.bridge.shapes import on_cells
-from twin.grid import Grid
+from twin.grid import Grid, on_cells
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:

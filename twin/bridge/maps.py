@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from io import BytesIO
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import matplotlib as mpl
 import matplotlib.dates
 import numpy as np
 import pandas as pd
-from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LightSource, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from PIL import Image
 
 from twin.blocks import Curve, Picture
 from twin.bridge import shapes
@@ -54,12 +58,23 @@ def in_both(phrase: Phrase) -> str:
     return " ".join(dict.fromkeys(written(phrase, lang) for lang in LANGS))
 
 
-def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, furniture: bool = True) -> None:
-    """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`.
+class Base(NamedTuple):
+    """What lies under every map of a city: the ground (red, green, blue of each cell, 0..255), buildings and roads as paths."""
 
-    `window` is what is shown (west, south, east, north), the whole city without one.
-    """
-    west, south, east, north = city.grid.bounds
+    ground: NDArray[np.uint8]
+    buildings: list[Path]
+    roads: list[Path]
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def of(cls, city: City) -> Base:
+        """Return the base of a city, made once for all maps of it."""
+        buildings, roads = city.buildings.geometry.values, city.roads.geometry.values
+        return cls(_ground(city), shapes.outlines(buildings), shapes.courses(roads))
+
+
+def _ground(city: City) -> NDArray[np.uint8]:
+    """Return the colours of the land cover in the light of a sun in the north-west; white where there is no terrain."""
     terrain = city.surface["terrain"].values
     level = np.nan_to_num(terrain, nan=float(np.nanmin(terrain)))
     shade = LightSource(315, 45).hillshade(level, vert_exag=6, dx=city.grid.cell_m, dy=city.grid.cell_m)
@@ -67,17 +82,18 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
     land = palette[city.surface["cover"].values] * np.clip(0.66 + 0.48 * shade[..., None], 0, 1.04)
     land[city.surface["river"].values] = mpl.colors.to_rgb(RIVER)
     land[~np.isfinite(terrain)] = 1.0
-    axes.imshow(np.clip(land, 0, 1), extent=(west, east, south, north), interpolation="bilinear", zorder=0)
-    if len(city.buildings):
-        axes.add_collection(
-            PatchCollection(
-                shapes.outlines(city.buildings.geometry),
-                facecolor=BUILDING,
-                edgecolor="#b9b0a2",
-                linewidth=0.15,
-                zorder=1,
-            )
-        )
+    return np.asarray(np.round(255 * np.clip(land, 0, 1)), dtype=np.uint8)
+
+
+def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, furniture: bool = True) -> None:
+    """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`.
+
+    `window` is what is shown (west, south, east, north), the whole city without one.
+    """
+    base, (west, south, east, north) = Base.of(city), city.grid.bounds
+    axes.imshow(base.ground, extent=(west, east, south, north), interpolation="bilinear", zorder=0)
+    if base.buildings:
+        shapes.draw_paths(axes, base.buildings, facecolor=BUILDING, edgecolor="#b9b0a2", linewidth=0.15, zorder=1)
     elif city.surface["building"].values.any():
         blocks = np.ma.masked_equal(city.surface["building"].values.astype(float), 0)
         axes.imshow(
@@ -87,15 +103,10 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
             interpolation="nearest",
             zorder=1,
         )
-    if len(city.roads):
+    if base.roads:
         wide = city.roads["lanes"].astype(float).clip(1, 8)
-        lines = [np.asarray(g.coords)[:, :2] for g in city.roads.geometry]
-        axes.add_collection(
-            LineCollection(lines, colors="#c9c2b4", linewidths=0.5 + 0.28 * wide, zorder=2, capstyle="round")
-        )
-        axes.add_collection(
-            LineCollection(lines, colors=ROAD, linewidths=0.2 + 0.22 * wide, zorder=2, capstyle="round")
-        )
+        shapes.draw_lines(axes, base.roads, "#c9c2b4", 0.5 + 0.28 * wide, zorder=2)
+        shapes.draw_lines(axes, base.roads, ROAD, 0.2 + 0.22 * wide, zorder=2)
     for track in city.facilities.geometry[city.facilities.geom_type == "LineString"]:
         axes.plot(*track.xy, color="#8a6fa8", linewidth=1.6, linestyle=(0, (4, 2)), zorder=2.5)
     west, south, east, north = window or city.grid.bounds
@@ -111,8 +122,8 @@ def city_map(city: City) -> bytes:
         axes = figure.add_subplot()
         draw_city(axes, city)
         if city.drains is not None and len(city.drains.links):
-            pipes = [np.asarray(g.coords)[:, :2] for g in city.drains.links.geometry]
-            axes.add_collection(LineCollection(pipes, colors="#3c8c7c", linewidths=0.6, zorder=4, alpha=0.8))
+            pipes = shapes.courses(city.drains.links.geometry.values)
+            shapes.draw_lines(axes, pipes, "#3c8c7ccc", 0.6, zorder=4)
         sites = city.facilities[city.facilities.geom_type != "LineString"]
         for kind in sorted(set(sites["kind"])):
             centres = sites.geometry[sites["kind"] == kind].centroid
@@ -266,7 +277,9 @@ def time_axis(axes: Any, tz: Any) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG."""
-    out = BytesIO()
-    figure.savefig(out, format="png")
+    """Return a figure as an opaque PNG."""
+    canvas, out = FigureCanvasAgg(figure), BytesIO()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    drawn = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    Image.fromarray(drawn[..., :3]).save(out, "PNG", compress_level=4)
     return out.getvalue()

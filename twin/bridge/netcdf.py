@@ -8,7 +8,7 @@ import xarray as xr
 from pyproj import CRS
 
 from twin.bridge.dossier import Dossier
-from twin.bridge.shapes import on_cells
+from twin.grid import on_cells
 
 #: Attributes of the axes of cells.
 AXES = {

@@ -5,7 +5,8 @@ An area is drawn as an area, a line as a line, a point as a mark; an area too sm
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import geopandas as gpd
@@ -15,14 +16,13 @@ import pandas as pd
 import shapely
 import xarray as xr
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.collections import PathCollection
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path as Outline
+from matplotlib.path import Path
 from numpy.typing import NDArray
-from shapely.geometry.polygon import orient
 
 from twin.city import City
+from twin.grid import on_cells
 from twin.sheet import COLOURS, MapLayer
 
 #: Screen colours of the four levels, and of what is not known.
@@ -42,11 +42,6 @@ FIELD_LINE = 2.8
 AREAS, POINTS = ("Polygon", "MultiPolygon"), ("Point", "MultiPoint")
 
 Bounds = tuple[float, float, float, float]
-
-
-def on_cells(field: xr.DataArray) -> bool:
-    """Return whether a field lies on cells (y, x); else it lies on things with an id."""
-    return {"y", "x"} <= set(field.dims)
 
 
 def shapes(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = None) -> gpd.GeoSeries:
@@ -101,16 +96,19 @@ def draw_field(
     unknown, shown = np.isnan(values), values >= bounds[0]
     if on_cells(field):
         west, south, east, north = extent(field)
-        box = {"extent": (west, east, south, north), "interpolation": "nearest", "zorder": 3}
+        box = {
+            "extent": (west, east, south, north),
+            "interpolation": "nearest",
+            "interpolation_stage": "data",
+            "zorder": 3,
+        }
         axes.imshow(np.where(shown, values, np.nan), cmap=scale.cmap, norm=scale.norm, **box)
         if unknown.any():
             axes.imshow(np.where(unknown, 1.0, np.nan), cmap=ListedColormap([UNKNOWN]), alpha=0.4, **box)
     else:
         things = shapes(city, field, own)
-        areas = things[things.geom_type.isin(AREAS)]
-        axes.add_collection(
-            PatchCollection(outlines(areas), facecolor="none", edgecolor=UNKNOWN, linewidth=0.4, zorder=3)
-        )
+        areas = things[things.geom_type.isin(AREAS)].values
+        draw_paths(axes, outlines(areas), facecolor="none", edgecolor=UNKNOWN, linewidth=0.4, zorder=3)
         draw_shapes(axes, things[unknown], [UNKNOWN] * int(unknown.sum()), alpha=0.5, width=FIELD_LINE, hatch="///")
         draw_shapes(axes, things[shown], list(scale.to_rgba(values[shown])), alpha=0.85, width=FIELD_LINE)
     return scale
@@ -134,33 +132,45 @@ def draw_shapes(
     own = pd.Series([mpl.colors.to_rgba(colour, alpha) for colour in colours], dtype=object).reindex(parts.index)
     areas, lines, points = (parts.geom_type == kind for kind in ("Polygon", "LineString", "Point"))
     edge = {"edgecolor": UNKNOWN, "hatch": hatch, "linewidth": 0.6} if hatch else {"edgecolor": "none"}
-    axes.add_collection(PatchCollection(outlines(parts[areas]), facecolor=list(own[areas]), zorder=3, **edge))
-    axes.add_collection(
-        LineCollection(
-            [np.asarray(line.coords)[:, :2] for line in parts[lines]],
-            colors=list(own[lines]),
-            linewidths=width,
-            capstyle="round",
-            zorder=4,
-        )
-    )
+    draw_paths(axes, outlines(parts[areas].values), facecolor=list(own[areas]), zorder=3, **edge)
+    draw_lines(axes, courses(parts[lines].values), list(own[lines]), width, zorder=4)
     if points.any():
         at = parts[points]
         axes.scatter(at.x, at.y, c=list(own[points]), s=34, edgecolors="white", linewidths=0.8, zorder=5)
 
 
-def outlines(things: Iterable[shapely.Geometry]) -> list[PathPatch]:
-    """Return areas with their holes as patches."""
-    return [PathPatch(_outline(part)) for shape in things for part in getattr(shape, "geoms", [shape])]
+def draw_paths(axes: Any, paths: Sequence[Path], **style: Any) -> None:
+    """Draw paths, all at once, in the style of a PathCollection; they end where the axes end and have no say in the layout."""
+    drawn = PathCollection(paths, **style)
+    drawn.set_in_layout(False)
+    axes.add_collection(drawn, autolim=False)
 
 
-def _outline(area: shapely.Polygon) -> Outline:
-    """Return the rings of an area as a path; holes run the other way round, so that they stay open."""
-    if not area.interiors:
-        return Outline(np.asarray(area.exterior.coords)[:, :2])
-    turned = orient(area)
-    rings = [np.asarray(ring.coords)[:, :2] for ring in (turned.exterior, *turned.interiors)]
-    return Outline.make_compound_path(*(Outline(ring, closed=True) for ring in rings))
+def draw_lines(axes: Any, paths: Sequence[Path], colours: Any, widths: Any, zorder: float) -> None:
+    """Draw paths as lines with round ends, `widths` in points."""
+    draw_paths(axes, paths, facecolor="none", edgecolor=colours, linewidth=widths, capstyle="round", zorder=zorder)
+
+
+def outlines(areas: NDArray[np.object_]) -> list[Path]:
+    """Return a path for each part of areas; its holes run the other way round, so that they stay open."""
+    parts = shapely.get_parts(areas)
+    rings, part = shapely.get_rings(shapely.orient_polygons(parts), return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.diff(ring, append=-1) != 0
+    codes = np.full(len(xy), Path.LINETO, Path.code_type)
+    codes[np.roll(ends, 1)], codes[ends] = Path.MOVETO, Path.CLOSEPOLY
+    return [Path(xy[own], codes[own]) for own in _runs(part[ring], len(parts))]
+
+
+def courses(lines: NDArray[np.object_]) -> list[Path]:
+    """Return a path for each line."""
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    return [Path(xy[own]) for own in _runs(line, len(lines))]
+
+
+def _runs(item: NDArray[np.intp], count: int) -> list[slice]:
+    """Return where each of `count` items stands in a rising array of items."""
+    return [slice(*bounds) for bounds in pairwise(np.searchsorted(item, np.arange(count + 1)))]
 
 
 def apart(areas: gpd.GeoSeries) -> gpd.GeoSeries:
@@ -198,18 +208,10 @@ def draw_marks(axes: Any, places: gpd.GeoDataFrame, most: int = 12) -> None:
     span = east - west
     level = levels_of(places)
     point = marked(places, span)
-    for k in np.flatnonzero(point & (level != "")):
-        at = places.geometry.iloc[k].representative_point()
-        axes.plot(
-            at.x,
-            at.y,
-            "o",
-            ms=6.5,
-            mfc=(LEVEL_COLOURS | {"unknown": UNKNOWN})[level[k]],
-            mec="white",
-            mew=0.9,
-            zorder=6,
-        )
+    shown = point & (level != "")
+    at = places.geometry[shown].representative_point()
+    faces = [(LEVEL_COLOURS | {"unknown": UNKNOWN})[name] for name in level[shown]]
+    axes.scatter(at.x, at.y, s=6.5**2, c=faces, edgecolors="white", linewidths=0.9, zorder=6).set_in_layout(False)
     coloured = np.isin(level, COLOURS)
     named = np.flatnonzero(coloured & point if (coloured & point).any() else coloured)
     rank = sorted(named, key=lambda k: (-COLOURS.index(level[k]), -abs(places["peak"].iloc[k])))

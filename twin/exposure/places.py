@@ -14,7 +14,7 @@ from twin.city import City
 from twin.errors import ContractError
 from twin.exposure.cells import Cells
 from twin.exposure.ids import Ids
-from twin.exposure.streets import STRETCHES, stretches
+from twin.exposure.streets import stretches
 from twin.sheet import Sheet
 
 Reader = Cells | Ids
@@ -32,8 +32,7 @@ def graded_places(city: City, sheet: Sheet, own: gpd.GeoDataFrame | None) -> tup
     Raises ContractError for own places that lack a column, lie in another CRS or carry an id that another place has.
     """
     tables: list[gpd.GeoDataFrame] = []
-    plain = np.isin(city.road_kinds, STRETCHES)
-    streets, member = stretches(city.roads[plain])
+    streets, plain, member = stretches(city)
     graded = streets["kind"].isin(sheet.rules).values
     tables.append(streets.loc[graded, PLACE])
     for source in (city.sites, *([] if own is None else [_checked(own, city)])):

@@ -12,7 +12,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from scipy.interpolate import RegularGridInterpolator
 
 from twin.errors import SourceError
 from twin.grid import Grid
@@ -131,6 +130,8 @@ class _Cells:
 
     def sample(self, values: Array) -> Array:
         """Return (time, y, x) on the cells, linear between the points of the file."""
+        from scipy.interpolate import RegularGridInterpolator  # slow to come, and few runs read a grid
+
         rows, cols = np.argsort(self.axes[0]), np.argsort(self.axes[1])
         axes = self.axes[0][rows], self.axes[1][cols]
         return np.stack([RegularGridInterpolator(axes, frame[np.ix_(rows, cols)])(self.at) for frame in values])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.release.locate.posterior import Posterior, locate
 from evacuation.release.locate.readings import Readings
 from evacuation.release.substances import Substance, known, substance
 from evacuation.release.weather import Air, Weather
@@ -17,6 +17,9 @@ from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.grid import Grid
 from twin.hazard import Drivers
+
+if TYPE_CHECKING:
+    from evacuation.release.locate.posterior import Posterior
 
 Array = NDArray[np.float64]
 
@@ -88,6 +91,8 @@ def detected(
 
     Raises ScenarioError where no detector reads anything, or no source can be found.
     """
+    from evacuation.release.locate.posterior import locate  # its sampler is slow to come, and most sources are known
+
     table = _table(city, drivers, clock, gas)
     if not len(table) or not (table["value"] > 0.0).any():
         raise ScenarioError("release_no_readings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import geopandas as gpd
@@ -193,3 +194,26 @@ def test_values_have_the_colour_of_their_step_and_the_unknown_one_of_its_own() -
     assert ["#" + "".join(f"{c:02x}" for c in row[:3]) for row in shown[1:]] == [PALE, MIDDLE, DARK, shapes.UNKNOWN]
     change = pictures.coloured(np.array([-3.0, 0.0, 3.0]), pictures.change_colormap(LAYER))
     assert change[1, 3] == 0 and change[0, 3] == change[2, 3] == 209
+
+
+def test_outlines_keep_their_holes_whichever_way_they_run() -> None:
+    ring, hole = [(0, 0), (10, 0), (10, 10), (0, 10)], [(3, 3), (7, 3), (7, 7), (3, 7)]
+    for turned in (hole, hole[::-1]):
+        court, block = shapely.Polygon(ring, [turned]), shapely.box(20, 0, 30, 10)
+        found = shapes.outlines(
+            np.array([shapely.MultiPolygon([court, block]), shapely.Polygon(), block], dtype=object)
+        )
+        assert [len(path) for path in found if len(path)] == [10, 5, 5]
+        signed = [
+            (a[:-1, 0] * a[1:, 1] - a[1:, 0] * a[:-1, 1]).sum() / 2
+            for a in (found[0].vertices[:5], found[0].vertices[5:])
+        ]
+        assert sorted(np.sign(signed)) == [-1, 1] and abs(sum(signed)) == court.area
+    assert shapes.outlines(np.array([], dtype=object)) == [] == shapes.courses(np.array([], dtype=object))
+
+
+def test_each_city_has_its_own_base(small_city) -> None:
+    field = on("edge", small_city.roads["id"])
+    bare = replace(small_city, buildings=small_city.buildings.iloc[:0])
+    whole, without, again = (maps.picture(c, Picture(LAYER, field)) for c in (small_city, bare, small_city))
+    assert whole == again != without
