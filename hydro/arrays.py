@@ -18,7 +18,6 @@ from hydro.schemes.inertial import Inertial
 from hydro.schemes.registry import COURANT_MOST, hand_over, water_on
 from hydro.schemes.shallow import Shallow
 from hydro.schemes.subgrid import Tables
-from hydro.schemes.subgrid_view import FILMS_TOLD, SubgridView
 from hydro.schemes.water import Array, Water
 from twin.errors import NumericsError
 from twin.jit import compiling, start_threads
@@ -64,9 +63,7 @@ class ArrayRun(NamedTuple):
     them. `scheme` names the equations that were solved (at the end, where "auto" changed them), `why` says why these.
     `fast_share`, 0..1, is the largest share of the moving water that was held at the Froude limit of the inertial scheme
     when it was looked at (`Inertial.fast_share`; 60 times a run, in long runs every UNSEEN_STEPS steps); NaN where another
-    scheme began. `film_share`, 0..1, is the share of the flow between coarse cells that the subgrid scheme moved as films,
-    which run off too fast there (`Subgrid.carried`; read at `probe_s`); NaN under other schemes. From FILMS_TOLD on `why`
-    says so.
+    scheme began.
     """
 
     depth: Array
@@ -84,7 +81,6 @@ class ArrayRun(NamedTuple):
     why: str
     fast_share: float
     outflow_m3_s: NDArray[np.float64]
-    film_share: float
 
 
 def simulate_arrays(
@@ -153,7 +149,6 @@ def simulate_arrays(
         steps, poured, fed = 0, 0.0, None
         books: list[dict[str, float]] = []
         seen, out_m3 = [[float(water.depth()[p]) for p in probes]], [0.0]
-        carried = np.zeros(3)
         for t0, t1 in pairwise(edges):
             now = (_index(rain_s, t0), *(_index(i.times_s, t0) for i in inflows))
             if now != fed or given:
@@ -170,7 +165,6 @@ def simulate_arrays(
             poured += per_second * (t1 - t0)
             seen.append([float(water.depth()[p]) for p in probes])
             out_m3.append(_out([*books, water.booked]) - _out([at_start]))
-            carried += water.carried() if isinstance(water, SubgridView) else 0.0
             if isinstance(water, Inertial) and watch.calls(water, t1, steps):
                 books.append(water.booked)
                 courant = None if courant is None else min(courant, COURANT_MOST["full"])
@@ -189,16 +183,11 @@ def simulate_arrays(
         flow_x, flow_y = water.flow()
         highest = np.maximum(water.highest_depth(), water.depth())  # a level that is held rises between two looks
         wall = time.perf_counter() - began - compiled.seconds
-        film_share = (
-            np.nan if not isinstance(water, SubgridView) else carried[2] / carried[0] if carried[0] > 0.0 else 0.0
-        )
         why = "as asked" if scheme != "auto" else DAM if breaks else SURGE if surges else watch.why
-        if film_share >= FILMS_TOLD:
-            why += f"; {film_share:.1%} of the flow in films, which run off too fast under this scheme"
         return ArrayRun(
             water.depth(), highest, flow_x, flow_y, steps, volume_in, volume_out, gap / scale, wall, np.array(edges),
             np.array(seen).reshape(len(edges), len(probes)), water.name, why, watch.fast_share,
-            np.append(0.0, np.diff(out_m3) / np.diff(edges)), float(film_share),
+            np.append(0.0, np.diff(out_m3) / np.diff(edges)),
         )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ from hydro.ground.soil import WETNESS, Infiltration
 from hydro.ground.surface import DURATION_M, SOIL_STEP_S, TRACK_S, Surface
 from hydro.ground.tanks import Tanks
 from hydro.ground.works import Entrances, PointInflows, Sill
-from hydro.schemes.subgrid_view import FILMS_TOLD
 from hydro.storms.rain import Rain, Roofs, Series
 from hydro.variables import (
     DURATION_ABOVE,
@@ -265,8 +264,6 @@ class Flood:
         notes += drains.notes()
         if surface.fast_share > 0.01 and surface.water.name != "full":
             notes.append(("froude_limited", {"percent": 100 * surface.fast_share}))
-        if surface.film_share > FILMS_TOLD:
-            notes.append(("subgrid_films", {"percent": 100 * surface.film_share}))
         if self.edge == "closed":
             notes.append(("edge_closed", {}))
         return tuple(notes)

@@ -78,7 +78,7 @@ class Surface:
         self._shaped: tuple[object, ...] = ()
         self._fed: Array | None = None
         self.steps = 0
-        self.fast_share, self._carried = 0.0, np.zeros(3)
+        self.fast_share = 0.0
         self._stage: float | None = np.nan
         self.hold_river(None)
         if state is not None:
@@ -192,14 +192,8 @@ class Surface:
             self.fast_share = max(self.fast_share, self.water.fast_share())
         elif isinstance(self.water, SubgridView):
             now = self.water.carried()
-            self._carried += now
             if now[0] > 0.0:
                 self.fast_share = max(self.fast_share, float(now[1] / now[0]))
-
-    @property
-    def film_share(self) -> float:
-        """Share of the flow of all frames that ran between coarse cells as films, 0..1 (`Subgrid.carried`)."""
-        return float(self._carried[2] / self._carried[0]) if self._carried[0] > 0.0 else 0.0
 
     def reached(self) -> Mapping[str, Array]:
         """Return what was reached: highest depth (of any step), time of the peak (s), seconds above DURATION_M, danger class."""

@@ -8,11 +8,18 @@ its wet area A and conveyance K from the fine beds (van Ormondt et al. 2025, doi
 doi:10.1029/2012WR012514). S is the slope of the water level between the centres. Friction is that of the new discharge: with
 that of the old one a thin film under the long steps of coarse cells flows too fast and too slowly in turn.
 
-Level at a face: the higher beds of the fine pairs stand, on a slope, half a fine cell upstream of the sections, so the level is
-read there, (1 - 1/factor)/2 of the way down from the higher level to the lower; over a free fall it is held at two thirds of
-the upstream depth over the sill (critical depth of a broad crest). Factor 1 reads the higher level, as the plain scheme does.
+Depth at a face: the higher beds of the fine pairs stand, on a slope, half a fine cell upstream of the sections, so the level is
+read there, (1 - 1/factor)/2 of the way down from the higher level to the lower. It is so where the lower level drowns the sill,
+from two thirds of the higher one's depth over it on (critical depth of a broad crest). Below, the water of the cell above need
+not stand level: it runs down its bed as a *film*, or freely over its edge. With no water below at the sill the face conveys what
+an even film of the depth h does over all its open width, at most what the two thirds do; between, both count by the depth of
+the lower level. Factor 1 reads the higher level, as the plain scheme does.
 
-Limits act on the flux: Froude <= 1, and the flows that leave a cell share what it holds. Where little of a cell is wet its
+Fall at a face: that of the levels, but a ledge beyond the cell's edge does not pull: at most the fall of the bed across the
+cell above, and of the depth h from its centre to its edge.
+
+Limits act on the flux: Froude <= 1 (a film may be faster as in `hydro.kernels.inertial`: v^2 <= g DROP fall), and the flows
+that leave a cell share what it holds. Where little of a cell is wet its
 level answers too fast for the step; there A is held at what the step can bear, in both terms, which slows the answer
 and leaves the balance of slope and friction as it is: g A dt^2 / (dx wet area) <= courant^2, as on a cell that is wet all over.
 
@@ -27,51 +34,62 @@ import math
 import numpy as np
 from numba import prange
 
-from hydro.kernels.floats import DRY_M, GRAVITY, inverse_cube_root
-from hydro.kernels.inertial import THETA
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY, inverse_cube_root
+from hydro.kernels.inertial import CLIFF, FILM_WAVE, THETA
 from hydro.kernels.subgrid_layout import BLOCK
-from hydro.kernels.subgrid_tables import FIRST_M, NODES
+from hydro.kernels.subgrid_rim import over_rim
+from hydro.kernels.subgrid_tables import PER_M, STARTS, piece_at
 from twin.jit import kernel
 
-STARTS = np.append(
-    0.0, FIRST_M * 2.0 ** np.arange(NODES - 1)
-)  # where the pieces of a face's table begin, m over the sill
-PER_M = 1.0 / np.diff(STARTS)
 LEAST_M = 1e-30  # below it numbers of float32 lose their digits one by one
 SHARE = 1.0 - 2e-6  # of a cell's water may leave in one step: rounding in float32 must not overdraw it
 
 
-@kernel(inline=True)
-def piece_at(x):
-    """Return on which piece of its table a face stands whose depth over the sill is `x`, m: from the exponent of the float."""
-    exponent = np.float32(np.float32(x) * np.float32(1.0 / FIRST_M)).view(np.int32) >> 23
-    return min(max(exponent - 126, 0), NODES - 2)
-
-
 @kernel
-def excess(x_out, left_out, piece, level0, level1, sill, reach):
-    """Write the depth over the sill (m) of a row of faces and 1 where a face left its piece of the table."""
+def excess(
+    x_out, fall_out, thin_out, left_out, piece, r0, r1, even, sill, level0, level1, h0, h1, bed_fall0, bed_fall1,
+    reach,
+):  # fmt: skip
+    """Write what drives a row of faces: see above. 1 in `left_out` where a face left its piece of the table.
+
+    `x_out` is the depth over the sill, m; `fall_out` the fall towards side 1, m; `thin_out` the part of it that a film
+    may turn into speed, m, which is zero where the water is no film.
+    """
     real = x_out.dtype.type
-    fall = real(2.0 / 3.0)
+    zero, one, crest, dry, drop = real(0.0), real(1.0), real(2.0 / 3.0), real(DRY_M), real(DROP)
     for c in range(x_out.size):
+        down = level0[c] - level1[c]
+        first = down > zero
+        h, bed_fall = h0[c] if first else h1[c], bed_fall0[c] if first else bed_fall1[c]
         high = max(level0[c], level1[c]) - sill[c]
-        x = max(high - reach * abs(level0[c] - level1[c]), fall * high)
+        pool = crest * high
+        film = max((even[c] * h - r0[c]) / r1[c], zero)
+        one_part = one / max(pool, dry)
+        read = max(high - reach * abs(down), pool)
+        base = min(film, read)
+        drowned = min(max(high - abs(down), zero) * one_part, one)
+        x = base + (read - base) * drowned
+        fall = min(abs(down), h + h + bed_fall)
         x_out[c] = x
+        fall_out[c] = fall if first else -fall
+        thin_out[c] = drop * min(fall, bed_fall) * max(pool - x, zero) * one_part
         left_out[c] = piece_at(x) != piece[c]
 
 
 @kernel
 def momentum(
-    raw_out, x, lift, breadth, r0, r1, q, q_before, q_after, level0, level1, wet0, wet1, drive, cap
+    raw_out, x, fall, thin, lift, breadth, r0, r1, q, q_before, q_after, wet0, wet1, drive, cap
 ):  # fmt: skip
-    """Write the new discharge (m3/s, towards side 1) of a row of faces; return the bits of the largest depth A / width.
+    """Write the new discharge (m3/s, towards side 1) of a row of faces; return the bits of what rules the next step.
 
-    `drive` = g dt / dx; `cap` the largest A per wet area of the smaller cell that the step can bear. Dry faces are
-    computed and then set to zero, and the depth is compared as an integer, so that LLVM vectorises the loop.
+    That is the largest depth A / width, m, or v^2 / g of the fastest film, FILM_WAVE-fold on slopes below CLIFF. `drive` = g dt /
+    dx, dx; `cap` the largest A per wet area of the smaller cell that the step can bear. Dry faces are computed and then
+    set to zero, and the depth is compared as an integer, so that LLVM vectorises the loop.
     """
     real = raw_out.dtype.type
     dry, centre, side, g = real(DRY_M), real(THETA), real(0.5 * (1.0 - THETA)), real(GRAVITY)
     zero, one, two, four = real(0.0), real(1.0), real(2.0), real(4.0)
+    cliff, wave, steep_wave = real(CLIFF) * drive[1], real(FILM_WAVE / GRAVITY), real(1.0 / GRAVITY)
     deepest = np.int32(0)
     for c in range(raw_out.size):
         d = max(x[c], dry)
@@ -80,15 +98,19 @@ def momentum(
         y = inverse_cube_root(r0[c] + r1[c] * d)
         y2 = y * y
         y4 = y2 * y2
-        critical = area * math.sqrt(g * depth)
+        most = area * math.sqrt(g * max(depth, thin[c]))
         push = drive[0] * min(area, cap * min(wet0[c], wet1[c]))
         old = centre * q[c] + side * (q_before[c] + q_after[c])
-        driven = old + push * (level0[c] - level1[c])
+        driven = old + push * fall[c]
         drag = four * drive[1] * push * (y4 * y4 * y2)
         new = two * driven / (one + math.sqrt(one + drag * abs(driven)))
-        new = min(max(new, -critical), critical)
-        raw_out[c] = new if x[c] > dry else zero
-        deepest = max(deepest, np.float32(depth).view(np.int32))
+        new = min(max(new, -most), most)
+        new = new if x[c] > dry else zero
+        raw_out[c] = new
+        v = new / area
+        fast = v * v * (wave if abs(fall[c]) < cliff else steep_wave)
+        rules = max(depth, fast if thin[c] > zero else zero)
+        deepest = max(deepest, np.float32(rules).view(np.int32))
     return deepest
 
 
@@ -128,23 +150,27 @@ def face_band(f, cells, scratch, band, width, start, stop, dt, dx, fine_area, re
         real(bearable * dx * fine_area / (GRAVITY * dt * dt)),
         real(reach),
     )
-    level, wet, words, moved = cells.level, cells.wet, scratch.words[band], scratch.moved[band]
+    level, wet, h, bed_fall = cells.level, cells.wet, cells.h, cells.bed_fall
+    words, moved = scratch.words[band], scratch.moved[band]
     deepest = np.int32(0)
     for b in range(start, stop, BLOCK):
         e = min(b + BLOCK, stop)
-        x, left = scratch.x[band, : e - b], scratch.left[band]
+        x, fall, thin = scratch.x[band, : e - b], scratch.fall[band, : e - b], scratch.thin[band, : e - b]
+        left = scratch.left[band]
         left[e - b : e - b + 8] = 0
         for d in range(2):
             s = 1 if d == 0 else width
             piece, lift, breadth = f.piece[d, b:e], f.lift[d, b:e], f.breadth[d, b:e]
             r0, r1 = f.r0[d, b:e], f.r1[d, b:e]
-            level0, level1 = level[b - s : e - s], level[b:e]
-            excess(x, left[: e - b], piece, level0, level1, f.sill[d, b:e], reach)
+            excess(
+                x, fall, thin, left[: e - b], piece, r0, r1, f.even[d, b:e], f.sill[d, b:e],
+                level[b - s : e - s], level[b:e], h[b - s : e - s], h[b:e], bed_fall[b - s : e - s], bed_fall[b:e], reach,
+            )  # fmt: skip
             count = collect(moved, left, words[: (e - b + 7) // 8])
             reread_faces(piece, lift, breadth, r0, r1, moved[:count], x, f.table[d, b:e])
             deep = momentum(
-                f.raw[d, b:e], x, lift, breadth, r0, r1, f.q[d, b:e], f.q[d, b - s : e - s], f.q[d, b + s : e + s],
-                level0, level1, wet[b - s : e - s], wet[b:e], drive, cap,
+                f.raw[d, b:e], x, fall, thin, lift, breadth, r0, r1, f.q[d, b:e], f.q[d, b - s : e - s], f.q[d, b + s : e + s],
+                wet[b - s : e - s], wet[b:e], drive, cap,
             )  # fmt: skip
             deepest = max(deepest, deep)
     scratch.deepest[band] = deepest
@@ -279,33 +305,6 @@ def take_up(deepest_out, f, cells, scratch, width, start, stop, dx, fine_area, r
 
 
 @kernel
-def over_rim(f, cells, rim, dt, dx):
-    """Let water leave over open sides at normal flow: the level falls on beyond the rim as it does before it.
-
-    At least as one in a thousand, so that a level pool drains too; Froude <= 1; nothing comes in.
-    """
-    for m in range(rim.face.size):
-        d, face, c = rim.direction[m], rim.face[m], rim.cell[m]
-        x = cells.level[c] - rim.sill[m]
-        if x > DRY_M:
-            k, x0, x1 = 0, 0.0, FIRST_M
-            while k + 2 < NODES and x1 < x:
-                k, x0, x1 = k + 1, x1, 2.0 * x1
-            a0, r0 = rim.table[m, k, 0], rim.table[m, k, 1]
-            a1, r1 = (rim.table[m, k + 1, 0] - a0) / (x1 - x0), (rim.table[m, k + 1, 1] - r0) / (x1 - x0)
-            area, carry = a0 + a1 * (x - x0), (r0 + r1 * (x - x0)) ** (5.0 / 3.0)
-            slope = max((cells.level[rim.inside[m]] - cells.level[c]) / dx, 1e-3)
-            old = max(rim.sign[m] * f.q[d, face], 0.0)
-            push = GRAVITY * dt * area
-            driven = old + push * slope
-            new = 2.0 * driven / (1.0 + math.sqrt(1.0 + 4.0 * push * driven / (carry * carry)))
-            new = min(new, area * math.sqrt(GRAVITY * area / a1))
-            f.raw[d, face] = rim.sign[m] * new
-        else:
-            f.raw[d, face] = 0.0
-
-
-@kernel
 def book(booked_out, cells, f, rim, held, width, dt, fine_area):
     """Set held cells back to their level and book (m3) what they took and gave, and what left over the rim."""
     for k in range(held.cell.size):
@@ -363,7 +362,7 @@ def advance(
             face_band(f, cells, scratch, 0, width, edges[0], edges[1], dt, dx, fine_area, reach, courant * courant)
         else:
             all_faces(f, cells, scratch, edges, width, dt, dx, fine_area, reach, courant * courant)
-        over_rim(f, cells, rim, dt, dx)
+        over_rim(f, cells, rim, dt, dx, reach)
         if bands == 1:
             cell_band(cells, f, scratch, 0, width, edges[0], edges[1], dt, fine_area)
         else:

@@ -25,6 +25,7 @@ class Faces(NamedTuple):
     raw: Floats  # the same before cells share what they hold
     sill: Floats  # lowest level that joins the two cells, m
     table: Floats
+    even: Floats  # conveyance^(3/5) of an even film over all open width, per metre of its depth
     piece: NDArray[
         np.int32
     ]  # index of the piece of the table on which the face stands: A = breadth (x + lift), K^(3/5) = r0 + r1 x
@@ -43,6 +44,7 @@ class Cells(NamedTuple):
     area: Floats  # open area, m2
     per_area: Floats  # 1 / area, 0 in a blocked cell
     level: Floats  # m
+    bed_fall: Floats  # from the highest open bed to the lowest, as far as it would be from end to end of a plane, m
     wet: Floats  # number of fine cells under water
     low: Floats  # for low <= h < high the level is base + rise (h - low)
     high: Floats
@@ -76,7 +78,9 @@ class Scratch(NamedTuple):
     """Scratch rows of each band of cells; `words` is the memory of `left`, eight at a time."""
 
     share: Floats  # (bands, size): what a cell can give, m3, then the share of the wanted outflow that leaves
-    x: Floats  # (bands, BLOCK)
+    x: Floats  # (bands, BLOCK), as `fall` and `thin` what `excess` writes
+    fall: Floats
+    thin: Floats
     left: NDArray[np.uint8]  # (bands, BLOCK) uint8
     words: NDArray[np.int64]  # (bands, BLOCK / 8 + 1) int64
     moved: NDArray[np.int32]  # (bands, BLOCK + 8) int32

@@ -15,7 +15,7 @@ Face: the momentum equation is integrated from one centre to the next over the f
 ground around the hubs reaches). Discharge is the same through all of them, so areas add as resistances in series do and
 friction slopes add:
 
-    A = m / sum(1 / A_s)        1 / K^2 = mean(1 / K_s^2)        A_s = sum(d w)        K_s = sum(d^(5/3) w / n)
+    1 / A^(10/3) = mean(1 / A_s^(10/3))        1 / K^2 = mean(1 / K_s^2)        A_s = sum(d w)        K_s = sum(d^(5/3) w / n)
 
 d is the depth of the section less the rise of the *higher* bed of the two fine cells that meet in it above the lowest such
 bed, w the fine cell. A section is as deep as the level over the sill makes it, but at least FILM times the depth over the
@@ -36,10 +36,21 @@ from twin.jit import kernel
 FIRST_M = 0.01
 LANES = 64  # coarse cells or faces whose paths are searched side by side: the innermost loop, which LLVM vectorises
 NODES = 13  # depths over the sill at which faces are tabulated, m: 0, FIRST_M * (1, 2, 4, ... 2048); straight on above
+STARTS = np.append(
+    0.0, FIRST_M * 2.0 ** np.arange(NODES - 1)
+)  # where the pieces of a face's table begin, m over the sill
+PER_M = 1.0 / np.diff(STARTS)
 WORDS = 16  # NODES - 1, rounded up to whole vectors
 CLIFF = 0.3  # ground hangs together where it rises less than this per metre from one fine cell to the next
 FILM = 0.5**0.3  # of the depth over the sill stands at least on sections that rise above it
 FAR_M = 10.0  # a side of the cell that is reached only this far above the lowest bed counts as not reached
+
+
+@kernel(inline=True)
+def piece_at(x):
+    """Return on which piece of its table a face stands whose depth over the sill is `x`, m: from the exponent of the float."""
+    exponent = np.float32(np.float32(x) * np.float32(1.0 / FIRST_M)).view(np.int32) >> 23
+    return min(max(exponent - 126, 0), NODES - 2)
 
 
 @kernel(parallel=True)
@@ -315,23 +326,27 @@ def section(area_out, carry_out, deep_scratch, x, sill, z, n, row, col, factor):
 
 @kernel
 def add_up(thin_out, rough_out, area, carry):
-    """Add one section to the sums of 1 / A and 1 / K^2."""
+    """Add one section to the sums of 1 / A^(10/3) and 1 / K^2."""
     one = area.dtype.type(1.0)
     for k in range(area.size):
-        thin_out[k] += one / area[k]
+        y = inverse_cube_root(area[k])
+        y2 = y * y
+        y4 = y2 * y2
+        thin_out[k] += y4 * y4 * y2
         rough_out[k] += one / (carry[k] * carry[k])
 
 
 @kernel
 def through(area_out, carry_out, thin, rough, sections, fine_m):
-    """Write wet area, m2, and K^(3/5) of a face from the sums of 1 / A and 1 / K^2 over its sections.
+    """Write wet area, m2, and K^(3/5) of a face from the sums of 1 / A^(10/3) and 1 / K^2 over its sections.
 
-    (K^-2)^(-3/10) is a fifth root times its own square root: a power function would be called number by number.
+    (...)^(-3/10) is a fifth root times its own square root: a power function would be called number by number.
     """
     real = thin.dtype.type
-    whole, across, part = real(fine_m**0.6), real(sections * fine_m), real(1.0 / sections)
+    whole, wide, part = real(fine_m**0.6), real(fine_m), real(1.0 / sections)
     for k in range(thin.size):
-        area_out[k] = across / thin[k]
+        root = inverse_fifth_root(thin[k] * part)
+        area_out[k] = root * math.sqrt(root) * wide
         root = inverse_fifth_root(rough[k] * part)
         carry_out[k] = root * math.sqrt(root) * whole
 

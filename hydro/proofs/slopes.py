@@ -39,7 +39,7 @@ GRASS = Plane(0.02, 0.15, 200.0, 5.0, 60.0 * MM_H, 3600.0)
 
 
 def hydrograph(plane: Plane, scheme: str) -> dict[str, float]:
-    """Return how far half-rise and peak of the outflow at the foot stand from the exact ones, relative, and the film share.
+    """Return how far half-rise and peak of the outflow at the foot stand from the exact ones, relative.
 
     The outflow is read from a pit four cells wide behind the foot. Exact is the kinematic wave; at its steady end i L leaves.
     """
@@ -55,10 +55,7 @@ def hydrograph(plane: Plane, scheme: str) -> dict[str, float]:
     steady, middle = plane.rain_m_s * plane.length_m, 0.5 * (run.probe_s[1:] + run.probe_s[:-1])
     k = int(np.argmax(flow >= 0.5 * steady))
     half = float(np.interp(0.5 * steady, flow[k - 1 : k + 1], middle[k - 1 : k + 1]))
-    return {
-        "half": abs(half / plane.half_rise_s - 1.0), "peak": abs(float(flow.max()) / steady - 1.0),
-        "films": run.film_share,
-    }  # fmt: skip
+    return {"half": abs(half / plane.half_rise_s - 1.0), "peak": abs(float(flow.max()) / steady - 1.0)}
 
 
 def _all_schemes(plane: Plane) -> dict[str, float]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from hydro.kernels.floats import GRAVITY
-from hydro.kernels.subgrid import advance, levels, reread_cells, reread_faces
+from hydro.kernels.floats import DRY_M, GRAVITY
+from hydro.kernels.subgrid import advance, excess, levels, reread_cells, reread_faces
 from hydro.kernels.subgrid_layout import BLOCK, Cells, Faces, Held, Rim, Scratch
-from hydro.kernels.subgrid_tables import NODES, conveyance, hubs, storage
+from hydro.kernels.subgrid_tables import NODES, STARTS, conveyance, hubs, storage
 from hydro.kernels.subgrid_view import totals
 from hydro.schemes.array_checks import check_ground
 from hydro.schemes.boundaries import SIDES
@@ -89,6 +89,7 @@ class Subgrid:
         bed, rough, _ = (part.copy() for part in check_ground(z, n, None))
         start_threads()
         self.factor, self.cell_m, self.coarse_m = int(factor), float(cell_m), float(cell_m) * int(factor)
+        self._reach = np.dtype(dtype).type(0.5 * (1.0 - 1.0 / self.factor))  # see `hydro.kernels.subgrid.excess`
         self.n = rough
         self.courant = Inertial.courant if courant is None else courant
         self.datum = float(bed.min())
@@ -208,7 +209,7 @@ class Subgrid:
         edges = np.linspace(self._width, self._size - 2 * self._width, bands + 1).astype(np.int64)
         steps = advance(
             self._booked, self._deepest, self._faces, self._cells, self._rim, self._held, self._scratch(bands), edges,
-            self._width, float(seconds), self.coarse_m, self.cell_m**2, 0.5 * (1.0 - 1.0 / self.factor), self.courant,
+            self._width, float(seconds), self.coarse_m, self.cell_m**2, float(self._reach), self.courant,
             float(self.source.max(initial=0.0)),
         )  # fmt: skip
         if steps < 0 or not np.isfinite(self._deepest).all():
@@ -225,28 +226,30 @@ class Subgrid:
         return per_m * (self._raster(q[0]) + east), per_m * (self._raster(q[1]) + south)
 
     def carried(self) -> NDArray[np.float64]:
-        """Return the discharge through all faces between coarse cells now, m3/s: all, what is held at Froude 1, what runs as a film.
-
-        A film is thinner than the level falls from one coarse cell to the next: half of the slope inside the cell stands dry
-        in this scheme, though water runs over it. So it stores too little, and films run off too fast.
-        """
-        found = np.zeros(3)
-        f, level = self._faces, self._cells.level.astype(np.float64)
+        """Return the discharge through all faces between coarse cells now, m3/s: all, and what is held at the limit of its speed."""
+        found = np.zeros(2)
+        f, c = self._faces, self._cells
         for d, stride in enumerate((1, self._width)):
-            at = np.flatnonzero(f.q[d])
-            q, before, here = np.abs(f.q[d, at].astype(np.float64)), level[at - stride], level[at]
-            fall, high = np.abs(before - here), np.maximum(before, here) - f.sill[d, at]
-            over = np.maximum(high - 0.5 * (1.0 - 1.0 / self.factor) * fall, 2.0 / 3.0 * high)
-            depth = np.maximum(over + f.lift[d, at], 0.0)
-            critical = f.breadth[d, at] * depth * np.sqrt(GRAVITY * depth)
-            found += q.sum(), q[q >= HELD_FROUDE * critical].sum(), q[fall > depth].sum()
+            before, here = slice(None, -stride), slice(stride, None)
+            lift, breadth, r0, r1 = (a[d, here] for a in (f.lift, f.breadth, f.r0, f.r1))
+            x, fall, thin = (np.empty_like(lift) for _ in range(3))
+            excess(
+                x, fall, thin, np.empty(x.size, np.uint8), f.piece[d, here], r0, r1, f.even[d, here], f.sill[d, here],
+                c.level[before], c.level[here], c.h[before], c.h[here], c.bed_fall[before], c.bed_fall[here], self._reach,
+            )  # fmt: skip
+            wet = x > DRY_M
+            depth = (x + lift)[wet].astype(np.float64)
+            most = breadth[wet] * depth * np.sqrt(GRAVITY * np.maximum(depth, thin[wet]))
+            q = np.abs(f.q[d, here][wet].astype(np.float64))
+            found += q.sum(), q[q >= HELD_FROUDE * most].sum()
         return found
 
     def arrays(self) -> dict[str, Array]:
         """Return what a later run needs to go on bit for bit."""
         return {
             "h": self.h.copy(), "highest": self.highest.copy(), "discharge": self._faces.q.copy(),
-            "deepest": self._deepest.copy(), "booked": self._booked.copy(), "time": np.array([self._time]),
+            "piece": self._faces.piece.copy(), "deepest": self._deepest.copy(),
+            "booked": self._booked.copy(), "time": np.array([self._time]),
         }  # fmt: skip
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
@@ -255,6 +258,7 @@ class Subgrid:
         self._deepest[:], self._booked[:] = arrays["deepest"], arrays["booked"]
         self._time = float(arrays["time"][0])
         self._reread()
+        self._reread_faces(arrays["piece"])
 
     def _raster(self, flat: Array) -> Array:
         """Return the view (ny, nx, ...) of a flat array."""
@@ -278,12 +282,11 @@ class Subgrid:
         self.z = bed
         ground = Ground(bed, self.n, self.blocked, self.datum, self.cell_m, self.factor, self.h.dtype.name)
         tables = self._tables.of(ground, self._make_tables)
-        self._cells = self._cells._replace(**{name: tables[name] for name in ("area", "per_area", "beds", "full")})
-        self._faces = self._faces._replace(sill=tables["sill"], table=tables["table"])
-        everything, dry = np.arange(self._size), np.zeros(self._size, self.h.dtype)
-        f = self._faces
-        for d in range(2):
-            reread_faces(f.piece[d], f.lift[d], f.breadth[d], f.r0[d], f.r1[d], everything, dry, f.table[d])
+        self._cells = self._cells._replace(
+            **{name: tables[name] for name in ("area", "per_area", "bed_fall", "beds", "full")}
+        )
+        self._faces = self._faces._replace(sill=tables["sill"], table=tables["table"], even=tables["even"])
+        self._reread_faces(self._faces.piece)
         self._build_rim()
         self._reread()
 
@@ -315,7 +318,15 @@ class Subgrid:
                 sills, tables = sills.swapaxes(0, 1), tables.swapaxes(0, 1)
             conveyance(sills, tables, *sides, self.factor, self.cell_m)
         per_area = np.divide(1.0, area, out=np.zeros_like(area), where=area > 0)
-        return {"area": area, "per_area": per_area, "beds": beds, "full": full, "sill": sill, "table": table}
+        even = (table[..., -1, 1] - table[..., -2, 1]) / np.diff(STARTS)[-1].astype(dtype)
+        bed_fall = np.full(size, np.inf if self.factor == 1 else 0.0, dtype)
+        if self.factor > 1:
+            highest = np.where(beds < np.inf, beds, -np.inf).max(axis=1)
+            bed_fall[area > 0] = (highest - beds[:, 0])[area > 0] / (1.0 - 1.0 / self.factor)
+        return {
+            "area": area, "per_area": per_area, "bed_fall": bed_fall, "beds": beds, "full": full, "sill": sill,
+            "table": table, "even": even,
+        }  # fmt: skip
 
     def _build_rim(self) -> None:
         """Tabulate the faces of the open sides from the fine cells along them."""
@@ -347,11 +358,27 @@ class Subgrid:
         reread_cells(c, np.flatnonzero(c.area), 0, self.cell_m**2)
         levels(c.level, c.h, c.low, c.base, c.rise)
 
+    def _reread_faces(self, piece: NDArray[Any]) -> None:
+        """Put every face on this piece (2, size) of its table."""
+        f, everything = self._faces, np.arange(self._size)
+        inside = (0.5 * (STARTS[:-1] + STARTS[1:]))[piece].astype(self.h.dtype)
+        for d in range(2):
+            reread_faces(f.piece[d], f.lift[d], f.breadth[d], f.r0[d], f.r1[d], everything, inside[d], f.table[d])
+
     def _scratch(self, bands: int) -> Scratch:
         left = np.zeros((bands, BLOCK + 8), np.uint8)
         share = np.zeros((bands, self._size), self.h.dtype)
         x = np.zeros((bands, BLOCK), self.h.dtype)
-        return Scratch(share, x, left, left.view(np.int64), np.zeros(left.shape, np.int32), np.zeros(bands, np.int32))
+        return Scratch(
+            share,
+            x,
+            x.copy(),
+            x.copy(),
+            left,
+            left.view(np.int64),
+            np.zeros(left.shape, np.int32),
+            np.zeros(bands, np.int32),
+        )
 
 
 def _blocked(bed: Array) -> Array:

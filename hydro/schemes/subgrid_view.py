@@ -20,9 +20,6 @@ COARSE = "coarse_"
 #: heaviest minute of rain on record (38 mm, Guadeloupe 1970; WMO) is an inflow and finds its level at once.
 RAIN_LIES_S, MOST_RAIN_M_S = 60.0, 0.038 / 60.0
 
-#: From this share of the flow on that runs between coarse cells as films the result says so: assumed.
-FILMS_TOLD = 0.1
-
 
 class SubgridView:
     """Water on cells `factor` times coarser than the bed `z` (ny, nx); all that is given and returned is on the fine grid.
@@ -161,7 +158,7 @@ class SubgridView:
         return qx, qy
 
     def carried(self) -> NDArray[np.float64]:
-        """Return the discharge between coarse cells now, m3/s: all, held at Froude 1, and in films (`Subgrid.carried`)."""
+        """Return the discharge between coarse cells now, m3/s: all, and held at the limit of its speed (`Subgrid.carried`)."""
         return self._coarse.carried()
 
     def arrays(self) -> dict[str, Array]:
