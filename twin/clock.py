@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ class Clock:
         """Number of output steps."""
         return round(self.duration_s / self.step_s)
 
-    @property
+    @cached_property
     def times(self) -> pd.DatetimeIndex:
         """Output times, start included, as UTC without zone (the form on every `time` axis)."""
         start = pd.Timestamp(self.start.astimezone(UTC)).tz_localize(None)
