@@ -35,7 +35,7 @@ import numpy as np
 from numba import prange
 
 from hydro.kernels.floats import DROP, DRY_M, GRAVITY, inverse_cube_root
-from hydro.kernels.inertial import CLIFF, FILM_WAVE, THETA
+from hydro.kernels.inertial_rows import CLIFF, FILM_WAVE, THETA
 from hydro.kernels.subgrid_layout import BLOCK
 from hydro.kernels.subgrid_rim import over_rim
 from hydro.kernels.subgrid_tables import PER_M, STARTS, piece_at

@@ -315,7 +315,7 @@ def test_the_report_has_a_section_for_each_and_what_only_one_can_say(run: Run) -
     for text in (
         "一医院关窗", "Shut the windows of First Hospital", "组织北街区居民撤离", "体育馆台前限流",
         "1,600 people, 95 % are out after", "各分区人数", "People in each zone", "浓度", "Where the smoke went",
-        "Nothing is known of 1 places, which does not mean that they are safe: East school", "stopped on the way",
+        "Places of which nothing is known, which does not mean that they are safe (1): East school", "stopped on the way",
     ):  # fmt: skip
         assert text in page, text
     assert page.count("data:image/png") >= 4 * 2 + 3 and "{" not in re.sub(r"(?s)<style>.*?</style>", "", page)
@@ -338,7 +338,7 @@ def test_cap_has_what_each_sheet_asks_for(run: Run, plan: Plan, tmp_path: Path) 
             assert f"<{tag}>{text}</{tag}>" in written[name], (name, tag)
         assert "<status>Draft</status>" in written[name] and "<certainty>Possible</certainty>" in written[name]
     zones = written["venue-yellow-hall_zone"]
-    assert "体育馆台前" in zones and "Sports hall, front of stage" in zones and "Zone of a venue, 1 places" in zones
+    assert "体育馆台前" in zones and "Sports hall, front of stage" in zones and "Zone of a venue (1)" in zones
 
 
 def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Plan, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def hazards(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, tol
 
 
 def _where(section: Section, worst: pd.DataFrame, told: Told) -> Phrase:
-    """Return the places that reach the worst colour first, with the times."""
+    """Return the places that reach the worst colour first, with the times and the threshold that the first of them met."""
     if worst.empty:
         places = section.exposure.places
         if not len(places):
@@ -109,7 +109,9 @@ def _where(section: Section, worst: pd.DataFrame, told: Told) -> Phrase:
     ]
     if len(worst) > MOST_PLACES:
         named.append(Word("report.unknown_more", {"count": len(worst) - MOST_PLACES}))
-    return Word("front.places", {"places": named})
+    first = worst.iloc[0]
+    why = {lang: phrases.rule(section.sheet, first["kind"], float(first["threshold"]), lang) for lang in LANGS}
+    return Word("front.places", {"places": named, "why": why})
 
 
 def _people(section: Section) -> Phrase:

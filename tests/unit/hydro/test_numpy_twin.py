@@ -9,7 +9,8 @@ import pytest
 
 from hydro import Inflow, simulate_arrays
 from hydro.kernels.floats import DROP, DRY_M, GRAVITY
-from hydro.kernels.inertial import CLIFF, FILM_STEPS, FILM_WAVE, GATHER_M, GATHER_STEPS, THETA
+from hydro.kernels.inertial import FILM_STEPS, GATHER_M, GATHER_STEPS
+from hydro.kernels.inertial_rows import CLIFF, FILM_WAVE, THETA
 from hydro.proofs.exact import hills
 from hydro.schemes.inertial import Inertial
 

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from hydro import Boundary, Inflow, simulate_arrays
 from hydro.kernels.floats import inverse_cube_root, inverse_fifth_root, inverse_seven_thirds
-from hydro.kernels.inertial import face_flows, fill, limit, pour, shares
+from hydro.kernels.inertial_rows import face_flows, fill, film_waves, gives_too_much, limit, pour, shares
 from hydro.proofs.exact import hills
 from hydro.schemes.inertial import Inertial
 from hydro.schemes.shallow import Shallow
@@ -179,6 +179,8 @@ def test_the_inner_loops_are_vectorised(real, packed) -> None:
     row = np.zeros(64, real)
     for f, arguments, sign in (
         (face_flows, [row] * 4 + [np.zeros(65, real)] * 2 + [row] * 6 + [1.0, 5.0], packed),
+        (film_waves, [row] * 7 + [1.0, 5.0], packed.replace("sqrt", "mul")),
+        (gives_too_much, [row] * 5 + [5.0], packed.replace("sqrt", "max")),
         (shares, [row] * 6 + [5.0], packed.replace("sqrt", "div")),
         (limit, [row] * 3, packed.replace("sqrt", "mul")),
         (fill, [row] * 7 + [real(0.2)], packed.replace("sqrt", "add")),

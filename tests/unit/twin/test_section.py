@@ -156,7 +156,7 @@ def test_classes_have_a_row_each_and_one_for_those_of_whom_nothing_is_known(smal
 def test_places_of_which_nothing_is_known_are_named(small_city) -> None:
     section = fair(small_city)
     (named,) = common.unknown(section)
-    assert "1 places" in written(named.said, "en") and "Zone C" in written(named.said, "en")
+    assert "safe (1): Zone C" in written(named.said, "en") and "Zone C" in written(named.said, "en")
     assert "丙区" in written(named.said, "zh") and named.style == "alarm"
     many = replace(section, exposure=replace(section.exposure, places=section.exposure.places.iloc[[2] * 25]))
     assert said(common.unknown(many)).endswith("Zone C, and 5 more")
@@ -276,7 +276,7 @@ def test_the_first_page_answers_what_where_who_by_when_how_sure(small_city) -> N
     assert all("no probability known" in row[4] and "概率不明" in row[4] for row in rows)
     first = [" ".join(cell.itertext()) for cell in tables[1].xpath(".//tr[td]")[0]]
     assert "Steward" in first[2] and first[3] == "–" and "到长街" in first[1]
-    assert "Nothing is known of 1 places: level and range above are lower bounds." in text
+    assert "Places of which nothing is known: 1. Level and range above are lower bounds." in text
 
 
 def test_the_first_page_tells_the_share_of_members_and_conflicts(small_city) -> None:
