@@ -207,3 +207,22 @@ def test_a_warm_start_says_that_it_replayed(small_city, storm, clock) -> None:
     rest = Flood().simulate(small_city, drivers(storm), clock.after(300.0), state=first.state)
     assert rest.balance.remarks["swmm_replayed_s"] == 300.0
     assert any(code == "drains_replayed" for code, _ in rest.notes)
+
+
+def test_a_run_says_when_its_inlets_and_not_its_pipes_hold_the_water_up(small_city, storm, clock) -> None:
+    """The same storm on the same ground: wide pipes wait for water that few inlets let in, narrow ones are full themselves."""
+    told = {}
+    for name, diameter in {"wide": 2.0, "narrow": 0.1}.items():
+        lines = small_city.drains.inp.splitlines()
+        start = lines.index("[XSECTIONS]")
+        lines = lines[: start + 1] + [
+            " ".join([(part := line.split())[0], part[1], str(diameter), *part[3:]]) if line.startswith("C") else line
+            for line in lines[start + 1 :]
+        ]
+        drains = drains_of("\n".join(lines), small_city.grid.crs, name)
+        outcome = Flood().simulate(dataclasses.replace(small_city, drains=drains), drivers(storm), clock)
+        told[name] = [values for code, values in outcome.notes if code == "inlets_bind"]
+    assert told["narrow"] == [] and len(told["wide"]) == 1
+    cells = small_city.grid.nx * small_city.grid.ny
+    assert told["wide"][0]["percent"] > 50.0
+    assert told["wide"][0]["hectares"] <= cells * small_city.grid.cell_m**2 / 1e4 / 3
