@@ -35,7 +35,7 @@ def draft_plan(run: Run) -> Plan:
             tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
     rules = {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks}
     own = [places.set_index("id").geometry for h in run.hazards if (places := run.places_of(h)) is not None]
-    tasks = send_crews(case.city, tasks, issued, rules, {str(k): v for part in own for k, v in part.items()})
+    tasks = send_crews(case.city, once(tasks), issued, rules, {str(k): v for part in own for k, v in part.items()})
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
         for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
@@ -64,6 +64,21 @@ def draft_plan(run: Run) -> Plan:
     )
     said = json.dumps(plan_json.to_dict(plan), sort_keys=True, ensure_ascii=False)
     return replace(plan, id=f"P{hashlib.sha256(said.encode()).hexdigest()[:12]}")
+
+
+def once(tasks: list[Task]) -> list[Task]:
+    """Return the tasks with what several hazards ask of one unit at one place told once: by the earliest, to the latest end."""
+    kept: list[Task] = []
+    for task in sorted(tasks, key=lambda t: (t.deadline, t.hazard)):
+        asked = (task.code, task.place, task.unit)
+        same = next(
+            (k for k, t in enumerate(kept) if (t.code, t.place, t.unit) == asked and t.hazard != task.hazard), None
+        )
+        if same is None:
+            kept.append(task)
+        else:
+            kept[same] = replace(kept[same], end=max(kept[same].end, task.end))
+    return kept
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import desk.main
 import scenarios as sc
 from scenarios.case.case import Case
 from scenarios.planning.dossier import dossier
+from scenarios.planning.draft import once
 from scenarios.runner.run import Run, execute
 from scenarios.runner.simulate import DRIVERS
 from twin.bridge import EXPORTERS, plan_json
@@ -215,6 +217,17 @@ def test_one_plan_has_tasks_of_all_four(run: Run, plan: Plan) -> None:
     assert ("smoke", "bolt_windows", "h1") in tasks and ("flood", "close_underpass", "u1") in tasks
     again = plan_json.from_dict(json.loads(json.dumps(plan_json.to_dict(plan), allow_nan=False)))
     assert again.tasks == plan.tasks
+
+
+def test_what_two_hazards_ask_of_one_place_is_one_task(plan: Plan) -> None:
+    mine = plan.tasks[0]
+    theirs = replace(
+        mine, hazard="other", deadline=mine.deadline + timedelta(hours=1), end=mine.end + timedelta(hours=2)
+    )
+    elsewhere = replace(theirs, place="elsewhere")
+    assert once([theirs, mine, elsewhere]) == [replace(mine, end=theirs.end), elsewhere]
+    again = replace(mine, deadline=theirs.deadline)
+    assert once([mine, again]) == [mine, again]  # a hazard's own tasks stay as it asks for them
 
 
 def test_a_place_of_which_nothing_is_known_shelters_nobody(run: Run) -> None:
