@@ -12,12 +12,12 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import Emission
-from evacuation.release.dilution import Dilution, cold, even
+from evacuation.release.leak import Leak
 from evacuation.release.locate.detected import Found
-from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
+from evacuation.release.sources.registry import source_of
+from evacuation.release.sources.source import PHASES, Content, Way
 from evacuation.release.sources.steady import Steady
-from evacuation.release.sources.tank import PHASES, Tank, cloud_density
 from evacuation.release.substances import ATMOSPHERE_PA, Substance, known, substance
 from evacuation.release.weather import Air
 from twin import overlay
@@ -29,104 +29,11 @@ from twin.hazard import Action, Drivers
 
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
-#: Least half width of a source, m.
-LEAST_HALF_WIDTH_M = 0.5
-
-#: Shares of droplets are told apart to this many digits: cold gases that differ less thin alike.
-SHARE_DIGITS = 2
 
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
 #: The id of a source that is known from detectors alone.
 DETECTED = "detected"
-
-
-@dataclass
-class Leak:
-    """A tank that may leak: where, what is in it and in its pool, and since when (s since the first run's start; NaN: not yet)."""
-
-    id: str
-    x: float
-    y: float
-    tank: Tank | Steady
-    pool: Pool
-    hole_m: float = 0.0
-    sudden: bool = False
-    began: float = np.nan
-    cause: int = 0
-    out_kg: float = 0.0
-    washed_kg: float = 0.0
-    most_kg_s: float = 0.0
-    buoyant: bool = False
-
-    def open(self, now: float, hole_m: float, cause: int, sudden: bool = False) -> None:
-        """Make a hole (diameter, m), or let all go at once."""
-        self.hole_m, self.sudden = hole_m, sudden
-        if np.isnan(self.began):
-            self.began, self.cause = now, cause
-
-    def emit(self, dt: float, air: Air, number: int, height_m: float, shut: bool, curtain: float) -> list[Emission]:
-        """Return what goes into the air in `dt` s; the rest runs into the pool, and `curtain` (share) is washed out."""
-        share, flash = self.tank.airborne_share(), self.tank.flash_share()
-        at_once = self.tank.kg if self.sudden and not shut else 0.0
-        out = at_once if at_once else self.tank.outflow(self.hole_m, dt) if self.hole_m > 0 and not shut else 0.0
-        if at_once:
-            self.tank.kg, self.sudden = 0.0, False
-        self.out_kg += out
-        self.pool.kg += out * (1.0 - share)
-        jet, vapour = out * share, self.pool.evaporate(dt, air.wind, air.temperature)
-        self.washed_kg += curtain * (jet + vapour)
-        jet, vapour = jet * (1.0 - curtain), vapour * (1.0 - curtain)
-        self.most_kg_s = max(self.most_kg_s, (jet + vapour) / dt)
-        dense = cloud_density(self.tank.substance, self.tank.temperature, flash, share)
-        self.buoyant |= jet > 0.0 and dense < air.density
-        drops = max(1.0 - flash / share, 0.0) if flash > 0.0 else 0.0
-        if at_once:
-            found = [self._puff(number, jet, dense, drops, air)] if jet > 0 else []
-            over_pool = [self._line(number, vapour / dt, self._gas(air), 0.0, air, height_m)] if vapour > 0 else []
-            return found + over_pool
-        if jet + vapour <= 0.0:
-            return []
-        mixed = 1.0 / ((jet / dense + vapour / self._gas(air)) / (jet + vapour))
-        drops *= jet / (jet + vapour)
-        return [self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)]
-
-    def _gas(self, air: Air) -> float:
-        """Return the density of the vapour over the pool, kg m-3: not warmer than the air, not warmer than boiling."""
-        s = self.tank.substance
-        return s.gas_density(min(air.temperature, s.number("boiling_point")) if self._boils(air) else air.temperature)
-
-    def _boils(self, air: Air) -> bool:
-        return air.temperature > self.tank.substance.number("boiling_point")
-
-    def _thins(self, dense: float, drops: float, air: Air) -> Dilution:
-        """Return how gas thins that leaves with a density (kg m-3) and a share of droplets.
-
-        What flashes or boils is as cold as its boiling point; other gas is taken to be as warm as the air.
-        """
-        if self.tank.flash_share() <= 0.0 and (self.tank.phase == "gas" or not self._boils(air)):
-            return even(heavy(dense, air))
-        fluid, share = Fluid.of(self.tank.substance), round(drops, SHARE_DIGITS)
-        matter, at_source = fluid.matter(fluid.boiling, share), fluid.density(fluid.boiling, share)
-        return cold(matter, at_source, round(air.temperature, 1), ATMOSPHERE_PA)
-
-    def _line(
-        self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False
-    ) -> Emission:
-        wide = kg_s / (dense * max(air.wind, 1.0) * 4.0 * height_m)
-        wide = max(wide, LEAST_HALF_WIDTH_M, np.sqrt(self.pool.area / np.pi) if pool else 0.0)
-        dilution = self._thins(dense, drops, air)
-        return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, wide, height_m)
-
-    def _puff(self, number: int, kg: float, dense: float, drops: float, air: Air) -> Emission:
-        radius = (kg / dense / np.pi) ** (1.0 / 3.0)  # as high as its radius
-        dilution = self._thins(dense, drops, air)
-        return Emission(number, self.x, self.y, 0.0, kg, dilution, dense, radius * np.sqrt(3.0) / 2.0, radius / 2.0)
-
-
-def heavy(dense: float, air: Air) -> float:
-    """Return the excess density that a kilogram brings; 0 for a gas lighter than air (kept at the ground: on the safe side)."""
-    return max(1.0 - air.density / dense, 0.0)
 
 
 @dataclass
@@ -192,13 +99,13 @@ class Leaks:
             "out": sum(leak.out_kg for leak in self.leaks),
             "pools": sum(leak.pool.kg for leak in self.leaks),
             "washed": sum(leak.washed_kg for leak in self.leaks),
-            "in_tanks": sum(leak.tank.kg for leak in self.leaks),
+            "in_tanks": sum(leak.source.kg for leak in self.leaks),
         }
 
     def table(self, elapsed: float) -> pd.DataFrame:
         """Return one row per tank that leaks: since when (s on this clock), why, and what became of its content (kg)."""
         rows = [
-            (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.tank.kg, leak.pool.kg, leak.washed_kg,
+            (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.source.kg, leak.pool.kg, leak.washed_kg,
              leak.most_kg_s)
             for leak in self.leaks
             if not np.isnan(leak.began)
@@ -209,7 +116,7 @@ class Leaks:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps of the tanks."""
         rows = [
-            (leak.tank.kg, leak.tank.full_kg, leak.pool.kg, leak.pool.age, leak.hole_m, leak.began, leak.cause, leak.out_kg,
+            (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.age, leak.hole_m, leak.began, leak.cause, leak.out_kg,
              leak.washed_kg, leak.most_kg_s, leak.sudden)
             for leak in self.leaks
         ]  # fmt: skip
@@ -226,8 +133,7 @@ class Leaks:
                 if np.isnan(row[5]):
                     continue
                 raise ScenarioError("release_left", site=str(name))
-            if isinstance(leak.tank, Tank):
-                leak.tank = replace(leak.tank, kg=row[0], full_kg=row[1])
+            leak.source.kg, leak.source.full_kg = row[0], row[1]
             leak.pool.kg, leak.pool.age, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden = bool(row[10])
@@ -247,6 +153,8 @@ class Asked:
     float_hole_m: float
     height_m: float
     bund_m2: float
+    pressure_pa: float
+    way: Way
 
 
 def prepare(
@@ -316,6 +224,8 @@ def _tank(
     chosen = row["id"] == asked.site
     held, temperature = _number(row.get("mass_kg")), _number(row.get("temperature_k"))
     phase, pressure = _named(row.get("phase")), _number(row.get("pressure_pa"))
+    if chosen and not np.isnan(asked.pressure_pa):
+        pressure = asked.pressure_pa
     if chosen and asked.mass_kg is not None and asked.mass_kg > held:
         raise ScenarioError("release_too_much", site=row["id"], found=asked.mass_kg, expected=held)
     lacks = [
@@ -328,7 +238,10 @@ def _tank(
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
     if lacks:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
-    return _leak(str(row["id"]), row["geometry"], gas, phase, kg, temperature, pressure, asked, grid)
+    way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
+    return _leak(
+        str(row["id"]), row["geometry"], Content(gas, phase, kg, temperature, pressure), way, asked.bund_m2, grid
+    )
 
 
 def _place(asked: Asked, gas: Substance, city: City, grid: Grid) -> Leak:
@@ -337,24 +250,28 @@ def _place(asked: Asked, gas: Substance, city: City, grid: Grid) -> Leak:
         raise ScenarioError("release_mass", site=asked.site)
     phase = asked.phase or _phase(gas, DEFAULT_K)
     where = city.place(str(asked.site))
-    return _leak(str(asked.site), where, gas, phase, asked.mass_kg, DEFAULT_K, np.nan, asked, grid)
+    content = Content(gas, phase, asked.mass_kg, DEFAULT_K, asked.pressure_pa)
+    return _leak(str(asked.site), where, content, asked.way, asked.bund_m2, grid)
 
 
-def _leak(
-    name: str, where: shapely.Geometry, gas: Substance, phase: str, kg: float, temperature: float, pressure: float,
-    asked: Asked, grid: Grid,
-) -> Leak:  # fmt: skip
+def _leak(name: str, where: shapely.Geometry, content: Content, way: Way, bund_m2: float, grid: Grid) -> Leak:
     x, y = float(where.centroid.x), float(where.centroid.y)
     if not bool(grid.cells([x], [y])[2][0]):
         raise ScenarioError("release_outside", site=name)
-    if phase == "pressurised_liquid":  # a saturated liquid unless the tank's own pressure is higher
-        boils = gas.vapour_pressure(temperature)
-        pressure = boils if np.isnan(pressure) else max(pressure, boils)
-    elif np.isnan(pressure):
-        if phase == "gas":
+    content = replace(content, pressure=_pressure(name, content))
+    return Leak(name, x, y, source_of(content, way), Pool(content.substance, bund_m2))
+
+
+def _pressure(name: str, content: Content) -> float:
+    """Return the pressure (Pa) that is kept: of a liquefied gas at least its vapour's, of a liquid the air's where none is given."""
+    if content.phase == "pressurised_liquid":
+        return float(np.fmax(content.pressure, content.substance.vapour_pressure(content.temperature)))
+    if content.phase == "gas":
+        if np.isnan(content.pressure):
             raise ScenarioError("release_pressure", site=name)
-        pressure = 101325.0
-    return Leak(name, x, y, Tank(gas, phase, kg, temperature, pressure), Pool(gas, asked.bund_m2))
+        if content.pressure <= ATMOSPHERE_PA:
+            raise ScenarioError("release_no_pressure", site=name, found=content.pressure, expected=ATMOSPHERE_PA)
+    return ATMOSPHERE_PA if np.isnan(content.pressure) else content.pressure
 
 
 def _phase(gas: Substance, temperature: float) -> str:

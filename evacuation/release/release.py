@@ -16,6 +16,8 @@ from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found, detected
+from evacuation.release.sources.source import Way
+from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
@@ -89,7 +91,9 @@ class Release:
     mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
     hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
     outflow: Literal["hole", "sudden"] = "hole"
+    blowdown: Literal["isothermal", "isentropic"] = "isothermal"
     phase: Phase | None = None
+    pressure_bar: Annotated[float, Gt(0.0), Le(1000.0), Unit("bar", "absolute")] | None = None
     start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
     float_hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "50 mm: the liquid line torn off, assumed")] = 50.0
     height_m: Annotated[float, Ge(0.1), Le(50.0), Unit("m", "assumed")] = 1.0
@@ -136,21 +140,8 @@ class Release:
         ways = ways_of(city, self.walk_m_s, frame_s)
         elapsed = state.numbers["elapsed_s"] if state else 0.0
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
-        run = _Run(
-            self,
-            grid,
-            clock,
-            weather,
-            tanks,
-            limits,
-            frame_s,
-            rng,
-            arrays,
-            state.numbers if state else {},
-            ways,
-            water,
-            found,
-        )
+        numbers = state.numbers if state else {}
+        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found)
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -191,6 +182,8 @@ class Release:
             float_hole_m=self.float_hole_mm / 1000.0,
             height_m=self.height_m,
             bund_m2=self.bund_m2,
+            pressure_pa=np.nan if self.pressure_bar is None else 1e5 * self.pressure_bar,
+            way=Way(self.outflow, self.blowdown),
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
@@ -201,7 +194,12 @@ class Release:
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")
-        return {"substance": gas.id, "frame_s": frame_s, **{name: float(getattr(self, name)) for name in names}}
+        return {
+            "substance": gas.id,
+            "frame_s": frame_s,
+            "blowdown": self.blowdown,
+            **{name: float(getattr(self, name)) for name in names},
+        }
 
 
 class _Run:
@@ -390,8 +388,10 @@ class _Run:
                 ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
                               "low": low, "high": high})
             )  # fmt: skip
-        if any(k.tank.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
+        if any(k.source.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
             notes.append(("two_phase", {}))
+        if any(isinstance(k.source, Vessel) and not np.isnan(k.began) for k in self.tanks.leaks):
+            notes.append((f"blowdown_{self.model.blowdown}", {}))
         if any(leak.buoyant for leak in self.tanks.leaks):
             notes.append(("buoyant", {}))
         if self.weather.gridded:

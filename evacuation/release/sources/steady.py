@@ -16,11 +16,7 @@ class Steady:
     kg: float
     temperature: float
     phase: str = "gas"
-
-    @property
-    def full_kg(self) -> float:
-        """What is left; a source like this is never emptied."""
-        return self.kg
+    full_kg: float = 0.0
 
     def outflow(self, hole_m: float, dt: float) -> float:
         """Let go what leaves in `dt` s, kg; the hole does not matter."""

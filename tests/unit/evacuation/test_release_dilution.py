@@ -9,11 +9,12 @@ from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE, Dilution, cold, even
 from evacuation.release.kernels import growth
 from evacuation.release.kernels.equilibrium import AIR_CP, AIR_MOLAR
-from evacuation.release.leaks import Leak
+from evacuation.release.leak import Leak
 from evacuation.release.proofs.worlds import even_air
 from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.tank import Tank
+from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import substance
 
 AIR = even_air(0.3, 0.0, 1.92, z0=0.3)
@@ -72,7 +73,7 @@ def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:
     tank = Tank(substance("ammonia"), "pressurised_liquid", 5000.0, 293.15, 8.6e5)
     (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
     assert jet.dilution.row[LAST] > 1.0
-    gas = Tank(substance("chlorine"), "gas", 50.0, 293.15, 5e5)
+    gas = Vessel(substance("chlorine"), 50.0, 293.15, 5e5)
     (plain,) = Leak("t", 0.0, 0.0, gas, Pool(gas.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
     assert len(set(plain.dilution.row)) == 1 and plain.dilution.row[0] > 0.5
 

@@ -8,6 +8,7 @@ import pytest
 
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.tank import Tank, airborne, cloud_density
+from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import substance
 
 CHLORINE, BENZENE, METHANE = substance("chlorine"), substance("benzene"), substance("methane")
@@ -29,21 +30,56 @@ def test_a_tank_never_gives_more_than_it_holds() -> None:
 
 
 def test_gas_is_choked_and_stops_at_the_pressure_outside() -> None:
-    tank = Tank(METHANE, "gas", 50.0, 293.15, 1.0e6)
+    tank = Vessel(METHANE, 50.0, 293.15, 1.0e6)
     gamma, area = METHANE.number("gamma_25C"), math.pi / 4 * 0.02**2
     throat = math.sqrt(gamma * METHANE.molar_kg / (8.314462 * 293.15)) * (2 / (gamma + 1)) ** (
         (gamma + 1) / (2 * (gamma - 1))
     )
     assert tank.rate(0.02) == pytest.approx(0.85 * area * 1.0e6 * throat, rel=1e-6)
-    for _ in range(400):
-        tank.outflow(0.02, 20.0)
-    assert tank.kg == pytest.approx(50.0 * 101_325.0 / 1.0e6, rel=1e-3) and tank.rate(0.02) < 1e-3
+    out = sum(tank.outflow(0.02, 20.0) for _ in range(400))
+    assert tank.kg == pytest.approx(50.0 * 101_325.0 / 1.0e6, rel=1e-9) and tank.rate(0.02) == 0.0
+    assert out + tank.kg == pytest.approx(50.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("step", [1.0, 20.0, 130.0])
+def test_a_warm_vessel_empties_exponentially_while_the_flow_is_choked(step: float) -> None:
+    vessel = Vessel(METHANE, 500.0, 293.15, 5.0e6)
+    per_s = vessel.rate(0.02) / 500.0
+    for k in range(1, round(650.0 / step) + 1):
+        vessel.outflow(0.02, step)
+        assert vessel.pressure / 101_325.0 > 1.9, "choked all along"
+        assert vessel.kg == pytest.approx(500.0 * math.exp(-per_s * step * k), rel=1e-9)
+        assert vessel.temperature == 293.15
+
+
+def test_a_vessel_that_cools_empties_as_the_isentropic_law_says_and_faster_in_pressure() -> None:
+    gamma = METHANE.number("gamma_25C")
+    cold, warm = (Vessel(METHANE, 500.0, 293.15, 5.0e6, n) for n in (gamma, 1.0))
+    per_s = cold.rate(0.02) / 500.0
+    for vessel in (cold, warm):
+        for _ in range(20):
+            vessel.outflow(0.02, 20.0)
+    left = (1.0 + 0.5 * (gamma - 1.0) * per_s * 400.0) ** (-2.0 / (gamma - 1.0))  # dm/dt ~ m^((gamma + 1) / 2)
+    assert cold.kg == pytest.approx(500.0 * left, rel=1e-4)
+    assert cold.temperature == pytest.approx(293.15 * left ** (gamma - 1.0), rel=1e-4)
+    assert cold.pressure < warm.pressure and cold.kg > warm.kg
+    for _ in range(600):
+        cold.outflow(0.02, 20.0)
+    assert cold.rate(0.02) == 0.0 and cold.pressure == pytest.approx(101_325.0, rel=1e-9)
+    assert cold.kg == pytest.approx(500.0 * (101_325.0 / 5.0e6) ** (1.0 / gamma), rel=1e-9)
+
+
+def test_gas_does_not_get_colder_than_its_boiling_point() -> None:
+    vessel = Vessel(CHLORINE, 500.0, 293.15, 6.0e5, CHLORINE.number("gamma_25C"))
+    for _ in range(4000):
+        vessel.outflow(0.02, 20.0)
+    assert vessel.temperature == CHLORINE.number("boiling_point") and vessel.pressure == pytest.approx(101_325.0)
 
 
 def test_subsonic_flow_meets_choked_flow_without_a_step() -> None:
     gamma = METHANE.number("gamma_25C")
     critical = 101_325.0 * ((gamma + 1) / 2) ** (gamma / (gamma - 1))
-    above, below = (Tank(METHANE, "gas", 50.0, 293.15, critical * f).rate(0.02) for f in (1 + 1e-6, 1 - 1e-6))
+    above, below = (Vessel(METHANE, 50.0, 293.15, critical * f).rate(0.02) for f in (1 + 1e-6, 1 - 1e-6))
     assert above == pytest.approx(below, rel=1e-4)
 
 
