@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from evacuation.release.cloud import Emission
 from evacuation.release.leak import Leak
 from evacuation.release.locate.detected import Found
+from evacuation.release.sources.given import Given
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.registry import source_of
 from evacuation.release.sources.source import PHASES, Content, Way
-from evacuation.release.sources.steady import Steady
-from evacuation.release.substances import ATMOSPHERE_PA, Substance, known, substance
+from evacuation.release.sources.vessel import Vessel
+from evacuation.release.substances import Substance, known, substance
 from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
@@ -29,6 +30,9 @@ from twin.hazard import Action, Drivers
 
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
+
+#: Higher than this, a source is told to be taken as one that fills the air below it, m.
+ALOFT_M = 5.0
 
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
@@ -81,7 +85,7 @@ class Leaks:
             mine = [a for a in self.actions if a.place == leak.id and a.active(t)]
             shut = any(a.kind == "shut_valve" for a in mine)
             curtain = 1.0 - float(np.prod([1.0 - a.values["share"] for a in mine if a.kind == "water_curtain"]))
-            found += leak.emit(dt, air, number, self.height_m, shut, curtain)
+            found += leak.emit(dt, air, number, self.height_m, shut, curtain, elapsed - leak.began)
         return found
 
     def _of(self, place: str) -> Leak:
@@ -112,6 +116,20 @@ class Leaks:
         ]  # fmt: skip
         columns = ["id", "began_s", "cause", "out_kg", "left_kg", "pool_kg", "washed_kg", "most_kg_s"]
         return pd.DataFrame(rows, columns=columns)
+
+    def told(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return what must be said of the sources that leaked: how they are taken, and where that falls short."""
+        leaked = [leak for leak in self.leaks if not np.isnan(leak.began)]
+        found: list[tuple[str, Mapping[str, Any]]] = [] if leaked else [("no_leak", {})]
+        if leaked and self.height_m > ALOFT_M:
+            found.append(("aloft", {"height": self.height_m}))
+        vessels = [leak.source for leak in leaked if isinstance(leak.source, Vessel)]
+        found += [(f"blowdown_{name}", {}) for name in sorted({v.blowdown for v in vessels})]
+        if any(leak.source.phase == "pressurised_liquid" for leak in leaked):
+            found.append(("two_phase", {}))
+        if any(leak.buoyant for leak in self.leaks):
+            found.append(("buoyant", {}))
+        return found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps of the tanks."""
@@ -195,8 +213,11 @@ def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action]
     """Return a source that the detectors tell of: gas at the rate found, from its beginning to the end of the run."""
     x, y = found.posterior.place
     rate = found.posterior.rate()
-    tank = Steady(gas, rate, rate * (clock.duration_s - found.began_s), DEFAULT_K)
-    leak = Leak(DETECTED, x, y, tank, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors"))
+    lasts = np.array([0.0, clock.duration_s - found.began_s])
+    source = Given(gas, lasts, np.array([rate, 0.0]), DEFAULT_K)
+    leak = Leak(
+        DETECTED, x, y, source, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors")
+    )
     return Leaks(gas, [leak], {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
 
 
@@ -236,42 +257,27 @@ def _tank(
     phase = (asked.phase if chosen else None) or phase or _phase(gas, temperature)
     if phase not in PHASES:
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
-    if lacks:
-        notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
     way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
-    return _leak(
-        str(row["id"]), row["geometry"], Content(gas, phase, kg, temperature, pressure), way, asked.bund_m2, grid
-    )
+    if lacks and way.outflow != "rates":
+        notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
+    content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)
+    return _leak(row["geometry"], content, way, asked.bund_m2, grid)
 
 
 def _place(asked: Asked, gas: Substance, city: City, grid: Grid) -> Leak:
     """Return a release at a place that is no tank of the city."""
-    if asked.mass_kg is None:
-        raise ScenarioError("release_mass", site=asked.site)
     phase = asked.phase or _phase(gas, DEFAULT_K)
     where = city.place(str(asked.site))
-    content = Content(gas, phase, asked.mass_kg, DEFAULT_K, asked.pressure_pa)
-    return _leak(str(asked.site), where, content, asked.way, asked.bund_m2, grid)
+    kg = np.nan if asked.mass_kg is None else asked.mass_kg
+    content = Content(str(asked.site), gas, phase, kg, DEFAULT_K, asked.pressure_pa)
+    return _leak(where, content, asked.way, asked.bund_m2, grid)
 
 
-def _leak(name: str, where: shapely.Geometry, content: Content, way: Way, bund_m2: float, grid: Grid) -> Leak:
+def _leak(where: shapely.Geometry, content: Content, way: Way, bund_m2: float, grid: Grid) -> Leak:
     x, y = float(where.centroid.x), float(where.centroid.y)
     if not bool(grid.cells([x], [y])[2][0]):
-        raise ScenarioError("release_outside", site=name)
-    content = replace(content, pressure=_pressure(name, content))
-    return Leak(name, x, y, source_of(content, way), Pool(content.substance, bund_m2))
-
-
-def _pressure(name: str, content: Content) -> float:
-    """Return the pressure (Pa) that is kept: of a liquefied gas at least its vapour's, of a liquid the air's where none is given."""
-    if content.phase == "pressurised_liquid":
-        return float(np.fmax(content.pressure, content.substance.vapour_pressure(content.temperature)))
-    if content.phase == "gas":
-        if np.isnan(content.pressure):
-            raise ScenarioError("release_pressure", site=name)
-        if content.pressure <= ATMOSPHERE_PA:
-            raise ScenarioError("release_no_pressure", site=name, found=content.pressure, expected=ATMOSPHERE_PA)
-    return ATMOSPHERE_PA if np.isnan(content.pressure) else content.pressure
+        raise ScenarioError("release_outside", site=content.site)
+    return Leak(content.site, x, y, source_of(content, way), Pool(content.substance, bund_m2))
 
 
 def _phase(gas: Substance, temperature: float) -> str:

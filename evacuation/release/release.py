@@ -16,8 +16,8 @@ from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found, detected
+from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
-from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
@@ -90,8 +90,9 @@ class Release:
     site: str | None = None
     mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
     hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
-    outflow: Literal["hole", "sudden"] = "hole"
+    outflow: Literal["hole", "sudden", "rates"] = "hole"
     blowdown: Literal["isothermal", "isentropic"] = "isothermal"
+    rates_kg_s: tuple[tuple[float, float], ...] = ()
     phase: Phase | None = None
     pressure_bar: Annotated[float, Gt(0.0), Le(1000.0), Unit("bar", "absolute")] | None = None
     start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
@@ -170,6 +171,7 @@ class Release:
         return detected(city, drivers, clock, weather, substance(self.substance or ""), rng or stream(0, "release"))
 
     def _asked(self, state: State | None) -> leaks.Asked:
+        check_used(self.outflow, vars(self))
         left = str(state.settings.get("substance", "")) if state is not None else ""
         return leaks.Asked(
             substance=self.substance or left or None,
@@ -183,7 +185,7 @@ class Release:
             height_m=self.height_m,
             bund_m2=self.bund_m2,
             pressure_pa=np.nan if self.pressure_bar is None else 1e5 * self.pressure_bar,
-            way=Way(self.outflow, self.blowdown),
+            way=Way(self.outflow, self.blowdown, self.rates_kg_s),
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
@@ -376,8 +378,7 @@ class _Run:
         gas = self.tanks.substance
         notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
         notes += list(self.limits.notes) + self.tanks.notes
-        if np.isnan(self.tanks.began):
-            notes.append(("no_leak", {}))
+        notes += self.tanks.told()
         for leak in self.tanks.leaks:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
@@ -388,12 +389,6 @@ class _Run:
                 ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
                               "low": low, "high": high})
             )  # fmt: skip
-        if any(k.source.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
-            notes.append(("two_phase", {}))
-        if any(isinstance(k.source, Vessel) and not np.isnan(k.began) for k in self.tanks.leaks):
-            notes.append((f"blowdown_{self.model.blowdown}", {}))
-        if any(leak.buoyant for leak in self.tanks.leaks):
-            notes.append(("buoyant", {}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from evacuation.release.sources.given import Given
 from evacuation.release.sources.source import Content, Source, Way
 from evacuation.release.sources.tank import Tank
 from evacuation.release.sources.vessel import Vessel
+from twin.errors import ScenarioError
 
 
 def _hole(content: Content, way: Way) -> Source:
@@ -18,7 +20,24 @@ def _hole(content: Content, way: Way) -> Source:
 SOURCES: dict[str, Callable[[Content, Way], Source]] = {
     "hole": _hole,
     "sudden": _hole,
+    "rates": Given.of,
 }
+
+
+#: What a scenario may say of a site -> the ways that use it. `height_m` and `start_min` are used by all.
+USED_BY = {
+    "mass_kg": ("hole", "sudden"),
+    "phase": ("hole", "sudden"),
+    "pressure_bar": ("hole", "sudden"),
+    "rates_kg_s": ("rates",),
+}
+
+
+def check_used(outflow: str, given: Mapping[str, object]) -> None:
+    """Raise ScenarioError where a scenario gives (by name; None or empty: it does not) what its outflow does not use."""
+    for name, ways in USED_BY.items():
+        if given[name] not in (None, ()) and outflow not in ways:
+            raise ScenarioError("release_unused", name=name, found=outflow, expected=list(ways))
 
 
 def source_of(content: Content, way: Way) -> Source:

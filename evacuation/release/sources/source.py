@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 from evacuation.release.substances import Substance
+from twin.errors import ScenarioError
 
 PHASES = ("pressurised_liquid", "liquid", "gas")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What may leak: `kg` of a substance in one of PHASES, at K and Pa."""
+    """What may leak at a site: `kg` of a substance in one of PHASES, at K and Pa; NaN where mass or pressure are not known."""
 
+    site: str
     substance: Substance
     phase: str
     kg: float
     temperature: float
     pressure: float
 
+    @property
+    def mass(self) -> float:
+        """Mass, kg; raises ScenarioError where it is not known."""
+        if math.isnan(self.kg):
+            raise ScenarioError("release_mass", site=self.site)
+        return self.kg
+
 
 @dataclass(frozen=True)
 class Way:
-    """How a scenario lets it out: see `outflow` and `blowdown` of `release.Release`."""
+    """How a scenario lets it out: see the fields of `release.Release` that are called the same."""
 
     outflow: str = "hole"
     blowdown: str = "isothermal"
+    rates_kg_s: tuple[tuple[float, float], ...] = ()
 
 
 class Source(Protocol):
@@ -40,8 +51,8 @@ class Source(Protocol):
     @property
     def temperature(self) -> float: ...  # noqa: D102
 
-    def outflow(self, hole_m: float, dt: float) -> float:
-        """Let go what leaves through a hole (diameter, m) in `dt` s; return the mass, kg."""
+    def outflow(self, hole_m: float, dt: float, since: float) -> float:
+        """Let go what leaves through a hole (diameter, m) in `dt` s, `since` s after it began; return the mass, kg."""
         ...
 
     def airborne_share(self) -> float:

@@ -35,8 +35,11 @@ class Tank:
 
     @classmethod
     def of(cls, content: Content, way: Way) -> Tank:
-        """Return the tank of a content."""
-        return cls(content.substance, content.phase, content.kg, content.temperature, content.pressure)
+        """Return the tank of a content: under the air's pressure where none is given, liquefied gas at least under its vapour's."""
+        pressure = ATMOSPHERE_PA if math.isnan(content.pressure) else content.pressure
+        if content.phase == "pressurised_liquid":
+            pressure = max(pressure, content.substance.vapour_pressure(content.temperature))
+        return cls(content.substance, content.phase, content.mass, content.temperature, pressure)
 
     @property
     def side_m(self) -> float:
@@ -48,7 +51,7 @@ class Tank:
         """Density of the full tank's content, kg m-3."""
         return self.substance.number("liquid_density")
 
-    def outflow(self, hole_m: float, dt: float) -> float:
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0) -> float:
         """Let run out through a hole (diameter, m) for `dt` s; return the mass, kg."""
         out, part = 0.0, 0.05 * dt
         for _ in range(20):  # the flow changes little in a twentieth of a step

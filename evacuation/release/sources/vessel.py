@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from evacuation.release.sources.source import Content, Gas, Way
 from evacuation.release.substances import ATMOSPHERE_PA, Substance
+from twin.errors import ScenarioError
 
 DISCHARGE = 0.85  # a rounded hole: assumed
 #: The largest share of the gas that leaves in one part of a step.
@@ -37,10 +38,19 @@ class Vessel(Gas):
 
     @classmethod
     def of(cls, content: Content, way: Way) -> Vessel:
-        """Return the vessel of a gas, warm or cooling as the way says; what goes at once has no time to cool inside."""
+        """Return the vessel of a gas, warm or cooling as the way says; what goes at once has no time to cool inside.
+
+        Raises ScenarioError for a pressure that is not known or not above the air's.
+        """
+        over = over_air(content)
         cools = way.blowdown == "isentropic" and way.outflow != "sudden"
         exponent = content.substance.number("gamma_25C") if cools else 1.0
-        return cls(content.substance, content.kg, content.temperature, content.pressure, exponent)
+        return cls(content.substance, content.mass, content.temperature, over, exponent)
+
+    @property
+    def blowdown(self) -> str:
+        """How it empties: "isothermal" or "isentropic"."""
+        return "isothermal" if self.exponent == 1.0 else "isentropic"
 
     @property
     def temperature(self) -> float:
@@ -53,7 +63,7 @@ class Vessel(Gas):
         """Pressure of what is left, Pa."""
         return self.full_pa * self.kg / self.full_kg * self.temperature / self.full_k
 
-    def outflow(self, hole_m: float, dt: float) -> float:
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0) -> float:
         """Let blow out through a hole (diameter, m) for `dt` s; return the mass, kg.
 
         In parts in which little changes; in each the mass falls exponentially at the rate of its middle, which is exact while the
@@ -81,6 +91,15 @@ class Vessel(Gas):
         density = self.substance.gas_density(self.temperature, self.pressure)
         gamma = self.substance.number("gamma_25C")
         return DISCHARGE * math.pi / 4.0 * hole_m**2 * nozzle(self.pressure, density, gamma)
+
+
+def over_air(content: Content) -> float:
+    """Return the pressure of a gas, Pa; raise ScenarioError where it is not known or not above the air's."""
+    if math.isnan(content.pressure):
+        raise ScenarioError("release_pressure", site=content.site)
+    if content.pressure <= ATMOSPHERE_PA:
+        raise ScenarioError("release_no_pressure", site=content.site, found=content.pressure, expected=ATMOSPHERE_PA)
+    return content.pressure
 
 
 def nozzle(pressure: float, density: float, gamma: float, outside: float = ATMOSPHERE_PA) -> float:

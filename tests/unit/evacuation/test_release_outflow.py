@@ -46,3 +46,35 @@ def test_a_vessel_that_cools_is_told_and_lets_out_less_mass_late_than_a_warm_one
     out = [run.tables["tanks"]["out_kg"].iloc[0] for run in (warm, cool)]
     assert out[0] > out[1] > 100.0
     assert "blowdown_isothermal" in dict(warm.notes) and "blowdown_isentropic" in dict(cool.notes)
+
+
+def test_rates_in_time_come_when_they_are_told_and_no_later(city: City) -> None:
+    """1 kg/s for half a minute, 3 kg/s for the next, then nothing: 30 kg, then 120 kg, and 120 kg to the end."""
+    steps = {"rates_kg_s": ((0.0, 1.0), (0.5, 3.0), (1.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
+    run = simulated(city, **steps, height_m=20.0, start_min=0.5, step_s=30.0)
+    assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 120.0])
+    assert dict(run.notes)["aloft"] == {"height": 20.0} and "tank_assumed" not in dict(run.notes)
+    shut = simulated(city, Action("shut_valve", "b0", 30.0, 60.0), **steps, step_s=30.0)
+    assert shut.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 30.0])
+    assert shut.tables["tanks"]["left_kg"].tolist() == pytest.approx([90.0])
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [(), ((0.0, 1.0),), ((1.0, 1.0), (2.0, 0.0)), ((0.0, 1.0), (0.0, 0.0)), ((0.0, -1.0), (5.0, 0.0)), ((0.0, 1.0), (5.0, 2.0)),
+     ((0.0, 0.0), (5.0, 0.0)), ((0.0, float("nan")), (5.0, 0.0))],
+)  # fmt: skip
+def test_a_list_that_is_no_release_in_time_is_refused(city: City, rates: tuple[tuple[float, float], ...]) -> None:
+    error = refused(city, outflow="rates", rates_kg_s=rates, phase=None, mass_kg=None)
+    assert error.code == "release_rates" and len(error.values["found"]) == len(rates)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("rates_kg_s", {"rates_kg_s": ((0.0, 1.0), (5.0, 0.0))}), ("mass_kg", {"outflow": "rates", "phase": None}),
+     ("phase", {"outflow": "rates", "mass_kg": None}),
+     ("pressure_bar", {"outflow": "rates", "phase": None, "mass_kg": None, "pressure_bar": 3.0})],
+)  # fmt: skip
+def test_what_an_outflow_does_not_use_is_refused(city: City, name: str, changes: dict[str, Any]) -> None:
+    error = refused(city, **changes)
+    assert error.code == "release_unused" and error.values["name"] == name and name in str(error)
