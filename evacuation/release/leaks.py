@@ -15,8 +15,9 @@ from evacuation.release.cloud import Emission
 from evacuation.release.leak import Leak
 from evacuation.release.locate.detected import Found
 from evacuation.release.sources.given import Given
+from evacuation.release.sources.pipe import GasPipe
 from evacuation.release.sources.pool import Pool
-from evacuation.release.sources.registry import source_of
+from evacuation.release.sources.registry import USED_BY, source_of
 from evacuation.release.sources.source import PHASES, Content, Way
 from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import Substance, known, substance
@@ -125,6 +126,8 @@ class Leaks:
             found.append(("aloft", {"height": self.height_m}))
         vessels = [leak.source for leak in leaked if isinstance(leak.source, Vessel)]
         found += [(f"blowdown_{name}", {}) for name in sorted({v.blowdown for v in vessels})]
+        if any(isinstance(leak.source, GasPipe) for leak in leaked):
+            found.append(("gas_pipe", {}))
         if any(leak.source.phase == "pressurised_liquid" for leak in leaked):
             found.append(("two_phase", {}))
         if any(leak.buoyant for leak in self.leaks):
@@ -258,7 +261,7 @@ def _tank(
     if phase not in PHASES:
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
     way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
-    if lacks and way.outflow != "rates":
+    if lacks and way.outflow in USED_BY["mass_kg"]:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
     content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)
     return _leak(row["geometry"], content, way, asked.bund_m2, grid)

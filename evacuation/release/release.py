@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -90,9 +90,11 @@ class Release:
     site: str | None = None
     mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
     hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
-    outflow: Literal["hole", "sudden", "rates"] = "hole"
+    outflow: Literal["hole", "sudden", "rates", "gas_pipe", "liquid_pipe"] = "hole"
     blowdown: Literal["isothermal", "isentropic"] = "isothermal"
     rates_kg_s: tuple[tuple[float, float], ...] = ()
+    pipe_length_m: Annotated[float, Gt(0.0), Le(1e6), Unit("m")] | None = None
+    pipe_mm: Annotated[float, Ge(10.0), Le(2000.0), Unit("mm")] | None = None
     phase: Phase | None = None
     pressure_bar: Annotated[float, Gt(0.0), Le(1000.0), Unit("bar", "absolute")] | None = None
     start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
@@ -170,6 +172,10 @@ class Release:
             raise ScenarioError("release_detected_on")
         return detected(city, drivers, clock, weather, substance(self.substance or ""), rng or stream(0, "release"))
 
+    @property
+    def _way(self) -> Way:
+        return Way(**{f.name: getattr(self, f.name) for f in fields(Way)})
+
     def _asked(self, state: State | None) -> leaks.Asked:
         check_used(self.outflow, vars(self))
         left = str(state.settings.get("substance", "")) if state is not None else ""
@@ -185,7 +191,7 @@ class Release:
             height_m=self.height_m,
             bund_m2=self.bund_m2,
             pressure_pa=np.nan if self.pressure_bar is None else 1e5 * self.pressure_bar,
-            way=Way(self.outflow, self.blowdown, self.rates_kg_s),
+            way=self._way,
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
@@ -199,7 +205,7 @@ class Release:
         return {
             "substance": gas.id,
             "frame_s": frame_s,
-            "blowdown": self.blowdown,
+            **self._way.kept,
             **{name: float(getattr(self, name)) for name in names},
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from evacuation.release.sources.given import Given
+from evacuation.release.sources.pipe import GasPipe, LiquidPipe
 from evacuation.release.sources.source import Content, Source, Way
 from evacuation.release.sources.tank import Tank
 from evacuation.release.sources.vessel import Vessel
@@ -21,15 +22,19 @@ SOURCES: dict[str, Callable[[Content, Way], Source]] = {
     "hole": _hole,
     "sudden": _hole,
     "rates": Given.of,
+    "gas_pipe": GasPipe.of,
+    "liquid_pipe": LiquidPipe.of,
 }
 
 
 #: What a scenario may say of a site -> the ways that use it. `height_m` and `start_min` are used by all.
 USED_BY = {
-    "mass_kg": ("hole", "sudden"),
+    "mass_kg": ("hole", "sudden", "liquid_pipe"),
     "phase": ("hole", "sudden"),
-    "pressure_bar": ("hole", "sudden"),
+    "pressure_bar": ("hole", "sudden", "gas_pipe", "liquid_pipe"),
     "rates_kg_s": ("rates",),
+    "pipe_length_m": ("gas_pipe", "liquid_pipe"),
+    "pipe_mm": ("gas_pipe", "liquid_pipe"),
 }
 
 

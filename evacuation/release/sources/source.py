@@ -38,6 +38,21 @@ class Way:
     outflow: str = "hole"
     blowdown: str = "isothermal"
     rates_kg_s: tuple[tuple[float, float], ...] = ()
+    pipe_length_m: float | None = None
+    pipe_mm: float | None = None
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What must be the same in a run that goes on from another; what is gone at once is as what is behind a hole."""
+        said = {name: str(value) for name, value in vars(self).items()}
+        return said | {"outflow": "hole"} if self.outflow == "sudden" else said
+
+    @property
+    def pipe(self) -> tuple[float, float]:
+        """Length and bore of the pipe, m; raises ScenarioError where either is not given."""
+        if self.pipe_length_m is None or self.pipe_mm is None:
+            raise ScenarioError("release_pipe", found=self.outflow)
+        return self.pipe_length_m, self.pipe_mm / 1000.0
 
 
 class Source(Protocol):

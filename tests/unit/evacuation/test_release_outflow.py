@@ -69,9 +69,49 @@ def test_a_list_that_is_no_release_in_time_is_refused(city: City, rates: tuple[t
     assert error.code == "release_rates" and len(error.values["found"]) == len(rates)
 
 
+PIPE = {
+    "substance": "carbon_monoxide",
+    "mass_kg": None,
+    "phase": None,
+    "outflow": "gas_pipe",
+    "pipe_length_m": 2000.0,
+    "pipe_mm": 200.0,
+}
+
+
+def test_a_torn_gas_pipe_runs_from_the_scenario_and_says_what_it_leaves_out(city: City) -> None:
+    run = simulated(city, **PIPE, pressure_bar=40.0)
+    (row,) = run.tables["tanks"].to_dict("records")
+    held = 3.1415926536 / 4 * 0.2**2 * 2000.0 * (40e5 - 101_325.0) * 0.0280101 / (8.314462 * 293.15)
+    assert row["out_kg"] + row["left_kg"] == pytest.approx(held, rel=1e-6) and row["out_kg"] > 0.5 * held
+    assert "gas_pipe" in dict(run.notes)
+
+
+def test_a_pipe_that_cannot_be_is_refused(city: City) -> None:
+    assert refused(city, **PIPE).code == "release_pressure"
+    for lacks in ("pipe_length_m", "pipe_mm"):
+        assert refused(city, **PIPE | {lacks: None}, pressure_bar=40.0).code == "release_pipe"
+    short = refused(city, **PIPE | {"pipe_length_m": 20.0}, pressure_bar=40.0)
+    assert short.code == "release_pipe_short"
+    simulated(city, **PIPE | {"pipe_length_m": float(str(short.values["expected"]))}, pressure_bar=40.0)
+    liquid = PIPE | {"outflow": "liquid_pipe", "mass_kg": 500.0}
+    assert refused(city, **liquid | {"substance": "propane"}).code == "release_pipe_flashes"
+
+
+def test_a_run_goes_on_only_by_the_same_way_out(city: City) -> None:
+    first = simulated(city, **PIPE, pressure_bar=40.0)
+    with pytest.raises(ScenarioError, match="pipe_mm"):
+        replace(PLACE, **PIPE | {"pipe_mm": 300.0}, pressure_bar=40.0).simulate(city, EAST, CLOCK, state=first.state)
+    on = replace(PLACE, **PIPE, pressure_bar=40.0).simulate(city, EAST, CLOCK, state=first.state)
+    whole = Clock(CLOCK.start, 240.0, 60.0)
+    once = replace(PLACE, **PIPE, pressure_bar=40.0).simulate(city, wind(whole, {0.0: (2.0, 0.0)}), whole)
+    assert on.tables["tanks"]["out_kg"].tolist() == once.tables["tanks"]["out_kg"].tolist()
+
+
 @pytest.mark.parametrize(
     ("name", "changes"),
     [("rates_kg_s", {"rates_kg_s": ((0.0, 1.0), (5.0, 0.0))}), ("mass_kg", {"outflow": "rates", "phase": None}),
+     ("pipe_mm", {"pipe_mm": 100.0}), ("mass_kg", {"outflow": "gas_pipe"}), ("phase", {"outflow": "liquid_pipe"}),
      ("phase", {"outflow": "rates", "mass_kg": None}),
      ("pressure_bar", {"outflow": "rates", "phase": None, "mass_kg": None, "pressure_bar": 3.0})],
 )  # fmt: skip

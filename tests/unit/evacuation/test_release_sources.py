@@ -6,10 +6,13 @@ import math
 
 import pytest
 
+from evacuation.release.sources.pipe import GasPipe, LiquidPipe, friction
 from evacuation.release.sources.pool import Pool
+from evacuation.release.sources.source import Content, Way
 from evacuation.release.sources.tank import Tank, airborne, cloud_density
 from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import substance
+from twin.errors import ScenarioError
 
 CHLORINE, BENZENE, METHANE = substance("chlorine"), substance("benzene"), substance("methane")
 
@@ -81,6 +84,59 @@ def test_subsonic_flow_meets_choked_flow_without_a_step() -> None:
     critical = 101_325.0 * ((gamma + 1) / 2) ** (gamma / (gamma - 1))
     above, below = (Vessel(METHANE, 50.0, 293.15, critical * f).rate(0.02) for f in (1 + 1e-6, 1 - 1e-6))
     assert above == pytest.approx(below, rel=1e-4)
+
+
+def gas_pipe(length_m: float, bore_mm: float) -> GasPipe:
+    content = Content("line", METHANE, "gas", math.nan, 288.15, 6.0e6)
+    return GasPipe.of(content, Way("gas_pipe", pipe_length_m=length_m, pipe_mm=bore_mm))
+
+
+def test_a_torn_gas_pipe_begins_choked_over_its_bore_and_gives_all_that_is_above_the_pressure_of_the_air() -> None:
+    pipe = gas_pipe(10_000.0, 500.0)
+    full, area = pipe.kg, math.pi / 4 * 0.5**2
+    assert full == pytest.approx(area * 1e4 * METHANE.gas_density(288.15, 6.0e6 - 101_325.0), rel=1e-12)
+    bore = Vessel(METHANE, 1.0, 288.15, 6.0e6)
+    assert pipe.first == pytest.approx(bore.rate(0.5) / 0.85, rel=1e-12)
+    assert pipe.outflow(0.0, 1e-3) / 1e-3 == pytest.approx(pipe.first, rel=1e-3)
+    out = sum(gas_pipe(10_000.0, 500.0).outflow(0.0, dt) for dt in (1e7,))
+    assert out == pytest.approx(full, rel=1e-9)
+
+
+def test_a_torn_gas_pipe_follows_both_exponentials_whatever_the_steps() -> None:
+    """q = q0 / (1 + a) (a exp(-t / tb) + exp(-t / (a^2 tb))), with tb = 2/3 l / us (gamma f l / d)^0.5."""
+    one, many = gas_pipe(10_000.0, 500.0), gas_pipe(10_000.0, 500.0)
+    gamma = METHANE.number("gamma_25C")
+    sound = math.sqrt(gamma * 8.314462 * 288.15 / METHANE.molar_kg)
+    slow = 2 / 3 * 1e4 / sound * math.sqrt(gamma * friction(0.5) * 1e4 / 0.5)
+    a, q0, t = one.kg / (slow * one.first), one.first, 300.0
+    exact = q0 / (1 + a) * slow * (a * (1 - math.exp(-t / slow)) + a**2 * (1 - math.exp(-t / (a**2 * slow))))
+    assert 0.0 < a < 1.0 and one.outflow(0.0, t) == pytest.approx(exact, rel=1e-9)
+    assert sum(many.outflow(0.0, 20.0) for _ in range(15)) == pytest.approx(exact, rel=1e-7)
+
+
+def test_a_pipe_must_be_long_for_the_formula_and_the_sentence_says_how_long() -> None:
+    with pytest.raises(ScenarioError) as error:
+        gas_pipe(40.0, 500.0)
+    least = float(str(error.value.values["expected"]))
+    assert gas_pipe(least, 500.0).shape < 1.0
+    with pytest.raises(ScenarioError):
+        gas_pipe(least - 1.5, 500.0)
+
+
+def test_liquid_runs_through_a_pipe_against_its_friction() -> None:
+    """Without length the pipe is a short one, Cd = 1.5^-0.5; far out the flow falls with the root of the length."""
+
+    def rate(length_m: float) -> float:
+        content = Content("tank", BENZENE, "liquid", 1e5, 293.15, 3e5)
+        return LiquidPipe.of(content, Way("liquid_pipe", pipe_length_m=length_m, pipe_mm=100.0)).rate(0.0)
+
+    tank = Tank(BENZENE, "liquid", 1e5, 293.15, 3e5)
+    assert rate(1e-9) == pytest.approx(tank.rate(0.1) / 0.62 / math.sqrt(1.5), rel=1e-9)
+    assert rate(4e6) == pytest.approx(0.5 * rate(1e6), rel=1e-4)
+    head = 2 * (3e5 - 101_325.0) / tank.density + 2 * 9.81 * tank.side_m
+    speed = math.sqrt(head / (1.5 + friction(0.1) * 500.0 / 0.1))
+    assert rate(500.0) == pytest.approx(math.pi / 4 * 0.1**2 * tank.density * speed, rel=1e-12)
+    assert friction(0.1) == pytest.approx(0.0162, rel=0.02), "Moody: e / d = 0.00045"
 
 
 def test_flashing_carries_droplets() -> None:
