@@ -61,7 +61,7 @@ class Leak:
         if at_once:
             self.source.kg, self.sudden = 0.0, False
         self.out_kg += out
-        self.pool.kg += out * (1.0 - share)
+        self.pool.add(out * (1.0 - share), self.source.temperature)
         jet, vapour = out * share, self.pool.evaporate(dt, air.wind, air.temperature)
         self.washed_kg += curtain * (jet + vapour)
         jet, vapour = jet * (1.0 - curtain), vapour * (1.0 - curtain)
@@ -80,9 +80,8 @@ class Leak:
         return [self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)]
 
     def _gas(self, air: Air) -> float:
-        """Return the density of the vapour over the pool, kg m-3: not warmer than the air, not warmer than boiling."""
-        s = self.source.substance
-        return s.gas_density(min(air.temperature, s.number("boiling_point")) if self._boils(air) else air.temperature)
+        """Return the density of the vapour over the pool, kg m-3: as cold as the pool, not warmer than the air."""
+        return self.source.substance.gas_density(min(air.temperature, self.pool.temperature))
 
     def _boils(self, air: Air) -> bool:
         return air.temperature > self.source.substance.number("boiling_point")
@@ -90,18 +89,17 @@ class Leak:
     def _thins(self, dense: float, drops: float, air: Air) -> Dilution:
         """Return how gas thins that leaves with a density (kg m-3) and a share of droplets.
 
-        What flashes or boils is as cold as its boiling point; other gas that is not colder than the air is taken to be as warm.
+        What flashes or boils is as cold as its boiling point, gas as its vessel, other vapour as its pool; what is not colder than the
+        air is taken to be as warm.
         """
         fluid, share = Fluid.of(self.source.substance), round(drops, SHARE_DIGITS)
-        if self.source.phase == "gas":
-            at = COLD_STEP_K * round(self.source.temperature / COLD_STEP_K)
+        at = fluid.boiling
+        if self.source.phase == "gas" or (self.source.flash_share() <= 0.0 and not self._boils(air)):
+            leaves = self.source.temperature if self.source.phase == "gas" else self.pool.temperature
+            at = COLD_STEP_K * round(leaves / COLD_STEP_K)
             if at > air.temperature - COLD_STEP_K:
                 return even(heavy(dense, air))
-            return cold(fluid.matter(at, 0.0), fluid.density(at, 0.0), round(air.temperature, 1), ATMOSPHERE_PA)
-        if self.source.flash_share() <= 0.0 and not self._boils(air):
-            return even(heavy(dense, air))
-        matter, at_source = fluid.matter(fluid.boiling, share), fluid.density(fluid.boiling, share)
-        return cold(matter, at_source, round(air.temperature, 1), ATMOSPHERE_PA)
+        return cold(fluid.matter(at, share), fluid.density(at, share), round(air.temperature, 1), ATMOSPHERE_PA)
 
     def _line(
         self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False

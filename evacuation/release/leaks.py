@@ -137,27 +137,30 @@ class Leaks:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps of the tanks."""
         rows = [
-            (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.age, leak.hole_m, leak.began, leak.cause, leak.out_kg,
+            (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began, leak.cause, leak.out_kg,
              leak.washed_kg, leak.most_kg_s, leak.sudden)
             for leak in self.leaks
         ]  # fmt: skip
+        rings = [(np.full(len(leak.pool.rings[0]), k), *leak.pool.rings) for k, leak in enumerate(self.leaks)]
         return {
+            "rings": np.concatenate([np.zeros((3, 0)), *(np.stack(ring) for ring in rings)], axis=1),
             "leaks": np.array(rows, dtype=np.float64).reshape(-1, 11),
             "leak_ids": np.array([k.id for k in self.leaks]),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what an earlier run left of the tanks; raise ScenarioError where one that leaks is not in this run."""
-        for name, row in zip(arrays["leak_ids"], arrays["leaks"], strict=True):
-            leak = next((k for k in self.leaks if k.id == str(name)), None)
+        for k, (name, row) in enumerate(zip(arrays["leak_ids"], arrays["leaks"], strict=True)):
+            leak = next((mine for mine in self.leaks if mine.id == str(name)), None)
             if leak is None:
                 if np.isnan(row[5]):
                     continue
                 raise ScenarioError("release_left", site=str(name))
             leak.source.kg, leak.source.full_kg = row[0], row[1]
-            leak.pool.kg, leak.pool.age, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
+            leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden = bool(row[10])
+            leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
 
 
 @dataclass(frozen=True)

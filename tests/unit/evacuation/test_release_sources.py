@@ -149,15 +149,71 @@ def test_flashing_carries_droplets() -> None:
     assert wet > CHLORINE.gas_density(239.2) > CHLORINE.gas_density(298.15) > 2.8
 
 
-def test_a_pool_boils_off_slower_with_time_and_keeps_its_mass() -> None:
-    pool = Pool(CHLORINE, kg=500.0)
-    gone = [pool.evaporate(20.0, 3.0, 293.15) for _ in range(200)]
-    assert sum(gone) + pool.kg == pytest.approx(500.0, rel=1e-12)
-    assert gone[0] > gone[5] > 0
-    bunded = Pool(CHLORINE, bund_m2=5.0, kg=500.0)
-    assert bunded.area == 5.0 and bunded.rate(3.0, 293.15, 60.0) < Pool(CHLORINE, kg=500.0).rate(3.0, 293.15, 60.0)
+CONDUCTS = 1.1 / math.sqrt(math.pi * 6e-7)
 
 
-def test_a_cold_pool_dries_in_the_wind() -> None:
-    slow, fast = (Pool(BENZENE, kg=500.0).rate(wind, 293.15, 60.0) for wind in (1.0, 5.0))
-    assert fast == pytest.approx(slow * 5.0 ** (7 / 9), rel=1e-9) and slow > 0
+@pytest.mark.parametrize("step", [5.0, 20.0])
+def test_a_pool_that_the_ground_makes_boil_gives_off_with_the_root_of_time_in_all(step: float) -> None:
+    """No wind: dm/dt = A k (Tg - Tb) / (L sqrt(pi a t)), so m = 2 A k (Tg - Tb) sqrt(t / (pi a)) / L."""
+    pool = Pool(CHLORINE, bund_m2=40.0)
+    pool.add(5000.0, 239.2)
+    rates, total = [], 0.0
+    for k in range(1, round(900.0 / step) + 1):
+        gone = pool.evaporate(step, 0.0, 293.15)
+        total += gone
+        rates.append(gone / step)
+        assert total == pytest.approx(
+            2 * 40.0 * CONDUCTS * (293.15 - 239.2) * math.sqrt(step * k) / 286_963.0, rel=1e-9
+        )
+    assert total + pool.kg == pytest.approx(5000.0, rel=1e-12) and pool.area == 40.0 and pool.temperature == 239.2
+    last, fourth = (round(s / step) for s in (800.0, 200.0))
+    assert rates[last] / rates[fourth] == pytest.approx(0.5, rel=0.02), "t^(-1/2)"
+
+
+def test_ground_that_is_wetted_later_boils_the_pool_as_fresh_ground_does() -> None:
+    warm = CHLORINE.number("boiling_point") + 0.5
+    pool, share = Pool(CHLORINE), 2 * CONDUCTS * 0.5 / 286_963.0
+    pool.add(156.36, 240.0)
+    assert pool.area == pytest.approx(10.0) and pool.temperature == 239.2, "it comes at its boiling point at most"
+    first = pool.evaporate(100.0, 0.0, warm)
+    assert first == pytest.approx(share * 10.0 * 10.0, rel=1e-9)
+    pool.add(156.36, 240.0)
+    second = pool.evaporate(100.0, 0.0, warm)
+    assert second == pytest.approx(share * (10.0 * (math.sqrt(200.0) - 10.0) + 10.0 * 10.0), rel=2e-3)
+
+
+def test_a_bund_holds_the_area_and_so_the_vapour() -> None:
+    free, held = Pool(CHLORINE), Pool(CHLORINE, bund_m2=5.0)
+    for pool in (free, held):
+        pool.add(500.0, 239.2)
+    assert held.area == 5.0 < free.area
+    assert held.evaporate(20.0, 3.0, 293.15) < 0.3 * free.evaporate(20.0, 3.0, 293.15)
+
+
+def test_a_pool_below_boiling_cools_in_the_wind_until_heat_pays_for_its_vapour() -> None:
+    pool = Pool(BENZENE, bund_m2=50.0)
+    pool.add(5000.0, 293.15)
+    start = pool.drying(3.0, 293.15)
+    assert start == pytest.approx(pool.drying(1.0, 293.15) * 3.0 ** (7 / 9), rel=1e-9)
+    before, latent, cp = pool.kg, BENZENE.number("latent_heat_at_Tb"), BENZENE.number("liquid_heat_capacity")
+    for _ in range(2000):
+        at, kg = pool.temperature, pool.kg
+        gone = pool.evaporate(20.0, 3.0, 293.15)
+        assert gone == pytest.approx(20.0 * pool.drying(3.0, pool.temperature), rel=1e-3)
+    rooted = CONDUCTS * 50.0 * 2 * (math.sqrt(40_000.0) - math.sqrt(39_980.0))
+    wind = 20.0 * 50.0 * 0.0048 * 3.0 ** (7 / 9) * (2 * math.sqrt(50.0 / math.pi)) ** (-1 / 9) * 0.71 ** (-2 / 3)
+    wind *= 1005.0 * 1.184 * 298.15 / 293.15
+    heat = (rooted + wind) * (293.15 - pool.temperature) - kg * cp * (pool.temperature - at)
+    assert latent * gone == pytest.approx(heat, rel=1e-6) and 260.0 < pool.temperature < 291.0
+    assert pool.kg < before and pool.drying(3.0, pool.temperature) < 0.95 * start
+
+
+def test_a_cold_liquefied_gas_in_the_wind_ends_colder_than_it_boils() -> None:
+    pool = Pool(CHLORINE, bund_m2=20.0)
+    pool.add(2000.0, 239.2)
+    gone = [pool.evaporate(20.0, 5.0, 293.15) for _ in range(60)]
+    assert pool.temperature < 239.2 and gone[0] > gone[10] > gone[-1] > 0.0
+    halves = Pool(CHLORINE, bund_m2=20.0)
+    halves.add(2000.0, 239.2)
+    assert sum(halves.evaporate(10.0, 5.0, 293.15) for _ in range(120)) == pytest.approx(sum(gone), rel=0.01)
+    assert sum(gone) + pool.kg == pytest.approx(2000.0, rel=1e-12)
