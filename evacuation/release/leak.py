@@ -47,17 +47,16 @@ class Leak:
             self.began, self.cause = now, cause
 
     def emit(
-        self, dt: float, air: Air, number: int, height_m: float, shut: bool, curtain: float, since: float = 0.0
+        self, dt: float, air: Air, number: int, height_m: float, open_share: float, curtain: float, since: float = 0.0
     ) -> list[Emission]:
         """Return what goes into the air in `dt` s; the rest runs into the pool, and `curtain` (share) is washed out.
 
-        since: s since it began.
+        since: s since it began. open_share: what a valve or a patch leaves open; 0 is shut.
         """
         share, flash = self.source.airborne_share(), self.source.flash_share()
-        at_once = self.source.kg if self.sudden and not shut else 0.0
-        out = (
-            at_once if at_once else self.source.outflow(self.hole_m, dt, since) if self.hole_m > 0 and not shut else 0.0
-        )
+        at_once = self.source.kg if self.sudden and open_share > 0.0 else 0.0
+        flows = self.hole_m > 0.0 and open_share > 0.0
+        out = at_once or (self.source.outflow(self.hole_m, dt, since, open_share) if flows else 0.0)
         if at_once:
             self.source.kg, self.sudden = 0.0, False
         self.out_kg += out

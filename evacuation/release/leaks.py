@@ -84,9 +84,9 @@ class Leaks:
             if np.isnan(leak.began) or elapsed < leak.began - 1e-6:
                 continue
             mine = [a for a in self.actions if a.place == leak.id and a.active(t)]
-            shut = any(a.kind == "shut_valve" for a in mine)
-            curtain = 1.0 - float(np.prod([1.0 - a.values["share"] for a in mine if a.kind == "water_curtain"]))
-            found += leak.emit(dt, air, number, self.height_m, shut, curtain, elapsed - leak.began)
+            open_share = 0.0 if any(a.kind == "shut_valve" for a in mine) else _left(mine, "patch")
+            curtain = 1.0 - _left(mine, "water_curtain")
+            found += leak.emit(dt, air, number, self.height_m, open_share, curtain, elapsed - leak.began)
         return found
 
     def _of(self, place: str) -> Leak:
@@ -161,6 +161,11 @@ class Leaks:
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden = bool(row[10])
             leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
+
+
+def _left(actions: Sequence[Action], kind: str) -> float:
+    """Return the share that the measures of a kind leave when each takes its `share` of what the others leave."""
+    return float(np.prod([1.0 - a.values["share"] for a in actions if a.kind == kind]))
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ class Given(Gas):
             raise ScenarioError("release_rates", found=[list(row) for row in way.rates_kg_s])
         return cls(content.substance, 60.0 * times, rates, content.temperature)
 
-    def outflow(self, hole_m: float, dt: float, since: float) -> float:
-        """Let go what comes in `dt` s; the hole does not matter."""
-        out = self._until(since + dt) - self._until(since)
+    def outflow(self, hole_m: float, dt: float, since: float, open_share: float = 1.0) -> float:
+        """Let go what comes in `dt` s, or a share of it; the hole does not matter."""
+        out = open_share * (self._until(since + dt) - self._until(since))
         self.kg = max(self.kg - out, 0.0)
         return out
 

@@ -69,8 +69,8 @@ class GasPipe(Gas):
         """The a of the two exponentials."""
         return self.full_kg / (self.slow_s * self.first)
 
-    def outflow(self, hole_m: float, dt: float, since: float = 0.0) -> float:
-        """Let go what leaves in `dt` s, kg; the hole is the bore."""
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0, open_share: float = 1.0) -> float:
+        """Let go what leaves in `dt` s, kg; the hole is the bore, and where a share of it is open all goes that much slower."""
         before, share = self.kg, self.kg / self.full_kg
         if share < EMPTY:
             return 0.0
@@ -79,7 +79,7 @@ class GasPipe(Gas):
             if share < 1.0
             else 0.0
         )
-        self.kg = self.full_kg * self.left(age + dt)
+        self.kg = self.full_kg * self.left(age + open_share * dt)
         return before - self.kg
 
     def left(self, age: float) -> float:

@@ -66,8 +66,8 @@ class Source(Protocol):
     @property
     def temperature(self) -> float: ...  # noqa: D102
 
-    def outflow(self, hole_m: float, dt: float, since: float) -> float:
-        """Let go what leaves through a hole (diameter, m) in `dt` s, `since` s after it began; return the mass, kg."""
+    def outflow(self, hole_m: float, dt: float, since: float, open_share: float) -> float:
+        """Let go what leaves through a hole (diameter, m), a share of it open, in `dt` s, `since` s after it began; return kg."""
         ...
 
     def airborne_share(self) -> float:

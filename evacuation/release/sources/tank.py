@@ -51,9 +51,9 @@ class Tank:
         """Density of the full tank's content, kg m-3."""
         return self.substance.number("liquid_density")
 
-    def outflow(self, hole_m: float, dt: float, since: float = 0.0) -> float:
-        """Let run out through a hole (diameter, m) for `dt` s; return the mass, kg."""
-        out, part = 0.0, 0.05 * dt
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0, open_share: float = 1.0) -> float:
+        """Let run out through a hole (diameter, m), a share of it open, for `dt` s; return the mass, kg."""
+        out, part = 0.0, 0.05 * dt * open_share
         for _ in range(20):  # the flow changes little in a twentieth of a step
             gone = min(self.rate(hole_m) * part, self.kg)
             self.kg -= gone

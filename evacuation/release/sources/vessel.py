@@ -63,13 +63,13 @@ class Vessel(Gas):
         """Pressure of what is left, Pa."""
         return self.full_pa * self.kg / self.full_kg * self.temperature / self.full_k
 
-    def outflow(self, hole_m: float, dt: float, since: float = 0.0) -> float:
-        """Let blow out through a hole (diameter, m) for `dt` s; return the mass, kg.
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0, open_share: float = 1.0) -> float:
+        """Let blow out through a hole (diameter, m), a share of it open, for `dt` s; return the mass, kg.
 
         In parts in which little changes; in each the mass falls exponentially at the rate of its middle, which is exact while the
         flow is choked and the vessel warm. What is left when the pressure is down to the air's stays inside.
         """
-        before, left = self.kg, dt
+        before, left = self.kg, dt * open_share
         while left > 0.0 and (flow := self.rate(hole_m)) > 0.0:
             part, start = min(left, PART * self.kg / flow), self.kg
             self.kg = start * math.exp(-0.5 * part * flow / start)

@@ -71,10 +71,10 @@ def test_the_cold_of_a_cloud_stirs_it_and_goes_into_the_ground() -> None:
 
 def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:
     tank = Tank(substance("ammonia"), "pressurised_liquid", 5000.0, 293.15, 8.6e5)
-    (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
+    (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
     assert jet.dilution.row[LAST] > 1.0
     gas = Vessel(substance("chlorine"), 50.0, 293.15, 5e5)
-    (plain,) = Leak("t", 0.0, 0.0, gas, Pool(gas.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
+    (plain,) = Leak("t", 0.0, 0.0, gas, Pool(gas.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
     assert len(set(plain.dilution.row)) == 1 and plain.dilution.row[0] > 0.5
 
 

@@ -118,3 +118,15 @@ def test_a_run_goes_on_only_by_the_same_way_out(city: City) -> None:
 def test_what_an_outflow_does_not_use_is_refused(city: City, name: str, changes: dict[str, Any]) -> None:
     error = refused(city, **changes)
     assert error.code == "release_unused" and error.values["name"] == name and name in str(error)
+
+
+def test_a_patch_leaves_a_share_of_the_opening_and_two_leave_a_share_of_a_share(city: City) -> None:
+    """Rates of 2 kg/s for two minutes: half of it from 30 s on, a quarter from 60 s to 90 s, then all again."""
+    steps = {"rates_kg_s": ((0.0, 2.0), (2.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None, "step_s": 30.0}
+    half = (Action("patch", "b0", 30.0, 90.0, {"share": 0.5}), Action("patch", "b0", 60.0, 90.0, {"share": 0.5}))
+    run = simulated(city, *half, **steps)
+    assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 60.0 + 30.0, 90.0 + 15.0 + 60.0])
+    whole = simulated(city, Action("patch", "b0", 60.0, None, {"share": 1.0}), **steps)
+    assert whole.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 120.0, 120.0])
+    curtain = simulated(city, Action("water_curtain", "b0", 60.0, None, {"share": 0.5}), *half, **steps)
+    assert curtain.tables["tanks"]["washed_kg"].tolist() == pytest.approx([0.5 * 75.0])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
+from evacuation.release.sources.given import Given
 from evacuation.release.sources.pipe import GasPipe, LiquidPipe, friction
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.source import Content, Way
@@ -137,6 +139,16 @@ def test_liquid_runs_through_a_pipe_against_its_friction() -> None:
     speed = math.sqrt(head / (1.5 + friction(0.1) * 500.0 / 0.1))
     assert rate(500.0) == pytest.approx(math.pi / 4 * 0.1**2 * tank.density * speed, rel=1e-12)
     assert friction(0.1) == pytest.approx(0.0162, rel=0.02), "Moody: e / d = 0.00045"
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Tank(BENZENE, "liquid", 10_000.0, 293.15, 2e5), lambda: Vessel(METHANE, 500.0, 293.15, 5e6),
+    lambda: gas_pipe(10_000.0, 500.0), lambda: Given(METHANE, np.array([0.0, 1e4]), np.array([2.0, 0.0]), 293.15),
+])  # fmt: skip
+def test_half_an_opening_lets_out_half_as_fast(make) -> None:
+    whole, half, shut = make(), make(), make()
+    assert shut.outflow(0.02, 20.0, 0.0, 0.0) == 0.0 and shut.kg == shut.full_kg
+    assert half.outflow(0.02, 1e-2, 0.0, 0.5) == pytest.approx(0.5 * whole.outflow(0.02, 1e-2, 0.0, 1.0), rel=1e-3)
 
 
 def test_flashing_carries_droplets() -> None:
