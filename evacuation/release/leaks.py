@@ -35,6 +35,9 @@ DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
 #: Higher than this, a source is told to be taken as one that fills the air below it, m.
 ALOFT_M = 5.0
 
+#: Measures at a place that leaks.
+MENDS = ("shut_valve", "patch", "water_curtain")
+
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
 #: The id of a source that is known from detectors alone.
@@ -213,6 +216,10 @@ def prepare(
                 made.floats.append((leak, floats_m, np.nan_to_num(depth[:, k], nan=-1.0), str(row["id"]), str(mine)))
     if asked.site is not None and not any(leak.id == asked.site for leak in made.leaks):
         made.leaks.append(_place(asked, gas, city, grid))
+    can = [leak.id for leak in made.leaks]
+    for action in actions:
+        if action.kind in MENDS and action.place not in (*can, *table["id"]):
+            raise ScenarioError("release_measure", kind=action.kind, place=action.place, expected=can)
     if asked.site is not None:
         made.starts[asked.site] = asked.start_s
     elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:

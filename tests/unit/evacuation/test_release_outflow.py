@@ -130,3 +130,10 @@ def test_a_patch_leaves_a_share_of_the_opening_and_two_leave_a_share_of_a_share(
     assert whole.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 120.0, 120.0])
     curtain = simulated(city, Action("water_curtain", "b0", 60.0, None, {"share": 0.5}), *half, **steps)
     assert curtain.tables["tanks"]["washed_kg"].tolist() == pytest.approx([0.5 * 75.0])
+
+
+def test_a_measure_where_nothing_can_leak_is_refused(city: City) -> None:
+    steps = {"rates_kg_s": ((0.0, 2.0), (2.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
+    with pytest.raises(ScenarioError) as error:
+        replace(PLACE, **steps).check(city, EAST, CLOCK, (Action("patch", "b1", 30.0, None, {"share": 0.5}),))
+    assert error.value.code == "release_measure" and "b1" in str(error.value) and "b0" in str(error.value)
