@@ -78,6 +78,16 @@ def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:
     assert len(set(plain.dilution.row)) == 1 and plain.dilution.row[0] > 0.5
 
 
+def test_gas_out_of_a_vessel_that_has_cooled_is_heavier_until_the_air_has_warmed_it() -> None:
+    gas = substance("carbon_monoxide")
+    vessel = Vessel(gas, 100.0, 293.15, 50e5, gas.number("gamma_25C"))
+    vessel.outflow(0.05, 5.0)
+    assert vessel.temperature < 250.0
+    (jet,) = Leak("t", 0.0, 0.0, vessel, Pool(gas), hole_m=0.005).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
+    row = jet.dilution.row
+    assert row[0] > 0.1 > row[growth.POINTS] == pytest.approx(1.0 - AIR_MOLAR / gas.molar_kg)
+
+
 def test_what_a_state_keeps_brings_the_way_of_thinning_back() -> None:
     cloud = Cloud()
     source = Emission(0, 0.0, 0.0, 5.0, 0.0, thinned("chlorine", 0.6), 9.0, 2.0, 1.0)
