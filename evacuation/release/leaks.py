@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,15 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import Emission
-from evacuation.release.dilution import Dilution, cold, even
+from evacuation.release.leak import Leak
 from evacuation.release.locate.detected import Found
-from evacuation.release.slab.sources import Fluid
+from evacuation.release.sources.given import Given
+from evacuation.release.sources.pipe import GasPipe
 from evacuation.release.sources.pool import Pool
-from evacuation.release.sources.steady import Steady
-from evacuation.release.sources.tank import PHASES, Tank, cloud_density
-from evacuation.release.substances import ATMOSPHERE_PA, Substance, known, substance
+from evacuation.release.sources.registry import USED_BY, source_of
+from evacuation.release.sources.source import PHASES, Content, Way
+from evacuation.release.sources.vessel import Vessel
+from evacuation.release.substances import Substance, known, substance
 from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
@@ -29,104 +31,17 @@ from twin.hazard import Action, Drivers
 
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
-#: Least half width of a source, m.
-LEAST_HALF_WIDTH_M = 0.5
 
-#: Shares of droplets are told apart to this many digits: cold gases that differ less thin alike.
-SHARE_DIGITS = 2
+#: Higher than this, a source is told to be taken as one that fills the air below it, m.
+ALOFT_M = 5.0
+
+#: Measures at a place that leaks.
+MENDS = ("shut_valve", "patch", "water_curtain")
 
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
 #: The id of a source that is known from detectors alone.
 DETECTED = "detected"
-
-
-@dataclass
-class Leak:
-    """A tank that may leak: where, what is in it and in its pool, and since when (s since the first run's start; NaN: not yet)."""
-
-    id: str
-    x: float
-    y: float
-    tank: Tank | Steady
-    pool: Pool
-    hole_m: float = 0.0
-    sudden: bool = False
-    began: float = np.nan
-    cause: int = 0
-    out_kg: float = 0.0
-    washed_kg: float = 0.0
-    most_kg_s: float = 0.0
-    buoyant: bool = False
-
-    def open(self, now: float, hole_m: float, cause: int, sudden: bool = False) -> None:
-        """Make a hole (diameter, m), or let all go at once."""
-        self.hole_m, self.sudden = hole_m, sudden
-        if np.isnan(self.began):
-            self.began, self.cause = now, cause
-
-    def emit(self, dt: float, air: Air, number: int, height_m: float, shut: bool, curtain: float) -> list[Emission]:
-        """Return what goes into the air in `dt` s; the rest runs into the pool, and `curtain` (share) is washed out."""
-        share, flash = self.tank.airborne_share(), self.tank.flash_share()
-        at_once = self.tank.kg if self.sudden and not shut else 0.0
-        out = at_once if at_once else self.tank.outflow(self.hole_m, dt) if self.hole_m > 0 and not shut else 0.0
-        if at_once:
-            self.tank.kg, self.sudden = 0.0, False
-        self.out_kg += out
-        self.pool.kg += out * (1.0 - share)
-        jet, vapour = out * share, self.pool.evaporate(dt, air.wind, air.temperature)
-        self.washed_kg += curtain * (jet + vapour)
-        jet, vapour = jet * (1.0 - curtain), vapour * (1.0 - curtain)
-        self.most_kg_s = max(self.most_kg_s, (jet + vapour) / dt)
-        dense = cloud_density(self.tank.substance, self.tank.temperature, flash, share)
-        self.buoyant |= jet > 0.0 and dense < air.density
-        drops = max(1.0 - flash / share, 0.0) if flash > 0.0 else 0.0
-        if at_once:
-            found = [self._puff(number, jet, dense, drops, air)] if jet > 0 else []
-            over_pool = [self._line(number, vapour / dt, self._gas(air), 0.0, air, height_m)] if vapour > 0 else []
-            return found + over_pool
-        if jet + vapour <= 0.0:
-            return []
-        mixed = 1.0 / ((jet / dense + vapour / self._gas(air)) / (jet + vapour))
-        drops *= jet / (jet + vapour)
-        return [self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)]
-
-    def _gas(self, air: Air) -> float:
-        """Return the density of the vapour over the pool, kg m-3: not warmer than the air, not warmer than boiling."""
-        s = self.tank.substance
-        return s.gas_density(min(air.temperature, s.number("boiling_point")) if self._boils(air) else air.temperature)
-
-    def _boils(self, air: Air) -> bool:
-        return air.temperature > self.tank.substance.number("boiling_point")
-
-    def _thins(self, dense: float, drops: float, air: Air) -> Dilution:
-        """Return how gas thins that leaves with a density (kg m-3) and a share of droplets.
-
-        What flashes or boils is as cold as its boiling point; other gas is taken to be as warm as the air.
-        """
-        if self.tank.flash_share() <= 0.0 and (self.tank.phase == "gas" or not self._boils(air)):
-            return even(heavy(dense, air))
-        fluid, share = Fluid.of(self.tank.substance), round(drops, SHARE_DIGITS)
-        matter, at_source = fluid.matter(fluid.boiling, share), fluid.density(fluid.boiling, share)
-        return cold(matter, at_source, round(air.temperature, 1), ATMOSPHERE_PA)
-
-    def _line(
-        self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False
-    ) -> Emission:
-        wide = kg_s / (dense * max(air.wind, 1.0) * 4.0 * height_m)
-        wide = max(wide, LEAST_HALF_WIDTH_M, np.sqrt(self.pool.area / np.pi) if pool else 0.0)
-        dilution = self._thins(dense, drops, air)
-        return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, wide, height_m)
-
-    def _puff(self, number: int, kg: float, dense: float, drops: float, air: Air) -> Emission:
-        radius = (kg / dense / np.pi) ** (1.0 / 3.0)  # as high as its radius
-        dilution = self._thins(dense, drops, air)
-        return Emission(number, self.x, self.y, 0.0, kg, dilution, dense, radius * np.sqrt(3.0) / 2.0, radius / 2.0)
-
-
-def heavy(dense: float, air: Air) -> float:
-    """Return the excess density that a kilogram brings; 0 for a gas lighter than air (kept at the ground: on the safe side)."""
-    return max(1.0 - air.density / dense, 0.0)
 
 
 @dataclass
@@ -172,9 +87,9 @@ class Leaks:
             if np.isnan(leak.began) or elapsed < leak.began - 1e-6:
                 continue
             mine = [a for a in self.actions if a.place == leak.id and a.active(t)]
-            shut = any(a.kind == "shut_valve" for a in mine)
-            curtain = 1.0 - float(np.prod([1.0 - a.values["share"] for a in mine if a.kind == "water_curtain"]))
-            found += leak.emit(dt, air, number, self.height_m, shut, curtain)
+            open_share = 0.0 if any(a.kind == "shut_valve" for a in mine) else _left(mine, "patch")
+            curtain = 1.0 - _left(mine, "water_curtain")
+            found += leak.emit(dt, air, number, self.height_m, open_share, curtain, elapsed - leak.began)
         return found
 
     def _of(self, place: str) -> Leak:
@@ -192,13 +107,13 @@ class Leaks:
             "out": sum(leak.out_kg for leak in self.leaks),
             "pools": sum(leak.pool.kg for leak in self.leaks),
             "washed": sum(leak.washed_kg for leak in self.leaks),
-            "in_tanks": sum(leak.tank.kg for leak in self.leaks),
+            "in_tanks": sum(leak.source.kg for leak in self.leaks),
         }
 
     def table(self, elapsed: float) -> pd.DataFrame:
         """Return one row per tank that leaks: since when (s on this clock), why, and what became of its content (kg)."""
         rows = [
-            (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.tank.kg, leak.pool.kg, leak.washed_kg,
+            (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.source.kg, leak.pool.kg, leak.washed_kg,
              leak.most_kg_s)
             for leak in self.leaks
             if not np.isnan(leak.began)
@@ -206,31 +121,54 @@ class Leaks:
         columns = ["id", "began_s", "cause", "out_kg", "left_kg", "pool_kg", "washed_kg", "most_kg_s"]
         return pd.DataFrame(rows, columns=columns)
 
+    def told(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return what must be said of the sources that leaked: how they are taken, and where that falls short."""
+        leaked = [leak for leak in self.leaks if not np.isnan(leak.began)]
+        found: list[tuple[str, Mapping[str, Any]]] = [] if leaked else [("no_leak", {})]
+        if leaked and self.height_m > ALOFT_M:
+            found.append(("aloft", {"height": self.height_m}))
+        vessels = [leak.source for leak in leaked if isinstance(leak.source, Vessel)]
+        found += [(f"blowdown_{name}", {}) for name in sorted({v.blowdown for v in vessels})]
+        if any(isinstance(leak.source, GasPipe) for leak in leaked):
+            found.append(("gas_pipe", {}))
+        if any(leak.source.phase == "pressurised_liquid" for leak in leaked):
+            found.append(("two_phase", {}))
+        if any(leak.buoyant for leak in self.leaks):
+            found.append(("buoyant", {}))
+        return found
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps of the tanks."""
         rows = [
-            (leak.tank.kg, leak.tank.full_kg, leak.pool.kg, leak.pool.age, leak.hole_m, leak.began, leak.cause, leak.out_kg,
+            (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began, leak.cause, leak.out_kg,
              leak.washed_kg, leak.most_kg_s, leak.sudden)
             for leak in self.leaks
         ]  # fmt: skip
+        rings = [(np.full(len(leak.pool.rings[0]), k), *leak.pool.rings) for k, leak in enumerate(self.leaks)]
         return {
+            "rings": np.concatenate([np.zeros((3, 0)), *(np.stack(ring) for ring in rings)], axis=1),
             "leaks": np.array(rows, dtype=np.float64).reshape(-1, 11),
             "leak_ids": np.array([k.id for k in self.leaks]),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take over what an earlier run left of the tanks; raise ScenarioError where one that leaks is not in this run."""
-        for name, row in zip(arrays["leak_ids"], arrays["leaks"], strict=True):
-            leak = next((k for k in self.leaks if k.id == str(name)), None)
+        for k, (name, row) in enumerate(zip(arrays["leak_ids"], arrays["leaks"], strict=True)):
+            leak = next((mine for mine in self.leaks if mine.id == str(name)), None)
             if leak is None:
                 if np.isnan(row[5]):
                     continue
                 raise ScenarioError("release_left", site=str(name))
-            if isinstance(leak.tank, Tank):
-                leak.tank = replace(leak.tank, kg=row[0], full_kg=row[1])
-            leak.pool.kg, leak.pool.age, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
+            leak.source.kg, leak.source.full_kg = row[0], row[1]
+            leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden = bool(row[10])
+            leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
+
+
+def _left(actions: Sequence[Action], kind: str) -> float:
+    """Return the share that the measures of a kind leave when each takes its `share` of what the others leave."""
+    return float(np.prod([1.0 - a.values["share"] for a in actions if a.kind == kind]))
 
 
 @dataclass(frozen=True)
@@ -247,6 +185,8 @@ class Asked:
     float_hole_m: float
     height_m: float
     bund_m2: float
+    pressure_pa: float
+    way: Way
 
 
 def prepare(
@@ -276,6 +216,10 @@ def prepare(
                 made.floats.append((leak, floats_m, np.nan_to_num(depth[:, k], nan=-1.0), str(row["id"]), str(mine)))
     if asked.site is not None and not any(leak.id == asked.site for leak in made.leaks):
         made.leaks.append(_place(asked, gas, city, grid))
+    can = [leak.id for leak in made.leaks]
+    for action in actions:
+        if action.kind in MENDS and action.place not in (*can, *table["id"]):
+            raise ScenarioError("release_measure", kind=action.kind, place=action.place, expected=can)
     if asked.site is not None:
         made.starts[asked.site] = asked.start_s
     elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:
@@ -287,8 +231,11 @@ def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action]
     """Return a source that the detectors tell of: gas at the rate found, from its beginning to the end of the run."""
     x, y = found.posterior.place
     rate = found.posterior.rate()
-    tank = Steady(gas, rate, rate * (clock.duration_s - found.began_s), DEFAULT_K)
-    leak = Leak(DETECTED, x, y, tank, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors"))
+    lasts = np.array([0.0, clock.duration_s - found.began_s])
+    source = Given(gas, lasts, np.array([rate, 0.0]), DEFAULT_K)
+    leak = Leak(
+        DETECTED, x, y, source, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors")
+    )
     return Leaks(gas, [leak], {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
 
 
@@ -316,6 +263,8 @@ def _tank(
     chosen = row["id"] == asked.site
     held, temperature = _number(row.get("mass_kg")), _number(row.get("temperature_k"))
     phase, pressure = _named(row.get("phase")), _number(row.get("pressure_pa"))
+    if chosen and not np.isnan(asked.pressure_pa):
+        pressure = asked.pressure_pa
     if chosen and asked.mass_kg is not None and asked.mass_kg > held:
         raise ScenarioError("release_too_much", site=row["id"], found=asked.mass_kg, expected=held)
     lacks = [
@@ -326,35 +275,27 @@ def _tank(
     phase = (asked.phase if chosen else None) or phase or _phase(gas, temperature)
     if phase not in PHASES:
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
-    if lacks:
+    way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
+    if lacks and way.outflow in USED_BY["mass_kg"]:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
-    return _leak(str(row["id"]), row["geometry"], gas, phase, kg, temperature, pressure, asked, grid)
+    content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)
+    return _leak(row["geometry"], content, way, asked.bund_m2, grid)
 
 
 def _place(asked: Asked, gas: Substance, city: City, grid: Grid) -> Leak:
     """Return a release at a place that is no tank of the city."""
-    if asked.mass_kg is None:
-        raise ScenarioError("release_mass", site=asked.site)
     phase = asked.phase or _phase(gas, DEFAULT_K)
     where = city.place(str(asked.site))
-    return _leak(str(asked.site), where, gas, phase, asked.mass_kg, DEFAULT_K, np.nan, asked, grid)
+    kg = np.nan if asked.mass_kg is None else asked.mass_kg
+    content = Content(str(asked.site), gas, phase, kg, DEFAULT_K, asked.pressure_pa)
+    return _leak(where, content, asked.way, asked.bund_m2, grid)
 
 
-def _leak(
-    name: str, where: shapely.Geometry, gas: Substance, phase: str, kg: float, temperature: float, pressure: float,
-    asked: Asked, grid: Grid,
-) -> Leak:  # fmt: skip
+def _leak(where: shapely.Geometry, content: Content, way: Way, bund_m2: float, grid: Grid) -> Leak:
     x, y = float(where.centroid.x), float(where.centroid.y)
     if not bool(grid.cells([x], [y])[2][0]):
-        raise ScenarioError("release_outside", site=name)
-    if phase == "pressurised_liquid":  # a saturated liquid unless the tank's own pressure is higher
-        boils = gas.vapour_pressure(temperature)
-        pressure = boils if np.isnan(pressure) else max(pressure, boils)
-    elif np.isnan(pressure):
-        if phase == "gas":
-            raise ScenarioError("release_pressure", site=name)
-        pressure = 101325.0
-    return Leak(name, x, y, Tank(gas, phase, kg, temperature, pressure), Pool(gas, asked.bund_m2))
+        raise ScenarioError("release_outside", site=content.site)
+    return Leak(content.site, x, y, source_of(content, way), Pool(content.substance, bund_m2))
 
 
 def _phase(gas: Substance, temperature: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found, detected
+from evacuation.release.sources.registry import check_used
+from evacuation.release.sources.source import Way
 from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
 from evacuation.release.variables import (
@@ -88,8 +90,13 @@ class Release:
     site: str | None = None
     mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
     hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
-    outflow: Literal["hole", "sudden"] = "hole"
+    outflow: Literal["hole", "sudden", "rates", "gas_pipe", "liquid_pipe"] = "hole"
+    blowdown: Literal["isothermal", "isentropic"] = "isothermal"
+    rates_kg_s: tuple[tuple[float, float], ...] = ()
+    pipe_length_m: Annotated[float, Gt(0.0), Le(1e6), Unit("m")] | None = None
+    pipe_mm: Annotated[float, Ge(10.0), Le(2000.0), Unit("mm")] | None = None
     phase: Phase | None = None
+    pressure_bar: Annotated[float, Gt(0.0), Le(1000.0), Unit("bar", "absolute")] | None = None
     start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
     float_hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "50 mm: the liquid line torn off, assumed")] = 50.0
     height_m: Annotated[float, Ge(0.1), Le(50.0), Unit("m", "assumed")] = 1.0
@@ -136,21 +143,8 @@ class Release:
         ways = ways_of(city, self.walk_m_s, frame_s)
         elapsed = state.numbers["elapsed_s"] if state else 0.0
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
-        run = _Run(
-            self,
-            grid,
-            clock,
-            weather,
-            tanks,
-            limits,
-            frame_s,
-            rng,
-            arrays,
-            state.numbers if state else {},
-            ways,
-            water,
-            found,
-        )
+        numbers = state.numbers if state else {}
+        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found)
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -178,7 +172,12 @@ class Release:
             raise ScenarioError("release_detected_on")
         return detected(city, drivers, clock, weather, substance(self.substance or ""), rng or stream(0, "release"))
 
+    @property
+    def _way(self) -> Way:
+        return Way(**{f.name: getattr(self, f.name) for f in fields(Way)})
+
     def _asked(self, state: State | None) -> leaks.Asked:
+        check_used(self.outflow, vars(self))
         left = str(state.settings.get("substance", "")) if state is not None else ""
         return leaks.Asked(
             substance=self.substance or left or None,
@@ -191,6 +190,8 @@ class Release:
             float_hole_m=self.float_hole_mm / 1000.0,
             height_m=self.height_m,
             bund_m2=self.bund_m2,
+            pressure_pa=np.nan if self.pressure_bar is None else 1e5 * self.pressure_bar,
+            way=self._way,
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
@@ -201,7 +202,12 @@ class Release:
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")
-        return {"substance": gas.id, "frame_s": frame_s, **{name: float(getattr(self, name)) for name in names}}
+        return {
+            "substance": gas.id,
+            "frame_s": frame_s,
+            **self._way.kept,
+            **{name: float(getattr(self, name)) for name in names},
+        }
 
 
 class _Run:
@@ -378,8 +384,7 @@ class _Run:
         gas = self.tanks.substance
         notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
         notes += list(self.limits.notes) + self.tanks.notes
-        if np.isnan(self.tanks.began):
-            notes.append(("no_leak", {}))
+        notes += self.tanks.told()
         for leak in self.tanks.leaks:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
@@ -390,10 +395,6 @@ class _Run:
                 ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
                               "low": low, "high": high})
             )  # fmt: skip
-        if any(k.tank.phase == "pressurised_liquid" and not np.isnan(k.began) for k in self.tanks.leaks):
-            notes.append(("two_phase", {}))
-        if any(leak.buoyant for leak in self.tanks.leaks):
-            notes.append(("buoyant", {}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:

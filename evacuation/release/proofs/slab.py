@@ -186,7 +186,7 @@ def pressurised(reference: Reference, trial: str, gas: str) -> dict[str, float]:
         inv_l=inv_l_of(STABLE[first["stability"]], first["z0_m"]), wind_m_s=first["u_ref_m_s"], at_m=first["z_ref_m"],
     )  # fmt: skip
     tank = Tank(held, "pressurised_liquid", 1e5, first["T_amb_K"], held.vapour_pressure(first["T_amb_K"]))
-    flux = DISCHARGE["pressurised_liquid"] * math.sqrt(2.0 * tank.density * (tank.pressure - 101_325.0))
+    flux = DISCHARGE * math.sqrt(2.0 * tank.density * (tank.pressure - 101_325.0))
     hole = math.sqrt(4.0 * first["rate_kg_s"] / (math.pi * flux))
     jet = Jet.of_tank(tank, hole, first["duration_s"], first["release_height_m"], first["p_atm_Pa"])
     arcs = rows["arc_m"].to_numpy(float)

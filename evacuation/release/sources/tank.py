@@ -1,22 +1,22 @@
-"""What runs out of a hole in a tank, in time.
+"""Liquid that runs out of a hole in a tank, in time.
 
-Liquid: Bernoulli with the liquid's head, q = Cd A sqrt(rho (2 (p - pa) + 2 rho g h)). Gas: isentropic nozzle, choked or not, the tank
-emptying at its temperature. A liquefied gas under pressure leaves as liquid (a short hole: the largest flow), and flashes outside:
-the share x = 1 - exp(-cp (T - Tb) / L) boils at once and carries droplets with it, so that 2 x, 0.2 to 1 or all of it stays in the
-air for x below 0.1, to 0.36, above (CPR 18E, Purple Book, section 4.5); the rest rains out into a pool. First form: the tank does not
-cool as it empties, and the vapour left above the last liquid is not counted as a gas of its own.
+Bernoulli with the liquid's head, q = Cd A sqrt(rho (2 (p - pa) + 2 rho g h)). A liquefied gas under pressure leaves as liquid (a short
+hole: the largest flow), and flashes outside: the share x = 1 - exp(-cp (T - Tb) / L) boils at once and carries droplets with it, so
+that 2 x, 0.2 to 1 or all of it stays in the air for x below 0.1, to 0.36, above (CPR 18E, Purple Book, section 4.5); the rest rains
+out into a pool. First form: the tank does not cool as it empties, and the vapour left above the last liquid is not counted as a gas
+of its own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from evacuation.release.sources.source import Content, Way
 from evacuation.release.substances import ATMOSPHERE_PA, GAS, Substance
 
 G = 9.81
-DISCHARGE = {"liquid": 0.62, "pressurised_liquid": 0.62, "gas": 0.85}  # sharp-edged hole; rounded for gas: assumed
-PHASES = tuple(DISCHARGE)
+DISCHARGE = 0.62  # a sharp-edged hole
 
 
 @dataclass
@@ -29,22 +29,31 @@ class Tank:
     temperature: float
     pressure: float
     full_kg: float = 0.0
-    side_m: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.full_kg = self.full_kg or self.kg
-        self.side_m = (4.0 * self.full_kg / self.density / math.pi) ** (1.0 / 3.0)
+
+    @classmethod
+    def of(cls, content: Content, way: Way) -> Tank:
+        """Return the tank of a content: under the air's pressure where none is given, liquefied gas at least under its vapour's."""
+        pressure = ATMOSPHERE_PA if math.isnan(content.pressure) else content.pressure
+        if content.phase == "pressurised_liquid":
+            pressure = max(pressure, content.substance.vapour_pressure(content.temperature))
+        return cls(content.substance, content.phase, content.mass, content.temperature, pressure)
+
+    @property
+    def side_m(self) -> float:
+        """Height and diameter, m."""
+        return math.cbrt(4.0 * self.full_kg / self.density / math.pi)
 
     @property
     def density(self) -> float:
         """Density of the full tank's content, kg m-3."""
-        if self.phase == "gas":
-            return self.substance.gas_density(self.temperature, self.pressure)
         return self.substance.number("liquid_density")
 
-    def outflow(self, hole_m: float, dt: float) -> float:
-        """Let run out through a hole (diameter, m) for `dt` s; return the mass, kg."""
-        out, part = 0.0, 0.05 * dt
+    def outflow(self, hole_m: float, dt: float, since: float = 0.0, open_share: float = 1.0) -> float:
+        """Let run out through a hole (diameter, m), a share of it open, for `dt` s; return the mass, kg."""
+        out, part = 0.0, 0.05 * dt * open_share
         for _ in range(20):  # the flow changes little in a twentieth of a step
             gone = min(self.rate(hole_m) * part, self.kg)
             self.kg -= gone
@@ -55,28 +64,12 @@ class Tank:
         """Return the flow through a hole now, kg s-1."""
         if self.kg <= 1e-9 * self.full_kg:
             return 0.0
-        area = DISCHARGE[self.phase] * math.pi / 4.0 * hole_m**2
-        if self.phase != "gas":
-            over = max(self.pressure - ATMOSPHERE_PA, 0.0)
-            head = self.density * G * self.side_m * self.kg / self.full_kg
-            return area * math.sqrt(2.0 * self.density * (over + head))
-        pressure = self.pressure * self.kg / self.full_kg
-        if pressure <= ATMOSPHERE_PA:
-            return 0.0
-        gamma = self.substance.number("gamma_25C")
-        density = self.density * self.kg / self.full_kg
-        choked = ((gamma + 1.0) / 2.0) ** (gamma / (gamma - 1.0))
-        if pressure / ATMOSPHERE_PA >= choked:
-            throat = gamma * (2.0 / (gamma + 1.0)) ** ((gamma + 1.0) / (gamma - 1.0))
-            return area * math.sqrt(pressure * density * throat)
-        r = ATMOSPHERE_PA / pressure
-        expanded = 2.0 * gamma / (gamma - 1.0) * (r ** (2.0 / gamma) - r ** ((gamma + 1.0) / gamma))
-        return area * math.sqrt(pressure * density * max(expanded, 0.0))
+        over = max(self.pressure - ATMOSPHERE_PA, 0.0)
+        head = self.density * G * self.side_m * self.kg / self.full_kg
+        return DISCHARGE * math.pi / 4.0 * hole_m**2 * math.sqrt(2.0 * self.density * (over + head))
 
     def airborne_share(self) -> float:
         """Return the share of what leaves that stays in the air at once."""
-        if self.phase == "gas":
-            return 1.0
         return airborne(self.flash_share())
 
     def flash_share(self) -> float:

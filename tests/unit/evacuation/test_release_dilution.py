@@ -9,11 +9,12 @@ from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE, Dilution, cold, even
 from evacuation.release.kernels import growth
 from evacuation.release.kernels.equilibrium import AIR_CP, AIR_MOLAR
-from evacuation.release.leaks import Leak
+from evacuation.release.leak import Leak
 from evacuation.release.proofs.worlds import even_air
 from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.tank import Tank
+from evacuation.release.sources.vessel import Vessel
 from evacuation.release.substances import substance
 
 AIR = even_air(0.3, 0.0, 1.92, z0=0.3)
@@ -70,11 +71,21 @@ def test_the_cold_of_a_cloud_stirs_it_and_goes_into_the_ground() -> None:
 
 def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:
     tank = Tank(substance("ammonia"), "pressurised_liquid", 5000.0, 293.15, 8.6e5)
-    (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
+    (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
     assert jet.dilution.row[LAST] > 1.0
-    gas = Tank(substance("chlorine"), "gas", 50.0, 293.15, 5e5)
-    (plain,) = Leak("t", 0.0, 0.0, gas, Pool(gas.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, False, 0.0)
+    gas = Vessel(substance("chlorine"), 50.0, 293.15, 5e5)
+    (plain,) = Leak("t", 0.0, 0.0, gas, Pool(gas.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
     assert len(set(plain.dilution.row)) == 1 and plain.dilution.row[0] > 0.5
+
+
+def test_gas_out_of_a_vessel_that_has_cooled_is_heavier_until_the_air_has_warmed_it() -> None:
+    gas = substance("carbon_monoxide")
+    vessel = Vessel(gas, 100.0, 293.15, 50e5, gas.number("gamma_25C"))
+    vessel.outflow(0.05, 5.0)
+    assert vessel.temperature < 250.0
+    (jet,) = Leak("t", 0.0, 0.0, vessel, Pool(gas), hole_m=0.005).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
+    row = jet.dilution.row
+    assert row[0] > 0.1 > row[growth.POINTS] == pytest.approx(1.0 - AIR_MOLAR / gas.molar_kg)
 
 
 def test_what_a_state_keeps_brings_the_way_of_thinning_back() -> None:

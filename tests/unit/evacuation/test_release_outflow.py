@@ -1,0 +1,139 @@
+"""How a scenario says by what way a substance leaves, what of it is refused, and what the result says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from evacuation.release.proofs.worlds import town, wind
+from evacuation.release.release import Release
+from twin.city import City
+from twin.clock import Clock
+from twin.errors import ScenarioError
+from twin.hazard import Action, Outcome
+
+CLOCK = Clock(datetime(2026, 6, 20, 18, 0, tzinfo=timezone(timedelta(hours=8))), 120.0, 60.0)
+EAST = wind(CLOCK, {0.0: (2.0, 0.0)})
+PLACE = Release(substance="chlorine", site="b0", mass_kg=200.0, phase="gas", cell_m=100.0, wind_members=0)
+
+
+@pytest.fixture(scope="module")
+def city() -> City:
+    return town()
+
+
+def simulated(city: City, *actions: Action, **changes: Any) -> Outcome:
+    return replace(PLACE, **changes).simulate(city, EAST, CLOCK, actions)
+
+
+def refused(city: City, **changes: Any) -> ScenarioError:
+    with pytest.raises(ScenarioError) as error:
+        replace(PLACE, **changes).check(city, EAST, CLOCK)
+    return error.value
+
+
+def test_gas_at_the_pressure_of_the_air_or_of_none_is_refused(city: City) -> None:
+    assert refused(city).code == "release_pressure"
+    assert (error := refused(city, pressure_bar=1.0)).code == "release_no_pressure"
+    assert error.values["found"] == 1e5 and error.values["expected"] == 101_325.0
+
+
+def test_a_vessel_that_cools_is_told_and_lets_out_less_mass_late_than_a_warm_one(city: City) -> None:
+    warm, cool = (simulated(city, pressure_bar=5.0, hole_mm=60.0, blowdown=how) for how in ("isothermal", "isentropic"))
+    out = [run.tables["tanks"]["out_kg"].iloc[0] for run in (warm, cool)]
+    assert out[0] > out[1] > 100.0
+    assert "blowdown_isothermal" in dict(warm.notes) and "blowdown_isentropic" in dict(cool.notes)
+
+
+def test_rates_in_time_come_when_they_are_told_and_no_later(city: City) -> None:
+    """1 kg/s for half a minute, 3 kg/s for the next, then nothing: 30 kg, then 120 kg, and 120 kg to the end."""
+    steps = {"rates_kg_s": ((0.0, 1.0), (0.5, 3.0), (1.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
+    run = simulated(city, **steps, height_m=20.0, start_min=0.5, step_s=30.0)
+    assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 120.0])
+    assert dict(run.notes)["aloft"] == {"height": 20.0} and "tank_assumed" not in dict(run.notes)
+    shut = simulated(city, Action("shut_valve", "b0", 30.0, 60.0), **steps, step_s=30.0)
+    assert shut.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 30.0])
+    assert shut.tables["tanks"]["left_kg"].tolist() == pytest.approx([90.0])
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [(), ((0.0, 1.0),), ((1.0, 1.0), (2.0, 0.0)), ((0.0, 1.0), (0.0, 0.0)), ((0.0, -1.0), (5.0, 0.0)), ((0.0, 1.0), (5.0, 2.0)),
+     ((0.0, 0.0), (5.0, 0.0)), ((0.0, float("nan")), (5.0, 0.0))],
+)  # fmt: skip
+def test_a_list_that_is_no_release_in_time_is_refused(city: City, rates: tuple[tuple[float, float], ...]) -> None:
+    error = refused(city, outflow="rates", rates_kg_s=rates, phase=None, mass_kg=None)
+    assert error.code == "release_rates" and len(error.values["found"]) == len(rates)
+
+
+PIPE = {
+    "substance": "carbon_monoxide",
+    "mass_kg": None,
+    "phase": None,
+    "outflow": "gas_pipe",
+    "pipe_length_m": 2000.0,
+    "pipe_mm": 200.0,
+}
+
+
+def test_a_torn_gas_pipe_runs_from_the_scenario_and_says_what_it_leaves_out(city: City) -> None:
+    run = simulated(city, **PIPE, pressure_bar=40.0)
+    (row,) = run.tables["tanks"].to_dict("records")
+    held = 3.1415926536 / 4 * 0.2**2 * 2000.0 * (40e5 - 101_325.0) * 0.0280101 / (8.314462 * 293.15)
+    assert row["out_kg"] + row["left_kg"] == pytest.approx(held, rel=1e-6) and row["out_kg"] > 0.5 * held
+    assert "gas_pipe" in dict(run.notes)
+
+
+def test_a_pipe_that_cannot_be_is_refused(city: City) -> None:
+    assert refused(city, **PIPE).code == "release_pressure"
+    for lacks in ("pipe_length_m", "pipe_mm"):
+        assert refused(city, **PIPE | {lacks: None}, pressure_bar=40.0).code == "release_pipe"
+    short = refused(city, **PIPE | {"pipe_length_m": 20.0}, pressure_bar=40.0)
+    assert short.code == "release_pipe_short"
+    simulated(city, **PIPE | {"pipe_length_m": float(str(short.values["expected"]))}, pressure_bar=40.0)
+    liquid = PIPE | {"outflow": "liquid_pipe", "mass_kg": 500.0}
+    assert refused(city, **liquid | {"substance": "propane"}).code == "release_pipe_flashes"
+
+
+def test_a_run_goes_on_only_by_the_same_way_out(city: City) -> None:
+    first = simulated(city, **PIPE, pressure_bar=40.0)
+    with pytest.raises(ScenarioError, match="pipe_mm"):
+        replace(PLACE, **PIPE | {"pipe_mm": 300.0}, pressure_bar=40.0).simulate(city, EAST, CLOCK, state=first.state)
+    on = replace(PLACE, **PIPE, pressure_bar=40.0).simulate(city, EAST, CLOCK, state=first.state)
+    whole = Clock(CLOCK.start, 240.0, 60.0)
+    once = replace(PLACE, **PIPE, pressure_bar=40.0).simulate(city, wind(whole, {0.0: (2.0, 0.0)}), whole)
+    assert on.tables["tanks"]["out_kg"].tolist() == once.tables["tanks"]["out_kg"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("rates_kg_s", {"rates_kg_s": ((0.0, 1.0), (5.0, 0.0))}), ("mass_kg", {"outflow": "rates", "phase": None}),
+     ("pipe_mm", {"pipe_mm": 100.0}), ("mass_kg", {"outflow": "gas_pipe"}), ("phase", {"outflow": "liquid_pipe"}),
+     ("phase", {"outflow": "rates", "mass_kg": None}),
+     ("pressure_bar", {"outflow": "rates", "phase": None, "mass_kg": None, "pressure_bar": 3.0})],
+)  # fmt: skip
+def test_what_an_outflow_does_not_use_is_refused(city: City, name: str, changes: dict[str, Any]) -> None:
+    error = refused(city, **changes)
+    assert error.code == "release_unused" and error.values["name"] == name and name in str(error)
+
+
+def test_a_patch_leaves_a_share_of_the_opening_and_two_leave_a_share_of_a_share(city: City) -> None:
+    """Rates of 2 kg/s for two minutes: half of it from 30 s on, a quarter from 60 s to 90 s, then all again."""
+    steps = {"rates_kg_s": ((0.0, 2.0), (2.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None, "step_s": 30.0}
+    half = (Action("patch", "b0", 30.0, 90.0, {"share": 0.5}), Action("patch", "b0", 60.0, 90.0, {"share": 0.5}))
+    run = simulated(city, *half, **steps)
+    assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 60.0 + 30.0, 90.0 + 15.0 + 60.0])
+    whole = simulated(city, Action("patch", "b0", 60.0, None, {"share": 1.0}), **steps)
+    assert whole.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 120.0, 120.0])
+    curtain = simulated(city, Action("water_curtain", "b0", 60.0, None, {"share": 0.5}), *half, **steps)
+    assert curtain.tables["tanks"]["washed_kg"].tolist() == pytest.approx([0.5 * 75.0])
+
+
+def test_a_measure_where_nothing_can_leak_is_refused(city: City) -> None:
+    steps = {"rates_kg_s": ((0.0, 2.0), (2.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
+    with pytest.raises(ScenarioError) as error:
+        replace(PLACE, **steps).check(city, EAST, CLOCK, (Action("patch", "b1", 30.0, None, {"share": 0.5}),))
+    assert error.value.code == "release_measure" and "b1" in str(error.value) and "b0" in str(error.value)
