@@ -62,13 +62,19 @@ def track(peak_out, peak_s_out, above_out, danger_out, h, qx, qy, bounds, shallo
 
 
 @kernel
-def at_limit(h0, h1, dz, q, still, held):
-    """Return the depth (m) at a face if its flow moves, and if it meets its limit, else 0; see `limited`."""
-    d = max(h0, h1 + dz) - max(0.0, dz)
-    if d <= DRY_M or q * q < still * still * GRAVITY * d * d * d:
-        return 0.0, 0.0
-    most = GRAVITY * d * d * max(d, DROP * abs(h0 - h1 - dz))
-    return d, d if q * q >= held * held * most else 0.0
+def add_limited(moving_out, met_out, q, z0, z1, h0, h1, still, held):
+    """Add the depths (m) at a row of faces whose flow moves, and whose flow meets its limit, to two rows; see `limited`."""
+    real = q.dtype.type
+    zero, dry, drop = real(0.0), real(DRY_M), real(DROP)
+    low, high = real(GRAVITY * still * still), real(GRAVITY * held * held)
+    for j in range(q.size):
+        dz = z1[j] - z0[j]
+        level = h1[j] + dz
+        d = max(h0[j], level) - max(zero, dz)
+        d2, q2 = d * d, q[j] * q[j]
+        moves = (d > dry) & (q2 >= low * d2 * d)
+        moving_out[j] += d if moves else zero
+        met_out[j] += d if moves & (q2 >= high * d2 * max(d, drop * abs(h0[j] - level))) else zero
 
 
 @kernel(parallel=True)
@@ -80,17 +86,14 @@ def limited(row_out, h, z, qx, qy, still, held):
     """
     ny, nx = h.shape
     for i in prange(ny):
-        moving = fast = 0.0
+        both = np.zeros((2, nx), h.dtype)
+        add_limited(
+            both[0, 1:], both[1, 1:], qx[i, 1:nx], z[i, : nx - 1], z[i, 1:], h[i, : nx - 1], h[i, 1:], still, held
+        )  # fmt: skip
+        if i > 0:
+            add_limited(both[0], both[1], qy[i], z[i - 1], z[i], h[i - 1], h[i], still, held)
+        moving = met = 0.0
         for j in range(nx):
-            here, bed = np.float64(h[i, j]), np.float64(z[i, j])
-            if j > 0:
-                dz, q = bed - np.float64(z[i, j - 1]), np.float64(qx[i, j])
-                deep, met = at_limit(np.float64(h[i, j - 1]), here, dz, q, still, held)
-                moving += deep
-                fast += met
-            if i > 0:
-                dz, q = bed - np.float64(z[i - 1, j]), np.float64(qy[i, j])
-                deep, met = at_limit(np.float64(h[i - 1, j]), here, dz, q, still, held)
-                moving += deep
-                fast += met
-        row_out[i, 0], row_out[i, 1] = moving, fast
+            moving += np.float64(both[0, j])
+            met += np.float64(both[1, j])
+        row_out[i, 0], row_out[i, 1] = moving, met

@@ -41,7 +41,7 @@ from twin.jit import kernel
 #: Rain is gathered over up to this many steps or this depth (m) before it is added, and the highest depth is looked at
 #: then: a step's own share would be lost in the last digit of a deep float32 cell, and two arrays are read less often.
 GATHER_STEPS, GATHER_M = 8, 1e-3
-FILM_STEPS = 32  # films are looked at every so many steps and at the end of a call: rain changes them within minutes
+FILM_STEPS, FILM_S = 32, 60.0  # films are looked at every so many steps or seconds: rain changes them within minutes
 SHORTEST_S = 1e-4  # a shorter step means that the run has left the scheme's domain
 ONE_THREAD = 20_000  # below this many active cells a second thread costs more than it gives
 
@@ -76,14 +76,13 @@ def raw_y(raw_out, i, lo, hi, q_after, qx, qy, z, h, n, dt, dx):
 
 @kernel(inline=True)
 def row_shares(share_out, i, lo, hi, rx, north, south, h, room):
-    """Write the shares of the active cells of row i and return whether one is below 1.
+    """Return whether a share of the active cells of row i is below 1, and write them if so.
 
     `share_out` is one longer at each end, where the outside gives all.
     """
     a, b = lo[i], hi[i]
     cells = h[i, a:b], rx[a:b], rx[a + 1 : b + 1], north[a:b], south[a:b], room
     if not gives_too_much(*cells):
-        share_out[a + 1 : b + 1] = 1.0
         return False
     shares(share_out[a + 1 : b + 1], *cells)
     return True
@@ -186,6 +185,10 @@ def band(
         elif i == end:
             north[a:b] = below[2, a:b]
         elif short or short_before:
+            if not short:
+                share[i % 2] = 1.0
+            if not short_before:
+                share[(i - 1) % 2] = 1.0
             limit(north[a:b], share[(i - 1) % 2, a + 1 : b + 1], share[i % 2, a + 1 : b + 1])
         if i > first:
             broken = finish_row(
@@ -271,8 +274,9 @@ def advance(
     The number is negative if a step collapsed: it became too short, or water too deep or no number. All of the source is
     added by the end of the call.
 
-    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (2,) carries the deepest face and
-    what stands for the fastest film (`film_waves`; the larger one rules) from call to call. A checkerboard on still water
+    The step is courant * dx / sqrt(g * deepest face), cut to land on `duration`; `deepest` (3,) carries from call to call the
+    deepest face, what stands for the fastest film (`film_waves`; the larger one rules) and the seconds since films were
+    looked at. A checkerboard on still water
     grows by the roots of l^2 - (2 theta - 8 C^2) l + (2 theta - 1) = 0, so the scheme is stable in two dimensions for C <=
     sqrt(theta / 2) = 0.671; the 0.7 often quoted lets ripples of centimetres stand in shallow basins. That holds for equal
     steps: a call is parted into equal ones, because a long step and one of half its length in turn feed the checkerboard (by
@@ -321,12 +325,13 @@ def advance(
                 source, held, dt, dx, fed_s, room,
             )  # fmt: skip
         deepest[0] = float_of(met[: bands + 1].max(), h)
-        if (steps + 1) % FILM_STEPS == 0 or dt >= left:
+        deepest[2] += dt
+        if deepest[2] >= min(FILM_STEPS * dt, FILM_S):
             if bands == 1:
                 met[0] = films(cuts[0], cuts[1], lo, hi, qx, qy, z, h, n, dt, dx)
             else:
                 films_of_bands(met, cuts[: bands + 1], lo, hi, qx, qy, z, h, n, dt, dx)
-            deepest[1] = float_of(met[:bands].max(), h)
+            deepest[1], deepest[2] = float_of(met[:bands].max(), h), 0.0
         if sides[2]:
             for j in range(h.shape[1]):
                 rim[0] += max(-qy[0, j], 0.0) * dt / dx

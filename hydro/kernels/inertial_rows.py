@@ -18,20 +18,34 @@ FILM_WAVE, CLIFF = 4.0, 0.3
 
 
 @kernel
+def hold(q_out, z0, z1, h0, h1):
+    """Hold the flows of a row of faces at v^2 = g max(h, DROP fall); see `hydro.kernels.floats.DROP`."""
+    real = q_out.dtype.type
+    zero, dry, gravity, drop = real(0.0), real(DRY_M), real(GRAVITY), real(GRAVITY * DROP)
+    for j in range(q_out.size):
+        dz = z1[j] - z0[j]
+        level = h1[j] + dz
+        d = max(max(h0[j], level) - max(zero, dz), dry)
+        most = d * math.sqrt(max(gravity * d, drop * abs(h0[j] - level)))
+        q_out[j] = min(max(q_out[j], -most), most)
+
+
+@kernel
 def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0, n1, dt, dx):
-    """Write the raw new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
+    """Write the new flow (m2/s, towards side 1) through a row of faces; return the bits of the largest face depth.
 
     `across0` and `across1`, one longer than the rest, are the flows across on both sides: face j lies between their j and
     j + 1. All arrays are one row of neighbours, so the loop has no index arithmetic and is vectorised (a test looks for
-    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero.
+    packed square roots in the compiled code). For that, too: dry faces are computed at DRY_M and then set to zero. Few rows
+    of a city have a face at the limit of its flow, so the loop only looks whether one comes near, and `hold` is a loop of its own.
     """
     real = q_out.dtype.type
-    zero, dry, gravity, drop = real(0.0), real(DRY_M), real(GRAVITY), real(GRAVITY * DROP)
+    zero, dry, drop, near = real(0.0), real(DRY_M), real(DROP), real(GRAVITY * (1.0 - 1e-5))
     # above and below the fraction stand over theta, which spares a product
     inverse, side = real(1.0 / THETA), real(0.5 * (1.0 - THETA) / THETA)
     push, drag = real(GRAVITY * dt / dx / THETA), real(GRAVITY * dt / THETA / 16.0)
     sixteen = real(16.0)
-    deepest = bits(zero)
+    deepest = beyond = bits(zero)
     for j in range(q_out.size):
         dz = z1[j] - z0[j]
         level = h1[j] + dz  # above the bed of side 0: small numbers, so that float32 keeps the difference of levels
@@ -45,10 +59,12 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
         friction = rough * math.sqrt(sixteen * q[j] * q[j] + p4 * p4)
         centred = q[j] + side * (q_before[j] + q_after[j])
         new = ((centred + pull) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
-        most = d * math.sqrt(max(gravity * d, drop * abs(slope)))
-        new = min(max(new, -most), most)
-        q_out[j] = new if deep > dry else zero
+        new = new if deep > dry else zero
+        q_out[j] = new
         deepest = max(deepest, bits(d))
+        beyond = max(beyond, bits(new * new - near * d2 * max(d, drop * abs(slope))))  # negative bits are negative
+    if beyond > bits(zero):
+        hold(q_out, z0, z1, h0, h1)
     return deepest
 
 
@@ -56,11 +72,13 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
 def film_waves(q, z0, z1, h0, h1, n0, n1, dt, dx):
     """Return the bits of the largest v^2 / g (m) of a row of faces, FILM_WAVE-fold on slopes that friction rules.
 
-    It stands beside the face depth in the rule for the step: a film's wave is faster than sqrt(g depth).
+    It stands beside the face depth in the rule for the step: a film's wave is faster than sqrt(g depth). A face whose water
+    has just left keeps the flow of a deeper one. So v counts up to what the coming step lets through: the limit of
+    `face_flows` and, where friction rules, Manning's normal flow.
     """
     real = q.dtype.type
-    zero, one, dry, gravity = real(0.0), real(1.0), real(DRY_M), real(GRAVITY)
-    film, cliff, drag = real(FILM_WAVE), real(CLIFF * dx), real(0.25 * GRAVITY * dt)
+    zero, one, dry, gravity, drop = real(0.0), real(1.0), real(DRY_M), real(GRAVITY), real(DROP)
+    film, cliff, drag, steep = real(FILM_WAVE), real(CLIFF * dx), real(0.25 * GRAVITY * dt), real(4.0 / GRAVITY / dx)
     fastest = bits(zero)
     for j in range(q.size):
         dz = z1[j] - z0[j]
@@ -68,8 +86,11 @@ def film_waves(q, z0, z1, h0, h1, n0, n1, dt, dx):
         d = max(max(h0[j], level) - max(zero, dz), dry)
         y, n = inverse_cube_root(d), n0[j] + n1[j]
         v = abs(q[j]) * (y * y * y)
-        stiff = (drag * n * n * y * v > d) & (abs(h0[j] - level) < cliff)  # g dt n^2 |v| > h^(4/3)
-        fastest = max(fastest, bits(v * v * (film if stiff else one) / gravity))
+        fall = abs(h0[j] - level)
+        head = min(v * v / gravity, max(d, drop * fall))
+        stiff = drag * n * n * y * v > d  # g dt n^2 |v| > h^(4/3)
+        normal = min(head, steep * fall * d / (n * n * y))  # h^(4/3) fall / (g dx n^2)
+        fastest = max(fastest, bits((normal * (film if fall < cliff else one)) if stiff else head))
     return fastest
 
 

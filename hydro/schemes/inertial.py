@@ -85,7 +85,7 @@ class Inertial:
         self._fed = np.zeros((ny + 1, 2), np.int64)
         self._fed[ny, 1] = nx
         self._lo, self._hi = np.zeros(ny, np.int64), np.zeros(ny, np.int64)
-        self._deepest, self._peak_source = np.zeros(2), 0.0
+        self._deepest, self._peak_source = np.zeros(3), 0.0
         self._sides = np.zeros(4, np.uint8)
         self._most = numba.get_num_threads()
         self._scratch = np.ones((self._most, 8, nx + 2), self.dtype)

@@ -9,7 +9,7 @@ import pytest
 
 from hydro import Inflow, simulate_arrays
 from hydro.kernels.floats import DROP, DRY_M, GRAVITY
-from hydro.kernels.inertial import FILM_STEPS, GATHER_M, GATHER_STEPS
+from hydro.kernels.inertial import FILM_S, FILM_STEPS, GATHER_M, GATHER_STEPS
 from hydro.kernels.inertial_rows import CLIFF, FILM_WAVE, THETA
 from hydro.proofs.exact import hills
 from hydro.schemes.inertial import Inertial
@@ -42,10 +42,11 @@ def fastest_film(q, z, h, n, dt, dx):
     """Return what stands for the fastest film among the faces along axis 1."""
     z0, z1, h0, h1 = z[:, :-1], z[:, 1:], h[:, :-1], h[:, 1:]
     d, _ = deep(z0, z1, h0, h1)
+    fall, n = np.abs((z0 + h0) - (z1 + h1)), 0.5 * (n[:, :-1] + n[:, 1:])
     v = np.abs(q[:, 1:-1]) / d
-    stiff = GRAVITY * dt * (0.5 * (n[:, :-1] + n[:, 1:])) ** 2 * v * d ** (-4 / 3) > 1.0
-    film = np.where(stiff & (np.abs((z0 + h0) - (z1 + h1)) < CLIFF * dx), FILM_WAVE, 1.0)
-    return (film * v**2 / GRAVITY).max()
+    head = np.minimum(v**2 / GRAVITY, np.maximum(d, DROP * fall))
+    normal = np.minimum(head, d ** (4 / 3) * fall / dx / n**2 / GRAVITY) * np.where(fall < CLIFF * dx, FILM_WAVE, 1.0)
+    return np.where(GRAVITY * dt * n**2 * v * d ** (-4 / 3) > 1.0, normal, head).max()
 
 
 def shared(q, share):
@@ -57,7 +58,7 @@ def shared(q, share):
 def simulate(z, n, source, duration, dx):
     """Advance from dry ground under a constant source; return depths."""
     h, qx, qy = np.zeros_like(z), np.zeros((z.shape[0], z.shape[1] + 1)), np.zeros((z.shape[0] + 1, z.shape[1]))
-    t, steps, gathered, deepest, film = 0.0, 0, 0.0, 0.0, 0.0
+    t, steps, gathered, deepest, film, looked = 0.0, 0, 0.0, 0.0, 0.0, 0.0
     while duration - t > 1e-9:
         rules = max(deepest, film, 1e-3)
         longest = COURANT * dx / np.sqrt(GRAVITY * rules)
@@ -75,8 +76,9 @@ def simulate(z, n, source, duration, dx):
         gathered += dt
         if (steps + 1) % GATHER_STEPS == 0 or source.max() * (gathered + dt) > GATHER_M or dt >= left:
             h, gathered = h + source * gathered, 0.0
-        if (steps + 1) % FILM_STEPS == 0 or dt >= left:
-            film = max(fastest_film(qx, z, h, n, dt, dx), fastest_film(qy.T, z.T, h.T, n.T, dt, dx))
+        looked += dt
+        if looked >= min(FILM_STEPS * dt, FILM_S):
+            looked, film = 0.0, max(fastest_film(qx, z, h, n, dt, dx), fastest_film(qy.T, z.T, h.T, n.T, dt, dx))
         t, steps = t + dt, steps + 1
     return h
 
