@@ -55,14 +55,15 @@ class Cloud:
 
     Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`. Where
     the source is not known, `shifts` (member, 2) says how far each member's lies from what is emitted (m), `strengths` (member,)
-    how many times as strong it is.
+    how many times as strong it is. The ground takes the gas with `uptake` (m s-1), one over the resistance of its surface.
     """
 
     def __init__(
         self, turns: Array | None = None, factors: Array | None = None, arrays: Mapping[str, NDArray[Any]] | None = None,
-        shifts: Array | None = None, strengths: Array | None = None,
+        shifts: Array | None = None, strengths: Array | None = None, uptake: float = 0.0,
     ) -> None:  # fmt: skip
         given = arrays or {}
+        self.uptake = uptake
         self.turns = np.asarray(given.get("cloud_turns", np.zeros(1) if turns is None else np.append(0.0, turns)))
         self.factors = np.asarray(
             given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors))
@@ -101,8 +102,10 @@ class Cloud:
         """Mass of member 0 in the air and in sight, kg."""
         return float(self.mass[: self.starts[1]].sum())
 
-    def step(self, emissions: list[Emission], dt: float, parts: int, first: int, air: Air, t: float) -> None:
+    def step(self, emissions: list[Emission], dt: float, parts: int, first: int, air: Air, t: float) -> float:
         """Let go what is emitted in `dt` s, a line in `parts` equal ones numbered from `first`, and carry all on.
+
+        Return what the ground has taken from member 0, kg.
 
         Raises NumericsError when the growth of a piece does not come to an end.
         """
@@ -124,7 +127,7 @@ class Cloud:
             self.chain = np.concatenate([self.chain, chain], axis=1)
             run_s = np.concatenate([run_s, np.tile(own_s, self.members)], axis=1)
         if not len(self.mass):
-            return
+            return 0.0
         if emissions:
             order = np.argsort(self.chain[0], kind="stable")
             run_s = np.ascontiguousarray(run_s[:, order])
@@ -137,13 +140,18 @@ class Cloud:
             ],
             axis=1,
         )
+        lost = np.zeros_like(run_s)
         status = growth.advance(
-            self.ends, run_s, self.round, self.chain[0], to, self.factors, self.dilutions, air.z0, air.ustar, air.west, air.north,
-            air.tile_m, air.inv_l, air.lateral, air.highest_m, air.density,
+            self.ends, lost, run_s, self.round, self.chain[0], to, self.factors, self.dilutions, air.z0, air.ustar, air.west, air.north,
+            air.tile_m, air.inv_l, air.lateral, air.highest_m, air.density, self.uptake,
         )  # fmt: skip
         if status != growth.OK:
             raise NumericsError("cloud_steps", time=t)
+        taken = -self.mass * np.expm1(-np.where(self.round, lost[1], 0.5 * (lost[0] + lost[1])))
+        self.mass = self.mass - taken
+        mine = float(taken[: self.starts[1]].sum())
         self._join()
+        return mine
 
     def _row_of(self, dilution: Dilution) -> int:
         """Return the row of a way of thinning, a new one where it is not known yet."""
@@ -201,7 +209,10 @@ class Cloud:
     def drawn(self, air: Air, z: float) -> Array:
         """Return the pieces as the kernels draw them."""
         table = np.empty((len(self.mass), pieces.COLUMNS))
-        pieces.draw(table, self.ends, self.mass, air.z0, air.west, air.north, air.tile_m, air.inv_l, z)
+        pieces.draw(
+            table, self.ends, self.mass, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north, air.tile_m, air.inv_l,
+            self.uptake, z,
+        )  # fmt: skip
         return table
 
     def _keep(self, which: NDArray[np.int64]) -> None:

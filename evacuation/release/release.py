@@ -222,13 +222,14 @@ class _Run:
         self.tanks, self.limits, self.ways, self.water = tanks, limits, ways, water
         self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
         self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
+        self.taken_before = self.taken = float(numbers.get("taken_kg", 0.0))
         self.flammable = tanks.substance.flammable_kg_m3 or 0.0
         if arrays is not None:
             tanks.restore(arrays)
         self.found = found
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
         sources = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
-        self.cloud = Cloud(*turns, arrays, *sources)
+        self.cloud = Cloud(*turns, arrays, *sources, uptake=tanks.substance.uptake)
         self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
@@ -252,7 +253,7 @@ class _Run:
             t = k * dt
             air = self.weather.at(t)
             emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
-            self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
+            self.taken += self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
             self.number += model.puffs_per_step
             self.lost += self.cloud.lose(self.grid)
             self.cloud.onto(self.grid, air, self.all)
@@ -359,6 +360,7 @@ class _Run:
             went_out={
                 "out_of_sight": self.lost - self.lost_before,
                 "washed_out": after["washed"] - self.before["washed"],
+                "deposited": self.taken - self.taken_before,
             },
             stored={
                 "air": self.cloud.airborne_kg - self.before["air"],
@@ -376,6 +378,7 @@ class _Run:
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
             "lost_kg": self.lost,
+            "taken_kg": self.taken,
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
@@ -395,6 +398,8 @@ class _Run:
                 ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
                               "low": low, "high": high})
             )  # fmt: skip
+        if self.cloud.uptake:
+            notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:

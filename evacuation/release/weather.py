@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from evacuation.release.kernels.similarity import KAPPA, psi_m
+from evacuation.release.kernels.similarity import KAPPA, psi_m, sideways
 from twin.city import City
 from twin.clock import Clock
 from twin.hazard import Drivers
@@ -136,10 +136,9 @@ def air_of(
     mixing = min(0.3 * typical / coriolis, DAY_MIXING_M)
     if inv_l > 0:  # Zilitinkevich 1972
         mixing = min(mixing, 0.4 * math.sqrt(typical / (inv_l * coriolis)))
-        lateral = 1.92
-    else:  # Panofsky, Tennekes, Lenschow and Wyngaard 1977
-        mixing = DAY_MIXING_M if inv_l < 0 else mixing
-        lateral = (12.0 - 0.5 * mixing * inv_l) ** (1.0 / 3.0) if inv_l < 0 else 1.92
+    elif inv_l < 0:
+        mixing = DAY_MIXING_M
+    lateral = sideways(inv_l, 0.5 * mixing)
     return Air(
         z0=z0,
         ustar=ustar,

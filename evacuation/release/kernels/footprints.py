@@ -6,8 +6,7 @@ import math
 
 import numba as nb
 
-from evacuation.release.kernels.growth import reach_of
-from evacuation.release.kernels.similarity import transport, vertical
+from evacuation.release.kernels.similarity import swayed, transport, vertical
 from twin.jit import kernel
 
 ROOT_2PI = math.sqrt(2.0 * math.pi)
@@ -17,12 +16,12 @@ ROOT_2PI = math.sqrt(2.0 * math.pi)
 def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, lateral, highest):
     """Fill, for each reading and distance downwind, strength / (sqrt(2 pi) sigma) on the axis (s m-3) and sigma (m).
 
-    A plume from a source at `height` (m) over roughness z0 (m): mean height and age grow along `distance` (m, rising), as the cloud's
+    A plume from a source at `height` (m) over roughness z0 (m): mean height and width grow along `distance` (m, rising), as the cloud's
     pieces do. z (reading,) height of the detector; inv_l (m-1), ustar (m s-1), lateral sigma_v / u* (reading,). Both
     outputs have the shape (reading, distance).
     """
     for i in nb.prange(len(z)):
-        zbar, age, x = max(height, 2.0 * z0), 0.0, 0.0
+        zbar, sigma, sway, x = max(height, 2.0 * z0), 0.05, 0.0, 0.0
         for j in range(len(distance)):
             span = distance[j] - x
             steps = 1 + int(span / max(0.5 * x, 0.5))
@@ -31,10 +30,11 @@ def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, later
                 half = min(zbar + 0.5 * span / steps * grown / speed, highest)
                 speed, grown = transport(half, z0, inv_l[i], ustar[i])
                 zbar = min(zbar + span / steps * grown / speed, highest)
-                age += span / steps / speed
+                sigma, sway = swayed(
+                    sigma, sway, span / steps / speed, half, inv_l[i], ustar[i], lateral[i], highest
+                )
             x = distance[j]
             speed, _ = transport(zbar, z0, inv_l[i], ustar[i])
-            sigma = max(lateral[i] * ustar[i] * reach_of(age), 0.05)
             sigma_out[i, j] = sigma
             strength_out[i, j] = vertical(zbar, z0, inv_l[i], z[i]) / (ROOT_2PI * sigma * speed)
 

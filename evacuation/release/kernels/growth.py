@@ -1,8 +1,8 @@
 """Moves and grows the ends of the cloud's pieces: with the wind, by turbulence and, where the gas is dense, by its own weight.
 
 A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
-rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), AGE (s), SOURCE (kg s-1 that it
-left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share
+rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), SWAY (covariance of sideways place
+and speed, m2 s-1), SOURCE (kg s-1 that is left of what it left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share
 of its cold that the ground has not taken yet, 1 at the source). End 0 is the younger end of a line; of a puff, where it was a step
 ago.
 
@@ -16,10 +16,10 @@ import math
 
 import numba as nb
 
-from evacuation.release.kernels.similarity import transport
+from evacuation.release.kernels.similarity import depletion, swayed, transport
 from twin.jit import kernel
 
-X, Y, BOX, TURB, Z, AGE, SOURCE, DENSE, DILUTION, COLD = range(10)
+X, Y, BOX, TURB, Z, SWAY, SOURCE, DENSE, DILUTION, COLD = range(10)
 FIELDS = 10
 
 PER_DECADE, POINTS = 5, 26
@@ -29,17 +29,10 @@ FRONT = 1.1  # front speed over sqrt(g' H): van Ulden 1974, Britter 1979
 EDGE = 0.6  # entrainment at the edge over front speed: Eidsvik 1980, Atmos. Environ. 14, 769
 RI_TOP = 0.8  # entrainment at the top falls as 1 / sqrt(1 + 0.8 Ri): Witlox 1994, Atmos. Environ. 28, 2917
 CONVECTED = 0.14  # stirring by heat from the ground: Ermak 1990
-LATERAL_S = 300.0  # time scale of sideways spread near the ground: Draxler 1976, Atmos. Environ. 10, 99
 THINNEST_M = 0.05
 MOST_SUBSTEPS = 20_000
 
 OK, TOO_MANY_STEPS = 0, 1
-
-
-@kernel
-def reach_of(age):
-    """Return g(t) (s) of sideways spread sigma = sigma_v g(t), g = t / (1 + 0.9 sqrt(t / 300 s)) (Draxler 1976)."""
-    return age / (1.0 + 0.9 * math.sqrt(age / LATERAL_S))
 
 
 @kernel
@@ -87,6 +80,7 @@ def rates(box, turb, z, source, dense, cold, dilution, round_, z0, inv_l, ustar,
 @kernel(parallel=True)
 def advance(
     ends_out,
+    lost_out,
     run_s,
     round_,
     member,
@@ -102,13 +96,16 @@ def advance(
     lateral,
     highest,
     rho_air,
+    uptake,
 ):
     """Carry every end on by its own time run_s (2, piece) and return a status.
 
+    lost_out (2, piece): the logarithm of what the ground has taken from it on the way.
+
     member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed. z0,
     ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
-    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). A puff's end 0 takes the place of its
-    end 1 before that one moves.
+    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). uptake: of the ground (m s-1, 0: none). A
+    puff's end 0 takes the place of its end 1 before that one moves.
     """
     n_rows, n_cols = z0.shape
     bad = 0
@@ -120,10 +117,10 @@ def advance(
         for e in range(2):
             left = 0.0 if round_[k] and e == 0 else run_s[e, k]
             x, y, box, turb = ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k]
-            z, age = ends_out[Z, e, k], ends_out[AGE, e, k]
+            z, sway = ends_out[Z, e, k], ends_out[SWAY, e, k]
             source, dense, cold = ends_out[SOURCE, e, k], ends_out[DENSE, e, k], ends_out[COLD, e, k]
             dilution = dilutions[int(ends_out[DILUTION, e, k])]
-            substeps = 0
+            substeps, lost = 0, 0.0
             while left > 1e-9:
                 row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
                 col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
@@ -136,7 +133,7 @@ def advance(
                 h = min(h, 0.1 * cold / max(warmed, 1e-9)) if warmed > 0.0 else h
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
-                half_turb = turb + lateral * friction * (reach_of(age + 0.5 * h) - reach_of(age))
+                half_turb, _ = swayed(turb, sway, 0.5 * h, z, inv_l, friction, lateral, highest)
                 half_cold = cold - 0.5 * h * warmed
                 speed, wider, higher, warmed = rates(
                     half_box,
@@ -157,13 +154,17 @@ def advance(
                 z = min(max(z + h * higher, THINNEST_M), highest)
                 box += h * wider
                 cold -= h * warmed
-                turb += lateral * friction * (reach_of(age + h) - reach_of(age))
-                age += h
+                turb, sway = swayed(turb, sway, h, half_z, inv_l, friction, lateral, highest)
+                if uptake > 0.0:
+                    part = h * depletion(uptake, rough, inv_l, friction, half_z)
+                    lost += part
+                    source *= math.exp(-part)
                 left -= h
                 substeps += 1
                 if substeps > MOST_SUBSTEPS:
                     bad += 1
                     break
             ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k] = x, y, box, turb
-            ends_out[Z, e, k], ends_out[AGE, e, k], ends_out[COLD, e, k] = z, age, cold
+            ends_out[Z, e, k], ends_out[SWAY, e, k], ends_out[COLD, e, k] = z, sway, cold
+            ends_out[SOURCE, e, k], lost_out[e, k] = source, lost
     return TOO_MANY_STEPS if bad else OK

@@ -16,7 +16,7 @@ import math
 import numba as nb
 
 from evacuation.release.kernels.growth import BOX, TURB, X, Y, Z
-from evacuation.release.kernels.similarity import vertical
+from evacuation.release.kernels.similarity import thinned, vertical
 from twin.jit import kernel
 
 #: A piece reaches this many standard deviations: exp(-4.5^2 / 2) = 4e-5 of its middle.
@@ -66,15 +66,21 @@ def mean_place(length, s0, s1):
 
 
 @kernel(parallel=True)
-def draw(pieces_out, ends, mass, z0, west, north, tile_m, inv_l, z):
-    """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower."""
+def draw(pieces_out, ends, mass, factor, z0, ustar, west, north, tile_m, inv_l, uptake, z):
+    """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower.
+
+    factor (piece,): how many times as fast the wind of its member is; uptake: of the ground, m s-1.
+    """
     n_rows, n_cols = z0.shape
     for k in nb.prange(len(mass)):
         for e in range(2):
             row = min(max(int((north - ends[Y, e, k]) / tile_m), 0), n_rows - 1)
             col = min(max(int((ends[X, e, k] - west) / tile_m), 0), n_cols - 1)
             mean = ends[Z, e, k]
-            pieces_out[k, F0 + e] = 1.0 / vertical(mean, z0[row, col], inv_l, min(z, mean))
+            share = vertical(mean, z0[row, col], inv_l, min(z, mean))
+            if uptake > 0.0:
+                share *= thinned(uptake, z0[row, col], inv_l, ustar[row, col] * factor[k], mean, min(z, mean))
+            pieces_out[k, F0 + e] = 1.0 / share
             pieces_out[k, S0 + e] = math.sqrt(ends[BOX, e, k] ** 2 + ends[TURB, e, k] ** 2)
         dx, dy = ends[X, 1, k] - ends[X, 0, k], ends[Y, 1, k] - ends[Y, 0, k]
         length = math.sqrt(dx * dx + dy * dy)

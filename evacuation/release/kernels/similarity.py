@@ -4,6 +4,10 @@ Profiles: Hogstrom 1988 (Bound.-Layer Meteorol. 42, 55), kappa = 0.40. Growth of
 ground: van Ulden 1978 (Atmos. Environ. 12, 2125) with the vertical shape of Gryning, van Ulden and Larsen 1983 (Quart. J. R.
 Met. Soc. 109, 355): where wind and mixing follow powers of height, m and n, the profile exp(-(z / b)^s) with s = 2 + m - n
 is exact, and the height at which mixing and the height at which wind are to be read follow from s and m.
+
+Sideways a particle forgets its speed in the Lagrangian time T = 2 sigma_v^2 / (C0 eps) (Thomson 1987, J. Fluid Mech. 180, 529;
+Rodean 1996, Meteorol. Monogr. 26), with the dissipation eps of the surface layer at the cloud's mean height (Kaimal and Finnigan
+1994) and C0 of grid turbulence (Du and others 1995, doi:10.1063/1.868618). To the ground a gas goes through resistances in series.
 """
 
 from __future__ import annotations
@@ -13,6 +17,11 @@ import math
 from twin.jit import kernel
 
 KAPPA = 0.40
+
+C0 = 3.0  # Lagrangian structure function: 3.0 +- 0.5, Du, Sawford, Wilson and Wilson 1995, Phys. Fluids 7, 3083
+NEUTRAL_SIDEWAYS = 1.92  # sigma_v / u*: Panofsky and Dutton 1984
+#: (Sc / Pr)^(2/3) of a gas like sulphur dioxide in air: Wesely and Hicks 1977, J. Air Poll. Control 27, 1110
+FILM = 1.4
 
 
 @kernel
@@ -89,3 +98,72 @@ def vertical(zbar, z0, inv_l, z):
     s, _ = shape(zbar, z0, inv_l)
     log_b = math.log(zbar) + math.lgamma(1.0 / s) - math.lgamma(2.0 / s)
     return s * math.exp(-log_b - math.lgamma(1.0 / s) - (z * math.exp(-log_b)) ** s)
+
+
+@kernel
+def sideways(inv_l, highest):
+    """Return sigma_v / u* under a lid whose half is `highest` (m): Panofsky and others 1977 in unstable air, else 1.92."""
+    return (12.0 - highest * inv_l) ** (1.0 / 3.0) if inv_l < 0.0 else NEUTRAL_SIDEWAYS
+
+
+@kernel
+def dissipation(z, inv_l, ustar):
+    """Return the dissipation of turbulence, m2 s-3, at height z (m): u*^3 phi / (kappa z) (Kaimal and Finnigan 1994)."""
+    zeta = z * inv_l
+    phi = 1.0 + 5.0 * zeta if zeta >= 0.0 else (1.0 + 0.5 * (-zeta) ** (2.0 / 3.0)) ** 1.5
+    return ustar**3 * phi / (KAPPA * z)
+
+
+@kernel
+def swayed(turb, sway, h, zbar, inv_l, ustar, lateral, highest):
+    """Return (turb, sway) after h seconds: sideways standard deviation (m) and covariance of place and speed (m2 s-1).
+
+    d turb^2 / dt = 2 sway, d sway / dt = sigma_v^2 - sway / T (Taylor 1921 in the Langevin form), exact while T stays. sigma_v is
+    `lateral` u*; the eddies are at least those of similarity, so a plume that is measured narrower does not forget sooner.
+    """
+    sigma_v = lateral * ustar
+    eddies = max(lateral, sideways(inv_l, highest)) * ustar
+    t = 2.0 * eddies * eddies / (C0 * dissipation(zbar, inv_l, ustar))
+    aim = sigma_v * sigma_v * t
+    kept = math.exp(-h / t)
+    wider = 2.0 * (aim * h + (sway - aim) * t * (1.0 - kept))
+    return math.sqrt(turb * turb + max(wider, 0.0)), aim + (sway - aim) * kept
+
+
+@kernel
+def psi_h(zeta):
+    """Return the stability correction of a scalar's profile at zeta = z / L, the integral of `phi_h`."""
+    return -7.8 * zeta if zeta >= 0.0 else 1.9 * math.log(0.5 * (1.0 + math.sqrt(1.0 - 11.6 * zeta)))
+
+
+@kernel
+def resistance(z, z0, inv_l, ustar):
+    """Return the resistance of the air between the roughness z0 and height z (m), s m-1; nought below z0."""
+    if z <= z0:
+        return 0.0
+    return (0.95 * math.log(z / z0) - psi_h(z * inv_l) + psi_h(z0 * inv_l)) / (KAPPA * ustar)
+
+
+@kernel
+def taken(uptake, z0, inv_l, ustar, zbar):
+    """Return (speed at which the ground takes gas from the air at z0, m s-1; resistance up to the cloud's middle, s m-1).
+
+    uptake (m s-1): one over the resistance of the surface itself; the film of still air on it is in series with it. The mean of
+    the resistance over the cloud is that at 0.6 of its mean height, to a tenth for all its shapes.
+    """
+    film = 2.0 * FILM / (KAPPA * ustar)
+    return uptake / (1.0 + uptake * film), resistance(0.6 * zbar, z0, inv_l, ustar)
+
+
+@kernel
+def depletion(uptake, z0, inv_l, ustar, zbar):
+    """Return the share of a cloud that the ground takes in a second, s-1: dry deposition of a cloud thinned near the ground."""
+    speed, up = taken(uptake, z0, inv_l, ustar, zbar)
+    return speed * vertical(zbar, z0, inv_l, 0.0) / (1.0 + speed * up)
+
+
+@kernel
+def thinned(uptake, z0, inv_l, ustar, zbar, z):
+    """Return by how much uptake by the ground changes the share of a cloud at height z (m); 1 without uptake (Horst 1983)."""
+    speed, up = taken(uptake, z0, inv_l, ustar, zbar)
+    return (1.0 + speed * resistance(z, z0, inv_l, ustar)) / (1.0 + speed * up)

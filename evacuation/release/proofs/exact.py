@@ -26,7 +26,7 @@ from twin.streams import stream
 
 #: u* (m s-1), 1 / L (m-1), sigma_v / u* of neutral, stable and unstable air.
 AIRS = {"neutral": (0.40, 0.0, 1.92), "stable": (0.20, 0.02, 1.92), "unstable": (0.35, -0.02, 3.0)}
-Z0, KAPPA, HEIGHT = 0.1, 0.4, 1.5
+Z0, KAPPA, HEIGHT, HIGHEST = 0.1, 0.4, 1.5, 1e4
 
 
 class Similarity:
@@ -68,11 +68,21 @@ class Similarity:
         moved = self.log_law(c * zbar)
         return self.ustar / KAPPA * moved, self.ustar * KAPPA * moved / (mixing * self.log_law(p * zbar))
 
+    def memory(self, zbar: float) -> float:
+        """Return the Lagrangian time of sideways motion, s: 2 sigma_v^2 / (3 eps)."""
+        zeta = zbar * self.inv_l
+        phi = 1 + 5 * zeta if zeta >= 0 else (1 + 0.5 * abs(zeta) ** (2 / 3)) ** 1.5
+        like = 1.92 if zeta >= 0 else (12 - HIGHEST * self.inv_l) ** (1 / 3)
+        eddies = max(self.sigma_v, like * self.ustar)
+        return 2 * eddies**2 * KAPPA * zbar / (3.0 * self.ustar**3 * phi)
+
     def track(self, zbar: float, seconds: float) -> Any:
-        """Return x(t) and mean height (t) as a dense solution."""
-        return solve_ivp(
-            lambda t, y: self.motion(y[1]), (0.0, seconds), [0.0, zbar], rtol=1e-10, atol=1e-9, dense_output=True
-        ).sol
+        """Return x, mean height, sideways variance from a point and half its growth as a dense solution of time."""
+
+        def change(_: float, y: Any) -> list[float]:
+            return [*self.motion(y[1]), 2 * y[3], self.sigma_v**2 - y[3] / self.memory(y[1])]
+
+        return solve_ivp(change, (0.0, seconds), [0.0, zbar, 0.0, 0.0], rtol=1e-10, atol=1e-9, dense_output=True).sol
 
     def share(self, zbar: float, z: float) -> float:
         """Return the share per metre of height."""
@@ -80,18 +90,14 @@ class Similarity:
         b = zbar * gamma(1 / s) / gamma(2 / s)
         return float(s / (b * gamma(1 / s)) * math.exp(-((min(z, zbar) / b) ** s)))
 
-    def width(self, t: float, first: float) -> float:
-        """Return the sideways standard deviation at age t."""
-        return math.hypot(self.sigma_v * t / (1 + 0.9 * math.sqrt(t / 300)), first)
-
     def puff_mean(
         self, track: Any, kg: float, half_width: float, x: float, y: float, begin: float, end: float
     ) -> float:
         """Return the mean concentration at (x, y) from age `begin` to `end` of a puff that moves along x."""
 
         def c(age: float) -> float:
-            middle, zbar = (float(v) for v in track(age))
-            w = self.width(age, half_width / math.sqrt(3.0))
+            middle, zbar, spread, _ = (float(v) for v in track(age))
+            w = math.sqrt(spread + half_width**2 / 3.0)
             off = ((x - middle) ** 2 + y**2) / (2 * w * w)
             return kg * math.exp(-off) / (2 * math.pi * w * w) * self.share(zbar, HEIGHT)
 
@@ -112,8 +118,8 @@ def plume(_: Reference) -> dict[str, float]:
         for k in range(int(seconds / 20.0)):
             cloud.step([source], 20.0, 8, 8 * k, air, 20.0 * k)
         ages = np.linspace(0.0, seconds, 40001)
-        far, high = law.track(1.0, seconds)(ages)
-        wide = np.array([law.width(t, 0.5 / math.sqrt(3.0)) for t in ages])
+        far, high, spread, _ = law.track(1.0, seconds)(ages)
+        wide = np.sqrt(spread + 0.5**2 / 3.0)
         share = np.array([law.share(z, HEIGHT) for z in high])
         worst = 0.0
         for x in (100.0, 200.0, 500.0, 1000.0, 2000.0):
@@ -144,7 +150,8 @@ def puff(_: Reference) -> dict[str, float]:
             )
             if (k + 1) % 15 == 0:
                 t = dt * (k + 1)
-                x, sigma = float(track(t - dt / 2)[0]), law.width(t - dt / 2, 2.0 / math.sqrt(3.0))
+                x, _, spread, _ = track(t - dt / 2)
+                sigma = math.sqrt(spread + 2.0**2 / 3.0)
                 for dx, dy in ((0.0, 0.0), (sigma, 0.0), (0.0, sigma), (-sigma, 0.5 * sigma)):
                     exact = law.puff_mean(track, 5.0, 2.0, x + dx, dy, t - dt, t)
                     got = float(cloud.at(np.array([x + dx]), np.array([dy]), air)[0])

@@ -106,6 +106,12 @@ class Substance:
         found = self.best("LFL")
         return None if found is None else self.kg_m3(found.value * 1e4)
 
+    @property
+    def uptake(self) -> float:
+        """One over the resistance of a town's surface to the gas, m s-1; 0 where the table has none: then nothing deposits."""
+        found = self.best("surface_resistance_urban")
+        return 0.0 if found is None else 1.0 / found.value
+
     def families(self) -> dict[str, Family]:
         """Return the relations of toxic load to harm by name, as far as the table has them."""
         names = dict.fromkeys(v.family for vs in self.values.values() for v in vs if v.family)
