@@ -210,7 +210,7 @@ class Cloud:
         """Return the pieces as the kernels draw them."""
         table = np.empty((len(self.mass), pieces.COLUMNS))
         pieces.draw(
-            table, self.ends, self.mass, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north, air.tile_m, air.inv_l,
+            table, self.ends, self.mass, self.round, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north, air.tile_m, air.inv_l,
             self.uptake, z,
         )  # fmt: skip
         return table

@@ -66,9 +66,11 @@ def mean_place(length, s0, s1):
 
 
 @kernel(parallel=True)
-def draw(pieces_out, ends, mass, factor, z0, ustar, west, north, tile_m, inv_l, uptake, z):
+def draw(pieces_out, ends, mass, round_, factor, z0, ustar, west, north, tile_m, inv_l, uptake, z):
     """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower.
 
+    A puff that grows as it moves is drawn a little behind: its fore part is the wider one, which to first order in that growth is a
+    shift by twice d s / d u times the spread of places that a cell's gas comes from, over s. Lines have neighbours instead.
     factor (piece,): how many times as fast the wind of its member is; uptake: of the ground, m s-1.
     """
     n_rows, n_cols = z0.shape
@@ -88,6 +90,11 @@ def draw(pieces_out, ends, mass, factor, z0, ustar, west, north, tile_m, inv_l, 
         if length > 1e-2 * pieces_out[k, S1]:
             pieces_out[k, AX], pieces_out[k, AY] = dx / length, dy / length
             pieces_out[k, LENGTH], pieces_out[k, MASS] = length, mass[k] / length
+            if round_[k]:
+                s = 0.5 * (pieces_out[k, S0] + pieces_out[k, S1])
+                behind = 2.0 * (pieces_out[k, S1] - pieces_out[k, S0]) * length * s / (length * length + 12.0 * s * s)
+                pieces_out[k, X0] -= behind * pieces_out[k, AX]
+                pieces_out[k, Y0] -= behind * pieces_out[k, AY]
         else:
             pieces_out[k, X0], pieces_out[k, Y0] = ends[X, 1, k], ends[Y, 1, k]
             pieces_out[k, AX], pieces_out[k, AY] = 1.0, 0.0

@@ -109,6 +109,7 @@ def prairie_grass(reference: Reference) -> dict[str, float]:
         "own_": scores(table["seen"].values, table["own"].values),
         "blind_": scores(table["seen"].values, blind.values),
     }
-    return {f"{name}{key}": value for name, part in parts.items() for key, value in part.items()} | {
+    off = {f"{name}off": abs(parts[name]["fb"]) for name in ("", "cic_")}
+    return off | {f"{name}{key}": value for name, part in parts.items() for key, value in part.items()} | {
         "pairs": float(len(table))
     }
