@@ -142,7 +142,7 @@ class Cloud:
         )
         lost = np.zeros_like(run_s)
         status = growth.advance(
-            self.ends, lost, run_s, self.round, self.chain[0], to, self.factors, self.dilutions, air.z0, air.ustar, air.west, air.north,
+            self.ends, lost, run_s, self.round, self.chain[0], to, air.turns, self.factors, self.dilutions, air.z0, air.ustar, air.west, air.north,
             air.tile_m, air.inv_l, air.lateral, air.highest_m, air.density, self.uptake,
         )  # fmt: skip
         if status != growth.OK:

@@ -8,7 +8,7 @@ van Ulden and Holtslag 1985 by night).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,8 @@ class Air:
 
     z0 and ustar (row, column) hold on tiles of `tile_m` from (west, north). `inv_l` 1 / L (m-1), `lateral` sigma_v / u*,
     `highest_m` the largest mean height of a cloud, `density` of the air (kg m-3), (`east`, `north_ward`) the unit vector that
-    the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K.
+    the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K. `turned` (row, column, 2) is cosine and sine
+    of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere.
     """
 
     z0: Array
@@ -61,19 +62,35 @@ class Air:
     north_ward: float
     wind: float
     temperature: float
+    turned: Array | None = None
+
+    @property
+    def turns(self) -> Array:
+        """Return `turned`, whole."""
+        return np.tile([1.0, 0.0], (*self.z0.shape, 1)) if self.turned is None else self.turned
 
 
 class Held:
-    """A forcing in time: a value holds over [t_k, t_k+1), the first before it begins; a field is read as its mean over the city."""
+    """A forcing in time: a value holds over [t_k, t_k+1), the first before it begins.
 
-    def __init__(self, array: xr.DataArray, clock: Clock) -> None:
-        flat = array.values.reshape(len(array), -1).astype(np.float64)
-        self._values = np.nanmean(flat, axis=1)
+    A field (time, y, x) is read on tiles, linear between its cells; beyond them the nearest holds.
+    """
+
+    def __init__(self, array: xr.DataArray, clock: Clock, x: Array, y: Array) -> None:
+        if "x" in array.dims:
+            inside = {n: np.clip(at, float(array[n].min()), float(array[n].max())) for n, at in (("x", x), ("y", y))}
+            array = array.interp(x=("column", inside["x"]), y=("row", inside["y"]))
+            array = array.transpose("time", "row", "column")
+        self._values = array.values.astype(np.float64)
         self._seconds = np.array([clock.seconds(t) for t in array["time"].values])
 
+    def on_tiles(self, t: float) -> Array:
+        """Return the value at `t` seconds on the clock, of no dimension or (row, column)."""
+        return np.asarray(self._values[max(int(np.searchsorted(self._seconds, t + 1e-9, side="right")) - 1, 0)])
+
     def at(self, t: float) -> float:
-        """Return the value at `t` seconds on the clock."""
-        return float(self._values[max(int(np.searchsorted(self._seconds, t + 1e-9, side="right")) - 1, 0)])
+        """Return the value at `t` seconds on the clock, of a field its mean over the city."""
+        return float(np.nanmean(self.on_tiles(t)))
 
 
 class Weather:
@@ -81,19 +98,21 @@ class Weather:
 
     def __init__(self, city: City, drivers: Drivers, clock: Clock) -> None:
         self._read, self.tz = {}, city.tz
+        self.z0 = roughness(city)
+        x = city.grid.west + TILE_M * (np.arange(self.z0.shape[1]) + 0.5)
+        y = city.grid.north - TILE_M * (np.arange(self.z0.shape[0]) + 0.5)
         for name in ("eastward_wind", "northward_wind"):
-            self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock)
+            self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock, x, y)
         self.gridded = "eastward_wind" not in drivers
         self.assumed: dict[str, float] = {}
         for name, default in ASSUMED.items():
             if name in drivers:
-                self._read[name] = Held(drivers[name], clock)
+                self._read[name] = Held(drivers[name], clock, x, y)
             else:
                 self.assumed[name] = default
         self._clock = clock
         lon, lat = city.grid.lonlat((city.grid.west + city.grid.east) / 2, (city.grid.south + city.grid.north) / 2)
         self._lon, self._lat = float(lon), float(lat)
-        self.z0 = roughness(city)
         self._west, self._north = city.grid.west, city.grid.north
         self.calm = False
 
@@ -109,7 +128,17 @@ class Weather:
         wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
         moment = self._clock.times[0] + pd.Timedelta(seconds=t)
         inv_l = stability(wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat))
-        return air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
+        air = air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
+        if not self.gridded:
+            return air
+        us, vs = (self._read[name].on_tiles(t) for name in ("eastward_wind", "northward_wind"))
+        speeds = np.hypot(us, vs)
+        self.calm |= bool((speeds < CALM_M_S).any())
+        along, aside = us * east + vs * north_ward, vs * east - us * north_ward
+        still = speeds < 1e-9
+        turned = np.stack([np.where(still, 1.0, along), np.where(still, 0.0, aside)], axis=-1)
+        turned /= np.where(still, 1.0, speeds)[..., None]
+        return replace(air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned)
 
 
 def air_of(

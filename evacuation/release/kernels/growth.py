@@ -85,6 +85,7 @@ def advance(
     round_,
     member,
     to,
+    turned,
     factor,
     dilutions,
     z0,
@@ -102,8 +103,8 @@ def advance(
 
     lost_out (2, piece): the logarithm of what the ground has taken from it on the way.
 
-    member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed. z0,
-    ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
+    member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed, turned
+    (row, column, 2): cosine and sine of how far the air of a tile moves another way. z0, ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
     outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). uptake: of the ground (m s-1, 0: none). A
     puff's end 0 takes the place of its end 1 before that one moves.
     """
@@ -149,8 +150,9 @@ def advance(
                     friction,
                     rho_air,
                 )
-                x += h * speed * ex
-                y += h * speed * ey
+                c, s = turned[row, col, 0], turned[row, col, 1]
+                x += h * speed * (ex * c - ey * s)
+                y += h * speed * (ey * c + ex * s)
                 z = min(max(z + h * higher, THINNEST_M), highest)
                 box += h * wider
                 cold -= h * warmed

@@ -90,7 +90,10 @@ def marked(name: str, part: str, metric: str) -> tuple[tuple[Any, ...], ...]:
         (f"{name}/fb", f"{part}off", f"FB, {metric}, without its sign", "1", "<=", 0.2, GRASS_MARKS),
         (f"{name}/vg", f"{part}vg", f"VG, {metric}", "1", "<=", 1.3, GRASS_MARKS),
         (f"{name}/fb-signed", f"{part}fb", f"FB, {metric}", "1", "<=", FREE, BESIDE),
-        *((f"{name}/{key}", f"{part}{key}", f"{key.upper()}, {metric}", "1", "<=", FREE, BESIDE) for key in ("nmse", "mg")),
+        *(
+            (f"{name}/{key}", f"{part}{key}", f"{key.upper()}, {metric}", "1", "<=", FREE, BESIDE)
+            for key in ("nmse", "mg")
+        ),
     )
 
 
