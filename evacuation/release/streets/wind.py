@@ -77,13 +77,13 @@ def mean_speed(height: float, width: float) -> float:
     return roof * near**2 / (high * wide) * (upper + corners + middle)
 
 
-def exchange_speed(height: float, ustar: float, inv_l: float) -> float:
-    """Return the speed u_d (m s-1) at which air is exchanged through the roof of a canyon: sigma_w / (sqrt(2) pi) at the roof.
+def exchange_speed(height: Array, ustar: Array, inv_l: float) -> Array:
+    """Return the speed u_d (m s-1) at which air is exchanged through the roofs of canyons: sigma_w / (sqrt(2) pi) at the roof.
 
     Soulhac et al. 2011 (doi:10.1016/j.atmosenv.2011.07.008). sigma_w = 1.3 u* (1 - 3 z / L)^(1/3) in unstable air, else 1.3 u*.
     """
-    lifted = max(1.0 - 3.0 * height * inv_l, 1.0) ** (1.0 / 3.0)
-    return NEUTRAL_SIGMA_W * ustar * lifted / (math.sqrt(2.0) * math.pi)
+    lifted = np.cbrt(np.maximum(1.0 - 3.0 * height * inv_l, 1.0))
+    return np.asarray(NEUTRAL_SIGMA_W * ustar * lifted / (math.sqrt(2.0) * math.pi))
 
 
 def wind_in(air: Air, x: Array, y: Array, height: Array, factor: Array) -> StreetWind:
@@ -95,8 +95,7 @@ def wind_in(air: Air, x: Array, y: Array, height: Array, factor: Array) -> Stree
     row = np.clip(((air.north - y) / air.tile_m).astype(int), 0, air.ustar.shape[0] - 1)
     col = np.clip(((x - air.west) / air.tile_m).astype(int), 0, air.ustar.shape[1] - 1)
     ustar, z0 = air.ustar[row, col], air.z0[row, col]
-    exchange = np.array([exchange_speed(h, u, air.inv_l) for h, u in zip(height, ustar, strict=True)])
     swing = 0.0
     if len(x):
         swing = air.lateral * KAPPA / profile(float(np.mean(height)), float(np.median(z0)), air.inv_l)
-    return StreetWind(factor * ustar, exchange, air.east, air.north_ward, float(swing))
+    return StreetWind(factor * ustar, exchange_speed(height, ustar, air.inv_l), air.east, air.north_ward, float(swing))
