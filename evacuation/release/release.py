@@ -137,7 +137,9 @@ class Release:
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
         numbers = state.numbers if state else {}
         streets = StreetForm(city, grid, limits.curves[2], TOLERANCE, arrays) if self.streets else NoStreets()
-        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets)
+        run = _Run(
+            self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
+        )
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -196,7 +198,16 @@ class Release:
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
-        names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m", "streets")
+        names = (
+            "cell_m",
+            "step_s",
+            "puffs_per_step",
+            "wind_members",
+            "direction_sd_deg",
+            "speed_sd",
+            "height_m",
+            "streets",
+        )
         return {
             "substance": gas.id,
             "frame_s": frame_s,

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 #: A box is at most this long, m.
-BOX_M = 40.0
+BOX_M = 20.0
 #: The air of a shorter box is that of this length, m: a stub of a road then does not set the step. Only delay changes, not what stays.
 SHORTEST_M = 10.0
 #: Share of a box's air that is replaced in one step at most.
@@ -81,7 +81,9 @@ class Network:
         return np.concatenate([[0], np.cumsum(np.diff(self.arm_start) ** 2)]).astype(np.int64)
 
 
-def network_of(roads: gpd.GeoDataFrame, width: Array, height: Array, canyon: NDArray[np.bool_], box_m: float) -> Network:
+def network_of(
+    roads: gpd.GeoDataFrame, width: Array, height: Array, canyon: NDArray[np.bool_], box_m: float
+) -> Network:
     """Return the network of the roads that are canyons, with boxes of at most `box_m`; width and height (road,) m."""
     road = np.flatnonzero(canyon)
     lines = roads.geometry.values[road]
@@ -152,7 +154,12 @@ class Boxes:
     def balance(self, tolerance: float) -> Balance:
         """Return the ledger of this run's gas in the streets, kg."""
         new = self.ledger - self._ledger_before
-        took = {"sources": kernels.SOURCE, "roofs": kernels.ROOF_IN, "junctions": kernels.ABOVE_IN, "ends": kernels.OPEN_IN}
+        took = {
+            "sources": kernels.SOURCE,
+            "roofs": kernels.ROOF_IN,
+            "junctions": kernels.ABOVE_IN,
+            "ends": kernels.OPEN_IN,
+        }
         gave = {"roofs": kernels.ROOF_OUT, "junctions": kernels.ABOVE_OUT, "ends": kernels.OPEN_OUT}
         return Balance(
             unit="kg",
