@@ -11,9 +11,17 @@ from typing import Any
 import numpy as np
 import shapely
 
+import scenarios as sc
+from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE
 from evacuation.release.kernels import pieces
 from evacuation.release.proofs.worlds import CRS, town, wind
-from evacuation.release.release import Release
+from evacuation.release.release import TOLERANCE, Release
+from evacuation.release.streets.facades import Facades
+from evacuation.release.streets.street_form import StreetForm
+from evacuation.release.substances import substance
+from evacuation.release.toxicity import limits_of
+from evacuation.release.weather import TILE_M, air_of, roughness
 from twin.city import City
 from twin.clock import Clock
 from twin.grid import Grid
@@ -97,8 +105,40 @@ def puffs() -> Row:
     }
 
 
+def street(every: bool) -> Row:
+    """Time a step of 20 s of the street form in Linjiang under an hour's plume; with `every` road a canyon of 20 m by 12 m."""
+    start_threads()
+    city = sc.open_city("linjiang")
+    grid, curve = city.grid.at_cell_size(CELL_M), limits_of(substance("chlorine")).curves[2]
+    facades = None
+    if every:
+        roads = len(city.roads)
+        facades = Facades(np.full(roads, 20.0), np.full(roads, 12.0), np.ones((roads, 2)))
+    form, cloud = StreetForm(city, grid, curve, TOLERANCE, None, facades), Cloud()
+    air = air_of(3.0, (0.8, 0.6), 0.0, 293.15, roughness(city), grid.west, grid.north, TILE_M, 30.0)
+    middle = form.boxes.network.box_x[0], form.boxes.network.box_y[0]
+    let = [Emission(0, *middle, 1.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)]
+    c, walls = np.zeros((1, *grid.shape)), []
+    for k in range(180):
+        cloud.step(let, 20.0, 8, 8 * k, air, 20.0 * k)
+        cloud.onto(grid, air, c)
+        began = time.perf_counter()
+        form.step(cloud, air, let, 20.0, c[0])
+        walls.append(time.perf_counter() - began)
+    net = form.boxes.network
+    target: Row = {} if every else {"target": ("value", "<=", 0.005)}
+    return target | {
+        "metric": f"a step of 20 s, {'every road' if every else 'roads between facades'} a canyon",
+        "value": float(np.median(walls[1:])),
+        "unit": "s",
+        "detail": f"{len(city.roads)} roads, {len(net.road)} canyons, {len(net.box_x)} boxes; slowest {max(walls[1:]):.4f} s",
+    }
+
+
 BENCHES: dict[str, Callable[[], Row]] = {
     "release/first-answer": first_answer,
     "release/ensemble": ensemble,
     "release/puffs": puffs,
+    "release/street": lambda: street(every=False),
+    "release/street/every": lambda: street(every=True),
 }

@@ -16,12 +16,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import BREATHING_M, Cloud, Emission
-from evacuation.release.kernels import loads
-from evacuation.release.streets.facades import facades_of
+from evacuation.release.kernels import loads, street_air
+from evacuation.release.streets.facades import Facades, facades_of
 from evacuation.release.streets.network import BOX_M, Boxes, network_of
 from evacuation.release.streets.wind import mean_speed, wind_in
 from evacuation.release.toxicity import Curve
-from evacuation.release.weather import FLOOR_M, Air
+from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
 from twin.errors import ScenarioError
@@ -82,16 +82,17 @@ class NoStreets:
 class StreetForm:
     """Gas on every road: in a canyon that of its boxes, the fullest of them; on an open road that of the cloud at the ground.
 
-    Raises ScenarioError for a city without roads.
+    `facades` stand in for those of the city's buildings. Raises ScenarioError for a city without roads.
     """
 
     def __init__(
-        self, city: City, grid: Grid, curve: Curve, tolerance: float, arrays: Mapping[str, NDArray[Any]] | None
-    ) -> None:
+        self, city: City, grid: Grid, curve: Curve, tolerance: float, arrays: Mapping[str, NDArray[Any]] | None,
+        facades: Facades | None = None,
+    ) -> None:  # fmt: skip
         if not len(city.roads):
             raise ScenarioError("release_streets", city=city.id)
         self._ids, self._grid, self._curve, self._tolerance = city.roads["id"].to_numpy(str), grid, curve, tolerance
-        self.facades = facades_of(city)
+        self.facades = facades or facades_of(city)
         net = network_of(city.roads, self.facades.width, self.facades.height, self.facades.canyon, BOX_M)
         self.boxes, self._lines = Boxes(net, arrays), city.roads.geometry.values[net.road]
         self._factor = np.array([mean_speed(h, w) for h, w in zip(net.height, net.width, strict=True)])
@@ -99,8 +100,7 @@ class StreetForm:
         # the places at which the cloud is read: boxes at their roofs, then nodes at theirs or, where open, at the ground
         self._x, self._y = np.append(net.box_x, net.node_x), np.append(net.box_y, net.node_y)
         ground = np.append(np.zeros(len(net.box_x), bool), net.open_node)
-        roof = FLOOR_M * np.round(np.append(net.height[net.canyon], net.node_height) / FLOOR_M)
-        self._z = np.where(ground, BREATHING_M, np.maximum(roof, FLOOR_M))
+        self._z = np.where(ground, BREATHING_M, np.append(net.height[net.canyon], net.node_height))
         self._row, self._col, self._inside = grid.cells(self._x, self._y)
         self._along = overlay.along_lines(grid, city.roads.geometry)
         kept, none = arrays or {}, np.zeros(len(city.roads))
@@ -184,9 +184,12 @@ class StreetForm:
         """Return the cloud's concentration over boxes and at nodes, kg m-3; nothing where it has not come to the ground (c)."""
         out = np.zeros(len(self._x))
         met = ~self._inside | (c[np.where(self._inside, self._row, 0), np.where(self._inside, self._col, 0)] > 0.0)
-        for z in np.unique(self._z[met]):
-            here = met & (self._z == z)
-            out[here] = cloud.at(self._x[here], self._y[here], air, float(z))
+        if met.any() and (pieces := int(cloud.starts[1])):
+            shapes, c_met = np.zeros((pieces, 2, 4)), np.zeros(int(met.sum()))
+            street_air.prepare(shapes, cloud.ends, air.z0, air.west, air.north, air.tile_m, air.inv_l)
+            drawn = cloud.drawn(air, BREATHING_M)[:pieces]
+            street_air.at_heights(c_met, shapes, drawn, self._x[met], self._y[met], self._z[met])
+            out[met] = c_met
         return out
 
     def _box_of(self, emission: Emission) -> int | None:
