@@ -11,14 +11,13 @@ from evacuation.release.kernels.pieces import (
     LENGTH,
     MASS,
     REACH,
+    ROOT_TWO,
     ROOT_TWO_PI,
     S0,
     S1,
     X0,
     Y0,
-    bell,
     mean_place,
-    normal,
 )
 from evacuation.release.kernels.similarity import shape
 from twin.jit import kernel
@@ -47,8 +46,8 @@ def prepare(shapes_out, ends, z0, west, north, tile_m, inv_l):
 def at_heights(c_out, shapes, drawn, x, y, z):
     """Fill c_out (place,), kg m-3, at map points x, y and heights z (m), all (place,).
 
-    As `pieces.onto_cells`, each place with its own height, or the cloud's mean height where that is lower. drawn (piece, COLUMNS) the
-    pieces as `pieces.draw` prepares them, of which what hangs on the height is not read; shapes: see `prepare`.
+    As `pieces.at_points`, within REACH of each piece, each place with its own height, or the cloud's mean height where that is lower.
+    drawn (piece, COLUMNS) the pieces as `pieces.draw` prepares them, of which what hangs on the height is not read; shapes: see `prepare`.
     """
     for i in range(len(c_out)):
         log_z, total = math.log(z[i]), 0.0
@@ -69,11 +68,12 @@ def at_heights(c_out, shapes, drawn, x, y, z):
                     over_b = min(log_z, shapes[k, e, 3]) - shapes[k, e, 1]
                     inverse += part * math.exp(math.exp(shapes[k, e, 0] * over_b)) / shapes[k, e, 2]
             inv = 1.0 / (s0 + t * (s1 - s0))
+            q = 0.5 * (v * inv) * (v * inv)
             if length > 0.0:
-                q = 0.5 * (v * inv) * (v * inv)
-                along = normal(u * inv) - normal((u - length) * inv)
-                total += drawn[k, MASS] / ROOT_TWO_PI * along * bell(min(q, 11.0)) * inv / inverse
+                along = 0.5 * (math.erf(u * inv / ROOT_TWO) - math.erf((u - length) * inv / ROOT_TWO))
+                total += drawn[k, MASS] / ROOT_TWO_PI * along * math.exp(-q) * inv / inverse
             else:
-                q = 0.5 * (u * u + v * v) * inv * inv
-                total += drawn[k, MASS] / (2.0 * math.pi) * bell(min(q, 11.0)) * inv * inv / inverse
+                total += (
+                    drawn[k, MASS] / (2.0 * math.pi) * math.exp(-q - 0.5 * (u * inv) * (u * inv)) * inv * inv / inverse
+                )
         c_out[i] = total
