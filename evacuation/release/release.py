@@ -21,16 +21,7 @@ from evacuation.release.sources.source import Way
 from evacuation.release.streets.street_form import NoStreets, StreetForm, Streets
 from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
-from evacuation.release.variables import (
-    ADVICE_FROM,
-    GAS_CONCENTRATION,
-    LEAVE_BEFORE,
-    LIKELY,
-    REACHED,
-    STAY_OR_LEAVE,
-    STREET_DOSE_RATE,
-    TOXIC_DOSE_RATE,
-)
+from evacuation.release.variables import GIVES, LIKELY, REACHED, STREET_DOSE_RATE
 from evacuation.release.ways import Water, Ways, water_on, ways_of
 from evacuation.release.weather import Weather
 from twin.city import City
@@ -65,13 +56,7 @@ class Release:
         ("northward_wind", "northward_wind_grid"),
     )
     reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth", "detector_reading")
-    gives: ClassVar[tuple[Variable, ...]] = (
-        GAS_CONCENTRATION,
-        TOXIC_DOSE_RATE,
-        STAY_OR_LEAVE,
-        LEAVE_BEFORE,
-        ADVICE_FROM,
-    )
+    gives: ClassVar[tuple[Variable, ...]] = GIVES
 
     substance: str | None = None
     site: str | None = None

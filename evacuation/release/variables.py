@@ -178,6 +178,8 @@ STREET_DOSE = Variable(
     gaps=True,
 )
 
+#: What every release hands on; with the street form the dose rate in streets as well.
+GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
 LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run
