@@ -74,7 +74,7 @@ T1 0:00 50
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share a fixture of their module run in one process, so that it is made once."""
     for item in items:
-        fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()
+        fixtures = item._fixtureinfo.name2fixturedefs.values()
         shared = any(fixture.scope == "module" for found in fixtures for fixture in found)
         if shared and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
