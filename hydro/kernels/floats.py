@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic, overload
@@ -40,14 +42,16 @@ def bits(x):
     return x
 
 
-@intrinsic
-def fused(typingctx, a, b, c):
+def _fused(typingctx, a, b, c):
     """Return a b + c, rounded once.
 
     Of a sum of two products LLVM fuses the one or the other, and in the last faces of a row not always the one that it fuses
     in its vectors: the last digit would depend on where a row begins. Here it is said which.
     """
     return a(a, a, a), lambda context, builder, signature, values: builder.fma(*values)
+
+
+fused: Any = intrinsic(_fused)
 
 
 GUESSED = {3: 0.1022, 5: 0.1562}  # how far 1 - x y^p of the guess lies from nothing, over all float32
