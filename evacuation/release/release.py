@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from annotated_types import Ge, Gt, Le
-from numpy.typing import NDArray
 
 from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
@@ -28,6 +27,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
 from twin.errors import ScenarioError
+from twin.frames import new_frames
 from twin.grid import Grid
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.jit import start_threads
@@ -229,9 +229,8 @@ class _Run:
         zeros = np.zeros(grid.shape)
         self.c = np.array(kept.get("c", zeros))
         self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
-        self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
-        self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
-        self.rates: list[NDArray[np.float32]] = []
+        self.frames, self.rates, self.severity = (new_frames(clock.steps + 1, grid.shape) for _ in range(3))
+        self.frames[0], self.severity[0] = self.c, self.history.severity
         self.masses = [self._mass()]
 
     def advance(self, progress: Progress | None) -> None:
@@ -256,15 +255,15 @@ class _Run:
             if (k + 1) % steps == 0:
                 self.streets.frame(self.clock.step_s)
                 self.dose += rate
-                self.rates.append((rate / self.clock.step_s).astype(np.float32))
+                at = (k + 1) // steps
+                self.rates[at - 1] = rate / self.clock.step_s
                 rate[:] = 0.0
-                self.frames.append(self.c.astype(np.float32))
-                self.severity.append(self.history.severity.astype(np.float32))
+                self.frames[at], self.severity[at] = self.c, self.history.severity
                 self.masses.append(self._mass())
                 if progress is not None:
                     progress((k + 1) / (self.clock.steps * steps))
         loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
-        self.rates.append(rate.astype(np.float32))
+        self.rates[-1] = rate
 
     def _warned(self) -> float:
         """When people are warned, s since the first run's start; infinite while nothing leaks."""
@@ -309,9 +308,9 @@ class _Run:
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
         leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
         data = {
-            "gas_concentration": (timed, np.stack(self.frames)),
-            "toxic_dose_rate": (timed, np.stack(self.rates)),
-            "gas_severity": (timed, np.stack(self.severity)),
+            "gas_concentration": (timed, self.frames),
+            "toxic_dose_rate": (timed, self.rates),
+            "gas_severity": (timed, self.severity),
             "max_gas_severity": (space, self.history.worst.astype(np.float32)),
             "max_gas_concentration": (space, self.highest.astype(np.float32)),
             "outdoor_dose": (space, self.dose.astype(np.float32)),
