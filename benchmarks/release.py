@@ -114,7 +114,7 @@ def street(every: bool) -> Row:
     if every:
         roads = len(city.roads)
         facades = Facades(np.full(roads, 20.0), np.full(roads, 12.0), np.ones((roads, 2)))
-    form, cloud = StreetForm(city, grid, curve, TOLERANCE, None, facades), Cloud()
+    form, cloud = StreetForm(city, grid, curve, 1, TOLERANCE, None, facades), Cloud()
     air = air_of(3.0, (0.8, 0.6), 0.0, 293.15, roughness(city), grid.west, grid.north, TILE_M, 30.0)
     middle = form.boxes.network.box_x[0], form.boxes.network.box_y[0]
     let = [Emission(0, *middle, 1.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)]

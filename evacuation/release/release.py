@@ -121,7 +121,9 @@ class Release:
         elapsed = state.numbers["elapsed_s"] if state else 0.0
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
         numbers = state.numbers if state else {}
-        streets = StreetForm(city, grid, limits.curves[2], TOLERANCE, arrays) if self.streets else NoStreets()
+        streets = (
+            StreetForm(city, grid, limits.curves[2], clock.steps, TOLERANCE, arrays) if self.streets else NoStreets()
+        )
         run = _Run(
             self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
         )

@@ -25,6 +25,7 @@ from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
 from twin.errors import ScenarioError
+from twin.frames import new_frames
 from twin.grid import Grid
 
 Array = NDArray[np.float64]
@@ -82,11 +83,11 @@ class NoStreets:
 class StreetForm:
     """Gas on every road: in a canyon that of its boxes, the fullest of them; on an open road that of the cloud at the ground.
 
-    `facades` stand in for those of the city's buildings. Raises ScenarioError for a city without roads.
+    There are `steps` output steps. `facades` stand in for those of the city's buildings. Raises ScenarioError for a city without roads.
     """
 
     def __init__(
-        self, city: City, grid: Grid, curve: Curve, tolerance: float, arrays: Mapping[str, NDArray[Any]] | None,
+        self, city: City, grid: Grid, curve: Curve, steps: int, tolerance: float, arrays: Mapping[str, NDArray[Any]] | None,
         facades: Facades | None = None,
     ) -> None:  # fmt: skip
         if not len(city.roads):
@@ -107,7 +108,8 @@ class StreetForm:
         self.c, self._rate = np.array(kept.get("road_c", none)), none.copy()
         self.highest = np.array(kept.get("road_highest", none))
         self.dose = np.array(kept.get("road_dose", none))
-        self._frames, self._rates = [self.c.astype(np.float32)], list[NDArray[np.float32]]()
+        self._frames, self._rates = (new_frames(steps + 1, none.shape) for _ in range(2))
+        self._frames[0], self._at = self.c, 0
         self._box_at: dict[tuple[float, float], int | None] = {}
 
     def step(self, cloud: Cloud, air: Air, emissions: list[Emission], dt: float, c: Array) -> None:
@@ -132,23 +134,25 @@ class StreetForm:
     def frame(self, step_s: float) -> None:
         """Keep what the roads hold at an output time, `step_s` s after the last."""
         self.dose += self._rate
-        self._rates.append((self._rate / step_s).astype(np.float32))
+        self._rates[self._at] = self._rate / step_s
         self._rate[:] = 0.0
-        self._frames.append(self.c.astype(np.float32))
+        self._at += 1
+        self._frames[self._at] = self.c
 
     def fields(self) -> xr.Dataset:
         """Return the fields on roads (time, edge) and (edge,); what lies off the grid is not known (NaN)."""
         self._collect(1.0)
-        rates = np.stack([*self._rates, self._rate.astype(np.float32)])
+        self._rates[self._at] = self._rate
         self._rate[:] = 0.0
-        timed, known = ("time", "edge"), ~self._along.outside
-        found = {
-            "street_concentration": (timed, np.stack(self._frames)),
-            "street_dose_rate": (timed, rates),
+        timed = ("time", "edge")
+        fields = {
+            "street_concentration": (timed, self._frames),
+            "street_dose_rate": (timed, self._rates),
             "max_street_concentration": (timed[1:], self.highest.astype(np.float32)),
             "street_dose": (timed[1:], self.dose.astype(np.float32)),
         }
-        fields = {name: (dims, np.where(known, values, np.float32(np.nan))) for name, (dims, values) in found.items()}
+        for _, values in fields.values():
+            values[..., self._along.outside] = np.nan
         return xr.Dataset(fields, {"edge": self._ids})
 
     def tables(self) -> dict[str, pd.DataFrame]:

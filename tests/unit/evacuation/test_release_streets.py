@@ -167,7 +167,7 @@ def test_places_of_one_height_read_what_the_cloud_says() -> None:
 
 @pytest.fixture
 def form(city: City) -> StreetForm:
-    return StreetForm(city, city.grid, CURVE, TOLERANCE, None)
+    return StreetForm(city, city.grid, CURVE, 1, TOLERANCE, None)
 
 
 def test_gas_of_a_source_between_facades_goes_into_its_box_and_above_the_roofs_into_none(form: StreetForm) -> None:
@@ -191,7 +191,7 @@ def test_an_open_road_has_the_cloud_at_the_ground_and_one_off_the_grid_nothing_t
     moved = replace(city, roads=city.roads.set_geometry(lines))
     count = len(lines)
     none = Facades(np.full(count, np.nan), np.full(count, np.nan), np.zeros((count, 2)))
-    form = StreetForm(moved, city.grid, CURVE, TOLERANCE, None, none)
+    form = StreetForm(moved, city.grid, CURVE, 1, TOLERANCE, None, none)
     c = np.zeros(city.grid.shape)
     c[10, :] = 3e-3  # along the first street from west to east, y = NORTH - 200 .. NORTH - 220
     form.step(Cloud(), AIR, [], 20.0, c)
