@@ -24,7 +24,7 @@ BOX_M = 20.0
 #: The air of a shorter box is that of this length, m: a stub of a road then does not set the step. Only delay changes, not what stays.
 SHORTEST_M = 10.0
 #: Share of a box's air that is replaced in one step at most.
-COURANT = 0.5
+COURANT = 0.9
 
 
 @dataclass(frozen=True)

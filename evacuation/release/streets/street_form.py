@@ -101,7 +101,10 @@ class StreetForm:
         # the places at which the cloud is read: boxes at their roofs, then nodes at theirs or, where open, at the ground
         self._x, self._y = np.append(net.box_x, net.node_x), np.append(net.box_y, net.node_y)
         ground = np.append(np.zeros(len(net.box_x), bool), net.open_node)
-        self._z = np.where(ground, BREATHING_M, np.append(net.height[net.canyon], net.node_height))
+        roof = np.maximum(
+            np.round(np.append(net.height[net.canyon], net.node_height)), 1.0
+        )  # to the metre: few heights
+        self._levels, self._level = np.unique(np.where(ground, BREATHING_M, roof), return_inverse=True)
         self._row, self._col, self._inside = grid.cells(self._x, self._y)
         self._along = overlay.along_lines(grid, city.roads.geometry)
         kept, none = arrays or {}, np.zeros(len(city.roads))
@@ -189,10 +192,10 @@ class StreetForm:
         out = np.zeros(len(self._x))
         met = ~self._inside | (c[np.where(self._inside, self._row, 0), np.where(self._inside, self._col, 0)] > 0.0)
         if met.any() and (pieces := int(cloud.starts[1])):
-            shapes, c_met = np.zeros((pieces, 2, 4)), np.zeros(int(met.sum()))
-            street_air.prepare(shapes, cloud.ends, air.z0, air.west, air.north, air.tile_m, air.inv_l)
+            inverse, c_met = np.zeros((pieces, 2, len(self._levels))), np.zeros(int(met.sum()))
+            street_air.prepare(inverse, cloud.ends, air.z0, air.west, air.north, air.tile_m, air.inv_l, self._levels)
             drawn = cloud.drawn(air, BREATHING_M)[:pieces]
-            street_air.at_heights(c_met, shapes, drawn, self._x[met], self._y[met], self._z[met])
+            street_air.at_heights(c_met, inverse, drawn, self._x[met], self._y[met], self._level[met])
             out[met] = c_met
         return out
 
