@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+RELEASE_PYTHON = ROOT / ".venv-peers-release" / "bin" / "python"
 
 #: Depths agree when their highest values differ by no more than this, m, on cells that are not roofs.
 RMSE_M, P99_M = 0.02, 0.05
@@ -55,3 +56,15 @@ def agreement(own: NDArray[Any], peer: NDArray[Any], where: NDArray[np.bool_]) -
     rmse, p99 = float(np.sqrt((gap**2).mean())), float(np.percentile(gap, 99))
     word = "agree" if rmse <= RMSE_M and p99 <= P99_M else "DO NOT AGREE"
     return f"highest depths {word}: RMSE {rmse:.4f} m, 99th percentile {p99:.4f} m (bounds {RMSE_M}, {P99_M})"
+
+
+def run_slabx(job: dict[str, Any]) -> dict[str, Any] | None:
+    """Run `benchmarks/peers/slabx_peer.py` on a spill; None where it is not installed. Raises CalledProcessError when it breaks."""
+    if not RELEASE_PYTHON.exists():
+        return None
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        subprocess.run([RELEASE_PYTHON, ROOT / "benchmarks" / "peers" / "slabx_peer.py", folder], check=True)
+        found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
+        return found

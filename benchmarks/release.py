@@ -11,9 +11,23 @@ from typing import Any
 import numpy as np
 import shapely
 
+import scenarios as sc
+from benchmarks.peer import run_slabx
+from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.dilution import PASSIVE
 from evacuation.release.kernels import pieces
+from evacuation.release.kernels.equilibrium import GAS
+from evacuation.release.proofs.slab import STABLE
 from evacuation.release.proofs.worlds import CRS, town, wind
-from evacuation.release.release import Release
+from evacuation.release.release import TOLERANCE, Release
+from evacuation.release.slab.ambient import blown, inv_l_of
+from evacuation.release.slab.sources import EvaporatingPool, Fluid
+from evacuation.release.slab.spread import spread
+from evacuation.release.streets.facades import Facades
+from evacuation.release.streets.street_form import StreetForm
+from evacuation.release.substances import substance
+from evacuation.release.toxicity import limits_of
+from evacuation.release.weather import TILE_M, air_of, roughness
 from twin.city import City
 from twin.clock import Clock
 from twin.grid import Grid
@@ -74,16 +88,22 @@ def ensemble() -> Row:
     }
 
 
-def puffs() -> Row:
-    """Time the kernel that adds 400 pieces of a plume to 300 by 300 cells."""
-    start_threads()
-    table = np.zeros((PUFFS, pieces.COLUMNS))
-    far = np.linspace(200.0, 5800.0, PUFFS)
+def plume_pieces(count: int) -> np.ndarray:
+    """Return the pieces of a plume across the plain, each as wide as its distance asks for."""
+    table = np.zeros((count, pieces.COLUMNS))
+    far = np.linspace(200.0, 5800.0, count)
     wide = 5.0 + 0.08 * far**0.9
     columns = {pieces.X0: far, pieces.AX: np.cos(0.3), pieces.AY: np.sin(0.3), pieces.LENGTH: 14.0, pieces.MASS: 1.0}
     columns |= {pieces.Y0: 3000.0, pieces.S0: wide, pieces.S1: 1.01 * wide, pieces.F0: wide / 2, pieces.F1: wide / 2}
     for column, values in columns.items():
         table[:, column] = values
+    return table
+
+
+def puffs() -> Row:
+    """Time the kernel that adds 400 pieces of a plume to 300 by 300 cells."""
+    start_threads()
+    table = plume_pieces(PUFFS)
     c, starts = np.zeros((1, RECEPTORS, RECEPTORS)), np.array([0, PUFFS])
     walls = []
     for _ in range(ROUNDS + 1):
@@ -97,8 +117,105 @@ def puffs() -> Row:
     }
 
 
+def street(every: bool) -> Row:
+    """Time a step of 20 s of the street form in Linjiang under an hour's plume; with `every` road a canyon of 20 m by 12 m."""
+    start_threads()
+    city = sc.open_city("linjiang")
+    grid, curve = city.grid.at_cell_size(CELL_M), limits_of(substance("chlorine")).curves[2]
+    facades = None
+    if every:
+        roads = len(city.roads)
+        facades = Facades(np.full(roads, 20.0), np.full(roads, 12.0), np.ones((roads, 2)))
+    form, cloud = StreetForm(city, grid, curve, 1, TOLERANCE, None, facades), Cloud()
+    air = air_of(3.0, (0.8, 0.6), 0.0, 293.15, roughness(city), grid.west, grid.north, TILE_M, 30.0)
+    middle = form.boxes.network.box_x[0], form.boxes.network.box_y[0]
+    let = [Emission(0, *middle, 1.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)]
+    c, walls = np.zeros((1, *grid.shape)), []
+    for k in range(180):
+        cloud.step(let, 20.0, 8, 8 * k, air, 20.0 * k)
+        cloud.onto(grid, air, c)
+        began = time.perf_counter()
+        form.step(cloud, air, let, 20.0, c[0])
+        walls.append(time.perf_counter() - began)
+    net = form.boxes.network
+    target: Row = {} if every else {"target": ("value", "<=", 0.005)}
+    return target | {
+        "metric": f"a step of 20 s, {'every road' if every else 'roads between facades'} a canyon",
+        "value": float(np.median(walls[1:])),
+        "unit": "s",
+        "detail": f"{len(city.roads)} roads, {len(net.road)} canyons, {len(net.box_x)} boxes; slowest {max(walls[1:]):.4f} s",
+    }
+
+
+def scaling() -> Row:
+    """Time what a piece costs a cell: with 8 times the pieces on the same cells, and with 16 times the cells under the same pieces."""
+    start_threads()
+    costs = {}
+    for count, cells in ((PUFFS, RECEPTORS), (8 * PUFFS, RECEPTORS), (PUFFS, RECEPTORS // 2), (PUFFS, 2 * RECEPTORS)):
+        table = plume_pieces(count)
+        c, starts = np.zeros((1, cells, cells)), np.array([0, count])
+        walls = []
+        for _ in range(ROUNDS + 1):
+            began = time.perf_counter()
+            pieces.onto_cells(c, table, starts, 0.0, 6000.0, SIDE_M / cells)
+            walls.append(time.perf_counter() - began)
+        costs[f"{count} pieces, {cells}^2 cells"] = 1e9 * float(np.median(walls[1:])) / (count * cells**2)
+    return {
+        "metric": "cost of a piece a cell, worst over best",
+        "value": max(costs.values()) / min(costs.values()),
+        "unit": "1",
+        "target": ("value", "<=", 1.5),
+        "detail": "ns: " + ", ".join(f"{name} {cost:.4f}" for name, cost in costs.items()),
+    }
+
+
+#: A spill of LNG like Burro 8 (in the peer's own manual): rate (kg/s), seconds, area (m2), wind (m/s) at 3 m, z0 (m).
+SPILL = {"rate": 116.93, "duration": 107.0, "area": 116.93 / 0.167}
+SPILL_AT = [50.0, 100.0, 200.0, 400.0, 800.0]
+
+
+def slab() -> Row:
+    """Time the slab model on a spill of LNG beside slabx on the same deck: source to highest shares at five distances."""
+    air = {"u_ref": 1.94, "z_ref": 3.0, "T": 290.0, "rh": 50.0, "z0": 2e-4, "stability": "E"}
+    gas = {
+        "mw": 0.016043, "cp_vapour": 2238.0, "cp_liquid": 3348.5, "dh_vap": 509_900.0, "T_boil": 111.7, "rho_liquid": 424.1
+    }  # fmt: skip
+    fluid = Fluid(
+        0.016043, 2238.0, 3348.5, 424.1, 509_900.0, 111.7, 509_900.0 * 0.016043 / GAS
+    )  # Clausius and Clapeyron
+    ours = blown(z0=2e-4, temperature=290.0, humidity=0.5, inv_l=inv_l_of(STABLE["E"], 2e-4), wind_m_s=1.94, at_m=3.0)
+    pool = EvaporatingPool(fluid, SPILL["rate"], SPILL["duration"], SPILL["area"], 111.7)
+
+    def run() -> tuple[float, Any]:
+        began = time.perf_counter()
+        shares = spread(pool, ours, 2000.0).highest(np.array(SPILL_AT), 1.0, 10.0)
+        return time.perf_counter() - began, shares
+
+    run()
+    wall, shares = min((run() for _ in range(5)), key=lambda done: done[0])
+    theirs = run_slabx(
+        {"gas": gas, "air": air, "pool": SPILL, "reach_m": 2000.0, "z_m": 1.0, "averaged_s": 10.0, "at_m": SPILL_AT, "rounds": 5}
+    )  # fmt: skip
+    row: Row = {"metric": "a spill of LNG, source to shares of the volume", "value": wall, "unit": "s"}
+    if theirs is None:
+        return row | {"detail": "slabx is not installed (make peers)"}
+    apart = ", ".join(
+        f"{x:g} m {100 * a:.2f}/{100 * b:.2f} %" for x, a, b in zip(SPILL_AT, shares, theirs["shares"], strict=True)
+    )
+    return row | {
+        "peer": "slabx 1.0.7",
+        "peer_value": theirs["wall_s"],
+        "ratio": theirs["wall_s"] / wall,
+        "detail": f"ours/theirs: {apart}",
+    }
+
+
 BENCHES: dict[str, Callable[[], Row]] = {
     "release/first-answer": first_answer,
     "release/ensemble": ensemble,
     "release/puffs": puffs,
+    "release/street": lambda: street(every=False),
+    "release/street/every": lambda: street(every=True),
+    "release/scaling": scaling,
+    "release/slab": slab,
 }

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 import xarray as xr
 from annotated_types import Ge, Le
+from numpy.typing import NDArray
 
 from hydro.drains.coupling import GRATE_PAIR, Inlets
 from hydro.drains.drainage import Drainage, NoDrainage, Notes, SwmmDrainage, model_notes, refuse_model
@@ -31,6 +32,7 @@ from hydro.variables import (
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
+from twin.frames import new_frames
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
@@ -111,7 +113,8 @@ class Flood:
             entrances = Entrances(city, surface.land)
             inflows = PointInflows(city, surface.land)
             tanks = Tanks(city, surface.land, state.arrays if state else None)
-            frames = [surface.frame()]
+            depth, speed = (new_frames(clock.steps + 1, city.grid.shape) for _ in range(2))
+            depth[0], speed[0] = surface.frame()
             tracked = max(1, round(TRACK_S / self.exchange_s))
             for k in range(clock.steps * exchanges):
                 t = k * self.exchange_s
@@ -133,7 +136,8 @@ class Flood:
                 if (k + 1) % tracked == 0:
                     surface.track(t + self.exchange_s, tracked * self.exchange_s)
                 if (k + 1) % exchanges == 0:
-                    frames.append(surface.frame())
+                    at = (k + 1) // exchanges
+                    depth[at], speed[at] = surface.frame()
                     if progress is not None:
                         progress((k + 1) / (clock.steps * exchanges))
             manholes = drains.finish()
@@ -141,7 +145,7 @@ class Flood:
         balance = self._balance(surface, drains, rain.fallen_on_roofs_m3, works)
         kept = surface.arrays() | drains.record() | tanks.record()
         after = State("flood", city.grid.hash, kept, settings=settings)
-        fields = conform(_fields(frames, surface, city, clock), *self.gives, *REACHED)
+        fields = conform(_fields(depth, speed, surface, city, clock), *self.gives, *REACHED)
         return Outcome(
             fields,
             {"manholes": manholes, "entrances": entrances.table(), "uncoupled": drains.uncoupled},
@@ -269,13 +273,15 @@ class Flood:
         return tuple(notes)
 
 
-def _fields(frames: list[tuple[np.ndarray, np.ndarray]], surface: Surface, city: City, clock: Clock) -> xr.Dataset:
-    """Return the fields: depth and speed in time (8 bytes a cell and output step) and what was reached (21 bytes a cell)."""
+def _fields(
+    depth: NDArray[np.float32], speed: NDArray[np.float32], surface: Surface, city: City, clock: Clock
+) -> xr.Dataset:
+    """Return the fields: depth and speed in time, (time, y, x), and what was reached (21 bytes a cell)."""
     reached, space = surface.reached(), ("y", "x")
     fields = xr.Dataset(
         {
-            "water_depth": (("time", *space), np.stack([f[0] for f in frames])),
-            "water_speed": (("time", *space), np.stack([f[1] for f in frames])),
+            "water_depth": (("time", *space), depth),
+            "water_speed": (("time", *space), speed),
             "max_water_depth": (space, reached["highest"]),
             "time_of_max_depth": (space, np.nan_to_num(np.maximum(reached["peak_s"], 0.0), nan=-1.0)),
             "duration_above": (("depth_bound", *space), reached["above"]),

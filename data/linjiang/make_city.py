@@ -489,6 +489,9 @@ def make_facilities(
     rows.append(
         ("old-waterworks/C1", "tank", "老城水厂液氯罐C1", "Old Town Waterworks chlorine tank C1", 3, WATERWORKS)
     )
+    store = nearest_block(blocks, zones, 900, 2500, ("edge", "new"))
+    rows.append(("west-cold-store", "hazardous_site", "西片冷库", "West Cold Store", 0, store.buffer(30, quad_segs=2)))
+    rows.append(("west-cold-store/A1", "tank", "西片冷库贮氨器A1", "West Cold Store ammonia receiver A1", 6, store))
     for k, (tank, zh, en, tonnes) in enumerate(tanks):
         rows.append(
             (
@@ -547,6 +550,7 @@ TANKS = {
     "south-works/T3": ("chlorine", 25_000.0, "pressurised_liquid", 298.15, 7.8e5, 1.0),
     "south-works/T4": ("hydrogen chloride", 50_000.0, "liquid", 298.15, 101_325.0, 0.8),
     "old-waterworks/C1": ("chlorine", 3_000.0, "pressurised_liquid", 298.15, 7.8e5, 0.6),
+    "west-cold-store/A1": ("ammonia", 6_000.0, "pressurised_liquid", 303.15, 1.17e6, 1.0),
 }
 
 #: The share of people who have a car at hand, by part of the city: assumed.
@@ -795,6 +799,7 @@ def make_resources() -> tuple[Resource, ...]:
         ("street-office-old", "community", "老城街道办", "Old Town street office", 2000, 1100, 10, {}),
         ("fire-hazmat", "fire_rescue", "消防危化品处置队", "Fire service hazmat team", 2700, 2300, 2, {}),
         ("site-team-south", "site_staff", "南湾化工厂应急队", "Nanwan works emergency team", 3370, 2760, 1, {}),
+        ("site-team-cold", "site_staff", "西片冷库应急队", "Cold store emergency team", 900, 2480, 1, {}),
         ("site-team-water", "site_staff", "老城水厂应急队", "Waterworks emergency team", 2230, 1060, 1, {}),
         ("bus-depot", "bus_team", "公交应急车队", "Emergency bus team", 2700, 2000, 6, {"seats": 60}),
         ("square-stewards", "venue_staff", "广场安保队", "Square stewards", 2085, 740, 4, {}),

@@ -218,7 +218,7 @@ def prepare(
         made.leaks.append(_place(asked, gas, city, grid))
     can = [leak.id for leak in made.leaks]
     for action in actions:
-        if action.kind in MENDS and action.place not in (*can, *table["id"]):
+        if action.kind in MENDS and action.place not in can:
             raise ScenarioError("release_measure", kind=action.kind, place=action.place, expected=can)
     if asked.site is not None:
         made.starts[asked.site] = asked.start_s

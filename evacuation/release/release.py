@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from annotated_types import Ge, Gt, Le
-from numpy.typing import NDArray
 
 from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
@@ -18,31 +17,17 @@ from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found, detected
 from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
+from evacuation.release.streets.street_form import NoStreets, StreetForm, Streets
 from evacuation.release.substances import Substance, substance
 from evacuation.release.toxicity import WINDOWS_S, Limits, limits_of
-from evacuation.release.variables import (
-    ADVICE_FROM,
-    FLAMMABLE_SHARE,
-    GAS_CONCENTRATION,
-    GAS_SEVERITY,
-    INDOOR_DOSE,
-    LEAVE_BEFORE,
-    MAX_GAS_CONCENTRATION,
-    MAX_GAS_SEVERITY,
-    OUTDOOR_DOSE,
-    PROBABILITY_AEGL2,
-    PROBABILITY_AEGL3,
-    PROBABILITY_FLAMMABLE,
-    SOURCE_SHARE,
-    STAY_OR_LEAVE,
-    TOXIC_DOSE_RATE,
-)
+from evacuation.release.variables import GIVES, LIKELY, REACHED, STREET_DOSE_RATE
 from evacuation.release.ways import Water, Ways, water_on, ways_of
 from evacuation.release.weather import Weather
 from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
 from twin.errors import ScenarioError
+from twin.frames import new_frames
 from twin.grid import Grid
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.jit import start_threads
@@ -51,13 +36,6 @@ from twin.variables import Unit, Variable, conform
 
 #: The ledger must close to this share of what came in, float64.
 TOLERANCE = 1e-9
-
-#: What was reached, beside what the model `gives`; kept for the run folder, not handed to later hazards.
-#: Those of a flammable gas and of wind members are there where the run has them.
-LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
-REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, SOURCE_SHARE, *LIKELY,
-)  # fmt: skip
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
 
@@ -69,8 +47,8 @@ class Release:
     The release begins `start_min` after the start of the first run at `site` (a tank of the city, or any place), by an event `leak`,
     or when the flood lifts a tank. With `site: detected` place, rate and beginning are sought from what the city's gas detectors
     read, and each wind member has a source of its own from the samples. Valid for gases at and heavier than air over a town that is
-    rough but has no walls: single streets, courtyards and tall buildings are not resolved. The concentration is an ensemble mean
-    over about ten minutes.
+    rough but has no walls: courtyards and tall buildings are not resolved, single streets only by `streets` (boxes of air between
+    facades, driven by the cloud in the mean wind). The concentration is an ensemble mean over about ten minutes.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -78,13 +56,7 @@ class Release:
         ("northward_wind", "northward_wind_grid"),
     )
     reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth", "detector_reading")
-    gives: ClassVar[tuple[Variable, ...]] = (
-        GAS_CONCENTRATION,
-        TOXIC_DOSE_RATE,
-        STAY_OR_LEAVE,
-        LEAVE_BEFORE,
-        ADVICE_FROM,
-    )
+    gives: ClassVar[tuple[Variable, ...]] = GIVES
 
     substance: str | None = None
     site: str | None = None
@@ -112,6 +84,11 @@ class Release:
     wind_members: Annotated[int, Ge(0), Le(64), Unit("1")] = 32
     direction_sd_deg: Annotated[float, Ge(0.0), Le(90.0), Unit("deg", "of a mean wind in town: assumed")] = 15.0
     speed_sd: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of the logarithm of speed: assumed")] = 0.25
+    streets: bool = False
+
+    def __post_init__(self) -> None:
+        if self.streets:
+            object.__setattr__(self, "gives", (*type(self).gives, STREET_DOSE_RATE))
 
     def simulate(
         self,
@@ -144,12 +121,19 @@ class Release:
         elapsed = state.numbers["elapsed_s"] if state else 0.0
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
         numbers = state.numbers if state else {}
-        run = _Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found)
+        streets = (
+            StreetForm(city, grid, limits.curves[2], clock.steps, TOLERANCE, arrays) if self.streets else NoStreets()
+        )
+        run = _Run(
+            self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
+        )
         run.advance(progress)
         return run.outcome(city, settings)
 
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise the TwinError of a site that is not there, or that cannot leak as it is told to; see `twin.hazard.Checked`."""
+        if self.streets and not len(city.roads):
+            raise ScenarioError("release_streets", city=city.id)
         if self.site is None:
             return
         if self.site == leaks.DETECTED:
@@ -195,13 +179,22 @@ class Release:
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
-        """Return the bytes of concentration, dose rate and severity, 4 each, in every cell at every output time."""
+        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 2 a road."""
         grid = city.grid.at_cell_size(self.cell_m)
-        return 12 * grid.ny * grid.nx * (clock.steps + 1)
+        return (12 * grid.ny * grid.nx + 8 * self.streets * len(city.roads)) * (clock.steps + 1)
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
-        names = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m")
+        names = (
+            "cell_m",
+            "step_s",
+            "puffs_per_step",
+            "wind_members",
+            "direction_sd_deg",
+            "speed_sd",
+            "height_m",
+            "streets",
+        )
         return {
             "substance": gas.id,
             "frame_s": frame_s,
@@ -216,10 +209,10 @@ class _Run:
     def __init__(
         self, model: Release, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
         rng: np.random.Generator | None, arrays: Any, numbers: Any, ways: Ways | None, water: Water | None,
-        found: Found | None,
+        found: Found | None, streets: Streets,
     ) -> None:  # fmt: skip
         self.model, self.grid, self.clock, self.weather = model, grid, clock, weather
-        self.tanks, self.limits, self.ways, self.water = tanks, limits, ways, water
+        self.tanks, self.limits, self.ways, self.water, self.streets = tanks, limits, ways, water, streets
         self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
         self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
         self.taken_before = self.taken = float(numbers.get("taken_kg", 0.0))
@@ -239,9 +232,8 @@ class _Run:
         zeros = np.zeros(grid.shape)
         self.c = np.array(kept.get("c", zeros))
         self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
-        self.frames: list[NDArray[np.float32]] = [self.c.astype(np.float32)]
-        self.severity: list[NDArray[np.float32]] = [self.history.severity.astype(np.float32)]
-        self.rates: list[NDArray[np.float32]] = []
+        self.frames, self.rates, self.severity = (new_frames(clock.steps + 1, grid.shape) for _ in range(3))
+        self.frames[0], self.severity[0] = self.c, self.history.severity
         self.masses = [self._mass()]
 
     def advance(self, progress: Progress | None) -> None:
@@ -258,21 +250,23 @@ class _Run:
             self.lost += self.cloud.lose(self.grid)
             self.cloud.onto(self.grid, air, self.all)
             self.c[:] = self.all[0]
+            self.streets.step(self.cloud, air, emissions, dt, self.c)
             np.maximum(self.highest, self.c, out=self.highest)
             loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
             self.history.add(self.c, dt)
             self.shares.add(self.all[1:], dt)
             if (k + 1) % steps == 0:
+                self.streets.frame(self.clock.step_s)
                 self.dose += rate
-                self.rates.append((rate / self.clock.step_s).astype(np.float32))
+                at = (k + 1) // steps
+                self.rates[at - 1] = rate / self.clock.step_s
                 rate[:] = 0.0
-                self.frames.append(self.c.astype(np.float32))
-                self.severity.append(self.history.severity.astype(np.float32))
+                self.frames[at], self.severity[at] = self.c, self.history.severity
                 self.masses.append(self._mass())
                 if progress is not None:
                     progress((k + 1) / (self.clock.steps * steps))
         loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
-        self.rates.append(rate.astype(np.float32))
+        self.rates[-1] = rate
 
     def _warned(self) -> float:
         """When people are warned, s since the first run's start; infinite while nothing leaks."""
@@ -297,13 +291,14 @@ class _Run:
         )  # fmt: skip
         fields = self._fields(city, rooms, shares, told)
         return Outcome(
-            conform(fields, *Release.gives, *(v for v in REACHED if v.name in fields)),
+            conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
                 "events": self.tanks.table(self.elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"}),
                 "advice": told,
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
+                **self.streets.tables(),
                 **(self.found.tables(city) if self.found else {}),
             },
             self._balance().check("release"),
@@ -316,9 +311,9 @@ class _Run:
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
         leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
         data = {
-            "gas_concentration": (timed, np.stack(self.frames)),
-            "toxic_dose_rate": (timed, np.stack(self.rates)),
-            "gas_severity": (timed, np.stack(self.severity)),
+            "gas_concentration": (timed, self.frames),
+            "toxic_dose_rate": (timed, self.rates),
+            "gas_severity": (timed, self.severity),
             "max_gas_severity": (space, self.history.worst.astype(np.float32)),
             "max_gas_concentration": (space, self.highest.astype(np.float32)),
             "outdoor_dose": (space, self.dose.astype(np.float32)),
@@ -337,7 +332,7 @@ class _Run:
                 data["probability_flammable"] = (space, shares[2].astype(np.float32))
         block = told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1")
         coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
-        return xr.Dataset(data, coords=coords)
+        return xr.Dataset(data, coords=coords).merge(self.streets.fields())
 
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
@@ -373,7 +368,7 @@ class _Run:
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
-        arrays |= self.water.arrays() if self.water else {}
+        arrays |= self.streets.arrays() | (self.water.arrays() if self.water else {})
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
@@ -387,7 +382,7 @@ class _Run:
         gas = self.tanks.substance
         notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
         notes += list(self.limits.notes) + self.tanks.notes
-        notes += self.tanks.told()
+        notes += self.tanks.told() + self.streets.notes()
         for leak in self.tanks.leaks:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)

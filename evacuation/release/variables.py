@@ -132,3 +132,59 @@ SOURCE_SHARE = Variable(
     1.0,
     comment="where detectors alone tell of it",
 )
+STREET_CONCENTRATION = Variable(
+    "street_concentration",
+    "kg m-3",
+    ("time", "edge"),
+    "街道有害气体浓度",
+    "gas concentration in streets",
+    0.0,
+    2000.0,
+    comment="in the fullest box of a canyon; on an open road the highest of the cloud at the ground; missing off the grid: not known",
+    gaps=True,
+)
+STREET_DOSE_RATE = Variable(
+    "street_dose_rate",
+    "s-1",
+    ("time", "edge"),
+    "街道毒性负荷累积速率",
+    "rate of toxic dose in streets",
+    0.0,
+    1e6,
+    tags=frozenset({"harms_people", "dose_rate"}),
+    comment="mean until the next output time; its integral over time reaching 1 is AEGL-3; missing off the grid: not known",
+    gaps=True,
+)
+MAX_STREET_CONCENTRATION = Variable(
+    "max_street_concentration",
+    "kg m-3",
+    ("edge",),
+    "街道最高浓度",
+    "highest gas concentration in streets",
+    0.0,
+    2000.0,
+    comment="of every step; missing off the grid: not known",
+    gaps=True,
+)
+STREET_DOSE = Variable(
+    "street_dose",
+    "1",
+    ("edge",),
+    "街道毒性负荷",
+    "toxic dose in streets",
+    0.0,
+    1e9,
+    comment="of who stays there; 1 is AEGL-3; missing off the grid: not known",
+    gaps=True,
+)
+
+#: What every release hands on; with the street form the dose rate in streets as well.
+GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
+#: Those of wind members, there where the run has them, that of a flammable gas behind.
+LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
+#: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run
+#: has it: a flammable gas, wind members, a source that detectors tell of, streets.
+REACHED = (
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, SOURCE_SHARE, *LIKELY,
+    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE,
+)  # fmt: skip

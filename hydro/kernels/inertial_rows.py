@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from hydro.kernels.floats import DROP, DRY_M, GRAVITY, bits, inverse_cube_root
+from hydro.kernels.floats import DROP, DRY_M, GRAVITY, bits, fused, inverse_cube_root
 from twin.jit import kernel
 
 THETA = 0.9  # weight of the face's own flow; 1 is Bates et al. 2010 (de Almeida et al. 2012 advise 0.7-0.9)
@@ -56,9 +56,9 @@ def face_flows(q_out, q, q_before, q_after, across0, across1, z0, z1, h0, h1, n0
         pull = push * d * slope
         p4 = (across0[j] + across0[j + 1]) + (across1[j] + across1[j + 1])
         rough, d2 = drag * (n * n * inverse_cube_root(d)), d * d  # the fraction stands over d2
-        friction = rough * math.sqrt(sixteen * q[j] * q[j] + p4 * p4)
+        friction = rough * math.sqrt(fused(p4, p4, sixteen * q[j] * q[j]))
         centred = q[j] + side * (q_before[j] + q_after[j])
-        new = ((centred + pull) * d2 + friction * q[j]) / (inverse * d2 + (friction + friction))
+        new = fused(centred + pull, d2, friction * q[j]) / (inverse * d2 + (friction + friction))
         new = new if deep > dry else zero
         q_out[j] = new
         deepest = max(deepest, bits(d))

@@ -1,8 +1,9 @@
 """Which crew could do which task in time: a queue of tasks and crews in SimPy.
 
 Crews travel on the undisturbed road network at blue-light speed; a task holds its crew until its window ends (for good when its end
-is not known), or until it is done where its rule says that the crew does not stay. Earliest deadline first, nearest free
-crew; a task whose need would be over before a crew is ready gets none. The twin proposes: it never dispatches.
+is not known), or until it is done where its rule says that the crew does not stay. Of tasks that wait for the same kind of
+crew the worst colour comes first, then the earliest deadline, and each gets the nearest free crew; who has been sent is not
+called back. A task whose need would be over before a crew is ready gets none. The twin proposes: it never dispatches.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import networkx as nx
 import shapely
@@ -19,7 +20,7 @@ from scipy.spatial import cKDTree
 
 from twin.city import City
 from twin.plan import Task
-from twin.sheet import TaskRule
+from twin.sheet import COLOURS, TaskRule
 
 SPEED_M_S = 25 / 3.6  # mean speed of a service vehicle in a city's traffic, m/s: assumed
 DETOUR = 1.4  # straight line to road distance where the network does not connect two places: assumed
@@ -62,15 +63,30 @@ def send_crews(
         done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1), no_crew=None)
         yield from queue.hold(crew, task, ready, stays=rule.stays)
 
-    for k in sorted(range(len(tasks)), key=lambda k: (tasks[k].deadline, tasks[k].place)):
+    for k in sorted(range(len(tasks)), key=lambda k: urgency(tasks[k])):
         if tasks[k].unit in queue.free:
             queue.env.process(work(k))
     queue.env.run()
     return done
 
 
+def urgency(task: Task) -> tuple[int, datetime, str]:
+    """Return what puts tasks that wait for a crew in order: colour, deadline, place."""
+    return -COLOURS.index(task.level), task.deadline, task.place
+
+
+class _Waiting(NamedTuple):
+    """A task that waits for a crew: what puts it in order, where it is, until when a crew is of use, the event of one's coming."""
+
+    urgency: tuple[int, datetime, str]
+    place: tuple[float, float]
+    ends: float
+    setup_s: float
+    given: simpy.Event
+
+
 class _Queue:
-    """The free crews of each kind, and the tasks that wait for them in the order in which they ask; seconds since `issued`."""
+    """The free crews of each kind, and the tasks that wait for them; seconds since `issued`."""
 
     def __init__(self, city: City, issued: datetime, own: Mapping[str, shapely.Geometry]) -> None:
         self.env = simpy.Environment()
@@ -80,7 +96,7 @@ class _Queue:
                 Crew(f"{r.id}-{n + 1}", f"{r.name_zh}{n + 1}号", f"{r.name_en} {n + 1}", r.x, r.y)
                 for n in range(r.count)
             ]
-        self._freed = {kind: self.env.event() for kind in self.free}
+        self._waiting: dict[str, list[_Waiting]] = {kind: [] for kind in self.free}
         self._city, self._issued, self._own, self._travel = city, issued, own, _Travel(city)
 
     def _seconds(self, moment: datetime) -> float:
@@ -98,15 +114,26 @@ class _Queue:
         centre, ends, setup_s = self._at(task.place), self._seconds(task.end), 60.0 * rule.setup_min
         known = self._seconds(task.known or self._issued)
         yield self.env.timeout(max(known, self._seconds(task.deadline) - LEAD_S, 0.0))
-        pool = self.free[task.unit]
-        while self.env.now + setup_s < ends:
-            here = [(self.env.now + self._travel.seconds((c.x, c.y), centre) + setup_s, c) for c in pool]
-            if here and min(here)[0] < ends:
-                ready, crew = min(here)
-                pool.remove(crew)
-                return crew, ready
-            yield self.env.any_of([self._freed[task.unit], self.env.timeout(ends - self.env.now)])
+        if self.env.now + setup_s >= ends:
+            return None
+        waits = _Waiting(urgency(task), centre, ends, setup_s, self.env.event())
+        self._waiting[task.unit].append(waits)
+        self._give(task.unit)
+        yield self.env.any_of([waits.given, self.env.timeout(ends - self.env.now)])
+        if waits.given.triggered:
+            return cast(tuple[Crew, float], waits.given.value)
+        self._waiting[task.unit].remove(waits)
         return None
+
+    def _give(self, unit: str) -> None:
+        """Give the free crews of a kind to the tasks that wait, the most urgent first."""
+        pool = self.free[unit]
+        for waits in sorted(self._waiting[unit], key=lambda w: w.urgency):
+            ready = [(self.env.now + self._travel.seconds((c.x, c.y), waits.place) + waits.setup_s, c) for c in pool]
+            if ready and min(ready)[0] < waits.ends:
+                pool.remove(min(ready)[1])
+                self._waiting[unit].remove(waits)
+                waits.given.succeed((min(ready)[1], min(ready)[0]))
 
     def hold(self, crew: Crew, task: Task, ready: float, *, stays: bool) -> Generator[Any, Any, None]:
         """Keep a crew until its task is over, for good when that is not known, then let it go where it stands."""
@@ -115,8 +142,7 @@ class _Queue:
         yield self.env.timeout((self._seconds(task.end) if stays else ready) - self.env.now)
         x, y = self._at(task.place)
         self.free[task.unit].append(crew._replace(x=x, y=y))
-        self._freed[task.unit].succeed()
-        self._freed[task.unit] = self.env.event()
+        self._give(task.unit)
 
 
 class _Travel:

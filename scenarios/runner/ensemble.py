@@ -36,6 +36,7 @@ from scenarios.store.disk import disk_error
 from twin import phrases
 from twin.errors import NumericsError, TwinError
 from twin.exposure.members import members_exposure
+from twin.frames import frames_in
 from twin.hazard import Progress
 from twin.words import LANGS
 
@@ -93,7 +94,8 @@ def run_member(ask: Ask) -> None:
     """Run one member in this process and write what it gave into the run's folder."""
     HAZARDS.update(ask.hazards)
     case = _case(ask.part, ask.earlier, ask.where).as_member(ask.member, ask.drawn)
-    done = simulate(case)
+    with frames_in(ask.part):
+        done = simulate(case)
     folder = ask.part / MEMBERS / str(ask.member)
     folder.mkdir(parents=True)
     write_findings(done.exposures, done.levels, folder)

@@ -23,13 +23,15 @@ GROUPS = (
 def check_fits(case: Case, folder: Path) -> None:
     """Raise ScenarioError where the results of a case need more memory, or more of the disk of `folder`, than there is.
 
-    Counted are the fields in time that its models say (`Weighed`). All of them are held to the end, those of one model twice as
-    its steps are put together, by each member that runs at one time. On disk they are smaller when much is the same: the
-    sum as it stands is what is asked for, so that no run ends on a full disk.
+    Counted are the fields in time that its models say (`Weighed`). They go to disk as they come (`twin.frames`); up to the size
+    of the largest model's is asked for besides, where they are checked and read (a third of it was measured), for each member
+    that runs at one time. On disk they lie twice, as frames and as what is stored, which is smaller when much is the same:
+    twice the sum is asked for, so that no run ends on a full disk.
     """
     sizes = [m.result_bytes(case.city, case.clock) for m in case.models.values() if isinstance(m, Weighed)]
-    held = (sum(sizes) + max(sizes, default=0)) * at_once(case.scenario.ensemble.members)
-    for code, needed, free in (("no_memory", held, memory_left()), ("no_disk", sum(sizes), disk_left(folder))):
+    members = at_once(case.scenario.ensemble.members)
+    held, stored = max(sizes, default=0) * members, sum(sizes) * (1 + members)
+    for code, needed, free in (("no_memory", held, memory_left()), ("no_disk", stored, disk_left(folder))):
         if needed > free:
             raise ScenarioError(
                 code, where=case.where, found=needed / 1e9, expected=free / 1e9, steps=case.clock.steps,

@@ -20,6 +20,7 @@ from scenarios.runner.exposure_files import write_exposure
 from scenarios.runner.stored_ids import to_store
 from twin.drivers import hand_on, handed, unread
 from twin.exposure import Exposure, Moving, expose
+from twin.frames import frames_in
 from twin.gaps import terrain_gap
 from twin.grade import grade
 from twin.hazard import Drivers, Outcome, Progress, site_of
@@ -93,7 +94,8 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
 def simulate_single(case: Case, part: Path, progress: Progress | None) -> None:
     """Simulate a case that has no ensemble and write all it gives into the folder `part`."""
     write_case(case, part)
-    done = simulate(case, part_of(progress, 0.0, HAZARDS_SHARE))
+    with frames_in(part):
+        done = simulate(case, part_of(progress, 0.0, HAZARDS_SHARE))
     write_outcomes(done, part)
     write_findings(done.exposures, done.levels, part)
     write_result(done.balances, done.notes, part)

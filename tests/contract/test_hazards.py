@@ -42,7 +42,7 @@ QUICK: dict[str, dict[str, Any]] = {
 EXACT = ("venue", "walk", "movement")
 
 #: A layer of flammable gases alone; and the ledger that says where everybody is, not who came: both halves hold the population.
-SOMETIMES, STANDS = ("flammable_share", "source_share"), ("movement",)
+SOMETIMES, STANDS = ("flammable_share", "source_share", "max_street_concentration"), ("movement",)
 
 #: Said once for a run, with seconds on its own clock, which is another one in the second half.
 ON_THE_CLOCK = ("leave_before", "advice_from")

@@ -67,7 +67,12 @@ def test_the_scenario_of_the_guide_passes_its_check_and_each_measure_is_costed(t
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("first_flood", ["inlets cleaned"]), ("water", ["duration_above", "清理后", "Xicheng Road"])]
+    ("name", "said"),
+    [
+        ("first_flood", ["inlets cleaned"]),
+        ("water", ["duration_above", "清理后", "Xicheng Road"]),
+        ("release", ["indoors_enough", "19:13关阀"]),
+    ],
 )
 def test_notebook(name: str, said: list[str], tmp_path: Path) -> None:
     os.environ["ANLAN_HOME"] = str(tmp_path / "home")

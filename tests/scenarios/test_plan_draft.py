@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -58,6 +59,17 @@ def test_a_task_whose_crew_is_busy_to_its_end_is_kept_without_crew(small_city: C
 def test_a_crew_at_a_place_that_stays_wet_is_not_free_again(small_city: City) -> None:
     first, second = sent(small_city, task("u1", 0, 60, open_end=True), task("h1", 90, 180))
     assert first.crew == "drain-1-1" and (second.crew, second.no_crew) == (None, "too_late")
+
+
+def test_of_tasks_that_wait_for_one_crew_the_worst_colour_comes_first(small_city: City) -> None:
+    """A blue task has the crew; a yellow one that waits longer and has the earlier deadline stands back behind a red one."""
+    first, yellow, red = (task("r2", 20, 40), task("r3", 30, 70), task("r1", 45, 70))
+    later = [START + timedelta(minutes=m) for m in (2, 5)]
+    tasks = (first, replace(yellow, level="yellow", known=later[0]), replace(red, level="red", known=later[1]))
+    done = sent(small_city, *tasks)
+    assert [t.crew for t in done] == ["drain-1-1", None, "drain-1-1"]
+    alone = sent(small_city, *tasks[:2])
+    assert [t.crew for t in alone] == ["drain-1-1", "drain-1-1"]
 
 
 def test_a_unit_without_crews_is_told_apart(small_city: City) -> None:

@@ -38,6 +38,7 @@ class Doses:
                 rate.values,
             )
             for name, rate in rates.items()
+            if "y" in rate.dims  # what lies on roads says nothing of a venue
         ]
         self.highest = float(kept["dose_highest"][0]) if kept is not None else 0.0
 

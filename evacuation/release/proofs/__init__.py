@@ -12,6 +12,7 @@ from evacuation.release.proofs.chilbolton import chilbolton
 from evacuation.release.proofs.exact import mass, plume, puff, refine, restart, room, threads
 from evacuation.release.proofs.prairie_grass import prairie_grass
 from evacuation.release.proofs.slab import desert_tortoise, jack_rabbit, lng, moments, states
+from evacuation.release.proofs.streets import street_grid
 from twin.proof import Proof, Reference
 
 FREE = None  # no bound: the figure is reported, with the reason at the end of its row
@@ -37,6 +38,8 @@ LNG_BLIND = "the same maxima, foretold by the geometric mean of the other trials
 SECOND_HAND = (
     "second-hand arc maxima, order of magnitude; tank at the temperature of the air, a fifth humidity: assumed"
 )
+STREETS = "exact: regular grid of streets, wind along its diagonal, steady source: binomial at junctions, geometric along streets"
+MIXED = "exact: gas that is everywhere alike stays so, on crooked streets of all widths in a wind that swings"
 
 # Where a bound comes from.
 ONE_PERCENT = "requirement: 1 %"
@@ -50,6 +53,7 @@ LNG_MARKS = "requirement: FAC2 at least 0.70, MG 0.67 to 1.5, VG at most 2.0"
 
 RANGE = "requirement: 15 % of the range (longest path)"
 DOUBLE = "requirement: within a factor of two"
+FIRST_ORDER = "assumed: boxes are of first order; 0.9 where boxes are still long"
 
 # Why a figure has no bound.
 BESIDE = "reported beside the bounded row"
@@ -58,6 +62,7 @@ NO_SKILL = "reported: the baseline without skill"
 TAILS = "reported: a third of the table lies below 0.01 % of the volume, where 3 % of width is 30 % of concentration"
 OWN_WIDTH = "reported: at the same multiples of our own half width, instead of at the table's places"
 PEER = "reported: another model beside"
+ENDLESS = "reported: well-mixed boxes spread gas along a street; what that does at the farthest junction, 11 streets on"
 CITY_BOX = "reported: the box of the city run beside"
 ROUGH = "reported: the arcs are read second hand, and how the gas came out is assumed"
 PIT = "reported: as above, and the chlorine was let go into a pit, which no model here has"
@@ -128,6 +133,16 @@ PROOFS: tuple[Proof, ...] = (
         ("refine/step", "step", "step halved, puff interval kept", "1", "<=", FREE, BESIDE),
         ("refine/interval", "interval", "puff interval halved", "1", "<=", FREE, BESIDE),
         ("refine/spacing", "spacing", "cells halved", "1", "<=", FREE, BESIDE),
+    ),
+    *case(street_grid, STREETS, "",
+        ("street-grid", "worst", "largest relative error at 42 junctions, boxes of 40, 20, 10 and 5 m", "1", "<=", 1e-9, ROUNDING),
+        ("street-grid/mass", "mass", "error of the ledger", "1", "<=", 1e-9, BALANCE),
+        ("street-grid/order", "order", "least order at which endless boxes are neared as boxes are halved", "1", ">=", 0.9, FIRST_ORDER),
+        ("street-grid/endless", "limit", "largest relative error against endless boxes, boxes as in a run", "1", "<=", FREE, ENDLESS),
+    ),
+    *case(street_grid, MIXED, "",
+        ("street-grid/mixed", "crooked", "largest relative change", "1", "<=", 1e-9, ROUNDING),
+        ("street-grid/crooked-mass", "crooked_mass", "error of the ledger with a source there", "1", "<=", 1e-9, BALANCE),
     ),
     *case(prairie_grass, GRASS, "dispersion",
         ("prairie-grass", "fac2", "share of arc maxima within a factor of two", "1", ">=", 0.90, GRASS_MARKS),

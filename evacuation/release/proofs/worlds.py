@@ -53,7 +53,7 @@ def town() -> City:
         buildings=gpd.GeoDataFrame(
             {"id": [f"h{k}" for k in range(len(houses))], "use": "residential", "floors": 5}, geometry=houses, crs=CRS
         ),
-        roads=_streets(200.0, 9),
+        roads=streets(200.0, 9),
         population=empty_table("population", CRS),
         facilities=gpd.GeoDataFrame(tank, geometry=[shapely.Point(WEST + 300, NORTH - 1010)], crs=CRS),
         blocks=gpd.GeoDataFrame({"id": names, "name_zh": names, "name_en": names}, geometry=blocks, crs=CRS),
@@ -63,7 +63,7 @@ def town() -> City:
     )
 
 
-def _streets(apart_m: float, count: int) -> gpd.GeoDataFrame:
+def streets(apart_m: float, count: int) -> gpd.GeoDataFrame:
     """Return streets in a square grid of `count` by `count` crossings."""
     at = {(i, j): (WEST + apart_m * (i + 1), NORTH - apart_m * (j + 1)) for i in range(count) for j in range(count)}
     ends = [((i, j), (i + a, j + 1 - a)) for i, j in at for a in (1, 0) if (i + a, j + 1 - a) in at]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import geopandas as gpd
 import pytest
 
 from evacuation.release.proofs.worlds import town, wind
@@ -137,3 +138,18 @@ def test_a_measure_where_nothing_can_leak_is_refused(city: City) -> None:
     with pytest.raises(ScenarioError) as error:
         replace(PLACE, **steps).check(city, EAST, CLOCK, (Action("patch", "b1", 30.0, None, {"share": 0.5}),))
     assert error.value.code == "release_measure" and "b1" in str(error.value) and "b0" in str(error.value)
+
+
+def test_a_measure_at_a_tank_of_another_substance_is_refused(city: City) -> None:
+    """The cloud of a run is that of one substance: a valve of another one's tank would change nothing, unseen."""
+    tank = {
+        "id": ["works/A"], "kind": ["tank"], "name_zh": ["氨罐"], "name_en": ["Ammonia tank"], "capacity": [0],
+        "substance": ["ammonia"], "mass_kg": [500.0], "phase": ["pressurised_liquid"], "temperature_k": [298.15],
+        "pressure_pa": [1e6], "floats_m": [0.6],
+    }  # fmt: skip
+    place = city.blocks.geometry.iloc[1].centroid
+    with_tank = replace(city, facilities=gpd.GeoDataFrame(tank, geometry=[place], crs=city.grid.crs))
+    steps = {"rates_kg_s": ((0.0, 2.0), (2.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
+    with pytest.raises(ScenarioError) as error:
+        replace(PLACE, **steps).check(with_tank, EAST, CLOCK, (Action("shut_valve", "works/A", 30.0, None, {}),))
+    assert error.value.code == "release_measure" and "works/A" in str(error.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,39 @@ def test_a_killed_process_holds_nothing_and_a_living_one_does(tmp_path: Path) ->
     child.kill()
     child.communicate()
     assert (tmp_path / NAME).exists() and not is_held(tmp_path)
+
+
+#: A process with process numbers of its own, as in a container; as another user's root where that is allowed.
+APART = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+
+def apart() -> list[str]:
+    """Return how to start a process with numbers of its own on this machine; skip where that may not be."""
+    for how in (APART, [part for part in APART if part != "--map-root-user"]):
+        if shutil.which("unshare") and subprocess.run([*how, "true"], capture_output=True).returncode == 0:
+            return how
+    pytest.skip("process numbers of its own are not allowed here")
+
+
+def test_two_containers_on_one_home_see_each_other_s_leases(tmp_path: Path) -> None:
+    hold = HOLD.replace("Lease(Path", "import os; print(os.getpid(), flush=True); kept = Lease(Path")
+    look = "import os, sys; from pathlib import Path; from twin.lease import is_held; print(os.getpid(), is_held(Path(sys.argv[1])))"
+
+    def looked() -> list[str]:
+        return subprocess.run(
+            [*apart(), sys.executable, "-c", look, str(tmp_path)], capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    child = subprocess.Popen(
+        [*apart(), sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )  # fmt: skip
+    number = child.stdout.readline().strip()
+    assert child.stdout.readline() == "held\n"
+    aged(tmp_path / NAME)
+    assert looked() == [number, "True"], "both have the same number, and the lock is seen all the same"
+    child.kill()
+    child.communicate()
+    assert looked()[1] == "False"
 
 
 def test_a_lease_ends_with_nothing_left_in_the_folder(tmp_path: Path) -> None:
