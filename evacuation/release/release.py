@@ -81,6 +81,7 @@ class Release:
     warned_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from leak to warning: assumed")] = 10.0
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "a family on foot: assumed")] = 1.2
     family: str | None = None
+    pasquill: Literal["A", "B", "C", "D", "E", "F"] | None = None
     wind_members: Annotated[int, Ge(0), Le(64), Unit("1")] = 32
     direction_sd_deg: Annotated[float, Ge(0.0), Le(90.0), Unit("deg", "of a mean wind in town: assumed")] = 15.0
     speed_sd: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of the logarithm of speed: assumed")] = 0.25
@@ -105,7 +106,7 @@ class Release:
         grid, frame_s = city.grid.at_cell_size(self.cell_m), frame_length(clock.step_s, self.step_s)
         if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
             raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
-        weather = Weather(city, drivers, clock)
+        weather = Weather(city, drivers, clock, self.pasquill)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
             leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
@@ -395,6 +396,8 @@ class _Run:
             )  # fmt: skip
         if self.cloud.uptake:
             notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
+        if self.model.pasquill:
+            notes.append(("pasquill", {"name": self.model.pasquill}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:

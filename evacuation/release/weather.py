@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.kernels.similarity import KAPPA, psi_m, sideways
+from evacuation.release.slab.ambient import inv_l_of
 from twin.city import City
 from twin.clock import Clock
 from twin.hazard import Drivers
@@ -94,9 +95,12 @@ class Held:
 
 
 class Weather:
-    """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was."""
+    """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was.
 
-    def __init__(self, city: City, drivers: Drivers, clock: Clock) -> None:
+    A Pasquill class, A to F, stands for sun, cloud and wind where it is given.
+    """
+
+    def __init__(self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None) -> None:
         self._read, self.tz = {}, city.tz
         self.z0 = roughness(city)
         x = city.grid.west + TILE_M * (np.arange(self.z0.shape[1]) + 0.5)
@@ -108,9 +112,9 @@ class Weather:
         for name, default in ASSUMED.items():
             if name in drivers:
                 self._read[name] = Held(drivers[name], clock, x, y)
-            else:
+            elif name != "cloud_cover" or pasquill is None:
                 self.assumed[name] = default
-        self._clock = clock
+        self._clock, self._pasquill = clock, pasquill
         lon, lat = city.grid.lonlat((city.grid.west + city.grid.east) / 2, (city.grid.south + city.grid.north) / 2)
         self._lon, self._lat = float(lon), float(lat)
         self._west, self._north = city.grid.west, city.grid.north
@@ -127,7 +131,12 @@ class Weather:
         self.calm |= speed < CALM_M_S
         wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
         moment = self._clock.times[0] + pd.Timedelta(seconds=t)
-        inv_l = stability(wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat))
+        if self._pasquill is None:
+            inv_l = stability(
+                wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat)
+            )
+        else:
+            inv_l = of_class(self._pasquill)
         air = air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
         if not self.gridded:
             return air
@@ -207,6 +216,12 @@ def stability(wind: float, temperature: float, cloud: float, sun: float) -> floa
         return 0.0
     inv_l = KAPPA * GRAVITY * 0.09 * (1.0 - 0.5 * cloud**2) / (temperature * ustar**2)
     return min(inv_l, 1.0 / SHORTEST_L_M)
+
+
+def of_class(pasquill: str) -> float:
+    """Return 1 / L (m-1) over open ground of a Pasquill class, A to F, as SLAB reads it; |L| is at least SHORTEST_L_M."""
+    inv_l = inv_l_of("ABCDEF".index(pasquill) + 1.0, OPEN_Z0)
+    return max(-1.0 / SHORTEST_L_M, min(inv_l, 1.0 / SHORTEST_L_M))
 
 
 def sun_height(moment: pd.Timestamp, lon: float, lat: float) -> float:

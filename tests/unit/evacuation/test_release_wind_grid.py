@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from evacuation.release.proofs.worlds import NORTH, WEST, town, wind
 from evacuation.release.release import Release
+from evacuation.release.weather import Weather
 from twin.city import City
 from twin.clock import Clock
 
@@ -74,3 +76,17 @@ def test_a_place_without_wind_is_told_as_calm(city: City) -> None:
     u[:, 5:] = 0.1
     told = dict(PUFF.simulate(city, on_grid(u, np.zeros((10, 10))), CLOCK).notes)
     assert "calm" in told and "wind_mean" in told
+
+
+def test_a_stability_class_stands_for_sun_and_cloud(city: City) -> None:
+    """Neutral D has no 1 / L; the steadier the air, the more gas is left along the way."""
+    blowing = wind(CLOCK, {0.0: (1.5, 0.0)})
+    bent = [Weather(city, blowing, CLOCK, name).at(0.0).inv_l for name in "ABCDEF"]
+    assert bent == sorted(bent) and bent[3] == 0.0 and bent[0] < 0.0 < bent[5]
+    most = []
+    for name in ("B", "D", "F"):
+        run = replace(PUFF, pasquill=name).simulate(city, blowing, CLOCK)
+        told = dict(run.notes)
+        assert told["pasquill"] == {"name": name} and "assumed_cloud_cover" not in told
+        most.append(float(run.fields["gas_concentration"].isel(time=2).max()))
+    assert most == sorted(most)
