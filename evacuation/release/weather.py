@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ class Held:
     A field (time, y, x) is read on tiles, linear between its cells; beyond them the nearest holds.
     """
 
-    def __init__(self, array: xr.DataArray, clock: Clock, x: Array, y: Array) -> None:
+    def __init__(self, array: xr.DataArray, clock: Clock, x: NDArray[Any], y: NDArray[Any]) -> None:
         if "x" in array.dims:
             inside = {n: np.clip(at, float(array[n].min()), float(array[n].max())) for n, at in (("x", x), ("y", y))}
             array = array.interp(x=("column", inside["x"]), y=("row", inside["y"]))
@@ -103,8 +104,8 @@ class Weather:
     def __init__(self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None) -> None:
         self._read, self.tz = {}, city.tz
         self.z0 = roughness(city)
-        x = city.grid.west + TILE_M * (np.arange(self.z0.shape[1]) + 0.5)
-        y = city.grid.north - TILE_M * (np.arange(self.z0.shape[0]) + 0.5)
+        x = city.grid.west + TILE_M * np.arange(0.5, self.z0.shape[1], dtype=np.float64)
+        y = city.grid.north - TILE_M * np.arange(0.5, self.z0.shape[0], dtype=np.float64)
         for name in ("eastward_wind", "northward_wind"):
             self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock, x, y)
         self.gridded = "eastward_wind" not in drivers

@@ -2,9 +2,9 @@
 
 A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
 rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), SWAY (covariance of sideways place
-and speed, m2 s-1), SOURCE (kg s-1 that is left of what it left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share
-of its cold that the ground has not taken yet, 1 at the source). End 0 is the younger end of a line; of a puff, where it was a step
-ago.
+and speed, m2 s-1), SOURCE (kg s-1 that is left of what it left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION
+(which row of `dilutions` says how it thins) and COLD (share of its cold that the ground has not taken yet, 1 at the source). End 0 is
+the younger end of a line; of a puff, where it was a step ago.
 
 `dilutions` is (row, POINTS + 1): the excess density that a kilogram of substance brings while nothing but air warms it, at the
 concentrations DENSE 10^(-k / PER_DECADE), and at last what it brings once as warm as the air. Row 0 is nought: a passive gas.
@@ -104,9 +104,10 @@ def advance(
     lost_out (2, piece): the logarithm of what the ground has taken from it on the way.
 
     member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed, turned
-    (row, column, 2): cosine and sine of how far the air of a tile moves another way. z0, ustar (row, column): roughness (m) and friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile
-    outside. inv_l: 1 / L (m-1). lateral: sigma_v / u*. highest: largest mean height (m). uptake: of the ground (m s-1, 0: none). A
-    puff's end 0 takes the place of its end 1 before that one moves.
+    (row, column, 2): cosine and sine of how far the air of a tile moves another way. z0, ustar (row, column): roughness (m) and
+    friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile outside. inv_l: 1 / L (m-1). lateral:
+    sigma_v / u*. highest: largest mean height (m). uptake: of the ground (m s-1, 0: none). A puff's end 0 takes the place of its
+    end 1 before that one moves.
     """
     n_rows, n_cols = z0.shape
     bad = 0
