@@ -149,9 +149,9 @@ class Cloud:
             raise NumericsError("cloud_steps", time=t)
         taken = -self.mass * np.expm1(-np.where(self.round, lost[1], 0.5 * (lost[0] + lost[1])))
         self.mass = self.mass - taken
-        mine = float(taken[: self.starts[1]].sum())
+        taken_kg = float(taken[: self.starts[1]].sum())
         self._join()
-        return mine
+        return taken_kg
 
     def _row_of(self, dilution: Dilution) -> int:
         """Return the row of a way of thinning, a new one where it is not known yet."""
@@ -210,8 +210,8 @@ class Cloud:
         """Return the pieces as the kernels draw them."""
         table = np.empty((len(self.mass), pieces.COLUMNS))
         pieces.draw(
-            table, self.ends, self.mass, self.round, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north, air.tile_m, air.inv_l,
-            self.uptake, z,
+            table, self.ends, self.mass, self.round, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north,
+            air.tile_m, air.inv_l, self.uptake, z,
         )  # fmt: skip
         return table
 

@@ -30,9 +30,7 @@ def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, later
                 half = min(zbar + 0.5 * span / steps * grown / speed, highest)
                 speed, grown = transport(half, z0, inv_l[i], ustar[i])
                 zbar = min(zbar + span / steps * grown / speed, highest)
-                sigma, sway = swayed(
-                    sigma, sway, span / steps / speed, half, inv_l[i], ustar[i], lateral[i], highest
-                )
+                sigma, sway = swayed(sigma, sway, span / steps / speed, half, inv_l[i], ustar[i], lateral[i], highest)
             x = distance[j]
             speed, _ = transport(zbar, z0, inv_l[i], ustar[i])
             sigma_out[i, j] = sigma

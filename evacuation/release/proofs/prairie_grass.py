@@ -110,6 +110,8 @@ def prairie_grass(reference: Reference) -> dict[str, float]:
         "blind_": scores(table["seen"].values, blind.values),
     }
     off = {f"{name}off": abs(parts[name]["fb"]) for name in ("", "cic_")}
-    return off | {f"{name}{key}": value for name, part in parts.items() for key, value in part.items()} | {
-        "pairs": float(len(table))
-    }
+    return (
+        off
+        | {f"{name}{key}": value for name, part in parts.items() for key, value in part.items()}
+        | {"pairs": float(len(table))}
+    )
