@@ -229,7 +229,7 @@ class _Run:
         self.found = found
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
         sources = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
-        self.cloud = Cloud(*turns, arrays, *sources, tanks.substance.uptake)
+        self.cloud = Cloud(turns[0], turns[1], arrays, sources[0], sources[1], tanks.substance.uptake)
         self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
