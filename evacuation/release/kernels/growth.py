@@ -133,7 +133,7 @@ def advance(
                 h = min(h, 0.1 * cold / max(warmed, 1e-9)) if warmed > 0.0 else h
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
-                half_turb, _ = swayed(turb, sway, 0.5 * h, z, inv_l, friction, lateral, highest)
+                half_turb = math.sqrt(turb * turb + h * sway)
                 half_cold = cold - 0.5 * h * warmed
                 speed, wider, higher, warmed = rates(
                     half_box,
