@@ -149,9 +149,9 @@ class Cloud:
             raise NumericsError("cloud_steps", time=t)
         taken = -self.mass * np.expm1(-np.where(self.round, lost[1], 0.5 * (lost[0] + lost[1])))
         self.mass = self.mass - taken
-        of_first = float(taken[: self.starts[1]].sum())
+        taken_kg = float(taken[: self.starts[1]].sum())
         self._join()
-        return of_first
+        return taken_kg
 
     def _row_of(self, dilution: Dilution) -> int:
         """Return the row of a way of thinning, a new one where it is not known yet."""

@@ -1,10 +1,10 @@
 """Moves and grows the ends of the cloud's pieces: with the wind, by turbulence and, where the gas is dense, by its own weight.
 
 A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
-rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), SWAY (covariance of sideways place
-and speed, m2 s-1), SOURCE (kg s-1 that is left of what it left with; of a puff kg), DENSE (density at the source, kg m-3), DILUTION
-(which row of `dilutions` says how it thins) and COLD (share of its cold that the ground has not taken yet, 1 at the source). End 0 is
-the younger end of a line; of a puff, where it was a step ago.
+rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), SWAY (covariance of sideways
+place and speed, m2 s-1), SOURCE (what is left of the kg s-1 that it left with; of a puff kg), DENSE (density at the source,
+kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share of its cold that the ground has not taken yet, 1 at
+the source). End 0 is the younger end of a line; of a puff, where it was a step ago.
 
 `dilutions` is (row, POINTS + 1): the excess density that a kilogram of substance brings while nothing but air warms it, at the
 concentrations DENSE 10^(-k / PER_DECADE), and at last what it brings once as warm as the air. Row 0 is nought: a passive gas.
@@ -135,7 +135,7 @@ def advance(
                 h = min(h, 0.1 * cold / max(warmed, 1e-9)) if warmed > 0.0 else h
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
-                half_turb, _ = swayed(turb, sway, 0.5 * h, z, inv_l, friction, lateral, highest)
+                half_turb = math.sqrt(turb * turb + h * sway)
                 half_cold = cold - 0.5 * h * warmed
                 speed, wider, higher, warmed = rates(
                     half_box,

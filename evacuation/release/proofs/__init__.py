@@ -10,6 +10,7 @@ from typing import Any
 
 from evacuation.release.proofs.chilbolton import chilbolton
 from evacuation.release.proofs.exact import mass, plume, puff, refine, restart, room, threads
+from evacuation.release.proofs.ginninderra import GROUPS, ginninderra
 from evacuation.release.proofs.prairie_grass import prairie_grass
 from evacuation.release.proofs.slab import desert_tortoise, jack_rabbit, lng, moments, states
 from evacuation.release.proofs.streets import street_grid
@@ -29,6 +30,7 @@ GRASS = "Project Prairie Grass 1956 (Barad 1958), 35 runs, five arcs; nothing is
 BLIND = "the same measurements, foretold by the geometric mean of the other runs at each arc"
 
 BEAMS = "controlled releases at Chilbolton (Apache-2.0 data, commit 947d874), worst of two sources; nothing is fitted"
+INSTRUMENTS = "controlled release at Ginninderra 2015 (CC BY 4.0 data), first period, four kinds of instruments; nothing is fitted"
 MIDDLE = "the middle of the site"
 STATES = "SLAB's own states along the two-phase ammonia jet of its manual, 22 quantities at 60 distances"
 MOMENTS = "SLAB's own shares of the volume in an LNG jet, at the ground, at 59 distances and 6 places across"
@@ -54,6 +56,9 @@ LNG_MARKS = "requirement: FAC2 at least 0.70, MG 0.67 to 1.5, VG at most 2.0"
 RANGE = "requirement: 15 % of the range (longest path)"
 DOUBLE = "requirement: within a factor of two"
 FIRST_ORDER = "assumed: boxes are of first order; 0.9 where boxes are still long"
+THIRTY = "requirement: within 30 % in every group, position unknown"
+TEN_M = "requirement: 10 m"
+EIGHT_IN_TEN = "requirement: at least 8 of 10 groups; the first period has four kinds of instruments"
 
 # Why a figure has no bound.
 BESIDE = "reported beside the bounded row"
@@ -161,6 +166,16 @@ PROOFS: tuple[Proof, ...] = (
     ),
     *case(chilbolton, MIDDLE, "dispersion",
         ("chilbolton/blind", "blind", "error of the position over the range", "1", "<=", FREE, NO_SKILL),
+    ),
+    *case(ginninderra, INSTRUMENTS, "dispersion",
+        ("ginninderra", "rate", "error of the median rate, worst group", "1", "<=", 0.30, THIRTY),
+        ("ginninderra/position", "place", "error of the position, worst group", "m", "<=", 10.0, TEN_M),
+        ("ginninderra/held", "held", "groups of four whose 95 % interval holds the rate", "1", ">=", 4.0, EIGHT_IN_TEN),
+        *((f"ginninderra/{g}", f"rate_{g}", "error of the median rate", "1", "<=", FREE, BESIDE) for g in GROUPS),
+        *((f"ginninderra/{g}/position", f"place_{g}", "error of the position", "m", "<=", FREE, BESIDE) for g in GROUPS),
+    ),
+    *case(ginninderra, MIDDLE, "dispersion",
+        ("ginninderra/blind", "blind", "error of the position", "m", "<=", FREE, NO_SKILL),
     ),
     *case(states, STATES, "dispersion",
         ("slab-dt4", "worst", "median relative difference, worst quantity", "1", "<=", 0.10, SLAB_TEN),

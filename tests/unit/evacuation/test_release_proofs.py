@@ -12,7 +12,7 @@ from twin.proof import Proof
 SLOW = {"mass", "restart", "prairie-grass", "lng"}
 
 #: What only `anlan verify release` runs: half a minute and more.
-LONG = {"chilbolton"}
+LONG = {"chilbolton", "ginninderra"}
 
 
 def marked(proof: Proof):
