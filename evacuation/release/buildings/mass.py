@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evacuation.release.kernels.poisson import along, product, prolong, relax, restrict, rows_dot
+from evacuation.release.kernels.poisson import along, eliminate, product, prolong, relax, restrict, rows_dot
 from twin.errors import NumericsError
 from twin.jit import start_threads
 
@@ -21,39 +21,43 @@ COARSEST_SWEEPS = 20
 
 @dataclass
 class Level:
-    """One grid of the multigrid: conductances of faces, 1 / their sums, and room for what is sought, its right side and products."""
+    """One grid of the multigrid: conductances of faces, the factors of columns, and room for what is sought, its right side and products."""
 
     tx: Array
     ty: Array
     tz: Array
     over: Array
+    above: Array
     p: Array
     r: Array
 
     @classmethod
     def of(cls, tx: Array, ty: Array, tz: Array) -> Level:
         """Return the level of the conductances tx (nz, ny, nx + 1), ty (nz, ny + 1, nx), tz (nz + 1, ny, nx)."""
-        total = tx[:, :, :-1] + tx[:, :, 1:] + ty[:, :-1] + ty[:, 1:] + tz[:-1] + tz[1:]
-        over = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        over = np.empty((len(tx), tx.shape[1], ty.shape[2]))
+        above = np.empty_like(over)
+        eliminate(over, above, tx, ty, tz)
         room = tuple(n + 2 for n in over.shape)
-        return cls(tx, ty, tz, over, np.zeros(room), np.zeros(room))
+        return cls(tx, ty, tz, over, above, np.zeros(room), np.zeros(room))
 
     def coarser(self) -> Level:
         """Return the level of twice the spacing."""
 
-        def sums(t: Array, axis: int) -> Array:
-            for other in {0, 1, 2} - {axis}:
-                t = np.add.reduceat(t, np.arange(0, t.shape[other], 2), axis=other)
+        def pairs(t: Array, axis: int) -> Array:
+            return np.asarray(np.add.reduceat(t, np.arange(0, t.shape[axis], 2), axis=axis))
+
+        def every_second(t: Array, axis: int) -> Array:
             last = t.shape[axis] - 1
             return 0.5 * np.take(t, sorted({*range(0, last, 2), last}), axis=axis)
 
-        return Level.of(sums(self.tx, 2), sums(self.ty, 1), sums(self.tz, 0))
+        x, y = every_second(pairs(self.tx, 1), 2), every_second(pairs(self.ty, 2), 1)
+        return Level.of(x, y, pairs(pairs(self.tz, 1), 2))
 
 
 def levels(tx: Array, ty: Array, tz: Array) -> list[Level]:
-    """Return the grids from the finest to the coarsest, two cells high or wide."""
+    """Return the grids from the finest to the coarsest, two columns wide."""
     grids = [Level.of(tx, ty, tz)]
-    while min(grids[-1].over.shape) > 2:
+    while min(grids[-1].over.shape[1:]) > 2:
         grids.append(grids[-1].coarser())
     return grids
 
@@ -63,16 +67,16 @@ def cycle(grids: list[Level], n: int = 0) -> None:
     g = grids[n]
     sweeps = 1 if n + 1 < len(grids) else COARSEST_SWEEPS
     for _ in range(sweeps):
-        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, 0)
-        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, 1)
+        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, g.above, 0)
+        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, g.above, 1)
     if n + 1 < len(grids):
         low = grids[n + 1]
         restrict(low.r, low.p, g.r, g.p, g.tx, g.ty, g.tz)
         cycle(grids, n + 1)
         prolong(g.p, low.p)
     for _ in range(sweeps):
-        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, 1)
-        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, 0)
+        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, g.above, 1)
+        relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, g.above, 0)
 
 
 def balanced(flow: tuple[Array, Array, Array], open_to: tuple[Array, Array, Array], least: float) -> int:

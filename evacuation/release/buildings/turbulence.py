@@ -32,32 +32,38 @@ class Turbulence:
     length: Array
 
 
+def closeness(wind: Wind) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the distance (m) from the centre of each cell to the nearest wall or ground, and which cells of air touch one."""
+    box = wind.box
+    nz, ny, nx = wind.air.shape
+    distance = np.broadcast_to(box.z[:, None, None], wind.air.shape).copy()
+    tops = np.unique(wind.roof[wind.roof > 0])
+    if len(tops):
+        # Walls: for each layer the nearest column that is solid there; roofs: the air above its own column and beside it.
+        for k in range(nz):
+            solid = ~wind.air[k]
+            if solid.any():
+                side = ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m
+                distance[k] = np.minimum(distance[k], side)
+            else:
+                break
+        above = box.z[:, None, None] - wind.roof
+        distance = np.where((above > 0) & (wind.roof > 0), np.minimum(distance, above), distance)
+    near = np.zeros_like(wind.air)
+    near[0] = True
+    near[1:] |= ~wind.air[:-1]
+    solid = np.pad(~wind.air, ((0, 0), (1, 1), (1, 1)))
+    for shift in (0, 2):
+        near |= solid[:, shift : shift + ny, 1:-1] | solid[:, 1:-1, shift : shift + nx]
+    return np.maximum(distance, 0.0), near & wind.air
+
+
 def turbulence(wind: Wind, z0_m: float) -> Turbulence:
     """Return the turbulence of a wind whose ground and walls have the roughness z0 (m)."""
     start_threads()
-    nz, ny, nx = wind.air.shape
-    # Distance to the nearest wall or ground, from centre to centre less half a cell. Layers differ in thickness: columns are compared by their own.
-    box = wind.box
-    even = np.diff(box.edges).min()
-    level = np.minimum(((np.arange(round(box.edges[-1] / even)) + 0.5) * even)[:, None], box.edges[-1])
-    of_layer = np.clip(np.searchsorted(box.edges, level[:, 0], side="right") - 1, 0, nz - 1)
-    beside = ndimage.distance_transform_edt(
-        np.pad(wind.air[of_layer], ((1, 0), (0, 0), (0, 0))), sampling=(even, box.cell_m, box.cell_m)
-    )[1:]
-    first = np.searchsorted(of_layer, np.arange(nz))
-    last = np.searchsorted(of_layer, np.arange(nz), side="right") - 1
-    between = 0.5 * (beside[first] + beside[last])
-    thick = np.diff(box.edges)[:, None, None]
-    distance = np.maximum(between - 0.5 * np.minimum(even, box.cell_m), 0.5 * np.minimum(thick, box.cell_m))
-    distance = np.minimum(distance, np.maximum(box.z[:, None, None] - np.where(wind.air, 0.0, 0.0), 0.0))
-    near = np.zeros_like(wind.air)
-    solid = np.pad(~wind.air, ((0, 1), (1, 1), (1, 1)))
-    near[0] = True
-    near[1:] |= ~wind.air[:-1]
-    for shift in (0, 2):
-        near |= solid[:-1, shift : shift + ny, 1:-1] | solid[:-1, 1:-1, shift : shift + nx]
+    distance, near = closeness(wind)
     ustar = np.empty_like(distance)
-    friction(ustar, wind.centres, wind.air, distance, near & wind.air, box.z, box.cell_m, z0_m)
+    friction(ustar, wind.centres, wind.air, distance, near, wind.box.z, wind.box.cell_m, z0_m)
     return Turbulence(ustar, KAPPA * distance)
 
 
