@@ -20,7 +20,7 @@ from twin.jit import kernel
 
 LEAVE, JOINED = 0, 1
 #: A step is at most this share of the Lagrangian time, and of the time that crosses a cell.
-SHARE_OF_TIME, SHARE_OF_CELL = 0.05, 0.3
+SHARE_OF_TIME, SHARE_OF_CELL = 0.1, 0.3
 #: No step is shorter, s.
 SHORTEST_S = 1e-4
 
@@ -67,6 +67,46 @@ def _between(at, count):
     return low, at - low
 
 
+@kernel
+def met(x, y, z, k, u, v, w, ustar, length, edges, cell, sigma_w):
+    """Return what a particle meets at a place of the box: mean wind (3), u*, its slope (3), Lagrangian time, layer and its thickness."""
+    nz, ny, nx = ustar.shape
+    i, j, k = min(max(int(x / cell), 0), nx - 1), min(max(int(y / cell), 0), ny - 1), layer(edges, z, k)
+    dz = edges[k + 1] - edges[k]
+    fx, fy, fz = min(max(x / cell - i, 0.0), 1.0), min(max(y / cell - j, 0.0), 1.0), min(max((z - edges[k]) / dz, 0.0), 1.0)
+    mean_x = u[k, j, i] + fx * (u[k, j, i + 1] - u[k, j, i])
+    mean_y = v[k, j, i] + fy * (v[k, j + 1, i] - v[k, j, i])
+    mean_z = w[k, j, i] + fz * (w[k + 1, j, i] - w[k, j, i])
+    # The eight centres around the place.
+    i0, sx = _between(x / cell - 0.5, nx)
+    j0, sy = _between(y / cell - 0.5, ny)
+    lower = k if fz >= 0.5 else k - 1
+    k0, sz, apart = 0, 0.0, 1.0
+    if nz > 1:
+        k0 = min(max(lower, 0), nz - 2)
+        z0, z1 = 0.5 * (edges[k0] + edges[k0 + 1]), 0.5 * (edges[k0 + 1] + edges[k0 + 2])
+        apart = z1 - z0
+        sz = min(max((z - z0) / apart, 0.0), 1.0)
+    i1, j1, k1 = min(i0 + 1, nx - 1), min(j0 + 1, ny - 1), min(k0 + 1, nz - 1)
+    q00 = ustar[k0, j0, i0] + sx * (ustar[k0, j0, i1] - ustar[k0, j0, i0])
+    q01 = ustar[k0, j1, i0] + sx * (ustar[k0, j1, i1] - ustar[k0, j1, i0])
+    q10 = ustar[k1, j0, i0] + sx * (ustar[k1, j0, i1] - ustar[k1, j0, i0])
+    q11 = ustar[k1, j1, i0] + sx * (ustar[k1, j1, i1] - ustar[k1, j1, i0])
+    low, high = q00 + sy * (q01 - q00), q10 + sy * (q11 - q10)
+    q = low + sz * (high - low)
+    grow_z = (high - low) / apart if 0.0 < sz < 1.0 else 0.0
+    grow_y = ((q01 - q00) + sz * ((q11 - q10) - (q01 - q00))) / cell if 0.0 < sy < 1.0 else 0.0
+    d00 = ustar[k0, j0, i1] - ustar[k0, j0, i0]
+    d01 = ustar[k0, j1, i1] - ustar[k0, j1, i0]
+    d10 = ustar[k1, j0, i1] - ustar[k1, j0, i0]
+    d11 = ustar[k1, j1, i1] - ustar[k1, j1, i0]
+    near, far = d00 + sy * (d01 - d00), d10 + sy * (d11 - d10)
+    grow_x = (near + sz * (far - near)) / cell if 0.0 < sx < 1.0 else 0.0
+    r = length[k0, j0, i0] + sz * (length[k1, j0, i0] - length[k0, j0, i0])
+    time = r / (sigma_w * sigma_w * q)
+    return mean_x, mean_y, mean_z, q, grow_x, grow_y, grow_z, time, k, dz
+
+
 @kernel(parallel=True)
 def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, length, air, edges, west, south, cell,
          sigmas, seed, seconds, sides):  # fmt: skip
@@ -86,52 +126,34 @@ def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, len
         a, b, c = fluctuation_out[n, 0], fluctuation_out[n, 1], fluctuation_out[n, 2]
         left, drawn, k = seconds, drawn_out[n], 0
         while left > 0.0:
-            i, j, k = min(int(x / cell), nx - 1), min(int(y / cell), ny - 1), layer(edges, z, k)
-            dz = edges[k + 1] - edges[k]
-            fx, fy, fz = x / cell - i, y / cell - j, (z - edges[k]) / dz
-            mean_x = u[k, j, i] + fx * (u[k, j, i + 1] - u[k, j, i])
-            mean_y = v[k, j, i] + fy * (v[k, j + 1, i] - v[k, j, i])
-            mean_z = w[k, j, i] + fz * (w[k + 1, j, i] - w[k, j, i])
-            # The eight centres around the place.
-            i0, sx = _between(x / cell - 0.5, nx)
-            j0, sy = _between(y / cell - 0.5, ny)
-            lower = k if fz >= 0.5 else k - 1
-            k0, sz, apart = 0, 0.0, 1.0
-            if nz > 1:
-                k0 = min(max(lower, 0), nz - 2)
-                z0, z1 = 0.5 * (edges[k0] + edges[k0 + 1]), 0.5 * (edges[k0 + 1] + edges[k0 + 2])
-                apart = z1 - z0
-                sz = min(max((z - z0) / apart, 0.0), 1.0)
-            i1, j1, k1 = min(i0 + 1, nx - 1), min(j0 + 1, ny - 1), min(k0 + 1, nz - 1)
-            q00 = ustar[k0, j0, i0] + sx * (ustar[k0, j0, i1] - ustar[k0, j0, i0])
-            q01 = ustar[k0, j1, i0] + sx * (ustar[k0, j1, i1] - ustar[k0, j1, i0])
-            q10 = ustar[k1, j0, i0] + sx * (ustar[k1, j0, i1] - ustar[k1, j0, i0])
-            q11 = ustar[k1, j1, i0] + sx * (ustar[k1, j1, i1] - ustar[k1, j1, i0])
-            low, high = q00 + sy * (q01 - q00), q10 + sy * (q11 - q10)
-            q = low + sz * (high - low)
-            grow_z = (high - low) / apart if 0.0 < sz < 1.0 else 0.0
-            grow_y = ((q01 - q00) + sz * ((q11 - q10) - (q01 - q00))) / cell if 0.0 < sy < 1.0 else 0.0
-            d00 = ustar[k0, j0, i1] - ustar[k0, j0, i0]
-            d01 = ustar[k0, j1, i1] - ustar[k0, j1, i0]
-            d10 = ustar[k1, j0, i1] - ustar[k1, j0, i0]
-            d11 = ustar[k1, j1, i1] - ustar[k1, j1, i0]
-            near, far = d00 + sy * (d01 - d00), d10 + sy * (d11 - d10)
-            grow_x = (near + sz * (far - near)) / cell if 0.0 < sx < 1.0 else 0.0
-            r = length[k0, j0, i0] + sz * (length[k1, j0, i0] - length[k0, j0, i0])
-            time = r / (sigmas[2] * sigmas[2] * q)
+            old_x, old_y, old_z = x, y, z
+            mean_x, mean_y, mean_z, q, _, _, _, time, k, dz = met(x, y, z, k, u, v, w, ustar, length, edges, cell, sigmas[2])
+            i, j = min(int(x / cell), nx - 1), min(int(y / cell), ny - 1)
             go_x, go_y, go_z = mean_x + sigmas[0] * q * a, mean_y + sigmas[1] * q * b, mean_z + sigmas[2] * q * c
             step = min(left, SHARE_OF_TIME * time)
             step = min(step, SHARE_OF_CELL / (max(abs(go_x), abs(go_y)) / cell + abs(go_z) / dz + 1e-9))
             step = max(step, min(SHORTEST_S, left))
-            x, y, z = x + step * go_x, y + step * go_y, z + step * go_z
+            # The middle of the step decides: the well-mixed state is kept to second order.
+            half_x, half_y, half_z = x + 0.5 * step * go_x, y + 0.5 * step * go_y, z + 0.5 * step * go_z
+            if half_z < 0.0:
+                half_z = -half_z
+            if sides == JOINED:
+                half_x, half_y = half_x % wide, half_y % deep
+            mean_x, mean_y, mean_z, q, grow_x, grow_y, grow_z, time, _, _ = met(
+                half_x, half_y, half_z, k, u, v, w, ustar, length, edges, cell, sigmas[2]
+            )
             kept = math.exp(-step / time)
             noise, drift = math.sqrt(1.0 - kept * kept), time * (1.0 - kept)
             g0, g1 = pair(seed, n, drawn)
             g2, _ = pair(seed, n, drawn + 2)
             drawn += 4
-            a = kept * a + noise * g0 + drift * sigmas[0] * grow_x
-            b = kept * b + noise * g1 + drift * sigmas[1] * grow_y
-            c = kept * c + noise * g2 + drift * sigmas[2] * grow_z
+            new_a = kept * a + noise * g0 + drift * sigmas[0] * grow_x
+            new_b = kept * b + noise * g1 + drift * sigmas[1] * grow_y
+            new_c = kept * c + noise * g2 + drift * sigmas[2] * grow_z
+            x += step * (mean_x + 0.5 * sigmas[0] * q * (a + new_a))
+            y += step * (mean_y + 0.5 * sigmas[1] * q * (b + new_b))
+            z += step * (mean_z + 0.5 * sigmas[2] * q * (c + new_c))
+            a, b, c = new_a, new_b, new_c
             left -= step
             # Ground and top.
             if z < 0.0:
@@ -159,8 +181,7 @@ def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, len
                     z, c = 2.0 * edges[max(k, k2)] - z, -c
                 i2, j2, k2 = min(int(x / cell), nx - 1), min(int(y / cell), ny - 1), layer(edges, z, k)
                 if not air[k2, j2, i2]:  # round a corner: back to the cell it came from
-                    x, y = (i + min(max(fx, 1e-6), 1 - 1e-6)) * cell, (j + min(max(fy, 1e-6), 1 - 1e-6)) * cell
-                    z = edges[k] + min(max(fz, 1e-6), 1 - 1e-6) * dz
+                    x, y, z = old_x, old_y, old_z
                     a, b, c = -a, -b, -c
         position_out[n, 0], position_out[n, 1], position_out[n, 2] = x + west, y + south, z
         fluctuation_out[n, 0], fluctuation_out[n, 1], fluctuation_out[n, 2] = a, b, c

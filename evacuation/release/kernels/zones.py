@@ -50,7 +50,7 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
             # Against the wind's coming: the first wall downwind.
             ahead, ahead_of, front_j, front_i = 2.0 * reach, -1, 0, 0
             for step in range(1, int(2.0 * reach / cell)):
-                far = 0.5 * step * cell
+                far = (0.5 * step - 0.25) * cell
                 jj, ii = int(math.floor(j + 0.5 + north * far / cell)), int(math.floor(i + 0.5 + east * far / cell))
                 if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
                     break
@@ -70,7 +70,7 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
                 _before(u_out, table, z, bottom, ahead, ahead_of, across, j, i)
             hidden, last = bottom, own
             for step in range(1, int(2.0 * reach / cell)):
-                far = 0.5 * step * cell
+                far = (0.5 * step - 0.25) * cell
                 jj, ii = int(math.floor(j + 0.5 - north * far / cell)), int(math.floor(i + 0.5 - east * far / cell))
                 if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
                     break
@@ -133,7 +133,7 @@ def _on_roof(u_out, v_out, label, normal_x, normal_y, table, z, inflow, east, no
     ny, nx = label.shape
     long, high, roof = 0.9 * table[own, VORTEX], 0.22 * table[own, VORTEX], table[own, HEIGHT]
     for step in range(1, int(2.0 * long / cell) + 1):
-        far = 0.5 * step * cell
+        far = (0.5 * step - 0.25) * cell
         jj, ii = int(math.floor(j + 0.5 - north * far / cell)), int(math.floor(i + 0.5 - east * far / cell))
         if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
             return

@@ -9,10 +9,10 @@ from scenarios.proofs import reference
 from twin.proof import Proof
 
 #: What `anlan verify release` runs and this file leaves to a slow run.
-SLOW = {"mass", "restart", "prairie-grass", "lng"}
+SLOW = {"mass", "restart", "prairie-grass", "lng", "particles"}
 
 #: What only `anlan verify release` runs: half a minute and more.
-LONG = {"chilbolton"}
+LONG = {"chilbolton", "building-wind"}
 
 
 def marked(proof: Proof):
@@ -34,5 +34,5 @@ def test_ids_are_those_that_the_issue_fixes() -> None:
     ids = [p.id for p in PROOFS]
     assert len(set(ids)) == len(ids)
     bounded = {p.id for p in PROOFS if p.bound is not None}
-    fixed = ("plume", "puff", "mass", "prairie-grass", "indoor", "refine", "slab-dt4", "slab-burro", "lng")
+    fixed = ("plume", "puff", "mass", "prairie-grass", "indoor", "refine", "slab-dt4", "slab-burro", "lng", "well-mixed")
     assert {f"release/{name}" for name in fixed} <= bounded
