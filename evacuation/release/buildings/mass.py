@@ -21,7 +21,8 @@ COARSEST_SWEEPS = 20
 
 @dataclass
 class Level:
-    """One grid of the multigrid: conductances of faces, the factors of columns, and room for what is sought, its right side and products."""
+    """One grid of the multigrid: conductances of faces, the factors of columns, and room for what is sought, its right side and
+    products."""
 
     tx: Array
     ty: Array

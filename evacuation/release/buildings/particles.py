@@ -23,7 +23,8 @@ LEAST_USTAR, LEAST_LENGTH_M = 1e-3, 1e-3
 
 @dataclass(frozen=True)
 class Swarm:
-    """Particles at one moment: positions (n, 3) m east, north, above ground; fluctuations (n, 3); numbers drawn; whether still in the box."""
+    """Particles at one moment: positions (n, 3) m east, north, above ground; fluctuations (n, 3); numbers drawn; whether still in the
+    box."""
 
     position: Array
     fluctuation: Array
@@ -58,9 +59,8 @@ def particles(
     nearest = ndimage.distance_transform_edt(~air, return_distances=False, return_indices=True)
     ustar = np.maximum(turbulence.ustar[tuple(nearest)], LEAST_USTAR)
     length = np.maximum(turbulence.length[tuple(nearest)], LEAST_LENGTH_M)
-    position, fluctuation, drawn, here = (
-        a.copy() for a in (start.position, start.fluctuation, start.drawn, start.here)
-    )
+    position, fluctuation = start.position.copy(), start.fluctuation.copy()
+    drawn, here = start.drawn.copy(), start.here.copy()
     for _ in range(round(seconds / every_s)):
         move(position, fluctuation, drawn, here, wind.u, wind.v, wind.w, ustar, length, air, box.edges, box.west, box.south,
              box.cell_m, np.array(SIGMAS), seed, every_s, sides)  # fmt: skip

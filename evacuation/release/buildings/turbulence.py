@@ -68,7 +68,8 @@ def turbulence(wind: Wind, z0_m: float) -> Turbulence:
 
 
 def scalar_speed(wind: Wind, turbulence: Turbulence, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
-    """Return the mean of the scalar speed (m s-1), as an anemometer without direction shows it, and the speed of the mean wind, at points.
+    """Return the mean of the scalar speed (m s-1), as an anemometer without direction shows it, and the speed of the mean wind, at
+    points.
 
     Gusts are taken as normal and alike in all directions. NaN in buildings and outside the box.
     """
@@ -81,7 +82,8 @@ def scalar_speed(wind: Wind, turbulence: Turbulence, x: Array, y: Array, z: Arra
 
 
 def at_points(wind: Wind, fields: Array, x: Array, y: Array, z: Array) -> Array:
-    """Return fields (n, nz, ny, nx) at points, linear between the centres that are air; below the lowest as there; NaN where there is none."""
+    """Return fields (n, nz, ny, nx) at points, linear between the centres that are air; below the lowest as there; NaN where there is
+    none."""
     box = wind.box
     nz, ny, nx = wind.air.shape
     fi, fj = (np.asarray(x) - box.west) / box.cell_m - 0.5, (np.asarray(y) - box.south) / box.cell_m - 0.5

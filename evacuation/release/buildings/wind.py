@@ -41,7 +41,8 @@ def power_law(speed_m_s: float, at_m: float, exponent: float) -> Inflow:
 
 @dataclass(frozen=True)
 class Box:
-    """The grid of the wind: square columns of `cell_m` from (west, south), row 0 in the south; `edges` (nz + 1,) of the layers from the ground, m."""
+    """The grid of the wind: square columns of `cell_m` from (west, south), row 0 in the south; `edges` (nz + 1,) of the layers from the
+    ground, m."""
 
     west: float
     south: float
@@ -65,7 +66,8 @@ def layers(first_m: float, top_m: float, even_to_m: float, growth: float = 1.1) 
 
 @dataclass(frozen=True)
 class Wind:
-    """A wind in balance: u (nz, ny, nx + 1), v (nz, ny + 1, nx), w (nz + 1, ny, nx) on the faces of the cells, m s-1, towards east, north, up.
+    """A wind in balance: u (nz, ny, nx + 1), v (nz, ny + 1, nx), w (nz + 1, ny, nx) on the faces of the cells, m s-1, towards east,
+    north, up.
 
     `air` (nz, ny, nx) is False in buildings, `roof` (ny, nx) their height (m), `rounds` how many the balance took, `leak` the largest net
     flow of a cell over that of the reference speed through its largest face.
@@ -115,8 +117,8 @@ def faces(air: NDArray[np.bool_], box: Box) -> tuple[tuple[Array, Array, Array],
 def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
     """Return the neutral wind around buildings for an inflow from a direction (degrees clockwise from north).
 
-    `roof` (ny, nx): height of what stands on each cell, m, row 0 in the south. `inflow`: speed at heights above ground. The sides of the box should
-    stay clear of buildings by a few heights; its top should be at least twice the highest.
+    `roof` (ny, nx): height of what stands on each cell, m, row 0 in the south. `inflow`: speed at heights above ground. The sides of the
+    box should stay clear of buildings by a few heights; its top should be at least twice the highest.
     """
     if not (roof.ndim == 2 and np.isfinite(roof).all() and roof.min() >= 0 and roof.max() < box.edges[-2]):
         raise ScenarioError("building_wind_roofs", found=float(np.nanmax(roof)), top=float(box.edges[-2]))
@@ -133,7 +135,9 @@ def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
     flow = []
     for axis, component, a in zip((2, 1, 0), first, area, strict=True):
         edge = np.pad(component, [(1, 1) if n == axis else (0, 0) for n in range(3)], mode="edge")
-        middle = 0.5 * (np.take(edge, range(edge.shape[axis] - 1), axis) + np.take(edge, range(1, edge.shape[axis]), axis))
+        middle = 0.5 * (
+            np.take(edge, range(edge.shape[axis] - 1), axis) + np.take(edge, range(1, edge.shape[axis]), axis)
+        )
         flow.append(middle * a)
     fx, fy, fz = flow
     largest = float(speed.max()) * box.cell_m * max(box.cell_m, float(np.diff(box.edges).max()))

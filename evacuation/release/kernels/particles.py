@@ -4,9 +4,9 @@ A particle moves with U + sigma_i v_i; its fluctuation over the local standard d
 
     dv_i = -v_i / T dt + d sigma_i / dx_i dt + (2 / T)^0.5 dW_i
 
-which is Thomson's well-mixed model for normal turbulence without correlations in steady wind that neither makes nor loses air: d(sigma v) along
-the way gives its drift term by term. The wind within a cell is straight between its faces, so it loses no air there either; u* is trilinear
-between centres and its slope is that of the same surface. Walls, ground and, where the sides are joined, the top reflect.
+which is Thomson's well-mixed model for normal turbulence without correlations in steady wind that neither makes nor loses air: d(sigma
+v) along the way gives its drift term by term. The wind within a cell is straight between its faces, so it loses no air there either; u*
+is trilinear between centres and its slope is that of the same surface. Walls, ground and, where the sides are joined, the top reflect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SHORTEST_S = 1e-4
 
 @kernel
 def uniform(seed, particle, drawn):
-    """Return a number in (0, 1) that depends on nothing but its arguments: splitmix64 (Steele et al. 2014, doi:10.1145/2660193.2660195)."""
+    """Return a number in (0, 1) that depends on nothing but its arguments: splitmix64 (Steele et al. 2014,
+    doi:10.1145/2660193.2660195)."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(particle) * np.uint64(0xD1342543DE82EF95)
     x += np.uint64(drawn) * np.uint64(0x9E3779B97F4A7C15)
     for _ in range(2):
@@ -59,7 +60,7 @@ def layer(edges, z, k):
 @kernel
 def _between(at, count):
     """Return the lower of the two centres around `at` (in cells from the first centre) and the share of the upper."""
-    low = int(math.floor(at))
+    low = math.floor(at)
     if low < 0:
         return 0, 0.0
     if low >= count - 1:
@@ -73,7 +74,11 @@ def met(x, y, z, k, u, v, w, ustar, length, edges, cell, sigma_w):
     nz, ny, nx = ustar.shape
     i, j, k = min(max(int(x / cell), 0), nx - 1), min(max(int(y / cell), 0), ny - 1), layer(edges, z, k)
     dz = edges[k + 1] - edges[k]
-    fx, fy, fz = min(max(x / cell - i, 0.0), 1.0), min(max(y / cell - j, 0.0), 1.0), min(max((z - edges[k]) / dz, 0.0), 1.0)
+    fx, fy, fz = (
+        min(max(x / cell - i, 0.0), 1.0),
+        min(max(y / cell - j, 0.0), 1.0),
+        min(max((z - edges[k]) / dz, 0.0), 1.0),
+    )
     mean_x = u[k, j, i] + fx * (u[k, j, i + 1] - u[k, j, i])
     mean_y = v[k, j, i] + fy * (v[k, j + 1, i] - v[k, j, i])
     mean_z = w[k, j, i] + fz * (w[k + 1, j, i] - w[k, j, i])
@@ -113,9 +118,10 @@ def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, len
     """Move each particle that is here by `seconds`.
 
     position_out (n, 3) m east, north, above ground; fluctuation_out (n, 3) in standard deviations; drawn_out (n,) random numbers used so
-    far; here_out (n,) False once it has left. u, v, w: wind on faces, m s-1; ustar (m s-1, above 0), length (m, above 0): (nz, ny, nx), solids filled from their
-    neighbours; air: False in solids; edges (nz + 1,) of layers, m; sigmas (3,): standard deviations over u*. sides: LEAVE or JOINED, what
-    leaves on one side comes in on the other and the top reflects. Nothing depends on the order of particles or on threads.
+    far; here_out (n,) False once it has left. u, v, w: wind on faces, m s-1; ustar (m s-1, above 0), length (m, above 0): (nz, ny, nx),
+    solids filled from their neighbours; air: False in solids; edges (nz + 1,) of layers, m; sigmas (3,): standard deviations over u*.
+    sides: LEAVE or JOINED, what leaves on one side comes in on the other and the top reflects. Nothing depends on the order of particles
+    or on threads.
     """
     nz, ny, nx = air.shape
     top, wide, deep = edges[nz], nx * cell, ny * cell
@@ -127,7 +133,9 @@ def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, len
         left, drawn, k = seconds, drawn_out[n], 0
         while left > 0.0:
             old_x, old_y, old_z = x, y, z
-            mean_x, mean_y, mean_z, q, _, _, _, time, k, dz = met(x, y, z, k, u, v, w, ustar, length, edges, cell, sigmas[2])
+            mean_x, mean_y, mean_z, q, _, _, _, time, k, dz = met(
+                x, y, z, k, u, v, w, ustar, length, edges, cell, sigmas[2]
+            )
             i, j = min(int(x / cell), nx - 1), min(int(y / cell), ny - 1)
             go_x, go_y, go_z = mean_x + sigmas[0] * q * a, mean_y + sigmas[1] * q * b, mean_z + sigmas[2] * q * c
             step = min(left, SHARE_OF_TIME * time)

@@ -2,9 +2,9 @@
 
 Unknown: the Lagrange multiplier at the centres of cells. A face carries the conductance t = area / distance between centres, 0 where
 it is a wall; beyond an open side the multiplier is 0, half a cell away. A cell's equation is sum over its faces of
-t (p - p_beyond) = r. Arrays of cells have one ring of zeros around them, (nz + 2, ny + 2, nx + 2), so that the open sides need no rule of their own.
-Coarse cells are 2 x 2 fine ones of the same layer; their sides are those of the fine cells between them, twice as far apart.
-Method: Tatebe 1993 (Sixth Copper Mountain Conf. Multigrid, 621).
+t (p - p_beyond) = r. Arrays of cells have one ring of zeros around them, (nz + 2, ny + 2, nx + 2), so that the open sides need no rule
+of their own. Coarse cells are 2 x 2 fine ones of the same layer; their sides are those of the fine cells between them, twice as far
+apart. Method: Tatebe 1993 (Sixth Copper Mountain Conf. Multigrid, 621).
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def relax(p_out, r, tx, ty, tz, over, above, colour):
             mid, down, north, south = p_out[k + 1, j + 1], p_out[k, j + 1], p_out[k + 1, j + 2], p_out[k + 1, j]
             x, y0, y1, z0, right, inverse = tx[k, j], ty[k, j], ty[k, j + 1], tz[k, j], r[k + 1, j + 1], over[k, j]
             for i in range(begin, nx, 2):
-                flow = right[i + 1] + x[i] * mid[i] + x[i + 1] * mid[i + 2] + y0[i] * south[i + 1] + y1[i] * north[i + 1]
+                flow = (
+                    right[i + 1] + x[i] * mid[i] + x[i + 1] * mid[i + 2] + y0[i] * south[i + 1] + y1[i] * north[i + 1]
+                )
                 mid[i + 1] = inverse[i] * (flow + z0[i] * down[i + 1])
         for k in range(nz - 2, -1, -1):
             mid, up, share = p_out[k + 1, j + 1], p_out[k + 2, j + 1], above[k, j]

@@ -25,9 +25,9 @@ def _slope(a, left, here, right, lower, upper):
 def friction(ustar_out, c, air, distance, near, z, cell, z0):
     """Fill the local friction velocity ustar_out (nz, ny, nx), m s-1: l (2 S_ij S_ij)^0.5, l = kappa times the distance to the wall.
 
-    c (3, nz, ny, nx): wind at the centres; air: False in solids; distance (nz, ny, nx) from a centre to the nearest wall or ground, m; near: True
-    in cells that touch one, where the logarithmic law over the roughness z0 (m) gives kappa |U| / ln(distance / z0). Derivatives upwards are
-    taken along ln z, so that a logarithmic profile has its own u*. 0 in solids.
+    c (3, nz, ny, nx): wind at the centres; air: False in solids; distance (nz, ny, nx) from a centre to the nearest wall or ground, m;
+    near: True in cells that touch one, where the logarithmic law over the roughness z0 (m) gives kappa |U| / ln(distance / z0).
+    Derivatives upwards are taken along ln z, so that a logarithmic profile has its own u*. 0 in solids.
     """
     nz, ny, nx = air.shape
     for k in nb.prange(nz):

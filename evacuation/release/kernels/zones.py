@@ -5,11 +5,11 @@ distance x from it, a cavity as long as d turns the wind back and a wake three t
 
     u = -U(H) (1 - x / d)^2,  x < d;    u = U(z) (1 - (d / x)^1.5),  d < x < 3 d,    d = L_R ((1 - (z / H)^2) (1 - (2 y / W)^2))^0.5
 
-with U(H) the inflow at the roof (Kaplan and Dinar 1996, doi:10.1016/1352-2310(95)00233-2). Before a front wall the wind is slowed to 0.4 in an
-ellipsoid 0.6 H high and L_F long and still in its inner 0.4 (Bagal et al. 2004). Where a second wall stands within L_R
-there is a canyon of the width S: across it u = -4 U(H) x / S (1 - x / S), w = -|1/2 - x / S| (2 x / S - 1) U(H), along it the inflow (Roeckle 1990;
-Singh et al. 2008, doi:10.1007/s10652-008-9084-5). On a roof that the wind meets within 15 degrees of its normal a vortex 0.22 R high and 0.9 R
-long is turned back in its lower half (Pol et al. 2006), R the scale of `obstacles`.
+with U(H) the inflow at the roof (Kaplan and Dinar 1996, doi:10.1016/1352-2310(95)00233-2). Before a front wall the wind is slowed to 0.4
+in an ellipsoid 0.6 H high and L_F long and still in its inner 0.4 (Bagal et al. 2004). Where a second wall stands within L_R
+there is a canyon of the width S: across it u = -4 U(H) x / S (1 - x / S), w = -|1/2 - x / S| (2 x / S - 1) U(H), along it the inflow
+(Roeckle 1990; Singh et al. 2008, doi:10.1007/s10652-008-9084-5). On a roof that the wind meets within 15 degrees of its normal a vortex
+0.22 R high and 0.9 R long is turned back in its lower half (Pol et al. 2006), R the scale of `obstacles`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def behind(x, across, z, height, width, cavity):
 def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow, east, north, cell, reach):
     """Fill the first guess u_out, v_out, w_out (nz, ny, nx), m s-1 at the centres of cells, towards east, north and up.
 
-    label (ny, nx): obstacle of a column, -1 for none; roof (ny, nx) its height, m. normal (ny, nx): unit vector out of the wall, on the cells of
-    obstacles at their edge. table (obstacle, columns): see above, m and m s-1. z (nz,) centres of layers, inflow (nz,) speed at them, (east,
-    north) unit vector that the air moves to. cell m; reach m: how far a column looks.
+    label (ny, nx): obstacle of a column, -1 for none; roof (ny, nx) its height, m. normal (ny, nx): unit vector out of the wall, on the
+    cells of obstacles at their edge. table (obstacle, columns): see above, m and m s-1. z (nz,) centres of layers, inflow (nz,) speed at
+    them, (east, north) unit vector that the air moves to. cell m; reach m: how far a column looks.
     """
     nz, (ny, nx) = len(z), label.shape
     for j in nb.prange(ny):
@@ -51,7 +51,7 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
             ahead, ahead_of, front_j, front_i = 2.0 * reach, -1, 0, 0
             for step in range(1, int(2.0 * reach / cell)):
                 far = (0.5 * step - 0.25) * cell
-                jj, ii = int(math.floor(j + 0.5 + north * far / cell)), int(math.floor(i + 0.5 + east * far / cell))
+                jj, ii = math.floor(j + 0.5 + north * far / cell), math.floor(i + 0.5 + east * far / cell)
                 if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
                     break
                 if label[jj, ii] >= 0 and label[jj, ii] != own and roof[jj, ii] > bottom:
@@ -71,7 +71,7 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
             hidden, last = bottom, own
             for step in range(1, int(2.0 * reach / cell)):
                 far = (0.5 * step - 0.25) * cell
-                jj, ii = int(math.floor(j + 0.5 - north * far / cell)), int(math.floor(i + 0.5 - east * far / cell))
+                jj, ii = math.floor(j + 0.5 - north * far / cell), math.floor(i + 0.5 - east * far / cell)
                 if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
                     break
                 o = label[jj, ii]
@@ -134,12 +134,12 @@ def _on_roof(u_out, v_out, label, normal_x, normal_y, table, z, inflow, east, no
     long, high, roof = 0.9 * table[own, VORTEX], 0.22 * table[own, VORTEX], table[own, HEIGHT]
     for step in range(1, int(2.0 * long / cell) + 1):
         far = (0.5 * step - 0.25) * cell
-        jj, ii = int(math.floor(j + 0.5 - north * far / cell)), int(math.floor(i + 0.5 - east * far / cell))
+        jj, ii = math.floor(j + 0.5 - north * far / cell), math.floor(i + 0.5 - east * far / cell)
         if jj < 0 or jj >= ny or ii < 0 or ii >= nx:
             return
         if label[jj, ii] != own:
             edge = far - 0.5 * cell
-            ej, ei = int(math.floor(j + 0.5 - north * edge / cell)), int(math.floor(i + 0.5 - east * edge / cell))
+            ej, ei = math.floor(j + 0.5 - north * edge / cell), math.floor(i + 0.5 - east * edge / cell)
             if label[ej, ei] != own or -(normal_x[ej, ei] * east + normal_y[ej, ei] * north) < STRAIGHT:
                 return
             share = (far - 0.25 * cell) / long

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 
 from evacuation.release.buildings.particles import Swarm, particles
-from evacuation.release.buildings.turbulence import KAPPA, turbulence
+from evacuation.release.buildings.turbulence import turbulence
 from evacuation.release.buildings.wind import Box, layers, log_law, wind_around
 from evacuation.release.kernels.similarity import transport, vertical
+from evacuation.release.kernels.strain import KAPPA
 from twin.proof import Reference
 
 Z0_M, USTAR, HEIGHT_M = 0.1, 0.3, 1.0

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 
 from evacuation.release.buildings.particles import Swarm, particles
-from evacuation.release.buildings.turbulence import KAPPA, Turbulence
+from evacuation.release.buildings.turbulence import Turbulence
 from evacuation.release.buildings.wind import Box, Wind, layers, log_law
 from evacuation.release.kernels.particles import JOINED
+from evacuation.release.kernels.strain import KAPPA
 from twin.proof import Reference
 
 COUNT, SECONDS, EVERY_S, SEED = 100_000, 120.0, 20.0, 7
@@ -24,7 +25,9 @@ def world() -> tuple[Wind, Turbulence]:
     roof[2:5, 3:6] = 8.0
     z = box.z
     air = z[:, None, None] > roof
-    speed = np.where(z > roof.max(), log_law(4.0, 10.0, 0.1)(z), 0.0)  # blows above the block only: makes and loses no air
+    speed = np.where(
+        z > roof.max(), log_law(4.0, 10.0, 0.1)(z), 0.0
+    )  # blows above the block only: makes and loses no air
     u = np.broadcast_to(speed[:, None, None], (len(z), ny, nx + 1)).copy()
     v = 0.5 * np.broadcast_to(speed[:, None, None], (len(z), ny + 1, nx))
     east = 0.5 * (1.0 + np.sin(2.0 * np.pi * (np.arange(nx) + 0.5) / nx))

@@ -66,7 +66,9 @@ def test_what_enters_the_box_leaves_it(around: Wind) -> None:
     assert into == pytest.approx(out, rel=1e-5)
     # A plane through the cube and its surroundings carries what entered before it, less what left by sides and top.
     before = np.s_[:, :, :14]
-    side = (around.v * ay)[:, -1][:, :14].sum() - (around.v * ay)[:, 0][:, :14].sum() + (around.w * az)[-1][:, :14].sum()
+    side = (
+        (around.v * ay)[:, -1][:, :14].sum() - (around.v * ay)[:, 0][:, :14].sum() + (around.w * az)[-1][:, :14].sum()
+    )
     assert (around.u * ax)[:, :, 14].sum() == pytest.approx((around.u * ax)[:, :, 0].sum() - side, rel=1e-5)
     assert np.abs(net(around)[before]).max() < 1e-3
 
@@ -97,7 +99,9 @@ def test_lengths_of_zones_are_those_of_the_papers() -> None:
     assert seen[zones.WIDTH] == pytest.approx(20.0) and seen[zones.HEIGHT] == 10.0
     assert seen[zones.CAVITY] == pytest.approx(1.8 * 20.0 / (3.0**0.3 * (1.0 + 0.24 * 2.0)))
     assert seen[zones.FRONT] == pytest.approx(1.5 * 20.0 / (1.0 + 0.8 * 2.0))
-    assert zones.behind(1.0, 0.0, 0.0, 10.0, 20.0, 14.0) == 14.0 and zones.behind(1.0, 10.0, 0.0, 10.0, 20.0, 14.0) == 0.0
+    assert (
+        zones.behind(1.0, 0.0, 0.0, 10.0, 20.0, 14.0) == 14.0 and zones.behind(1.0, 10.0, 0.0, 10.0, 20.0, 14.0) == 0.0
+    )
 
 
 def test_touching_houses_of_one_height_are_one_obstacle_and_a_tower_is_another() -> None:
@@ -169,7 +173,11 @@ def test_particles_stay_in_the_air_and_go_with_the_wind(around: Wind, start: Swa
 @pytest.mark.parametrize("spot", [[158.0, 258.0, 2.0], [90.0, 258.0, 2.0]])
 def test_a_start_in_a_building_or_outside_is_refused(around: Wind, spot: list[float]) -> None:
     with pytest.raises(ScenarioError, match="particles"):
-        list(particles(around, turbulence(around, 0.1), Swarm.at(np.array([spot]), np.random.default_rng(1)), 1.0, 1.0, 1))
+        list(
+            particles(
+                around, turbulence(around, 0.1), Swarm.at(np.array([spot]), np.random.default_rng(1)), 1.0, 1.0, 1
+            )
+        )
 
 
 @pytest.mark.parametrize("broken", [np.nan, -1.0, 90.0])
@@ -181,6 +189,10 @@ def test_roofs_that_cannot_be_are_refused(broken: float) -> None:
 
 
 def test_an_inflow_that_cannot_be_is_refused() -> None:
-    for make in (lambda: log_law(0.0, 10.0, 0.1), lambda: log_law(3.0, 5.0, 0.1, 6.0), lambda: power_law(3.0, 10.0, 0.0)):
+    for make in (
+        lambda: log_law(0.0, 10.0, 0.1),
+        lambda: log_law(3.0, 5.0, 0.1, 6.0),
+        lambda: power_law(3.0, 10.0, 0.0),
+    ):
         with pytest.raises(ScenarioError, match="inflow"):
             make()

@@ -34,5 +34,16 @@ def test_ids_are_those_that_the_issue_fixes() -> None:
     ids = [p.id for p in PROOFS]
     assert len(set(ids)) == len(ids)
     bounded = {p.id for p in PROOFS if p.bound is not None}
-    fixed = ("plume", "puff", "mass", "prairie-grass", "indoor", "refine", "slab-dt4", "slab-burro", "lng", "well-mixed")
+    fixed = (
+        "plume",
+        "puff",
+        "mass",
+        "prairie-grass",
+        "indoor",
+        "refine",
+        "slab-dt4",
+        "slab-burro",
+        "lng",
+        "well-mixed",
+    )
     assert {f"release/{name}" for name in fixed} <= bounded
