@@ -89,7 +89,7 @@ def balanced(flow: tuple[Array, Array, Array], open_to: tuple[Array, Array, Arra
     grids = levels(*open_to)
     top = grids[0]
     fx, fy, fz = flow
-    p, rest, search, image, rows = (np.zeros_like(top.p) for _ in range(5))
+    p, rest, search, image = (np.zeros_like(top.p) for _ in range(4))
     rows = np.zeros(rest.shape[:2])
 
     def dot(a: Array, b: Array) -> float:

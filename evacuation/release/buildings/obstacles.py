@@ -40,9 +40,8 @@ def roofs(buildings: gpd.GeoDataFrame, west: float, south: float, cell_m: float,
         if len(cols) and len(rows):
             xx, yy = np.meshgrid(west + (cols + 0.5) * cell_m, south + (rows + 0.5) * cell_m)
             part = roof[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-            part[shapely.contains_xy(outline, xx, yy)] = np.maximum(part, float(height))[
-                shapely.contains_xy(outline, xx, yy)
-            ]
+            held = shapely.contains_xy(outline, xx, yy)
+            part[held] = np.maximum(part[held], float(height))
     return roof
 
 

@@ -37,25 +37,20 @@ def closeness(wind: Wind) -> tuple[Array, NDArray[np.bool_]]:
     box = wind.box
     nz, ny, nx = wind.air.shape
     distance = np.broadcast_to(box.z[:, None, None], wind.air.shape).copy()
-    tops = np.unique(wind.roof[wind.roof > 0])
-    if len(tops):
-        # Walls: for each layer the nearest column that is solid there; roofs: the air above its own column and beside it.
-        for k in range(nz):
-            solid = ~wind.air[k]
-            if solid.any():
-                side = ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m
-                distance[k] = np.minimum(distance[k], side)
-            else:
-                break
-        above = box.z[:, None, None] - wind.roof
-        distance = np.where((above > 0) & (wind.roof > 0), np.minimum(distance, above), distance)
+    # Walls: for each layer the nearest column that is solid there; roofs: the height over one's own.
+    for k in range(nz):
+        if wind.air[k].all():
+            break
+        side = ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m
+        distance[k] = np.minimum(distance[k], side)
+    distance = np.minimum(distance, np.maximum(box.z[:, None, None] - wind.roof, 0.0))
     near = np.zeros_like(wind.air)
     near[0] = True
     near[1:] |= ~wind.air[:-1]
     solid = np.pad(~wind.air, ((0, 0), (1, 1), (1, 1)))
     for shift in (0, 2):
         near |= solid[:, shift : shift + ny, 1:-1] | solid[:, 1:-1, shift : shift + nx]
-    return np.maximum(distance, 0.0), near & wind.air
+    return distance, near & wind.air
 
 
 def turbulence(wind: Wind, z0_m: float) -> Turbulence:

@@ -48,8 +48,6 @@ def friction(ustar_out, c, air, distance, near, z, cell, z0):
                 up = k + 1 if k + 1 < nz else -1
                 lower = math.log(z[k] / z[k - 1]) if k > 0 else 1.0
                 upper = math.log(z[k + 1] / z[k]) if k + 1 < nz else 1.0
-                total = 0.0
-                sums = (0.0, 0.0, 0.0)
                 ux = _slope(c[0, k, j], left, i, right, cell, cell)
                 vx = _slope(c[1, k, j], left, i, right, cell, cell)
                 wx = _slope(c[2, k, j], left, i, right, cell, cell)
@@ -59,6 +57,5 @@ def friction(ustar_out, c, air, distance, near, z, cell, z0):
                 uz = _slope(c[0, :, j, i], down, k, up, lower, upper) / z[k]
                 vz = _slope(c[1, :, j, i], down, k, up, lower, upper) / z[k]
                 wz = _slope(c[2, :, j, i], down, k, up, lower, upper) / z[k]
-                sums = ((uy + vx) ** 2, (uz + wx) ** 2, (vz + wy) ** 2)
-                total = 2.0 * (ux * ux + vy * vy + wz * wz) + sums[0] + sums[1] + sums[2]
+                total = 2.0 * (ux * ux + vy * vy + wz * wz) + (uy + vx) ** 2 + (uz + wx) ** 2 + (vz + wy) ** 2
                 ustar_out[k, j, i] = KAPPA * distance[k, j, i] * math.sqrt(total)

@@ -84,9 +84,10 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
                         if x >= WAKE * d:
                             continue
                         gap = x + ahead
+                        free = v_out[k, j, i] == -1.0
                         if (
-                            z[k] >= hidden and ahead_of >= 0 and gap < table[o, CAVITY] and v_out[k, j, i] == -1.0
-                            and z[k] < table[ahead_of, HEIGHT] and x < d + gap
+                            free and z[k] >= hidden and ahead_of >= 0 and gap < table[o, CAVITY]
+                            and z[k] < table[ahead_of, HEIGHT]
                         ):  # fmt: skip
                             nxx = normal_x[jj, ii] - normal_x[front_j, front_i]
                             nyy = normal_y[jj, ii] - normal_y[front_j, front_i]
@@ -101,10 +102,10 @@ def guess(u_out, v_out, w_out, label, roof, normal_x, normal_y, table, z, inflow
                             v_out[k, j, i] = over * sine - beside * cosine
                             w_out[k, j, i] = -abs(0.5 - share) * (2.0 * share - 1.0) * speed * cosine
                         elif x < d:
-                            if z[k] >= hidden and v_out[k, j, i] == -1.0:
+                            if free and z[k] >= hidden:
                                 u_out[k, j, i] = -speed * (1.0 - x / d) ** 2
                                 v_out[k, j, i] = 0.0
-                        elif v_out[k, j, i] == -1.0:
+                        elif free:
                             u_out[k, j, i] = min(u_out[k, j, i], inflow[k] * (1.0 - (d / x) ** 1.5))
                 hidden = max(hidden, roof[jj, ii])
                 last = o
