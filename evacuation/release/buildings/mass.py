@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 #: Net flow out of any cell over the flow of the reference speed through its largest face, at most.
 CLOSED = 1e-6
 MOST_ROUNDS = 200
-COARSEST_SWEEPS = 20
+COARSEST_SWEEPS = 4
 
 
 @dataclass
