@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from evacuation.release.buildings.mass import CLOSED, balanced
 from evacuation.release.buildings.obstacles import Obstacles
-from evacuation.release.kernels.zones import WAKE, guess
+from evacuation.release.kernels.zones import CAVITY, WAKE, WIDTH, guess
 from twin.errors import ScenarioError
 
 Array = NDArray[np.float64]
 Inflow = Callable[[Array], Array]
 
 KAPPA = 0.40
+#: Sides and top should keep this many heights away, and a building be this many cells wide: assumed; below, the wind says so.
+CLEAR_HEIGHTS, THIN_CELLS = 2.0, 4.0
 
 
 def log_law(speed_m_s: float, at_m: float, z0_m: float, displaced_m: float = 0.0) -> Inflow:
@@ -70,7 +72,9 @@ class Wind:
     north, up.
 
     `air` (nz, ny, nx) is False in buildings, `roof` (ny, nx) their height (m), `rounds` how many the balance took, `leak` the largest net
-    flow of a cell over that of the reference speed through its largest face.
+    flow of a cell over that of the reference speed through its largest face. `notes` tells where the model leaves its validity:
+    "mean_only" always (a diagnostic wind, not scored well between buildings), "near_side" and "low_box" by how many heights, "thin" how
+    many obstacles are narrow.
     """
 
     box: Box
@@ -81,6 +85,7 @@ class Wind:
     roof: Array
     rounds: int
     leak: float
+    notes: tuple[tuple[str, float], ...] = ()
 
     @cached_property
     def centres(self) -> Array:
@@ -90,9 +95,7 @@ class Wind:
 
     def scaled(self, factor: float) -> Wind:
         """Return the same wind `factor` times as strong."""
-        return Wind(
-            self.box, factor * self.u, factor * self.v, factor * self.w, self.air, self.roof, self.rounds, self.leak
-        )
+        return replace(self, u=factor * self.u, v=factor * self.v, w=factor * self.w)
 
 
 def faces(air: NDArray[np.bool_], box: Box) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
@@ -114,6 +117,22 @@ def faces(air: NDArray[np.bool_], box: Box) -> tuple[tuple[Array, Array, Array],
     return (ax, ay, az), (tx, ty, az / apart)
 
 
+def doubts(roof: Array, box: Box, table: Array) -> tuple[tuple[str, float], ...]:
+    """Return the notes of a wind around obstacles; see `Wind`."""
+    if not len(table):
+        return ()
+    notes = [("mean_only", float(len(table)))]
+    row, col = np.nonzero(roof)
+    ny, nx = roof.shape
+    away = (np.minimum.reduce([row, col, ny - 1 - row, nx - 1 - col]) * box.cell_m / roof[row, col]).min()
+    above = box.edges[-1] / roof.max()
+    thin = int((table[:, WIDTH] < THIN_CELLS * box.cell_m).sum())
+    notes += [("near_side", float(away))] if away < CLEAR_HEIGHTS else []
+    notes += [("low_box", float(above))] if above < CLEAR_HEIGHTS else []
+    notes += [("thin", float(thin))] if thin else []
+    return tuple(notes)
+
+
 def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
     """Return the neutral wind around buildings for an inflow from a direction (degrees clockwise from north).
 
@@ -127,7 +146,7 @@ def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
     z, air = box.z, box.z[:, None, None] > roof
     obstacles = Obstacles.of(roof, box.cell_m)
     table = obstacles.seen(east, north, np.asarray(inflow(obstacles.height), dtype=np.float64))
-    reach = WAKE * float(table[:, 3].max(initial=0.0)) + box.cell_m
+    reach = WAKE * float(table[:, CAVITY].max(initial=0.0)) + box.cell_m
     first = np.zeros((3, *air.shape))
     speed = np.asarray(inflow(z), dtype=np.float64)
     guess(*first, obstacles.label, roof, *obstacles.normal, table, z, speed, east, north, box.cell_m, reach)
@@ -144,7 +163,7 @@ def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
     rounds = balanced((fx, fy, fz), open_to, CLOSED * largest)
     leak = float(np.abs(np.diff(fx, axis=2) + np.diff(fy, axis=1) + np.diff(fz, axis=0)).max()) / largest
     u, v, w = (np.divide(f, a, out=np.zeros_like(f), where=a > 0) for f, a in zip((fx, fy, fz), area, strict=True))
-    return Wind(box, u, v, w, air, roof, rounds, leak)
+    return Wind(box, u, v, w, air, roof, rounds, leak, doubts(roof, box, table))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from evacuation.release.buildings.turbulence import SIGMAS, scalar_speed, turbul
 from evacuation.release.buildings.wind import Box, Sectors, Wind, faces, layers, log_law, power_law, wind_around
 from evacuation.release.kernels import zones
 from evacuation.release.kernels.particles import pair
+from evacuation.release.proofs.building_wind import hits, of_table
 from twin.errors import ScenarioError
 
 CELL = 4.0
@@ -117,6 +118,15 @@ def test_roofs_are_those_of_the_footprints() -> None:
     assert roof[2, 2] == 6.0 and roof[2, 5] == 9.0 and roof[5, 5] == 6.0 and roof.sum() == 6.0 * 14 + 9.0 * 8
 
 
+def test_a_wind_says_where_it_leaves_its_validity(around: Wind) -> None:
+    assert dict(around.notes) == {"mean_only": 1.0}
+    roof = np.zeros((20, 24))
+    roof[2:4, 5:10] = 40.0
+    told = dict(wind_around(roof, BOX, INFLOW, 270.0).notes)
+    assert told == {"mean_only": 1.0, "near_side": pytest.approx(0.2), "low_box": BOX.edges[-1] / 40.0, "thin": 1.0}
+    assert wind_around(np.zeros((20, 24)), BOX, INFLOW, 270.0).notes == ()
+
+
 def test_a_sector_is_worked_out_once_and_scales_with_the_speed() -> None:
     sectors = Sectors(cube(), BOX, INFLOW, 10.0)
     one, two = sectors.wind(5.0, 268.0), sectors.wind(10.0, 275.0)
@@ -196,3 +206,9 @@ def test_an_inflow_that_cannot_be_is_refused() -> None:
     ):
         with pytest.raises(ScenarioError, match="inflow"):
             make()
+
+
+def test_the_proofs_profile_and_hit_rate_are_what_they_say() -> None:
+    inflow = of_table(np.array([1.0, np.e]), np.array([2.0, 3.0]))
+    assert inflow(np.array([0.5, np.sqrt(np.e), 9.0])) == pytest.approx([2.0 * 0.5**0.2, 2.5, 3.0])
+    assert hits(np.array([1.0, 1.0, 0.1, 0.1]), np.array([1.24, 1.26, 0.15, 0.17])) == 0.5
