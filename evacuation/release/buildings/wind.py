@@ -21,7 +21,6 @@ from twin.errors import ScenarioError
 Array = NDArray[np.float64]
 Inflow = Callable[[Array], Array]
 
-KAPPA = 0.40
 #: Sides and top should keep this many heights away, and a building be this many cells wide: assumed; below, the wind says so.
 CLEAR_HEIGHTS, THIN_CELLS = 2.0, 4.0
 

@@ -61,8 +61,8 @@ def block(folder: Path) -> list[Pair]:
 def cubes(folder: Path) -> list[Pair]:
     """Return (observed, foretold) scalar speeds over that of the inflow at 0.02 m, case C, each height of the middle and direction.
 
-    The file's bearing of its slanting run, 225, is taken as it stands but is doubtful: the speeds mirror at y = -x (correlation 0.97), not at
-    y = x (0.33 to -0.22), as a wind from 225 over cubes that are alike on both sides would have them.
+    The file's bearing of its slanting run, 225, is taken as it stands but is doubtful: the speeds mirror at y = -x (correlation 0.97),
+    not at y = x (0.33 to -0.22), as a wind from 225 over cubes that are alike on both sides would have them.
     """
     data, cell = json.loads((folder / "case_c_fixture.json").read_text(encoding="utf-8")), 0.02
     z, speed = (np.array([row[key] for row in data["inflow"]["samples"]]) for key in ("z", "speed"))
