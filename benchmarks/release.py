@@ -16,6 +16,7 @@ import shapely
 
 import scenarios as sc
 from benchmarks.peer import run_slabx
+from evacuation.release.buildings.wind import Box, layers, log_law, wind_around
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE
 from evacuation.release.kernels import pieces
@@ -263,6 +264,28 @@ def detector_to_orders() -> Row:
     }
 
 
+def buildings_wind() -> Row:
+    """Time the wind around 400 houses and towers on 300 x 300 x 30 cells, one sector: first guess and balance of mass to 1e-6."""
+    rng = stream(7, "benchmark-roofs")
+    roof = np.zeros((300, 300))
+    for _ in range(400):
+        (row, col), (deep, wide) = rng.integers(15, 275, 2), rng.integers(2, 10, 2)
+        roof[row : row + deep, col : col + wide] = 5.0 * rng.integers(1, 12)
+    box = Box(0.0, 0.0, 5.0, layers(5.0, 150.0, 150.0))
+    wind_around(roof[:40, :40], box, log_law(5.0, 10.0, 0.1), 270.0)
+    walls = []
+    for from_deg in (270.0, 225.0, 10.0):
+        began = time.perf_counter()
+        wind_around(roof, box, log_law(5.0, 10.0, 0.1), from_deg)
+        walls.append(time.perf_counter() - began)
+    return {
+        "metric": "mass-consistent wind, 300 x 300 x 30 cells, a sector (median of three)",
+        "value": float(np.median(walls)),
+        "unit": "s",
+        "target": ("value", "<=", 10.0),
+    }
+
+
 BENCHES: dict[str, Callable[[], Row]] = {
     "release/first-answer": first_answer,
     "release/ensemble": ensemble,
@@ -273,4 +296,5 @@ BENCHES: dict[str, Callable[[], Row]] = {
     "release/slab": slab,
     "release/inversion": inversion,
     "release/detector-to-orders": detector_to_orders,
+    "release/wind": buildings_wind,
 }

@@ -9,10 +9,10 @@ from scenarios.proofs import reference
 from twin.proof import Proof
 
 #: What `anlan verify release` runs and this file leaves to a slow run.
-SLOW = {"mass", "restart", "prairie-grass", "lng"}
+SLOW = {"mass", "restart", "prairie-grass", "lng", "particles"}
 
 #: What only `anlan verify release` runs: half a minute and more.
-LONG = {"chilbolton", "ginninderra"}
+LONG = {"chilbolton", "ginninderra", "building-wind"}
 
 
 def marked(proof: Proof):
@@ -45,5 +45,6 @@ def test_ids_are_those_that_the_issue_fixes() -> None:
         "slab-burro",
         "lng",
         "street-grid",
+        "well-mixed",
     )
     assert {f"release/{name}" for name in fixed} <= bounded
