@@ -134,6 +134,10 @@ class Rule:
             raise ScenarioError("sheet_bounds", found=bounds, **what)
 
 
+#: The level of a task that is told in the colour of its place.
+OWN_COLOUR = "place"
+
+
 @dataclass(frozen=True)
 class TaskRule:
     """When to draft which task.
@@ -141,7 +145,8 @@ class TaskRule:
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes
     such places; "none" drafts for every such place `near` others. By a row of a table of the model: one per row of
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
-    task must come before, `until_s` its end where one is known, and `level` the colour it is told in.
+    task must come before, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR tells it in the
+    worst colour that its place reaches, in the mildest where it reaches none.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
     nothing of these), `excludes` what no other task may ask of the same place before this one is over.
     """
@@ -331,7 +336,7 @@ class Sheet:
             for word in task.excludes:
                 expect(self.id, f"tasks.{task.code}.excludes", word, ASKS)
             if task.table:
-                expect(self.id, f"tasks.{task.code}.level", task.level, COLOURS)
+                expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR))
                 continue
             expect(self.id, f"tasks.{task.code}.place", task.place, self.rules)
             near = task.near or {}

@@ -254,6 +254,12 @@ def _response(c: NDArray[np.floating], dt: float, family: Family | None, ppm_kg_
     return {"toxic_load": load, "response": family.response(load)}
 
 
+def rescues(told: pd.DataFrame) -> pd.DataFrame:
+    """Return the blocks of `told` whose people must be fetched: by when the gas is there or known of; the end is not known."""
+    rows = told[told["rescue"].astype(bool)]
+    return rows[["id", "rescue", "dose_stay", "dose_leave"]].assign(by_s=rows[["arrives_s", "known_s"]].max(axis=1))
+
+
 def _row(block: str, advice: str, reason: str, **values: float) -> dict[str, object]:
     return {
         **dict.fromkeys(COLUMNS, np.nan),

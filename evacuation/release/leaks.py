@@ -110,6 +110,11 @@ class Leaks:
             "in_tanks": sum(leak.source.kg for leak in self.leaks),
         }
 
+    def events(self, elapsed: float, known_s: float | None) -> pd.DataFrame:
+        """Return when each leak began, s on the clock, and when it is known where that is not at once."""
+        found = self.table(elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"})
+        return found if known_s is None else found.assign(known_s=known_s)
+
     def table(self, elapsed: float) -> pd.DataFrame:
         """Return one row per tank that leaks: since when (s on this clock), why, and what became of its content (kg)."""
         rows = [

@@ -294,8 +294,9 @@ class _Run:
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
-                "events": self.tanks.table(self.elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"}),
+                "events": self.tanks.events(self.elapsed, self.found.known_s if self.found else None),
                 "advice": told,
+                "rescue": advice.rescues(told),
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),

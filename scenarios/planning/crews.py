@@ -3,11 +3,13 @@
 Crews travel on the undisturbed road network at blue-light speed; a task holds its crew until its window ends (for good when its end
 is not known), or until it is done where its rule says that the crew does not stay. Of tasks that wait for the same kind of
 crew the worst colour comes first, then the earliest deadline, and each gets the nearest free crew; who has been sent is not
-called back. A task whose need would be over before a crew is ready gets none. The twin proposes: it never dispatches.
+called back. A task whose need would be over before a crew is ready gets none; where its end is not known, a late crew is
+better than none, and told as late. The twin proposes: it never dispatches.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -111,7 +113,8 @@ class _Queue:
 
     def crew(self, task: Task, rule: TaskRule) -> Generator[Any, Any, tuple[Crew, float] | None]:
         """Wait for a crew that is ready before the task ends; return it and when it is, or None when none can be."""
-        centre, ends, setup_s = self._at(task.place), self._seconds(task.end), 60.0 * rule.setup_min
+        centre, setup_s = self._at(task.place), 60.0 * rule.setup_min
+        ends = math.inf if task.evidence.get("open_end") else self._seconds(task.end)
         known = self._seconds(task.known or self._issued)
         yield self.env.timeout(max(known, self._seconds(task.deadline) - LEAD_S, 0.0))
         if self.env.now + setup_s >= ends:
@@ -119,7 +122,7 @@ class _Queue:
         waits = _Waiting(urgency(task), centre, ends, setup_s, self.env.event())
         self._waiting[task.unit].append(waits)
         self._give(task.unit)
-        yield self.env.any_of([waits.given, self.env.timeout(ends - self.env.now)])
+        yield waits.given if ends == math.inf else self.env.any_of([waits.given, self.env.timeout(ends - self.env.now)])
         if waits.given.triggered:
             return cast(tuple[Crew, float], waits.given.value)
         self._waiting[task.unit].remove(waits)

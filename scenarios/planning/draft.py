@@ -19,7 +19,7 @@ from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan, Task, shown
-from twin.sheet import COLOURS, Rule, Sheet, TaskRule
+from twin.sheet import COLOURS, OWN_COLOUR, Rule, Sheet, TaskRule
 
 
 def draft_plan(run: Run) -> Plan:
@@ -88,20 +88,21 @@ class _Findings:
     exposure: Exposure
     sheet: Sheet
     issued: datetime
-    events: tuple[datetime, ...]
+    events: tuple[tuple[datetime, datetime], ...]
 
     def known(self, first: datetime) -> datetime:
-        """Return when one can know that a threshold is met at `first`: from the plan on, and not before an event.
+        """Return when one can know that a threshold is met at `first`: from the plan on, and not before an event is known.
 
         What an event adds at a place is not told apart from the rest, so every event that begins before `first` counts.
         """
-        return max([self.issued, *(event for event in self.events if event <= first)])
+        return max([self.issued, *(known for begins, known in self.events if begins <= first)])
 
 
-def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
-    """Return when each event of a run begins: the scenario's, and what befell the city within the model (its table `events`).
+def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """Return when each event of a run begins and when it is known: the scenario's, and what befell the city within the model.
 
-    An event whose values change in time is written as several actions in one place.
+    The latter stand in its table `events`: `begins_s`, and `known_s` where an event is not known at once (a source that detectors
+    tell of). An event whose values change in time is written as several actions in one place.
     """
     begins: dict[tuple[str, str], float] = {}
     for action in run.case.actions_of(sheet.id):
@@ -110,7 +111,10 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[datetime, ...]:
             begins[key] = min(action.start_s, begins.get(key, action.start_s))
     if (befell := run.tables_of(sheet.id).get("events")) is not None:
         begins |= {("", str(row.id)): float(row.begins_s) for row in befell.itertuples()}
-    return tuple(issued + timedelta(seconds=start_s) for start_s in begins.values())
+    known = dict(begins)
+    if befell is not None and "known_s" in befell:
+        known |= {("", str(row.id)): float(row.known_s) for row in befell.itertuples()}
+    return tuple((issued + timedelta(seconds=s), issued + timedelta(seconds=known[key])) for key, s in begins.items())
 
 
 def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
@@ -237,7 +241,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 place=place,
                 place_kind=rule.place if own is None else str(own["kind"]),
                 place_name=name if own is None else {"zh": own["name_zh"], "en": own["name_en"]},
-                level=rule.level,
+                level=_worst(own) if rule.level == OWN_COLOUR else rule.level,
                 start=deadline,
                 end=max(end, deadline),
                 deadline=deadline,
@@ -251,6 +255,12 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
             )
         )
     return tasks
+
+
+def _worst(place: Any) -> str:
+    """Return the worst colour that a place reaches, the mildest where it reaches none or nothing is known of it."""
+    reached = [] if place is None else [c for c in COLOURS if pd.notna(place[f"first_{c}"])]
+    return reached[-1] if reached else COLOURS[0]
 
 
 def _likely_rows(rows: pd.DataFrame, members: int) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from lxml import etree
 from nbclient import NotebookClient
 
 import scenarios as sc
@@ -14,6 +15,25 @@ from scenarios.case import hazards
 from twin.sheet import kind_of
 
 ROOT = Path(__file__).parents[2]
+
+
+CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
+
+
+def messages_ask_what_the_plan_asks(run: sc.Run, folder: Path) -> None:
+    """Who is told to stay inside by the plan is not told to evacuate by a message, and the other way round."""
+    plan = sc.draft_plan(run)
+    sc.export(plan, folder)
+    asked: dict[str, set[str]] = {}
+    for path in folder.rglob("cap/release-*-block*.xml"):
+        info = etree.parse(path).getroot().find(f"{CAP}info")
+        names = {area.findtext(f"{CAP}areaDesc") for area in info.iterfind(f"{CAP}area")}
+        asked.setdefault(info.findtext(f"{CAP}responseType"), set()).update(names)
+    tasks = {
+        code: {t.place_name["zh"] for t in plan.tasks if t.code == code} for code in ("stay_inside", "leave_block")
+    }
+    assert asked["Evacuate"] == tasks["leave_block"] != set()
+    assert asked["Shelter"] & tasks["stay_inside"] and not asked["Evacuate"] & tasks["stay_inside"]
 
 
 #: What makes a case quick enough for a test: coarse cells, and no more than so many members and people.
@@ -31,7 +51,7 @@ def small(case: sc.Case) -> sc.Case:
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "scenarios" / "library").glob("*.yaml")))
-def test_library_scenario(name: str) -> None:
+def test_library_scenario(name: str, tmp_path: Path) -> None:
     case = sc.load(name).check()
     assert case.scenario.about_minutes, "the list of scenarios says how long each takes"
     run = sc.run(small(case))
@@ -46,6 +66,8 @@ def test_library_scenario(name: str) -> None:
         assert set(run.hazards) == {*hazards.HAZARDS, "crowd-2"}
         assert told["crowd-2.dose"]["percent"] > told["crowd.dose"]["percent"], "the alley lies beside the tank"
         assert run.exposure["crowd-2"].counts["where"]["people"].iloc[-1].sum() == 200
+    if name == "chlorine-tank":
+        messages_ask_what_the_plan_asks(run, tmp_path)
     if "flood" not in run.hazards:
         return
     assert run.balances["flood"]["in"]["rain"] > 0

@@ -84,9 +84,16 @@ def test_a_crew_is_ready_before_the_end_and_in_one_place_at_a_time(
 ) -> None:
     tasks = [task(("u1", "h1")[k % 2], d, d + long, open_end=o) for k, (d, long, o) in enumerate(spans)]
     done = sorted((t for t in sent(small_city, *tasks) if t.crew), key=lambda t: t.arrives)
-    assert all(START < t.arrives < t.end for t in done)
+    assert all(t.arrives > START and (t.arrives < t.end or t.evidence["open_end"]) for t in done)
     for one, following in pairwise(done):
         assert one.end <= following.arrives and not one.evidence["open_end"]
+
+
+def test_a_task_whose_end_is_not_known_gets_a_late_crew_rather_than_none(small_city: City) -> None:
+    """A crew is on its way 70 s and sets up for 5 min: what is over before gets none, what has no known end gets it, late."""
+    over, endless = (sent(small_city, task("u1", 2, 2, open_end=o))[0] for o in (False, True))
+    assert (over.crew, over.no_crew) == (None, "too_late")
+    assert (endless.crew, endless.no_crew) == ("drain-1-1", None) and endless.late_min == pytest.approx(4.2, abs=1.0)
 
 
 def test_no_deadline_lies_before_the_plan_and_what_is_missing_is_told(storm: Path) -> None:
@@ -97,7 +104,7 @@ def test_no_deadline_lies_before_the_plan_and_what_is_missing_is_told(storm: Pat
     for t in plan.tasks:
         lead = (datetime.fromisoformat(t.evidence["first"]) - t.deadline).total_seconds() / 60.0
         assert plan.made == t.known <= t.deadline and lead + t.short_min == rules[t.code].before_min
-        assert t.arrives is None or plan.made < t.arrives < t.end
+        assert t.arrives is None or (plan.made < t.arrives and (t.arrives < t.end or t.evidence["open_end"]))
 
 
 def test_nothing_is_asked_for_before_an_event_that_nobody_knows_of(storm: Path) -> None:

@@ -6,7 +6,7 @@ Status is Exercise for a drill and Draft otherwise. There is no way to write Act
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -69,22 +69,31 @@ _ENUMS = {
 }
 
 
+#: What a task asks of its place (`twin.sheet.ASKS`) -> the response of CAP; opening a place is no message to people.
+RESPONSE = {"leave": "Evacuate", "stay": "Shelter"}
+
+
 def write(dossier: Dossier, folder: Path) -> list[Path]:
-    """Write `cap/<hazard>-<colour>-<kind>.xml` for each colour that some place of a kind reaches."""
+    """Write `cap/<hazard>-<colour>-<kind>.xml` for each colour that some place of a kind reaches.
+
+    Places of which the plan asks something else than the colour does have a message of their own, named by its response.
+    """
     target = folder / "cap"
     target.mkdir(exist_ok=True)
     places = dossier.places().to_crs("EPSG:4326")
     sheets = {s.sheet.id: s.sheet for s in dossier.sections}
-    written = []
+    written, asked = [], _asked(dossier.plan, sheets)
 
-    def of(a: Alert) -> tuple[str, str, str, bool]:
-        return a.hazard, a.level, a.place_kind, not _expected(a)
+    def of(a: Alert) -> tuple[str, str, str, bool, str]:
+        response = asked.get((a.hazard, a.place), sheets[a.hazard].cap.response[a.level])
+        return a.hazard, a.level, a.place_kind, not _expected(a), response
 
     ordered = sorted(dossier.plan.alerts, key=lambda a: (*of(a), a.place))
-    for (hazard, level, kind, unlikely), group in groupby(ordered, key=of):
-        message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz)
+    for (hazard, level, kind, unlikely, response), group in groupby(ordered, key=of):
+        message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz, response)
         check(message)
-        path = target / (f"{hazard}-{level}-{kind}" + ("-possible" if unlikely else "") + ".xml")
+        own = "" if response == sheets[hazard].cap.response[level] else f"-{response.lower()}"
+        path = target / (f"{hazard}-{level}-{kind}" + own + ("-possible" if unlikely else "") + ".xml")
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
         written.append(path)
     return written
@@ -117,17 +126,35 @@ def topic(written: bytes) -> str:
     return str(etree.fromstring(written).findtext(f"{{{NAMESPACE}}}identifier"))
 
 
-def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo) -> etree._Element:
-    """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet asks of it and calls it.
+def _asked(plan: Plan, sheets: Mapping[str, Sheet]) -> dict[tuple[str, str], str]:
+    """Return by (hazard, place) the response that the plan's tasks of that hazard ask of it, where they agree."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for task in plan.tasks:
+        rules = {rule.code: rule for rule in sheets[task.hazard].tasks} if task.hazard in sheets else {}
+        asks = rules[task.code].asks if task.code in rules else ""
+        if asks in RESPONSE:
+            found.setdefault((task.hazard, task.place), set()).add(RESPONSE[asks])
+    return {place: responses.pop() for place, responses in found.items() if len(responses) == 1}
+
+
+def alert_xml(
+    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo, response: str | None = None
+) -> etree._Element:
+    """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet calls it and asks of it.
+
+    `response` stands in the place of what the sheet asks at that colour.
 
     Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
     """
     cap, name = sheet.cap, sheet.name
     hazard, level, place_kind, expected = alerts[0].hazard, alerts[0].level, alerts[0].place_kind, _expected(alerts[0])
+    usual = cap.response[level]
+    response = response or usual
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
+    own = "" if response == usual else f"-{response.lower()}"
     _add(
         root,
-        identifier=f"{plan.id}-{hazard}-{level}-{place_kind}" + ("" if expected else "-possible"),
+        identifier=f"{plan.id}-{hazard}-{level}-{place_kind}{own}" + ("" if expected else "-possible"),
         sender=SENDER,
         sent=_stamp(plan.made, tz),
         status=plan.message_status,
@@ -149,7 +176,7 @@ def alert_xml(plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: 
         _add(
             info,
             event=name[lang],
-            responseType=cap.response[level],
+            responseType=response,
             urgency=cap.urgency[level],
             severity=SEVERITY[level],
             certainty=_certainty(alerts),

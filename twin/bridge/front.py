@@ -138,10 +138,21 @@ def _range(known: pd.Series[float]) -> str:
 
 
 def deadlines(plan: Plan, told: Told) -> Table:
-    """Return the first deadline of each kind of task, with who does it and how many more such tasks follow."""
-    first: dict[tuple[str, str], list[int]] = {}
+    """Return the gravest task of each kind, with who does it and how many more such tasks there are, in the order of deadlines.
+
+    The gravest has the worst colour, then the first deadline; where there are more than MOST_TASKS kinds, those of the worst colours.
+    """
+    kinds: dict[tuple[str, str], list[int]] = {}
     for k, task in enumerate(plan.tasks):  # in the order of their deadlines
-        first.setdefault((task.hazard, task.code), []).append(k)
+        kinds.setdefault((task.hazard, task.code), []).append(k)
+
+    def grave(k: int) -> tuple[int, int]:
+        return -COLOURS.index(plan.tasks[k].level), k
+
+    worst = sorted((sorted(found, key=grave) for found in kinds.values()), key=lambda found: grave(found[0]))[
+        :MOST_TASKS
+    ]
+    worst.sort(key=lambda found: found[0])
 
     def row(found: list[int]) -> tuple[Cell, ...]:
         task = plan.tasks[found[0]]
@@ -152,7 +163,7 @@ def deadlines(plan: Plan, told: Told) -> Table:
         return Text(told(task.deadline), "strong"), what, Text(who, "alarm") if late else who, more
 
     heads = tuple(map(Word, ("front.by", "front.do", "front.crew", "front.more")))
-    return Table(heads, tuple(map(row, list(first.values())[:MOST_TASKS])), figures=(3,))
+    return Table(heads, tuple(map(row, worst)), figures=(3,))
 
 
 def _who(task: Task, lang: str) -> str:

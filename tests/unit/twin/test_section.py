@@ -218,7 +218,19 @@ def dossier(city, sections: list[Section], shares: dict[str, float] | None = Non
     )
     evidence = {"minutes": 12.0, "open_end": False}
     task = Task(
-        "T1", "fair", "go", "r1", "road", city.place_name("r1"), "", NOW, NOW, NOW, "steward", {"at": "r1"}, evidence
+        "T1",
+        "fair",
+        "go",
+        "r1",
+        "road",
+        city.place_name("r1"),
+        "orange",
+        NOW,
+        NOW,
+        NOW,
+        "steward",
+        {"at": "r1"},
+        evidence,
     )
     plan = Plan(
         id="P1",
