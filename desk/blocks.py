@@ -14,12 +14,15 @@ from twin.blocks import Block, Cell, Curve, Picture, Section, Table, Text
 from twin.bridge import maps
 from twin.bridge.shapes import LEVEL_COLOURS
 from twin.city import City
-from twin.words import written
+from twin.words import width, written
 
 #: Text on a level's colour: dark on yellow, white on the others.
 ON_COLOUR = {"yellow": "#3b3000"}
 
 ALARM = "#b3261e"
+
+#: Height of a row of one line, pixels; letters of Latin script in a line of a column among many.
+ROW_PX, LINE_LETTERS = 35, 36
 
 #: What Streamlit's Markdown makes pictures, links, code, formulas and colours of.
 MARKS = re.compile(r"([\\`*\[\]<$~])")
@@ -65,13 +68,22 @@ def text(block: Text, lang: str) -> None:
 
 
 def table(block: Table, lang: str, most: int | None = None) -> None:
-    """Draw a table; all of it is shown at once unless that takes more than `most` pixels."""
-    st.dataframe(styled(block, lang), hide_index=True, height=whole(len(block.rows), most))
+    """Draw a table; all of it is shown at once unless that takes more than `most` pixels. Long texts are wrapped."""
+    shown = styled(block, lang)
+    high = row_height(shown.data, most=5)
+    st.dataframe(shown, hide_index=True, height=whole(len(block.rows), most, high), row_height=high)
 
 
-def whole(rows: int, most: int | None = None) -> int:
+def row_height(frame: pd.DataFrame, most: int) -> int:
+    """Return the height of a row, pixels, in which the longest text of a frame is wrapped into at most so many lines."""
+    letters = frame.astype(str).map(width).to_numpy().max(initial=0)
+    lines = min(-(-int(letters) // (LINE_LETTERS if len(frame.columns) > 3 else 2 * LINE_LETTERS)), most)
+    return ROW_PX if lines <= 1 else 15 + 21 * lines
+
+
+def whole(rows: int, most: int | None = None, row_px: int = 35) -> int:
     """Return the height at which a table shows every row, but no more than `most`, pixels."""
-    height = 38 + 35 * rows
+    height = 38 + row_px * rows
     return height if most is None else min(height, most)
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 import scenarios as sc
 from desk.beside import two_runs
-from desk.blocks import cell, draw, plain, table, whole
+from desk.blocks import cell, draw, plain, row_height, table, whole
 from desk.choice import one_of
 from desk.city_map import city_map
 from twin import phrases
@@ -294,29 +294,27 @@ def _plan(run: sc.Run, section: Section, lang: str) -> None:
     draw(conflicts(plan, run.told, len(plan.conflicts)), section, run, lang)
     chances = any(task.probability is not None for task in plan.tasks)
     st.caption(phrases.stamp(plan, lang))
-    st.dataframe(
-        pd.DataFrame(
-            [
-                {
-                    "#": task.id,
-                    say("report.deadline", lang=lang): " · ".join(
-                        filter(None, (run.told(task.deadline), phrases.missing_lead(task, lang)))
-                    ),
-                    say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + run.told(task.end),
-                    say("report.task", lang=lang): cell(phrases.task(task, lang)),
-                    say("report.crew", lang=lang): cell(
-                        " · ".join(filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang))))
-                    ),
-                    say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
-                    say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
-                    **({say("report.probability", lang=lang): phrases.chance(task)} if chances else {}),
-                }
-                for task in plan.tasks
-            ]
-        ),
-        hide_index=True,
-        height=whole(len(plan.tasks), 520),
+    tasks = pd.DataFrame(
+        [
+            {
+                "#": task.id,
+                say("report.deadline", lang=lang): " · ".join(
+                    filter(None, (run.told(task.deadline), phrases.missing_lead(task, lang)))
+                ),
+                say("report.until", lang=lang): ("≥ " if task.evidence["open_end"] else "") + run.told(task.end),
+                say("report.task", lang=lang): cell(phrases.task(task, lang)),
+                say("report.crew", lang=lang): cell(
+                    " · ".join(filter(None, (phrases.crew(task, lang), phrases.lateness(task, lang))))
+                ),
+                say("report.level", lang=lang): say(f"level.{task.level}", lang=lang) if task.level else "",
+                say("report.unit", lang=lang): say(f"unit.{task.unit}", lang=lang),
+                **({say("report.probability", lang=lang): phrases.chance(task)} if chances else {}),
+            }
+            for task in plan.tasks
+        ]
     )
+    high = row_height(tasks, most=4)
+    st.dataframe(tasks, hide_index=True, height=whole(len(tasks), 520, high), row_height=high)
     report = run.folder / "report.html"
     st.download_button(
         say("desk.report", lang=lang), report.read_bytes(), file_name=f"{plan.id}.html", mime="text/html"

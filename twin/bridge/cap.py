@@ -164,7 +164,7 @@ def alert_xml(
         restriction="decision support draft",
         note=f"drill: {plan.scenario['zh']} {plan.scenario['en']}"
         if plan.mode == "drill"
-        else f"draft, plan state {plan.state}",
+        else f"plan state {plan.state}",
     )
     onset, expires = min(a.onset for a in alerts), max(a.expires for a in alerts)
     for lang, code in LANGUAGES.items():

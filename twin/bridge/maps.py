@@ -26,7 +26,7 @@ from twin.bridge.fonts import family
 from twin.bridge.shapes import INK, LEVEL_COLOURS, UNKNOWN
 from twin.city import City
 from twin.sheet import COLOURS, MapLayer
-from twin.words import LANGS, Phrase, Word, written
+from twin.words import LANGS, Phrase, Word, width, written
 
 PAPER, RIVER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
 
@@ -46,6 +46,9 @@ GROUND = {
 
 #: Letters that fit into a row of a chart's legend.
 LEGEND_WIDTH = 150
+
+#: Letters of Latin script that fit over a map at the size of a title.
+TITLE_LETTERS = 76
 
 
 def both(key: str, **values: Any) -> str:
@@ -159,7 +162,7 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
             axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
             axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
-        axes.set_title(title, loc="left", color=INK, fontsize=13)
+        _title(axes, title)
         return png(figure)
 
 
@@ -181,7 +184,7 @@ def curve(drawn: Curve, tz: Any) -> bytes:
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         times, labels = local_times(drawn.table.index, tz), [in_both(label) for label in drawn.labels]
         beside = max(
-            1, min(6, LEGEND_WIDTH // (5 + max(map(_width, labels), default=1)))
+            1, min(6, LEGEND_WIDTH // (5 + max(map(width, labels), default=1)))
         )  # labels in a row of the legend
         rows = -(-len(labels) // beside)
         figure = Figure(figsize=(9.6, 2.5 + 0.2 * rows), dpi=120, layout="constrained", facecolor=PAPER)
@@ -199,11 +202,6 @@ def curve(drawn: Curve, tz: Any) -> bytes:
         time_axis(axes, tz)
         axes.set_xlim(times[0], times[-1])
         return png(figure)
-
-
-def _width(text: str) -> int:
-    """Return how wide a text is, in letters of Latin script: a Chinese letter counts for two."""
-    return sum(2 if ord(letter) > 0x2E7F else 1 for letter in text)
 
 
 def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
@@ -230,8 +228,14 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         shapes.draw_marks(axes, places)
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
-        axes.set_title(title, loc="left", color=INK, fontsize=13)
+        _title(axes, title)
         return png(figure)
+
+
+def _title(axes: Any, title: str) -> None:
+    """Write a title that ends within the picture: a long one in smaller letters."""
+    size = 13.0 * min(1.0, TITLE_LETTERS / max(width(title), 1))
+    axes.set_title(title, loc="left", color=INK, fontsize=max(size, 7.0))
 
 
 def _scale_bar(axes: Any) -> None:

@@ -150,3 +150,8 @@ def _number(value: float, digits: int) -> str:
     if 10.0 ** (digits - 1) <= abs(value) < 1e15 or (value.is_integer() and abs(value) < 1e15):
         return f"{value + 0.0:.0f}"
     return f"{value:.{digits}g}"
+
+
+def width(said: str) -> int:
+    """Return how wide a text is, in letters of Latin script: a Chinese letter counts for two."""
+    return sum(2 if ord(letter) > 0x2E7F else 1 for letter in said)
