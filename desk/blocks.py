@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -21,8 +22,8 @@ ON_COLOUR = {"yellow": "#3b3000"}
 
 ALARM = "#b3261e"
 
-#: Height of a row of one line, pixels; letters of Latin script in a line of a column among many.
-ROW_PX, LINE_LETTERS = 35, 36
+#: A table of at most so many rows is drawn with wrapped texts where one is longer than so many letters of Latin script.
+FEW_ROWS, LINE_LETTERS = 12, 36
 
 #: What Streamlit's Markdown makes pictures, links, code, formulas and colours of.
 MARKS = re.compile(r"([\\`*\[\]<$~])")
@@ -68,30 +69,28 @@ def text(block: Text, lang: str) -> None:
 
 
 def table(block: Table, lang: str, most: int | None = None) -> None:
-    """Draw a table; all of it is shown at once unless that takes more than `most` pixels. Long texts are wrapped."""
-    shown = styled(block, lang)
-    high = row_height(shown.data, most=5)
-    st.dataframe(shown, hide_index=True, height=whole(len(block.rows), most, high), row_height=high)
+    """Draw a table; all of it is shown at once unless that takes more than `most` pixels.
+
+    One of few rows with long texts is drawn as a page would, with wrapped texts; the others, and lists with `most`, can be sorted.
+    """
+    longest = max((width(written(_text(one), lang)) for row in block.rows for one in row), default=0)
+    if most is None and len(block.rows) <= FEW_ROWS and longest > LINE_LETTERS:
+        st.table(styled(block, lang, plain).hide(axis="index"))
+    else:
+        st.dataframe(styled(block, lang, cell), hide_index=True, height=whole(len(block.rows), most))
 
 
-def row_height(frame: pd.DataFrame, most: int) -> int:
-    """Return the height of a row, pixels, in which the longest text of a frame is wrapped into at most so many lines."""
-    letters = frame.astype(str).map(width).to_numpy().max(initial=0)
-    lines = min(-(-int(letters) // (LINE_LETTERS if len(frame.columns) > 3 else 2 * LINE_LETTERS)), most)
-    return ROW_PX if lines <= 1 else 15 + 21 * lines
-
-
-def whole(rows: int, most: int | None = None, row_px: int = 35) -> int:
+def whole(rows: int, most: int | None = None) -> int:
     """Return the height at which a table shows every row, but no more than `most`, pixels."""
-    height = 38 + row_px * rows
+    height = 38 + 35 * rows
     return height if most is None else min(height, most)
 
 
-def styled(block: Table, lang: str) -> Styler:
-    """Return a table as text in `lang`, with its levels on their colours and its sums in bold."""
+def styled(block: Table, lang: str, shown: Callable[[str], str]) -> Styler:
+    """Return a table as text in `lang`, as `shown` makes it safe, with its levels on their colours and its sums in bold."""
     frame = pd.DataFrame(
-        [[_said(one, lang) for one in row] for row in block.rows],
-        columns=[written(head, lang) or " " for head in block.heads],
+        [[shown(written(_text(one), lang)) for one in row] for row in block.rows],
+        columns=[shown(written(head, lang)) or " " for head in block.heads],
     )
     styles = pd.DataFrame(
         [[_style(one, k in block.sums) for one in row] for k, row in enumerate(block.rows)],
@@ -117,8 +116,8 @@ def _picture(run_id: str, hazard: str, code: str, _block: Picture, _city: City, 
     return maps.picture(_city, _block, _section.places)
 
 
-def _said(of: Cell, lang: str) -> str:
-    return cell(written(of.said if isinstance(of, Text) else of, lang))
+def _text(of: Cell) -> Any:
+    return of.said if isinstance(of, Text) else of
 
 
 def _style(of: Cell, summed: bool) -> str:

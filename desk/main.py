@@ -12,7 +12,7 @@ import streamlit as st
 
 import scenarios as sc
 from desk.beside import two_runs
-from desk.blocks import cell, draw, plain, row_height, table, whole
+from desk.blocks import cell, draw, plain, table, whole
 from desk.choice import one_of
 from desk.city_map import city_map
 from twin import phrases
@@ -313,8 +313,7 @@ def _plan(run: sc.Run, section: Section, lang: str) -> None:
             for task in plan.tasks
         ]
     )
-    high = row_height(tasks, most=4)
-    st.dataframe(tasks, hide_index=True, height=whole(len(tasks), 520, high), row_height=high)
+    st.dataframe(tasks, hide_index=True, height=whole(len(tasks), 520))
     report = run.folder / "report.html"
     st.download_button(
         say("desk.report", lang=lang), report.read_bytes(), file_name=f"{plan.id}.html", mime="text/html"

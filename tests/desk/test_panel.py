@@ -169,7 +169,7 @@ def test_details_tell_scales_ledger_and_the_hazards_own_blocks(storm: Path) -> N
     sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
     chooser(app.radio, "language").set_value("en").run()
-    frames = [frame.value for frame in app.dataframe]
+    frames = [frame.value for frame in (*app.dataframe, *app.table)]
     assert any("Water depth" in f.columns and "Roads (km)" in f.columns for f in frames)
     assert any("What it means" in f.columns for f in frames) and any("m³" in f.columns for f in frames)
     assert any("manholes gave water back" in text.value for text in app.markdown), "what only the hazard can say"
