@@ -302,7 +302,9 @@ def test_the_first_page_tells_the_share_of_members_and_conflicts(small_city) -> 
     cells = [" ".join(row.itertext()) for row in page.xpath("//table")[0].xpath(".//tr[td]")]
     assert all("of the members reach this level" in row for row in cells)
     text = page.xpath("//main")[0].text_content()
-    assert text.count("Conflicts in the plan that the duty officer must decide (1)") == 2, "in front and beside the tasks"
+    assert text.count("Conflicts in the plan that the duty officer must decide (1)") == 2, (
+        "in front and beside the tasks"
+    )
     assert "Fair brings it to red: not to be used" in text and "集会使该地点达到红色,不宜启用" in text
 
 
