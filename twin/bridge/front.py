@@ -140,7 +140,7 @@ def _range(known: pd.Series[float]) -> str:
 def deadlines(plan: Plan, told: Told) -> Table:
     """Return the gravest task of each kind, with who does it and how many more such tasks there are, in the order of deadlines.
 
-    The gravest has the worst colour, then the first deadline; where there are more than MOST_TASKS kinds, those of the worst colours.
+    The gravest has the worst colour, then the first deadline; where there are more than MOST_TASKS kinds, the hazards take turns.
     """
     kinds: dict[tuple[str, str], list[int]] = {}
     for k, task in enumerate(plan.tasks):  # in the order of their deadlines
@@ -149,9 +149,10 @@ def deadlines(plan: Plan, told: Told) -> Table:
     def grave(k: int) -> tuple[int, int]:
         return -COLOURS.index(plan.tasks[k].level), k
 
-    worst = sorted((sorted(found, key=grave) for found in kinds.values()), key=lambda found: grave(found[0]))[
-        :MOST_TASKS
-    ]
+    ranked = sorted((sorted(found, key=grave) for found in kinds.values()), key=lambda found: grave(found[0]))
+    hazards = [plan.tasks[found[0]].hazard for found in ranked]
+    turn = [hazards[:k].count(hazard) for k, hazard in enumerate(hazards)]  # how many kinds of its hazard come before
+    worst = [ranked[k] for k in sorted(range(len(ranked)), key=lambda k: (turn[k], k))[:MOST_TASKS]]
     worst.sort(key=lambda found: found[0])
 
     def row(found: list[int]) -> tuple[Cell, ...]:
