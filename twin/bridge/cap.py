@@ -92,8 +92,8 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     for (hazard, level, kind, unlikely, response), group in groupby(ordered, key=of):
         message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz, response)
         check(message)
-        own = "" if response == sheets[hazard].cap.response[level] else f"-{response.lower()}"
-        path = target / (f"{hazard}-{level}-{kind}" + own + ("-possible" if unlikely else "") + ".xml")
+        own_response = response if response != sheets[hazard].cap.response[level] else ""
+        path = target / f"{_subject(hazard, level, kind, own_response, possible=unlikely)}.xml"
         path.write_bytes(etree.tostring(message, xml_declaration=True, encoding="UTF-8", pretty_print=True))
         written.append(path)
     return written
@@ -137,24 +137,27 @@ def _asked(plan: Plan, sheets: Mapping[str, Sheet]) -> dict[tuple[str, str], str
     return {place: responses.pop() for place, responses in found.items() if len(responses) == 1}
 
 
+def _subject(hazard: str, level: str, kind: str, own_response: str, *, possible: bool) -> str:
+    """Return what names a message among those of a plan; `own_response` is empty where the colour's own is asked."""
+    return "-".join(filter(None, (hazard, level, kind, own_response.lower(), "possible" if possible else "")))
+
+
 def alert_xml(
-    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo, response: str | None = None
+    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo, response: str
 ) -> etree._Element:
     """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet calls it and asks of it.
 
-    `response` stands in the place of what the sheet asks at that colour.
+    `response` is what is asked of these places: what the sheet asks at that colour, or what the plan asks instead.
 
     Where probabilities are known they stand behind the names of the places and, by the place's id, in parameters.
     """
     cap, name = sheet.cap, sheet.name
     hazard, level, place_kind, expected = alerts[0].hazard, alerts[0].level, alerts[0].place_kind, _expected(alerts[0])
-    usual = cap.response[level]
-    response = response or usual
     root = etree.Element(f"{{{NAMESPACE}}}alert", nsmap={None: NAMESPACE})
-    own = "" if response == usual else f"-{response.lower()}"
+    own_response = response if response != cap.response[level] else ""
     _add(
         root,
-        identifier=f"{plan.id}-{hazard}-{level}-{place_kind}{own}" + ("" if expected else "-possible"),
+        identifier=f"{plan.id}-{_subject(hazard, level, place_kind, own_response, possible=not expected)}",
         sender=SENDER,
         sent=_stamp(plan.made, tz),
         status=plan.message_status,
