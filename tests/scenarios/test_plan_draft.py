@@ -72,6 +72,14 @@ def test_of_tasks_that_wait_for_one_crew_the_worst_colour_comes_first(small_city
     assert [t.crew for t in alone] == ["drain-1-1", "drain-1-1"]
 
 
+def test_an_event_that_is_known_later_than_it_begins_counts_from_then() -> None:
+    """Gas is let go at minute 3 and found out at minute 20: what it does at minute 5 is known at 20, what is there before at once."""
+    begins, found_out = START + timedelta(minutes=3), START + timedelta(minutes=20)
+    found = _Findings(None, None, START, ((begins, found_out),))
+    assert found.known(START + timedelta(minutes=2)) == START
+    assert found.known(START + timedelta(minutes=5)) == found_out
+
+
 def test_a_unit_without_crews_is_told_apart(small_city: City) -> None:
     (only,) = sent(small_city, task("u1", 30, 60, unit="divers"))
     assert only.no_crew == "unlisted"
