@@ -9,7 +9,7 @@ import sys
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -33,14 +33,19 @@ def test_no_negative_depth_and_no_lost_water_on_any_terrain(z, mm_h, n) -> None:
     assert abs(run.volume_error) <= 1e-12
 
 
+ledges = np.where(np.isin(np.arange(40), [2, 9, 10, 19]), 0.0, 1.5).reshape(8, 5)  # films over ledges: chaos in 10 min
+
+
 @settings(max_examples=15, deadline=None)
-@given(hnp.arrays(np.float64, (8, 5), elements=st.floats(0, 3)))
-def test_a_symmetric_problem_has_a_symmetric_answer(half) -> None:
+@given(hnp.arrays(np.float64, (8, 5), elements=st.floats(0, 3)), st.sampled_from(["float32", "float64"]))
+@example(ledges, "float32")
+@example(ledges, "float64")
+def test_a_symmetric_problem_has_a_symmetric_answer_to_the_last_digit(half, dtype) -> None:
     z = np.concatenate([half, half[:, ::-1]], axis=1)
-    run = simulate_arrays(z, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype="float64")
-    np.testing.assert_allclose(run.depth, run.depth[:, ::-1], atol=1e-9)
-    turned = simulate_arrays(z.T, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype="float64")
-    np.testing.assert_allclose(run.depth, turned.depth.T, atol=1e-9)
+    run = simulate_arrays(z, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype=dtype)
+    np.testing.assert_array_equal(run.depth, run.depth[:, ::-1])
+    turned = simulate_arrays(z.T, 0.03, [100 / 3.6e6], [0.0], cell_m=5.0, duration_s=600.0, dtype=dtype)
+    np.testing.assert_array_equal(run.depth, turned.depth.T)
 
 
 def test_water_finds_one_level_in_a_basin() -> None:
