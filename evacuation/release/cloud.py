@@ -36,7 +36,7 @@ class Emission:
     """What leaves one source in one step: `kg_s` for its length, or `kg` at once (then `kg_s` is 0).
 
     `dilution` says how dense it is as it thins; `dense` is the density at the source (kg m-3). `half_width` and `mean_height` (m) are
-    those of the cloud at its source.
+    those of the cloud at its source. `axis` (m): the height of its axis aloft, around which `mean_height` is then the mean distance.
     """
 
     source: int
@@ -48,6 +48,7 @@ class Emission:
     dense: float
     half_width: float
     mean_height: float
+    axis: float = 0.0
 
 
 class Cloud:
@@ -232,6 +233,7 @@ def _at_source(emission: Emission, count: int, amount: float) -> Array:
         growth.SOURCE: amount,
         growth.DENSE: emission.dense,
         growth.COLD: 1.0,
+        growth.AXIS: emission.axis,
     }
     for row, value in values.items():
         ends[row] = value

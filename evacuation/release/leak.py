@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from evacuation.release.cloud import Emission
-from evacuation.release.dilution import Dilution, cold, even
+from evacuation.release.dilution import PASSIVE, Dilution, cold, even
 from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.source import Source
+from evacuation.release.sources.stack import Stack
 from evacuation.release.sources.tank import cloud_density
 from evacuation.release.substances import ATMOSPHERE_PA
 from evacuation.release.weather import Air
@@ -18,13 +20,19 @@ from evacuation.release.weather import Air
 #: Least half width of a source, m.
 LEAST_HALF_WIDTH_M = 0.5
 
+#: What leaves higher than this is a plume around an axis aloft, m.
+ALOFT_M = 5.0
+
 #: Shares of droplets are told apart to this many digits, cold gases by this many K: those that differ less thin alike.
 SHARE_DIGITS, COLD_STEP_K = 2, 5.0
 
 
 @dataclass
 class Leak:
-    """A tank that may leak: where, what is in it and in its pool, and since when (s since the first run's start; NaN: not yet)."""
+    """A tank that may leak: where, what is in it and in its pool, and since when (s since the first run's start; NaN: not yet).
+
+    axis_m: how high the axis of its plume was at most, m; 0: it began at the ground. from_ground: high up it was too heavy for an axis.
+    """
 
     id: str
     x: float
@@ -39,6 +47,9 @@ class Leak:
     washed_kg: float = 0.0
     most_kg_s: float = 0.0
     buoyant: bool = False
+    stack: Stack | None = None
+    axis_m: float = 0.0
+    from_ground: bool = False
 
     def open(self, now: float, hole_m: float, cause: int, sudden: bool = False) -> None:
         """Make a hole (diameter, m), or let all go at once."""
@@ -103,10 +114,29 @@ class Leak:
     def _line(
         self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False
     ) -> Emission:
+        """Return a line of gas: around an axis aloft where it leaves high and is not heavier than air, else from the ground."""
+        dilution, axis = self._thins(dense, drops, air), height_m
+        if self.stack is not None:
+            dense, dilution = self._in_flue(kg_s, self.stack, air)
+            axis += self.stack.rise(height_m, *air.on_tile(self.x, self.y), air.inv_l, air.temperature)
+        if axis > ALOFT_M and not pool and dilution == PASSIVE:
+            self.axis_m = max(self.axis_m, axis)
+            radius = max(math.sqrt(kg_s / (dense * math.pi * max(air.wind, 1.0))), LEAST_HALF_WIDTH_M)
+            half_width, off = 0.5 * math.sqrt(3.0) * radius, 4.0 * radius / (3.0 * math.pi)  # of a disc
+            return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, half_width, off, axis)
+        self.from_ground |= height_m > ALOFT_M and not pool
         wide = kg_s / (dense * max(air.wind, 1.0) * 4.0 * height_m)
         wide = max(wide, LEAST_HALF_WIDTH_M, np.sqrt(self.pool.area / np.pi) if pool else 0.0)
-        dilution = self._thins(dense, drops, air)
         return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, wide, height_m)
+
+    def _in_flue(self, kg_s: float, stack: Stack, air: Air) -> tuple[float, Dilution]:
+        """Return the concentration of the substance in the air of a stack (kg m-3) and how it thins outside.
+
+        The rest of what leaves is air as warm as the stack.
+        """
+        pure, c = self.source.substance.gas_density(stack.temperature), kg_s / stack.flow_m3_s
+        excess = c + (1.0 - c / pure) * air.density * air.temperature / stack.temperature - air.density
+        return c, even(max(excess, 0.0) / c)
 
     def _puff(self, number: int, kg: float, dense: float, drops: float, air: Air) -> Emission:
         radius = (kg / dense / np.pi) ** (1.0 / 3.0)  # as high as its radius

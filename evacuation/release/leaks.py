@@ -32,9 +32,6 @@ from twin.hazard import Action, Drivers
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
 
-#: Higher than this, a source is told to be taken as one that fills the air below it, m.
-ALOFT_M = 5.0
-
 #: Measures at a place that leaks.
 MENDS = ("shut_valve", "patch", "water_curtain")
 
@@ -130,8 +127,11 @@ class Leaks:
         """Return what must be said of the sources that leaked: how they are taken, and where that falls short."""
         leaked = [leak for leak in self.leaks if not np.isnan(leak.began)]
         found: list[tuple[str, Mapping[str, Any]]] = [] if leaked else [("no_leak", {})]
-        if leaked and self.height_m > ALOFT_M:
-            found.append(("aloft", {"height": self.height_m}))
+        axis = max((leak.axis_m for leak in leaked), default=0.0)
+        if axis > 0.0:
+            found.append(("aloft", {"height": axis}))
+        if any(leak.from_ground for leak in leaked):
+            found.append(("aloft_heavy", {"height": self.height_m}))
         vessels = [leak.source for leak in leaked if isinstance(leak.source, Vessel)]
         found += [(f"blowdown_{name}", {}) for name in sorted({v.blowdown for v in vessels})]
         if any(isinstance(leak.source, GasPipe) for leak in leaked):
@@ -146,13 +146,13 @@ class Leaks:
         """Return what a state keeps of the tanks."""
         rows = [
             (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began, leak.cause, leak.out_kg,
-             leak.washed_kg, leak.most_kg_s, leak.sudden)
+             leak.washed_kg, leak.most_kg_s, leak.sudden, leak.axis_m, leak.from_ground)
             for leak in self.leaks
         ]  # fmt: skip
         rings = [(np.full(len(leak.pool.rings[0]), k), *leak.pool.rings) for k, leak in enumerate(self.leaks)]
         return {
             "rings": np.concatenate([np.zeros((3, 0)), *(np.stack(ring) for ring in rings)], axis=1),
-            "leaks": np.array(rows, dtype=np.float64).reshape(-1, 11),
+            "leaks": np.array(rows, dtype=np.float64).reshape(-1, 13),
             "leak_ids": np.array([k.id for k in self.leaks]),
         }
 
@@ -167,7 +167,7 @@ class Leaks:
             leak.source.kg, leak.source.full_kg = row[0], row[1]
             leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
-            leak.sudden = bool(row[10])
+            leak.sudden, leak.axis_m, leak.from_ground = bool(row[10]), row[11], bool(row[12])
             leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
 
 
@@ -221,6 +221,10 @@ def prepare(
                 made.floats.append((leak, floats_m, np.nan_to_num(depth[:, k], nan=-1.0), str(row["id"]), str(mine)))
     if asked.site is not None and not any(leak.id == asked.site for leak in made.leaks):
         made.leaks.append(_place(asked, gas, city, grid))
+    for leak in made.leaks:
+        told_to = leak.id == asked.site or any(a.place == leak.id and a.kind == "leak" for a in actions)
+        if told_to and len(city.buildings.sindex.query(shapely.Point(leak.x, leak.y), "within")):
+            made.notes.append(("in_building", {"site": leak.id}))
     can = [leak.id for leak in made.leaks]
     for action in actions:
         if action.kind in MENDS and action.place not in can:
@@ -300,7 +304,8 @@ def _leak(where: shapely.Geometry, content: Content, way: Way, bund_m2: float, g
     x, y = float(where.centroid.x), float(where.centroid.y)
     if not bool(grid.cells([x], [y])[2][0]):
         raise ScenarioError("release_outside", site=content.site)
-    return Leak(content.site, x, y, source_of(content, way), Pool(content.substance, bund_m2))
+    pool = Pool(content.substance, bund_m2)
+    return Leak(content.site, x, y, source_of(content, way), pool, stack=way.stack)
 
 
 def _phase(gas: Substance, temperature: float) -> str:

@@ -14,6 +14,7 @@ from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
+from evacuation.release.kernels.growth import FIELDS
 from evacuation.release.locate.detected import Found, detected
 from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
@@ -36,6 +37,9 @@ from twin.variables import Unit, Variable, conform
 
 #: The ledger must close to this share of what came in, float64.
 TOLERANCE = 1e-9
+
+#: Numbers that must be the same in a run that goes on from another.
+KEPT = ("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m", "streets")
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
 
@@ -62,16 +66,19 @@ class Release:
     site: str | None = None
     mass_kg: Annotated[float, Gt(0.0), Le(1e8), Unit("kg")] | None = None
     hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "25 mm: a torn branch pipe, assumed")] = 25.0
-    outflow: Literal["hole", "sudden", "rates", "gas_pipe", "liquid_pipe"] = "hole"
+    outflow: Literal["hole", "sudden", "rates", "gas_pipe", "liquid_pipe", "flashing_pipe"] = "hole"
     blowdown: Literal["isothermal", "isentropic"] = "isothermal"
     rates_kg_s: tuple[tuple[float, float], ...] = ()
     pipe_length_m: Annotated[float, Gt(0.0), Le(1e6), Unit("m")] | None = None
     pipe_mm: Annotated[float, Ge(10.0), Le(2000.0), Unit("mm")] | None = None
+    stack_m: Annotated[float, Gt(0.0), Le(30.0), Unit("m", "bore of the mouth")] | None = None
+    exit_m_s: Annotated[float, Gt(0.0), Le(100.0), Unit("m s-1")] | None = None
+    exit_k: Annotated[float, Ge(200.0), Le(2000.0), Unit("K")] | None = None
     phase: Phase | None = None
     pressure_bar: Annotated[float, Gt(0.0), Le(1000.0), Unit("bar", "absolute")] | None = None
     start_min: Annotated[float, Ge(0.0), Le(14400.0), Unit("min")] = 0.0
     float_hole_mm: Annotated[float, Ge(1.0), Le(1000.0), Unit("mm", "50 mm: the liquid line torn off, assumed")] = 50.0
-    height_m: Annotated[float, Ge(0.1), Le(50.0), Unit("m", "assumed")] = 1.0
+    height_m: Annotated[float, Ge(0.1), Le(400.0), Unit("m", "assumed")] = 1.0
     bund_m2: Annotated[float, Ge(0.0), Le(1e6), Unit("m2", "0: no bund")] = 0.0
     cell_m: Annotated[float, Ge(5.0), Le(100.0), Unit("m")] = 20.0
     step_s: Annotated[float, Ge(5.0), Le(60.0), Unit("s")] = 20.0
@@ -186,22 +193,8 @@ class Release:
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
-        names = (
-            "cell_m",
-            "step_s",
-            "puffs_per_step",
-            "wind_members",
-            "direction_sd_deg",
-            "speed_sd",
-            "height_m",
-            "streets",
-        )
-        return {
-            "substance": gas.id,
-            "frame_s": frame_s,
-            **self._way.kept,
-            **{name: float(getattr(self, name)) for name in names},
-        }
+        numbers = {name: float(getattr(self, name)) for name in KEPT}
+        return {"substance": gas.id, "frame_s": frame_s, "form": float(FIELDS), **self._way.kept, **numbers}
 
 
 class _Run:

@@ -71,6 +71,12 @@ class Air:
         """Return `turned`, whole."""
         return np.tile([1.0, 0.0], (*self.z0.shape, 1)) if self.turned is None else self.turned
 
+    def on_tile(self, x: float, y: float) -> tuple[float, float]:
+        """Return z0 (m) and u* (m s-1) at a map point, of the nearest tile outside."""
+        row = min(max(int((self.north - y) / self.tile_m), 0), self.z0.shape[0] - 1)
+        col = min(max(int((x - self.west) / self.tile_m), 0), self.z0.shape[1] - 1)
+        return float(self.z0[row, col]), float(self.ustar[row, col])
+
 
 class Held:
     """A forcing in time: a value holds over [t_k, t_k+1), the first before it begins.

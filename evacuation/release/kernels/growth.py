@@ -3,8 +3,9 @@
 A piece is a straight line of gas between two ends (a stretch of a plume), or one round puff. `ends` is (field, 2, piece), with the
 rows X, Y (m, map), BOX, TURB (parts of the sideways standard deviation, m), Z (mean height, m), SWAY (covariance of sideways
 place and speed, m2 s-1), SOURCE (what is left of the kg s-1 that it left with; of a puff kg), DENSE (density at the source,
-kg m-3), DILUTION (which row of `dilutions` says how it thins) and COLD (share of its cold that the ground has not taken yet, 1 at
-the source). End 0 is the younger end of a line; of a puff, where it was a step ago.
+kg m-3), DILUTION (which row of `dilutions` says how it thins), COLD (share of its cold that the ground has not taken yet, 1 at
+the source) and AXIS (height of its axis, m; 0: on the ground. Then Z is the mean height; else the mean distance from the axis).
+End 0 is the younger end of a line; of a puff, where it was a step ago.
 
 `dilutions` is (row, POINTS + 1): the excess density that a kilogram of substance brings while nothing but air warms it, at the
 concentrations DENSE 10^(-k / PER_DECADE), and at last what it brings once as warm as the air. Row 0 is nought: a passive gas.
@@ -16,11 +17,19 @@ import math
 
 import numba as nb
 
-from evacuation.release.kernels.similarity import depletion, swayed, transport
+from evacuation.release.kernels.similarity import (
+    depletion,
+    from_axis,
+    swayed,
+    transport,
+    transport_aloft,
+    vertical,
+    vertical_aloft,
+)
 from twin.jit import kernel
 
-X, Y, BOX, TURB, Z, SWAY, SOURCE, DENSE, DILUTION, COLD = range(10)
-FIELDS = 10
+X, Y, BOX, TURB, Z, SWAY, SOURCE, DENSE, DILUTION, COLD, AXIS = range(11)
+FIELDS = 11
 
 PER_DECADE, POINTS = 5, 26
 
@@ -77,6 +86,15 @@ def rates(box, turb, z, source, dense, cold, dilution, round_, z0, inv_l, ustar,
     return speed, spread, grown - (1.0 - EDGE) * sides * z * spread / sigma, warmed
 
 
+@kernel
+def motion(box, turb, z, source, dense, cold, axis, dilution, round_, z0, inv_l, ustar, rho_air):
+    """Return the `rates` of an end; around an axis aloft, where only a passive gas can be, those without its weight."""
+    if axis > 0.0:
+        speed, grown = transport_aloft(z, axis, z0, inv_l, ustar)
+        return speed, 0.0, grown, 0.0
+    return rates(box, turb, z, source, dense, cold, dilution, round_, z0, inv_l, ustar, rho_air)
+
+
 @kernel(parallel=True)
 def advance(
     ends_out,
@@ -121,14 +139,15 @@ def advance(
             x, y, box, turb = ends_out[X, e, k], ends_out[Y, e, k], ends_out[BOX, e, k], ends_out[TURB, e, k]
             z, sway = ends_out[Z, e, k], ends_out[SWAY, e, k]
             source, dense, cold = ends_out[SOURCE, e, k], ends_out[DENSE, e, k], ends_out[COLD, e, k]
+            axis = ends_out[AXIS, e, k]
             dilution = dilutions[int(ends_out[DILUTION, e, k])]
             substeps, lost = 0, 0.0
             while left > 1e-9:
                 row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
                 col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
                 rough, friction = z0[row, col], ustar[row, col] * faster
-                _, wider, higher, warmed = rates(
-                    box, turb, z, source, dense, cold, dilution, round_[k], rough, inv_l, friction, rho_air
+                _, wider, higher, warmed = motion(
+                    box, turb, z, source, dense, cold, axis, dilution, round_[k], rough, inv_l, friction, rho_air
                 )
                 sigma = math.sqrt(box * box + turb * turb)
                 h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
@@ -137,13 +156,14 @@ def advance(
                 half_box = box + 0.5 * h * wider
                 half_turb = math.sqrt(turb * turb + h * sway)
                 half_cold = cold - 0.5 * h * warmed
-                speed, wider, higher, warmed = rates(
+                speed, wider, higher, warmed = motion(
                     half_box,
                     half_turb,
                     half_z,
                     source,
                     dense,
                     half_cold,
+                    axis,
                     dilution,
                     round_[k],
                     rough,
@@ -157,9 +177,15 @@ def advance(
                 z = min(max(z + h * higher, THINNEST_M), highest)
                 box += h * wider
                 cold -= h * warmed
-                turb, sway = swayed(turb, sway, h, half_z, inv_l, friction, lateral, highest)
+                mean = from_axis(half_z, axis)[0] if axis > 0.0 else half_z
+                turb, sway = swayed(turb, sway, h, mean, inv_l, friction, lateral, highest)
                 if uptake > 0.0:
-                    part = h * depletion(uptake, rough, inv_l, friction, half_z)
+                    low = (
+                        vertical_aloft(half_z, axis, rough, inv_l, 0.0)
+                        if axis > 0.0
+                        else vertical(half_z, rough, inv_l, 0.0)
+                    )
+                    part = h * depletion(uptake, rough, inv_l, friction, mean, low)
                     lost += part
                     source *= math.exp(-part)
                 left -= h

@@ -15,12 +15,15 @@ import math
 
 import numba as nb
 
-from evacuation.release.kernels.growth import BOX, TURB, X, Y, Z
-from evacuation.release.kernels.similarity import thinned, vertical
+from evacuation.release.kernels.growth import AXIS, BOX, TURB, X, Y, Z
+from evacuation.release.kernels.similarity import from_axis, thinned, vertical, vertical_aloft
 from twin.jit import kernel
 
 #: A piece reaches this many standard deviations: exp(-4.5^2 / 2) = 4e-5 of its middle.
 REACH = 4.5
+
+#: Share per metre (m-1) that stands for none where a cloud aloft has not come down yet, to have a reciprocal.
+LEAST_SHARE = 1e-30
 
 ROOT_TWO = math.sqrt(2.0)
 ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
@@ -67,7 +70,7 @@ def mean_place(length, s0, s1):
 
 @kernel(parallel=True)
 def draw(pieces_out, ends, mass, round_, factor, z0, ustar, west, north, tile_m, inv_l, uptake, z):
-    """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower.
+    """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower, unless it is aloft.
 
     A puff that grows as it moves is drawn a little behind: its fore part is the wider one, which to first order in that growth is a
     shift by twice d s / d u times the spread of places that a cell's gas comes from, over s. Lines have neighbours instead.
@@ -78,8 +81,13 @@ def draw(pieces_out, ends, mass, round_, factor, z0, ustar, west, north, tile_m,
         for e in range(2):
             row = min(max(int((north - ends[Y, e, k]) / tile_m), 0), n_rows - 1)
             col = min(max(int((ends[X, e, k] - west) / tile_m), 0), n_cols - 1)
-            mean = ends[Z, e, k]
-            share = vertical(mean, z0[row, col], inv_l, min(z, mean))
+            mean, axis = ends[Z, e, k], ends[AXIS, e, k]
+            if axis > 0.0:
+                share = vertical_aloft(mean, axis, z0[row, col], inv_l, z)
+                mean = from_axis(mean, axis)[0]
+                share = max(share, LEAST_SHARE)
+            else:
+                share = vertical(mean, z0[row, col], inv_l, min(z, mean))
             if uptake > 0.0:
                 share *= thinned(uptake, z0[row, col], inv_l, ustar[row, col] * factor[k], mean, min(z, mean))
             pieces_out[k, F0 + e] = 1.0 / share

@@ -8,6 +8,9 @@ is exact, and the height at which mixing and the height at which wind are to be 
 Sideways a particle forgets its speed in the Lagrangian time T = 2 sigma_v^2 / (C0 eps) (Thomson 1987, J. Fluid Mech. 180, 529;
 Rodean 1996, Meteorol. Monogr. 26), with the dissipation eps of the surface layer at the cloud's mean height (Kaimal and Finnigan
 1994) and C0 of grid turbulence (Du and others 1995, doi:10.1063/1.868618). To the ground a gas goes through resistances in series.
+
+A cloud from a stack lies around an axis aloft, half of it mirrored at the ground; as it becomes wider than its axis is high, shape,
+speed and growth turn into those of a cloud from the ground.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from twin.jit import kernel
 KAPPA = 0.40
 
 C0 = 3.0  # Lagrangian structure function: 3.0 +- 0.5, Du, Sawford, Wilson and Wilson 1995, Phys. Fluids 7, 3083
+MEAN_OF_SIGMA = math.sqrt(
+    2.0 / math.pi
+)  # mean distance from the middle of a normal distribution, in standard deviations
 NEUTRAL_SIDEWAYS = 1.92  # sigma_v / u*: Panofsky and Dutton 1984
 #: (Sc / Pr)^(2/3) of a gas like sulphur dioxide in air: Wesely and Hicks 1977, J. Air Poll. Control 27, 1110
 FILM = 1.4
@@ -101,6 +107,49 @@ def vertical(zbar, z0, inv_l, z):
 
 
 @kernel
+def from_axis(spread, axis):
+    """Return (mean height, m; its share that is the axis', 0..1) of a cloud of mean distance `spread` from an axis `axis` m high."""
+    mean = math.sqrt(axis * axis + spread * spread)
+    return mean, (axis / mean) ** 2
+
+
+@kernel
+def transport_aloft(spread, axis, z0, inv_l, ustar):
+    """Return (speed, growth of the spread), m s-1, of a cloud around an axis aloft; `transport` where the axis is on the ground.
+
+    Near its source it is a normal distribution that widens with sigma_w and forgets its speed in K / sigma_w^2 (Taylor 1921, to 6 %),
+    sigma_w = 1.3 u* (1 - 3 z / L)^(1/3) (Panofsky and others 1977; 1.3 u* in stable air) and K = kappa u* z / phi_h at its mean height;
+    once wider than high it grows as one from the ground.
+    """
+    mean, high = from_axis(spread, axis)
+    zeta = mean * inv_l
+    sigma_w = 1.3 * ustar * (1.0 - 3.0 * min(zeta, 0.0)) ** (1.0 / 3.0)
+    k = KAPPA * ustar * mean / phi_h(zeta)
+    sigma = max(spread, 1e-3) / MEAN_OF_SIGMA
+    free = MEAN_OF_SIGMA / math.sqrt(1.0 / (sigma_w * sigma_w) + (sigma / k) ** 2)
+    s, m = shape(mean, z0, inv_l)
+    moved = high + (1.0 - high) * wind_height_factor(s, m)
+    _, grown = transport(max(spread, 2.0 * z0), z0, inv_l, ustar)
+    return ustar / KAPPA * profile(moved * mean, z0, inv_l), high * free + (1.0 - high) * grown
+
+
+@kernel
+def vertical_aloft(spread, axis, z0, inv_l, z):
+    """Return the share of a cloud around an axis aloft per metre of height (m-1) at z (m): half of it mirrored at the ground.
+
+    Its integral over z >= 0 is 1, and with the axis on the ground it is `vertical`.
+    """
+    mean, high = from_axis(spread, axis)
+    s, _ = shape(mean, z0, inv_l)
+    s += high * (2.0 - s)
+    log_b = math.log(spread) + math.lgamma(1.0 / s) - math.lgamma(2.0 / s)
+    most = 0.5 * s * math.exp(-log_b - math.lgamma(1.0 / s))
+    return most * (
+        math.exp(-((abs(z - axis) * math.exp(-log_b)) ** s)) + math.exp(-(((z + axis) * math.exp(-log_b)) ** s))
+    )
+
+
+@kernel
 def sideways(inv_l, highest):
     """Return sigma_v / u* under a lid whose half is `highest` (m): Panofsky and others 1977 in unstable air, else 1.92."""
     return (12.0 - highest * inv_l) ** (1.0 / 3.0) if inv_l < 0.0 else NEUTRAL_SIDEWAYS
@@ -156,10 +205,13 @@ def taken(uptake, z0, inv_l, ustar, zbar):
 
 
 @kernel
-def depletion(uptake, z0, inv_l, ustar, zbar):
-    """Return the share of a cloud that the ground takes in a second, s-1: dry deposition of a cloud thinned near the ground."""
+def depletion(uptake, z0, inv_l, ustar, zbar, share):
+    """Return the share of a cloud that the ground takes in a second, s-1: dry deposition of a cloud thinned near the ground.
+
+    share: of the cloud per metre of height at the ground, were it not thinned (m-1).
+    """
     speed, up = taken(uptake, z0, inv_l, ustar, zbar)
-    return speed * vertical(zbar, z0, inv_l, 0.0) / (1.0 + speed * up)
+    return speed * share / (1.0 + speed * up)
 
 
 @kernel

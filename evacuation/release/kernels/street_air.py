@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from evacuation.release.kernels.growth import X, Y, Z
+from evacuation.release.kernels.growth import AXIS, X, Y, Z
 from evacuation.release.kernels.pieces import (
     AX,
     AY,
+    LEAST_SHARE,
     LENGTH,
     MASS,
     REACH,
@@ -20,7 +21,7 @@ from evacuation.release.kernels.pieces import (
     mean_place,
     normal,
 )
-from evacuation.release.kernels.similarity import shape
+from evacuation.release.kernels.similarity import shape, vertical_aloft
 from twin.jit import kernel
 
 
@@ -28,7 +29,8 @@ from twin.jit import kernel
 def prepare(inverse_out, ends, z0, west, north, tile_m, inv_l, levels):
     """Fill inverse_out (piece, 2, level), m: 1 / the share per metre of height at both ends of each piece, at heights `levels` (m).
 
-    Or at the cloud's mean height where that is lower. ends (field, 2, piece); z0 (row, column) m on tiles; see `similarity.vertical`.
+    Or at the cloud's mean height where that is lower; of a cloud around an axis aloft always at these heights. ends (field, 2, piece);
+    z0 (row, column) m on tiles; see `similarity.vertical` and `vertical_aloft`.
     """
     n_rows, n_cols = z0.shape
     for k in range(len(inverse_out)):
@@ -36,6 +38,11 @@ def prepare(inverse_out, ends, z0, west, north, tile_m, inv_l, levels):
             row = min(max(int((north - ends[Y, e, k]) / tile_m), 0), n_rows - 1)
             col = min(max(int((ends[X, e, k] - west) / tile_m), 0), n_cols - 1)
             mean = ends[Z, e, k]
+            if ends[AXIS, e, k] > 0.0:
+                for i in range(len(levels)):
+                    share = vertical_aloft(mean, ends[AXIS, e, k], z0[row, col], inv_l, levels[i])
+                    inverse_out[k, e, i] = 1.0 / max(share, LEAST_SHARE)
+                continue
             s, _ = shape(mean, z0[row, col], inv_l)
             log_b = math.log(mean) + math.lgamma(1.0 / s) - math.lgamma(2.0 / s)
             least = math.exp(log_b + math.lgamma(1.0 / s)) / s

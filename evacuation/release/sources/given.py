@@ -31,11 +31,18 @@ class Given(Gas):
 
     @classmethod
     def of(cls, content: Content, way: Way) -> Given:
-        """Return the rates that a scenario lists as (min, kg s-1); raise ScenarioError for a list that is no release in time."""
+        """Return the rates that a scenario lists as (min, kg s-1); raise ScenarioError for a list that is no release in time.
+
+        Nor can more gas leave a stack than goes through its mouth.
+        """
         times, rates = np.array(way.rates_kg_s, dtype=float).reshape(-1, 2).T
         whole = len(times) > 1 and times[0] == 0.0 and (np.diff(times) > 0.0).all() and (rates >= 0.0).all()
         if not whole or rates[-1] != 0.0 or not rates.any() or not np.isfinite(times[-1]):
             raise ScenarioError("release_rates", found=[list(row) for row in way.rates_kg_s])
+        if (stack := way.stack) is not None:
+            most = float(rates.max()) / content.substance.gas_density(stack.temperature)
+            if most > stack.flow_m3_s:
+                raise ScenarioError("release_flue", site=content.site, found=stack.flow_m3_s, expected=most)
         return cls(content.substance, 60.0 * times, rates, content.temperature)
 
     def outflow(self, hole_m: float, dt: float, since: float, open_share: float = 1.0) -> float:

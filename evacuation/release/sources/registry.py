@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from evacuation.release.sources.flashing_pipe import FlashingPipe
 from evacuation.release.sources.given import Given
 from evacuation.release.sources.pipe import GasPipe, LiquidPipe
 from evacuation.release.sources.source import Content, Source, Way
@@ -24,17 +25,21 @@ SOURCES: dict[str, Callable[[Content, Way], Source]] = {
     "rates": Given.of,
     "gas_pipe": GasPipe.of,
     "liquid_pipe": LiquidPipe.of,
+    "flashing_pipe": FlashingPipe.of,
 }
 
 
 #: What a scenario may say of a site -> the ways that use it. `height_m` and `start_min` are used by all.
 USED_BY = {
-    "mass_kg": ("hole", "sudden", "liquid_pipe"),
+    "mass_kg": ("hole", "sudden", "liquid_pipe", "flashing_pipe"),
     "phase": ("hole", "sudden"),
-    "pressure_bar": ("hole", "sudden", "gas_pipe", "liquid_pipe"),
+    "pressure_bar": ("hole", "sudden", "gas_pipe", "liquid_pipe", "flashing_pipe"),
     "rates_kg_s": ("rates",),
-    "pipe_length_m": ("gas_pipe", "liquid_pipe"),
-    "pipe_mm": ("gas_pipe", "liquid_pipe"),
+    "pipe_length_m": ("gas_pipe", "liquid_pipe", "flashing_pipe"),
+    "pipe_mm": ("gas_pipe", "liquid_pipe", "flashing_pipe"),
+    "stack_m": ("rates",),
+    "exit_m_s": ("rates",),
+    "exit_k": ("rates",),
 }
 
 

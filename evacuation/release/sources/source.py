@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from evacuation.release.sources.stack import Stack
 from evacuation.release.substances import Substance
 from twin.errors import ScenarioError
 
@@ -40,6 +41,9 @@ class Way:
     rates_kg_s: tuple[tuple[float, float], ...] = ()
     pipe_length_m: float | None = None
     pipe_mm: float | None = None
+    stack_m: float | None = None
+    exit_m_s: float | None = None
+    exit_k: float | None = None
 
     @property
     def kept(self) -> dict[str, str]:
@@ -53,6 +57,15 @@ class Way:
         if self.pipe_length_m is None or self.pipe_mm is None:
             raise ScenarioError("release_pipe", found=self.outflow)
         return self.pipe_length_m, self.pipe_mm / 1000.0
+
+    @property
+    def stack(self) -> Stack | None:
+        """The stack it leaves by, None without one; raises ScenarioError where one is only half given."""
+        if self.stack_m is None and self.exit_m_s is None and self.exit_k is None:
+            return None
+        if self.stack_m is None or self.exit_m_s is None or self.exit_k is None:
+            raise ScenarioError("release_stack")
+        return Stack(self.stack_m, self.exit_m_s, self.exit_k)
 
 
 class Source(Protocol):

@@ -205,7 +205,9 @@ class StreetForm:
         if place not in self._box_at:
             self._box_at[place] = self._box_around(shapely.Point(place))
         box = self._box_at[place]
-        return box if box is not None and emission.mean_height <= net.height[net.canyon[box]] else None
+        return (
+            box if box is not None and max(emission.mean_height, emission.axis) <= net.height[net.canyon[box]] else None
+        )
 
     def _box_around(self, point: shapely.Point) -> int | None:
         net = self.boxes.network

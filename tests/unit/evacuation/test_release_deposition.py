@@ -51,7 +51,7 @@ def test_a_cloud_that_the_ground_thins_still_holds_its_mass(zbar: float, inv_l: 
 
     assert quad(share, 0.0, 40.0 * zbar, limit=200)[0] == pytest.approx(1.0, abs=0.12)
     assert thinned(0.01, 0.1, inv_l, 0.3, zbar, 0.0) < 1.0 < thinned(0.01, 0.1, inv_l, 0.3, zbar, 2.0 * zbar)
-    assert thinned(0.0, 0.1, inv_l, 0.3, zbar, 1.0) == 1.0 and depletion(0.0, 0.1, inv_l, 0.3, zbar) == 0.0
+    assert thinned(0.0, 0.1, inv_l, 0.3, zbar, 1.0) == 1.0 and depletion(0.0, 0.1, inv_l, 0.3, zbar, 0.1) == 0.0
 
 
 def test_a_plume_loses_what_its_depletion_says_and_the_ledger_closes() -> None:
@@ -61,7 +61,7 @@ def test_a_plume_loses_what_its_depletion_says_and_the_ledger_closes() -> None:
         taken += cloud.step([puff] if k == 0 else [], 20.0, 8, 8 * k, AIR, 20.0 * k)
     for _ in range(60_000):
         half = zbar + 0.005 * transport(zbar, 0.1, 0.0, 0.3)[1]
-        left -= 0.01 * left * depletion(uptake, 0.1, 0.0, 0.3, half)
+        left -= 0.01 * left * depletion(uptake, 0.1, 0.0, 0.3, half, vertical(half, 0.1, 0.0, 0.0))
         zbar += 0.01 * transport(half, 0.1, 0.0, 0.3)[1]
     assert cloud.mass.sum() == pytest.approx(5.0 * left, rel=2e-3) and left < 0.9
     assert cloud.mass.sum() + taken == pytest.approx(5.0, rel=1e-14)

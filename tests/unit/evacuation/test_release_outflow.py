@@ -54,7 +54,7 @@ def test_rates_in_time_come_when_they_are_told_and_no_later(city: City) -> None:
     steps = {"rates_kg_s": ((0.0, 1.0), (0.5, 3.0), (1.0, 0.0)), "outflow": "rates", "phase": None, "mass_kg": None}
     run = simulated(city, **steps, height_m=20.0, start_min=0.5, step_s=30.0)
     assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 120.0])
-    assert dict(run.notes)["aloft"] == {"height": 20.0} and "tank_assumed" not in dict(run.notes)
+    assert dict(run.notes)["aloft_heavy"] == {"height": 20.0} and "tank_assumed" not in dict(run.notes)
     shut = simulated(city, Action("shut_valve", "b0", 30.0, 60.0), **steps, step_s=30.0)
     assert shut.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 30.0])
     assert shut.tables["tanks"]["left_kg"].tolist() == pytest.approx([90.0])
@@ -97,6 +97,17 @@ def test_a_pipe_that_cannot_be_is_refused(city: City) -> None:
     simulated(city, **PIPE | {"pipe_length_m": float(str(short.values["expected"]))}, pressure_bar=40.0)
     liquid = PIPE | {"outflow": "liquid_pipe", "mass_kg": 500.0}
     assert refused(city, **liquid | {"substance": "propane"}).code == "release_pipe_flashes"
+    boils = liquid | {"outflow": "flashing_pipe"}
+    assert refused(city, **boils | {"substance": "benzene"}).code == "release_pipe_calm"
+    assert refused(city, **boils | {"substance": "propane", "pipe_length_m": 0.05}).code == "release_pipe_brief"
+
+
+def test_liquefied_gas_runs_out_of_a_pipe_from_the_scenario(city: City) -> None:
+    boils = {"substance": "propane", "outflow": "flashing_pipe", "mass_kg": 500.0, "phase": None}
+    run = simulated(city, **boils, pipe_length_m=10.0, pipe_mm=25.0)
+    (row,) = run.tables["tanks"].to_dict("records")
+    assert row["out_kg"] + row["left_kg"] == pytest.approx(500.0, rel=1e-9) and row["out_kg"] > 100.0
+    assert "two_phase" in dict(run.notes)
 
 
 def test_a_run_goes_on_only_by_the_same_way_out(city: City) -> None:

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from evacuation.release.sources.flashing_pipe import FlashingPipe
+from evacuation.release.sources.flashing_pipe import friction as two_phase_friction
 from evacuation.release.sources.given import Given
 from evacuation.release.sources.pipe import GasPipe, LiquidPipe, friction
 from evacuation.release.sources.pool import Pool
@@ -141,8 +143,37 @@ def test_liquid_runs_through_a_pipe_against_its_friction() -> None:
     assert friction(0.1) == pytest.approx(0.0162, rel=0.02), "Moody: e / d = 0.00045"
 
 
+def flashing(length_m: float, pascal: float = math.nan) -> FlashingPipe:
+    content = Content("tank", substance("propane"), "pressurised_liquid", 1e5, 298.15, pascal)
+    return FlashingPipe.of(content, Way("flashing_pipe", pipe_length_m=length_m, pipe_mm=10.0))
+
+
+def test_liquefied_gas_boils_in_a_pipe_and_leaves_at_the_flux_of_equilibrium() -> None:
+    """Propane at 25 degrees C in a short pipe of 10 mm: L / (vv - vl) (T cp)^-0.5, some 8 500 kg m-2 s-1 (Crowl and Louvar 2011, ch. 4)."""
+    pipe = flashing(0.1)
+    area, head = math.pi / 4 * 0.01**2, 2 * pipe.density**2 * 9.81 * pipe.side_m
+    assert math.sqrt((pipe.rate(0.0) / area / two_phase_friction(10.0)) ** 2 - head) == pytest.approx(8500.0, rel=0.15)
+    hole = Tank(pipe.substance, pipe.phase, 1e5, 298.15, pipe.pressure)
+    assert pipe.rate(0.0) < 0.7 * hole.rate(0.01), "liquid that has no time to boil leaves faster"
+    pushed = flashing(0.1, 3e6).rate(0.0) / two_phase_friction(10.0)
+    more = 2 * pipe.density * (3e6 - pipe.pressure) * area**2
+    assert pushed**2 == pytest.approx((pipe.rate(0.0) / two_phase_friction(10.0)) ** 2 + more, rel=1e-9)
+    assert pipe.airborne_share() == hole.airborne_share() > 0.5
+
+
+def test_friction_of_a_two_phase_flow_follows_the_table_and_goes_on_beyond_it() -> None:
+    assert [two_phase_friction(x) for x in (0.0, 50.0, 100.0, 200.0, 400.0)] == pytest.approx(
+        [1.0, 0.85, 0.75, 0.65, 0.55]
+    )
+    far = [two_phase_friction(x) for x in np.linspace(0.0, 1e5, 2000)]
+    assert (np.diff(far) < 0.0).all()
+    assert two_phase_friction(4e6) == pytest.approx(0.5 * two_phase_friction(1e6), rel=1e-3), (
+        "as the root of the length"
+    )
+
+
 @pytest.mark.parametrize("make", [
-    lambda: Tank(BENZENE, "liquid", 10_000.0, 293.15, 2e5), lambda: Vessel(METHANE, 500.0, 293.15, 5e6),
+    lambda: flashing(5.0), lambda: Tank(BENZENE, "liquid", 10_000.0, 293.15, 2e5), lambda: Vessel(METHANE, 500.0, 293.15, 5e6),
     lambda: gas_pipe(10_000.0, 500.0), lambda: Given(METHANE, np.array([0.0, 1e4]), np.array([2.0, 0.0]), 293.15),
 ])  # fmt: skip
 def test_half_an_opening_lets_out_half_as_fast(make) -> None:
