@@ -79,8 +79,8 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
     load, inside = np.zeros((history.count + 1, len(met))), np.zeros((history.count, len(met)))
     shut_at = int(np.ceil(people.warned_s / history.frame_s - 1e-9)) if np.isfinite(people.warned_s) else history.count
     loads.indoor_load(
-        load, inside, np.ascontiguousarray(frames[:, met], dtype=np.float64), history.frame_s, people.open_s, people.shut_s,
-        shut_at, curve.log_t, curve.log_c, curve.n_short, curve.n_long,
+        load, inside, frames, met, history.frame_s, people.open_s, people.shut_s, shut_at,
+        curve.log_t, curve.log_c, curve.n_short, curve.n_long,
     )  # fmt: skip
     whole = np.zeros(rows * cols)
     whole[met] = load[-1]
@@ -101,9 +101,7 @@ def advise(
         return pd.DataFrame(columns=COLUMNS)
     dt, n = history.frame_s, history.count
     rate = np.zeros_like(history.frames[:n], dtype=np.float64)
-    loads.add_load(
-        rate, history.frames[:n].astype(np.float64), 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long
-    )
+    loads.add_load(rate, history.frames[:n], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
     outdoors = rate.sum(axis=0) * dt
     first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n
     ground = _cells(city, grid)

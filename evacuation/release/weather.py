@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from evacuation.release.kernels.similarity import KAPPA, psi_m, sideways
+from evacuation.release.kernels.similarity import KAPPA, profile, profiles, psi_m, sideways
 from evacuation.release.slab.ambient import inv_l_of
 from twin.city import City
 from twin.clock import Clock
@@ -169,13 +169,10 @@ def air_of(
     lat: float,
 ) -> Air:
     """Return the air over tiles of roughness z0 for a wind (m s-1, 10 m over open ground) that moves to the unit vector `to`."""
-
-    def log_law(z: float, rough: Array | float) -> Array:
-        below = np.vectorize(psi_m)(np.asarray(rough) * inv_l)
-        return np.asarray(np.maximum(np.log(z / np.asarray(rough)) - psi_m(z * inv_l) + below, 0.5))
-
-    above = wind * float(log_law(BLENDING_M, OPEN_Z0)) / float(log_law(STATION_M, OPEN_Z0))
-    ustar = KAPPA * above / log_law(BLENDING_M, z0)
+    above = wind * profile(BLENDING_M, OPEN_Z0, inv_l) / profile(STATION_M, OPEN_Z0, inv_l)
+    at_blending = np.empty_like(z0)
+    profiles(at_blending, BLENDING_M, z0, inv_l)
+    ustar = KAPPA * above / at_blending
     typical = float(np.median(ustar))
     coriolis = max(1.46e-4 * abs(math.sin(math.radians(lat))), 2e-5)
     mixing = min(0.3 * typical / coriolis, DAY_MIXING_M)

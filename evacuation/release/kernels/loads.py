@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 
 import numba as nb
+import numpy as np
 
 from twin.jit import kernel
 
 #: A concentration this many times below the longest duration's limit collects nothing.
 NOTHING = 1e-3
 LOG_NOTHING = math.log(NOTHING)
+
+#: So many rooms are followed side by side: neighbours in memory, frame by frame.
+ROOMS = 512
 
 
 @kernel
@@ -45,10 +49,10 @@ def add_load(load_out, c, dt, log_t, log_c, n_short, n_long):
         n, j = line // rows, line % rows
         for i in range(cols):
             if c[n, j, i] >= least:
-                load_out[n, j, i] += dt * load_rate(c[n, j, i], log_t, log_c, n_short, n_long)
+                load_out[n, j, i] += dt * load_rate(np.float64(c[n, j, i]), log_t, log_c, n_short, n_long)
 
 
-@kernel
+@kernel(parallel=True)
 def running_means(sums_out, fraction_out, frames, k, windows, limits):
     """Move running sums on to frame k and find the worst share of each level's limit.
 
@@ -57,10 +61,13 @@ def running_means(sums_out, fraction_out, frames, k, windows, limits):
     largest mean / limit over the windows.
     """
     n_windows, rows, cols = sums_out.shape
-    for j in range(rows):
+    longest = np.argmax(windows)
+    for j in nb.prange(rows):
         for i in range(cols):
             for level in range(limits.shape[0]):
                 fraction_out[level, j, i] = 0.0
+            if sums_out[longest, j, i] <= 0.0 and frames[k, j, i] <= 0.0:
+                continue  # nothing came within the longest window, so nothing within the others
             for w in range(n_windows):
                 total = sums_out[w, j, i] + frames[k, j, i]
                 if k >= windows[w]:
@@ -74,7 +81,7 @@ def running_means(sums_out, fraction_out, frames, k, windows, limits):
                             fraction_out[level, j, i] = share
 
 
-@kernel
+@kernel(parallel=True)
 def severity(severity_out, worst_out, fraction, c, present, flammable):
     """Grade cells: below 1 the share of level 1; then 1 + that of level 2, 2 + that of level 3; a flammable gas at least by C.
 
@@ -83,7 +90,7 @@ def severity(severity_out, worst_out, fraction, c, present, flammable):
     is it while c is at least `present` (kg m-3), below only c / present: who comes after the cloud meets no more.
     """
     rows, cols = severity_out.shape
-    for j in range(rows):
+    for j in nb.prange(rows):
         for i in range(cols):
             one, two, three = fraction[0, j, i], fraction[1, j, i], fraction[2, j, i]
             grade = one if one < 1.0 else 1.0 + two if two < 1.0 else 2.0 + three
@@ -98,31 +105,39 @@ def severity(severity_out, worst_out, fraction, c, present, flammable):
 
 
 @kernel
-def indoors(c_in, c_out, changes_s, dt):
-    """Return (indoor concentration after dt, its mean over dt) of a well-mixed room in air of concentration c_out.
+def exchange(changes_s, dt):
+    """Return what is left after dt (s) of a difference between a well-mixed room and the air outside, and its mean over dt.
 
     dC/dt = a (c_out - C), a = changes_s (s-1): exact for a constant c_out.
     """
     x = changes_s * dt
-    fade = math.exp(-x)
-    end = c_out + (c_in - c_out) * fade
-    mean = c_out + (c_in - c_out) * (-math.expm1(-x) / x if x > 0.0 else 1.0)
-    return end, mean
+    return math.exp(-x), -math.expm1(-x) / x if x > 0.0 else 1.0
 
 
 @kernel
-def indoor_load(load_out, inside_out, frames, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
-    """Follow the air indoors through frames (time, cell) of dt s, and what people collect there.
+def indoors(c_in, c_out, changes_s, dt):
+    """Return (indoor concentration after dt, its mean over dt) of a well-mixed room in air of concentration c_out."""
+    fade, kept = exchange(changes_s, dt)
+    return c_out + (c_in - c_out) * fade, c_out + (c_in - c_out) * kept
 
-    load_out (time + 1, cell): dose at the beginning of each frame and at the end; inside_out (time, cell): concentration after
+
+@kernel(parallel=True)
+def indoor_load(load_out, inside_out, frames, met, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
+    """Follow the air of rooms at the cells met (room,) through frames (time, cell) of dt s, and what people collect there.
+
+    load_out (time + 1, room): dose at the beginning of each frame and at the end; inside_out (time, room): concentration after
     each frame. Air changes open_s (s-1) before the frame shut_at, shut_s from it.
     """
-    n_frames, n_cells = frames.shape
-    for i in range(n_cells):
-        c = 0.0
-        load_out[0, i] = 0.0
+    n_frames, n_rooms = inside_out.shape
+    airy, stuffy = exchange(open_s, dt), exchange(shut_s, dt)
+    for part in nb.prange((n_rooms + ROOMS - 1) // ROOMS):
+        rooms = range(part * ROOMS, min((part + 1) * ROOMS, n_rooms))
+        for i in rooms:
+            load_out[0, i] = 0.0
         for k in range(n_frames):
-            changes = open_s if k < shut_at else shut_s
-            c, mean = indoors(c, frames[k, i], changes, dt)
-            inside_out[k, i] = c
-            load_out[k + 1, i] = load_out[k, i] + dt * load_rate(mean, log_t, log_c, n_short, n_long)
+            fade, kept = airy if k < shut_at else stuffy
+            for i in rooms:
+                c, outside = inside_out[k - 1, i] if k > 0 else 0.0, np.float64(frames[k, met[i]])
+                inside_out[k, i] = outside + (c - outside) * fade
+                mean = outside + (c - outside) * kept
+                load_out[k + 1, i] = load_out[k, i] + dt * load_rate(mean, log_t, log_c, n_short, n_long)

@@ -59,6 +59,14 @@ def profile(z, z0, inv_l):
 
 
 @kernel
+def profiles(out, z, z0, inv_l):
+    """Fill out (row, column) with `profile` at height z (m) over z0 (row, column), m."""
+    for j in range(z0.shape[0]):
+        for i in range(z0.shape[1]):
+            out[j, i] = profile(z, z0[j, i], inv_l)
+
+
+@kernel
 def shape(zbar, z0, inv_l):
     """Return (s, m): the exponents of the vertical profile of the cloud and of the wind, at 0.6 of the mean height (m).
 

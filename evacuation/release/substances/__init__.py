@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
@@ -60,16 +60,20 @@ class Family:
 
 @dataclass(frozen=True)
 class Substance:
-    """A substance by its name in a scenario: `values` by quantity, the best first."""
+    """A substance by its name in a scenario: `values` by quantity; `taken` is the one of the highest confidence."""
 
     id: str
     name: Mapping[str, str]
     values: Mapping[str, tuple[Value, ...]]
+    taken: Mapping[str, Value] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        best = {q: min(vs, key=lambda v: CONFIDENCE.index(v.confidence)) for q, vs in self.values.items()}
+        object.__setattr__(self, "taken", best)
 
     def best(self, quantity: str) -> Value | None:
         """Return the value that is taken; None where the table has none."""
-        found = self.values.get(quantity)
-        return min(found, key=lambda v: CONFIDENCE.index(v.confidence)) if found else None
+        return self.taken.get(quantity)
 
     def number(self, quantity: str) -> float:
         """Return a value; raise ScenarioError where the table lacks it."""
