@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evacuation.crowd.proofs.exact import chain, corridor_speed, large_room, squeeze, threads
+from evacuation.crowd.proofs.live import street_counts
 from evacuation.crowd.proofs.measured import harmless, openings, speed_density
 from twin.proof import Proof, Reference
 
@@ -26,6 +27,7 @@ REST = "reference case E6: a squeezed crowd of 8 persons/m2 in a closed box, ste
 FILE = "reference case E3: ten people in single file, each pushing 201 N; half of what presses from ahead and behind"
 RUNS = "HERMES, entrance gate and Lyon runs of the reference folder, all without harm: density of the measured places"
 OPENINGS = "HERMES run ao-300 and entrance gate 0.5 m: people between the 20th and 80th percentile per second"
+STREETS = "Auckland city centre, 21 counters, 2023 to learn and 2024 scored (Heart of the City Auckland, CC BY 4.0)"
 
 # Where a bound comes from.
 SPEED_BOUND = "the data's verification cases: within 2 %"
@@ -38,6 +40,11 @@ STEP_BOUND = "the data's verification cases: less than 5 % when the step is halv
 CHAIN_BOUND = "the data's verification cases: within 1 %"
 STILL = "assumed: energy of a person who moves at 1 mm/s"
 RED_BOUND = "requirement: every harmless run stays below red, index 4"
+SKILL = "requirement: the forecast errs less than this guess does, for the worst counter, too"
+FOUND = "requirement: every counter that repeats itself for eight hours of a day is found"
+RARE = "requirement: one reading in ten thousand at most is called stuck for no reason"
+INTERVAL = "the interval is made for 90 %; five points either way: assumed"
+NIGHT = "requirement: no other hour of the year is out of the ordinary at more counters"
 
 # Why a figure has no bound.
 BESIDE = "reported beside the bounded row"
@@ -107,5 +114,17 @@ PROOFS: tuple[Proof, ...] = (
         ("bottleneck/gate", "gate_050_w56_040_ratio", "flow / measured, gate of 0.5 m", "1", "<=", FREE, FLOW),
         ("bottleneck/ao-300", "ao-300", "flow through the opening of 3.0 m", "s-1", "<=", FREE, BESIDE),
         ("bottleneck/gate-flow", "gate_050_w56_040", "flow through the gate of 0.5 m", "s-1", "<=", FREE, BESIDE),
+    ),
+    *case(street_counts, STREETS, "crowd",
+        ("live", "over_persistence_worst", "skill of the next hour over the hour before, worst counter", "1", ">=", 1e-9, SKILL),
+        ("live/week", "over_last_week_worst", "skill over the same hour a week before, worst counter", "1", ">=", 1e-9, SKILL),
+        ("live/persistence-mean", "over_persistence", "skill over the hour before, mean of counters", "1", ">=", FREE, BESIDE),
+        ("live/week-mean", "over_last_week", "skill over the same hour a week before, mean of counters", "1", ">=", FREE, BESIDE),
+        ("live/interval", "inside", "readings within the interval of 90 %", "1", "within", (0.85, 0.95), INTERVAL),
+        ("live/stuck", "stuck", "counters made to repeat themselves that are found", "1", ">=", 1.0, FOUND),
+        ("live/false-alarms", "false", "other readings called stuck", "1", "<=", 1e-4, RARE),
+        ("live/missing", "missing", "gaps that are not found", "readings", "within", (0.0, 0.0), WHOLE),
+        ("live/new-year", "new_year", "rank of the first hour of the year among all hours", "1", "<=", 1.0, NIGHT),
+        ("live/new-year-counters", "new_year_counters", "counters out of the ordinary in that hour", "1", ">=", FREE, BESIDE),
     ),
 )  # fmt: skip
