@@ -39,12 +39,14 @@ if TYPE_CHECKING:
         load,
         older_runs,
         open_city,
+        paired,
         plan_state,
         run,
         same,
         sections,
         submit,
         titles,
+        told_apart,
         unlike,
     )
 
@@ -75,12 +77,14 @@ __all__ = [
     "load",
     "older_runs",
     "open_city",
+    "paired",
     "plan_state",
     "run",
     "same",
     "sections",
     "submit",
     "titles",
+    "told_apart",
     "unlike",
 ]
 

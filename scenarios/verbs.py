@@ -9,6 +9,7 @@ from scenarios.case.shelf import damaged_runs, older_runs
 from scenarios.planning.compare import changed, compare, compared, difference, differing, unlike
 from scenarios.planning.dossier import sections
 from scenarios.planning.draft import draft_plan
+from scenarios.planning.paired import paired, told_apart
 from scenarios.planning.plans import (
     advance,
     approve,
@@ -52,12 +53,14 @@ __all__ = [
     "load",
     "older_runs",
     "open_city",
+    "paired",
     "plan_state",
     "run",
     "same",
     "sections",
     "submit",
     "titles",
+    "told_apart",
     "unlike",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -38,33 +39,44 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     """
     if len({run.id for run in runs}) < 2:
         raise ScenarioError("compare_two", found=[run.id for run in runs])
-    columns = {}
-    for run, rows in zip(runs, _rows(runs), strict=True):
-        figures: dict[tuple[str, str, str], float] = {}
-        for hazard in run.hazards:
-            sheet, exposure = run.sheet(hazard), run.exposure[hazard]
-            for scale in sheet.scales:
-                figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
-            if any("people" in tables for tables in exposure.counts.values()):
-                lost = exposure.unknown.loc[exposure.unknown["of"] == "people", "most"]
-                figures[hazard, "unknown", ""] = float(lost.max()) if len(lost) else 0.0
-            levels = likely(run.levels[run.levels["hazard"] == hazard])
-            known = set(exposure.places["kind"])
-            for colour in reversed(COLOURS) if known else ():
-                figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
-            for kind in (k for k, rule in sheet.rules.items() if rule.closes_at and k in known):
-                figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
-        for owner, unit, minutes, cost in _efforts(run):
-            for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
-                key = (owner, figure, bound)
-                figures[key] = figures.get(key, 0.0) + value
-        columns[run.id] = {(rows.get(whose, whose), *key): value for (whose, *key), value in figures.items()}
+    columns = {
+        run.id: _named(figures_of(run, run.exposure, run.levels), rows)
+        for run, rows in zip(runs, rows_of(runs), strict=True)
+    }
     table = pd.DataFrame(columns).rename_axis(["hazard", "figure", "bound"])
     efforts = table.index.get_level_values("figure").isin(["crew_min", "cost_cny"])
     return table.where(table.notna() | ~efforts[:, np.newaxis], 0.0)
 
 
-def _rows(runs: list[Run]) -> list[dict[str, str]]:
+def figures_of(run: Run, exposures: Mapping[str, Exposure], graded: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """Return the figures of a run, or of one of its members, by (hazard, figure, bound); see `compare`."""
+    figures: dict[tuple[str, str, str], float] = {}
+    for hazard in run.hazards:
+        sheet, exposure = run.sheet(hazard), exposures[hazard]
+        for scale in sheet.scales:
+            figures |= {(hazard, *key): value for key, value in _scale_figures(exposure, scale).items()}
+        if any("people" in tables for tables in exposure.counts.values()):
+            lost = exposure.unknown.loc[exposure.unknown["of"] == "people", "most"]
+            figures[hazard, "unknown", ""] = float(lost.max()) if len(lost) else 0.0
+        levels = likely(graded[graded["hazard"] == hazard])
+        known = set(exposure.places["kind"])
+        for colour in reversed(COLOURS) if known else ():
+            figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
+        for kind in (k for k, rule in sheet.rules.items() if rule.closes_at and k in known):
+            figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
+    for owner, unit, minutes, cost in _efforts(run):
+        for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
+            key = (owner, figure, bound)
+            figures[key] = figures.get(key, 0.0) + value
+    return figures
+
+
+def _named(figures: Mapping[tuple[str, str, str], float], rows: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
+    """Return figures under the names that their hazards have in a comparison."""
+    return {(rows.get(whose, whose), *key): value for (whose, *key), value in figures.items()}  # type: ignore[misc]
+
+
+def rows_of(runs: list[Run]) -> list[dict[str, str]]:
     """Return for each run the name under which each of its hazards is compared: the same for one kind at one place."""
     about = [{name: (kind_of(name), site_of(model)) for name, model in run.case.models.items()} for run in runs]
     known = list(dict.fromkeys(found for mine in about for found in mine.values()))
@@ -113,18 +125,24 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
     """Return the figures of `compare` as they may be shown: rows and values in words, differences from the first run."""
     rows: dict[str, list[str]] = {}
     titles = {
-        row: run.sheet(own).name for run, names in zip(runs, _rows(runs), strict=True) for own, row in names.items()
+        row: run.sheet(own).name for run, names in zip(runs, rows_of(runs), strict=True) for own, row in names.items()
     }
     for (hazard, figure, bound), row in compare(runs).iterrows():
-        family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind_of(hazard)}"}.get(
-            figure
-        )
-        label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
-        whose = f"{titles[hazard][lang]} · " if len(titles) > 1 and hazard != CITY else ""
-        rows[f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"] = [
+        rows[label_of((hazard, figure, bound), titles, lang)] = [
             compared_text(figure, value, row.iloc[0]) for value in row
         ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[run.id for run in runs])
+
+
+def label_of(row: tuple[str, str, str], titles: Mapping[str, Mapping[str, str]], lang: str) -> str:
+    """Return a row of `compare` in words; `titles` are the names of the hazards compared."""
+    hazard, figure, bound = row
+    family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind_of(hazard)}"}.get(
+        figure
+    )
+    label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
+    whose = f"{titles[hazard][lang]} · " if len(titles) > 1 and hazard != CITY else ""
+    return f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"
 
 
 def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:

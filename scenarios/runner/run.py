@@ -114,6 +114,12 @@ class Run:
         found: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else []
         return found
 
+    def of_member(self, number: int) -> tuple[dict[str, Exposure], pd.DataFrame]:
+        """Return what each hazard touches in a member of an ensemble, and the colours of places there."""
+        folder = self.folder / MEMBERS / str(number)
+        exposures = {h: read_exposure(folder / "exposure" / h, h) for h in self.hazards}
+        return exposures, pd.read_parquet(folder / "levels.parquet")
+
     def members_table(self, hazard: str, table: str) -> pd.DataFrame | None:
         """Return the rows of all members (column `member`) in a table of a hazard that tasks are drawn from.
 
