@@ -35,7 +35,7 @@ def _zones(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame) -> list[Bloc
         (
             _name(names, row["id"]),
             f"{row['peak_density']:.1f}",
-            f"{row['peak_force_n']:,.0f}",
+            figure(row["peak_force_n"]),
             *(f"{row[f'above_{bound}_s'] / 60:.1f}" for bound in (4, 5, 7)),
             *(_after(row[f"{colour}_after_s"], colour) for colour in TOLD),
         )
@@ -47,6 +47,11 @@ def _zones(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame) -> list[Bloc
         Table(tuple(Word(f"report.crowd.{head}") for head in heads), rows, figures=tuple(range(1, 8))),
         Text(Word("report.crowd.assessment"), "note"),
     ]
+
+
+def figure(value: float) -> str:
+    """Return a whole number, a dash for one that was not computed."""
+    return "–" if pd.isna(value) else f"{value:,.0f}"
 
 
 def _after(seconds: float, colour: str) -> str | Text:
@@ -62,8 +67,8 @@ def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, 
     rows = tuple(
         (
             _name(names, row["id"]),
-            f"{row['passed_in']:,}",
-            f"{row['passed_out']:,}",
+            figure(row["passed_in"]),
+            figure(row["passed_out"]),
             "–"
             if pd.isna(row["by_s"])
             else Text(clock.told(clock.times[0] + pd.Timedelta(seconds=row["by_s"]), city.tz), "strong"),

@@ -34,3 +34,15 @@ GATE_FLOW = Variable(
     "gate_flow", "s-1", ("time", "gate"), "闸口通过率", "people through a gate per second", 0.0, 1e4,
     comment="both directions, mean since the last output time",
 )  # fmt: skip
+
+#: What is kept for the run folder.
+KEPT = (
+    CROWD_DENSITY,
+    CRUSH_INDEX,
+    MAX_CROWD_DENSITY,
+    DENSE_DURATION,
+    PEAK_DENSITY,
+    ZONE_PEOPLE,
+    CONTACT_FORCE,
+    GATE_FLOW,
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from evacuation.crowd.proofs.district import against_persons, alone, one_thread, queue
 from evacuation.crowd.proofs.exact import chain, corridor_speed, large_room, squeeze, threads
 from evacuation.crowd.proofs.live import street_counts
 from evacuation.crowd.proofs.measured import harmless, openings, speed_density
@@ -27,6 +28,9 @@ REST = "reference case E6: a squeezed crowd of 8 persons/m2 in a closed box, ste
 FILE = "reference case E3: ten people in single file, each pushing 201 N; half of what presses from ahead and behind"
 RUNS = "HERMES, entrance gate and Lyon runs of the reference folder, all without harm: density of the measured places"
 OPENINGS = "HERMES run ao-300 and entrance gate 0.5 m: people between the 20th and 80th percentile per second"
+HALL = "exact: a queue passes a door at the largest flow of its width (Weidmann 1993, 1.22 persons/m/s)"
+LONE = "exact: 197.5 m at 1.34 m/s"
+BOTH = "the form that follows persons: 1200 people, a hall of 40 m by 20 m, a door of 4 m"
 STREETS = "Auckland city centre, 21 counters, 2023 to learn and 2024 scored (Heart of the City Auckland, CC BY 4.0)"
 
 # Where a bound comes from.
@@ -40,6 +44,10 @@ STEP_BOUND = "the data's verification cases: less than 5 % when the step is halv
 CHAIN_BOUND = "the data's verification cases: within 1 %"
 STILL = "assumed: energy of a person who moves at 1 mm/s"
 RED_BOUND = "requirement: every harmless run stays below red, index 4"
+FIVE = "requirement: within 5 %"
+TWO = "requirement: within 2 %"
+TENTH = "requirement: 1e-9"
+DENSEST = "Weidmann 1993: nobody moves at 5.4 persons/m2"
 SKILL = "requirement: the forecast errs less than this guess does, for the worst counter, too"
 FOUND = "requirement: every counter that repeats itself for eight hours of a day is found"
 RARE = "requirement: one reading in ten thousand at most is called stuck for no reason"
@@ -114,6 +122,22 @@ PROOFS: tuple[Proof, ...] = (
         ("bottleneck/gate", "gate_050_w56_040_ratio", "flow / measured, gate of 0.5 m", "1", "<=", FREE, FLOW),
         ("bottleneck/ao-300", "ao-300", "flow through the opening of 3.0 m", "s-1", "<=", FREE, BESIDE),
         ("bottleneck/gate-flow", "gate_050_w56_040", "flow through the gate of 0.5 m", "s-1", "<=", FREE, BESIDE),
+    ),
+    *case(queue, HALL, "",
+        ("stream", "flow", "flow of a queue through a door of 8 m against the largest, cells of 1 m and 0.5 m", "1", "<=", 0.05, FIVE),
+        ("stream/refine", "emptied", "time to empty, cells of 1 m against 0.5 m", "1", "<=", 0.05, FIVE),
+        ("stream/people", "lost", "people made or lost", "1", "<=", 1e-9, TENTH),
+        ("stream/densest", "dense", "highest density", "m-2", "<=", 5.4 + 1e-9, DENSEST),
+    ),
+    *case(alone, LONE, "",
+        ("stream/alone", "time", "mean time of few people over a corridor", "1", "<=", 0.02, TWO),
+    ),
+    *case(one_thread, ORDERED, "",
+        ("stream/threads", "", "density, 1 thread against all", "m-2", "<=", 0.0, SAME),
+    ),
+    *case(against_persons, BOTH, "",
+        ("stream/persons", "ratio", "time until half have left, density over persons", "1", "<=", FREE, BESIDE),
+        ("stream/persons-time", "persons", "time until half have left, persons", "s", "<=", FREE, BESIDE),
     ),
     *case(street_counts, STREETS, "crowd",
         ("live", "over_persistence_worst", "skill of the next hour over the hour before, worst counter", "1", ">=", 1e-9, SKILL),

@@ -29,14 +29,16 @@ def line(*points: tuple[float, float]) -> shapely.LineString:
     return shapely.LineString(points)
 
 
-def plan_of(outline: shapely.Geometry, parts: Sequence[Part], **columns: Sequence[object]) -> Plan:
-    """Return the plan of parts (id, kind, shape); `columns` are further columns, a value a part."""
+def plan_of(
+    outline: shapely.Geometry, parts: Sequence[Part], cell_m: float | None = None, **columns: Sequence[object]
+) -> Plan:
+    """Return the plan of parts (id, kind, shape) on cells of `cell_m`; `columns` are further columns, a value a part."""
     table = gpd.GeoDataFrame(
         {"id": [p[0] for p in parts], "kind": [p[1] for p in parts], "venue": "v", **columns},
         geometry=[p[2] for p in parts],
         crs=CRS,
     )
-    return Plan.of_parts("v", outline, table.assign(name_zh=table["id"], name_en=table["id"]), CRS)
+    return Plan.of_parts("v", outline, table.assign(name_zh=table["id"], name_en=table["id"]), CRS, cell_m)
 
 
 def room(outline: shapely.Polygon, gates: Sequence[shapely.LineString], source: shapely.Geometry, *more: Part) -> Plan:

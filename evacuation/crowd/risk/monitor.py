@@ -70,15 +70,25 @@ class Monitor:
     def watch(self, people: People, t: float) -> None:
         """Look at everybody at `t` seconds since the first run began, when a second more has passed."""
         self.look(people)
+        self.grade(people.load, self.zone_of(people), people.count > 0, t)
+
+    def watch_stream(self, density: NDArray[np.float64], cell_m: float, t: float) -> None:
+        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does; its load is not known."""
+        self.now = density
+        for k in range(len(self.zones)):
+            cells = self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]]
+            self.zone["people"][k] = density.ravel()[cells].sum() * cell_m**2
+        self.grade(np.zeros(0), np.zeros(0, np.int64), bool(density.any()), t)
+
+    def grade(self, load: NDArray[np.float64], zone: NDArray[np.int64], anybody: bool, t: float) -> None:
+        """Grade the zones by the density now and by loads (person,) in zones (person,), at `t` seconds since the first run began."""
         found = {m: np.zeros(len(self.zones)) for m in METRICS}
-        if people.count:
+        if anybody:
             cells = self._cells.starts, self._cells.cells
-            worst_of_zones(
-                found["density"], found["force"], self.now.ravel(), *cells, people.load, self.zone_of(people)
-            )
+            worst_of_zones(found["density"], found["force"], self.now.ravel(), *cells, load, zone)
             keep_worst(self.highest, self.above, self.now, _BOUNDS, 1.0)
         held = {m: self._held[m].add(found[m]) for m in METRICS}
-        if not people.count:
+        if not anybody:
             return  # nothing is held any more: no level, and no peak is passed
         level = np.maximum.reduce([index(m, held[m]) for m in METRICS])
         for m in METRICS:
@@ -97,6 +107,12 @@ class Monitor:
         """Return how many people stand at a density in each of CLASSES."""
         met = self.now.ravel()[self._flat(people)]
         return np.bincount(np.digitize(met, CLASSES) - 1, minlength=len(CLASSES))
+
+    def by_density_of(self, density: NDArray[np.float64], cell_m: float) -> NDArray[np.int64]:
+        """Return how many people of a density stand at a density in each of CLASSES."""
+        met = density.ravel()
+        found = np.bincount(np.digitize(met, CLASSES) - 1, weights=met * cell_m**2, minlength=len(CLASSES))
+        return np.round(found).astype(np.int64)
 
     def _flat(self, people: People) -> NDArray[np.int64]:
         grid = self.density.grid

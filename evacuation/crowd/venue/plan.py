@@ -82,16 +82,21 @@ class Plan:
     grid: Grid
 
     @classmethod
-    def of(cls, city: City, venue: str) -> Plan:
-        """Return the plan of a facility of kind "venue"; raise ScenarioError that names what is wrong with it."""
+    def of(cls, city: City, venue: str, cell_m: float | None = None) -> Plan:
+        """Return the plan of a facility of kind "venue"; raise ScenarioError that names what is wrong with it.
+
+        `cell_m`: of the raster of ways; None: a quarter of the narrowest gate within WAY_CELL_M.
+        """
         known = city.ids("venue")
         if venue not in known:
             raise ScenarioError("venue_unknown", found=venue, near=near(venue, known))
         parts = city.venues[city.venues["venue"] == venue]
-        return cls.of_parts(venue, city.place(venue), parts, city.grid.crs)
+        return cls.of_parts(venue, city.place(venue), parts, city.grid.crs, cell_m)
 
     @classmethod
-    def of_parts(cls, venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, crs: str) -> Plan:
+    def of_parts(
+        cls, venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, crs: str, cell_m: float | None = None
+    ) -> Plan:
         """Return the plan of the parts of one venue (columns of `City.venues`) within its outline (a point: within its walls)."""
         kinds = parts["kind"]
         for part in parts.itertuples():
@@ -105,7 +110,7 @@ class Plan:
         gates = tuple(_gate(venue, part, ground) for part in parts[kinds == "gate"].to_dict("records"))
         goals = {str(p.id): p.geometry for p in parts[kinds == "goal"].itertuples()}
         narrow = min(gate.shape.length for gate in gates)
-        cell = float(np.clip(np.floor(narrow / 4 / 0.05) * 0.05, *WAY_CELL_M))
+        cell = cell_m or float(np.clip(np.floor(narrow / 4 / 0.05) * 0.05, *WAY_CELL_M))
         return cls(
             id=venue,
             ground=ground,

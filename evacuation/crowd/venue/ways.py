@@ -13,8 +13,14 @@ from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
-#: Ground nearer to a wall than this costs more, at the wall twice as much again: people keep off walls (assumed).
-CLEAR_M, WALL_COST = 0.4, 1.0
+#: Ground nearer to a wall than this costs more, at the wall half as much again: people keep off walls (assumed).
+CLEAR_M, WALL_COST = 0.4, 0.5
+
+#: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
+SLOPE_COST = 2.0
+
+#: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
+MOST_SLOW = 10.0
 
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
@@ -33,7 +39,7 @@ class Finder:
         line, owner = plan.lines
         self.wall = _near(plan, line[owner < 0])
         for obstacle in plan.obstacles:
-            self.wall |= self._cells(obstacle)
+            self.wall |= self.cells_of(obstacle)
         self._gate_cells = [_near(plan, line[owner == k]) & ~self.wall for k in range(len(plan.gates))]
         self.slowness = 1.0 + WALL_COST * np.clip(
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
@@ -43,10 +49,10 @@ class Finder:
         self.group_of = {s.id: self.wanted.index(s.goals or everything) for s in plan.sources}
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
         for k, shape in enumerate(plan.goals.values()):
-            self.goal_of[self._cells(shape)] = k + 1
+            self.goal_of[self.cells_of(shape)] = k + 1
         self._found: dict[tuple[bytes, bytes], Ways] = {}
 
-    def _cells(self, shape: shapely.Geometry) -> NDArray[np.bool_]:
+    def cells_of(self, shape: shapely.Geometry) -> NDArray[np.bool_]:
         """Return the cells whose centre lies in a shape (a line: within half a cell of it)."""
         if shape.area == 0:
             return _near(self.plan, _pieces(self.plan, shape))
@@ -54,20 +60,38 @@ class Finder:
         xx, yy = np.meshgrid(grid.x, grid.y)
         return np.asarray(shapely.contains_xy(shape, xx, yy))
 
+    def gate_cells(self, k: int) -> NDArray[np.bool_]:
+        """Return the cells of gate `k`."""
+        return self._gate_cells[k]
+
+    def beyond_cells(self, k: int) -> NDArray[np.bool_]:
+        """Return the cells where somebody stands who has gone out through gate `k` of the rim."""
+        return _near(self.plan, _pieces(self.plan, beyond(self.plan.gates[k])))
+
     def of(self, gates: Gates) -> Ways:
-        """Return the ways under a state of the gates, found once."""
+        """Return the shortest ways under a state of the gates, found once."""
         key = gates.shut.tobytes(), gates.way.tobytes()
         if key not in self._found:
-            costs = [self._cost(goals, gates) for goals in self.wanted]
-            directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
-            for (x, w), cost in zip(directions, costs, strict=True):
-                downhill(x, w, cost, self.wall)
-            self._found[key] = Ways(
-                np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs)
-            )
+            self._found[key] = self._ways(gates, self.slowness)
         return self._found[key]
 
-    def _cost(self, goals: frozenset[str], gates: Gates) -> NDArray[np.float64]:
+    def quickest(self, gates: Gates, density: NDArray[np.float64]) -> Ways:
+        """Return the quickest ways through a crowd of a density (ny, nx) on the raster of ways, persons/m2.
+
+        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times.
+        """
+        known = np.maximum(density, 0.05)
+        pace = np.clip(1.0 - np.exp(-1.913 * (1.0 / known - 1.0 / 5.4)), 1.0 / MOST_SLOW, 1.0)
+        return self._ways(gates, self.slowness / pace)
+
+    def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
+        costs = [self._cost(goals, gates, slowness) for goals in self.wanted]
+        directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
+        for (x, w), cost in zip(directions, costs, strict=True):
+            downhill(x, w, cost, self.wall)
+        return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
+
+    def _cost(self, goals: frozenset[str], gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cost of the way to the nearest of `goals`, or out of the venue where the plan names none."""
         shape = self.wall.shape
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
@@ -82,8 +106,8 @@ class Finder:
             if not self.plan.goals and gate.rim and gates.lets_out(k):
                 cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
         for name in goals:
-            cost[self._cells(self.plan.goals[name]) & ~blocked] = 0.0
-        if sweep(cost, self.slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
+            cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
+        if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
             raise NumericsError("venue_maze", venue=self.plan.id)
         return cost
 
@@ -99,15 +123,15 @@ class Finder:
         outside = rooms == rooms[0, 0]
         ways = self.of(ever_open)
         for source in plan.sources:
-            on = self._cells(source.shape) & ~sealed
+            on = self.cells_of(source.shape) & ~sealed
             if not on.any() or outside[on].any():
                 raise ScenarioError("source_outside", venue=plan.id, source=source.id)
             if not (ways.cost[self.group_of[source.id]][on] < FAR).all():
                 raise ScenarioError("room_sealed", venue=plan.id, source=source.id)
         for name, shape in plan.goals.items():
-            others = self._reached_from(self._cells(shape) & ~self.wall, ever_open)
+            others = self._reached_from(self.cells_of(shape) & ~self.wall, ever_open)
             users = [s for s in plan.sources if name in (s.goals or plan.goals)]
-            if not any((others & self._cells(s.shape)).any() for s in users):
+            if not any((others & self.cells_of(s.shape)).any() for s in users):
                 raise ScenarioError("goal_unreachable", venue=plan.id, goal=name)
 
     def _reached_from(self, goal: NDArray[np.bool_], gates: Gates) -> NDArray[np.bool_]:

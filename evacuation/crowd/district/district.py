@@ -1,0 +1,145 @@
+"""The run of a crowd as a density: gates, comers and the stream second by second, graded as a crowd of persons is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.crowd import told
+from evacuation.crowd.district.inflow import Inflow
+from evacuation.crowd.district.stream import RENEWED_S, Stream
+from evacuation.crowd.people.arrivals import Attendance
+from evacuation.crowd.risk.density import Density
+from evacuation.crowd.risk.monitor import Monitor
+from evacuation.crowd.variables import CONTACT_FORCE, KEPT
+from evacuation.crowd.venue.gates import Timetable
+from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
+from twin.city import City
+from twin.clock import Clock
+from twin.drivers import tagged
+from twin.hazard import Action, Drivers, Outcome, Progress, State
+from twin.variables import conform
+
+#: A gate of fewer cells lets through less than it would: its ends lie in the wall.
+FEWEST_CELLS = 4
+
+#: From this density on people touch, and only the form that follows persons says how hard they press, persons/m2.
+TOUCHES = 2.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a scenario says of the crowd; see `crowd.Crowd`."""
+
+    venue: str
+    persons: int
+    arrivals_per_s: float
+    leave_within_s: float
+    gate_closes_m: float
+    stream_cell_m: float
+
+
+def simulate(
+    asked: Asked, attendance: Attendance | None, settings: dict[str, str | float], city: City, drivers: Drivers, clock: Clock,
+    actions: tuple[Action, ...], state: State | None, progress: Progress | None,
+) -> Outcome:  # fmt: skip
+    """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a plan or figures that cannot be."""
+    plan = Plan.of(city, asked.venue, asked.stream_cell_m)
+    gates = Timetable(plan, city, clock, actions, drivers.get("water_depth"), asked.gate_closes_m)
+    finder = Finder(plan)
+    finder.check(gates.ever_open())
+    kept = state.arrays if state else None
+    stream = Stream(plan, finder, kept)
+    inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, kept)
+    if state is None:
+        inflow.at_start(stream)
+    before = _ledger(inflow, stream) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
+    ground = Density(plan.grid, finder.walkable, plan.grid.cell_m)
+    monitor = Monitor(ground, told.zones_of(plan), kept)
+    began = float(state.numbers["since_s"]) if state else 0.0
+    passed = np.array(kept["passed_last"]) if kept is not None else np.zeros(len(plan.gates))
+    monitor.now = stream.total
+    frames = [_frame(monitor, inflow, stream, passed)]
+    flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
+    for k in range(clock.steps):
+        monitor.new_step()
+        left = stream.out[:-1].copy()
+        for second in range(seconds):
+            t = float(k * seconds + second)
+            stream.set_gates(gates.at(t))
+            flooded = told.under_water(flooded, gates.flooded(t), t)
+            inflow.step(stream, t)
+            stream.walk(1)
+            monitor.watch_stream(stream.total, stream.cell, began + t + 1.0)
+            if progress is not None:
+                progress((t + 1.0) / clock.duration_s)
+        passed = (stream.out[:-1] - left) / clock.step_s
+        frames.append(_frame(monitor, inflow, stream, passed))
+    arrays = stream.record() | inflow.record() | monitor.record() | {"passed_last": passed}
+    after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, settings)
+    fields = told.fields(frames, monitor, plan, clock).drop_vars(CONTACT_FORCE.name)  # not known
+    zones = monitor.table().assign(peak_force_n=np.nan)
+    out = np.round(stream.out[:-1])
+    unknown = np.full(len(plan.gates), np.nan)
+    rim = np.array([gate.rim for gate in plan.gates])
+    through = np.stack([unknown, np.where(rim, out, np.nan)], axis=1)
+    return Outcome(
+        conform(fields, *(v for v in KEPT if v != CONTACT_FORCE)),
+        {"zones": zones, "gates": told.gate_table(plan, through, out, flooded)},
+        told.balance(before, _ledger(inflow, stream), resumed=state is not None, tolerance=1e-9).check("crowd"),
+        after,
+        tuple(_notes(asked, attendance, plan, finder, inflow, stream, monitor, drivers)),
+        places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
+        counts=told.counts(frames, clock),
+    )
+
+
+def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, flow: NDArray[np.float64]) -> told.Frame:
+    where = (round(inflow.outside.sum()), round(stream.inside), round(stream.out.sum()))
+    by_density = monitor.by_density_of(monitor.now, stream.cell)
+    zone = {name: values.copy() for name, values in monitor.zone.items()}
+    return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
+
+
+def _ledger(inflow: Inflow, stream: Stream) -> dict[str, float]:
+    outside, left = float(inflow.outside.sum()), float(stream.out.sum())
+    return {"made": inflow.made, "outside": outside, "inside": stream.inside, "left": left}
+
+
+def _notes(
+    asked: Asked, attendance: Attendance | None, plan: Plan, finder: Finder, inflow: Inflow, stream: Stream, monitor: Monitor,
+    drivers: Drivers,
+) -> list[tuple[str, Mapping[str, Any]]]:  # fmt: skip
+    """Say what the reader must know: assumptions made here and limits met."""
+    count = round(inflow.made + inflow.outside.sum())
+    notes: list[tuple[str, Mapping[str, Any]]] = [
+        ("stream", {"cell": stream.cell, "renewed": RENEWED_S}),
+        ("people", {"count": count, "basis": "forcing" if attendance else "asked"}),
+    ]
+    narrow = [g.id for k, g in enumerate(plan.gates) if finder.gate_cells(k).sum() and _wide(finder, k) < FEWEST_CELLS]
+    narrow += [g.id for k, g in enumerate(plan.gates) if not finder.gate_cells(k).any()]
+    if narrow:
+        notes.append(("stream_gates", {"gates": narrow, "cells": FEWEST_CELLS}))
+    dense = [str(z) for z, peak in zip(monitor.zones["id"], monitor.peak["density"], strict=True) if peak >= TOUCHES]
+    if dense:
+        notes.append(("stream_touches", {"zones": dense, "density": TOUCHES}))
+    if not len(plan.zones):
+        notes.append(("no_zones", {"venue": asked.venue}))
+    if outside := round(inflow.outside.sum()):
+        notes.append(("outside", {"count": outside}))
+    if inside := round(stream.inside):
+        notes.append(("inside", {"count": inside}))
+    if tagged(drivers, "dose_rate"):
+        notes.append(("stream_no_dose", {}))
+    return notes
+
+
+def _wide(finder: Finder, k: int) -> int:
+    """Return how many cells wide a gate is."""
+    rows, cols = np.nonzero(finder.gate_cells(k))
+    return int(max(np.ptp(rows), np.ptp(cols)) + 1)

@@ -1,0 +1,107 @@
+"""Who comes into a district and who is told to go, as numbers of people: the density form of `people.arrivals`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.crowd.district.stream import Stream
+from evacuation.crowd.people.arrivals import Attendance
+from twin.errors import ScenarioError
+
+#: Most persons/m2 at the start: more than this nobody moves (Weidmann 1993).
+MOST_AT_START = 5.4
+
+#: Nobody comes to where it is denser than this, persons/m2: they wait outside (assumed).
+FILLED = 4.0
+
+
+class Inflow:
+    """Brings people to the sources of a plan. `outside` (source,) wait for room; `made` have come in, `told` were told to leave.
+
+    With an attendance those present stay until it falls, and then so many leave within `within_s`; without, `persons` are there at
+    the start and leave within `within_s`, and `per_s` come and walk on at once. A source has its `persons_per_s` as its part of those
+    who come where all have one, else that of its ground.
+    """
+
+    def __init__(
+        self, stream: Stream, attendance: Attendance | None, persons: int, per_s: float, within_s: float,
+        kept: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:  # fmt: skip
+        self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
+        plan, finder = stream.plan, stream.finder
+        self._cells = [np.nonzero(finder.cells_of(s.shape) & finder.walkable) for s in plan.sources]
+        self._group = [finder.group_of[s.id] for s in plan.sources]
+        given = np.array([s.persons_per_s for s in plan.sources])
+        room = np.array([len(cells[0]) for cells in self._cells], dtype=np.float64)
+        weights = given if np.isfinite(given).all() and given.sum() > 0 else room
+        self._weights = weights / weights.sum()
+        kept = kept or {}
+        self.outside = kept.get("inflow_outside", np.zeros(len(plan.sources))).copy()
+        self.made, self.told = (float(v) for v in kept.get("inflow_numbers", np.zeros(2)))
+        self._going = kept.get("inflow_going", np.zeros((0, 2))).copy()  # (persons a second, seconds left)
+
+    def record(self) -> dict[str, NDArray[Any]]:
+        """Return what the next part of the run must know."""
+        numbers = np.array([self.made, self.told])
+        return {"inflow_outside": self.outside, "inflow_numbers": numbers, "inflow_going": self._going}
+
+    def at_start(self, stream: Stream) -> None:
+        """Put those there who are there when the run begins; raise ScenarioError when they are more than fit."""
+        count = self._attendance.at(0.0) if self._attendance else self._persons
+        for k, cells in enumerate(self._cells):
+            share, area = count * self._weights[k], len(cells[0]) * stream.cell**2
+            if share > MOST_AT_START * area:
+                source, room = stream.plan.sources[k].id, int(MOST_AT_START * area)
+                raise ScenarioError(
+                    "venue_too_many", venue=stream.plan.id, source=source, found=round(share), expected=room
+                )
+            density = share / area if area > 0.0 else 0.0
+            stream.staying[self._group[k]][cells] += density
+        self.made += count
+        if not self._attendance:
+            self._go(float(count))
+
+    def step(self, stream: Stream, t: float) -> None:
+        """Bring in who comes in the second after `t`, s on the clock, and tell who goes to leave."""
+        coming, going = self._per_s, 0.0
+        if self._attendance:
+            change = self._attendance.at(t) - (self.made + self.outside.sum() - self.told)
+            coming, going = max(change, 0.0), max(-change, 0.0)
+        if going > 0.0:
+            self._go(going)
+        self._leave(stream)
+        self.outside += coming * self._weights
+        total = stream.total
+        for k in np.flatnonzero(self.outside > 0.0):
+            cells = self._cells[k]
+            room = np.maximum(FILLED - total[cells], 0.0) * stream.cell**2
+            come = min(float(self.outside[k]), float(room.sum()))
+            if come > 0.0:
+                into = stream.staying if self._attendance else stream.walking
+                into[self._group[k]][cells] += come * room / room.sum() / stream.cell**2
+                self.outside[k] -= come
+                self.made += come
+
+    def _go(self, persons: float) -> None:
+        """Tell so many of those who stay to leave, evenly over the time; those outside go when they have come in."""
+        self.told += persons
+        seconds = max(self._within_s, 1.0)
+        self._going = np.concatenate([self._going, [[persons / seconds, seconds]]])
+
+    def _leave(self, stream: Stream) -> None:
+        """Let those walk off whose second it is, from wherever people stay."""
+        stay = float(stream.staying.sum()) * stream.cell**2
+        part = np.minimum(self._going[:, 1], 1.0)
+        wanted = float((self._going[:, 0] * part).sum())
+        gone = min(wanted, stay)
+        if gone > 0.0:
+            moved = stream.staying * min(gone / stay, 1.0)
+            stream.walking += moved
+            stream.staying -= moved
+        done = gone / wanted if wanted > 0.0 else 1.0
+        self._going[:, 1] -= part * done
+        self._going = self._going[self._going[:, 1] > 1e-9]

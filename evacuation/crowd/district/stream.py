@@ -1,0 +1,140 @@
+"""The crowd of a district as a density: groups that walk to their goals by the quickest way through each other.
+
+Hughes 2002 (Transp. Res. B 36, 507, doi:10.1016/S0191-2615(01)00015-7): d rho / dt + div(rho v(R) n) = 0, n down the travel time whose
+slope is 1 / v(R), R the density of all groups, v(R) of Weidmann 1993. Between two cells goes what the one behind sends and the one
+before takes (Daganzo 1994), so queues grow back from where the way is narrow; no cell holds more than the density at which nobody moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.crowd.kernels import stream
+from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
+from twin.jit import start_threads
+
+Array = NDArray[np.float64]
+
+#: Free walking speed, m/s (Weidmann 1993).
+FREE_M_S = 1.34
+#: The way through the crowd is found again after so long, s.
+RENEWED_S = 5.0
+
+#: How much people turn from their way to where it is less dense (Colombo et al. 2012, who take 0.1 to 0.8: assumed).
+YIELDS = 0.8
+
+
+def _most() -> tuple[float, float]:
+    """Return the density of the largest flow (persons/m2) and that flow (persons/m/s)."""
+    density = np.linspace(0.1, stream.JAM, 5301)
+    flow = np.array([r * stream.speed(r, FREE_M_S) for r in density])
+    return float(density[flow.argmax()]), float(flow.max())
+
+
+FULL, MOST = _most()
+
+
+class Stream:
+    """Persons/m2 of each group, `walking` and `staying` (group, ny, nx), on the raster of a plan's ways.
+
+    `out` counts who has left, by gate (goals of the venue count as no gate: the last). A gate lets through what its width takes, or
+    its barriers; one narrower than a cell is as wide as it is.
+    """
+
+    def __init__(self, plan: Plan, finder: Finder, kept: Mapping[str, NDArray[Any]] | None = None) -> None:
+        start_threads()
+        self.plan, self.finder, self.cell = plan, finder, plan.grid.cell_m
+        shape = (len(finder.wanted), *plan.grid.shape)
+        kept = kept or {}
+        self.walking, self.staying = (kept.get(f"stream_{n}", np.zeros(shape)).copy() for n in ("walking", "staying"))
+        self.out = kept.get("stream_out", np.zeros(len(plan.gates) + 1)).copy()
+        self._since = float(kept.get("stream_since", np.array(np.inf)))
+        self._gates: Gates | None = None
+        self._right, self._down, self._give, self._x, self._w = (np.zeros(shape) for _ in range(5))
+        self._take, self._total = (np.zeros(plan.grid.shape) for _ in range(2))
+        self.dt = 1.0 / np.ceil(
+            FREE_M_S * np.sqrt(2.0) / self.cell
+        )  # no one crosses a cell in a step, whole steps a second
+
+    def record(self) -> dict[str, NDArray[Any]]:
+        """Return what the next part of the run must know."""
+        return {
+            "stream_walking": self.walking,
+            "stream_staying": self.staying,
+            "stream_out": self.out,
+            "stream_since": np.array(self._since),
+        }
+
+    @property
+    def total(self) -> Array:
+        """Persons/m2 of all groups, (ny, nx)."""
+        return np.asarray((self.walking + self.staying).sum(axis=0))
+
+    @property
+    def inside(self) -> float:
+        """Persons inside."""
+        return float((self.walking.sum() + self.staying.sum()) * self.cell**2)
+
+    def set_gates(self, gates: Gates) -> None:
+        """Open and shut gates from now on; the ways are found again where something changed."""
+        if gates is self._gates:
+            return
+        self._gates, self._since = gates, np.inf
+        self._blocked = self.finder.wall.copy()
+        self._share, sink = np.ones(self._blocked.shape), np.full(self._blocked.shape, -1)
+        for k, gate in enumerate(self.plan.gates):
+            cells = self.finder.gate_cells(k)
+            if gates.shut[k]:
+                self._blocked |= cells
+                continue
+            across = max(_span(cells) * self.cell, self.cell)
+            open_m = gate.shape.length if np.isinf(gates.per_s[k]) else min(gate.shape.length, gates.per_s[k] / MOST)
+            self._share[cells] = np.minimum(self._share[cells], open_m / across)
+            if gate.rim and not self.plan.goals and gates.lets_out(k):
+                sink[self.finder.beyond_cells(k) & ~self._blocked] = k
+        for shape in self.plan.goals.values():
+            sink[self.finder.cells_of(shape) & ~self._blocked] = len(self.plan.gates)
+        self._at = np.nonzero(sink >= 0)
+        self._sink = sink[self._at]
+
+    def walk(self, seconds: int) -> None:
+        """Move the crowd on by whole seconds."""
+        assert self._gates is not None
+        ratio = self.dt / self.cell
+        for _ in range(seconds):
+            if self._since >= RENEWED_S:
+                self._ways = self.finder.quickest(self._gates, self.total)
+                self._since = 0.0
+            for _ in range(round(1.0 / self.dt)):
+                stream.add_up(self._total, self.walking, self.staying)
+                stream.steer(
+                    self._x, self._w, self._total, self.walking, self._ways.x, self._ways.w, self._blocked, YIELDS, self.cell
+                )  # fmt: skip
+                stream.cross(
+                    self._right, self._down, self._total, self.walking, self._x, self._w, self._blocked, self._share, FREE_M_S,
+                    FULL, MOST,
+                )  # fmt: skip
+                stream.shares(self._give, self._take, self._right, self._down, self._total, self.walking, ratio)
+                stream.move(self.walking, self._right, self._down, self._give, self._take, ratio)
+                self._leave()
+            self._since += 1.0
+
+    def _leave(self) -> None:
+        """Let go who has reached a way out."""
+        rows, cols = self._at
+        gone = self.walking[:, rows, cols].sum(axis=0) * self.cell**2
+        if gone.any():
+            np.add.at(self.out, self._sink, gone)
+            self.walking[:, rows, cols] = 0.0
+
+
+def _span(cells: NDArray[np.bool_]) -> int:
+    """Return how many cells wide a line of cells is."""
+    rows, cols = np.nonzero(cells)
+    return int(max(np.ptp(rows), np.ptp(cols)) + 1) if len(rows) else 1

@@ -1,0 +1,127 @@
+"""What a crowd tells at its output times and at the end, whichever of its forms was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from evacuation.crowd.risk.monitor import BOUNDS, Monitor
+from evacuation.crowd.venue.plan import Plan
+from twin.clock import Clock
+from twin.hazard import Balance
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is told at one output time."""
+
+    density: NDArray[np.float32]
+    zone: Mapping[str, NDArray[np.float64]]
+    flow: NDArray[np.float64]
+    by_density: NDArray[np.int64]
+    where: tuple[int, int, int]
+
+
+def zones_of(plan: Plan) -> gpd.GeoDataFrame:
+    """Return the zones that are graded; the whole venue where the plan has none."""
+    if len(plan.zones):
+        return plan.zones
+    whole = {"id": [f"{plan.id}/whole"], "name_zh": ["全场"], "name_en": ["Whole venue"]}
+    return gpd.GeoDataFrame(whole, geometry=[plan.ground], crs=plan.grid.crs)
+
+
+def places_of(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> gpd.GeoDataFrame:
+    """Return zones and gates as places of this model, with the venue in their names: a city has many a west gate."""
+    gates = gpd.GeoDataFrame(
+        {
+            "id": [gate.id for gate in plan.gates],
+            "kind": "crowd_gate",
+            "name_zh": [gate.name_zh for gate in plan.gates],
+            "name_en": [gate.name_en for gate in plan.gates],
+        },
+        geometry=[gate.shape for gate in plan.gates],
+        crs=plan.grid.crs,
+    )
+    both = gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
+    return both.assign(name_zh=venue["zh"] + "·" + both["name_zh"], name_en=venue["en"] + ", " + both["name_en"])
+
+
+def under_water(before: NDArray[np.float64], now: NDArray[np.bool_], t: float) -> NDArray[np.float64]:
+    """Return, for each gate, when water first shut it (NaN: never; row 0) and for how many seconds it did (row 1)."""
+    if not now.any():
+        return before
+    first = np.where((before[1] == 0) & now, t, np.where(before[1] == 0, np.nan, before[0]))
+    return np.stack([first, before[1] + now])
+
+
+def gate_table(plan: Plan, passed: NDArray[Any], left: NDArray[Any], flooded: NDArray[np.float64]) -> pd.DataFrame:
+    """Return a row per gate: people in, out and left by it since the first run began, and when water shut it in this run.
+
+    `passed` (gate, 2) in and out, NaN where that was not counted; `left` (gate,).
+    """
+    return pd.DataFrame(
+        {
+            "id": [gate.id for gate in plan.gates],
+            "passed_in": passed[:, 0],
+            "passed_out": passed[:, 1],
+            "left": left,
+            "shut_by": np.where(flooded[1] > 0, "water", ""),
+            "by_s": np.where(flooded[1] > 0, flooded[0], np.nan),
+            "shut_s": flooded[1],
+        }
+    )
+
+
+def balance(
+    before: Mapping[str, float], after: Mapping[str, float], *, resumed: bool, tolerance: float = 0.0
+) -> Balance:
+    """Close the ledger of this run: who was there or came is inside, outside or has left."""
+    there = before["inside"] + before["outside"]
+    came = after["made"] + after["outside"] - before["made"] - before["outside"]
+    return Balance(
+        unit="persons",
+        came_in={"there": float(there), "came": float(came)},
+        went_out={"left": float(after["left"] - before["left"])},
+        stored={"inside": float(after["inside"]), "outside": float(after["outside"])},
+        tolerance=tolerance,
+        remarks={"resumed": float(resumed)},
+    )
+
+
+def counts(frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
+    """Return people by local density, and by where they are: outside, inside, left."""
+
+    def table(rows: list[Any]) -> pd.DataFrame:
+        values = np.array(rows, dtype=np.float64)
+        return pd.DataFrame(values, index=clock.times, columns=[float(k + 1) for k in range(values.shape[1])])
+
+    return {"density": table([f.by_density for f in frames]), "where": table([f.where for f in frames])}
+
+
+def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> xr.Dataset:
+    """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time."""
+    grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
+    names = {"peak_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
+    data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
+    fields = xr.Dataset(
+        {
+            "crowd_density": (("time", *space), np.stack([f.density for f in frames])),
+            "max_crowd_density": (space, monitor.highest.astype(np.float32)),
+            "dense_duration": (("density_bound", *space), monitor.above.astype(np.float32)),
+            "gate_flow": (("time", "gate"), np.stack([f.flow for f in frames])),
+            **data,
+        },
+        coords={
+            "time": clock.times.values, "y": grid.y, "x": grid.x, "density_bound": list(BOUNDS),
+            "zone": monitor.zones["id"].values, "gate": np.array([gate.id for gate in plan.gates], dtype=object),
+        },
+    )  # fmt: skip
+    fields["density_bound"].attrs |= {"units": "m-2"}
+    return fields
