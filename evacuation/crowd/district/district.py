@@ -54,7 +54,7 @@ def simulate(
     finder = Finder(plan)
     finder.check(gates.ever_open())
     kept = state.arrays if state else None
-    stream = Stream(plan, finder, kept)
+    stream = Stream(plan, finder, gates.at(0.0), kept)
     inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, kept)
     if state is None:
         inflow.at_start(stream)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.crowd.kernels import stream
+from evacuation.crowd.kernels.arrays import Ways
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
@@ -47,20 +48,23 @@ class Stream:
     its barriers; one narrower than a cell is as wide as it is.
     """
 
-    def __init__(self, plan: Plan, finder: Finder, kept: Mapping[str, NDArray[Any]] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, finder: Finder, gates: Gates, kept: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         start_threads()
         self.plan, self.finder, self.cell = plan, finder, plan.grid.cell_m
         shape = (len(finder.wanted), *plan.grid.shape)
         kept = kept or {}
         self.walking, self.staying = (kept.get(f"stream_{n}", np.zeros(shape)).copy() for n in ("walking", "staying"))
         self.out = kept.get("stream_out", np.zeros(len(plan.gates) + 1)).copy()
-        self._since = float(kept.get("stream_since", np.array(np.inf)))
-        self._gates: Gates | None = None
         self._right, self._down, self._give, self._x, self._w = (np.zeros(shape) for _ in range(5))
         self._take, self._total = (np.zeros(plan.grid.shape) for _ in range(2))
-        self.dt = 1.0 / np.ceil(
-            FREE_M_S * np.sqrt(2.0) / self.cell
-        )  # no one crosses a cell in a step, whole steps a second
+        #: a step, s: whole steps a second, and nobody crosses a cell in one
+        self.dt = 1.0 / np.ceil(FREE_M_S * np.sqrt(2.0) / self.cell)
+        self._open(gates)
+        if "stream_ways" in kept and np.array_equal(kept["stream_gates"], _state(gates)):
+            x, w = kept["stream_ways"]
+            self._ways, self._since = Ways(x, w, np.zeros(0)), float(kept["stream_since"])
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
@@ -69,6 +73,8 @@ class Stream:
             "stream_staying": self.staying,
             "stream_out": self.out,
             "stream_since": np.array(self._since),
+            "stream_ways": np.stack([self._ways.x, self._ways.w]),
+            "stream_gates": _state(self._gates),
         }
 
     @property
@@ -83,9 +89,12 @@ class Stream:
 
     def set_gates(self, gates: Gates) -> None:
         """Open and shut gates from now on; the ways are found again where something changed."""
-        if gates is self._gates:
-            return
+        if gates is not self._gates:
+            self._open(gates)
+
+    def _open(self, gates: Gates) -> None:
         self._gates, self._since = gates, np.inf
+        self._ways = self.finder.of(gates)  # until the first second finds the quickest
         self._blocked = self.finder.wall.copy()
         self._share, sink = np.ones(self._blocked.shape), np.full(self._blocked.shape, -1)
         for k, gate in enumerate(self.plan.gates):
@@ -105,7 +114,6 @@ class Stream:
 
     def walk(self, seconds: int) -> None:
         """Move the crowd on by whole seconds."""
-        assert self._gates is not None
         ratio = self.dt / self.cell
         for _ in range(seconds):
             if self._since >= RENEWED_S:
@@ -132,6 +140,10 @@ class Stream:
         if gone.any():
             np.add.at(self.out, self._sink, gone)
             self.walking[:, rows, cols] = 0.0
+
+
+def _state(gates: Gates) -> Array:
+    return np.stack([gates.shut, gates.way, gates.per_s]).astype(np.float64)
 
 
 def _span(cells: NDArray[np.bool_]) -> int:

@@ -28,16 +28,9 @@ def hall(cell: float | None, door: shapely.LineString = DOOR, outline: shapely.P
 
 def open_stream(plan: Plan) -> Stream:
     """Return an empty crowd in a plan with its gates open."""
-    stream, n = Stream(plan, Finder(plan)), len(plan.gates)
-    stream.set_gates(
-        Gates(
-            np.zeros(n, bool),
-            np.zeros(n, np.int8),
-            np.full(n, np.inf),
-            np.array([g.inner for g in plan.gates], np.int8),
-        )
-    )
-    return stream
+    n = len(plan.gates)
+    inner = np.array([gate.inner for gate in plan.gates], np.int8)
+    return Stream(plan, Finder(plan), Gates(np.zeros(n, bool), np.zeros(n, np.int8), np.full(n, np.inf), inner))
 
 
 def emptying(cell: float, persons: float) -> tuple[list[float], float, Stream]:
@@ -102,7 +95,7 @@ def against_persons(_: Reference) -> dict[str, float]:
     stream = open_stream(hall(0.5, door, outline))
     floor = stream.finder.walkable & stream.finder.cells_of(outline)
     stream.walking[0][floor] = persons / (floor.sum() * stream.cell**2)
-    out = []
+    out: list[float] = []
     while stream.inside > 0.5 * persons and len(out) < 900:
         stream.walk(1)
         out.append(float(stream.out.sum()))

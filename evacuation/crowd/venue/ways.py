@@ -13,11 +13,8 @@ from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
-#: Ground nearer to a wall than this costs more, at the wall half as much again: people keep off walls (assumed).
-CLEAR_M, WALL_COST = 0.4, 0.5
-
-#: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
-SLOPE_COST = 2.0
+#: Ground nearer to a wall than this costs more, at the wall twice as much again: people keep off walls (assumed).
+CLEAR_M, WALL_COST = 0.4, 1.0
 
 #: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
 MOST_SLOW = 10.0
