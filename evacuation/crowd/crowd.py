@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district import district
+from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
@@ -45,7 +46,7 @@ class Crowd:
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    reads: ClassVar[tuple[str, ...]] = ("attendance", "water_depth", "dose_rate")
+    reads: ClassVar[tuple[str, ...]] = ("attendance", "water_depth", "dose_rate", "people_count")
     gives: ClassVar[tuple[Variable, ...]] = ()  # no hazard reads a crowd, so that several venues may stand in one case
 
     venue: str
@@ -80,10 +81,13 @@ class Crowd:
         state = state and state.check("crowd", city.grid.hash, self._settings(plan))
         attendance = self._attendance(drivers, clock)
         self._check(clock, attendance)
+        counted, said = counters(drivers, city, plan.ground)
+        extra = {} if counted is None else {"counters": counted}
         if self.form == "stream":
             settings = self._settings(plan)
             asked = district.Asked(**{f.name: getattr(self, f.name) for f in fields(district.Asked)})
-            return district.simulate(asked, attendance, settings, city, drivers, clock, actions, state, progress)
+            done = district.simulate(asked, attendance, settings, city, drivers, clock, actions, state, progress)
+            return replace(done, tables={**done.tables, **extra}, notes=(*done.notes, *said))
         gates = Timetable(plan, city, clock, actions, drivers.get("water_depth"), self.gate_closes_m)
         finder = Finder(plan)
         finder.check(gates.ever_open())
@@ -121,10 +125,14 @@ class Crowd:
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
             conform(told.fields(frames, monitor, plan, clock), *KEPT),
-            {"zones": monitor.table(), "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded)},
+            {
+                "zones": monitor.table(),
+                "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded),
+                **extra,
+            },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
-            self._notes(plan, comers, walkers, attendance, doses),
+            (*self._notes(plan, comers, walkers, attendance, doses), *said),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
             counts=told.counts(frames, clock),
         )

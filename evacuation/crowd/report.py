@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -17,9 +18,13 @@ TOLD = COLOURS[2:]
 
 
 def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
-    """Return the crowd's own blocks: zones with the lead time to orange and red, then gates."""
+    """Return the crowd's own blocks: zones with the lead time to orange and red, gates, counters."""
     names = {} if section.places is None else section.places.set_index("id")
-    return [*_zones(section.tables, names), *_gates(section.tables, names, city, clock)]
+    return [
+        *_zones(section.tables, names),
+        *_gates(section.tables, names, city, clock),
+        *_counters(section.tables, city, clock),
+    ]
 
 
 def _name(names: Mapping[str, pd.Series] | pd.DataFrame, place: str) -> dict[str, str]:
@@ -77,3 +82,40 @@ def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, 
     )
     heads = tuple(Word(f"report.crowd.{head}") for head in ("gate", "passed_in", "passed_out", "water_shuts"))
     return [Text(Word("report.crowd.gates"), "title"), Table(heads, rows, figures=(1, 2, 3))]
+
+
+def _counters(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:
+    """Return, for each counter beside the venue, its last reading, whether it is to be believed, and what is expected next."""
+    table = tables.get("counters")
+    if table is None or not len(table):
+        return []
+    names = city.sensors.set_index("id")
+
+    def expected(row: Mapping[str, Any], name: str) -> str:
+        """Return when, how many and the interval; a dash where too little is known."""
+        if pd.isna(row[name]):
+            return "–"
+        when = clock.told(pd.Timestamp(row[f"{name}_at"]), city.tz)
+        return f"{when}: {row[name]:,.0f} ({row[f'{name}_low']:,.0f}–{row[f'{name}_high']:,.0f})"
+
+    rows = tuple(
+        (
+            _name(names, row["id"]),
+            "–"
+            if pd.isna(row["persons"])
+            else f"{clock.told(pd.Timestamp(row['at']), city.tz)}: {row['persons']:,.0f}",
+            Text(
+                Word(f"report.crowd.counter_{row['state']}"),
+                "plain" if row["state"] in ("ok", "learning") else "strong",
+            ),
+            expected(row, "next"),
+            expected(row, "last"),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = tuple(Word(f"report.crowd.counter{head}") for head in ("", "_read", "_state", "_next", "_last"))
+    return [
+        Text(Word("report.crowd.counters"), "title"),
+        Table(heads, rows),
+        Text(Word("report.crowd.counters_note"), "note"),
+    ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 import numpy as np
 import pandas as pd
@@ -189,7 +190,7 @@ def _chance(counts: Array, expected: Array, sd: Array) -> Array:
     return np.asarray(ndtr((high - expected) / sd) - ndtr((low - expected) / sd))
 
 
-def watch(counts: xr.DataArray, tz: str, ahead: int = 3) -> xr.Dataset:
+def watch(counts: xr.DataArray, tz: str | tzinfo, ahead: int = 3) -> xr.Dataset:
     """Go through counts (time, sensor), UTC, evenly spaced, NaN where there is none, as they came.
 
     Return `state` (time, sensor; an index into STATES) of each reading, `forecast` (time, sensor), what was expected of it one

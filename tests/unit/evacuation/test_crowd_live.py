@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.live.counters import LOW_STATE, MISSING, OK, STUCK_STATE, SURGE_STATE, watch
+from evacuation.crowd.report import blocks
+from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, with_hall
+from twin.blocks import Section, Table, Text
+from twin.city import City
 from twin.errors import ScenarioError
+from twin.words import Word
 
 WEEKS, SENSORS = 8, 5
 MONDAY = pd.Timestamp("2026-01-05")
@@ -126,3 +138,36 @@ def test_times_that_are_not_even_are_refused() -> None:
     with pytest.raises(ScenarioError) as error:
         watch(odd, "UTC", 1)
     assert error.value.code == "counts_interval"
+
+
+def test_a_run_tells_of_the_counters_beside_its_venue(small_city: City) -> None:
+    city = with_hall(small_city)
+    sensors = gpd.GeoDataFrame(
+        {
+            "id": ["c0", "c1", "far"],
+            "kind": "people_counter",
+            "name_zh": ["甲", "乙", "丙"],
+            "name_en": ["A", "B", "C"],
+        },
+        geometry=[shapely.Point(X + 5, Y - 20), shapely.Point(X + 20, Y), shapely.Point(X - 900, Y)],
+        crs=city.grid.crs,
+    )
+    city = replace(city, sensors=sensors)
+    counts, _ = changed(streets().isel(sensor=[0, 1, 2]), 1, "2026-03-01 10:00", 14)
+    counts = counts.assign_coords(sensor=["c0", "c1", "far"]).rename("people_count")
+    run = Crowd("hall", persons=20).simulate(city, {"people_count": counts}, clock(10))
+    table = run.tables["counters"].set_index("id")
+    assert (
+        list(table.index) == ["c0", "c1"] and table.loc["c0", "state"] == "ok" and table.loc["c1", "state"] == "stuck"
+    )
+    assert table.loc["c0", "next_low"] <= table.loc["c0", "next"] <= table.loc["c0", "next_high"]
+    assert dict(run.notes)["counters_stuck"] == {"sensors": ["c1"]}
+    section = SimpleNamespace(tables={"counters": run.tables["counters"]}, places=None)
+    title, rows, _ = blocks(cast(Section, section), city, clock(10))
+    assert isinstance(title, Text) and title.said == Word("report.crowd.counters")
+    assert (
+        isinstance(rows, Table) and len(rows.rows) == 2 and rows.rows[1][2].said == Word("report.crowd.counter_stuck")
+    )
+    odd = counts.isel(time=[0, 1, 3])
+    told = Crowd("hall", persons=20).simulate(city, {"people_count": odd}, clock(10))
+    assert "counters" not in told.tables and "counters_unread" in dict(told.notes)
