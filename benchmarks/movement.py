@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peer import run_uxsim
+from evacuation.movement.proofs.fixed_paths import CASES, JAM_M, WAVE_M_S
 from evacuation.movement.proofs.worlds import grid, run
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 
@@ -50,4 +53,33 @@ def grid_200k() -> Row:
     return {"metric": "wall", "value": float(np.median(walls)), "unit": "s", "detail": detail}
 
 
-BENCHES: dict[str, Callable[[], Row]] = {"movement/grid-200k": grid_200k}
+def fixed_paths(name: str) -> Row:
+    """Time cars on fixed paths beside UXsim (a platoon of one car) on the same, and compare their mean travel times."""
+    case = CASES[name]()
+    case.run()
+    began = time.process_time()
+    safe = case.run().travellers["safe"]
+    wall, mean = time.process_time() - began, float((safe - case.when).mean())
+    web, last = case.web, float(safe.max())
+    theirs = run_uxsim(
+        {
+            "up": web.up, "down": web.down, "length": web.length, "speed": web.speed, "capacity": web.capacity, "lanes": case.lanes,
+            "home": case.home, "goal": case.goal, "when": case.when, "goals": case.goals, "lead": case.lead,
+        },
+        nodes=web.nodes, jam_m=JAM_M, wave_m_s=WAVE_M_S, deltan=1, most_s=1.5 * last + 1200.0,
+    )  # fmt: skip
+    row: Row = {"metric": f"{len(case.home)} cars on fixed paths", "value": wall, "unit": "s of processor"}
+    if theirs is None:
+        return row | {"detail": f"mean travel time {mean:.1f} s; uxsim is not installed (make peers)"}
+    return row | {
+        "peer": "UXsim 1.15.1",
+        "peer_value": theirs["wall_s"],
+        "ratio": theirs["wall_s"] / wall,
+        "detail": f"mean travel time ours/theirs {mean:.1f}/{theirs['travel_s']:.1f} s, {theirs['arrived']} of {theirs['cars']} arrived",
+    }
+
+
+BENCHES: dict[str, Callable[[], Row]] = {
+    "movement/grid-200k": grid_200k,
+    **{f"movement/{name}": partial(fixed_paths, name) for name in ("sioux-falls", "grid-10k", "grid-50k")},
+}

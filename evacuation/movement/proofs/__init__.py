@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from evacuation.movement.proofs import city, exact
+from evacuation.movement.proofs.fixed_paths import against_uxsim
 from twin.proof import Proof, Reference
 
 ARITHMETIC = "exact: known by arithmetic"
@@ -34,10 +36,12 @@ def row(
     run: Run,
     bound_from: str,
     figure: str = "",
+    reason: str = BESIDE,
+    data: str = "",
 ) -> Proof:
     """Return one row; without a bound the value is only reported."""
-    reason = BESIDE if bound is None else None
-    return Proof(id, metric, unit, op, bound, source, run, figure=figure, reason=reason, bound_from=bound_from)
+    said = reason if bound is None else None
+    return Proof(id, metric, unit, op, bound, source, run, figure=figure, data=data, reason=said, bound_from=bound_from)
 
 
 PROOFS: tuple[Proof, ...] = (
@@ -60,6 +64,11 @@ PROOFS: tuple[Proof, ...] = (
         "gaps that travel back at 5 m/s", exact.spillback, "assumed: looked at each half second of 40", "start"),
     row("movement/step", "largest relative change of T95 when the time between decisions halves", "1", "<=", 0.02,
         "three crowded grids, ways renewed each 60 s and each 30 s", exact.step, "set by the task"),
+    *(row(f"movement/{case}", "relative difference of mean travel times", "1", "<=", 0.10, f"UXsim 1.15.1, {what}, the same fixed paths",
+          partial(against_uxsim, case), "set by the task")
+      for case, what in (("sioux-falls", "57,471 cars"), ("grid-10k", "9,930 cars"), ("grid-50k", "49,661 cars"))),
+    row("movement/grid-200k", "relative difference of mean travel times", "1", "<=", None, "UXsim 1.15.1, the same fixed paths",
+        partial(against_uxsim, "grid-200k"), "", reason="reported: set by the task"),
     row("movement/bound", "least ratio of T95 to its bound", "1", ">=", 1.0, GRIDS, exact.bound, PROVEN, "least"),
     row("movement/bound-median", "median ratio of T95 to its bound", "1", ">=", None, GRIDS, exact.bound, PROVEN, "median"),
     row("movement/bound-town", "least ratio of T95 to its bound", "1", ">=", 1.0, TOWN, city.bound, PROVEN),
