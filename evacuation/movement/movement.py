@@ -262,7 +262,9 @@ class Movement:
             "openings": tables.openings(by_shelter),
             "clearing": tables.clearing(record, queues, leaves, began_s),
             "stranded": tables.stranded(record, queues, cost),
-            "bound": tables.bound(record, queues, leaves, first_s, self.persons_per_car, self.persons_on_foot),
+            "bound": tables.bound(
+                record, queues, leaves, orders_s, first_s, began_s, self.persons_per_car, self.persons_on_foot
+            ),
         }
 
     def _notes(
