@@ -99,11 +99,12 @@ class Movement:
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
         leaves &= np.isfinite(orders_s[homes.block])
         queues = _queues(network, homes, roads)
-        left = goals.places.copy()
+        left, quota = goals.places.copy(), np.zeros((2 * len(zones), len(goals.places)))
         if state:
             queues.restore(state.arrays)
-            left[:] = state.arrays["places_left"]
-        decisions = Decisions(homes, orders_s, leaves, left)
+            left[:], quota[:] = state.arrays["places_left"], state.arrays["places_kept"]
+        plan_s = min((began_s + a.start_s for a in actions if a.kind == "assign_shelters"), default=np.inf)
+        decisions = Decisions(homes, orders_s, leaves, left, quota, plan_s)
         record = Record(city, network, goals, homes, roads, clock)
         steps = per_frame * clock.steps
         for k in range(steps + 1):
@@ -126,7 +127,7 @@ class Movement:
             conform(fields, *self.gives, *shown),
             found,
             _balance(homes, counts["end_state"]).check("movement"),
-            self._state(city, homes, queues, left, zones, orders_s, began_s + clock.duration_s, first_s),
+            self._state(city, homes, queues, left, quota, zones, orders_s, began_s + clock.duration_s, first_s),
             self._notes(record, zones, found, leaves, drivers),
             counts=counts,
         )
@@ -235,14 +236,14 @@ class Movement:
         }
 
     def _state(
-        self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], zones: pd.DataFrame,
-        orders_s: NDArray[np.float64], elapsed_s: float, first_s: float,
+        self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], quota: NDArray[np.float64],
+        zones: pd.DataFrame, orders_s: NDArray[np.float64], elapsed_s: float, first_s: float,
     ) -> State:  # fmt: skip
         """Return all that is needed to go on."""
         names = {"": -1, "asked": 0, "water": 1, "cloud": 2, "advice": 3}
         why = np.array([names[w] for w in zones["why"]], dtype=np.int8)
         arrays = queues.arrays() | {f"home_{name}": getattr(homes, name) for name in COLUMNS}
-        arrays |= {"places_left": left, "orders_s": orders_s, "zone_why": why}
+        arrays |= {"places_left": left, "places_kept": quota, "orders_s": orders_s, "zone_why": why}
         numbers = {"elapsed_s": elapsed_s, "first_order_s": first_s, "night": float(homes.basis == "night")}
         return State("movement", city.grid.hash, arrays, numbers, self._settings())
 

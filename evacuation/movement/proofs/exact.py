@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 
 from evacuation.movement.proofs.worlds import Web, chain, grid, run
+from evacuation.movement.roads.assignment import assign
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import BINS, Roads, expanded_of
 from twin.proof import Reference
@@ -199,3 +202,36 @@ def step(_: Reference) -> float:
         found = [np.quantile(run(web, home, when, step_s=s).travellers["safe"], 0.95) for s in (60.0, 30.0)]
         gaps.append(abs(float(found[1] / found[0]) - 1.0))
     return max(gaps)
+
+
+#: What OR-tools 9.15.6755 (SimpleMinCostFlow) finds for the problem of `assignment`: benchmarks/peers/ortools_peer.py.
+ORTOOLS_COST = 11_618_264
+
+
+def shelters_problem() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return people (zone,), costs (zone, shelter) and places (shelter,) of 900 zones and 100 shelters at random places."""
+    rng = np.random.default_rng(12)
+    zones, shelters = rng.uniform(0.0, 10_000.0, (900, 2)), rng.uniform(0.0, 10_000.0, (100, 2))
+    people, places = rng.integers(50, 400, 900), rng.integers(1500, 3500, 100)
+    apart = np.hypot(*(zones[:, None] - shelters[None]).transpose(2, 0, 1))
+    return people, np.floor(apart / 10.0).astype(np.int64), places
+
+
+@cache
+def assignment(_: Reference) -> dict[str, float]:
+    """Return the difference of costs between the assignment of shelters and two others' optima, and people without their place."""
+    people, cost, places = shelters_problem()
+    found, total = assign(people.astype(float), cost.astype(float), places.astype(float))
+    left_out = np.abs(found.sum(axis=1) - people).sum() + np.maximum(found.sum(axis=0) - places, 0.0).sum()
+    few = nx.DiGraph()
+    for z in range(60):
+        few.add_node(("zone", z), demand=-int(people[z]))
+        few.add_edges_from((("zone", z), ("shelter", s), {"weight": int(cost[z, s])}) for s in range(12))
+    few.add_node("end", demand=int(people[:60].sum()))
+    few.add_edges_from((("shelter", s), "end", {"capacity": int(places[s])}) for s in range(12))
+    own = assign(people[:60].astype(float), cost[:60, :12].astype(float), places[:12].astype(float))[1]
+    return {
+        "ortools": abs(total - ORTOOLS_COST),
+        "networkx": abs(own - nx.network_simplex(few)[0]),
+        "left_out": float(left_out),
+    }
