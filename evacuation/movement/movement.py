@@ -299,6 +299,8 @@ class Movement:
             notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
         if network.assumed:
             notes.append(("roads_assumed", {"count": network.assumed}))
+        if network.gaps or network.loops:
+            notes.append(("roads_mended", {"gaps": network.gaps, "loops": network.loops}))
         if off := int((~network.connected[: network.nodes]).sum()):
             notes.append(("nodes_off", {"count": off}))
         exits = len(goals.node) - int(goals.start[-2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evacuation.movement.proofs import city, exact
+from evacuation.movement.proofs import city, exact, real
 from evacuation.movement.proofs.fixed_paths import against_uxsim
 from twin.proof import Proof, Reference
 
@@ -22,6 +22,8 @@ EXPANDED = (
 GRIDS = "forty grids with random lengths, capacities, homes and departures"
 TOWN = "a town that leaves: dry, flooded, under a cloud, with lanes reversed and a block held back"
 BESIDE = "reported beside the bounded row"
+
+REAL = "the roads of OpenStreetMap, everybody told to leave, the west in water from half an hour on"
 
 ONE_TO_TWO = "arrivals at 1/s, service at 1/2 s"
 ONE_BLOCK = "a town of which one block leaves"
@@ -98,4 +100,9 @@ PROOFS: tuple[Proof, ...] = (
     row("movement/threads", "largest difference between one thread and two", "1", "<=", 0.0, TOWN, city.threads, SAME),
     row("movement/restart", "largest difference between a split and a whole run", "1", "<=", 0.0,
         "the flooded town, split at half its time", city.restart, SAME),
+    *(r for place in real.PLACES for r in (
+        row(f"movement/{place}", "largest gap between end states and population", "persons", "<=", 0.0, REAL,
+            partial(real.run, place), SAME, "gap", data=real.PLACES[place].folder),
+        row(f"movement/{place}-arrived", "share of those who leave that arrives within three hours", "1", ">=", None, REAL,
+            partial(real.run, place), "", "arrived", reason="reported: shelters and water are assumed", data=real.PLACES[place].folder))),
 )  # fmt: skip

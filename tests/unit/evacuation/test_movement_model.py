@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 
 import scenarios as sc
@@ -157,6 +158,39 @@ def test_nobody_leaves_when_nothing_comes(town) -> None:
     found = leave(town, Movement())
     assert "nobody_told" in codes(found) and not len(found.tables["zones"])
     assert found.counts["end_state"].iloc[-1, 2] == found.balance.came_in["population"]
+
+
+def test_a_planned_assignment_makes_the_ways_to_the_shelters_shorter_together() -> None:
+    town = worlds.town(8, shelter_places=700.0, people=20.0)
+    plan = Action("assign_shelters", "*")
+    free, planned = leave(town, hours=2.0), leave(town, actions=(plan,), hours=2.0)
+    for found in (free, planned):
+        shelters = found.tables["shelters"]
+        assert (shelters["taken"] <= shelters["capacity"]).all() and shelters["taken"].sum() > 0
+    taken = [found.tables["shelters"]["taken"].sum() for found in (free, planned)]
+    assert abs(taken[0] - taken[1]) < 6, "a party has up to three persons"
+
+    def ways(found) -> float:
+        arrays = found.state.arrays
+        took = arrays["traveller_safe"] - arrays["traveller_left"]
+        return float(np.nansum(took * arrays["home_persons"]))
+
+    assert ways(planned) <= ways(free)
+
+
+def test_small_faults_of_a_map_are_mended_and_told(town) -> None:
+    """A road that ends a metre short of its junction, and one that leads back to where it begins."""
+    roads = town.roads.copy()
+    row = roads.index[roads["id"] == "out-w"][0]
+    a, b = roads.geometry.loc[row].coords
+    roads.loc[row, "u"] = "short"
+    roads.loc[row, "geometry"] = shapely.LineString([(a[0] - 1.0, a[1]), b])
+    loop = roads.iloc[[0]].assign(id="loop", v=roads["u"].iloc[0])
+    found = leave(replace(town, roads=pd.concat([roads, loop], ignore_index=True)))
+    assert ("roads_mended", {"gaps": 1, "loops": 1}) in found.notes
+    assert found.fields["people_on_edge"].sel(edge="out-w").values.max() > 0, "the mended road is used"
+    raised = replace(town, roads=roads.assign(level=(roads["id"] == "out-w").astype(int)))
+    assert "roads_mended" not in codes(leave(raised)), "a bridge that ends above a junction does not meet it"
 
 
 def test_lanes_turned_outward_clear_the_town_sooner() -> None:
