@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,13 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from evacuation.movement import tables
+from evacuation.movement.notes import notes_of
 from evacuation.movement.people.decisions import Decisions
-from evacuation.movement.people.households import CAR_SHARE, Households, households_of, people_of
+from evacuation.movement.people.households import Households, households_of, people_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
-from evacuation.movement.roads.goals import FAR_M, Goals, goals_of
+from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
 from evacuation.movement.roads.queues import Queues, queues_of
 from evacuation.movement.variables import (
@@ -33,7 +33,6 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
-from twin.plan import shown
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
@@ -128,7 +127,17 @@ class Movement:
             found,
             _balance(homes, counts["end_state"]).check("movement"),
             self._state(city, homes, queues, left, quota, zones, orders_s, began_s + clock.duration_s, first_s),
-            self._notes(record, zones, found, leaves, drivers),
+            notes_of(
+                record,
+                zones,
+                found,
+                leaves,
+                compliance=self.compliance,
+                warning=self.warning,
+                warned_s=self._warning_s(city, clock),
+                veh_h_lane=self.veh_h_lane,
+                walk_m_s=self.walk_m_s,
+            ),
             counts=counts,
         )
 
@@ -267,63 +276,6 @@ class Movement:
                 record, queues, leaves, orders_s, first_s, began_s, self.persons_per_car, self.persons_on_foot
             ),
         }
-
-    def _notes(
-        self,
-        record: Record,
-        zones: pd.DataFrame,
-        found: Mapping[str, pd.DataFrame],
-        leaves: NDArray[np.bool_],
-        drivers: Drivers,
-    ) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """Say what the reader must know: assumptions made here and limits met."""
-        network, goals, homes, roads = record.network, record.goals, record.homes, record.conditions
-        told, places = zones[zones["why"] != ""], goals.places[:-1].sum()
-        leaving = float(homes.persons[leaves].sum())
-        notes: list[tuple[str, dict[str, Any]]] = [("first_form", {})]
-        if len(told):
-            basis = homes.basis
-            notes.append(
-                (
-                    "who_leaves",
-                    {"zones": len(told), "people": shown(leaving), "basis": basis, "percent": 100 * self.compliance},
-                )
-            )
-        else:
-            notes.append(("nobody_told", {}))
-        late = zones[(zones["why"] == "advice") & zones["known_s"].notna()]
-        if self.warning and (late["known_s"] > self._warning_s(record.city, record.clock)).any():
-            notes.append(("known_later", {"count": len(late), "warning": self.warning}))
-        notes.append(("capacity", {"veh": self.veh_h_lane, "walk": self.walk_m_s}))
-        if homes.car_share_assumed:
-            notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
-        if network.assumed:
-            notes.append(("roads_assumed", {"count": network.assumed}))
-        if network.gaps or network.loops:
-            notes.append(("roads_mended", {"gaps": network.gaps, "loops": network.loops}))
-        if off := int((~network.connected[: network.nodes]).sum()):
-            notes.append(("nodes_off", {"count": off}))
-        exits = len(goals.node) - int(goals.start[-2])
-        if leaving > places:
-            code = "too_few_places" if exits else "no_way_out"
-            notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
-        elif len(told) and not len(goals.places[:-1]):
-            notes.append(("no_shelter", {}))
-        unused = goals.shelters[goals.shelters["why"] != ""]
-        for why, some in unused.groupby("why"):
-            notes.append((f"shelter_{why}", {"ids": list(some["id"])}))
-        far = goals.shelters[(goals.shelters["road_m"] > FAR_M) & (goals.shelters["why"] == "")]
-        if len(far):
-            notes.append(("shelter_far", {"ids": list(far["id"]), "metres": round(float(far["road_m"].max()))}))
-        if roads.unknown:
-            notes.append(("roads_unknown", {"count": roads.unknown}))
-        if roads.unread:
-            notes.append(("unread", {"names": list(roads.unread)}))
-        if count := int(zones["conflict"].sum()):
-            notes.append(("conflict", {"count": count, "ids": list(zones.loc[zones["conflict"], "id"])}))
-        if len(stuck := found["stranded"]):
-            notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
-        return tuple(notes)
 
 
 def _queues(network: Network, homes: Households, roads: Conditions) -> Queues:

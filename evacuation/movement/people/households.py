@@ -17,6 +17,9 @@ from twin.exposure.people import NIGHT_HOURS
 #: Share of people who leave by car where a city's population has no column `car_share`: assumed.
 CAR_SHARE = 0.35
 
+#: Metres from the middle of a cell to the junction its people leave by from which on the result says so.
+FAR_HOME_M = 300.0
+
 
 @dataclass(frozen=True)
 class Households:
@@ -94,6 +97,14 @@ def people_of(city: City, clock: Clock) -> tuple[NDArray[np.int64], str]:
     if whole.sum() <= 0:
         raise ScenarioError("movement_no_people")
     return whole, basis
+
+
+def far_homes(city: City, network: Network, homes: Households) -> tuple[float, float]:
+    """Return the farthest that any cell lies from the junction its people leave by, m, and how many people lie above FAR_HOME_M."""
+    centre = shapely.centroid(city.population.geometry.values)[homes.cell]
+    node = homes.node % network.nodes
+    apart = np.hypot(network.x[node] - shapely.get_x(centre), network.y[node] - shapely.get_y(centre))
+    return float(apart.max(initial=0.0)), float(homes.persons[apart > FAR_HOME_M].sum())
 
 
 def _nodes(

@@ -16,7 +16,7 @@ from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from scenarios.case import hazards
 from twin.city import empty_table
-from twin.errors import ScenarioError
+from twin.errors import ContractError, ScenarioError
 from twin.exposure.people import Moving
 from twin.hazard import Action, Hazard, State
 from twin.streams import stream
@@ -233,6 +233,42 @@ def test_bad_input_is_one_clear_sentence(town) -> None:
     refused("movement_shelter", replace(town, facilities=town.facilities.assign(capacity=-5)))
     inland = town.roads[~town.roads["id"].str.startswith("out-")]
     refused("movement_no_goal", replace(town, roads=inland, facilities=town.facilities.iloc[:0]))
+
+
+def test_an_order_after_the_last_departure_is_told(town) -> None:
+    clock = worlds.clock(1.0)
+    flood = worlds.water(town, clock, np.interp(np.arange(13), [0, 3, 4], [0.0, 0.0, 1.0]))
+    for warning, late in (("23:40", True), ("23:00", False)):
+        found = replace(ALL, warning=warning).simulate(town, {"water_depth": flood}, clock, (), stream(7, "movement"))
+        assert ("ordered_too_late" in codes(found)) is late
+
+
+def test_homes_that_no_road_reaches_are_told(town) -> None:
+    """The roads of the east are gone: its people are taken to leave by the nearest junction in the west, and it is said."""
+    west = town.roads[town.roads.geometry.centroid.x < worlds.WEST + 350.0]
+    found = leave(replace(town, roads=west, facilities=town.facilities.iloc[:0]))
+    told = dict(found.notes)["homes_far"]
+    assert told["metres"] > 300
+    assert "homes_far" not in codes(leave(town))
+
+
+def test_a_field_off_the_city_is_refused_and_not_taken_for_dry(town) -> None:
+    clock = worlds.clock(1.0)
+    far = worlds.water(town, clock, np.full(13, 1.0))
+    far = far.assign_coords(x=far["x"] + 50_000.0)
+    try:
+        found = ALL.simulate(town, {"water_depth": far}, clock, (), stream(7, "movement"))
+    except ContractError as error:
+        assert error.message("zh") and error.message("en")
+    else:
+        assert dict(found.notes)["roads_unknown"]["count"] == len(town.roads)
+
+
+def test_a_shelter_without_places_is_not_used_and_it_is_said(town) -> None:
+    found = leave(replace(town, facilities=town.facilities.assign(capacity=0.0)))
+    assert (
+        dict(found.notes)["shelter_no_places"]["ids"] == ["s0", "s1"] and found.tables["shelters"]["taken"].sum() == 0
+    )
 
 
 def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -> None:

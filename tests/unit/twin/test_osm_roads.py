@@ -61,7 +61,11 @@ def test_what_does_not_differ_stays_one_road(tmp_path: Path) -> None:
 
 
 def test_a_line_runs_from_its_first_junction_to_its_second(tmp_path: Path) -> None:
-    ways = (way(10, [5, 4, 3, 1], highway="primary"), way(11, [8, 7, 5], highway="tertiary"), way(12, [3, 6], highway="trunk"))
+    ways = (
+        way(10, [5, 4, 3, 1], highway="primary"),
+        way(11, [8, 7, 5], highway="tertiary"),
+        way(12, [3, 6], highway="trunk"),
+    )
     roads, _ = read_roads(written(tmp_path, *ways), CRS)
     at: dict[str, set[float]] = {}
     for road in roads.itertuples():
