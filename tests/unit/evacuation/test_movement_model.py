@@ -125,11 +125,25 @@ def test_water_closes_roads_strands_people_and_names_the_last_departure(town) ->
     assert set(last["id"]) == {"b0", "b2"} and (last["by_s"] < 1200.0).all()
     assert zones.loc["b0", "stranded"] > 0 and zones.loc["b1", "cut_off"] == False  # noqa: E712
     assert found.tables["stranded"]["persons"].sum() == found.counts["end_state"].iloc[-1, 4]
-    minutes = found.fields["minutes_to_cut_off"].sel(block="b0").values
+    minutes = found.fields["minutes_to_harm"].sel(block="b0").values
     assert minutes[0] - minutes[1] == pytest.approx(5.0, abs=0.5), "the same moment, seen five minutes later"
     assert 0.0 < minutes[1] < 15.0 and minutes[4] == 0.0
-    assert found.fields["minutes_to_cut_off"].sel(block="b1").values[0] == 1440.0
+    assert found.fields["minutes_to_harm"].sel(block="b1").values[0] == 1440.0
     assert "shelter_water" in codes(found), "the western shelter stands in water"
+
+
+def test_people_poisoned_on_the_way_turn_their_block_red(town) -> None:
+    """At 1/300 s AEGL-3's load takes five minutes outdoors: those who walk farther collect more."""
+    clock = worlds.clock(1.0)
+    cloud = {"toxic_dose_rate": worlds.cloud(town, clock, 1.0 / 300.0)}
+    model = replace(ALL, zones=("b0",))
+    found = model.simulate(town, cloud, clock, (), stream(7, "movement"))
+    assert found.counts["end_state"].iloc[-1, 5] > 0
+    minutes = found.fields["minutes_to_harm"]
+    assert minutes.sel(block="b0").values[0] == 1440.0 and minutes.sel(block="b0").values[-1] == 0.0
+    assert (minutes.sel(block=["b1", "b2", "b3"]) == 1440.0).all(), "nobody of these was on the way"
+    thin = model.simulate(town, {"toxic_dose_rate": worlds.cloud(town, clock, 1e-5)}, clock, (), stream(7, "movement"))
+    assert (thin.fields["minutes_to_harm"] == 1440.0).all()
 
 
 def test_the_advice_of_an_earlier_hazard_is_followed(town) -> None:
@@ -206,7 +220,7 @@ def test_a_split_run_equals_the_whole_run_after_a_file(town, tmp_path: Path) -> 
     first = ALL.simulate(town, {}, clock.first(1500.0), (), stream(7, "movement"))
     first.state.save(tmp_path / "s.npz")
     second = ALL.simulate(town, {}, clock.after(1500.0), (), stream(9, "other"), State.load(tmp_path / "s.npz"))
-    for name in ("people_on_edge", "people_at_home", "people_queued", "shelter_fill", "minutes_to_cut_off"):
+    for name in ("people_on_edge", "people_at_home", "people_queued", "shelter_fill", "minutes_to_harm"):
         np.testing.assert_array_equal(whole.fields[name].values[5:], second.fields[name].values)
     for name, table in whole.counts.items():
         np.testing.assert_array_equal(table.iloc[5:], second.counts[name])
