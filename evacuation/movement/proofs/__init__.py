@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from evacuation.movement.proofs import city, exact, real
+from evacuation.movement.proofs import city, exact, planned, real
 from evacuation.movement.proofs.fixed_paths import against_uxsim
 from twin.proof import Proof, Reference
 
@@ -23,6 +23,7 @@ GRIDS = "forty grids with random lengths, capacities, homes and departures"
 TOWN = "a town that leaves: dry, flooded, under a cloud, with lanes reversed and a block held back"
 BESIDE = "reported beside the bounded row"
 
+CROWDED = "200,000 cars on 2,500 nodes and 9,800 links to 16 shelters"
 REAL = "the roads of OpenStreetMap, everybody told to leave, the west in water from half an hour on"
 
 ONE_TO_TWO = "arrivals at 1/s, service at 1/2 s"
@@ -83,6 +84,12 @@ PROOFS: tuple[Proof, ...] = (
         "expanded"),
     row("movement/bound-expanded-median", "median ratio of T95 to the time-expanded bound", "1", ">=", None, GRIDS, exact.bound,
         EXPANDED, "expanded_median"),
+    row("movement/bound-gap", "T95 over its bound with shelters, approaches and release by plan", "1", "<=", 1.15, CROWDED,
+        planned.gap, "set by the task", "planned"),
+    row("movement/bound-gap-unsearched", "the same with everybody to the nearest shelter", "1", "<=", None, CROWDED, planned.gap, "",
+        "unsearched"),
+    row("movement/bound-gap-at-once", "the same with shelters and approaches by plan, all zones released at once", "1", "<=", None,
+        CROWDED, planned.gap, "", "assigned"),
     row("movement/assignment", "difference of costs from the optimum of OR-tools", "1", "<=", 0.0,
         "900 zones, 100 shelters: OR-tools 9.15 SimpleMinCostFlow", exact.assignment, SAME, "ortools"),
     row("movement/assignment-networkx", "difference of costs from the optimum of networkx", "1", "<=", 0.0,

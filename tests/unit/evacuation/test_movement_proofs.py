@@ -9,7 +9,7 @@ from scenarios.proofs import reference
 from twin.proof import Proof
 
 #: Networks of a hundred thousand cars and real cities: they stand in `anlan verify movement`.
-LONG = ("grid-50k", "grid-200k", "haidian", "huangpu", "porto-alegre", "wuxi-xinwu", "paradise")
+LONG = ("grid-50k", "grid-200k", "haidian", "huangpu", "porto-alegre", "wuxi-xinwu", "paradise", "bound-gap")
 
 
 def marked(proof: Proof):
