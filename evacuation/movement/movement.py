@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evacuation.movement import tables
 from evacuation.movement.notes import notes_of
+from evacuation.movement.people.buses import Fleet, aboard, fleets_of
 from evacuation.movement.people.decisions import Decisions
 from evacuation.movement.people.households import Households, households_of, people_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
@@ -36,7 +37,7 @@ from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
-COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows")
+COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows", "seats")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class Movement:
         state = state and state.check("movement", city.grid.hash, self._settings())
         homes = self._homes(city, network, clock, rng, state)
         began_s = state.numbers["elapsed_s"] if state else 0.0
+        fleets = fleets_of(city, network, actions, began_s, state.arrays["bus_back_s"] if state else None)
+        homes = homes if state else aboard(homes, fleets)
         zones, orders_s, first_s = self._orders(city, drivers, clock, actions, state)
         ordered = (zones["why"] != "").values[homes.block]
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
@@ -102,8 +105,10 @@ class Movement:
         if state:
             queues.restore(state.arrays)
             left[:], quota[:] = state.arrays["places_left"], state.arrays["places_kept"]
-        plan_s = min((began_s + a.start_s for a in actions if a.kind == "assign_shelters"), default=np.inf)
-        decisions = Decisions(homes, orders_s, leaves, left, quota, plan_s)
+        planned = state is not None and state.numbers["planned"] > 0.0
+        starts = [began_s + a.start_s for a in actions if a.kind == "assign_shelters" and not planned]
+        plan_s = min(starts, default=np.inf)
+        decisions = Decisions(homes, orders_s, leaves, left, quota, fleets, plan_s)
         record = Record(city, network, goals, homes, roads, clock)
         steps = per_frame * clock.steps
         for k in range(steps + 1):
@@ -126,7 +131,22 @@ class Movement:
             conform(fields, *self.gives, *shown),
             found,
             _balance(homes, counts["end_state"]).check("movement"),
-            self._state(city, homes, queues, left, quota, zones, orders_s, began_s + clock.duration_s, first_s),
+            self._state(
+                city,
+                homes,
+                queues,
+                left,
+                quota,
+                fleets,
+                zones,
+                orders_s,
+                {
+                    "elapsed_s": began_s + clock.duration_s,
+                    "first_order_s": first_s,
+                    "night": float(homes.basis == "night"),
+                    "planned": float(planned or plan_s < began_s + clock.duration_s),
+                },
+            ),
             notes_of(
                 record,
                 zones,
@@ -152,7 +172,8 @@ class Movement:
         people_of(city, clock)
         known_zones(city, self.zones)
         self._time_of_day()
-        known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": block_ids(city)}
+        blocks = block_ids(city)
+        known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": blocks, "bus": blocks}
         for action in actions:
             if action.kind in known and action.place not in known[action.kind]:
                 raise ScenarioError(
@@ -246,14 +267,14 @@ class Movement:
 
     def _state(
         self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], quota: NDArray[np.float64],
-        zones: pd.DataFrame, orders_s: NDArray[np.float64], elapsed_s: float, first_s: float,
+        fleets: list[Fleet], zones: pd.DataFrame, orders_s: NDArray[np.float64], numbers: dict[str, float],
     ) -> State:  # fmt: skip
         """Return all that is needed to go on."""
         names = {"": -1, "asked": 0, "water": 1, "cloud": 2, "advice": 3}
         why = np.array([names[w] for w in zones["why"]], dtype=np.int8)
         arrays = queues.arrays() | {f"home_{name}": getattr(homes, name) for name in COLUMNS}
+        arrays["bus_back_s"] = np.concatenate([np.zeros(0), *(fleet.back_s for fleet in fleets)])
         arrays |= {"places_left": left, "places_kept": quota, "orders_s": orders_s, "zone_why": why}
-        numbers = {"elapsed_s": elapsed_s, "first_order_s": first_s, "night": float(homes.basis == "night")}
         return State("movement", city.grid.hash, arrays, numbers, self._settings())
 
     def _tables(
@@ -273,7 +294,14 @@ class Movement:
             "clearing": tables.clearing(record, queues, leaves, began_s),
             "stranded": tables.stranded(record, queues, cost),
             "bound": tables.bound(
-                record, queues, leaves, orders_s, first_s, began_s, self.persons_per_car, self.persons_on_foot
+                record,
+                queues,
+                leaves,
+                orders_s,
+                first_s,
+                began_s,
+                max(self.persons_per_car, record.homes.most_in_car),
+                self.persons_on_foot,
             ),
         }
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.movement.kernels.people import give_places, who_is_cut_off
+from evacuation.movement.kernels.queues import AT_HOME
+from evacuation.movement.people.buses import Fleet
 from evacuation.movement.people.households import Households
 from evacuation.movement.roads.assignment import assign
 from evacuation.movement.roads.queues import Queues
@@ -106,20 +108,40 @@ class Decisions(mesa.Model):
 
     `orders_s` (block,) are the moments of the orders, infinite for a block that is not told to leave; `leaves` (party,) says who
     obeys or follows; `left` (group,) are the places left, `quota` (2 x block, group) those that a plan keeps for who leaves a block
-    by car and on foot; `plan_s` is the moment at which the plan is made, infinite for none.
+    by car and on foot, `fleets` the buses; `plan_s` is the moment at which the plan is made, infinite for none.
     """
 
     def __init__(
         self, homes: Households, orders_s: NDArray[np.float64], leaves: NDArray[np.bool_], left: NDArray[np.float64],
-        quota: NDArray[np.float64], plan_s: float = np.inf,
+        quota: NDArray[np.float64], fleets: list[Fleet], plan_s: float = np.inf,
     ) -> None:  # fmt: skip
         super().__init__(seed=0)  # nothing is drawn here: all draws are columns of the households
         self.homes, self.leaving, self.plan_s = homes, np.flatnonzero(leaves), plan_s
+        self.fleets = [(fleet, self._riders(fleet, orders_s)) for fleet in fleets]
         self.command = Command(self, orders_s)
         self.shelters = Shelters(self, left, quota, 2 * homes.block + homes.layer)
-        for block in np.unique(homes.block[leaves]):
-            mine = np.flatnonzero(leaves & (homes.block == block))
+        alone = leaves & (homes.seats == 0.0)
+        for block in np.unique(homes.block[alone]):
+            mine = np.flatnonzero(alone & (homes.block == block))
             Zone(self, int(block), mine, homes.delay_s[mine])
+
+    def _riders(self, fleet: Fleet, orders_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return who waits for the buses of a fleet and from when on, s, the first to come first."""
+        homes, leaving = self.homes, self.leaving
+        mine = leaving[(homes.block[leaving] == fleet.block) & (homes.seats[leaving] > 0.0)]
+        ready = orders_s[fleet.block] + homes.delay_s[mine]
+        order = np.lexsort((mine, ready))
+        return mine[order], ready[order]
+
+    def _board(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64]) -> list[Released]:
+        """Let buses take on who waits at their stops before `t1`."""
+        found = []
+        for fleet, (riders, ready) in self.fleets:
+            here = (queues.travellers["link"][riders] == AT_HOME) & (ready < t1)
+            there_s = float(cost[:, fleet.node].min())
+            persons = self.homes.persons[riders[here]]
+            found.append(Released(*fleet.load(riders[here], ready[here], persons, there_s, t0, t1)))
+        return found
 
     @property
     def zones(self) -> mesa.agent.AgentSet:
@@ -134,6 +156,7 @@ class Decisions(mesa.Model):
         self.command.order(self.zones, t1)
         self.shelters.give_anew(queues, homes.persons, cost)
         released = [zone.release(t0, t1) for zone in self.zones if zone.ordered_s < t1]
+        released += self._board(t0, t1, queues, cost)
         if not released:
             return
         who = np.concatenate([r.who for r in released])

@@ -17,6 +17,9 @@ from twin.exposure.people import NIGHT_HOURS
 #: Share of people who leave by car where a city's population has no column `car_share`: assumed.
 CAR_SHARE = 0.35
 
+#: Cars whose room a bus takes: assumed.
+BUS_UNITS = 2.0
+
 #: Metres from the middle of a cell to the junction its people leave by from which on the result says so.
 FAR_HOME_M = 300.0
 
@@ -25,8 +28,9 @@ FAR_HOME_M = 300.0
 class Households:
     """Parties, shape (party,): row of the population `cell` and of the `block`, `node` and `layer` they leave by, `persons`.
 
-    `delay_s` passes between the order and their leaving, `obeys` and `follows` are draws in 0..1 against compliance and shadow
-    evacuation. All are drawn for everybody in the city, whoever leaves, so that two plans meet the same people.
+    `seats` are those of the bus they wait for, 0 for none. `delay_s` passes between the order and their leaving, `obeys` and
+    `follows` are draws in 0..1 against compliance and shadow evacuation. All are drawn for everybody in the city, whoever
+    leaves, so that two plans meet the same people.
     """
 
     cell: NDArray[np.int32]
@@ -37,13 +41,21 @@ class Households:
     delay_s: NDArray[np.float64]
     obeys: NDArray[np.float64]
     follows: NDArray[np.float64]
+    seats: NDArray[np.float64]
     basis: str
     car_share_assumed: bool
 
     @property
     def weight(self) -> NDArray[np.float64]:
-        """Units of their links, (party,): a car is one, walkers count by head."""
-        return np.where(self.layer == CAR, 1.0, self.persons)
+        """Units of their links, (party,): a car is one, walkers count by head, riders share the room of their bus."""
+        alone = np.where(self.layer == CAR, 1.0, self.persons)
+        return np.where(self.seats > 0.0, BUS_UNITS * self.persons / np.maximum(self.seats, 1.0), alone)
+
+    @property
+    def most_in_car(self) -> int:
+        """The most persons that a unit of the cars' queues holds: in a bus there are more than in a car."""
+        mine = self.layer == CAR
+        return int(np.ceil((self.persons[mine] / self.weight[mine]).max(initial=1.0) - 1e-9))
 
 
 def households_of(
@@ -80,7 +92,7 @@ def households_of(
     delay = sigma * np.sqrt(-2.0 * np.log1p(-rng.random(count)))
     return Households(
         cell.astype(np.int32), _blocks(city)[cell], node.astype(np.int32), layers.astype(np.int8),
-        persons.astype(np.float64), delay, rng.random(count), rng.random(count), basis, not has,
+        persons.astype(np.float64), delay, rng.random(count), rng.random(count), np.zeros(count), basis, not has,
     )  # fmt: skip
 
 

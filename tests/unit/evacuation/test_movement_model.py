@@ -13,6 +13,7 @@ import xarray as xr
 
 import scenarios as sc
 from evacuation.movement.movement import Movement
+from evacuation.movement.people.buses import Fleet
 from evacuation.movement.proofs import worlds
 from scenarios.case import hazards
 from twin.city import empty_table
@@ -192,6 +193,28 @@ def test_a_planned_assignment_makes_the_ways_to_the_shelters_shorter_together() 
     assert ways(planned) <= ways(free)
 
 
+def test_buses_fetch_those_without_a_car_and_take_no_more_than_their_seats(town) -> None:
+    bus = Action("bus", "b0", 600.0, None, {"buses": 2.0, "seats": 30.0})
+    found, plain = leave(town, actions=(bus,), hours=2.0), leave(town, hours=2.0)
+    arrays = found.state.arrays
+    riders = arrays["home_seats"] > 0
+    assert (riders == ((arrays["home_block"] == 0) & (plain.state.arrays["home_layer"] == 1))).all()
+    gone = riders & ~np.isnan(arrays["traveller_left"])
+    assert gone.any() and arrays["traveller_left"][gone].min() >= 600.0, "no bus before the buses are there"
+    assert (found.counts["end_state"].sum(axis=1) == found.balance.came_in["population"]).all()
+    assert found.tables["bound"]["gap"].iloc[0] >= 1.0 and (arrays["bus_back_s"] > 600.0).all()
+    np.testing.assert_array_equal(arrays["home_obeys"], plain.state.arrays["home_obeys"], "the same people")
+
+
+def test_a_fleet_loads_by_seats_and_comes_back_for_more() -> None:
+    """Two buses of four seats, 100 s away: loads of 4 at 0 s and again when they are back, 3 s a rider, 200 s, and 120 s to turn."""
+    fleet = Fleet(0, 0, 4.0, np.zeros(2), np.inf)
+    who, when = fleet.load(np.arange(6), np.zeros(6), np.full(6, 2.0), 100.0, 0.0, 1000.0)
+    assert who.tolist() == list(range(6)) and when.tolist() == [0.0] * 4 + [332.0] * 2
+    assert sorted(fleet.back_s.tolist()) == [332.0, 664.0]
+    assert not len(fleet.load(np.arange(2), np.zeros(2), np.ones(2), np.inf, 0.0, 9e9)[0]), "no open way: they wait"
+
+
 def test_small_faults_of_a_map_are_mended_and_told(town) -> None:
     """A road that ends a metre short of its junction, and one that leads back to where it begins."""
     roads = town.roads.copy()
@@ -242,6 +265,7 @@ def test_bad_input_is_one_clear_sentence(town) -> None:
     refused("time_text", town, model=replace(ALL, warning="soon"))
     refused("movement_step", town, model=replace(ALL, decision_s=70.0))
     refused("movement_contraflow", town, actions=(Action("contraflow", "b0"),))
+    refused("movement_bus", town, actions=(Action("bus", "out-w", values={"buses": 1.0, "seats": 40.0}),))
     refused("movement_delay_zone", town, actions=(Action("delay_zone", "out-w", values={"delay_min": 5.0}),))
     refused("movement_road", replace(town, roads=town.roads.assign(lanes=-1)))
     refused("movement_shelter", replace(town, facilities=town.facilities.assign(capacity=-5)))
