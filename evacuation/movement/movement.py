@@ -12,10 +12,11 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from evacuation.movement import tables
+from evacuation.movement.kernels.people import see
 from evacuation.movement.notes import notes_of
 from evacuation.movement.people.buses import Fleet, aboard, fleets_of
 from evacuation.movement.people.decisions import Decisions
-from evacuation.movement.people.households import Households, households_of, people_of
+from evacuation.movement.people.households import Departures, Households, households_of, people_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
@@ -37,7 +38,7 @@ from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
-COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows", "seats")
+COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows", "seats", "knows")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Movement:
     `zones` are the blocks told to leave: "auto" (see `people.zones`), "all", or ids. `warning` is the moment of the order in city
     time ("19:20", next after the start; empty: at the start); whom an advice tells to leave is ordered when the advice can be
     known, if that is later. A new decision is made every `decision_s`: orders, departures,
-    places in shelters and ways at the travel times of that moment.
+    places in shelters and ways at the travel times of that moment. Those who are not `informed` take the way they know from dry and
+    empty roads, until they come to a road that is closed.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -66,6 +68,10 @@ class Movement:
     compliance: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "stated intention, Appl. Sci. 2023, 13(8):5194")] = 0.66
     shadow: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "US NRC NUREG/CR-7002 uses 0.2; scan 0, 0.1, 0.2")] = 0.0
     mean_delay_min: Annotated[float, Gt(0.0), Le(600.0), Unit("min", "no-notice mobilisation 20 to 40: assumed")] = 30.0
+    departures: Departures = "rayleigh"
+    informed: Annotated[
+        float, Ge(0.0), Le(1.0), Unit("1", "the others learn of a closed road when they come to it: assumed")
+    ] = 1.0
     persons_per_car: Annotated[int, Ge(1), Le(9), Unit("1", "1.5 to 2.5: assumed")] = 2
     persons_on_foot: Annotated[int, Ge(1), Le(9), Unit("1", "who walk together: assumed")] = 3
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "groups with elderly, FHWA MUTCD")] = 1.0
@@ -108,6 +114,9 @@ class Movement:
         planned = state is not None and state.numbers["planned"] > 0.0
         starts = [began_s + a.start_s for a in actions if a.kind == "assign_shelters" and not planned]
         plan_s = min(starts, default=np.inf)
+        habits = goals.ways(network, network.length / network.free)[1]
+        if not state:
+            queues.travellers["ways"] = np.where(homes.knows < self.informed, 0, len(habits))
         decisions = Decisions(homes, orders_s, leaves, left, quota, fleets, plan_s)
         record = Record(city, network, goals, homes, roads, clock)
         steps = per_frame * clock.steps
@@ -115,6 +124,8 @@ class Movement:
             t = k * self.decision_s
             cost = _set_roads(queues, network, roads.at(t), roads)
             ways_cost, ways = goals.ways(network, cost)
+            ways = np.vstack([ways, habits])
+            see(queues.travellers, queues.links, ways, np.isinf(cost))
             if k % per_frame == 0:
                 record.keep(t, queues, ways_cost)
                 if progress is not None:
@@ -156,6 +167,7 @@ class Movement:
                 warning=self.warning,
                 warned_s=self._warning_s(city, clock),
                 veh_h_lane=self.veh_h_lane,
+                informed=self.informed,
                 walk_m_s=self.walk_m_s,
             ),
             counts=counts,
@@ -212,6 +224,7 @@ class Movement:
         return households_of(
             city, network, clock, rng or np.random.default_rng(0),
             in_car=self.persons_per_car, on_foot=self.persons_on_foot, mean_delay_s=60.0 * self.mean_delay_min,
+            departures=self.departures,
         )  # fmt: skip
 
     def _orders(
@@ -292,6 +305,8 @@ class Movement:
             "shelters": by_shelter,
             "openings": tables.openings(by_shelter),
             "clearing": tables.clearing(record, queues, leaves, began_s),
+            "doses": tables.doses(record, queues),
+            "buses": tables.buses(record, queues, leaves, orders_s, began_s + record.clock.duration_s),
             "stranded": tables.stranded(record, queues, cost),
             "bound": tables.bound(
                 record,

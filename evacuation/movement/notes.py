@@ -17,7 +17,7 @@ from twin.plan import shown
 
 def notes_of(
     record: Record, zones: pd.DataFrame, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *, compliance: float,
-    warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float,
+    warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float,
 ) -> tuple[tuple[str, dict[str, Any]], ...]:  # fmt: skip
     """Return the codes of a run's sentences with their values.
 
@@ -42,6 +42,11 @@ def notes_of(
     if warning and (late["known_s"] > warned_s).any():
         notes.append(("known_later", {"count": len(late), "warning": warning}))
     notes.append(("capacity", {"veh": veh_h_lane, "walk": walk_m_s}))
+    if informed < 1.0:
+        notes.append(("not_informed", {"percent": 100 * informed}))
+    if len(found["buses"]):
+        carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
+        notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))
     if homes.car_share_assumed:
         notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
     if network.assumed:

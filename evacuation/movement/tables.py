@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.movement.kernels.queues import SAFE
-from evacuation.movement.record import NEVER_MIN, STATES, Record, earliest
+from evacuation.movement.kernels.queues import AT_HOME, SAFE
+from evacuation.movement.people.zones import block_ids
+from evacuation.movement.record import DOSES, NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import BINS, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT
@@ -160,6 +161,53 @@ def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.Da
     )
     table = table.groupby(["id", "where", "why"], as_index=False)["persons"].sum()
     return table.sort_values(["persons", "id"], ascending=[False, True], ignore_index=True)
+
+
+def doses(record: Record, queues: Queues) -> pd.DataFrame:
+    """Return the toxic load that was collected on the way by how people travel: car, foot or bus.
+
+    `persons` have set out; `mean`, `p50`, `p95` and `most` of the load (1 = AEGL-3), `over` persons above it.
+    """
+    homes, dose = record.homes, record.dose(queues)
+    out = queues.travellers["link"] != AT_HOME
+    by_bus = homes.seats > 0.0
+    rows = []
+    for name, mine in (
+        ("car", (homes.layer == CAR) & ~by_bus & out),
+        ("foot", (homes.layer == FOOT) & out),
+        ("bus", by_bus & out),
+    ):
+        load, people = dose[mine], homes.persons[mine]
+        some = bool(mine.any())
+        rows.append(
+            {
+                "by": name,
+                "persons": float(people.sum()),
+                "mean": _mean(load, people),
+                "p50": quantile(load, people, HALF) if some else 0.0,
+                "p95": quantile(load, people, MOST) if some else 0.0,
+                "most": float(load.max(initial=0.0)),
+                "over": float(people[load >= DOSES[-1]].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def buses(
+    record: Record, queues: Queues, leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], end_s: float
+) -> pd.DataFrame:
+    """Return a row per block with buses: people they `carried` so far, and those ready to leave who still wait at `end_s`."""
+    homes = record.homes
+    riders = (homes.seats > 0.0) & leaves
+    gone = queues.travellers["link"] != AT_HOME
+    ready = orders_s[homes.block] + homes.delay_s <= end_s
+    rows = []
+    for block in np.unique(homes.block[homes.seats > 0.0]):
+        mine = riders & (homes.block == block)
+        carried = float(homes.persons[mine & gone].sum())
+        waiting = float(homes.persons[mine & ~gone & ready].sum())
+        rows.append((block_ids(record.city)[block], carried, waiting))
+    return pd.DataFrame(rows, columns=["id", "carried", "waiting"])
 
 
 def bound(

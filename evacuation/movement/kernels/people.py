@@ -47,6 +47,23 @@ def who_is_cut_off(cut_out, travellers, links, cost):
 
 
 @kernel
+def see(travellers_out, links, next_link, blocked):
+    """Let those who go by habit learn the roads of the moment when the road they want is `blocked` (link,); return how many.
+
+    They see it from the road before: `next_link` (row, node) holds their ways from row `ways` on, those of the moment from 0 on.
+    """
+    count = 0
+    for p in range(len(travellers_out)):
+        link, group, habit = travellers_out[p].link, travellers_out[p].group, travellers_out[p].ways
+        if habit > 0 and link >= 0 and group >= 0:
+            following = next_link[habit + group, links[link].down]
+            if (following >= 0 and blocked[following]) or following == NO_WAY:
+                travellers_out[p].ways = 0
+                count += 1
+    return count
+
+
+@kernel
 def dose_now(dose_out, travellers, links):
     """Write what each traveller has collected up to now on the way, (traveller,)."""
     for p in range(len(travellers)):

@@ -14,6 +14,7 @@ import xarray as xr
 import scenarios as sc
 from evacuation.movement.movement import Movement
 from evacuation.movement.people.buses import Fleet
+from evacuation.movement.people.households import delays
 from evacuation.movement.proofs import worlds
 from scenarios.case import hazards
 from twin.city import empty_table
@@ -202,6 +203,9 @@ def test_buses_fetch_those_without_a_car_and_take_no_more_than_their_seats(town)
     gone = riders & ~np.isnan(arrays["traveller_left"])
     assert gone.any() and arrays["traveller_left"][gone].min() >= 600.0, "no bus before the buses are there"
     assert (found.counts["end_state"].sum(axis=1) == found.balance.came_in["population"]).all()
+    carried = found.tables["buses"].set_index("id").loc["b0", "carried"]
+    assert carried == arrays["home_persons"][gone].sum() and "buses" in codes(found)
+    assert found.tables["doses"].set_index("by")["persons"]["bus"] == carried
     assert found.tables["bound"]["gap"].iloc[0] >= 1.0 and (arrays["bus_back_s"] > 600.0).all()
     np.testing.assert_array_equal(arrays["home_obeys"], plain.state.arrays["home_obeys"], "the same people")
 
@@ -213,6 +217,31 @@ def test_a_fleet_loads_by_seats_and_comes_back_for_more() -> None:
     assert who.tolist() == list(range(6)) and when.tolist() == [0.0] * 4 + [332.0] * 2
     assert sorted(fleet.back_s.tolist()) == [332.0, 664.0]
     assert not len(fleet.load(np.arange(2), np.zeros(2), np.ones(2), np.inf, 0.0, 9e9)[0]), "no open way: they wait"
+
+
+def test_who_is_not_informed_learns_of_a_closed_road_when_he_comes_to_it() -> None:
+    """Of the four ways out the western and the northern are shut: all get out all the same, who goes by habit later."""
+    town = worlds.town(6, shelter_places=0.0, people=10.0)
+    shut = tuple(Action("close_road", f"out-{side}") for side in "wn")
+    found = {share: leave(town, replace(ALL, informed=share), actions=shut, hours=2.0) for share in (0.0, 1.0)}
+    for outcome in found.values():
+        assert outcome.counts["end_state"].iloc[-1, 3:5].sum() == 0, "nobody is stranded or still on the way"
+    took = [
+        float(np.nansum(f.state.arrays["traveller_safe"] - f.state.arrays["traveller_left"])) for f in found.values()
+    ]
+    assert took[0] > took[1]
+    open_roads = [leave(town, replace(ALL, informed=share)).state.arrays["traveller_safe"] for share in (0.0, 1.0)]
+    assert (np.isnan(open_roads[0]) == np.isnan(open_roads[1])).all()
+
+
+def test_departures_follow_their_curves(town) -> None:
+    drawn = np.linspace(0.0005, 0.9995, 1000)
+    rayleigh, logit = delays("rayleigh", 600.0, drawn), delays("logit", 600.0, drawn)
+    assert rayleigh.mean() == pytest.approx(600.0, rel=0.01) and logit.mean() == pytest.approx(600.0, rel=0.02)
+    at = 900.0
+    assert (rayleigh <= at).mean() == pytest.approx(1.0 - np.exp(-np.pi / 4.0 * 1.5**2), abs=0.002)
+    assert (logit <= at).mean() == pytest.approx(1.0 / (1.0 + np.exp(-2.0)), abs=0.002)
+    assert leave(town, replace(ALL, departures="logit")).tables["bound"]["t50_s"].iloc[0] > 0
 
 
 def test_small_faults_of_a_map_are_mended_and_told(town) -> None:
