@@ -10,7 +10,7 @@ from evacuation.movement.kernels.queues import AT_HOME, SAFE
 from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import DOSES, NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
-from evacuation.movement.roads.expanded import BINS, Roads, expanded_of
+from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT
 from evacuation.movement.roads.queues import Queues
 
@@ -229,13 +229,13 @@ def bound(
     least = least_time(flows, MOST, float(homes.persons[leaves & at_goal].sum()))
     t95 = quantile(times, people, MOST)
     until = t95 if np.isfinite(t95) else began_s + record.clock.duration_s - first_order_s
-    bounds = [least, 0.0]
-    if len(people) and np.isfinite(until) and until > 0.0:
+    bounds = [least, least]
+    if len(people) and np.isfinite(until) and until > 0.0 and least < BEYOND * until:
         roads = _roads(record, began_s - first_order_s, in_car, on_foot)
         leave = orders_s[homes.block[leaves]] + homes.delay_s[leaves] - first_order_s
         for k, when in enumerate((np.zeros_like(leave), leave)):
             found = expanded_of(roads, homes.node[leaves], when, people, until)
-            bounds[k] = max(bounds[0], found.least_time(MOST * people.sum() - 1e-6, BINS))
+            bounds[k] = max(bounds[0], found.least_time(MOST * people.sum() - 1e-6))
     return pd.DataFrame(
         {
             "leaving": [float(people.sum())],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evacuation.movement.proofs.worlds import Web, chain, grid, run
 from evacuation.movement.roads.assignment import assign
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
-from evacuation.movement.roads.expanded import BINS, Roads, expanded_of
+from evacuation.movement.roads.expanded import Roads, expanded_of
 from twin.proof import Reference
 
 
@@ -110,7 +110,7 @@ def bound(_: Reference) -> dict[str, float]:
             web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]),
             web.goals, np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
         )  # fmt: skip
-        later = expanded_of(roads, home, when, np.ones(cars), t95).least_time(0.95 * cars - 1e-6, BINS)
+        later = expanded_of(roads, home, when, np.ones(cars), t95).least_time(0.95 * cars - 1e-6)
         if later > 0.0:
             expanded.append(t95 / later)
     return {

@@ -12,7 +12,7 @@ from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.people.staging import Trial, staged
 from evacuation.movement.proofs.worlds import Web, grid, run
 from evacuation.movement.roads.assignment import assign
-from evacuation.movement.roads.expanded import BINS, Roads, expanded_of
+from evacuation.movement.roads.expanded import Roads, expanded_of
 from twin.proof import Reference
 
 #: Cars, mean of Rayleigh's departures, s, zones a side, and how many cars above its share an approach may be given.
@@ -97,7 +97,7 @@ def gap(_: Reference) -> dict[str, float]:
         web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]), web.goals,
         np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
     )  # fmt: skip
-    least = expanded_of(roads, home, np.zeros(CARS), np.ones(CARS), best.t95_s).least_time(0.95 * CARS - 1e-6, BINS)
+    least = expanded_of(roads, home, np.zeros(CARS), np.ones(CARS), best.t95_s).least_time(0.95 * CARS - 1e-6)
     return {
         "unsearched": nearest / least,
         "assigned": at_once.t95_s / least,

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra, maximum_flow
 
-#: Bins up to the time looked at: a bound lies at most about one of them too early by rounding.
-BINS = 60
+#: Bins up to the time looked at: a bound lies at most about one of them too early by rounding. A network of many links has fewer,
+#: so that no more than MOST_ARCS are made, but not below LEAST_BINS.
+BINS, LEAST_BINS, MOST_ARCS = 60, 12, 1_500_000
 
 #: The bins reach beyond the time looked at, so that a bound that were no bound would show.
 BEYOND = 1.05
@@ -60,6 +61,7 @@ class Expanded:
     """The time-expanded network: nodes in the order of their bins, arcs (arc,) with room for whole persons."""
 
     nodes: int
+    bins: int
     bin_s: float
     tail: NDArray[np.int64]
     head: NDArray[np.int64]
@@ -87,11 +89,11 @@ class Expanded:
         table.indices, table.indptr = table.indices.astype(np.int32), table.indptr.astype(np.int32)
         return int(maximum_flow(table, begin, end).flow_value)
 
-    def least_time(self, wanted: float, bins: int) -> float:
-        """Return a time before which `wanted` persons cannot have arrived, s, looked for up to `bins`."""
-        low, high = 0, bins
-        if self.most(bins) < wanted:
-            return bins * self.bin_s
+    def least_time(self, wanted: float) -> float:
+        """Return a time before which `wanted` persons cannot have arrived, s, looked for up to the last bin."""
+        low, high = 0, self.bins
+        if self.most(high) < wanted:
+            return high * self.bin_s
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self.most(middle) >= wanted else (middle, high)
@@ -101,10 +103,11 @@ class Expanded:
 def expanded_of(
     roads: Roads, home: NDArray[np.integer], leave: NDArray[np.float64], persons: NDArray[np.float64], until_s: float
 ) -> Expanded:
-    """Return the network of BINS bins up to a little after `until_s`; parties (party,) of `persons` leave node `home` at `leave` s."""
-    bin_s = BEYOND * until_s / BINS * (1.0 - SHORTER)
+    """Return the network in bins up to a little after `until_s`; parties (party,) of `persons` leave node `home` at `leave` s."""
+    count = int(np.clip(MOST_ARCS // (len(roads.up) + roads.nodes), LEAST_BINS, BINS))
+    bin_s = BEYOND * until_s / count * (1.0 - SHORTER)
     ahead = np.asarray(dijkstra(_least(roads), indices=np.unique(roads.goal_node), min_only=True))
-    bins = np.arange(BINS + 1)
+    bins = np.arange(count + 1)
     reached = np.isfinite(ahead[roads.down])
     k = np.flatnonzero(reached)
     detour = np.maximum(roads.time[k] - ahead[roads.up[k]] + ahead[roads.down[k]], 0.0)
@@ -112,12 +115,13 @@ def expanded_of(
     inside = (bins[None, :] + late[:, None] < len(bins)) & _open(roads, k, ahead[roads.up[k]], bin_s, bins)
     link, at = np.nonzero(inside)
     room = (np.ceil(bin_s * roads.capacity + 1e-9) + roads.burst - 1.0) * roads.heads
-    wait = np.arange(BINS * roads.nodes)
+    wait = np.arange(count * roads.nodes)
     known = np.isfinite(ahead[home])
     first = np.floor((leave[known] + ahead[home[known]] - 1e-6).clip(0.0) / bin_s).astype(np.int64)
     start, which = np.unique(first * roads.nodes + home[known], return_inverse=True)
     return Expanded(
         roads.nodes,
+        count,
         bin_s,
         np.concatenate([at * roads.nodes + roads.up[k[link]], wait]),
         np.concatenate([(at + late[link]) * roads.nodes + roads.down[k[link]], wait + roads.nodes]),
