@@ -8,10 +8,11 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from evacuation.movement.proofs.planned import roads_of
 from evacuation.movement.proofs.worlds import Web, chain, grid, run
 from evacuation.movement.roads.assignment import assign
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
-from evacuation.movement.roads.expanded import Roads, expanded_of
+from evacuation.movement.roads.expanded import expanded_of
 from twin.proof import Reference
 
 
@@ -105,12 +106,7 @@ def bound(_: Reference) -> dict[str, float]:
         least = least_time([(flow, float((~at_goal).sum()))], 0.95, float(at_goal.sum()))
         if least > 0.0:
             ratios.append(t95 / least)
-        one = np.ones(len(web.up))
-        roads = Roads(
-            web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]),
-            web.goals, np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
-        )  # fmt: skip
-        later = expanded_of(roads, home, when, np.ones(cars), t95).least_time(0.95 * cars - 1e-6)
+        later = expanded_of(roads_of(web), home, when, np.ones(cars), t95).least_time(0.95 * cars - 1e-6)
         if later > 0.0:
             expanded.append(t95 / later)
     return {

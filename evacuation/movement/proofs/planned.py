@@ -61,6 +61,15 @@ def _by_plan(web: Web, approaches: Approaches, home: NDArray[np.int32], cost: ND
     return group
 
 
+def roads_of(web: Web) -> Roads:
+    """Return a web of cars as the roads of a bound: never shut, with places for all."""
+    one = np.ones(len(web.up))
+    return Roads(
+        web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]), web.goals,
+        np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
+    )  # fmt: skip
+
+
 @cache
 def gap(_: Reference) -> dict[str, float]:
     """Return T95 over its bound on the grid: `unsearched`, everybody to the nearest shelter; `planned`, approaches and release by plan.
@@ -92,12 +101,7 @@ def gap(_: Reference) -> dict[str, float]:
         return Trial(float(np.quantile(safe, 0.95, method="inverted_cdf")), wait)
 
     delays, best, at_once = staged(trial, ZONES * ZONES, rounds=3)
-    one = np.ones(len(web.up))
-    roads = Roads(
-        web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]), web.goals,
-        np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
-    )  # fmt: skip
-    least = expanded_of(roads, home, np.zeros(CARS), np.ones(CARS), best.t95_s).least_time(0.95 * CARS - 1e-6)
+    least = expanded_of(roads_of(web), home, np.zeros(CARS), np.ones(CARS), best.t95_s).least_time(0.95 * CARS - 1e-6)
     return {
         "unsearched": nearest / least,
         "assigned": at_once.t95_s / least,

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from evacuation.movement.movement import Movement
 from evacuation.movement.proofs.worlds import clock, people_sum
 from twin.city import City, empty_table
+from twin.clock import Clock
 from twin.grid import Grid
 from twin.hazard import Outcome
 from twin.landcover import surface_of
@@ -129,15 +130,20 @@ def city_of(name: str, data: Reference) -> City:
 def _left(name: str, data: Reference) -> tuple[City, Outcome]:
     """Return a city of which everybody is told to leave for three hours, with water over the west of it."""
     city, when = city_of(name, data), clock(3.0)
-    times = when.times.values
-    depth = np.where(np.arange(len(times)) * when.step_s >= 1800.0, 0.6, 0.0)
-    west = city.grid.x < city.grid.x[0] + 0.2 * (city.grid.x[-1] - city.grid.x[0])
-    field = depth[:, None, None] * np.broadcast_to(west, city.grid.shape)
-    water = xr.DataArray(
-        field, dims=("time", "y", "x"), coords={"time": times, "y": city.grid.y, "x": city.grid.x}, name="water_depth",
+    depth = np.where(np.arange(when.steps + 1) * when.step_s >= 1800.0, 0.6, 0.0)
+    fields = {"water_depth": water(city, when, depth)}
+    return city, MODEL.simulate(city, fields, when, (), stream(7, "movement"))
+
+
+def water(city: City, when: Clock, depth_m: NDArray[np.float64]) -> xr.DataArray:
+    """Return water over the western fifth of a city at `depth_m` (time,)."""
+    x = city.grid.x
+    west = (x < x[0] + 0.2 * (x[-1] - x[0])).astype(float)
+    field = depth_m[:, None, None] * np.broadcast_to(west, city.grid.shape)
+    return xr.DataArray(
+        field, dims=("time", "y", "x"), coords={"time": when.times.values, "y": city.grid.y, "x": x}, name="water_depth",
         attrs={"units": "m", "tags": "harms_people slows_travel"},
     )  # fmt: skip
-    return city, MODEL.simulate(city, {"water_depth": water}, when, (), stream(7, "movement"))
 
 
 def run(name: str, data: Reference) -> dict[str, float]:
