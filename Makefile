@@ -39,4 +39,4 @@ peers:           ## an environment with the tools the benchmarks compare with
 	bash .ci/make_peers
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-peers-release build dist
+	rm -rf $(VENV) .venv-peers .venv-peers-release .venv-peers-movement build dist

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+MOVEMENT_PYTHON = ROOT / ".venv-peers-movement" / "bin" / "python"
 RELEASE_PYTHON = ROOT / ".venv-peers-release" / "bin" / "python"
 
 #: Depths agree when their highest values differ by no more than this, m, on cells that are not roofs.
@@ -66,5 +67,21 @@ def run_slabx(job: dict[str, Any]) -> dict[str, Any] | None:
         folder = Path(made)
         (folder / "job.json").write_text(json.dumps(job), "utf-8")
         subprocess.run([RELEASE_PYTHON, ROOT / "benchmarks" / "peers" / "slabx_peer.py", folder], check=True)
+        found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
+        return found
+
+
+def run_uxsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | None:
+    """Run `benchmarks/peers/uxsim_peer.py` on cars with fixed paths; None where it is not installed.
+
+    Raises CalledProcessError when it breaks.
+    """
+    if not MOVEMENT_PYTHON.exists():
+        return None
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        np.savez(folder / "job.npz", **arrays)
+        (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        subprocess.run([MOVEMENT_PYTHON, ROOT / "benchmarks" / "peers" / "uxsim_peer.py", folder], check=True)
         found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
         return found

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import geopandas as gpd
 
 from scenarios import chain
 from scenarios.case.hazards import HAZARDS
 from scenarios.case.home import open_city
 from twin.errors import ScenarioError
 from twin.proof import Reference
+from twin.readers import layers, osm
 from twin.readers.raster import read_raster
 from twin.words import near
 
@@ -21,7 +26,19 @@ from twin.words import near
 def reference() -> Reference:
     """Return the published data that ANLAN_REFERENCE points at, and the ways to read them."""
     named = os.environ.get("ANLAN_REFERENCE")
-    return Reference(Path(named) if named and Path(named).exists() else None, read_raster, open_city)
+    return Reference(Path(named) if named and Path(named).exists() else None, read_raster, open_city, _roads)
+
+
+def _roads(path: Path, crs: str) -> gpd.GeoDataFrame:
+    """Return the roads of an OpenStreetMap extract, or of a file of lines (packed GeoJSON too), in a projected CRS."""
+    if ".geojson" not in path.name:
+        return osm.read_roads(path, crs)[0]
+    if path.suffix != ".gz":
+        return layers.read_roads(path, crs)[0]
+    with TemporaryDirectory() as made:
+        plain = Path(made) / path.stem
+        plain.write_bytes(gzip.decompress(path.read_bytes()))
+        return layers.read_roads(plain, crs)[0]
 
 
 def chosen(ids: Sequence[str], room: str | None, only: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import geopandas as gpd
 from numpy.typing import NDArray
 
 from twin.city import City
@@ -32,7 +33,7 @@ class RasterValues(Protocol):
 
 @dataclass(frozen=True)
 class Reference:
-    """The folder of published data, if there is one, and the ways to read a raster in it and to open a city by its name.
+    """The folder of published data, if there is one, and the ways to read a raster or roads in it and to open a city by its name.
 
     Models open no formats, so both are handed in.
     """
@@ -40,6 +41,7 @@ class Reference:
     root: Path | None
     read: Callable[[Path], RasterValues]
     city: Callable[[str], City]
+    roads: Callable[[Path, str], gpd.GeoDataFrame]
 
     def folder(self, name: str) -> Path:
         """Return one data set's folder; raise Skip where it is not at hand."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,12 +12,15 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from evacuation.movement import tables
+from evacuation.movement.kernels.people import see
+from evacuation.movement.notes import notes_of
+from evacuation.movement.people.buses import Fleet, aboard, fleets_of
 from evacuation.movement.people.decisions import Decisions
-from evacuation.movement.people.households import CAR_SHARE, Households, households_of, people_of
+from evacuation.movement.people.households import Departures, Households, households_of, people_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
-from evacuation.movement.roads.goals import FAR_M, Goals, goals_of
+from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
 from evacuation.movement.roads.queues import Queues, queues_of
 from evacuation.movement.variables import (
@@ -33,11 +35,10 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
-from twin.plan import shown
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
-COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows")
+COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows", "seats", "knows")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Movement:
     `zones` are the blocks told to leave: "auto" (see `people.zones`), "all", or ids. `warning` is the moment of the order in city
     time ("19:20", next after the start; empty: at the start); whom an advice tells to leave is ordered when the advice can be
     known, if that is later. A new decision is made every `decision_s`: orders, departures,
-    places in shelters and ways at the travel times of that moment.
+    places in shelters and ways at the travel times of that moment. Those who are not `informed` take the way they know from dry and
+    empty roads, until they come to a road that is closed.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -66,6 +68,10 @@ class Movement:
     compliance: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "stated intention, Appl. Sci. 2023, 13(8):5194")] = 0.66
     shadow: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "US NRC NUREG/CR-7002 uses 0.2; scan 0, 0.1, 0.2")] = 0.0
     mean_delay_min: Annotated[float, Gt(0.0), Le(600.0), Unit("min", "no-notice mobilisation 20 to 40: assumed")] = 30.0
+    departures: Departures = "rayleigh"
+    informed: Annotated[
+        float, Ge(0.0), Le(1.0), Unit("1", "the others learn of a closed road when they come to it: assumed")
+    ] = 1.0
     persons_per_car: Annotated[int, Ge(1), Le(9), Unit("1", "1.5 to 2.5: assumed")] = 2
     persons_on_foot: Annotated[int, Ge(1), Le(9), Unit("1", "who walk together: assumed")] = 3
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "groups with elderly, FHWA MUTCD")] = 1.0
@@ -94,22 +100,32 @@ class Movement:
         state = state and state.check("movement", city.grid.hash, self._settings())
         homes = self._homes(city, network, clock, rng, state)
         began_s = state.numbers["elapsed_s"] if state else 0.0
+        fleets = fleets_of(city, network, actions, began_s, state.arrays["bus_back_s"] if state else None)
+        homes = homes if state else aboard(homes, fleets)
         zones, orders_s, first_s = self._orders(city, drivers, clock, actions, state)
         ordered = (zones["why"] != "").values[homes.block]
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
         leaves &= np.isfinite(orders_s[homes.block])
         queues = _queues(network, homes, roads)
-        left = goals.places.copy()
+        left, quota = goals.places.copy(), np.zeros((2 * len(zones), len(goals.places)))
         if state:
             queues.restore(state.arrays)
-            left[:] = state.arrays["places_left"]
-        decisions = Decisions(homes, orders_s, leaves, left)
+            left[:], quota[:] = state.arrays["places_left"], state.arrays["places_kept"]
+        planned = state is not None and state.numbers["planned"] > 0.0
+        starts = [began_s + a.start_s for a in actions if a.kind == "assign_shelters" and not planned]
+        plan_s = min(starts, default=np.inf)
+        habits = goals.ways(network, network.length / network.free)[1]
+        if not state:
+            queues.travellers["ways"] = np.where(homes.knows < self.informed, 0, len(habits))
+        decisions = Decisions(homes, orders_s, leaves, left, quota, fleets, plan_s)
         record = Record(city, network, goals, homes, roads, clock)
         steps = per_frame * clock.steps
         for k in range(steps + 1):
             t = k * self.decision_s
             cost = _set_roads(queues, network, roads.at(t), roads)
             ways_cost, ways = goals.ways(network, cost)
+            ways = np.vstack([ways, habits])
+            see(queues.travellers, queues.links, ways, np.isinf(cost))
             if k % per_frame == 0:
                 record.keep(t, queues, ways_cost)
                 if progress is not None:
@@ -126,8 +142,34 @@ class Movement:
             conform(fields, *self.gives, *shown),
             found,
             _balance(homes, counts["end_state"]).check("movement"),
-            self._state(city, homes, queues, left, zones, orders_s, began_s + clock.duration_s, first_s),
-            self._notes(record, zones, found, leaves, drivers),
+            self._state(
+                city,
+                homes,
+                queues,
+                left,
+                quota,
+                fleets,
+                zones,
+                orders_s,
+                {
+                    "elapsed_s": began_s + clock.duration_s,
+                    "first_order_s": first_s,
+                    "night": float(homes.basis == "night"),
+                    "planned": float(planned or plan_s < began_s + clock.duration_s),
+                },
+            ),
+            notes_of(
+                record,
+                zones,
+                found,
+                leaves,
+                compliance=self.compliance,
+                warning=self.warning,
+                warned_s=self._warning_s(city, clock),
+                veh_h_lane=self.veh_h_lane,
+                informed=self.informed,
+                walk_m_s=self.walk_m_s,
+            ),
             counts=counts,
         )
 
@@ -142,7 +184,8 @@ class Movement:
         people_of(city, clock)
         known_zones(city, self.zones)
         self._time_of_day()
-        known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": block_ids(city)}
+        blocks = block_ids(city)
+        known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": blocks, "bus": blocks}
         for action in actions:
             if action.kind in known and action.place not in known[action.kind]:
                 raise ScenarioError(
@@ -181,6 +224,7 @@ class Movement:
         return households_of(
             city, network, clock, rng or np.random.default_rng(0),
             in_car=self.persons_per_car, on_foot=self.persons_on_foot, mean_delay_s=60.0 * self.mean_delay_min,
+            departures=self.departures,
         )  # fmt: skip
 
     def _orders(
@@ -235,15 +279,15 @@ class Movement:
         }
 
     def _state(
-        self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], zones: pd.DataFrame,
-        orders_s: NDArray[np.float64], elapsed_s: float, first_s: float,
+        self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], quota: NDArray[np.float64],
+        fleets: list[Fleet], zones: pd.DataFrame, orders_s: NDArray[np.float64], numbers: dict[str, float],
     ) -> State:  # fmt: skip
         """Return all that is needed to go on."""
         names = {"": -1, "asked": 0, "water": 1, "cloud": 2, "advice": 3}
         why = np.array([names[w] for w in zones["why"]], dtype=np.int8)
         arrays = queues.arrays() | {f"home_{name}": getattr(homes, name) for name in COLUMNS}
-        arrays |= {"places_left": left, "orders_s": orders_s, "zone_why": why}
-        numbers = {"elapsed_s": elapsed_s, "first_order_s": first_s, "night": float(homes.basis == "night")}
+        arrays["bus_back_s"] = np.concatenate([np.zeros(0), *(fleet.back_s for fleet in fleets)])
+        arrays |= {"places_left": left, "places_kept": quota, "orders_s": orders_s, "zone_why": why}
         return State("movement", city.grid.hash, arrays, numbers, self._settings())
 
     def _tables(
@@ -261,64 +305,20 @@ class Movement:
             "shelters": by_shelter,
             "openings": tables.openings(by_shelter),
             "clearing": tables.clearing(record, queues, leaves, began_s),
+            "doses": tables.doses(record, queues),
+            "buses": tables.buses(record, queues, leaves, orders_s, began_s + record.clock.duration_s),
             "stranded": tables.stranded(record, queues, cost),
-            "bound": tables.bound(record, queues, leaves, first_s, self.persons_per_car, self.persons_on_foot),
+            "bound": tables.bound(
+                record,
+                queues,
+                leaves,
+                orders_s,
+                first_s,
+                began_s,
+                max(self.persons_per_car, record.homes.most_in_car),
+                self.persons_on_foot,
+            ),
         }
-
-    def _notes(
-        self,
-        record: Record,
-        zones: pd.DataFrame,
-        found: Mapping[str, pd.DataFrame],
-        leaves: NDArray[np.bool_],
-        drivers: Drivers,
-    ) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """Say what the reader must know: assumptions made here and limits met."""
-        network, goals, homes, roads = record.network, record.goals, record.homes, record.conditions
-        told, places = zones[zones["why"] != ""], goals.places[:-1].sum()
-        leaving = float(homes.persons[leaves].sum())
-        notes: list[tuple[str, dict[str, Any]]] = [("first_form", {})]
-        if len(told):
-            basis = homes.basis
-            notes.append(
-                (
-                    "who_leaves",
-                    {"zones": len(told), "people": shown(leaving), "basis": basis, "percent": 100 * self.compliance},
-                )
-            )
-        else:
-            notes.append(("nobody_told", {}))
-        late = zones[(zones["why"] == "advice") & zones["known_s"].notna()]
-        if self.warning and (late["known_s"] > self._warning_s(record.city, record.clock)).any():
-            notes.append(("known_later", {"count": len(late), "warning": self.warning}))
-        notes.append(("capacity", {"veh": self.veh_h_lane, "walk": self.walk_m_s}))
-        if homes.car_share_assumed:
-            notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
-        if network.assumed:
-            notes.append(("roads_assumed", {"count": network.assumed}))
-        if off := int((~network.connected[: network.nodes]).sum()):
-            notes.append(("nodes_off", {"count": off}))
-        exits = len(goals.node) - int(goals.start[-2])
-        if leaving > places:
-            code = "too_few_places" if exits else "no_way_out"
-            notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
-        elif len(told) and not len(goals.places[:-1]):
-            notes.append(("no_shelter", {}))
-        unused = goals.shelters[goals.shelters["why"] != ""]
-        for why, some in unused.groupby("why"):
-            notes.append((f"shelter_{why}", {"ids": list(some["id"])}))
-        far = goals.shelters[(goals.shelters["road_m"] > FAR_M) & (goals.shelters["why"] == "")]
-        if len(far):
-            notes.append(("shelter_far", {"ids": list(far["id"]), "metres": round(float(far["road_m"].max()))}))
-        if roads.unknown:
-            notes.append(("roads_unknown", {"count": roads.unknown}))
-        if roads.unread:
-            notes.append(("unread", {"names": list(roads.unread)}))
-        if count := int(zones["conflict"].sum()):
-            notes.append(("conflict", {"count": count, "ids": list(zones.loc[zones["conflict"], "id"])}))
-        if len(stuck := found["stranded"]):
-            notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
-        return tuple(notes)
 
 
 def _queues(network: Network, homes: Households, roads: Conditions) -> Queues:

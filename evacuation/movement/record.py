@@ -73,7 +73,7 @@ class Record:
                 "on_edge": np.bincount(road, people[on_road], roads),
                 "queued": np.bincount(self.network.road, queues.waiting(people)[:real], roads),
                 "closed": ~open_to_cars,
-                "minutes": self._minutes_left(t, spell, people * home),
+                "minutes": self._minutes_left(t, spell, people * home, self.dose(queues) >= DOSES[-1]),
                 "fill": in_group[:-1] / self.goals.places[:-1],
                 "states": np.bincount(self.state(queues, cost), people, len(STATES)),
                 "doses": np.bincount(np.digitize(self.dose(queues), DOSES) - 1, people, len(DOSES)),
@@ -109,12 +109,16 @@ class Record:
         )  # fmt: skip
         return last
 
-    def _minutes_left(self, t: float, spell: int, home: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the minutes until a twentieth of those at `home` (party,) in each block have no way out."""
+    def _minutes_left(
+        self, t: float, spell: int, home: NDArray[np.float64], poisoned: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Return the minutes until a twentieth of those at `home` (party,) in each block have no way out; 0 where any is `poisoned`."""
         blocks = len(block_ids(self.city))
         left = np.clip((self.last_departure(t) - t) / 60.0, 0.0, NEVER_MIN)[self._pair_node]
         people = np.bincount(self._pair, home, len(left)).astype(np.float64)
-        return earliest(left, people, self._pair_block, blocks)
+        found = earliest(left, people, self._pair_block, blocks)
+        found[self.homes.block[poisoned]] = 0.0
+        return found
 
     def fields(self) -> xr.Dataset:
         """Return the fields of the run."""
@@ -129,7 +133,7 @@ class Record:
             "people_on_edge": (edge, stack("on_edge")),
             "people_queued": (edge, stack("queued")),
             "road_closed": (edge, stack("closed", np.int8)),
-            "minutes_to_cut_off": (("time", "block"), stack("minutes")),
+            "minutes_to_harm": (("time", "block"), stack("minutes")),
         }
         coords: dict[str, Any] = {
             "time": self.clock.times.values,

@@ -41,6 +41,7 @@ def _clearing(tables: Mapping[str, pd.DataFrame], clock: Clock) -> list[Block]:
         "t50": _minutes(bound["t50_s"]),
         "t95": _minutes(bound["t95_s"]),
         "bound": _minutes(bound["bound_s"], down=True),
+        "bound_departures": _minutes(bound["bound_departures_s"], down=True),
     }
     code = "bound" if np.isfinite(bound["t95_s"]) else "not_cleared"
     drawn = curve[["left", "arrived"]].set_axis(clock.times, axis=0)

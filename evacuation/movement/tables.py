@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.movement.kernels.queues import SAFE
-from evacuation.movement.record import NEVER_MIN, STATES, Record, earliest
+from evacuation.movement.kernels.queues import AT_HOME, SAFE
+from evacuation.movement.people.zones import block_ids
+from evacuation.movement.record import DOSES, NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
+from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT
 from evacuation.movement.roads.queues import Queues
 
@@ -161,10 +163,62 @@ def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.Da
     return table.sort_values(["persons", "id"], ascending=[False, True], ignore_index=True)
 
 
-def bound(
-    record: Record, queues: Queues, leaves: NDArray[np.bool_], first_order_s: float, in_car: int, on_foot: int
+def doses(record: Record, queues: Queues) -> pd.DataFrame:
+    """Return the toxic load that was collected on the way by how people travel: car, foot or bus.
+
+    `persons` have set out; `mean`, `p50`, `p95` and `most` of the load (1 = AEGL-3), `over` persons above it.
+    """
+    homes, dose = record.homes, record.dose(queues)
+    out = queues.travellers["link"] != AT_HOME
+    by_bus = homes.seats > 0.0
+    rows = []
+    for name, mine in (
+        ("car", (homes.layer == CAR) & ~by_bus & out),
+        ("foot", (homes.layer == FOOT) & out),
+        ("bus", by_bus & out),
+    ):
+        load, people = dose[mine], homes.persons[mine]
+        some = bool(mine.any())
+        rows.append(
+            {
+                "by": name,
+                "persons": float(people.sum()),
+                "mean": _mean(load, people),
+                "p50": quantile(load, people, HALF) if some else 0.0,
+                "p95": quantile(load, people, MOST) if some else 0.0,
+                "most": float(load.max(initial=0.0)),
+                "over": float(people[load >= DOSES[-1]].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def buses(
+    record: Record, queues: Queues, leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], end_s: float
 ) -> pd.DataFrame:
-    """Return one row: T50 and T95 from the first order and the lower bound of T95, s; NaN where they are not reached."""
+    """Return a row per block with buses: people they `carried` so far, and those ready to leave who still wait at `end_s`."""
+    homes = record.homes
+    riders = (homes.seats > 0.0) & leaves
+    gone = queues.travellers["link"] != AT_HOME
+    ready = orders_s[homes.block] + homes.delay_s <= end_s
+    rows = []
+    for block in np.unique(homes.block[homes.seats > 0.0]):
+        mine = riders & (homes.block == block)
+        carried = float(homes.persons[mine & gone].sum())
+        waiting = float(homes.persons[mine & ~gone & ready].sum())
+        rows.append((block_ids(record.city)[block], carried, waiting))
+    return pd.DataFrame(rows, columns=["id", "carried", "waiting"])
+
+
+def bound(
+    record: Record, queues: Queues, leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], first_order_s: float,
+    began_s: float, in_car: int, on_foot: int,
+) -> pd.DataFrame:  # fmt: skip
+    """Return one row: T50 and T95 from the first order and the lower bounds of T95, s; NaN where they are not reached.
+
+    No plan can be faster than `bound_s`, whenever people leave home. With people who leave home when they do, none can be faster
+    than `bound_departures_s`, by whatever roads and to whatever shelters they go. `gap` is T95 over the first.
+    """
     homes = record.homes
     times, people = queues.travellers["safe"][leaves] - first_order_s, homes.persons[leaves]
     at_goal = np.isin(homes.node, record.goals.node)
@@ -174,15 +228,35 @@ def bound(
     ]
     least = least_time(flows, MOST, float(homes.persons[leaves & at_goal].sum()))
     t95 = quantile(times, people, MOST)
+    until = t95 if np.isfinite(t95) else began_s + record.clock.duration_s - first_order_s
+    bounds = [least, least]
+    if len(people) and np.isfinite(until) and until > 0.0 and least < BEYOND * until:
+        roads = _roads(record, began_s - first_order_s, in_car, on_foot)
+        leave = orders_s[homes.block[leaves]] + homes.delay_s[leaves] - first_order_s
+        for k, when in enumerate((np.zeros_like(leave), leave)):
+            found = expanded_of(roads, homes.node[leaves], when, people, until)
+            bounds[k] = max(bounds[0], found.least_time(MOST * people.sum() - 1e-6))
     return pd.DataFrame(
         {
             "leaving": [float(people.sum())],
             "t50_s": [quantile(times, people, HALF)],
             "t95_s": [t95],
-            "bound_s": [least],
-            "gap": [t95 / least if least > 0.0 else np.nan],
+            "bound_s": [bounds[0]],
+            "bound_departures_s": [bounds[1]],
+            "gap": [t95 / bounds[0] if bounds[0] > 0.0 else np.nan],
         }
     )
+
+
+def _roads(record: Record, begins_s: float, in_car: int, on_foot: int) -> Roads:
+    """Return the network for the time-expanded bound; the run begins `begins_s` after the first order."""
+    network, goals, conditions = record.network, record.goals, record.conditions
+    car = network.layer == CAR
+    return Roads(
+        2 * network.nodes, network.up, network.down, network.length / network.free,
+        network.capacity * conditions.lanes.max(axis=0), np.where(car, 1.0, on_foot), np.where(car, in_car, 1.0),
+        goals.start, goals.node, goals.places, conditions.begins + begins_s, conditions.blocked,
+    )  # fmt: skip
 
 
 def _flow(record: Record, leaves: NDArray[np.bool_], layer: int, heaviest: int) -> RepeatedFlow:

@@ -47,14 +47,15 @@ ROAD_CLOSED = Variable(
     flags=("open", "closed"),
 )
 MINUTES_LEFT = Variable(
-    "minutes_to_cut_off",
+    "minutes_to_harm",
     "min",
     ("time", "block"),
-    "距离断路的时间",
-    "time left until cut off",
+    "距离断路或受害的时间",
+    "time left until cut off or poisoned",
     0.0,
     1440.0,
-    comment="until a twentieth of those still at home have no open way out on free roads; 1440 for a day or more, or nobody left",
+    comment="until a twentieth of those still at home have no open way out on free roads, 1440 for a day or more, or nobody left; "
+    "0 from when anybody of the block has collected AEGL-3's toxic load on the way",
 )
 SHELTER_FILL = Variable(
     "shelter_fill",

@@ -322,6 +322,9 @@ def noted(
 
 def _from_class(sheet: Sheet, scale: Scale, k: int) -> Phrase:
     """Return the name of a class and those above it."""
+    if not scale.variable and k == len(scale.classes) - 2:
+        one, other = (_class_word(sheet, scale, i) for i in (k, k + 1))
+        return Word("report.either", {"one": one, "other": other})
     return Word("report.or_worse", {"name": scale.name(k) if scale.variable else _class_word(sheet, scale, k)})
 
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import geopandas as gpd
 import networkx as nx
+import numpy as np
 import osmnx as ox
 import pandas as pd
 import shapely
@@ -93,7 +94,8 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     if not graph.number_of_edges():
         raise SourceError("osm_empty", where=str(path))
     simple = ox.convert.to_undirected(ox.simplify_graph(graph, edge_attrs_differ=ROAD_TAGS, remove_rings=False))
-    edges = ox.graph_to_gdfs(simple, nodes=False).reset_index().to_crs(crs)
+    nodes, edges = ox.graph_to_gdfs(simple)
+    edges = _from_u_to_v(edges.reset_index(), nodes).to_crs(crs)
     tags = edges.reindex(columns=list(ROAD_TAGS))
     kind = tags["highway"]
     lanes = tags["lanes"].map(lanes_of).astype(float)
@@ -118,6 +120,15 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     )
     found = [Finding("ways_clipped", cut, place=str(path.name), assumed="cut_there")] if cut else []
     return roads, found + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+
+
+def _from_u_to_v(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the edges with each line drawn from its node u to its node v: one direction of a street was dropped, not always its own."""
+    begin = shapely.get_point(edges.geometry.values, 0)
+    apart = [shapely.distance(begin, nodes.geometry.loc[edges[end]].values) for end in ("u", "v")]
+    turned = apart[1] < apart[0]
+    lines = np.where(turned, shapely.reverse(edges.geometry.values), edges.geometry.values)
+    return edges.set_geometry(gpd.GeoSeries(lines, crs=edges.crs))
 
 
 def from_class_table(missing: Mapping[str, pd.Series]) -> list[Finding]:

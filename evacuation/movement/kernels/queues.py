@@ -70,6 +70,7 @@ TRAVELLER = np.dtype(
     [
         ("weight", "f8"),  # units of its links: cars, or persons on foot
         ("group", "i4"),  # where it goes, a row of `next_link`; -1 for nowhere
+        ("ways", "i4"),  # rows to add to it: 0, or where in `next_link` the ways begin that it goes by
         ("link", "i4"),  # the link it is on, or AT_HOME, SAFE
         ("reach", "f8"),  # `run` at which it is at the link's end; of an entry queue the moment it sets out
         ("mark", "f8"),  # `dose` of the link when it came
@@ -199,7 +200,7 @@ def _at_end(links_out, travellers_out, places_out, tags_out, heap_out, next_link
     """Let the first traveller of link `i` arrive, move on or wait; return the size of the heap."""
     p = places_out[links_out[i].ring + links_out[i].head].traveller
     group = travellers_out[p].group
-    j = next_link[group, links_out[i].down] if group >= 0 else NO_WAY
+    j = next_link[group + travellers_out[p].ways, links_out[i].down] if group >= 0 else NO_WAY
     if j == ARRIVED:
         travellers_out[p].link = SAFE
         travellers_out[p].safe = t

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -17,13 +18,23 @@ from twin.exposure.people import NIGHT_HOURS
 #: Share of people who leave by car where a city's population has no column `car_share`: assumed.
 CAR_SHARE = 0.35
 
+#: The curve of departures after an order.
+Departures = Literal["rayleigh", "logit"]
+
+#: Cars whose room a bus takes: assumed.
+BUS_UNITS = 2.0
+
+#: Metres from the middle of a cell to the junction its people leave by from which on the result says so.
+FAR_HOME_M = 300.0
+
 
 @dataclass(frozen=True)
 class Households:
     """Parties, shape (party,): row of the population `cell` and of the `block`, `node` and `layer` they leave by, `persons`.
 
-    `delay_s` passes between the order and their leaving, `obeys` and `follows` are draws in 0..1 against compliance and shadow
-    evacuation. All are drawn for everybody in the city, whoever leaves, so that two plans meet the same people.
+    `seats` are those of the bus they wait for, 0 for none. `delay_s` passes between the order and their leaving; `obeys`,
+    `follows` and `knows` are draws in 0..1 against compliance, shadow evacuation and the share of informed. All are drawn for
+    everybody in the city, whoever leaves, so that two plans meet the same people.
     """
 
     cell: NDArray[np.int32]
@@ -34,13 +45,22 @@ class Households:
     delay_s: NDArray[np.float64]
     obeys: NDArray[np.float64]
     follows: NDArray[np.float64]
+    seats: NDArray[np.float64]
+    knows: NDArray[np.float64]
     basis: str
     car_share_assumed: bool
 
     @property
     def weight(self) -> NDArray[np.float64]:
-        """Units of their links, (party,): a car is one, walkers count by head."""
-        return np.where(self.layer == CAR, 1.0, self.persons)
+        """Units of their links, (party,): a car is one, walkers count by head, riders share the room of their bus."""
+        alone = np.where(self.layer == CAR, 1.0, self.persons)
+        return np.where(self.seats > 0.0, BUS_UNITS * self.persons / np.maximum(self.seats, 1.0), alone)
+
+    @property
+    def most_in_car(self) -> int:
+        """The most persons that a unit of the cars' queues holds: in a bus there are more than in a car."""
+        mine = self.layer == CAR
+        return int(np.ceil((self.persons[mine] / self.weight[mine]).max(initial=1.0) - 1e-9))
 
 
 def households_of(
@@ -52,11 +72,12 @@ def households_of(
     in_car: int,
     on_foot: int,
     mean_delay_s: float,
+    departures: Departures,
 ) -> Households:
     """Return everybody in the city, of the local hour of the start, in parties of at most `in_car` or `on_foot` persons.
 
     Whole persons: a cell's people are rounded so that the city's total is kept. A cell's parties leave by the roads' nodes in it,
-    in turn, else by the nearest. The delay is Rayleigh's with the given mean (fits counted departures: TRR 2376, 2013).
+    in turn, else by the nearest. The delay follows the curve of `departures` with the given mean.
     Raises ScenarioError for a city without people.
     """
     cells = city.population
@@ -73,12 +94,24 @@ def households_of(
         parts.append((cell, _nodes(city, network, cell, nth, layer), np.full(len(cell), layer), persons))
     cell, node, layers, persons = (np.concatenate(p) for p in zip(*parts, strict=True))
     count = len(cell)
-    sigma = mean_delay_s / np.sqrt(np.pi / 2.0)
-    delay = sigma * np.sqrt(-2.0 * np.log1p(-rng.random(count)))
+    delay = delays(departures, mean_delay_s, rng.random(count))
     return Households(
         cell.astype(np.int32), _blocks(city)[cell], node.astype(np.int32), layers.astype(np.int8),
-        persons.astype(np.float64), delay, rng.random(count), rng.random(count), basis, not has,
+        persons.astype(np.float64), delay, rng.random(count), rng.random(count), np.zeros(count), rng.random(count), basis,
+        not has,
     )  # fmt: skip
+
+
+def delays(departures: Departures, mean_s: float, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how long each party takes to leave, s, for draws in 0..1; both curves fit counted departures (TRR 2376, 2013).
+
+    `rayleigh`: P(t) = 1 - exp(-t2 / (2 s2)) with the given mean. `logit`: P(t) = 1 / (1 + exp(-4 (t / mean - 1))), of which the
+    fiftieth part that would have left before the order leaves at once.
+    """
+    if departures == "rayleigh":
+        return np.asarray(mean_s / np.sqrt(np.pi / 2.0) * np.sqrt(-2.0 * np.log1p(-drawn)))
+    with np.errstate(divide="ignore"):
+        return np.asarray(mean_s * np.maximum(1.0 + np.log(drawn / (1.0 - drawn)) / 4.0, 0.0))
 
 
 def people_of(city: City, clock: Clock) -> tuple[NDArray[np.int64], str]:
@@ -94,6 +127,14 @@ def people_of(city: City, clock: Clock) -> tuple[NDArray[np.int64], str]:
     if whole.sum() <= 0:
         raise ScenarioError("movement_no_people")
     return whole, basis
+
+
+def far_homes(city: City, network: Network, homes: Households) -> tuple[float, float]:
+    """Return the farthest that any cell lies from the junction its people leave by, m, and how many people lie above FAR_HOME_M."""
+    centre = shapely.centroid(city.population.geometry.values)[homes.cell]
+    node = homes.node % network.nodes
+    apart = np.hypot(network.x[node] - shapely.get_x(centre), network.y[node] - shapely.get_y(centre))
+    return float(apart.max(initial=0.0)), float(homes.persons[apart > FAR_HOME_M].sum())
 
 
 def _nodes(

@@ -31,6 +31,8 @@ def outcome(name: str) -> Outcome:
             Action("contraflow", "out-e", 0.0, None),
             Action("delay_zone", "b2", 0.0, None, {"delay_min": 20.0}),
             Action("close_road", "r3-3-1", 900.0, 3600.0),
+            Action("bus", "b3", 300.0, None, {"buses": 6.0, "seats": 40.0}),
+            Action("assign_shelters", "*"),
         )
     }
     drivers = {
@@ -53,10 +55,17 @@ def people(_: Reference) -> float:
     return float(max(gaps))
 
 
-def bound(_: Reference) -> float:
-    """Return the least ratio of T95 to its bound over the cases whose people arrive."""
-    gaps = [float(outcome(name).tables["bound"]["gap"].iloc[0]) for name in CASES]
-    return float(np.nanmin(gaps))
+@cache
+def bound(_: Reference) -> dict[str, float]:
+    """Return the least ratio of T95 to its bounds over the cases whose people arrive.
+
+    `any` is the bound of every plan; `departures` that of every plan in which people leave home when they do.
+    """
+    tables = [outcome(name).tables["bound"].iloc[0] for name in CASES]
+    return {
+        "any": float(np.nanmin([t["gap"] for t in tables])),
+        "departures": float(np.nanmin([t["t95_s"] / t["bound_departures_s"] for t in tables])),
+    }
 
 
 @cache
@@ -107,10 +116,11 @@ def restart(_: Reference) -> float:
     """Return the largest difference between the end of a whole run and that of one split at half its time, in all that is kept."""
     city, clock = worlds.town(), worlds.clock(1.0)
     drivers = {"water_depth": worlds.water(city, clock, TIDE_M[:13])}
-    whole = MODEL.simulate(city, drivers, clock, (), stream(7, "movement"))
-    first = MODEL.simulate(city, drivers, clock.first(1800.0), (), stream(7, "movement"))
+    plan = (Action("bus", "b3", 0.0, None, {"buses": 6.0, "seats": 40.0}), Action("assign_shelters", "*"))
+    whole = MODEL.simulate(city, drivers, clock, plan, stream(7, "movement"))
+    first = MODEL.simulate(city, drivers, clock.first(1800.0), plan, stream(7, "movement"))
     kept = State("movement", first.state.grid_hash, first.state.arrays, first.state.numbers, first.state.settings)
-    second = MODEL.simulate(city, drivers, clock.after(1800.0), (), None, kept)
+    second = MODEL.simulate(city, drivers, clock.after(1800.0), plan, None, kept)
     return _difference(whole, second)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ class Conditions:
         """Return the spell that holds at `t` s."""
         return int(np.searchsorted(self.begins, t + 1e-9, side="right")) - 1
 
-    @property
+    @cached_property
     def blocked(self) -> NDArray[np.bool_]:
         """Where nobody gets through (spell, link)."""
         return ~self.opened | (self.speed <= 0.0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from evacuation.movement.roads.mend import mended
 from twin.city import City
 from twin.errors import ScenarioError
 
@@ -47,7 +48,7 @@ class Network:
 
     Link arrays, shape (link,): `up`, `down` node, `road` row of the city's roads, `layer`, `reverse` (against the drawn
     direction), `length` m, `free` m/s, `capacity` and `storage` in units (cars, or persons on foot), `wave` m/s.
-    `assumed` counts roads whose lanes, speed or pavement were taken from CLASS_DEFAULTS.
+    `assumed` counts roads whose lanes, speed or pavement were taken from CLASS_DEFAULTS; `gaps` and `loops` what was mended.
     """
 
     ids: NDArray[np.str_]
@@ -64,6 +65,8 @@ class Network:
     storage: NDArray[np.float64]
     wave: NDArray[np.float64]
     assumed: int = 0
+    gaps: int = 0
+    loops: int = 0
 
     @property
     def nodes(self) -> int:
@@ -115,14 +118,8 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
     roads = city.roads
     if not len(roads):
         raise ScenarioError("movement_no_roads")
-    ends = np.concatenate([roads["u"].astype(str), roads["v"].astype(str)])
-    ids, number = np.unique(ends, return_inverse=True)
-    first, last = number[: len(roads)], number[len(roads) :]
-    lines = roads.geometry.values
-    x, y = np.zeros(len(ids)), np.zeros(len(ids))
-    for row, line in enumerate(lines):
-        x[first[row]], y[first[row]] = line.coords[0][:2]
-        x[last[row]], y[last[row]] = line.coords[-1][:2]
+    junctions = mended(roads)
+    ids, first, last = junctions.ids, junctions.first, junctions.last
     lanes, speed, width, assumed = _of_class(roads)
     oneway = roads["oneway"].fillna(False).astype(bool).values if "oneway" in roads else np.zeros(len(roads), bool)
     length = np.maximum(roads.geometry.length.values.astype(float), 1.0)
@@ -134,7 +131,7 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
         jam = per_side * JAM_VEH_M_LANE if layer == CAR else width * JAM_PERSONS_M2
         wave = np.full(len(roads), CAR_WAVE_M_S if layer == CAR else WALK_WAVE_M_S)
         for reverse in (False, True):
-            there = (flow > 0.0) & ~(oneway & reverse & (layer == CAR))
+            there = (flow > 0.0) & (first != last) & ~(oneway & reverse & (layer == CAR))
             k = np.flatnonzero(there)
             up, down = (last, first) if reverse else (first, last)
             parts.append(
@@ -155,8 +152,9 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
         np.concatenate(p) for p in zip(*parts, strict=True)
     )
     return Network(
-        ids.astype(str), x, y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
+        ids, junctions.x, junctions.y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
         layers.astype(np.int8), against.astype(bool), metres, speeds, flows, storage, waves, assumed,
+        junctions.gaps, junctions.loops,
     )  # fmt: skip
 
 

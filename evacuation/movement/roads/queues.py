@@ -47,6 +47,11 @@ class Queues:
         kernels.waiting(count, self.links, self.travellers, self.places, persons)
         return count
 
+    def on(self, link: int) -> NDArray[np.int32]:
+        """Return the travellers on a link, the one nearest to its end first."""
+        own = self.links[link]
+        return np.asarray(self.places["traveller"][own["ring"] + (own["head"] + np.arange(own["count"])) % own["size"]])
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that changes, by name, to go on from."""
         kept = {f"link_{name}": self.links[name].copy() for name in STANDS}

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 
 import scenarios as sc
 from evacuation.movement.movement import Movement
+from evacuation.movement.people.buses import Fleet
+from evacuation.movement.people.households import delays
 from evacuation.movement.proofs import worlds
 from scenarios.case import hazards
 from twin.city import empty_table
-from twin.errors import ScenarioError
+from twin.errors import ContractError, ScenarioError
 from twin.exposure.people import Moving
 from twin.hazard import Action, Hazard, State
 from twin.streams import stream
@@ -124,11 +127,25 @@ def test_water_closes_roads_strands_people_and_names_the_last_departure(town) ->
     assert set(last["id"]) == {"b0", "b2"} and (last["by_s"] < 1200.0).all()
     assert zones.loc["b0", "stranded"] > 0 and zones.loc["b1", "cut_off"] == False  # noqa: E712
     assert found.tables["stranded"]["persons"].sum() == found.counts["end_state"].iloc[-1, 4]
-    minutes = found.fields["minutes_to_cut_off"].sel(block="b0").values
+    minutes = found.fields["minutes_to_harm"].sel(block="b0").values
     assert minutes[0] - minutes[1] == pytest.approx(5.0, abs=0.5), "the same moment, seen five minutes later"
     assert 0.0 < minutes[1] < 15.0 and minutes[4] == 0.0
-    assert found.fields["minutes_to_cut_off"].sel(block="b1").values[0] == 1440.0
+    assert found.fields["minutes_to_harm"].sel(block="b1").values[0] == 1440.0
     assert "shelter_water" in codes(found), "the western shelter stands in water"
+
+
+def test_people_poisoned_on_the_way_turn_their_block_red(town) -> None:
+    """At 1/300 s AEGL-3's load takes five minutes outdoors: those who walk farther collect more."""
+    clock = worlds.clock(1.0)
+    cloud = {"toxic_dose_rate": worlds.cloud(town, clock, 1.0 / 300.0)}
+    model = replace(ALL, zones=("b0",))
+    found = model.simulate(town, cloud, clock, (), stream(7, "movement"))
+    assert found.counts["end_state"].iloc[-1, 5] > 0
+    minutes = found.fields["minutes_to_harm"]
+    assert minutes.sel(block="b0").values[0] == 1440.0 and minutes.sel(block="b0").values[-1] == 0.0
+    assert (minutes.sel(block=["b1", "b2", "b3"]) == 1440.0).all(), "nobody of these was on the way"
+    thin = model.simulate(town, {"toxic_dose_rate": worlds.cloud(town, clock, 1e-5)}, clock, (), stream(7, "movement"))
+    assert (thin.fields["minutes_to_harm"] == 1440.0).all()
 
 
 def test_the_advice_of_an_earlier_hazard_is_followed(town) -> None:
@@ -159,6 +176,89 @@ def test_nobody_leaves_when_nothing_comes(town) -> None:
     assert found.counts["end_state"].iloc[-1, 2] == found.balance.came_in["population"]
 
 
+def test_a_planned_assignment_makes_the_ways_to_the_shelters_shorter_together() -> None:
+    town = worlds.town(8, shelter_places=700.0, people=20.0)
+    plan = Action("assign_shelters", "*")
+    free, planned = leave(town, hours=2.0), leave(town, actions=(plan,), hours=2.0)
+    for found in (free, planned):
+        shelters = found.tables["shelters"]
+        assert (shelters["taken"] <= shelters["capacity"]).all() and shelters["taken"].sum() > 0
+    taken = [found.tables["shelters"]["taken"].sum() for found in (free, planned)]
+    assert abs(taken[0] - taken[1]) < 6, "a party has up to three persons"
+
+    def ways(found) -> float:
+        arrays = found.state.arrays
+        took = arrays["traveller_safe"] - arrays["traveller_left"]
+        return float(np.nansum(took * arrays["home_persons"]))
+
+    assert ways(planned) <= ways(free)
+
+
+def test_buses_fetch_those_without_a_car_and_take_no_more_than_their_seats(town) -> None:
+    bus = Action("bus", "b0", 600.0, None, {"buses": 2.0, "seats": 30.0})
+    found, plain = leave(town, actions=(bus,), hours=2.0), leave(town, hours=2.0)
+    arrays = found.state.arrays
+    riders = arrays["home_seats"] > 0
+    assert (riders == ((arrays["home_block"] == 0) & (plain.state.arrays["home_layer"] == 1))).all()
+    gone = riders & ~np.isnan(arrays["traveller_left"])
+    assert gone.any() and arrays["traveller_left"][gone].min() >= 600.0, "no bus before the buses are there"
+    assert (found.counts["end_state"].sum(axis=1) == found.balance.came_in["population"]).all()
+    carried = found.tables["buses"].set_index("id").loc["b0", "carried"]
+    assert carried == arrays["home_persons"][gone].sum() and "buses" in codes(found)
+    assert found.tables["doses"].set_index("by")["persons"]["bus"] == carried
+    assert found.tables["bound"]["gap"].iloc[0] >= 1.0 and (arrays["bus_back_s"] > 600.0).all()
+    np.testing.assert_array_equal(arrays["home_obeys"], plain.state.arrays["home_obeys"], "the same people")
+
+
+def test_a_fleet_loads_by_seats_and_comes_back_for_more() -> None:
+    """Two buses of four seats, 100 s away: loads of 4 at 0 s and again when they are back, 3 s a rider, 200 s, and 120 s to turn."""
+    fleet = Fleet(0, 0, 4.0, np.zeros(2), np.inf)
+    who, when = fleet.load(np.arange(6), np.zeros(6), np.full(6, 2.0), 100.0, 0.0, 1000.0)
+    assert who.tolist() == list(range(6)) and when.tolist() == [0.0] * 4 + [332.0] * 2
+    assert sorted(fleet.back_s.tolist()) == [332.0, 664.0]
+    assert not len(fleet.load(np.arange(2), np.zeros(2), np.ones(2), np.inf, 0.0, 9e9)[0]), "no open way: they wait"
+
+
+def test_who_is_not_informed_learns_of_a_closed_road_when_he_comes_to_it() -> None:
+    """Of the four ways out the western and the northern are shut: all get out all the same, who goes by habit later."""
+    town = worlds.town(6, shelter_places=0.0, people=10.0)
+    shut = tuple(Action("close_road", f"out-{side}") for side in "wn")
+    found = {share: leave(town, replace(ALL, informed=share), actions=shut, hours=2.0) for share in (0.0, 1.0)}
+    for outcome in found.values():
+        assert outcome.counts["end_state"].iloc[-1, 3:5].sum() == 0, "nobody is stranded or still on the way"
+    took = [
+        float(np.nansum(f.state.arrays["traveller_safe"] - f.state.arrays["traveller_left"])) for f in found.values()
+    ]
+    assert took[0] > took[1]
+    open_roads = [leave(town, replace(ALL, informed=share)).state.arrays["traveller_safe"] for share in (0.0, 1.0)]
+    assert (np.isnan(open_roads[0]) == np.isnan(open_roads[1])).all()
+
+
+def test_departures_follow_their_curves(town) -> None:
+    drawn = np.linspace(0.0005, 0.9995, 1000)
+    rayleigh, logit = delays("rayleigh", 600.0, drawn), delays("logit", 600.0, drawn)
+    assert rayleigh.mean() == pytest.approx(600.0, rel=0.01) and logit.mean() == pytest.approx(600.0, rel=0.02)
+    at = 900.0
+    assert (rayleigh <= at).mean() == pytest.approx(1.0 - np.exp(-np.pi / 4.0 * 1.5**2), abs=0.002)
+    assert (logit <= at).mean() == pytest.approx(1.0 / (1.0 + np.exp(-2.0)), abs=0.002)
+    assert leave(town, replace(ALL, departures="logit")).tables["bound"]["t50_s"].iloc[0] > 0
+
+
+def test_small_faults_of_a_map_are_mended_and_told(town) -> None:
+    """A road that ends a metre short of its junction, and one that leads back to where it begins."""
+    roads = town.roads.copy()
+    row = roads.index[roads["id"] == "out-w"][0]
+    a, b = roads.geometry.loc[row].coords
+    roads.loc[row, "u"] = "short"
+    roads.loc[row, "geometry"] = shapely.LineString([(a[0] - 1.0, a[1]), b])
+    loop = roads.iloc[[0]].assign(id="loop", v=roads["u"].iloc[0])
+    found = leave(replace(town, roads=pd.concat([roads, loop], ignore_index=True)))
+    assert ("roads_mended", {"gaps": 1, "loops": 1}) in found.notes
+    assert found.fields["people_on_edge"].sel(edge="out-w").values.max() > 0, "the mended road is used"
+    raised = replace(town, roads=roads.assign(level=(roads["id"] == "out-w").astype(int)))
+    assert "roads_mended" not in codes(leave(raised)), "a bridge that ends above a junction does not meet it"
+
+
 def test_lanes_turned_outward_clear_the_town_sooner() -> None:
     crowded = worlds.town(5, shelter_places=0.0, people=150.0)
     plain = leave(crowded, hours=3.0)
@@ -172,7 +272,7 @@ def test_a_split_run_equals_the_whole_run_after_a_file(town, tmp_path: Path) -> 
     first = ALL.simulate(town, {}, clock.first(1500.0), (), stream(7, "movement"))
     first.state.save(tmp_path / "s.npz")
     second = ALL.simulate(town, {}, clock.after(1500.0), (), stream(9, "other"), State.load(tmp_path / "s.npz"))
-    for name in ("people_on_edge", "people_at_home", "people_queued", "shelter_fill", "minutes_to_cut_off"):
+    for name in ("people_on_edge", "people_at_home", "people_queued", "shelter_fill", "minutes_to_harm"):
         np.testing.assert_array_equal(whole.fields[name].values[5:], second.fields[name].values)
     for name, table in whole.counts.items():
         np.testing.assert_array_equal(table.iloc[5:], second.counts[name])
@@ -194,11 +294,48 @@ def test_bad_input_is_one_clear_sentence(town) -> None:
     refused("time_text", town, model=replace(ALL, warning="soon"))
     refused("movement_step", town, model=replace(ALL, decision_s=70.0))
     refused("movement_contraflow", town, actions=(Action("contraflow", "b0"),))
+    refused("movement_bus", town, actions=(Action("bus", "out-w", values={"buses": 1.0, "seats": 40.0}),))
     refused("movement_delay_zone", town, actions=(Action("delay_zone", "out-w", values={"delay_min": 5.0}),))
     refused("movement_road", replace(town, roads=town.roads.assign(lanes=-1)))
     refused("movement_shelter", replace(town, facilities=town.facilities.assign(capacity=-5)))
     inland = town.roads[~town.roads["id"].str.startswith("out-")]
     refused("movement_no_goal", replace(town, roads=inland, facilities=town.facilities.iloc[:0]))
+
+
+def test_an_order_after_the_last_departure_is_told(town) -> None:
+    clock = worlds.clock(1.0)
+    flood = worlds.water(town, clock, np.interp(np.arange(13), [0, 3, 4], [0.0, 0.0, 1.0]))
+    for warning, late in (("23:40", True), ("23:00", False)):
+        found = replace(ALL, warning=warning).simulate(town, {"water_depth": flood}, clock, (), stream(7, "movement"))
+        assert ("ordered_too_late" in codes(found)) is late
+
+
+def test_homes_that_no_road_reaches_are_told(town) -> None:
+    """The roads of the east are gone: its people are taken to leave by the nearest junction in the west, and it is said."""
+    west = town.roads[town.roads.geometry.centroid.x < worlds.WEST + 350.0]
+    found = leave(replace(town, roads=west, facilities=town.facilities.iloc[:0]))
+    told = dict(found.notes)["homes_far"]
+    assert told["metres"] > 300
+    assert "homes_far" not in codes(leave(town))
+
+
+def test_a_field_off_the_city_is_refused_and_not_taken_for_dry(town) -> None:
+    clock = worlds.clock(1.0)
+    far = worlds.water(town, clock, np.full(13, 1.0))
+    far = far.assign_coords(x=far["x"] + 50_000.0)
+    try:
+        found = ALL.simulate(town, {"water_depth": far}, clock, (), stream(7, "movement"))
+    except ContractError as error:
+        assert error.message("zh") and error.message("en")
+    else:
+        assert dict(found.notes)["roads_unknown"]["count"] == len(town.roads)
+
+
+def test_a_shelter_without_places_is_not_used_and_it_is_said(town) -> None:
+    found = leave(replace(town, facilities=town.facilities.assign(capacity=0.0)))
+    assert (
+        dict(found.notes)["shelter_no_places"]["ids"] == ["s0", "s1"] and found.tables["shelters"]["taken"].sum() == 0
+    )
 
 
 def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -> None:

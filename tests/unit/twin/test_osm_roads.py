@@ -60,6 +60,20 @@ def test_what_does_not_differ_stays_one_road(tmp_path: Path) -> None:
     assert len(roads) == 1 and roads.length.iloc[0] == pytest.approx(700.0, rel=0.01)
 
 
+def test_a_line_runs_from_its_first_junction_to_its_second(tmp_path: Path) -> None:
+    ways = (
+        way(10, [5, 4, 3, 1], highway="primary"),
+        way(11, [8, 7, 5], highway="tertiary"),
+        way(12, [3, 6], highway="trunk"),
+    )
+    roads, _ = read_roads(written(tmp_path, *ways), CRS)
+    at: dict[str, set[float]] = {}
+    for road in roads.itertuples():
+        for node, k in ((road.u, 0), (road.v, -1)):
+            at.setdefault(node, set()).add(round(road.geometry.coords[k][0]))
+    assert len(at) == 5 and all(len(places) == 1 for places in at.values()), at
+
+
 def test_a_long_tunnel_in_pieces_is_no_underpass(tmp_path: Path) -> None:
     pieces = [way(10 + k, [k, k + 1], highway="primary", tunnel="yes", lanes=str(k)) for k in range(1, 8)]
     roads, _ = read_roads(written(tmp_path, *pieces), CRS)

@@ -1,0 +1,85 @@
+"""What the reader of a result must know: assumptions made in a run and limits met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from evacuation.movement.people.households import CAR_SHARE, far_homes
+from evacuation.movement.record import Record
+from evacuation.movement.roads.goals import FAR_M
+from twin.plan import shown
+
+
+def notes_of(
+    record: Record, zones: pd.DataFrame, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *, compliance: float,
+    warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float,
+) -> tuple[tuple[str, dict[str, Any]], ...]:  # fmt: skip
+    """Return the codes of a run's sentences with their values.
+
+    `zones` says why each block leaves, `found` are the tables of the run, `leaves` (party,) who leaves; the order is given at
+    `warning`, which is `warned_s` on the clock.
+    """
+    network, goals, homes, roads = record.network, record.goals, record.homes, record.conditions
+    told, places = zones[zones["why"] != ""], goals.places[:-1].sum()
+    leaving = float(homes.persons[leaves].sum())
+    notes: list[tuple[str, dict[str, Any]]] = [("first_form", {})]
+    if len(told):
+        basis = homes.basis
+        notes.append(
+            (
+                "who_leaves",
+                {"zones": len(told), "people": shown(leaving), "basis": basis, "percent": 100 * compliance},
+            )
+        )
+    else:
+        notes.append(("nobody_told", {}))
+    late = zones[(zones["why"] == "advice") & zones["known_s"].notna()]
+    if warning and (late["known_s"] > warned_s).any():
+        notes.append(("known_later", {"count": len(late), "warning": warning}))
+    notes.append(("capacity", {"veh": veh_h_lane, "walk": walk_m_s}))
+    if informed < 1.0:
+        notes.append(("not_informed", {"percent": 100 * informed}))
+    if len(found["buses"]):
+        carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
+        notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))
+    if homes.car_share_assumed:
+        notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
+    if network.assumed:
+        notes.append(("roads_assumed", {"count": network.assumed}))
+    if network.gaps or network.loops:
+        notes.append(("roads_mended", {"gaps": network.gaps, "loops": network.loops}))
+    if off := int((~network.connected[: network.nodes]).sum()):
+        notes.append(("nodes_off", {"count": off}))
+    exits = len(goals.node) - int(goals.start[-2])
+    if leaving > places:
+        code = "too_few_places" if exits else "no_way_out"
+        notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
+    elif len(told) and not len(goals.places[:-1]):
+        notes.append(("no_shelter", {}))
+    unused = goals.shelters[goals.shelters["why"] != ""]
+    for why, some in unused.groupby("why"):
+        notes.append((f"shelter_{why}", {"ids": list(some["id"])}))
+    far = goals.shelters[(goals.shelters["road_m"] > FAR_M) & (goals.shelters["why"] == "")]
+    if len(far):
+        notes.append(("shelter_far", {"ids": list(far["id"]), "metres": round(float(far["road_m"].max()))}))
+    if roads.unknown:
+        notes.append(("roads_unknown", {"count": roads.unknown}))
+    if roads.unread:
+        notes.append(("unread", {"names": list(roads.unread)}))
+    if count := int(zones["conflict"].sum()):
+        notes.append(("conflict", {"count": count, "ids": list(zones.loc[zones["conflict"], "id"])}))
+    late = found["zones"][found["zones"]["last_departure_s"] < found["zones"]["ordered_s"]]
+    if len(late):
+        people = shown(float(late["leaving"].sum()))
+        notes.append(("ordered_too_late", {"count": len(late), "ids": list(late["id"])[:5], "people": people}))
+    metres, people = far_homes(record.city, network, homes)
+    if people > 0.0:
+        notes.append(("homes_far", {"metres": round(metres), "people": shown(people)}))
+    if len(stuck := found["stranded"]):
+        notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
+    return tuple(notes)
