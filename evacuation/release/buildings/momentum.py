@@ -1,0 +1,146 @@
+"""The mean wind with its momentum: steady Reynolds-averaged flow around buildings, started from the wind in balance of mass.
+
+Zones set by formulas carry no momentum; this stage does. Closure by a mixing length, as in the quick urban solver of Gowardhan et al.
+2011 (doi:10.1007/s10652-011-9211-6). Neutral air over flat ground, so the answer scales with the speed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.release.buildings.mass import CLOSED, Poisson
+from evacuation.release.buildings.turbulence import closeness
+from evacuation.release.buildings.wind import Inflow, Wind, faces
+from evacuation.release.kernels.momentum import KAPPA, gain, mixing, push, second_order, sweep
+from twin.errors import NumericsError
+
+Array = NDArray[np.float64]
+
+#: Cells that the fastest air crosses in a step.
+COURANT = 2.0
+SWEEPS, ROUNDS = 2, 2
+TRACE = None
+
+
+class _Ring:
+    """The wind, its pressure and mixing on flat arrays with a ring of cells; see `kernels.momentum`."""
+
+    def __init__(self, wind: Wind, inflow: Inflow, from_deg: float, z0_m: float) -> None:
+        box, h = wind.box, wind.box.cell_m
+        nz, ny, nx = self.shape = wind.air.shape
+        to = math.radians(from_deg + 180.0)
+        dz = np.diff(box.edges)
+        dz = np.concatenate([dz[:1], dz, dz[-1:]])
+        self.heights = np.concatenate([[-box.z[0]], box.z, [2.0 * box.edges[-1] - box.z[-1]]])
+        between = np.diff(self.heights)
+        level, face = (dz, np.append(between, between[-1])), (np.concatenate([between[:1], between]), dz)
+        self.thick, self.apart = (level[0], level[0], face[0]), (level[1], level[1], face[1])
+        self.widths = np.array([h, h])
+        room = (nz + 2, ny + 2, nx + 2)
+        self.wind = np.zeros((3, np.prod(room)))
+        self.block = self.wind.reshape(3, *room)
+        self.block[0, 1:-1, 1:-1, 1:], self.block[1, 1:-1, 1:, 1:-1], self.block[2, 1:, 1:-1, 1:-1] = wind.u, wind.v, wind.w
+        self.air = np.ones(room, np.uint8)
+        self.air[1:-1, 1:-1, 1:-1], self.air[0] = wind.air, 0
+        self.flat = self.air.ravel()
+        distance, near = closeness(wind)
+        length, law = np.zeros(room), np.zeros(room)
+        length[1:-1, 1:-1, 1:-1] = KAPPA * distance
+        law[1:-1, 1:-1, 1:-1] = np.where(near, KAPPA / np.log(np.maximum(distance / z0_m, 2.0)), 0.0)
+        self.length, self.law = length.ravel(), law.ravel()
+        self.nu, self.speed, self.pressure, self.add = (np.zeros(self.flat.size) for _ in range(4))
+        side, roof = np.full(nz + 2, 0.5 * h), 0.5 * dz
+        self.drag = (KAPPA / np.log(np.maximum(np.stack([side, roof], axis=1) / z0_m, 2.0))) ** 2
+        speed = np.asarray(inflow(np.maximum(self.heights, 0.0)), dtype=np.float64)
+        self.inflow = (speed * math.sin(to), speed * math.cos(to))
+        self.into = ((math.sin(to) > 1e-9, math.sin(to) < -1e-9), (math.cos(to) > 1e-9, math.cos(to) < -1e-9))
+        _, open_to = faces(wind.air, box)
+        (low, high), (south, north) = self.into
+        if low:
+            open_to[0][:, :, 0] = 0.0
+        if high:
+            open_to[0][:, :, -1] = 0.0
+        if south:
+            open_to[1][:, 0] = 0.0
+        if north:
+            open_to[1][:, -1] = 0.0
+        self.poisson = Poisson(open_to)
+        self.fastest = float(speed.max())
+        self.dt = COURANT * h / self.fastest
+        self.largest = self.fastest * h * max(h, float(dz.max()))
+        self.rim()
+
+    def rim(self) -> None:
+        """Set the sides and the top: the inflow where the air enters, elsewhere what comes from inside."""
+        u, v, w = self.block
+        nz, ny, nx = self.shape
+        for own, other, axis, count, comp in ((u, v, 2, nx, 0), (v, u, 1, ny, 1)):
+            for end in (0, 1):
+                face, inner, ghost, cell = ((1, 2, 0, 1), (count + 1, count, count + 1, count))[end]
+                at = tuple(slice(None) if a != axis else slice(0) for a in range(3))
+
+                def line(n: int, axis: int = axis) -> tuple:
+                    return tuple(slice(None) if a != axis else n for a in range(3))
+
+                del at
+                air = self.air[line(cell)]
+                if self.into[comp][end]:
+                    own[line(face)] = self.inflow[comp][:, None] * air
+                    other[line(ghost)] = self.inflow[1 - comp][:, None]
+                    w[line(ghost)] = 0.0
+                else:
+                    own[line(face)] = own[line(inner)] * air
+                    enters = own[line(face)] * (1 - 2 * end) > 0.0
+                    other[line(ghost)] = np.where(enters, self.inflow[1 - comp][:, None], other[line(cell)])
+                    w[line(ghost)] = np.where(enters, 0.0, w[line(cell)])
+        w[nz + 1] = w[nz]
+        for n, own in ((0, u), (1, v)):
+            own[nz + 1] = np.where(w[nz + 1] < 0.0, self.inflow[n][nz + 1], own[nz])
+
+    def step(self) -> None:
+        """Go one pseudo-time step."""
+        shape, widths = self.shape, self.widths
+        mixing(self.nu, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
+        for n in range(3):
+            first = tuple(2 if m == n else 1 for m in range(3))
+            second_order(self.add, self.wind, self.flat, n, shape, first, widths, self.thick[n])
+            before = self.wind[n].copy()
+            for s in range(SWEEPS):
+                for colour in ((0, 1) if s % 2 == 0 else (1, 0)):
+                    sweep(self.wind, before, self.pressure, self.add, self.nu, self.speed, self.flat, n, shape, first, widths,
+                          self.thick[n], self.apart[n], self.drag, self.dt, colour)  # fmt: skip
+        self.rim()
+        self.close(CLOSED * self.largest, ROUNDS)
+
+    def close(self, least: float, rounds: int) -> int:
+        """Take away what air the cells make or lose."""
+        poisson = self.poisson
+        gain(poisson.rest, self.wind, self.shape, self.widths, self.thick[0])
+        taken = poisson.solve(least, rounds)
+        push(self.wind, self.pressure, poisson.p, *poisson.open_to, self.widths, self.thick[0], self.dt)
+        return taken
+
+
+def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, steps: int) -> Wind:
+    """Return the steady wind whose momentum is in balance too, from a wind in balance of mass."""
+    ring = _Ring(wind, inflow, from_deg, z0_m)
+    ring.close(CLOSED * ring.largest, 50)
+    ring.pressure[:] = 0.0
+    for k in range(steps):
+        ring.step()
+        if TRACE is not None:
+            TRACE(k, ring)
+    rounds = ring.close(CLOSED * ring.largest, 200)
+    u, v, w = ring.block
+    return replace(
+        wind,
+        u=u[1:-1, 1:-1, 1:].copy(),
+        v=v[1:-1, 1:, 1:-1].copy(),
+        w=w[1:, 1:-1, 1:-1].copy(),
+        rounds=rounds,
+        leak=float(np.abs(ring.poisson.rest).max()) / ring.largest,
+    )
