@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from evacuation.release.buildings.mass import CLOSED, Poisson
 from evacuation.release.buildings.turbulence import closeness
-from evacuation.release.buildings.wind import Inflow, Wind, faces
+from evacuation.release.buildings.wind import Box, Inflow, Wind, faces, wind_around
 from evacuation.release.kernels.momentum import KAPPA, gain, mixing, push, second_order, sweep
-from twin.errors import NumericsError
 
 Array = NDArray[np.float64]
 
 #: Cells that the fastest air crosses in a step.
 COURANT = 2.0
-SWEEPS, ROUNDS = 2, 2
+SWEEPS, ROUNDS = 1, 1
+EVERY, STEADY, LIMIT, MIX = 20, 0.01, 1000, 5
 TRACE = None
 
 
@@ -43,7 +43,6 @@ class _Ring:
         room = (nz + 2, ny + 2, nx + 2)
         self.wind = np.zeros((3, np.prod(room)))
         self.block = self.wind.reshape(3, *room)
-        self.block[0, 1:-1, 1:-1, 1:], self.block[1, 1:-1, 1:, 1:-1], self.block[2, 1:, 1:-1, 1:-1] = wind.u, wind.v, wind.w
         self.air = np.ones(room, np.uint8)
         self.air[1:-1, 1:-1, 1:-1], self.air[0] = wind.air, 0
         self.flat = self.air.ravel()
@@ -72,7 +71,21 @@ class _Ring:
         self.fastest = float(speed.max())
         self.dt = COURANT * h / self.fastest
         self.largest = self.fastest * h * max(h, float(dz.max()))
+        self.highest = int(np.searchsorted(box.z, wind.roof.max())) + 1
+        self.start(wind.u, wind.v, wind.w)
+
+    def faces(self) -> tuple[Array, Array, Array]:
+        return self.block[0, 1:-1, 1:-1, 1:], self.block[1, 1:-1, 1:, 1:-1], self.block[2, 1:, 1:-1, 1:-1]
+
+    def start(self, *given: Array) -> None:
+        air = self.air
+        for n, (own, to) in enumerate(zip(given, self.faces(), strict=True)):
+            both = air * np.roll(air, 1, axis=2 - n)
+            to[...] = own * (both[1:-1, 1:-1, 1:], both[1:-1, 1:, 1:-1], both[1:, 1:-1, 1:-1])[n]
         self.rim()
+
+    def low(self) -> Array:
+        return self.block[:2, 1 : self.highest + 1, 1:-1, 1:-1].copy()
 
     def rim(self) -> None:
         """Set the sides and the top: the inflow where the air enters, elsewhere what comes from inside."""
@@ -101,16 +114,17 @@ class _Ring:
         for n, own in ((0, u), (1, v)):
             own[nz + 1] = np.where(w[nz + 1] < 0.0, self.inflow[n][nz + 1], own[nz])
 
-    def step(self) -> None:
+    def step(self, number: int) -> None:
         """Go one pseudo-time step."""
         shape, widths = self.shape, self.widths
-        mixing(self.nu, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
+        if number % MIX == 0:
+            mixing(self.nu, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
         for n in range(3):
             first = tuple(2 if m == n else 1 for m in range(3))
             second_order(self.add, self.wind, self.flat, n, shape, first, widths, self.thick[n])
             before = self.wind[n].copy()
             for s in range(SWEEPS):
-                for colour in ((0, 1) if s % 2 == 0 else (1, 0)):
+                for colour in (0, 1) if s % 2 == 0 else (1, 0):
                     sweep(self.wind, before, self.pressure, self.add, self.nu, self.speed, self.flat, n, shape, first, widths,
                           self.thick[n], self.apart[n], self.drag, self.dt, colour)  # fmt: skip
         self.rim()
@@ -125,22 +139,48 @@ class _Ring:
         return taken
 
 
-def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, steps: int) -> Wind:
+def coarser(roof: Array, box: Box) -> tuple[Array, Box]:
+    """Return roofs and box of twice the spacing; a coarse cell is built where half of it is, as high as that half."""
+    ny, nx = (n + n % 2 for n in roof.shape)
+    even = np.pad(roof, ((0, ny - roof.shape[0]), (0, nx - roof.shape[1])), mode="edge")
+    four = np.sort(np.stack([even[a::2, b::2] for a in (0, 1) for b in (0, 1)]), axis=0)
+    edges = box.edges if len(box.edges) % 2 else np.append(box.edges, 2.0 * box.edges[-1] - box.edges[-2])
+    return four[2], Box(box.west, box.south, 2.0 * box.cell_m, edges[::2])
+
+
+def finer(wind: Wind, shape: tuple[int, int, int]) -> tuple[Array, Array, Array]:
+    """Return the faces of a wind of twice the spacing on those of a box of `shape`, linear across faces, even along them."""
+    out = []
+    for axis, part in ((2, wind.u), (1, wind.v), (0, wind.w)):
+        a = np.moveaxis(part, axis, 0)
+        a = np.repeat(np.repeat(a, 2, axis=1), 2, axis=2)
+        both = np.empty((2 * len(a) - 1, *a.shape[1:]))
+        both[::2], both[1::2] = a, 0.5 * (a[1:] + a[:-1])
+        both = np.moveaxis(both, 0, axis)
+        out.append(both[tuple(slice(n + (m == axis)) for m, n in enumerate(shape))])
+    return out[0], out[1], out[2]
+
+
+def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, halvings: int = 1, limit=LIMIT) -> Wind:
     """Return the steady wind whose momentum is in balance too, from a wind in balance of mass."""
     ring = _Ring(wind, inflow, from_deg, z0_m)
+    if halvings:
+        roof, box = coarser(wind.roof, wind.box)
+        rough = with_momentum(wind_around(roof, box, inflow, from_deg), inflow, from_deg, z0_m, halvings - 1)
+        ring.start(*finer(rough, ring.shape))
     ring.close(CLOSED * ring.largest, 50)
     ring.pressure[:] = 0.0
-    for k in range(steps):
-        ring.step()
+    changes, steps, before = [], 0, ring.low()
+    while steps < limit and not (len(changes) and changes[-1] < STEADY):
+        for _ in range(EVERY):
+            ring.step(steps)
+            steps += 1
+        now = ring.low()
+        changes.append(float(np.abs(now - before).sum() / np.abs(now).sum()))
+        before = now
         if TRACE is not None:
-            TRACE(k, ring)
+            TRACE(steps, ring, changes[-1])
     rounds = ring.close(CLOSED * ring.largest, 200)
-    u, v, w = ring.block
-    return replace(
-        wind,
-        u=u[1:-1, 1:-1, 1:].copy(),
-        v=v[1:-1, 1:, 1:-1].copy(),
-        w=w[1:, 1:-1, 1:-1].copy(),
-        rounds=rounds,
-        leak=float(np.abs(ring.poisson.rest).max()) / ring.largest,
-    )
+    u, v, w = ring.faces()
+    leak = float(np.abs(ring.poisson.rest).max()) / ring.largest
+    return replace(wind, u=u.copy(), v=v.copy(), w=w.copy(), rounds=rounds, leak=leak)

@@ -101,7 +101,10 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
                 if m == n:
                     mix_above, mix_below = nu[c], nu[c - own]
                 else:
-                    free_above, free_below = 0.5 * (air[c + s] + air[c + s - own]), 0.5 * (air[c - s] + air[c - s - own])
+                    free_above, free_below = (
+                        0.5 * (air[c + s] + air[c + s - own]),
+                        0.5 * (air[c - s] + air[c - s - own]),
+                    )
                     mix_above = free_above * 0.25 * (nu[c] + nu[c - own] + nu[c + s] + nu[c + s - own])
                     mix_below = free_below * 0.25 * (nu[c] + nu[c - own] + nu[c - s] + nu[c - s - own])
                     middle += (2.0 - free_above - free_below) * drag[k, 0 if m < 2 else 1] * felt / width
