@@ -13,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.release.buildings.mass import CLOSED, Poisson
-from evacuation.release.buildings.turbulence import closeness
+from evacuation.release.buildings.turbulence import SIGMAS, closeness
 from evacuation.release.buildings.wind import Box, Inflow, Wind, faces, wind_around
-from evacuation.release.kernels.momentum import KAPPA, gain, mixing, push, second_order, sweep
+from evacuation.release.kernels.momentum import KAPPA, gain, gustiness, push, second_order, strain, sweep
 
 Array = NDArray[np.float64]
 
 #: Cells that the fastest air crosses in a step.
 COURANT = 2.0
 SWEEPS, ROUNDS = 1, 1
+SHARE = math.sqrt(2.0 / sum(s * s for s in SIGMAS))
 EVERY, STEADY, LIMIT, MIX = 20, 0.01, 1000, 5
 TRACE = None
 
@@ -29,7 +30,7 @@ TRACE = None
 class _Ring:
     """The wind, its pressure and mixing on flat arrays with a ring of cells; see `kernels.momentum`."""
 
-    def __init__(self, wind: Wind, inflow: Inflow, from_deg: float, z0_m: float) -> None:
+    def __init__(self, wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, gusts: Inflow | None) -> None:
         box, h = wind.box, wind.box.cell_m
         nz, ny, nx = self.shape = wind.air.shape
         to = math.radians(from_deg + 180.0)
@@ -48,14 +49,22 @@ class _Ring:
         self.flat = self.air.ravel()
         distance, near = closeness(wind)
         length, law = np.zeros(room), np.zeros(room)
-        length[1:-1, 1:-1, 1:-1] = KAPPA * distance
+        length[1:-1, 1:-1, 1:-1] = np.maximum(KAPPA * distance, 1e-6)
         law[1:-1, 1:-1, 1:-1] = np.where(near, KAPPA / np.log(np.maximum(distance / z0_m, 2.0)), 0.0)
         self.length, self.law = length.ravel(), law.ravel()
-        self.nu, self.speed, self.pressure, self.add = (np.zeros(self.flat.size) for _ in range(4))
+        self.nu, self.speed, self.pressure, self.add, self.strain, self.energy = (np.zeros(self.flat.size) for _ in range(6))
         side, roof = np.full(nz + 2, 0.5 * h), 0.5 * dz
         self.drag = (KAPPA / np.log(np.maximum(np.stack([side, roof], axis=1) / z0_m, 2.0))) ** 2
         speed = np.asarray(inflow(np.maximum(self.heights, 0.0)), dtype=np.float64)
         self.inflow = (speed * math.sin(to), speed * math.cos(to))
+        if gusts is None:
+            slope = np.gradient(speed[1:], np.log(self.heights[1:]))
+            energy = (KAPPA * slope / SHARE) ** 2
+            energy = np.append(energy[0], energy)
+        else:
+            energy = np.asarray(gusts(np.maximum(self.heights, 0.0)), dtype=np.float64)
+        self.gusts = energy
+        self.energy.reshape(room)[:] = energy[:, None, None]
         self.into = ((math.sin(to) > 1e-9, math.sin(to) < -1e-9), (math.cos(to) > 1e-9, math.cos(to) < -1e-9))
         _, open_to = faces(wind.air, box)
         (low, high), (south, north) = self.into
@@ -84,12 +93,16 @@ class _Ring:
             to[...] = own * (both[1:-1, 1:-1, 1:], both[1:-1, 1:, 1:-1], both[1:, 1:-1, 1:-1])[n]
         self.rim()
 
+    def ustar(self) -> Array:
+        return SHARE * np.sqrt(self.energy.reshape(self.air.shape)[1:-1, 1:-1, 1:-1]) * self.air[1:-1, 1:-1, 1:-1]
+
     def low(self) -> Array:
         return self.block[:2, 1 : self.highest + 1, 1:-1, 1:-1].copy()
 
     def rim(self) -> None:
         """Set the sides and the top: the inflow where the air enters, elsewhere what comes from inside."""
         u, v, w = self.block
+        k = self.energy.reshape(u.shape)
         nz, ny, nx = self.shape
         for own, other, axis, count, comp in ((u, v, 2, nx, 0), (v, u, 1, ny, 1)):
             for end in (0, 1):
@@ -105,20 +118,28 @@ class _Ring:
                     own[line(face)] = self.inflow[comp][:, None] * air
                     other[line(ghost)] = self.inflow[1 - comp][:, None]
                     w[line(ghost)] = 0.0
+                    k[line(ghost)] = self.gusts[:, None]
                 else:
                     own[line(face)] = own[line(inner)] * air
                     enters = own[line(face)] * (1 - 2 * end) > 0.0
                     other[line(ghost)] = np.where(enters, self.inflow[1 - comp][:, None], other[line(cell)])
                     w[line(ghost)] = np.where(enters, 0.0, w[line(cell)])
+                    k[line(ghost)] = np.where(enters, self.gusts[:, None], k[line(cell)])
         w[nz + 1] = w[nz]
         for n, own in ((0, u), (1, v)):
             own[nz + 1] = np.where(w[nz + 1] < 0.0, self.inflow[n][nz + 1], own[nz])
+        k[nz + 1] = np.where(w[nz + 1] < 0.0, self.gusts[nz + 1], k[nz])
 
     def step(self, number: int) -> None:
         """Go one pseudo-time step."""
         shape, widths = self.shape, self.widths
         if number % MIX == 0:
-            mixing(self.nu, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
+            strain(self.strain, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
+        np.multiply(self.length, SHARE * np.sqrt(self.energy), out=self.nu)
+        before = self.energy.copy()
+        for colour in (0, 1):
+            gustiness(self.energy, before, self.wind, self.strain, self.nu, self.length, self.flat, shape, widths,
+                      self.thick[0], self.apart[0], SHARE, self.dt, colour)  # fmt: skip
         for n in range(3):
             first = tuple(2 if m == n else 1 for m in range(3))
             second_order(self.add, self.wind, self.flat, n, shape, first, widths, self.thick[n])
@@ -161,13 +182,15 @@ def finer(wind: Wind, shape: tuple[int, int, int]) -> tuple[Array, Array, Array]
     return out[0], out[1], out[2]
 
 
-def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, halvings: int = 1, limit=LIMIT) -> Wind:
+def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, halvings: int = 1, limit=LIMIT, gusts: Inflow | None = None) -> Wind:
     """Return the steady wind whose momentum is in balance too, from a wind in balance of mass."""
-    ring = _Ring(wind, inflow, from_deg, z0_m)
+    ring = _Ring(wind, inflow, from_deg, z0_m, gusts)
     if halvings:
         roof, box = coarser(wind.roof, wind.box)
-        rough = with_momentum(wind_around(roof, box, inflow, from_deg), inflow, from_deg, z0_m, halvings - 1)
+        rough = with_momentum(wind_around(roof, box, inflow, from_deg), inflow, from_deg, z0_m, halvings - 1, limit, gusts)
         ring.start(*finer(rough, ring.shape))
+        k = np.repeat(np.repeat(np.repeat((rough.ustar / SHARE) ** 2, 2, 0), 2, 1), 2, 2)
+        ring.energy.reshape(ring.air.shape)[1:-1, 1:-1, 1:-1] = k[tuple(slice(n) for n in ring.shape)]
     ring.close(CLOSED * ring.largest, 50)
     ring.pressure[:] = 0.0
     changes, steps, before = [], 0, ring.low()
@@ -183,4 +206,4 @@ def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, halv
     rounds = ring.close(CLOSED * ring.largest, 200)
     u, v, w = ring.faces()
     leak = float(np.abs(ring.poisson.rest).max()) / ring.largest
-    return replace(wind, u=u.copy(), v=v.copy(), w=w.copy(), rounds=rounds, leak=leak)
+    return replace(wind, u=u.copy(), v=v.copy(), w=w.copy(), rounds=rounds, leak=leak, ustar=ring.ustar())

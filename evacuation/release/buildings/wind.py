@@ -85,6 +85,7 @@ class Wind:
     rounds: int
     leak: float
     notes: tuple[tuple[str, float], ...] = ()
+    ustar: Array | None = None
 
     @cached_property
     def centres(self) -> Array:

@@ -2,9 +2,9 @@
 
 The unknowns are the components of the wind on the faces of cells and the pressure over density at their centres:
 
-    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m),     nu = l^2 (2 S_ij S_ij)^0.5
+    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m),     nu = c l k^0.5
 
-with the mixing length l of the distance to the nearest wall. The step is implicit with upwind differences; what a limited second-order
+with the mixing length l of the distance to the nearest wall and the energy k of the gusts, see `gustiness`. The step is implicit with upwind differences; what a limited second-order
 difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of second order.
 Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where nu is even.
 
@@ -116,8 +116,8 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
 
 
 @kernel(parallel=True)
-def mixing(nu_out, speed_out, wind, air, length, law, shape, widths, heights):
-    """Fill the viscosity nu_out (m2 s-1) and the speed_out (m s-1) at the centres of cells, 0 in solids.
+def strain(strain_out, speed_out, wind, air, length, law, shape, widths, heights):
+    """Fill the rate of strain strain_out, (2 S_ij S_ij)^0.5 (s-1), and the speed_out (m s-1) at the centres of cells, 0 in solids.
 
     length (cells,): mixing length, m; law (cells,): kappa / ln(distance / z0) in cells that touch a wall, where u* is that times the
     speed, else 0; heights (nz + 2,): of the centres of layers, the ring's mirrored, m.
@@ -130,7 +130,7 @@ def mixing(nu_out, speed_out, wind, air, length, law, shape, widths, heights):
         for i in range(1, nx + 1):
             c = k * sz + j * sy + i
             if air[c] == 0:
-                nu_out[c], speed_out[c] = 0.0, 0.0
+                strain_out[c], speed_out[c] = 0.0, 0.0
                 continue
             total, square = 0.0, 0.0
             for n in range(3):
@@ -145,8 +145,37 @@ def mixing(nu_out, speed_out, wind, air, length, law, shape, widths, heights):
                 total += (_across(wind, n, m, c, s, t, k, widths, heights)
                           + _across(wind, m, n, c, t, s, k, widths, heights)) ** 2  # fmt: skip
             speed_out[c] = math.sqrt(square)
-            friction = law[c] * speed_out[c] if law[c] > 0.0 else length[c] * math.sqrt(total)
-            nu_out[c] = length[c] * friction
+            strain_out[c] = law[c] * speed_out[c] / length[c] if law[c] > 0.0 else math.sqrt(total)
+
+
+@kernel(parallel=True)
+def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, thick, apart, share, dt, colour):
+    """Solve the energy of the gusts energy_out (cells,), m2 s-2, in the cells of one colour for the values of their neighbours.
+
+    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l, with c = `share`, u* / k^0.5 where both sides balance. before
+    (cells,): k at the step's begin; strain S, s-1; no energy passes walls. The rest as in `sweep`.
+    """
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    strides = (1, sy, sz)
+    for row in nb.prange(nz * ny):
+        k, j = 1 + row // ny, 1 + row % ny
+        for i in range(1 + (1 + j + k + colour) % 2, nx + 1, 2):
+            c = k * sz + j * sy + i
+            if air[c] == 0:
+                continue
+            right = before[c] / dt + nu[c] * strain[c] * strain[c]
+            middle = 1.0 / dt + share**3 * math.sqrt(max(energy_out[c], 0.0)) / length[c]
+            for m in range(3):
+                s = strides[m]
+                width, upper, lower = thick[k], apart[k], apart[k - 1]
+                if m < 2:
+                    width, upper, lower = widths[m], widths[m], widths[m]
+                from_above = (max(-wind[m, c + s], 0.0) + air[c + s] * 0.5 * (nu[c] + nu[c + s]) / upper) / width
+                from_below = (max(wind[m, c], 0.0) + air[c - s] * 0.5 * (nu[c] + nu[c - s]) / lower) / width
+                right += from_above * energy_out[c + s] + from_below * energy_out[c - s]
+                middle += from_above + from_below
+            energy_out[c] = right / middle
 
 
 @kernel
