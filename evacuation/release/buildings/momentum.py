@@ -1,163 +1,207 @@
-"""The mean wind with its momentum: steady Reynolds-averaged flow around buildings, started from the wind in balance of mass.
+"""The mean wind with its momentum: steady Reynolds-averaged flow around buildings, begun from the wind in balance of mass.
 
-Zones set by formulas carry no momentum; this stage does. Closure by a mixing length, as in the quick urban solver of Gowardhan et al.
-2011 (doi:10.1007/s10652-011-9211-6). Neutral air over flat ground, so the answer scales with the speed.
+Zones that formulas set carry no momentum; this stage does, in the manner of the quick urban solvers (Gowardhan et al. 2011,
+doi:10.1007/s10652-011-9211-6), but the energy of the gusts is carried along too. Neutral air over flat ground: the answer scales with
+the speed. A grid twice as coarse goes first, so the fine one has little left to do.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evacuation.release.buildings.mass import CLOSED, Poisson
+from evacuation.release.buildings.mass import CLOSED, MOST_ROUNDS, Poisson
 from evacuation.release.buildings.turbulence import SIGMAS, closeness
 from evacuation.release.buildings.wind import Box, Inflow, Wind, faces, wind_around
 from evacuation.release.kernels.momentum import KAPPA, gain, gustiness, push, second_order, strain, sweep
 
 Array = NDArray[np.float64]
 
-#: Cells that the fastest air crosses in a step.
-COURANT = 2.0
-SWEEPS, ROUNDS = 1, 1
+#: u* over the root of the energy of the gusts, from the standard deviations of neutral air.
 SHARE = math.sqrt(2.0 / sum(s * s for s in SIGMAS))
-EVERY, STEADY, LIMIT, MIX = 20, 0.01, 1000, 5
-TRACE = None
+#: Cells that the fastest air crosses in a pseudo-time step; steps between two looks at the rate of strain.
+COURANT, STRAIN_EVERY = 2.0, 5
+#: The wind is steady when LOOK steps change what blows below the highest roof by less than this share; it is given up after LIMIT.
+LOOK, STEADY, LIMIT = 20, 0.01, 400
+LEAST_LENGTH_M = 1e-6
+#: Sides that the wind meets more flatly than this sine are open.
+GRAZING = 1e-9
 
 
-class _Ring:
-    """The wind, its pressure and mixing on flat arrays with a ring of cells; see `kernels.momentum`."""
+def steady_wind(
+    roof: Array, box: Box, inflow: Inflow, from_deg: float, z0_m: float, gusts: Inflow | None = None, halvings: int = 1
+) -> Wind:
+    """Return the steady neutral wind around buildings with its momentum and its `ustar`; arguments as of `wind_around`.
+
+    z0_m: roughness of ground and walls, m. `gusts`: energy of the gusts of the inflow (m2 s-2) at heights, else that which its own shear
+    keeps up. `halvings`: how many coarser grids go first. Over open ground this is the inflow, at once. The notes say "unsteady" with the
+    last share of change where the wind did not come to rest.
+    """
+    wind = wind_around(roof, box, inflow, from_deg)
+    if not roof.any():
+        return wind
+    stage = _Stage(wind, inflow, from_deg, z0_m, gusts)
+    if halvings:
+        stage.start(steady_wind(*coarser(roof, box), inflow, from_deg, z0_m, gusts, halvings - 1))
+    stage.close(MOST_ROUNDS)
+    stage.pressure[:] = 0.0
+    steps, change, before = 0, 1.0, stage.below_roofs()
+    while change > STEADY and steps < LIMIT:
+        for _ in range(LOOK):
+            stage.step(steps)
+            steps += 1
+        now = stage.below_roofs()
+        change, before = float(np.abs(now - before).sum() / np.abs(now).sum()), now
+    rounds = stage.close(MOST_ROUNDS)
+    u, v, w = (part.copy() for part in stage.faces())
+    leak = float(np.abs(stage.poisson.rest).max()) / stage.largest
+    notes = tuple(n for n in wind.notes if n[0] != "mean_only") + ((("unsteady", change),) if change > STEADY else ())
+    return Wind(box, u, v, w, wind.air, roof, rounds, leak, notes, stage.ustar())
+
+
+class _Stage:
+    """The wind, its pressure and its gusts on flat arrays with a ring of cells; see `kernels.momentum`."""
 
     def __init__(self, wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, gusts: Inflow | None) -> None:
         box, h = wind.box, wind.box.cell_m
         nz, ny, nx = self.shape = wind.air.shape
-        to = math.radians(from_deg + 180.0)
-        dz = np.diff(box.edges)
-        dz = np.concatenate([dz[:1], dz, dz[-1:]])
+        self.room, self.widths = (nz + 2, ny + 2, nx + 2), np.array([h, h])
+        self.wind = np.zeros((3, math.prod(self.room)))
+        self.air = np.ones(self.room, np.uint8)
+        self.air[0], self.air[1:-1, 1:-1, 1:-1] = 0, wind.air
+        self.pressure, self.add, self.nu, self.speed, self.strain = np.zeros((5, math.prod(self.room)))
+        self._layers(box)
+        distance, near = closeness(wind)
+        length, law = np.full(self.room, LEAST_LENGTH_M), np.zeros(self.room)
+        length[1:-1, 1:-1, 1:-1] = np.maximum(KAPPA * distance, LEAST_LENGTH_M)
+        law[1:-1, 1:-1, 1:-1] = np.where(near, _log_law(distance, z0_m), 0.0)
+        self.length, self.law = length.ravel(), law.ravel()
+        to_wall = np.stack([np.full(nz + 2, 0.5 * h), 0.5 * self.thick[0]], axis=1)
+        self.drag = _log_law(to_wall, z0_m) ** 2
+        self._inflow(inflow, math.radians(from_deg + 180.0), gusts)
+        _, open_to = faces(wind.air, box)
+        for axis in (0, 1):
+            for end in (0, 1):
+                if self.into[axis][end]:
+                    np.moveaxis(open_to[axis], 2 - axis, 0)[-end] = 0.0
+        self.poisson = Poisson(open_to)
+        self.roofs = int(np.searchsorted(box.z, wind.roof.max())) + 1
+        self._put(wind.u, wind.v, wind.w)
+
+    def _layers(self, box: Box) -> None:
+        """Set the heights of layers, and for each component how thick the volumes around its faces are and how far apart."""
+        thick = np.diff(box.edges)
+        thick = np.concatenate([thick[:1], thick, thick[-1:]])
         self.heights = np.concatenate([[-box.z[0]], box.z, [2.0 * box.edges[-1] - box.z[-1]]])
         between = np.diff(self.heights)
-        level, face = (dz, np.append(between, between[-1])), (np.concatenate([between[:1], between]), dz)
-        self.thick, self.apart = (level[0], level[0], face[0]), (level[1], level[1], face[1])
-        self.widths = np.array([h, h])
-        room = (nz + 2, ny + 2, nx + 2)
-        self.wind = np.zeros((3, np.prod(room)))
-        self.block = self.wind.reshape(3, *room)
-        self.air = np.ones(room, np.uint8)
-        self.air[1:-1, 1:-1, 1:-1], self.air[0] = wind.air, 0
-        self.flat = self.air.ravel()
-        distance, near = closeness(wind)
-        length, law = np.zeros(room), np.zeros(room)
-        length[1:-1, 1:-1, 1:-1] = np.maximum(KAPPA * distance, 1e-6)
-        law[1:-1, 1:-1, 1:-1] = np.where(near, KAPPA / np.log(np.maximum(distance / z0_m, 2.0)), 0.0)
-        self.length, self.law = length.ravel(), law.ravel()
-        self.nu, self.speed, self.pressure, self.add, self.strain, self.energy = (np.zeros(self.flat.size) for _ in range(6))
-        side, roof = np.full(nz + 2, 0.5 * h), 0.5 * dz
-        self.drag = (KAPPA / np.log(np.maximum(np.stack([side, roof], axis=1) / z0_m, 2.0))) ** 2
-        speed = np.asarray(inflow(np.maximum(self.heights, 0.0)), dtype=np.float64)
+        above, below = np.append(between, between[-1]), np.append(between[0], between)
+        self.thick, self.apart = (thick, thick, below), (above, above, thick)
+
+    def _inflow(self, inflow: Inflow, to: float, gusts: Inflow | None) -> None:
+        """Set what blows into the box, and through which sides: `into`[axis] tells of the lower and the upper one."""
+        at = np.maximum(self.heights, self.heights[1])
+        speed = np.asarray(inflow(at), dtype=np.float64)
         self.inflow = (speed * math.sin(to), speed * math.cos(to))
+        self.into = tuple((part > GRAZING, part < -GRAZING) for part in (math.sin(to), math.cos(to)))
         if gusts is None:
-            slope = np.gradient(speed[1:], np.log(self.heights[1:]))
-            energy = (KAPPA * slope / SHARE) ** 2
-            energy = np.append(energy[0], energy)
+            shear = np.gradient(speed[1:], np.log(at[1:]))
+            self.gusts = (KAPPA / SHARE * np.append(shear[0], shear)) ** 2
         else:
-            energy = np.asarray(gusts(np.maximum(self.heights, 0.0)), dtype=np.float64)
-        self.gusts = energy
-        self.energy.reshape(room)[:] = energy[:, None, None]
-        self.into = ((math.sin(to) > 1e-9, math.sin(to) < -1e-9), (math.cos(to) > 1e-9, math.cos(to) < -1e-9))
-        _, open_to = faces(wind.air, box)
-        (low, high), (south, north) = self.into
-        if low:
-            open_to[0][:, :, 0] = 0.0
-        if high:
-            open_to[0][:, :, -1] = 0.0
-        if south:
-            open_to[1][:, 0] = 0.0
-        if north:
-            open_to[1][:, -1] = 0.0
-        self.poisson = Poisson(open_to)
-        self.fastest = float(speed.max())
-        self.dt = COURANT * h / self.fastest
-        self.largest = self.fastest * h * max(h, float(dz.max()))
-        self.highest = int(np.searchsorted(box.z, wind.roof.max())) + 1
-        self.start(wind.u, wind.v, wind.w)
+            self.gusts = np.asarray(gusts(at), dtype=np.float64)
+        self.energy = np.broadcast_to(self.gusts[:, None, None], self.room).ravel().copy()
+        fastest, (h, _) = float(speed.max()), self.widths
+        self.dt = COURANT * h / fastest
+        self.largest = fastest * h * max(h, float(self.thick[0].max()))
 
     def faces(self) -> tuple[Array, Array, Array]:
-        return self.block[0, 1:-1, 1:-1, 1:], self.block[1, 1:-1, 1:, 1:-1], self.block[2, 1:, 1:-1, 1:-1]
+        """Return views of the wind on the faces of the box's cells."""
+        u, v, w = self.wind.reshape(3, *self.room)
+        return u[1:-1, 1:-1, 1:], v[1:-1, 1:, 1:-1], w[1:, 1:-1, 1:-1]
 
-    def start(self, *given: Array) -> None:
-        air = self.air
-        for n, (own, to) in enumerate(zip(given, self.faces(), strict=True)):
-            both = air * np.roll(air, 1, axis=2 - n)
-            to[...] = own * (both[1:-1, 1:-1, 1:], both[1:-1, 1:, 1:-1], both[1:, 1:-1, 1:-1])[n]
-        self.rim()
+    def _put(self, *given: Array) -> None:
+        """Begin with a wind on the faces of cells, 0 at walls."""
+        for axis, (own, part) in enumerate(zip(self.faces(), given, strict=True)):
+            both = np.moveaxis(self.air, 2 - axis, 0)
+            free = np.moveaxis(both[1:] & both[:-1], 0, 2 - axis)
+            own[...] = part * free[tuple(slice(None) if n == 2 - axis else slice(1, -1) for n in range(3))]
+        self._rim()
+
+    def start(self, rough: Wind) -> None:
+        """Begin with a wind of twice the spacing and its gusts."""
+        nz, ny, nx = self.shape
+        if rough.ustar is not None:
+            even = rough.ustar.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)
+            self.energy.reshape(self.room)[1:-1, 1:-1, 1:-1] = (even[:nz, :ny, :nx] / SHARE) ** 2
+        finer = []
+        for axis, part in ((2, rough.u), (1, rough.v), (0, rough.w)):
+            across = np.moveaxis(part, axis, 0).repeat(2, axis=1).repeat(2, axis=2)
+            both = np.empty((2 * len(across) - 1, *across.shape[1:]))
+            both[::2], both[1::2] = across, 0.5 * (across[1:] + across[:-1])
+            finer.append(np.moveaxis(both, 0, axis)[tuple(slice(n + (m == axis)) for m, n in enumerate(self.shape))])
+        self._put(*finer)
 
     def ustar(self) -> Array:
-        return SHARE * np.sqrt(self.energy.reshape(self.air.shape)[1:-1, 1:-1, 1:-1]) * self.air[1:-1, 1:-1, 1:-1]
+        """Return the friction velocity that the gusts stand for, m s-1, 0 in solids."""
+        root = np.sqrt(self.energy.reshape(self.room)) * self.air
+        return np.asarray(SHARE * root[1:-1, 1:-1, 1:-1])
 
-    def low(self) -> Array:
-        return self.block[:2, 1 : self.highest + 1, 1:-1, 1:-1].copy()
+    def below_roofs(self) -> Array:
+        """Return a copy of the level wind below the highest roof."""
+        return self.wind.reshape(3, *self.room)[:2, 1 : self.roofs + 1, 1:-1, 1:-1].copy()
 
-    def rim(self) -> None:
-        """Set the sides and the top: the inflow where the air enters, elsewhere what comes from inside."""
-        u, v, w = self.block
-        k = self.energy.reshape(u.shape)
-        nz, ny, nx = self.shape
-        for own, other, axis, count, comp in ((u, v, 2, nx, 0), (v, u, 1, ny, 1)):
-            for end in (0, 1):
-                face, inner, ghost, cell = ((1, 2, 0, 1), (count + 1, count, count + 1, count))[end]
-                at = tuple(slice(None) if a != axis else slice(0) for a in range(3))
-
-                def line(n: int, axis: int = axis) -> tuple:
-                    return tuple(slice(None) if a != axis else n for a in range(3))
-
-                del at
-                air = self.air[line(cell)]
-                if self.into[comp][end]:
-                    own[line(face)] = self.inflow[comp][:, None] * air
-                    other[line(ghost)] = self.inflow[1 - comp][:, None]
-                    w[line(ghost)] = 0.0
-                    k[line(ghost)] = self.gusts[:, None]
-                else:
-                    own[line(face)] = own[line(inner)] * air
-                    enters = own[line(face)] * (1 - 2 * end) > 0.0
-                    other[line(ghost)] = np.where(enters, self.inflow[1 - comp][:, None], other[line(cell)])
-                    w[line(ghost)] = np.where(enters, 0.0, w[line(cell)])
-                    k[line(ghost)] = np.where(enters, self.gusts[:, None], k[line(cell)])
-        w[nz + 1] = w[nz]
-        for n, own in ((0, u), (1, v)):
-            own[nz + 1] = np.where(w[nz + 1] < 0.0, self.inflow[n][nz + 1], own[nz])
-        k[nz + 1] = np.where(w[nz + 1] < 0.0, self.gusts[nz + 1], k[nz])
+    def _rim(self) -> None:
+        """Set sides and top: what blows in where the air enters, elsewhere what comes from inside."""
+        u, v, w = self.wind.reshape(3, *self.room)
+        k, count = self.energy.reshape(self.room), self.shape[::-1]
+        for axis, (own, other) in enumerate(((u, v), (v, u))):
+            own, other, up, gusts, air = (np.moveaxis(a, 2 - axis, 0) for a in (own, other, w, k, self.air))
+            along, aside, into = self.inflow[axis][:, None], self.inflow[1 - axis][:, None], self.gusts[:, None]
+            last = count[axis]
+            for end, (face, inner, ghost, cell) in enumerate(((1, 2, 0, 1), (last + 1, last, last + 1, last))):
+                own[face] = (along if self.into[axis][end] else own[inner]) * air[cell]
+                enters = own[face] * (1 - 2 * end) > 0.0
+                other[ghost] = np.where(enters, aside, other[cell])
+                up[ghost] = np.where(enters, 0.0, up[cell])
+                gusts[ghost] = np.where(enters, into, gusts[cell])
+        w[-1] = w[-2]
+        falls = w[-1] < 0.0
+        u[-1], v[-1] = (np.where(falls, part[-1], own[-2]) for part, own in zip(self.inflow, (u, v), strict=True))
+        k[-1] = np.where(falls, self.gusts[-1], k[-2])
 
     def step(self, number: int) -> None:
-        """Go one pseudo-time step."""
-        shape, widths = self.shape, self.widths
-        if number % MIX == 0:
-            strain(self.strain, self.speed, self.wind, self.flat, self.length, self.law, shape, widths, self.heights)
+        """Go one pseudo-time step: gusts, the three components, then mass."""
+        shape, widths, air = self.shape, self.widths, self.air.ravel()
+        if number % STRAIN_EVERY == 0:
+            strain(self.strain, self.speed, self.wind, air, self.length, self.law, shape, widths, self.heights)
         np.multiply(self.length, SHARE * np.sqrt(self.energy), out=self.nu)
         before = self.energy.copy()
         for colour in (0, 1):
-            gustiness(self.energy, before, self.wind, self.strain, self.nu, self.length, self.flat, shape, widths,
+            gustiness(self.energy, before, self.wind, self.strain, self.nu, self.length, air, shape, widths,
                       self.thick[0], self.apart[0], SHARE, self.dt, colour)  # fmt: skip
         for n in range(3):
-            first = tuple(2 if m == n else 1 for m in range(3))
-            second_order(self.add, self.wind, self.flat, n, shape, first, widths, self.thick[n])
+            first = (1 + (n == 0), 1 + (n == 1), 1 + (n == 2))
+            second_order(self.add, self.wind, air, n, shape, first, widths, self.thick[n])
             before = self.wind[n].copy()
-            for s in range(SWEEPS):
-                for colour in (0, 1) if s % 2 == 0 else (1, 0):
-                    sweep(self.wind, before, self.pressure, self.add, self.nu, self.speed, self.flat, n, shape, first, widths,
-                          self.thick[n], self.apart[n], self.drag, self.dt, colour)  # fmt: skip
-        self.rim()
-        self.close(CLOSED * self.largest, ROUNDS)
+            for colour in (0, 1):
+                sweep(self.wind, before, self.pressure, self.add, self.nu, self.speed, air, n, shape, first, widths,
+                      self.thick[n], self.apart[n], self.drag, self.dt, colour)  # fmt: skip
+        self._rim()
+        self.close(1)
 
-    def close(self, least: float, rounds: int) -> int:
-        """Take away what air the cells make or lose."""
+    def close(self, rounds: int) -> int:
+        """Take away what air the cells make or lose, in at most so many rounds; return them."""
         poisson = self.poisson
         gain(poisson.rest, self.wind, self.shape, self.widths, self.thick[0])
-        taken = poisson.solve(least, rounds)
+        taken = poisson.solve(CLOSED * self.largest, rounds)
         push(self.wind, self.pressure, poisson.p, *poisson.open_to, self.widths, self.thick[0], self.dt)
         return taken
+
+
+def _log_law(distance: Array, z0_m: float) -> Array:
+    """Return u* over the speed at a distance from a wall, as the logarithmic law has it over the roughness z0 (m)."""
+    return np.asarray(KAPPA / np.log(np.maximum(distance / z0_m, 2.0)))
 
 
 def coarser(roof: Array, box: Box) -> tuple[Array, Box]:
@@ -167,43 +211,3 @@ def coarser(roof: Array, box: Box) -> tuple[Array, Box]:
     four = np.sort(np.stack([even[a::2, b::2] for a in (0, 1) for b in (0, 1)]), axis=0)
     edges = box.edges if len(box.edges) % 2 else np.append(box.edges, 2.0 * box.edges[-1] - box.edges[-2])
     return four[2], Box(box.west, box.south, 2.0 * box.cell_m, edges[::2])
-
-
-def finer(wind: Wind, shape: tuple[int, int, int]) -> tuple[Array, Array, Array]:
-    """Return the faces of a wind of twice the spacing on those of a box of `shape`, linear across faces, even along them."""
-    out = []
-    for axis, part in ((2, wind.u), (1, wind.v), (0, wind.w)):
-        a = np.moveaxis(part, axis, 0)
-        a = np.repeat(np.repeat(a, 2, axis=1), 2, axis=2)
-        both = np.empty((2 * len(a) - 1, *a.shape[1:]))
-        both[::2], both[1::2] = a, 0.5 * (a[1:] + a[:-1])
-        both = np.moveaxis(both, 0, axis)
-        out.append(both[tuple(slice(n + (m == axis)) for m, n in enumerate(shape))])
-    return out[0], out[1], out[2]
-
-
-def with_momentum(wind: Wind, inflow: Inflow, from_deg: float, z0_m: float, halvings: int = 1, limit=LIMIT, gusts: Inflow | None = None) -> Wind:
-    """Return the steady wind whose momentum is in balance too, from a wind in balance of mass."""
-    ring = _Ring(wind, inflow, from_deg, z0_m, gusts)
-    if halvings:
-        roof, box = coarser(wind.roof, wind.box)
-        rough = with_momentum(wind_around(roof, box, inflow, from_deg), inflow, from_deg, z0_m, halvings - 1, limit, gusts)
-        ring.start(*finer(rough, ring.shape))
-        k = np.repeat(np.repeat(np.repeat((rough.ustar / SHARE) ** 2, 2, 0), 2, 1), 2, 2)
-        ring.energy.reshape(ring.air.shape)[1:-1, 1:-1, 1:-1] = k[tuple(slice(n) for n in ring.shape)]
-    ring.close(CLOSED * ring.largest, 50)
-    ring.pressure[:] = 0.0
-    changes, steps, before = [], 0, ring.low()
-    while steps < limit and not (len(changes) and changes[-1] < STEADY):
-        for _ in range(EVERY):
-            ring.step(steps)
-            steps += 1
-        now = ring.low()
-        changes.append(float(np.abs(now - before).sum() / np.abs(now).sum()))
-        before = now
-        if TRACE is not None:
-            TRACE(steps, ring, changes[-1])
-    rounds = ring.close(CLOSED * ring.largest, 200)
-    u, v, w = ring.faces()
-    leak = float(np.abs(ring.poisson.rest).max()) / ring.largest
-    return replace(wind, u=u.copy(), v=v.copy(), w=w.copy(), rounds=rounds, leak=leak, ustar=ring.ustar())

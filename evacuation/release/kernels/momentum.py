@@ -1,12 +1,16 @@
 """Balance of momentum of the mean wind on a staggered grid: one pseudo-time step towards the steady wind.
 
-The unknowns are the components of the wind on the faces of cells and the pressure over density at their centres:
+The unknowns are the components of the wind on the faces of cells, the pressure over density p and the energy of the gusts k at their
+centres:
 
-    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m),     nu = c l k^0.5
+    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m)
+    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l,     nu = c l k^0.5,     S^2 = 2 S_ij S_ij
 
-with the mixing length l of the distance to the nearest wall and the energy k of the gusts, see `gustiness`. The step is implicit with upwind differences; what a limited second-order
-difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of second order.
-Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where nu is even.
+with the mixing length l, kappa times the distance to the nearest wall, and c = u* / k^0.5 where gusts are made and lost alike (Prandtl's
+one equation of 1945, as in Pope 2000, Turbulent Flows, section 10.3). The step is implicit with upwind differences; what a limited
+second-order difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of
+second order. Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where
+nu is even.
 
 Layout: all arrays have one ring of cells around the box, (nz + 2) x (ny + 2) x (nx + 2), and are flat. The strides (1, nx + 2,
 (nx + 2)(ny + 2)) lead to the next cell towards east, north and up. Component n at index c stands on the face between the cells c -
@@ -152,8 +156,7 @@ def strain(strain_out, speed_out, wind, air, length, law, shape, widths, heights
 def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, thick, apart, share, dt, colour):
     """Solve the energy of the gusts energy_out (cells,), m2 s-2, in the cells of one colour for the values of their neighbours.
 
-    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l, with c = `share`, u* / k^0.5 where both sides balance. before
-    (cells,): k at the step's begin; strain S, s-1; no energy passes walls. The rest as in `sweep`.
+    before (cells,): k at the step's begin; strain S, s-1; length l, m; share: c. No energy passes walls. The rest as in `sweep`.
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
