@@ -40,7 +40,8 @@ class Release:
     or when the flood lifts a tank. With `site: detected` place, rate and beginning are sought from what the city's gas detectors
     read, and each wind member has a source of its own from the samples. Valid for gases at and heavier than air over a town that is
     rough but has no walls: courtyards and tall buildings are not resolved, single streets only by `streets` (boxes of air between
-    facades, driven by the cloud in the mean wind). The concentration is an ensemble mean over about ten minutes.
+    facades, driven by the cloud in the mean wind), buildings only by `near_source` (particles between them within 300 m of a source).
+    The concentration is an ensemble mean over about ten minutes.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -78,6 +79,7 @@ class Release:
     direction_sd_deg: Annotated[float, Ge(0.0), Le(90.0), Unit("deg", "of a mean wind in town: assumed")] = 15.0
     speed_sd: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of the logarithm of speed: assumed")] = 0.25
     streets: bool = False
+    near_source: bool = False
 
     def __post_init__(self) -> None:
         if self.streets:
@@ -117,7 +119,9 @@ class Release:
         streets = (
             StreetForm(city, grid, limits.curves[2], clock.steps, TOLERANCE, arrays) if self.streets else NoStreets()
         )
-        run = Run(self, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets)
+        run = Run(
+            self, city, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
+        )
         run.advance(progress)
         return run.outcome(city, settings)
 
@@ -185,6 +189,7 @@ class Release:
             "speed_sd",
             "height_m",
             "streets",
+            "near_source",
         )
         return {
             "substance": gas.id,

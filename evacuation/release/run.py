@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from evacuation.release import advice, leaks, members
+from evacuation.release.buildings.near_source import BetweenBuildings, NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
@@ -34,7 +35,7 @@ class Run:
     """One run on its way: the order of events, step by step. `model` is the `Release` that was asked for."""
 
     def __init__(
-        self, model: Any, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
+        self, model: Any, city: City, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
         rng: np.random.Generator | None, arrays: Any, numbers: Any, ways: Ways | None, water: Water | None,
         found: Found | None, streets: Streets,
     ) -> None:  # fmt: skip
@@ -50,7 +51,11 @@ class Run:
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
         shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
         self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake)
-        self.before = tanks.ledger() | {"air": self.cloud.airborne_kg}
+        uptake = tanks.substance.uptake
+        self.near: NearSource = (
+            BetweenBuildings(city, grid, uptake, arrays) if model.near_source else NoNearSource(self.cloud)
+        )
+        self.before = tanks.ledger() | {"air": self.near.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
         self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
@@ -72,10 +77,13 @@ class Run:
             t = k * dt
             air = self.weather.at(t)
             emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
-            self.taken += self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
-            self.number += model.puffs_per_step
-            self.lost += self.cloud.lose(self.grid)
+            taken = self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
+            lost = self.cloud.lose(self.grid)
             self.cloud.onto(self.grid, air, self.all)
+            step = self.number // model.puffs_per_step
+            taken, lost = self.near.step(emissions, dt, step, air, t, self.all[0], (taken, lost))
+            self.number += model.puffs_per_step
+            self.taken, self.lost = self.taken + taken, self.lost + lost
             self.c[:] = self.all[0]
             self.streets.step(self.cloud, air, emissions, dt, self.c)
             np.maximum(self.highest, self.c, out=self.highest)
@@ -164,7 +172,7 @@ class Run:
 
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
-        return ledger["out"], self.cloud.airborne_kg, ledger["pools"]
+        return ledger["out"], self.near.airborne_kg, ledger["pools"]
 
     def _masses(self) -> pd.DataFrame:
         """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
@@ -186,7 +194,7 @@ class Run:
                 "deposited": self.taken - self.taken_before,
             },
             stored={
-                "air": self.cloud.airborne_kg - self.before["air"],
+                "air": self.near.airborne_kg - self.before["air"],
                 "pools": after["pools"] - self.before["pools"],
             },
             tolerance=TOLERANCE,
@@ -196,7 +204,7 @@ class Run:
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
-        arrays |= self.streets.arrays() | (self.water.arrays() if self.water else {})
+        arrays |= self.near.arrays() | self.streets.arrays() | (self.water.arrays() if self.water else {})
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
@@ -210,7 +218,7 @@ class Run:
         gas = self.tanks.substance
         notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
         notes += list(self.limits.notes) + self.tanks.notes
-        notes += self.tanks.told() + self.streets.notes()
+        notes += self.tanks.told() + self.near.notes() + self.streets.notes()
         for leak in self.tanks.leaks:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
@@ -231,7 +239,7 @@ class Run:
             notes.append(("calm", {}))
         for name, value in self.weather.assumed.items():
             notes.append((f"assumed_{name}", {"value": value}))
-        if (over := self.cloud.over_edge_kg(self.grid) + self.lost) > 0:
+        if (over := self.near.over_edge_kg(self.grid) + self.lost) > 0:
             notes.append(("over_edge", {"kg": over}))
         if self.model.wind_members:
             values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}

@@ -36,8 +36,8 @@ def steady_wind(
     """Return the steady neutral wind around buildings with its momentum and its `ustar`; arguments as of `wind_around`.
 
     z0_m: roughness of ground and walls, m. `gusts`: energy of the gusts of the inflow (m2 s-2) at heights, else that which its own shear
-    keeps up. `halvings`: how many coarser grids go first. Over open ground this is the inflow, at once. The notes say "unsteady" with the
-    last share of change where the wind did not come to rest.
+    keeps up. `halvings`: how many coarser grids go first. Over open ground this is the inflow, at once. Where the wind does not come to
+    rest this is the mean of its last steps, and the notes say "unsteady" with the last share of change.
     """
     wind = wind_around(roof, box, inflow, from_deg)
     if not roof.any():
@@ -54,6 +54,10 @@ def steady_wind(
             steps += 1
         now = stage.below_roofs()
         change, before = float(np.abs(now - before).sum() / np.abs(now).sum()), now
+        if steps > LIMIT // 2:
+            stage.keep()
+    if change > STEADY:
+        stage.take_mean()
     rounds = stage.close(MOST_ROUNDS)
     u, v, w = (part.copy() for part in stage.faces())
     leak = float(np.abs(stage.poisson.rest).max()) / stage.largest
@@ -87,6 +91,7 @@ class _Stage:
                 if self.into[axis][end]:
                     np.moveaxis(open_to[axis], 2 - axis, 0)[-end] = 0.0
         self.poisson = Poisson(open_to)
+        self.kept, self.moments = (np.zeros_like(self.wind), np.zeros_like(self.energy)), 0
         self.roofs = int(np.searchsorted(box.z, wind.roof.max())) + 1
         self._put(wind.u, wind.v, wind.w)
 
@@ -141,6 +146,16 @@ class _Stage:
             both[::2], both[1::2] = across, 0.5 * (across[1:] + across[:-1])
             finer.append(np.moveaxis(both, 0, axis)[tuple(slice(n + (m == axis)) for m, n in enumerate(self.shape))])
         self._put(*finer)
+
+    def keep(self) -> None:
+        """Remember this moment for `take_mean`."""
+        for kept, now in zip(self.kept, (self.wind, self.energy), strict=True):
+            kept += now
+        self.moments += 1
+
+    def take_mean(self) -> None:
+        """Become the mean of the moments that were kept."""
+        self.wind[:], self.energy[:] = (kept / self.moments for kept in self.kept)
 
     def ustar(self) -> Array:
         """Return the friction velocity that the gusts stand for, m s-1, 0 in solids."""

@@ -183,6 +183,11 @@ class Sectors:
     around: Callable[[Array, Box, Inflow, float], Wind] = wind_around
     _kept: dict[int, Wind] = field(default_factory=dict, repr=False)
 
+    @property
+    def known(self) -> list[Wind]:
+        """The winds that have been worked out."""
+        return list(self._kept.values())
+
     def wind(self, speed_m_s: float, from_deg: float) -> Wind:
         """Return the wind of the sector that holds `from_deg`, with `speed_m_s` at `at_m` in the inflow."""
         sector = round(from_deg * self.count / 360.0) % self.count
