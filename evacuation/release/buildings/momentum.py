@@ -101,7 +101,11 @@ class _Stage:
         thick = np.concatenate([thick[:1], thick, thick[-1:]])
         self.heights = np.concatenate([[-box.z[0]], box.z, [2.0 * box.edges[-1] - box.z[-1]]])
         between = np.diff(self.heights)
-        above, below = np.append(between, between[-1]), np.append(between[0], between)
+        z = self.heights[1:]
+        log = 0.5 * (z[1:] + z[:-1]) * np.log(z[1:] / z[:-1])
+        above, below = np.concatenate([between[:1], log, log[-1:]]), np.append(between[0], between)
+        self.spans = np.ones_like(self.heights)
+        self.spans[2:-1] = z[1:-1] * np.log(z[2:] / z[:-2])
         self.thick, self.apart = (thick, thick, below), (above, above, thick)
 
     def _inflow(self, inflow: Inflow, to: float, gusts: Inflow | None) -> None:
@@ -189,7 +193,9 @@ class _Stage:
         """Go one pseudo-time step: gusts, the three components, then mass."""
         shape, widths, air = self.shape, self.widths, self.air.ravel()
         if number % STRAIN_EVERY == 0:
-            strain(self.strain, self.speed, self.wind, air, self.length, self.law, shape, widths, self.heights)
+            strain(
+                self.strain, self.speed, self.wind, air, self.length, self.law, shape, widths, self.thick[0], self.spans
+            )
         np.multiply(self.length, SHARE * np.sqrt(self.energy), out=self.nu)
         before = self.energy.copy()
         for colour in (0, 1):

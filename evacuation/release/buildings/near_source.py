@@ -22,8 +22,8 @@ from evacuation.release.buildings.turbulence import turbulence
 from evacuation.release.buildings.wind import Box, Sectors, Wind, layers, log_law
 from evacuation.release.cloud import BREATHING_M, Cloud, Emission
 from evacuation.release.dilution import PASSIVE
-from evacuation.release.kernels.similarity import swayed
-from evacuation.release.weather import BLENDING_M, FLOOR_M, KAPPA, OPEN_Z0, Air
+from evacuation.release.kernels.similarity import KAPPA, swayed
+from evacuation.release.weather import BLENDING_M, FLOOR_M, OPEN_Z0, Air
 from twin.city import City
 from twin.grid import Grid
 
@@ -198,7 +198,8 @@ class BetweenBuildings:
                     self._let_go(emission, emission.kg, SUDDEN, air, rng)
             gone.append(self._move(every, air, number * LOOKS + look))
             near += self._on_ground() / LOOKS
-        handed = self._handed(*(np.concatenate(part) for part in zip(*gone, strict=True)), dt, air)
+        position, mass, age = (np.concatenate(part) for part in zip(*gone, strict=True))
+        handed = self._handed(position, mass, age, dt, air)
         taken = self.far.step(handed, dt, 1, number, air, t)
         lost = self.far.lose(self._grid)
         puffs, built = c.copy(), self._open_share() < OPEN_SHARE

@@ -81,5 +81,5 @@ def cell_of(wind: Wind, position: Array) -> tuple[NDArray[np.bool_], tuple[NDArr
     level = np.searchsorted(box.edges, position[:, 2], side="right") - 1
     row, col = (np.floor((position[:, n] - at) / box.cell_m).astype(int) for n, at in ((1, box.south), (0, box.west)))
     cell = np.stack([level, row, col])
-    inside = ((cell >= 0) & (cell < count[:, None])).all(axis=0)
+    inside = np.asarray(((cell >= 0) & (cell < count[:, None])).all(axis=0))
     return inside, tuple(np.clip(cell, 0, count[:, None] - 1))

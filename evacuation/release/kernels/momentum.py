@@ -77,7 +77,8 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
     """Solve component n of wind_out on the faces of one colour, (i + j + k) % 2, for the values of its neighbours.
 
     wind_out (3, cells): m s-1; before (cells,): component n at the step's begin; pressure (cells,) over density, m2 s-2;
-    add: see `second_order`; nu (cells,) m2 s-1; speed (cells,) m s-1; apart (nz + 2,): from a face's centre to the one above, m; drag
+    add: see `second_order`; nu (cells,) m2 s-1; speed (cells,) m s-1; apart (nz + 2,): from a face's centre to the one above, m, for
+    level components z_mean ln(z_above / z), which keeps a logarithmic wind; drag
     (nz + 2, 2): square of kappa over the log law at side walls and at ground and roofs; dt s. The rest as in `second_order`.
     """
     nz, ny, nx = shape
@@ -120,11 +121,12 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
 
 
 @kernel(parallel=True)
-def strain(strain_out, speed_out, wind, air, length, law, shape, widths, heights):
+def strain(strain_out, speed_out, wind, air, length, law, shape, widths, thick, spans):
     """Fill the rate of strain strain_out, (2 S_ij S_ij)^0.5 (s-1), and the speed_out (m s-1) at the centres of cells, 0 in solids.
 
     length (cells,): mixing length, m; law (cells,): kappa / ln(distance / z0) in cells that touch a wall, where u* is that times the
-    speed, else 0; heights (nz + 2,): of the centres of layers, the ring's mirrored, m.
+    speed, else 0; thick (nz + 2,): of layers, m; spans (nz + 2,): what the difference between the layers above and below is divided by,
+    m: z ln(z_above / z_below), so that a logarithmic wind has its own slope.
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
@@ -141,13 +143,13 @@ def strain(strain_out, speed_out, wind, air, length, law, shape, widths, heights
                 s = strides[n]
                 centre = 0.5 * (wind[n, c] + wind[n, c + s])
                 square += centre * centre
-                step = widths[n] if n < 2 else 0.5 * (heights[k + 1] - heights[k - 1])
+                step = widths[n] if n < 2 else thick[k]
                 along = (wind[n, c + s] - wind[n, c]) / step
                 total += 2.0 * along * along
                 m = (n + 1) % 3
                 t = strides[m]
-                total += (_across(wind, n, m, c, s, t, k, widths, heights)
-                          + _across(wind, m, n, c, t, s, k, widths, heights)) ** 2  # fmt: skip
+                total += (_across(wind, n, m, c, s, t, k, widths, spans)
+                          + _across(wind, m, n, c, t, s, k, widths, spans)) ** 2  # fmt: skip
             speed_out[c] = math.sqrt(square)
             strain_out[c] = law[c] * speed_out[c] / length[c] if law[c] > 0.0 else math.sqrt(total)
 
@@ -182,9 +184,9 @@ def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, 
 
 
 @kernel
-def _across(wind, n, m, c, s, t, k, widths, heights):
+def _across(wind, n, m, c, s, t, k, widths, spans):
     """Return the slope along m of component n at the centre of cell c."""
-    gap = 2.0 * widths[m] if m < 2 else heights[k + 1] - heights[k - 1]
+    gap = 2.0 * widths[m] if m < 2 else spans[k]
     return 0.5 * (wind[n, c + t] + wind[n, c + t + s] - wind[n, c - t] - wind[n, c - t + s]) / gap
 
 
