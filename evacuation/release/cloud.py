@@ -37,6 +37,8 @@ class Emission:
 
     `dilution` says how dense it is as it thins; `dense` is the density at the source (kg m-3). `half_width` and `mean_height` (m) are
     those of the cloud at its source. `axis` (m): the height of its axis aloft, around which `mean_height` is then the mean distance.
+    A cloud that is taken over from elsewhere is `turb` wide already (standard deviation, m) with the covariance `sway` of sideways
+    place and speed (m2 s-1).
     """
 
     source: int
@@ -49,6 +51,8 @@ class Emission:
     half_width: float
     mean_height: float
     axis: float = 0.0
+    turb: float = 0.0
+    sway: float = 0.0
 
 
 class Cloud:
@@ -230,6 +234,8 @@ def _at_source(emission: Emission, count: int, amount: float) -> Array:
         growth.Y: emission.y,
         growth.BOX: emission.half_width / np.sqrt(3.0),
         growth.Z: emission.mean_height,
+        growth.TURB: emission.turb,
+        growth.SWAY: emission.sway,
         growth.SOURCE: amount,
         growth.DENSE: emission.dense,
         growth.COLD: 1.0,

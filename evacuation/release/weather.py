@@ -73,9 +73,13 @@ class Air:
 
     def on_tile(self, x: float, y: float) -> tuple[float, float]:
         """Return z0 (m) and u* (m s-1) at a map point, of the nearest tile outside."""
-        row = min(max(int((self.north - y) / self.tile_m), 0), self.z0.shape[0] - 1)
-        col = min(max(int((x - self.west) / self.tile_m), 0), self.z0.shape[1] - 1)
-        return float(self.z0[row, col]), float(self.ustar[row, col])
+        at = self.tile(x, y)
+        return float(self.z0[at]), float(self.ustar[at])
+
+    def tile(self, x: float, y: float) -> tuple[int, int]:
+        """Return row and column of the tile of a map point, the nearest outside."""
+        row, col = int((self.north - y) / self.tile_m), int((x - self.west) / self.tile_m)
+        return min(max(row, 0), self.z0.shape[0] - 1), min(max(col, 0), self.z0.shape[1] - 1)
 
 
 class Held:

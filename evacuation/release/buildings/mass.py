@@ -80,37 +80,51 @@ def cycle(grids: list[Level], n: int = 0) -> None:
         relax(g.p, g.r, g.tx, g.ty, g.tz, g.over, g.above, 0)
 
 
+class Poisson:
+    """The equation of the multiplier for fixed conductances of faces (area / distance, m; 0 for a wall): solved again and again.
+
+    `p` (nz + 2, ny + 2, nx + 2) is the last answer, `rest` what it leaves of the right side.
+    """
+
+    def __init__(self, open_to: tuple[Array, Array, Array]) -> None:
+        start_threads()
+        self.open_to, self.grids = open_to, levels(*open_to)
+        self.p, self.rest, self._search, self._image = (np.zeros_like(self.grids[0].p) for _ in range(4))
+        self._rows = np.zeros(self.rest.shape[:2])
+
+    def _dot(self, a: Array, b: Array) -> float:
+        rows_dot(self._rows, a, b)
+        return float(self._rows.sum())
+
+    def solve(self, least: float, most: int = MOST_ROUNDS) -> int:
+        """Seek p for the right side that stands in `rest`, until no cell is left with `least`, in at most `most` rounds; return them."""
+        top, rounds, before = self.grids[0], 0, 1.0
+        self.p[...] = 0.0
+        while rounds < most and np.abs(self.rest).max() > least:
+            top.r[...] = self.rest
+            top.p[...] = 0.0
+            cycle(self.grids)
+            now = self._dot(self.rest, top.p)
+            along(self._search, 1.0, top.p, now / before if rounds else 0.0)
+            product(self._image, self._search, *self.open_to)
+            step = now / self._dot(self._search, self._image)
+            along(self.p, step, self._search, 1.0)
+            along(self.rest, -step, self._image, 1.0)
+            before, rounds = now, rounds + 1
+        return rounds
+
+
 def balanced(flow: tuple[Array, Array, Array], open_to: tuple[Array, Array, Array], least: float) -> int:
     """Change `flow` (m3 s-1 through the faces across x, y and z) in place until no cell gains or loses `least`; return the rounds taken.
 
     `open_to` are the conductances of the faces (area / distance, m), 0 for a wall.
     """
-    start_threads()
-    grids = levels(*open_to)
-    top = grids[0]
-    fx, fy, fz = flow
-    p, rest, search, image = (np.zeros_like(top.p) for _ in range(4))
-    rows = np.zeros(rest.shape[:2])
-
-    def dot(a: Array, b: Array) -> float:
-        rows_dot(rows, a, b)
-        return float(rows.sum())
-
-    rest[1:-1, 1:-1, 1:-1] = -(np.diff(fx, axis=2) + np.diff(fy, axis=1) + np.diff(fz, axis=0))
-    rounds, before = 0, 1.0
-    while np.abs(rest).max() > least:
-        if rounds == MOST_ROUNDS:
-            raise NumericsError("building_wind_rounds", found=rounds, rest=float(np.abs(rest).max()), expected=least)
-        top.r[...] = rest
-        top.p[...] = 0.0
-        cycle(grids)
-        now = dot(rest, top.p)
-        along(search, 1.0, top.p, now / before if rounds else 0.0)
-        product(image, search, *open_to)
-        step = now / dot(search, image)
-        along(p, step, search, 1.0)
-        along(rest, -step, image, 1.0)
-        before, rounds = now, rounds + 1
+    poisson, (fx, fy, fz) = Poisson(open_to), flow
+    poisson.rest[1:-1, 1:-1, 1:-1] = -(np.diff(fx, axis=2) + np.diff(fy, axis=1) + np.diff(fz, axis=0))
+    rounds = poisson.solve(least)
+    if (rest := float(np.abs(poisson.rest).max())) > least:
+        raise NumericsError("building_wind_rounds", found=rounds, rest=rest, expected=least)
+    p = poisson.p
     fx -= open_to[0] * np.diff(p[1:-1, 1:-1, :], axis=2)
     fy -= open_to[1] * np.diff(p[1:-1, :, 1:-1], axis=1)
     fz -= open_to[2] * np.diff(p[:, 1:-1, 1:-1], axis=0)

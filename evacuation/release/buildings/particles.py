@@ -38,6 +38,26 @@ class Swarm:
         return cls(position.astype(np.float64), rng.standard_normal((n, 3)), np.zeros(n, np.int64), np.ones(n, bool))
 
 
+class Carrier:
+    """What carries particles: a wind and its turbulence, made ready once for many steps."""
+
+    def __init__(self, wind: Wind, turbulence: Turbulence) -> None:
+        start_threads()
+        self.wind = wind
+        nearest = ndimage.distance_transform_edt(~wind.air, return_distances=False, return_indices=True)
+        self._ustar = np.maximum(turbulence.ustar[tuple(nearest)], LEAST_USTAR)
+        self._length = np.maximum(turbulence.length[tuple(nearest)], LEAST_LENGTH_M)
+
+    def moved(self, swarm: Swarm, seconds: float, seed: int, sides: int = LEAVE) -> Swarm:
+        """Return the particles `seconds` later."""
+        wind, box = self.wind, self.wind.box
+        position, fluctuation = swarm.position.copy(), swarm.fluctuation.copy()
+        drawn, here = swarm.drawn.copy(), swarm.here.copy()
+        move(position, fluctuation, drawn, here, wind.u, wind.v, wind.w, self._ustar, self._length, wind.air, box.edges, box.west,
+             box.south, box.cell_m, np.array(SIGMAS), seed, seconds, sides)  # fmt: skip
+        return Swarm(position, fluctuation, drawn, here)
+
+
 def particles(
     wind: Wind, turbulence: Turbulence, start: Swarm, seconds: float, every_s: float, seed: int, sides: int = LEAVE
 ) -> Iterator[Swarm]:
@@ -45,23 +65,21 @@ def particles(
 
     Particles must start in air within the box; with `sides` LEAVE those that pass a side or the top are gone.
     """
-    box, air = wind.box, wind.air
-    nz, ny, nx = air.shape
-    col = np.floor((start.position[:, 0] - box.west) / box.cell_m).astype(int)
-    row = np.floor((start.position[:, 1] - box.south) / box.cell_m).astype(int)
-    level = np.searchsorted(box.edges, start.position[:, 2], side="right") - 1
-    inside = (col >= 0) & (col < nx) & (row >= 0) & (row < ny) & (level >= 0) & (level < nz)
-    good = inside.copy()
-    good[inside] = air[level[inside], row[inside], col[inside]]
+    inside, cell = cell_of(wind, start.position)
+    good = inside & wind.air[cell]
     if not good[start.here].all():
         raise ScenarioError("building_wind_start", found=int((~good[start.here]).sum()))
-    start_threads()
-    nearest = ndimage.distance_transform_edt(~air, return_distances=False, return_indices=True)
-    ustar = np.maximum(turbulence.ustar[tuple(nearest)], LEAST_USTAR)
-    length = np.maximum(turbulence.length[tuple(nearest)], LEAST_LENGTH_M)
-    position, fluctuation = start.position.copy(), start.fluctuation.copy()
-    drawn, here = start.drawn.copy(), start.here.copy()
+    carrier, swarm = Carrier(wind, turbulence), start
     for _ in range(round(seconds / every_s)):
-        move(position, fluctuation, drawn, here, wind.u, wind.v, wind.w, ustar, length, air, box.edges, box.west, box.south,
-             box.cell_m, np.array(SIGMAS), seed, every_s, sides)  # fmt: skip
-        yield Swarm(position.copy(), fluctuation.copy(), drawn.copy(), here.copy())
+        swarm = carrier.moved(swarm, every_s, seed, sides)
+        yield swarm
+
+
+def cell_of(wind: Wind, position: Array) -> tuple[NDArray[np.bool_], tuple[NDArray[np.int64], ...]]:
+    """Return whether positions (n, 3) lie in the box, and the layer, row and column of their cells, of the nearest outside."""
+    box, count = wind.box, np.array(wind.air.shape)
+    level = np.searchsorted(box.edges, position[:, 2], side="right") - 1
+    row, col = (np.floor((position[:, n] - at) / box.cell_m).astype(int) for n, at in ((1, box.south), (0, box.west)))
+    cell = np.stack([level, row, col])
+    inside = np.asarray(((cell >= 0) & (cell < count[:, None])).all(axis=0))
+    return inside, tuple(np.clip(cell, 0, count[:, None] - 1))

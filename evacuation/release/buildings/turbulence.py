@@ -57,6 +57,8 @@ def turbulence(wind: Wind, z0_m: float) -> Turbulence:
     """Return the turbulence of a wind whose ground and walls have the roughness z0 (m)."""
     start_threads()
     distance, near = closeness(wind)
+    if wind.ustar is not None:
+        return Turbulence(wind.ustar, KAPPA * distance)
     ustar = np.empty_like(distance)
     friction(ustar, wind.centres, wind.air, distance, near, wind.box.z, wind.box.cell_m, z0_m)
     return Turbulence(ustar, KAPPA * distance)

@@ -72,8 +72,8 @@ class Wind:
 
     `air` (nz, ny, nx) is False in buildings, `roof` (ny, nx) their height (m), `rounds` how many the balance took, `leak` the largest net
     flow of a cell over that of the reference speed through its largest face. `notes` tells where the model leaves its validity:
-    "mean_only" always (a diagnostic wind, not scored well between buildings), "near_side" and "low_box" by how many heights, "thin" how
-    many obstacles are narrow.
+    "mean_only" where momentum was not balanced (not scored well between buildings), "near_side" and "low_box" by how many heights, "thin"
+    how many obstacles are narrow. `ustar` (nz, ny, nx), m s-1, stands for the gusts where they were worked out with the wind.
     """
 
     box: Box
@@ -85,6 +85,7 @@ class Wind:
     rounds: int
     leak: float
     notes: tuple[tuple[str, float], ...] = ()
+    ustar: Array | None = None
 
     @cached_property
     def centres(self) -> Array:
@@ -94,7 +95,8 @@ class Wind:
 
     def scaled(self, factor: float) -> Wind:
         """Return the same wind `factor` times as strong."""
-        return replace(self, u=factor * self.u, v=factor * self.v, w=factor * self.w)
+        ustar = None if self.ustar is None else factor * self.ustar
+        return replace(self, u=factor * self.u, v=factor * self.v, w=factor * self.w, ustar=ustar)
 
 
 def faces(air: NDArray[np.bool_], box: Box) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
@@ -169,7 +171,8 @@ def wind_around(roof: Array, box: Box, inflow: Inflow, from_deg: float) -> Wind:
 class Sectors:
     """Winds around the same buildings by sector of their direction, worked out when first asked for, and scaled with the speed.
 
-    `inflow` is the profile whose speed at `at_m` is what is asked for. A wind between two sectors is that of the nearer one.
+    `inflow` is the profile whose speed at `at_m` is what is asked for. A wind between two sectors is that of the nearer one. `around`
+    works a wind out.
     """
 
     roof: Array
@@ -177,11 +180,17 @@ class Sectors:
     inflow: Inflow
     at_m: float
     count: int = 16
+    around: Callable[[Array, Box, Inflow, float], Wind] = wind_around
     _kept: dict[int, Wind] = field(default_factory=dict, repr=False)
+
+    @property
+    def known(self) -> list[Wind]:
+        """The winds that have been worked out."""
+        return list(self._kept.values())
 
     def wind(self, speed_m_s: float, from_deg: float) -> Wind:
         """Return the wind of the sector that holds `from_deg`, with `speed_m_s` at `at_m` in the inflow."""
         sector = round(from_deg * self.count / 360.0) % self.count
         if sector not in self._kept:
-            self._kept[sector] = wind_around(self.roof, self.box, self.inflow, sector * 360.0 / self.count)
+            self._kept[sector] = self.around(self.roof, self.box, self.inflow, sector * 360.0 / self.count)
         return self._kept[sector].scaled(speed_m_s / float(self.inflow(np.array(self.at_m))))

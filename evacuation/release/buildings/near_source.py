@@ -1,0 +1,330 @@
+"""Near the source: particles in the wind between the city's buildings, handed over to puffs where they leave the box around it.
+
+Only the cloud of the mean wind is followed so; the wind members stay puffs. The wind is worked out once for each of 16 sectors and scaled
+with the speed. Particles are a passive gas: where what leaks is heavier than air the higher of the two clouds is shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from evacuation.release.buildings.momentum import steady_wind
+from evacuation.release.buildings.obstacles import roofs
+from evacuation.release.buildings.particles import Carrier, Swarm, cell_of
+from evacuation.release.buildings.turbulence import turbulence
+from evacuation.release.buildings.wind import Box, Sectors, Wind, layers, log_law
+from evacuation.release.cloud import BREATHING_M, Cloud, Emission
+from evacuation.release.dilution import PASSIVE
+from evacuation.release.kernels.similarity import KAPPA, swayed
+from evacuation.release.weather import BLENDING_M, FLOOR_M, OPEN_Z0, Air
+from twin.city import City
+from twin.grid import Grid
+
+Array = NDArray[np.float64]
+Notes = list[tuple[str, dict[str, Any]]]
+
+#: The box: how far its sides are from the source, its cells and lowest layers, m; buildings nearer to its rim than CLEAR_M are left out.
+HALF_M, CELL_M, LAYER_M, CLEAR_M = 300.0, 5.0, 2.5, 20.0
+#: Its top: at least so high, and so many times the highest roof.
+LEAST_TOP_M, TOP_ROOFS = 60.0, 3.0
+#: Particles let go in a step, of a sudden release at once; looks at them in a step.
+PARTICLES, SUDDEN, LOOKS = 1000, 20_000, 10
+#: What leaves the box is joined over squares of this side, m.
+HAND_M = 25.0
+#: Below this share of open ground a cell counts as built: there the highest of its neighbours holds.
+OPEN_SHARE = 0.1
+SEED = 20_260_620
+
+
+class NearSource(Protocol):
+    """Who follows the cloud of the mean wind."""
+
+    @property
+    def airborne_kg(self) -> float:
+        """Mass in the air and in sight, kg."""
+
+    def step(
+        self,
+        emissions: list[Emission],
+        dt: float,
+        number: int,
+        air: Air,
+        t: float,
+        c: Array,
+        ledger: tuple[float, float],
+    ) -> tuple[float, float]:
+        """Carry the gas on by `dt` s and set c (y, x), kg m-3, that of the puffs before; return what the ground took and what was lost
+        from sight, kg, `ledger` of the puffs."""
+
+    def over_edge_kg(self, grid: Grid) -> float:
+        """Return the mass outside the grid and in sight, kg."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a state keeps."""
+
+    def notes(self) -> Notes:
+        """Say what the reader must know."""
+
+
+class NoNearSource:
+    """The cloud of the mean wind is its puffs."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    @property
+    def airborne_kg(self) -> float:
+        """Mass in the air and in sight, kg."""
+        return self._cloud.airborne_kg
+
+    def step(
+        self,
+        emissions: list[Emission],
+        dt: float,
+        number: int,
+        air: Air,
+        t: float,
+        c: Array,
+        ledger: tuple[float, float],
+    ) -> tuple[float, float]:
+        """Leave all as the puffs have it."""
+        return ledger
+
+    def over_edge_kg(self, grid: Grid) -> float:
+        """Return the mass outside the grid and in sight, kg."""
+        return self._cloud.over_edge_kg(grid)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return nothing."""
+        return {}
+
+    def notes(self) -> Notes:
+        """Say nothing."""
+        return []
+
+
+class Surroundings:
+    """The box around one place: its buildings, the winds around them and the ground that is open in each cell of the city's grid."""
+
+    def __init__(self, city: City, grid: Grid, x: float, y: float, z0_m: float) -> None:
+        self.x, self.y = x, y
+        west, south, count = x - HALF_M, y - HALF_M, round(2.0 * HALF_M / CELL_M)
+        houses = city.buildings.assign(height_m=FLOOR_M * city.buildings["floors"].astype(float))
+        roof = roofs(houses, west, south, CELL_M, (count, count)) if len(houses) else np.zeros((count, count))
+        rim = round(CLEAR_M / CELL_M)
+        inner = np.zeros_like(roof)
+        inner[rim:-rim, rim:-rim] = roof[rim:-rim, rim:-rim]
+        top = max(LEAST_TOP_M, TOP_ROOFS * float(inner.max()))
+        box = Box(west, south, CELL_M, layers(LAYER_M, top, min(float(inner.max()), 20.0), 1.15))
+        self.rough = z0_m if not inner.any() else OPEN_Z0
+        around = partial(steady_wind, z0_m=self.rough)
+        self.sectors = Sectors(inner, box, log_law(1.0, BLENDING_M, z0_m), BLENDING_M, around=around)
+        xs, ys = west + CELL_M * (np.arange(count) + 0.5), south + CELL_M * (np.arange(count) + 0.5)
+        row, col, inside = grid.cells(*np.meshgrid(xs, ys))
+        solid = np.zeros(grid.shape)
+        np.add.at(solid, (row[inside], col[inside]), (inner > 0)[inside] * CELL_M**2)
+        self.open = np.maximum(1.0 - solid / grid.cell_m**2, 0.0)
+        self._asked: tuple[float, float] | None = None
+
+    def carrier(self, speed_m_s: float, from_deg: float) -> Carrier:
+        """Return what carries particles in a wind of a speed at 60 m and a direction."""
+        if self._asked != (speed_m_s, from_deg):
+            wind = self.sectors.wind(speed_m_s, from_deg)
+            self._carrier, self._asked = Carrier(wind, turbulence(wind, self.rough)), (speed_m_s, from_deg)
+        return self._carrier
+
+
+class BetweenBuildings:
+    """Particles in the boxes around the sources, and the puffs that they become outside."""
+
+    def __init__(self, city: City, grid: Grid, uptake: float, arrays: Mapping[str, NDArray[Any]] | None) -> None:
+        kept = {name[5:]: values for name, values in (arrays or {}).items() if name.startswith("near_")}
+        self._city, self._grid = city, grid
+        self.far = Cloud(arrays=kept or None, uptake=uptake)
+        self.position = np.array(kept.get("position", np.zeros((0, 3))))
+        self.fluctuation = np.array(kept.get("fluctuation", np.zeros((0, 3))))
+        self.drawn = np.array(kept.get("drawn", np.zeros(0, np.int64)))
+        self.mass, self.age = np.array(kept.get("mass", np.zeros(0))), np.array(kept.get("age", np.zeros(0)))
+        self.place = np.array(kept.get("place", np.zeros(0, np.int64)))
+        self.places = np.array(kept.get("places", np.zeros((0, 2))))
+        self.dense = bool(kept.get("dense", np.zeros(1))[0])
+        self.aloft = bool(kept.get("aloft", np.zeros(1))[0])
+        self.moved_m = float(kept.get("moved", np.zeros(1))[0])
+        self._around: dict[int, Surroundings] = {}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a state keeps."""
+        names = ("position", "fluctuation", "drawn", "mass", "age", "place", "places")
+        own = {name: getattr(self, name) for name in names}
+        own |= {"dense": np.array([float(self.dense)]), "aloft": np.array([float(self.aloft)])}
+        own["moved"] = np.array([self.moved_m])
+        return {f"near_{name}": values for name, values in (own | self.far.arrays()).items()}
+
+    @property
+    def airborne_kg(self) -> float:
+        """Mass in the air and in sight, kg."""
+        return float(self.mass.sum()) + self.far.airborne_kg
+
+    def over_edge_kg(self, grid: Grid) -> float:
+        """Return the mass outside the grid and in sight, kg."""
+        outside = ~grid.cells(self.position[:, 0], self.position[:, 1])[2]
+        return float(self.mass[outside].sum()) + self.far.over_edge_kg(grid)
+
+    def step(
+        self,
+        emissions: list[Emission],
+        dt: float,
+        number: int,
+        air: Air,
+        t: float,
+        c: Array,
+        ledger: tuple[float, float],
+    ) -> tuple[float, float]:
+        """Carry particles and puffs on by `dt` s and set c; see `NearSource`."""
+        low, aloft = [e for e in emissions if e.axis <= 0.0], [e for e in emissions if e.axis > 0.0]
+        self.dense |= any(emission.dilution != PASSIVE for emission in low)
+        self.aloft |= bool(aloft)
+        every, near = dt / LOOKS, np.zeros(c.shape)
+        gone: list[tuple[Array, Array, Array]] = []
+        for look in range(LOOKS):
+            rng = np.random.default_rng((SEED, number, look))
+            for emission in low:
+                if emission.kg_s > 0.0:
+                    self._let_go(emission, emission.kg_s * every, PARTICLES // LOOKS, air, rng)
+                elif look == 0:
+                    self._let_go(emission, emission.kg, SUDDEN, air, rng)
+            gone.append(self._move(every, air, number * LOOKS + look))
+            near += self._on_ground() / LOOKS
+        position, mass, age = (np.concatenate(part) for part in zip(*gone, strict=True))
+        handed = aloft + self._handed(position, mass, age, dt, air)
+        taken = self.far.step(handed, dt, 1, number, air, t)
+        lost = self.far.lose(self._grid)
+        puffs, built = c.copy(), self._open_share() < OPEN_SHARE
+        self.far.onto(self._grid, air, c[None])
+        c += np.where(built, ndimage.maximum_filter(near, 3), near)
+        if self.dense:
+            np.maximum(c, puffs, out=c)
+        return taken, lost
+
+    def _surroundings(self, place: int, air: Air) -> Surroundings:
+        """Return what stands around a place, worked out when first asked for."""
+        if place not in self._around:
+            x, y = self.places[place]
+            self._around[place] = Surroundings(self._city, self._grid, x, y, float(air.z0[air.tile(x, y)]))
+        return self._around[place]
+
+    def _carrier(self, place: int, air: Air) -> Carrier:
+        around = self._surroundings(place, air)
+        tile = air.tile(around.x, around.y)
+        c, s = air.turns[tile]
+        east, north = air.east * c - air.north_ward * s, air.north_ward * c + air.east * s
+        speed = float(air.ustar[tile]) / KAPPA * math.log(BLENDING_M / float(air.z0[tile]))
+        return around.carrier(speed, math.degrees(math.atan2(-east, -north)) % 360.0)
+
+    def _let_go(self, emission: Emission, kg: float, count: int, air: Air, rng: np.random.Generator) -> None:
+        """Add the particles of an emission, spread evenly over its width and height; those in a building move to the nearest air."""
+        known = np.flatnonzero((self.places == (emission.x, emission.y)).all(axis=1))
+        if not len(known):
+            self.places = np.concatenate([self.places, [(emission.x, emission.y)]])
+        place = int(known[0]) if len(known) else len(self.places) - 1
+        wind = self._carrier(place, air).wind
+        far, turn = emission.half_width * np.sqrt(rng.random(count)), 2.0 * np.pi * rng.random(count)
+        height = np.minimum(2.0 * emission.mean_height * rng.random(count), wind.box.edges[-1] - 1e-3)
+        at = np.stack([emission.x + far * np.cos(turn), emission.y + far * np.sin(turn), height], axis=1)
+        new = Swarm.at(self._into_air(wind, at), rng)
+        self.position = np.concatenate([self.position, new.position])
+        self.fluctuation = np.concatenate([self.fluctuation, new.fluctuation])
+        self.drawn = np.concatenate([self.drawn, new.drawn])
+        self.mass = np.concatenate([self.mass, np.full(count, kg / count)])
+        self.age = np.concatenate([self.age, np.zeros(count)])
+        self.place = np.concatenate([self.place, np.full(count, place)])
+
+    def _into_air(self, wind: Wind, at: Array) -> Array:
+        """Return positions, those outside the box or in buildings at the centre of the nearest cell of air of their layer."""
+        inside, (level, row, col) = cell_of(wind, at)
+        bad = ~inside | ~wind.air[level, row, col]
+        box = wind.box
+        for k in np.unique(level[bad]):
+            mine = np.flatnonzero(bad & (level == k))
+            near = ndimage.distance_transform_edt(~wind.air[k], return_distances=False, return_indices=True)
+            rows, cols = near[:, row[mine], col[mine]]
+            x, y = box.west + (cols + 0.5) * box.cell_m, box.south + (rows + 0.5) * box.cell_m
+            self.moved_m = max(self.moved_m, float(np.hypot(x - at[mine, 0], y - at[mine, 1]).max()))
+            at[mine, 0], at[mine, 1] = x, y
+        return at
+
+    def _move(self, seconds: float, air: Air, seed: int) -> tuple[Array, Array, Array]:
+        """Move all particles; take out those that left their box and return their positions, masses and ages."""
+        here = np.ones(len(self.mass), bool)
+        for place in np.unique(self.place):
+            mine = self.place == place
+            swarm = Swarm(self.position[mine], self.fluctuation[mine], self.drawn[mine], here[mine])
+            swarm = self._carrier(int(place), air).moved(swarm, seconds, seed * len(self.places) + int(place))
+            self.position[mine], self.fluctuation[mine] = swarm.position, swarm.fluctuation
+            self.drawn[mine], here[mine] = swarm.drawn, swarm.here
+        self.age += seconds
+        out = (self.position[~here], self.mass[~here], self.age[~here])
+        for name in ("position", "fluctuation", "drawn", "mass", "age", "place"):
+            setattr(self, name, getattr(self, name)[here])
+        return out
+
+    def _open_share(self) -> Array:
+        """Return the share of each cell of the city's grid that no building takes."""
+        share = np.ones(self._grid.shape)
+        for around in self._around.values():
+            share = np.minimum(share, around.open)
+        return share
+
+    def _on_ground(self) -> Array:
+        """Return the concentration of the particles within reach of people on the cells of the city's grid, kg m-3."""
+        low = self.position[:, 2] < 2.0 * BREATHING_M
+        row, col, inside = self._grid.cells(self.position[low, 0], self.position[low, 1])
+        kg = np.zeros(self._grid.shape)
+        np.add.at(kg, (row[inside], col[inside]), self.mass[low][inside])
+        room = np.maximum(self._open_share(), OPEN_SHARE) * self._grid.cell_m**2 * 2.0 * BREATHING_M
+        return np.asarray(kg / room)
+
+    def _handed(self, position: Array, mass: Array, age: Array, dt: float, air: Air) -> list[Emission]:
+        """Return what becomes of particles that left in `dt` s: a stretch of plume for each square of HAND_M that they left through."""
+        if not len(mass):
+            return []
+        square = np.floor((position[:, :2] - (self._grid.west, self._grid.south)) / HAND_M).astype(np.int64)
+        which, index = np.unique(square, axis=0, return_inverse=True)
+        kg = np.bincount(index, mass)
+        x, y, z, old = (np.bincount(index, mass * part) / kg for part in (*position.T, age))
+        aside = position[:, 0] * -air.north_ward + position[:, 1] * air.east
+        middle = x * -air.north_ward + y * air.east
+        wide = np.sqrt(np.bincount(index, mass * (aside - middle[index]) ** 2) / kg)
+        out = []
+        for n, (i, j) in enumerate(which):
+            tile = air.tile(x[n], y[n])
+            height = min(z[n], air.highest_m)
+            _, sway = swayed(0.0, 0.0, old[n], height, air.inv_l, air.ustar[tile], air.lateral, air.highest_m)
+            source = int(i * 1_000_003 + j)
+            out.append(
+                Emission(
+                    source, x[n], y[n], kg[n] / dt, 0.0, PASSIVE, 1.0, 0.0, height, max(wide[n], 0.5 * HAND_M), sway
+                )
+            )
+        return out
+
+    def notes(self) -> Notes:
+        """Say how far the box reaches, what it leaves out, and where it is in doubt."""
+        notes: Notes = [("near_source", {"metres": HALF_M, "cell": CELL_M})]
+        if self.dense:
+            notes.append(("near_dense", {}))
+        if self.aloft:
+            notes.append(("near_aloft", {}))
+        if self.moved_m > CELL_M:
+            notes.append(("near_moved", {"metres": round(self.moved_m)}))
+        winds = [wind for around in self._around.values() for wind in around.sectors.known]
+        if any(code == "unsteady" for wind in winds for code, _ in wind.notes):
+            notes.append(("near_unsteady", {}))
+        return notes

@@ -1,0 +1,225 @@
+"""Balance of momentum of the mean wind on a staggered grid: one pseudo-time step towards the steady wind.
+
+The unknowns are the components of the wind on the faces of cells, the pressure over density p and the energy of the gusts k at their
+centres:
+
+    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m)
+    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l,     nu = c l k^0.5,     S^2 = 2 S_ij S_ij
+
+with the mixing length l, kappa times the distance to the nearest wall, and c = u* / k^0.5 where gusts are made and lost alike (Prandtl's
+one equation of 1945, as in Pope 2000, Turbulent Flows, section 10.3). The step is implicit with upwind differences; what a limited
+second-order difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of
+second order. Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where
+nu is even.
+
+Layout: all arrays have one ring of cells around the box, (nz + 2) x (ny + 2) x (nx + 2), and are flat. The strides (1, nx + 2,
+(nx + 2)(ny + 2)) lead to the next cell towards east, north and up. Component n at index c stands on the face between the cells c -
+stride[n] and c, so one kernel serves all three.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba as nb
+
+from twin.jit import kernel
+
+KAPPA = 0.40
+
+
+@kernel
+def _limited(back, ahead):
+    """Return half of van Leer's slope of two differences, 0 where they differ in sign."""
+    return back * ahead / (back + ahead) if back * ahead > 0.0 else 0.0
+
+
+@kernel(parallel=True)
+def second_order(add_out, wind, air, n, shape, first, widths, thick):
+    """Fill add_out (cells,), m s-2: what second-order differences add to the upwind ones of component n.
+
+    wind (3, cells) m s-1; air (cells,) 1 in air, 0 in solids; shape (nz, ny, nx); first (3,): the first inner face along x, y and z,
+    counted from the ring; widths (2,): cell sizes along x and y, m; thick (nz + 2,): of the volume around the faces of a layer, m.
+    """
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    strides = (1, sy, sz)
+    own = strides[n]
+    for row in nb.prange((nz + 1 - first[2]) * (ny + 1 - first[1])):
+        k, j = first[2] + row // (ny + 1 - first[1]), first[1] + row % (ny + 1 - first[1])
+        for i in range(first[0], nx + 1):
+            c = k * sz + j * sy + i
+            if air[c] == 0 or air[c - own] == 0:
+                continue
+            total = 0.0
+            for m in range(3):
+                s = strides[m]
+                at, last = (i, nx) if m == 0 else ((j, ny) if m == 1 else (k, nz))
+                width = widths[m] if m < 2 else thick[k]
+                here, less, more = wind[n, c], wind[n, c - s], wind[n, c + s]
+                above = 0.5 * (wind[m, c + s] + wind[m, c + s - own])
+                below = 0.5 * (wind[m, c] + wind[m, c - own])
+                add = 0.0
+                if above > 0.0:
+                    add += above * _limited(here - less, more - here)
+                elif at < last:
+                    add -= above * _limited(wind[n, c + 2 * s] - more, more - here)
+                if below < 0.0:
+                    add += below * _limited(more - here, here - less)
+                elif at > 1:
+                    add -= below * _limited(less - wind[n, c - 2 * s], here - less)
+                total += add / width
+            add_out[c] = total
+
+
+@kernel(parallel=True)
+def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widths, thick, apart, drag, dt, colour):
+    """Solve component n of wind_out on the faces of one colour, (i + j + k) % 2, for the values of its neighbours.
+
+    wind_out (3, cells): m s-1; before (cells,): component n at the step's begin; pressure (cells,) over density, m2 s-2;
+    add: see `second_order`; nu (cells,) m2 s-1; speed (cells,) m s-1; apart (nz + 2,): from a face's centre to the one above, m, for
+    level components z_mean ln(z_above / z), which keeps a logarithmic wind; drag
+    (nz + 2, 2): square of kappa over the log law at side walls and at ground and roofs; dt s. The rest as in `second_order`.
+    """
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    strides = (1, sy, sz)
+    own = strides[n]
+    for row in nb.prange((nz + 1 - first[2]) * (ny + 1 - first[1])):
+        k, j = first[2] + row // (ny + 1 - first[1]), first[1] + row % (ny + 1 - first[1])
+        for i in range(first[0] + (first[0] + j + k + colour) % 2, nx + 1, 2):
+            c = k * sz + j * sy + i
+            if air[c] == 0 or air[c - own] == 0:
+                continue
+            gap = widths[n] if n < 2 else thick[k]
+            right = before[c] / dt - (pressure[c] - pressure[c - own]) / gap - add[c]
+            middle = 1.0 / dt
+            felt = 0.5 * (speed[c] + speed[c - own])
+            for m in range(3):
+                s = strides[m]
+                if m < 2:
+                    width, upper, lower = widths[m], widths[m], widths[m]
+                else:
+                    width, upper, lower = thick[k], apart[k], apart[k - 1]
+                above = 0.5 * (wind_out[m, c + s] + wind_out[m, c + s - own])
+                below = 0.5 * (wind_out[m, c] + wind_out[m, c - own])
+                if m == n:
+                    mix_above, mix_below = nu[c], nu[c - own]
+                else:
+                    free_above, free_below = (
+                        0.5 * (air[c + s] + air[c + s - own]),
+                        0.5 * (air[c - s] + air[c - s - own]),
+                    )
+                    mix_above = free_above * 0.25 * (nu[c] + nu[c - own] + nu[c + s] + nu[c + s - own])
+                    mix_below = free_below * 0.25 * (nu[c] + nu[c - own] + nu[c - s] + nu[c - s - own])
+                    middle += (2.0 - free_above - free_below) * drag[k, 0 if m < 2 else 1] * felt / width
+                from_above = (max(-above, 0.0) + mix_above / upper) / width
+                from_below = (max(below, 0.0) + mix_below / lower) / width
+                right += from_above * wind_out[n, c + s] + from_below * wind_out[n, c - s]
+                middle += from_above + from_below
+            wind_out[n, c] = right / middle
+
+
+@kernel(parallel=True)
+def strain(strain_out, speed_out, wind, air, length, law, shape, widths, thick, spans):
+    """Fill the rate of strain strain_out, (2 S_ij S_ij)^0.5 (s-1), and the speed_out (m s-1) at the centres of cells, 0 in solids.
+
+    length (cells,): mixing length, m; law (cells,): kappa / ln(distance / z0) in cells that touch a wall, where u* is that times the
+    speed, else 0; thick (nz + 2,): of layers, m; spans (nz + 2,): what the difference between the layers above and below is divided by,
+    m: z ln(z_above / z_below), so that a logarithmic wind has its own slope.
+    """
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    strides = (1, sy, sz)
+    for row in nb.prange(nz * ny):
+        k, j = 1 + row // ny, 1 + row % ny
+        for i in range(1, nx + 1):
+            c = k * sz + j * sy + i
+            if air[c] == 0:
+                strain_out[c], speed_out[c] = 0.0, 0.0
+                continue
+            total, square = 0.0, 0.0
+            for n in range(3):
+                s = strides[n]
+                centre = 0.5 * (wind[n, c] + wind[n, c + s])
+                square += centre * centre
+                step = widths[n] if n < 2 else thick[k]
+                along = (wind[n, c + s] - wind[n, c]) / step
+                total += 2.0 * along * along
+                m = (n + 1) % 3
+                t = strides[m]
+                total += (_across(wind, n, m, c, s, t, k, widths, spans)
+                          + _across(wind, m, n, c, t, s, k, widths, spans)) ** 2  # fmt: skip
+            speed_out[c] = math.sqrt(square)
+            strain_out[c] = law[c] * speed_out[c] / length[c] if law[c] > 0.0 else math.sqrt(total)
+
+
+@kernel(parallel=True)
+def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, thick, apart, share, dt, colour):
+    """Solve the energy of the gusts energy_out (cells,), m2 s-2, in the cells of one colour for the values of their neighbours.
+
+    before (cells,): k at the step's begin; strain S, s-1; length l, m; share: c. No energy passes walls. The rest as in `sweep`.
+    """
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    strides = (1, sy, sz)
+    for row in nb.prange(nz * ny):
+        k, j = 1 + row // ny, 1 + row % ny
+        for i in range(1 + (1 + j + k + colour) % 2, nx + 1, 2):
+            c = k * sz + j * sy + i
+            if air[c] == 0:
+                continue
+            right = before[c] / dt + nu[c] * strain[c] * strain[c]
+            middle = 1.0 / dt + share**3 * math.sqrt(max(energy_out[c], 0.0)) / length[c]
+            for m in range(3):
+                s = strides[m]
+                width, upper, lower = thick[k], apart[k], apart[k - 1]
+                if m < 2:
+                    width, upper, lower = widths[m], widths[m], widths[m]
+                from_above = (max(-wind[m, c + s], 0.0) + air[c + s] * 0.5 * (nu[c] + nu[c + s]) / upper) / width
+                from_below = (max(wind[m, c], 0.0) + air[c - s] * 0.5 * (nu[c] + nu[c - s]) / lower) / width
+                right += from_above * energy_out[c + s] + from_below * energy_out[c - s]
+                middle += from_above + from_below
+            energy_out[c] = right / middle
+
+
+@kernel
+def _across(wind, n, m, c, s, t, k, widths, spans):
+    """Return the slope along m of component n at the centre of cell c."""
+    gap = 2.0 * widths[m] if m < 2 else spans[k]
+    return 0.5 * (wind[n, c + t] + wind[n, c + t + s] - wind[n, c - t] - wind[n, c - t + s]) / gap
+
+
+@kernel(parallel=True)
+def gain(rest_out, wind, shape, widths, thick):
+    """Fill rest_out (nz + 2, ny + 2, nx + 2) with the net flow into each cell, m3 s-1."""
+    nz, ny, nx = shape
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    for k in nb.prange(1, nz + 1):
+        for j in range(1, ny + 1):
+            for i in range(1, nx + 1):
+                c = k * sz + j * sy + i
+                flow = (wind[0, c + 1] - wind[0, c]) * widths[1] + (wind[1, c + sy] - wind[1, c]) * widths[0]
+                rest_out[k, j, i] = -flow * thick[k] - (wind[2, c + sz] - wind[2, c]) * widths[0] * widths[1]
+
+
+@kernel(parallel=True)
+def push(wind_out, pressure_out, phi, tx, ty, tz, widths, thick, dt):
+    """Take the slope of phi (nz + 2, ny + 2, nx + 2) from the wind and add phi / dt to the pressure; t: conductances of faces, m."""
+    nz, ny, nx = tx.shape[0], tx.shape[1], tx.shape[2] - 1
+    sy, sz = nx + 2, (nx + 2) * (ny + 2)
+    for k in nb.prange(1, nz + 2):
+        for j in range(1, ny + 2):
+            for i in range(1, nx + 2):
+                c = k * sz + j * sy + i
+                if k <= nz and j <= ny:
+                    slope = tx[k - 1, j - 1, i - 1] * (phi[k, j, i] - phi[k, j, i - 1])
+                    wind_out[0, c] -= slope / (widths[1] * thick[k])
+                if k <= nz and i <= nx:
+                    slope = ty[k - 1, j - 1, i - 1] * (phi[k, j, i] - phi[k, j - 1, i])
+                    wind_out[1, c] -= slope / (widths[0] * thick[k])
+                if j <= ny and i <= nx:
+                    slope = tz[k - 1, j - 1, i - 1] * (phi[k, j, i] - phi[k - 1, j, i])
+                    wind_out[2, c] -= slope / (widths[0] * widths[1])
+                if k <= nz and j <= ny and i <= nx:
+                    pressure_out[c] += phi[k, j, i] / dt

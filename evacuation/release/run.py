@@ -1,0 +1,253 @@
+"""One run of the release on its way: the order of events, step by step, and what comes of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from evacuation.release import advice, leaks, members
+from evacuation.release.buildings.near_source import BetweenBuildings, NearSource, NoNearSource
+from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.history import History
+from evacuation.release.kernels import loads
+from evacuation.release.locate.detected import Found
+from evacuation.release.streets.street_form import Streets
+from evacuation.release.toxicity import WINDOWS_S, Limits
+from evacuation.release.variables import LIKELY, REACHED
+from evacuation.release.ways import Water, Ways
+from evacuation.release.weather import Weather
+from twin.city import City
+from twin.clock import Clock
+from twin.frames import new_frames
+from twin.grid import Grid
+from twin.hazard import Balance, Outcome, Progress, State
+from twin.streams import stream
+from twin.variables import conform
+
+#: The ledger must close to this share of what came in, float64.
+TOLERANCE = 1e-9
+
+
+class Run:
+    """One run on its way: the order of events, step by step. `model` is the `Release` that was asked for."""
+
+    def __init__(
+        self, model: Any, city: City, grid: Grid, clock: Clock, weather: Weather, tanks: leaks.Leaks, limits: Limits, frame_s: float,
+        rng: np.random.Generator | None, arrays: Any, numbers: Any, ways: Ways | None, water: Water | None,
+        found: Found | None, streets: Streets,
+    ) -> None:  # fmt: skip
+        self.model, self.grid, self.clock, self.weather = model, grid, clock, weather
+        self.tanks, self.limits, self.ways, self.water, self.streets = tanks, limits, ways, water, streets
+        self.elapsed, self.number = float(numbers.get("elapsed_s", 0.0)), int(numbers.get("number", 0))
+        self.lost_before = self.lost = float(numbers.get("lost_kg", 0.0))
+        self.taken_before = self.taken = float(numbers.get("taken_kg", 0.0))
+        self.flammable = tanks.substance.flammable_kg_m3 or 0.0
+        if arrays is not None:
+            tanks.restore(arrays)
+        self.found = found
+        turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
+        shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
+        self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake)
+        uptake = tanks.substance.uptake
+        self.near: NearSource = (
+            BetweenBuildings(city, grid, uptake, arrays) if model.near_source else NoNearSource(self.cloud)
+        )
+        self.before = tanks.ledger() | {"air": self.near.airborne_kg}
+        frames = round(clock.duration_s / frame_s)
+        self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
+        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
+        self.all = np.zeros((self.cloud.members, *grid.shape))
+        kept = arrays if arrays is not None else {}
+        zeros = np.zeros(grid.shape)
+        self.c = np.array(kept.get("c", zeros))
+        self.highest, self.dose = np.array(kept.get("highest", zeros)), np.array(kept.get("dose", zeros))
+        self.frames, self.rates, self.severity = (new_frames(clock.steps + 1, grid.shape) for _ in range(3))
+        self.frames[0], self.severity[0] = self.c, self.history.severity
+        self.masses = [self._mass()]
+
+    def advance(self, progress: Progress | None) -> None:
+        """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
+        model, dt, curve = self.model, self.model.step_s, self.limits.curves[2]
+        steps = round(self.clock.step_s / dt)
+        rate = np.zeros(self.grid.shape)
+        for k in range(self.clock.steps * steps):
+            t = k * dt
+            air = self.weather.at(t)
+            emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
+            taken = self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
+            lost = self.cloud.lose(self.grid)
+            self.cloud.onto(self.grid, air, self.all)
+            step = self.number // model.puffs_per_step
+            taken, lost = self.near.step(emissions, dt, step, air, t, self.all[0], (taken, lost))
+            self.number += model.puffs_per_step
+            self.taken, self.lost = self.taken + taken, self.lost + lost
+            self.c[:] = self.all[0]
+            self.streets.step(self.cloud, air, emissions, dt, self.c)
+            np.maximum(self.highest, self.c, out=self.highest)
+            loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+            self.history.add(self.c, dt)
+            self.shares.add(self.all[1:], dt)
+            if (k + 1) % steps == 0:
+                self.streets.frame(self.clock.step_s)
+                self.dose += rate
+                at = (k + 1) // steps
+                self.rates[at - 1] = rate / self.clock.step_s
+                rate[:] = 0.0
+                self.frames[at], self.severity[at] = self.c, self.history.severity
+                self.masses.append(self._mass())
+                if progress is not None:
+                    progress((k + 1) / (self.clock.steps * steps))
+        loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        self.rates[-1] = rate
+
+    def _warned(self) -> float:
+        """When people are warned, s since the first run's start; infinite while nothing leaks."""
+        began = self.tanks.began
+        if self.found is not None:
+            return self.found.known_s
+        return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
+
+    def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
+        """Return fields, tables, ledger, state and notes."""
+        model, curve = self.model, self.limits.curves[2]
+        people = advice.People(
+            model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), model.walk_m_s
+        )
+        rooms = advice.indoors(self.history, curve, people)
+        shares = self.shares.shares()
+        families = self.tanks.substance.families()
+        family = families[model.family] if model.family else next(iter(families.values()), None)
+        told = advice.advise(
+            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, shares[0],
+            self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
+        )  # fmt: skip
+        fields = self._fields(city, rooms, shares, told)
+        return Outcome(
+            conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
+            {
+                "events": self.tanks.events(self.elapsed, self.found.known_s if self.found else None),
+                "advice": told,
+                "rescue": advice.rescues(told),
+                "tanks": self.tanks.table(self.elapsed),
+                "limits": self._limits(),
+                "mass": self._masses(),
+                **self.streets.tables(),
+                **(self.found.tables(city) if self.found else {}),
+            },
+            self._balance().check("release"),
+            self._state(settings),
+            tuple(self._notes(told, family.name if family else None)),
+        )
+
+    def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
+        timed, space = ("time", "y", "x"), ("y", "x")
+        choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
+        leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
+        data = {
+            "gas_concentration": (timed, self.frames),
+            "toxic_dose_rate": (timed, self.rates),
+            "gas_severity": (timed, self.severity),
+            "max_gas_severity": (space, self.history.worst.astype(np.float32)),
+            "max_gas_concentration": (space, self.highest.astype(np.float32)),
+            "outdoor_dose": (space, self.dose.astype(np.float32)),
+            "indoor_dose": (space, rooms.dose.astype(np.float32)),
+            "stay_or_leave": (("block",), choice),
+            "leave_before": (("block",), leave),
+            "advice_from": (("block",), told["known_s"].to_numpy(float)),
+        }
+        if self.model.wind_members:
+            data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
+        if self.found is not None:
+            data["source_share"] = (space, self.found.share_on(self.grid))
+        if self.flammable:
+            data["flammable_share"] = (space, (self.highest / self.flammable).astype(np.float32))
+            if self.model.wind_members:
+                data["probability_flammable"] = (space, shares[2].astype(np.float32))
+        block = told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1")
+        coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
+        return xr.Dataset(data, coords=coords).merge(self.streets.fields())
+
+    def _mass(self) -> tuple[float, float, float]:
+        ledger = self.tanks.ledger()
+        return ledger["out"], self.near.airborne_kg, ledger["pools"]
+
+    def _masses(self) -> pd.DataFrame:
+        """Return at each output time what has left the tanks, what is in the air and what lies in pools, kg."""
+        return pd.DataFrame(self.masses, columns=["out_kg", "air_kg", "pool_kg"]).assign(time=self.clock.times)
+
+    def _limits(self) -> pd.DataFrame:
+        """Return the limits that were used, kg m-3: a row per level, a column per window (s)."""
+        table = pd.DataFrame(self.limits.table(), columns=[f"{s:.0f}" for s in WINDOWS_S])
+        return table.assign(level=[1, 2, 3])
+
+    def _balance(self) -> Balance:
+        after = self.tanks.ledger()
+        return Balance(
+            unit="kg",
+            came_in={"tanks": after["out"] - self.before["out"]},
+            went_out={
+                "out_of_sight": self.lost - self.lost_before,
+                "washed_out": after["washed"] - self.before["washed"],
+                "deposited": self.taken - self.taken_before,
+            },
+            stored={
+                "air": self.near.airborne_kg - self.before["air"],
+                "pools": after["pools"] - self.before["pools"],
+            },
+            tolerance=TOLERANCE,
+            remarks={"left_in_tanks": after["in_tanks"], "pieces": float(len(self.cloud.mass))},
+        )
+
+    def _state(self, settings: dict[str, str | float]) -> State:
+        arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
+        arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        arrays |= self.near.arrays() | self.streets.arrays() | (self.water.arrays() if self.water else {})
+        numbers = {
+            "elapsed_s": self.elapsed + self.clock.duration_s,
+            "number": float(self.number),
+            "lost_kg": self.lost,
+            "taken_kg": self.taken,
+        }
+        return State("release", self.grid.hash, arrays, numbers, settings)
+
+    def _notes(self, told: pd.DataFrame, family: str | None) -> list[tuple[str, dict[str, Any]]]:
+        """Say what the reader must know: the form of the model, assumptions made here and limits met."""
+        gas = self.tanks.substance
+        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
+        notes += list(self.limits.notes) + self.tanks.notes
+        notes += self.tanks.told() + self.near.notes() + self.streets.notes()
+        for leak in self.tanks.leaks:
+            if leak.cause == 3:
+                moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
+                notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
+        if self.found is not None:
+            low, high = (self.found.posterior.rate(q) for q in (0.05, 0.95))
+            notes.append(
+                ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
+                              "low": low, "high": high})
+            )  # fmt: skip
+        if self.cloud.uptake:
+            notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
+        if self.model.pasquill:
+            notes.append(("pasquill", {"name": self.model.pasquill}))
+        if self.weather.gridded:
+            notes.append(("wind_mean", {}))
+        if self.weather.calm:
+            notes.append(("calm", {}))
+        for name, value in self.weather.assumed.items():
+            notes.append((f"assumed_{name}", {"value": value}))
+        if (over := self.near.over_edge_kg(self.grid) + self.lost) > 0:
+            notes.append(("over_edge", {"kg": over}))
+        if self.model.wind_members:
+            values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
+            notes.append(("members", values | {"percent": 100 * self.model.speed_sd}))
+        else:
+            notes.append(("one_wind", {}))
+        if family:
+            notes.append(("family", {"name": family}))
+        if len(told) and (told["off_grid"]).any():
+            notes.append(("walks_off", {"count": int(told["off_grid"].sum())}))
+        return notes
