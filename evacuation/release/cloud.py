@@ -7,7 +7,7 @@ Old neighbours are joined as soon as they are much shorter than wide, so that an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class Emission:
     dense: float
     half_width: float
     mean_height: float
+    _: KW_ONLY
     axis: float = 0.0
     turb: float = 0.0
     sway: float = 0.0

@@ -123,7 +123,7 @@ class Leak:
             self.axis_m = max(self.axis_m, axis)
             radius = max(math.sqrt(kg_s / (dense * math.pi * max(air.wind, 1.0))), LEAST_HALF_WIDTH_M)
             half_width, off = 0.5 * math.sqrt(3.0) * radius, 4.0 * radius / (3.0 * math.pi)  # of a disc
-            return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, half_width, off, axis)
+            return Emission(number, self.x, self.y, kg_s, 0.0, dilution, dense, half_width, off, axis=axis)
         self.from_ground |= height_m > ALOFT_M and not pool
         wide = kg_s / (dense * max(air.wind, 1.0) * 4.0 * height_m)
         wide = max(wide, LEAST_HALF_WIDTH_M, np.sqrt(self.pool.area / np.pi) if pool else 0.0)

@@ -310,7 +310,17 @@ class BetweenBuildings:
             source = int(i * 1_000_003 + j)
             out.append(
                 Emission(
-                    source, x[n], y[n], kg[n] / dt, 0.0, PASSIVE, 1.0, 0.0, height, max(wide[n], 0.5 * HAND_M), sway
+                    source,
+                    x[n],
+                    y[n],
+                    kg[n] / dt,
+                    0.0,
+                    PASSIVE,
+                    1.0,
+                    0.0,
+                    height,
+                    turb=max(wide[n], 0.5 * HAND_M),
+                    sway=sway,
                 )
             )
         return out

@@ -94,7 +94,7 @@ def test_a_plume_aloft_on_the_cells_is_the_formula_of_its_axis() -> None:
     """No gas at the ground near the stack; far away crosswind integrals as the formula says."""
     ustar, inv_l, axis = 0.4, 0.0, 40.0
     air, cloud = even_air(ustar, inv_l, 1.92, z0=Z0), Cloud()
-    source = Emission(0, 0.0, 0.0, 1.0, 0.0, PASSIVE, 1.2, 0.5, 0.5, axis)
+    source = Emission(0, 0.0, 0.0, 1.0, 0.0, PASSIVE, 1.2, 0.5, 0.5, axis=axis)
     for k in range(60):
         cloud.step([source], 20.0, 8, 8 * k, air, 20.0 * k)
     assert cloud.airborne_kg == pytest.approx(1200.0, rel=1e-12)
