@@ -14,7 +14,7 @@ from evacuation.release import advice, leaks, members
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History, frame_length
 from evacuation.release.kernels import loads
-from evacuation.release.locate.detected import Found, detected
+from evacuation.release.locate.detected import Found, check_sensors, detected
 from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
 from evacuation.release.streets.street_form import NoStreets, StreetForm, Streets
@@ -141,6 +141,7 @@ class Release:
             substance(self.substance or "")
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
+            check_sensors(city, drivers)
             return
         city.place(self.site)
         if self.substance is not None:
@@ -390,11 +391,7 @@ class _Run:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
                 notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
         if self.found is not None:
-            low, high = (self.found.posterior.rate(q) for q in (0.05, 0.95))
-            notes.append(
-                ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
-                              "low": low, "high": high})
-            )  # fmt: skip
+            notes += self.found.notes()
         if self.cloud.uptake:
             notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
         if self.model.pasquill:

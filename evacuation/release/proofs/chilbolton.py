@@ -37,7 +37,7 @@ def readings(table: pd.DataFrame, geometry: pd.DataFrame, source_m: float) -> Re
             "value": PPM * table[f"ch4_ppm_{name}"].to_numpy(float),
             "ends": np.tile([sensor["x_m"], sensor["y_m"], end["x_m"], end["y_m"]], (count, 1)),
             "z": np.full(count, 0.5 * (sensor["z_m"] + end["z_m"])),
-            "east": np.cos(to), "north": np.sin(to), "ustar": ustar, "inv_l": neutral,
+            "east": np.cos(to), "north": np.sin(to), "speed": speed, "ustar": ustar, "inv_l": neutral,
             "lateral": table["tan_gamma_h"].to_numpy(float) * speed / ustar,
         }  # fmt: skip
         for key, values in rows.items():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import xarray as xr
@@ -90,3 +91,39 @@ def test_no_reading_no_source(city, change) -> None:
     given = read(city, **change) if change else AIR
     with pytest.raises(ScenarioError, match="no gas detector"):
         SOUGHT.check(city, given, CLOCK) if change is None else SOUGHT.simulate(city, given, CLOCK)
+
+
+def test_a_detector_that_sticks_is_named_and_left_out(city) -> None:
+    """Half an hour of a sixth detector, far from the cloud, that gives one high value: the tank is found as without it."""
+    given = read(city)
+    own = given["detector_concentration"]
+    times = own["time"].values[0] + np.arange(8) * np.timedelta64(150, "s")
+    stuck = xr.DataArray(np.full((8, 1), 2e-5), {"time": times, "sensor": ["g6"]}, ("time", "sensor"))
+    both = xr.concat([own, stuck], "sensor", join="outer").assign_attrs(own.attrs)
+    more = city.sensors.iloc[[0]].assign(id="g6", geometry=[shapely.Point(WEST + 900.0, NORTH - 200.0)])
+    wider = replace(city, sensors=gpd.GeoDataFrame(pd.concat([city.sensors, more], ignore_index=True), crs=CRS))
+    run = replace(SOUGHT, wind_members=0).simulate(
+        wider, given | {"detector_concentration": both}, CLOCK, (), stream(7, "release")
+    )
+    assert run.tables["detectors"][["sensor", "fault", "readings"]].to_numpy().tolist() == [["g6", "sticks", 8]]
+    assert dict(run.notes)["detector_sticks"]["sensors"] == ["g6"]
+    source, tank = run.tables["source"].set_index("share"), city.facilities.geometry.iloc[0]
+    assert np.hypot(source["x"][0.5] - tank.x, source["y"][0.5] - tank.y) < 60.0
+
+
+def test_only_a_detector_that_sticks_is_no_answer(city) -> None:
+    given = read(city)
+    own = given["detector_concentration"]
+    times = own["time"].values[0] + np.arange(8) * np.timedelta64(150, "s")
+    stuck = xr.DataArray(
+        np.full((8, 1), 2e-5), {"time": times, "sensor": ["g1"]}, ("time", "sensor"), own.name, own.attrs
+    )
+    with pytest.raises(ScenarioError, match="can be believed"):
+        SOUGHT.simulate(city, AIR | {"detector_concentration": stuck}, CLOCK)
+
+
+def test_a_detector_outside_the_city_is_named(city) -> None:
+    moved = city.sensors.copy()
+    moved.loc[2, "geometry"] = shapely.Point(WEST - 5000.0, NORTH)
+    with pytest.raises(ScenarioError, match="g3 stands at"):
+        SOUGHT.check(replace(city, sensors=moved), read(city), CLOCK)
