@@ -11,6 +11,9 @@ from twin.jit import kernel
 
 ROOT_2PI = math.sqrt(2.0 * math.pi)
 
+#: So many standard deviations off its axis a plume is not looked at: there is less than 1e-7 of what is on the axis.
+FAR = 6.0
+
 
 @kernel(parallel=True)
 def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, lateral, highest):
@@ -47,12 +50,13 @@ def across(off, half, wide):
 
 
 @kernel(parallel=True)
-def seen(c_out, x, y, turn, wider, swing, nodes, strength, sigma, first_m, log_step, ends, points, east, north):
+def seen(c_out, x, y, turn, wider, swing, nodes, strength, sigma, widest, first_m, log_step, ends, points, east, north):
     """Fill c_out (node, reading), kg m-3 of a source of 1 kg/s at (x, y), the wind turned by turn + swing node (rad, anticlockwise).
 
     Plumes are `wider` times as wide as in the tables.
 
-    strength, sigma: see `tables`; their distances begin at first_m and rise by exp(log_step). swing (reading,), rad; nodes (node,).
+    strength, sigma: see `tables`; their distances begin at first_m and rise by exp(log_step); widest (reading,): the largest sigma over
+    distance, by which what lies far off the axis is passed over. swing (reading,), rad; nodes (node,).
     ends (reading, 4): x, y of both ends of a path, cut into `points` (reading,) pieces: across the plume a piece is integrated
     exactly, along it the plume is that of the piece's middle; a point has one piece. east, north (reading,): unit vector the air
     moves to.
@@ -70,7 +74,9 @@ def seen(c_out, x, y, turn, wider, swing, nodes, strength, sigma, first_m, log_s
                 share = (k + 0.5) / points[i]
                 dx, dy = ends[i, 0] + share * long_x - x, ends[i, 1] + share * long_y - y
                 along = dx * ex + dy * ey
-                if along < first_m:
+                off = dy * ex - dx * ey
+                near = FAR * wider
+                if along < first_m or abs(off) - abs(half) > near * widest[i] * along:
                     continue
                 place = math.log(along / first_m) / log_step
                 j = int(place)
@@ -78,8 +84,7 @@ def seen(c_out, x, y, turn, wider, swing, nodes, strength, sigma, first_m, log_s
                     continue
                 part = place - j
                 wide = wider * (sigma[i, j] + part * (sigma[i, j + 1] - sigma[i, j]))
-                off = dy * ex - dx * ey
-                if abs(off) - abs(half) < 7.0 * wide:
+                if abs(off) - abs(half) < FAR * wide:
                     high = strength[i, j] + part * (strength[i, j + 1] - strength[i, j])
                     total += high / wider * across(off, half, wide)
             c_out[m, i] = total / points[i]

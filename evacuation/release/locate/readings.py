@@ -101,13 +101,13 @@ class Readings:
         return np.maximum(np.ceil(long / PIECE_M), 1).astype(np.int64)
 
     @cached_property
-    def _plumes(self) -> tuple[Array, Array]:
+    def _plumes(self) -> tuple[Array, Array, Array]:
         distance = FIRST_M * FINER ** np.arange(COUNT)
         strength, sigma = (np.zeros((len(self), COUNT)) for _ in range(2))
         footprints.tables(
             strength, sigma, distance, self.height, self.z, self.z0, self.inv_l, self.ustar, self.lateral, self.highest
         )
-        return strength, sigma
+        return strength, sigma, FINER * (sigma / distance).max(axis=1)
 
     def seen(self, x: float, y: float, turn: float = 0.0, wider: float = 1.0) -> Array:
         """Return what a source of 1 kg/s at (x, y) has each detector read, kg m-3; the wind is turned by `turn` (rad).
