@@ -125,7 +125,7 @@ class Likelihood:
 
     def _spans(self, each: Array) -> tuple[Array, Array]:
         """Return the log-likelihood of each span and how likely the source was shut in it."""
-        gas, none = (np.bincount(self.span, row, len(self.spans)) for row in each)
+        gas, none = (np.asarray(np.bincount(self.span, row, len(self.spans)), float) for row in each)
         if not self.pauses:
             return gas, np.zeros(len(gas))
         both = np.logaddexp(np.log(1.0 - SHUT) + gas, np.log(SHUT) + none)

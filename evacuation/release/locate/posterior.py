@@ -158,7 +158,7 @@ def _samples(chain: Array, rng: np.random.Generator) -> pd.DataFrame:
     """Return the samples as a table, the rates spread by what a plume model is off on the whole."""
     count = (chain.shape[1] - len(SHARED)) // len(SOURCE)
     off = BIAS_SD * rng.standard_normal(len(chain))
-    table = {}
+    table: dict[str, Array] = {}
     for n in range(count):
         end = "" if n == 0 else str(n + 1)
         x, y, log_rate = chain[:, 3 * n : 3 * n + 3].T

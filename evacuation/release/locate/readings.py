@@ -86,7 +86,7 @@ class Readings:
     @cached_property
     def valid(self) -> NDArray[np.bool_]:
         """In which readings' air similarity holds: enough u* and |L|."""
-        return (self.ustar >= LEAST_USTAR) & (np.abs(self.inv_l) <= 1.0 / LEAST_L_M)
+        return np.asarray((self.ustar >= LEAST_USTAR) & (np.abs(self.inv_l) <= 1.0 / LEAST_L_M))
 
     @cached_property
     def swing(self) -> Array:
@@ -113,7 +113,7 @@ class Readings:
         """Return what a source of 1 kg/s at (x, y) has each detector read, kg m-3; the wind is turned by `turn` (rad).
 
         Plumes are `wider` times as wide as turbulence makes them."""
-        return self.swung(x, y, turn, wider, 0.0, np.zeros(1))[0]
+        return np.asarray(self.swung(x, y, turn, wider, 0.0, np.zeros(1))[0])
 
     def swung(
         self, x: float, y: float, turn: float = 0.0, wider: float = 1.0, swing: float = 1.0, nodes: Array = NODES
