@@ -29,6 +29,9 @@ DETECTOR_M, SOURCE_M = 1.5, 1.0
 #: A detector notices the gas at this share of its highest reading.
 NOTICED = 0.1
 
+#: The most sources that are looked for, and the fewest readings with which more than one is.
+MOST, MANY = 2, 24
+
 #: What detectors may read.
 QUANTITIES = ("detector_concentration", "detector_volume_share", "detector_lfl_share")
 
@@ -51,35 +54,44 @@ class Found:
     faults: pd.DataFrame
 
     def radius(self, share: float = 0.9) -> float:
-        """Return how far from the middle a share of the samples lies, m."""
-        x, y = self.posterior.place
-        away = np.hypot(self.posterior.samples["x"] - x, self.posterior.samples["y"] - y)
-        return float(away.quantile(share))
+        """Return how far from its middle a share of the samples of the least certain source lies, m."""
+        places = zip(self.posterior.sources, self.posterior.places, strict=True)
+        return max(float(np.hypot(own["x"] - x, own["y"] - y).quantile(share)) for own, (x, y) in places)
 
     def draws(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return of `count` sources drawn from the samples, after the middle: shifts from it (m) and how many times as strong."""
-        rows = self.posterior.samples.iloc[rng.integers(len(self.posterior.samples), size=count)]
-        shifts = rows[["x", "y"]].to_numpy(float) - np.array(self.posterior.place)
-        strengths = rows["rate"].to_numpy(float) / self.posterior.rate()
-        return np.vstack([np.zeros((1, 2)), shifts]), np.append(1.0, strengths)
+        """Return of `count` samples drawn, after the middle: shifts (source, 1 + count, 2), m, and how many times as strong."""
+        drawn = rng.integers(len(self.posterior.samples), size=count)
+        shifts, strengths = [], []
+        for own, place in zip(self.posterior.sources, self.posterior.places, strict=True):
+            rows = own.iloc[drawn]
+            shifts.append(np.vstack([np.zeros((1, 2)), rows[["x", "y"]].to_numpy(float) - np.array(place)]))
+            strengths.append(np.append(1.0, rows["rate"].to_numpy(float) / float(own["rate"].median())))
+        return np.array(shifts), np.array(strengths)
 
     def share_on(self, grid: Grid) -> NDArray[np.float32]:
-        """Return the share of the samples that lie in each cell (y, x)."""
-        row, col, inside = grid.cells(self.posterior.samples["x"], self.posterior.samples["y"])
+        """Return the share of the samples of all sources that lie in each cell (y, x)."""
+        samples = pd.concat(self.posterior.sources)
+        row, col, inside = grid.cells(samples["x"], samples["y"])
         count = np.bincount((row * grid.nx + col)[inside], minlength=grid.nx * grid.ny)
         return (count / len(row)).reshape(grid.shape).astype(np.float32)
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, and faults of `detectors`."""
-        quantiles = self.posterior.samples[["x", "y", "rate"]].quantile([0.05, 0.5, 0.95])
-        source = quantiles.rename_axis("share").reset_index()
+        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, and faults of `detectors`.
+
+        A second source stands below the first, with the `number` 2.
+        """
+        found = [own.quantile([0.05, 0.5, 0.95]).assign(number=n + 1) for n, own in enumerate(self.posterior.sources)]
+        source = pd.concat(found).rename_axis("share").reset_index()
         return {"source": source, "suspects": self.suspects(city), "detectors": self.faults}
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:
         """Say how sure the source is, which detectors were not believed, and where the search is a guess."""
-        low, high = (self.posterior.rate(q) for q in (0.05, 0.95))
+        rates = [own["rate"].quantile([0.05, 0.95]) for own in self.posterior.sources]
         said: dict[str, Any] = {"count": self.readings, "sensors": self.sensors, "radius": round(self.radius())}
-        told: list[tuple[str, dict[str, Any]]] = [("detected", said | {"low": low, "high": high})]
+        limits = {"low": min(float(r.iloc[0]) for r in rates), "high": max(float(r.iloc[1]) for r in rates)}
+        told: list[tuple[str, dict[str, Any]]] = [("detected", said | limits)]
+        if len(rates) > 1:
+            told.append(("detected_several", {"count": len(rates)}))
         for name, rows in self.faults.groupby("fault", sort=True):
             told.append(
                 (f"detector_{name}", {"sensors": sorted(set(rows["sensor"])), "count": int(rows["readings"].sum())})
@@ -91,15 +103,18 @@ class Found:
         return told
 
     def suspects(self, city: City) -> pd.DataFrame:
-        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first."""
+        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first.
+
+        Each source has its samples, so the shares of two sources add up to 2 at most.
+        """
         tanks = city.facilities[(city.facilities["kind"] == "tank").values]
         if not len(tanks):
             return pd.DataFrame({"id": [], "share": []})
         at = np.column_stack([tanks.geometry.centroid.x, tanks.geometry.centroid.y])
-        samples = self.posterior.samples[["x", "y"]].to_numpy(float)
+        samples = pd.concat(self.posterior.sources)[["x", "y"]].to_numpy(float)
         away = np.hypot(*(samples[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
         nearest, near = away.argmin(axis=1), away.min(axis=1) <= NEAR_M
-        shares = np.bincount(nearest[near], minlength=len(tanks)) / len(samples)
+        shares = np.bincount(nearest[near], minlength=len(tanks)) / len(self.posterior.samples)
         table = pd.DataFrame({"id": tanks["id"].astype(str).values, "share": shares})
         return table[table["share"] > 0.0].sort_values("share", ascending=False, ignore_index=True)
 
@@ -124,11 +139,12 @@ def detected(
     worst = table.loc[table["value"].idxmax()]
     first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
     west, south, east, north = city.grid.bounds
-    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0)
-    x, y = posterior.place
+    most = MOST if len(first) >= MANY else 1
+    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0, most=most)
     noticed = table[table["value"] >= NOTICED * table["value"].max()].iloc[0]
     speed = weather.at(float(noticed["time_s"])).wind
-    began = float(noticed["time_s"]) - float(np.hypot(noticed["x"] - x, noticed["y"] - y)) / speed
+    away = min(float(np.hypot(noticed["x"] - x, noticed["y"] - y)) for x, y in posterior.places)
+    began = float(noticed["time_s"]) - away / speed
     return Found(posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found)
 
 

@@ -59,6 +59,9 @@ LOOKS, CELLS, NARROWER = 3, 16, 0.25
 #: The evidence: draws, and the degrees of freedom of the distribution that they are drawn from.
 DRAWS, HEAVY = 600, 5.0
 
+#: By how much the log of the evidence must rise for a source more: strong evidence (Kass and Raftery 1995, J. Am. Stat. Assoc. 90, 773).
+STRONG = 3.0
+
 #: A source shut in a span is told from so many of the samples.
 TOLD_BY = 40
 
@@ -89,8 +92,14 @@ class Posterior:
     @property
     def places(self) -> list[tuple[float, float]]:
         """The middle of each source (medians), m."""
-        ends = ("", *(str(n) for n in range(2, 2 + sum(c.startswith("rate") for c in self.samples) - 1)))
-        return [(float(self.samples[f"x{e}"].median()), float(self.samples[f"y{e}"].median())) for e in ends]
+        return [(float(table["x"].median()), float(table["y"].median())) for table in self.sources]
+
+    @property
+    def sources(self) -> list[pd.DataFrame]:
+        """The samples of each source, from west to east: x, y (m), rate (kg/s)."""
+        ends = ["", *(str(n) for n in range(2, 10) if f"rate{n}" in self.samples)]
+        names = ("x", "y", "rate")
+        return [self.samples[[f"{n}{end}" for n in names]].set_axis(names, axis="columns") for end in ends]
 
     def rate(self, share: float = 0.5) -> float:
         """Return the rate (kg/s) that a share of the samples stays below, of the first source."""
@@ -117,8 +126,8 @@ def locate(
     """Return where in `box` (west, south, east, north, m) the sources are and what they give.
 
     `suspects` (place, 2): where such a source may well be, tanks that hold the substance; KNOWN is the prior share of them all.
-    `background`: what the air holds anyway, kg m-3; None where it must be sought. `most`: the most sources that there may be; their
-    number is that of the highest evidence. `pause_s`: a source may be shut for spans of this length; for ever: it does not pause.
+    `background`: what the air holds anyway, kg m-3; None where it must be sought. `most`: the most sources that there may be; one more
+    is taken where the evidence for it is strong. `pause_s`: a source may be shut for spans of this length; for ever: it does not pause.
     The order of the readings changes nothing, so an answer with new readings is that of all of them at once. Readings of air in
     which similarity does not hold are left out where most are of other air. Raises ScenarioError for readings that no source can
     be found in.
@@ -137,7 +146,10 @@ def locate(
             _sampled(fit, fit.around(tried, values, max(WALKERS, 2 * tried.shape[1] + 2), rng), rng, steps, burn)
         )
         evidence.append(_evidence(fit, chains[-1], rng) if most > 1 else 0.0)
-    best = chains[int(np.argmax(evidence))]
+    number = 0
+    for n, log in enumerate(evidence):
+        number = n if log > evidence[number] + STRONG else number
+    best = chains[number]
     shut = _shut(fit, best) if np.isfinite(pause_s) else pd.DataFrame({"from_s": [], "share": []})
     left_out = len(readings) - len(taken)
     return Posterior(
