@@ -225,7 +225,7 @@ def ring() -> Readings:
     at, neutral = RING_M * np.column_stack([np.cos(angle), np.sin(angle)]), np.zeros(len(to))
     blank = Readings(
         sensor=sensor, time_s=60.0 * minute, value=neutral, ends=np.hstack([at, at]), z=np.full(len(to), 1.5), east=np.cos(to),
-        north=np.sin(to), ustar=friction(np.full(len(to), 3.0), 10.0, 0.03, neutral), inv_l=neutral,
+        north=np.sin(to), speed=np.full(len(to), 3.0), ustar=friction(np.full(len(to), 3.0), 10.0, 0.03, neutral), inv_l=neutral,
         lateral=np.full(len(to), 1.92),
     )  # fmt: skip
     value = KG_S * blank.seen(60.0, -20.0) * np.exp(0.2 * rng.standard_normal(len(to)))

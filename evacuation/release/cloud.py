@@ -74,9 +74,12 @@ class Cloud:
         self.factors = np.asarray(
             given.get("cloud_factors", np.ones(1) if factors is None else np.append(1.0, factors))
         )
-        self.shifts = np.asarray(given.get("cloud_shifts", np.zeros((self.members, 2)) if shifts is None else shifts))
+        #: of each source, or of all of them: where and how strong each member has it
+        self.shifts = np.asarray(
+            given.get("cloud_shifts", np.zeros((1, self.members, 2)) if shifts is None else shifts)
+        )
         self.strengths = np.asarray(
-            given.get("cloud_strengths", np.ones(self.members) if strengths is None else strengths)
+            given.get("cloud_strengths", np.ones((1, self.members)) if strengths is None else strengths)
         )
         self.ends = np.array(given.get("cloud_ends", np.zeros((growth.FIELDS, 2, 0))))
         self.mass, self.round = (
@@ -124,11 +127,12 @@ class Cloud:
             member = np.repeat(np.arange(self.members), count)
             chain = np.stack([member, np.full(len(member), emission.source), number, number])
             mine = np.tile(ends, self.members)
-            mine[growth.X] += self.shifts[member, 0]
-            mine[growth.Y] += self.shifts[member, 1]
-            mine[growth.SOURCE] *= self.strengths[member]
+            own = emission.source if len(self.shifts) > 1 else 0
+            mine[growth.X] += self.shifts[own, member, 0]
+            mine[growth.Y] += self.shifts[own, member, 1]
+            mine[growth.SOURCE] *= self.strengths[own, member]
             self.ends = np.concatenate([self.ends, mine], axis=2)
-            self.mass = np.concatenate([self.mass, np.tile(mass, self.members) * self.strengths[member]])
+            self.mass = np.concatenate([self.mass, np.tile(mass, self.members) * self.strengths[own, member]])
             self.round = np.concatenate([self.round, np.full(len(member), round_)])
             self.chain = np.concatenate([self.chain, chain], axis=1)
             run_s = np.concatenate([run_s, np.tile(own_s, self.members)], axis=1)

@@ -237,15 +237,14 @@ def prepare(
 
 
 def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action], height_m: float) -> Leaks:
-    """Return a source that the detectors tell of: gas at the rate found, from its beginning to the end of the run."""
-    x, y = found.posterior.place
-    rate = found.posterior.rate()
-    lasts = np.array([0.0, clock.duration_s - found.began_s])
-    source = Given(gas, lasts, np.array([rate, 0.0]), DEFAULT_K)
-    leak = Leak(
-        DETECTED, x, y, source, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=CAUSES.index("detectors")
-    )
-    return Leaks(gas, [leak], {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
+    """Return the sources that the detectors tell of: gas at the rates found, from their beginning to the end of the run."""
+    lasts, leaks = np.array([0.0, clock.duration_s - found.began_s]), []
+    for number, (own, (x, y)) in enumerate(zip(found.posterior.sources, found.posterior.places, strict=True)):
+        source = Given(gas, lasts, np.array([float(own["rate"].median()), 0.0]), DEFAULT_K)
+        name = DETECTED if not number else f"{DETECTED}-{number + 1}"
+        cause = CAUSES.index("detectors")
+        leaks.append(Leak(name, x, y, source, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=cause))
+    return Leaks(gas, leaks, {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
 
 
 def _substance(asked: Asked, table: pd.DataFrame, actions: Sequence[Action]) -> Substance:

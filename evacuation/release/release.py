@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le
 from evacuation.release import leaks
 from evacuation.release.history import frame_length
 from evacuation.release.kernels.growth import FIELDS
-from evacuation.release.locate.detected import Found, detected
+from evacuation.release.locate.detected import Found, check_sensors, detected
 from evacuation.release.run import TOLERANCE, Run
 from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
@@ -145,6 +145,7 @@ class Release:
             substance(self.substance or "")
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
+            check_sensors(city, drivers)
             return
         city.place(self.site)
         if self.substance is not None:

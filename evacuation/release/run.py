@@ -224,11 +224,7 @@ class Run:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
                 notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
         if self.found is not None:
-            low, high = (self.found.posterior.rate(q) for q in (0.05, 0.95))
-            notes.append(
-                ("detected", {"count": self.found.readings, "sensors": self.found.sensors, "radius": round(self.found.radius()),
-                              "low": low, "high": high})
-            )  # fmt: skip
+            notes += self.found.notes()
         if self.cloud.uptake:
             notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
         if self.model.pasquill:

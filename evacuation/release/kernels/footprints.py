@@ -11,6 +11,9 @@ from twin.jit import kernel
 
 ROOT_2PI = math.sqrt(2.0 * math.pi)
 
+#: So many standard deviations off its axis a plume is not looked at: there is less than 1e-7 of what is on the axis.
+FAR = 6.0
+
 
 @kernel(parallel=True)
 def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, lateral, highest):
@@ -37,35 +40,51 @@ def tables(strength_out, sigma_out, distance, height, z, z0, inv_l, ustar, later
             strength_out[i, j] = vertical(zbar, z0, inv_l[i], z[i]) / (ROOT_2PI * sigma * speed)
 
 
+@kernel
+def across(off, half, wide):
+    """Return the mean of exp(-(y / wide)^2 / 2) over y from off - half to off + half (m): exact, by the error function."""
+    if abs(half) > 0.05 * wide:
+        per = 1.0 / (math.sqrt(2.0) * wide)
+        return 0.25 * math.sqrt(math.pi) * (math.erf((off + half) * per) - math.erf((off - half) * per)) / (half * per)
+    return math.exp(-0.5 * (off / wide) ** 2)
+
+
 @kernel(parallel=True)
-def seen(c_out, x, y, turn, wider, strength, sigma, first_m, log_step, ends, points, east, north):
-    """Fill c_out (reading,), kg m-3 of a source of 1 kg/s at (x, y), the wind turned by `turn` (rad, anticlockwise).
+def seen(c_out, x, y, turn, wider, swing, nodes, strength, sigma, widest, first_m, log_step, ends, points, east, north):
+    """Fill c_out (node, reading), kg m-3 of a source of 1 kg/s at (x, y), the wind turned by turn + swing node (rad, anticlockwise).
 
     Plumes are `wider` times as wide as in the tables.
 
-    strength, sigma: see `tables`; their distances begin at first_m and rise by exp(log_step). ends (reading, 4): x, y of both ends of a
-    path, whose mean is read at `points` (reading,) places; a point has one. east, north (reading,): unit vector the air moves to.
+    strength, sigma: see `tables`; their distances begin at first_m and rise by exp(log_step); widest (reading,): the largest sigma over
+    distance, by which what lies far off the axis is passed over. swing (reading,), rad; nodes (node,).
+    ends (reading, 4): x, y of both ends of a path, cut into `points` (reading,) pieces: across the plume a piece is integrated
+    exactly, along it the plume is that of the piece's middle; a point has one piece. east, north (reading,): unit vector the air
+    moves to.
     """
-    turned_c, turned_s = math.cos(turn), math.sin(turn)
     last = strength.shape[1] - 1
-    for i in nb.prange(len(c_out)):
-        ex, ey = east[i] * turned_c - north[i] * turned_s, north[i] * turned_c + east[i] * turned_s
-        total = 0.0
-        for k in range(points[i]):
-            share = (k + 0.5) / points[i]
-            dx = ends[i, 0] + share * (ends[i, 2] - ends[i, 0]) - x
-            dy = ends[i, 1] + share * (ends[i, 3] - ends[i, 1]) - y
-            along = dx * ex + dy * ey
-            if along < first_m:
-                continue
-            place = math.log(along / first_m) / log_step
-            j = int(place)
-            if j >= last:
-                continue
-            part = place - j
-            wide = wider * (sigma[i, j] + part * (sigma[i, j + 1] - sigma[i, j]))
-            off = (dy * ex - dx * ey) / wide
-            if off * off < 50.0:
-                high = strength[i, j] + part * (strength[i, j + 1] - strength[i, j])
-                total += high / wider * math.exp(-0.5 * off * off)
-        c_out[i] = total / points[i]
+    for i in nb.prange(c_out.shape[1]):
+        long_x, long_y = ends[i, 2] - ends[i, 0], ends[i, 3] - ends[i, 1]
+        for m in range(len(nodes)):
+            angle = turn + swing[i] * nodes[m]
+            turned_c, turned_s = math.cos(angle), math.sin(angle)
+            ex, ey = east[i] * turned_c - north[i] * turned_s, north[i] * turned_c + east[i] * turned_s
+            half = 0.5 * (long_y * ex - long_x * ey) / points[i]
+            total = 0.0
+            for k in range(points[i]):
+                share = (k + 0.5) / points[i]
+                dx, dy = ends[i, 0] + share * long_x - x, ends[i, 1] + share * long_y - y
+                along = dx * ex + dy * ey
+                off = dy * ex - dx * ey
+                near = FAR * wider
+                if along < first_m or abs(off) - abs(half) > near * widest[i] * along:
+                    continue
+                place = math.log(along / first_m) / log_step
+                j = int(place)
+                if j >= last:
+                    continue
+                part = place - j
+                wide = wider * (sigma[i, j] + part * (sigma[i, j + 1] - sigma[i, j]))
+                if abs(off) - abs(half) < FAR * wide:
+                    high = strength[i, j] + part * (strength[i, j + 1] - strength[i, j])
+                    total += high / wider * across(off, half, wide)
+            c_out[m, i] = total / points[i]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,12 @@ DETECTOR_M, SOURCE_M = 1.5, 1.0
 #: A detector notices the gas at this share of its highest reading.
 NOTICED = 0.1
 
+#: The most sources that are looked for, and the fewest readings with which more than one is.
+MOST, MANY = 2, 24
+
+#: What detectors may read.
+QUANTITIES = ("detector_concentration", "detector_volume_share", "detector_lfl_share")
+
 #: A tank is named as a possible source for samples within this distance, m.
 NEAR_M = 100.0
 
@@ -37,7 +43,7 @@ NEAR_M = 100.0
 class Found:
     """The source: `posterior`; `began_s` and `known_s` on the clock: when the gas was let go, when the last reading was taken.
 
-    `readings` and `sensors`: how many there are.
+    `readings` and `sensors`: how many there are; `faults`: the detectors that were not believed, see `faults.faults`.
     """
 
     posterior: Posterior
@@ -45,41 +51,70 @@ class Found:
     known_s: float
     readings: int
     sensors: int
+    faults: pd.DataFrame
 
     def radius(self, share: float = 0.9) -> float:
-        """Return how far from the middle a share of the samples lies, m."""
-        x, y = self.posterior.place
-        away = np.hypot(self.posterior.samples["x"] - x, self.posterior.samples["y"] - y)
-        return float(away.quantile(share))
+        """Return how far from its middle a share of the samples of the least certain source lies, m."""
+        places = zip(self.posterior.sources, self.posterior.places, strict=True)
+        return max(float(np.hypot(own["x"] - x, own["y"] - y).quantile(share)) for own, (x, y) in places)
 
     def draws(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return of `count` sources drawn from the samples, after the middle: shifts from it (m) and how many times as strong."""
-        rows = self.posterior.samples.iloc[rng.integers(len(self.posterior.samples), size=count)]
-        shifts = rows[["x", "y"]].to_numpy(float) - np.array(self.posterior.place)
-        strengths = rows["rate"].to_numpy(float) / self.posterior.rate()
-        return np.vstack([np.zeros((1, 2)), shifts]), np.append(1.0, strengths)
+        """Return of `count` samples drawn, after the middle: shifts (source, 1 + count, 2), m, and how many times as strong."""
+        drawn = rng.integers(len(self.posterior.samples), size=count)
+        shifts, strengths = [], []
+        for own, place in zip(self.posterior.sources, self.posterior.places, strict=True):
+            rows = own.iloc[drawn]
+            shifts.append(np.vstack([np.zeros((1, 2)), rows[["x", "y"]].to_numpy(float) - np.array(place)]))
+            strengths.append(np.append(1.0, rows["rate"].to_numpy(float) / float(own["rate"].median())))
+        return np.array(shifts), np.array(strengths)
 
     def share_on(self, grid: Grid) -> NDArray[np.float32]:
-        """Return the share of the samples that lie in each cell (y, x)."""
-        row, col, inside = grid.cells(self.posterior.samples["x"], self.posterior.samples["y"])
+        """Return the share of the samples of all sources that lie in each cell (y, x)."""
+        samples = pd.concat(self.posterior.sources)
+        row, col, inside = grid.cells(samples["x"], samples["y"])
         count = np.bincount((row * grid.nx + col)[inside], minlength=grid.nx * grid.ny)
         return (count / len(row)).reshape(grid.shape).astype(np.float32)
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return `source`, quantiles of x, y (m) and rate (kg/s), and `suspects`, the tanks that may be it."""
-        quantiles = self.posterior.samples[["x", "y", "rate"]].quantile([0.05, 0.5, 0.95])
-        return {"source": quantiles.rename_axis("share").reset_index(), "suspects": self.suspects(city)}
+        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, and faults of `detectors`.
+
+        A second source stands below the first, with the `number` 2.
+        """
+        found = [own.quantile([0.05, 0.5, 0.95]).assign(number=n + 1) for n, own in enumerate(self.posterior.sources)]
+        source = pd.concat(found).rename_axis("share").reset_index()
+        return {"source": source, "suspects": self.suspects(city), "detectors": self.faults}
+
+    def notes(self) -> list[tuple[str, dict[str, Any]]]:
+        """Say how sure the source is, which detectors were not believed, and where the search is a guess."""
+        rates = [own["rate"].quantile([0.05, 0.95]) for own in self.posterior.sources]
+        said: dict[str, Any] = {"count": self.readings, "sensors": self.sensors, "radius": round(self.radius())}
+        limits = {"low": min(float(r.iloc[0]) for r in rates), "high": max(float(r.iloc[1]) for r in rates)}
+        told: list[tuple[str, dict[str, Any]]] = [("detected", said | limits)]
+        if len(rates) > 1:
+            told.append(("detected_several", {"count": len(rates)}))
+        for name, rows in self.faults.groupby("fault", sort=True):
+            told.append(
+                (f"detector_{name}", {"sensors": sorted(set(rows["sensor"])), "count": int(rows["readings"].sum())})
+            )
+        if self.posterior.guessed:
+            told.append(("search_guessed", {}))
+        elif self.posterior.left_out:
+            told.append(("search_left_out", {"count": self.posterior.left_out}))
+        return told
 
     def suspects(self, city: City) -> pd.DataFrame:
-        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first."""
+        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first.
+
+        Each source has its samples, so the shares of two sources add up to 2 at most.
+        """
         tanks = city.facilities[(city.facilities["kind"] == "tank").values]
         if not len(tanks):
             return pd.DataFrame({"id": [], "share": []})
         at = np.column_stack([tanks.geometry.centroid.x, tanks.geometry.centroid.y])
-        samples = self.posterior.samples[["x", "y"]].to_numpy(float)
+        samples = pd.concat(self.posterior.sources)[["x", "y"]].to_numpy(float)
         away = np.hypot(*(samples[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
         nearest, near = away.argmin(axis=1), away.min(axis=1) <= NEAR_M
-        shares = np.bincount(nearest[near], minlength=len(tanks)) / len(samples)
+        shares = np.bincount(nearest[near], minlength=len(tanks)) / len(self.posterior.samples)
         table = pd.DataFrame({"id": tanks["id"].astype(str).values, "share": shares})
         return table[table["share"] > 0.0].sort_values("share", ascending=False, ignore_index=True)
 
@@ -91,20 +126,38 @@ def detected(
 
     Raises ScenarioError where no detector reads anything, or no source can be found.
     """
-    from evacuation.release.locate.posterior import locate  # its sampler is slow to come, and most sources are known
+    # These bring libraries that are slow to come, and most sources are known.
+    from evacuation.release.locate.faults import believed, faults
+    from evacuation.release.locate.posterior import locate
 
     table = _table(city, drivers, clock, gas)
-    if not len(table) or not (table["value"] > 0.0).any():
-        raise ScenarioError("release_no_readings")
+    count, sensors = len(table), int(table["sensor"].nunique())
+    found = faults(table)
+    table = believed(table, found)
+    if not len(table) or not (table["value"] > table["least"]).any():
+        raise ScenarioError("release_nothing_believed" if len(found) else "release_no_readings")
     worst = table.loc[table["value"].idxmax()]
     first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
     west, south, east, north = city.grid.bounds
-    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0)
-    x, y = posterior.place
+    most = MOST if len(first) >= MANY else 1
+    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0, most=most)
     noticed = table[table["value"] >= NOTICED * table["value"].max()].iloc[0]
     speed = weather.at(float(noticed["time_s"])).wind
-    began = float(noticed["time_s"]) - float(np.hypot(noticed["x"] - x, noticed["y"] - y)) / speed
-    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), len(table), int(table["sensor"].nunique()))
+    away = min(float(np.hypot(noticed["x"] - x, noticed["y"] - y)) for x, y in posterior.places)
+    began = float(noticed["time_s"]) - away / speed
+    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found)
+
+
+def check_sensors(city: City, drivers: Drivers) -> None:
+    """Raise ScenarioError for a detector with readings that stands outside the city."""
+    places = city.sensors.set_index(city.sensors["id"].astype(str)).geometry
+    for name in QUANTITIES:
+        for sensor in (str(s) for s in drivers[name]["sensor"].values) if name in drivers else ():
+            point = places[sensor].centroid
+            if not bool(city.grid.cells([point.x], [point.y])[2][0]):
+                raise ScenarioError(
+                    "release_sensor_outside", sensor=sensor, x=round(point.x), y=round(point.y), expected=city.id
+                )
 
 
 def _tanks(city: City, gas: Substance) -> Array:
@@ -117,24 +170,31 @@ def _tanks(city: City, gas: Substance) -> Array:
 
 
 def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.DataFrame:
-    """Return a row per reading in time order: time_s, sensor, x, y, value (kg m-3)."""
-    units = {
-        "detector_concentration": 1.0,
-        "detector_volume_share": gas.kg_m3(1e6),
-        "detector_lfl_share": gas.flammable_kg_m3 or np.nan,
+    """Return a row per reading in time order: time_s, sensor, x, y, value, and the detector's `least` and `most` (kg m-3).
+
+    The last two from the columns `least_kg_m3` and `most_kg_m3` of the city's sensors, where it has them.
+    """
+    check_sensors(city, drivers)
+    units = dict(zip(QUANTITIES, (1.0, gas.kg_m3(1e6), gas.flammable_kg_m3 or np.nan), strict=True))
+    known = city.sensors.set_index(city.sensors["id"].astype(str))
+    places = known.geometry
+    limits = {
+        name: known[f"{name}_kg_m3"].fillna(none) if f"{name}_kg_m3" in known else pd.Series(none, index=known.index)
+        for name, none in (("least", 0.0), ("most", np.inf))
     }
-    places = city.sensors.set_index(city.sensors["id"].astype(str)).geometry
     rows = []
     for name, unit in units.items():
         if name not in drivers:
             continue
         field = drivers[name].transpose("time", "sensor")
         for k, sensor in enumerate(str(s) for s in field["sensor"].values):
-            point = places[sensor]
+            point = places[sensor].centroid
             for moment, value in zip(field["time"].values, field.values[:, k], strict=True):
                 if np.isfinite(value * unit):
-                    rows.append((clock.seconds(moment), sensor, float(point.x), float(point.y), float(value * unit)))
-    return pd.DataFrame(rows, columns=["time_s", "sensor", "x", "y", "value"]).sort_values(
+                    ends = (float(limits["least"][sensor]), float(limits["most"][sensor]))
+                    at = (clock.seconds(moment), sensor, float(point.x), float(point.y))
+                    rows.append((*at, float(value * unit), *ends))
+    return pd.DataFrame(rows, columns=["time_s", "sensor", "x", "y", "value", "least", "most"]).sort_values(
         ["time_s", "sensor"], ignore_index=True
     )
 
@@ -153,9 +213,12 @@ def _readings(table: pd.DataFrame, clock: Clock, weather: Weather, x: float, y: 
         z=np.full(len(table), DETECTOR_M),
         east=np.array([a.east for a in own]),
         north=np.array([a.north_ward for a in own]),
+        speed=np.array([a.wind for a in own]),
         ustar=np.array([_ground(a, x, y)[1] for a in own]),
         inv_l=np.array([a.inv_l for a in own]),
         lateral=np.array([a.lateral for a in own]),
+        least=np.where(table["least"] > 0.0, table["least"], -np.inf),
+        most=table["most"].to_numpy(float),
         z0=z0,
         height=SOURCE_M,
         highest=own[0].highest_m,

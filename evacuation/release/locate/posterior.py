@@ -1,40 +1,51 @@
-"""Where the source is, given the readings: position, rate and the wind's bias, sampled with emcee (Foreman-Mackey et al. 2013).
+"""Where the sources are, given the readings: position, rate and the wind's bias, sampled with emcee (Foreman-Mackey et al. 2013).
 
-A reading is q times what a source of 1 kg/s would give, over a background (known, or sought for each detector), with an error of
-Student's t (4 degrees of freedom) whose scale grows with what the plume brings: sqrt(s0^2 + (f q g)^2). The plume model is wrong by
-f at single moments; f, s0, the turn of the wind and how much wider the plume is (a dense gas spreads) are sampled with the rest.
+The likelihood is in `likelihood.py`; sampled with places and rates are a lasting turn of the wind, how much wider plumes are (a dense
+gas spreads), how far single directions swing, the errors of plume and detector, and how far the air's own gas wanders.
 Readings that follow each other, or are taken at one moment, are not independent: the log-likelihood is divided by the number of
 readings that say one thing, from the correlations of the residuals. A plume model is off on the whole too: the rate is spread by
-BIAS_SD.
+BIAS_SD. How many sources there are is told by the evidence, the integral of likelihood and prior: by importance sampling from a
+Student's t with the samples' own mean and covariance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import emcee
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import multivariate_t
 
-from evacuation.release.locate.readings import Readings
+from evacuation.release.locate.likelihood import Errors, Likelihood
+from evacuation.release.locate.readings import LOG_WEIGHTS, Readings
 from twin.errors import ScenarioError
 
 Array = NDArray[np.float64]
 
-NAMES = ("x", "y", "turn", "log_wider", "log_rate", "log_error", "log_noise")
+#: Of a source, and of air and detectors: what is sampled.
+SOURCE, SHARED = ("x", "y", "log_rate"), ("turn", "log_wider", "log_error", "log_noise", "log_swing", "log_drift")
 
-#: Degrees of freedom of a reading's error.
-TAILS = 4.0
+#: What the wind's direction may be off on the whole (rad): assumed.
+TURN_SD = np.deg2rad(10.0)
 
-#: What the wind's direction may be off on the whole (rad), and the error of a plume at a single moment: priors, assumed.
-TURN_SD, ERROR, ERROR_SD = np.deg2rad(10.0), 0.7, 0.5
+#: The middle and the standard deviation of the logarithm of: the error of a plume that went where it was thought to go (arc maxima
+#: of good models; assumed), and the error of a direction over its standard deviation (0.5 for five minutes, 1 for one).
+ERROR, ERROR_SD, SWING, SWING_SD = 0.5, 0.5, 0.7, 0.5
+
+#: The standard deviations of the logarithm of: how much wider a plume is, the noise and the air's wandering over the first guess of
+#: the noise (assumed).
+WIDER_SD, NOISE_SD, DRIFT_SD = 0.5, 0.7, 1.0
+
+#: How far off the logarithms of plume width and swing may be at all.
+FARTHEST = 3.0
+
+#: Between which rates a source may lie, kg/s; the prior of the logarithm is even between them (assumed).
+RATES = (1e-9, 1e5)
 
 #: The share of sources that are known tanks, and how near to one they lie (standard deviation, m): priors, assumed.
 KNOWN, NEAR_M = 0.5, 20.0
-
-#: How much wider a plume may be, and how far off the first guess of the noise, of their logarithms: priors, assumed.
-WIDER_SD, NOISE_SD = 0.5, 0.7
 
 #: What a plume model is off on the whole, of the logarithm of the rate: a factor of two in most cases (as for arc maxima in the
 #: guideline on air quality models, 40 CFR 51 App. W) taken as two standard deviations.
@@ -42,33 +53,56 @@ BIAS_SD = 0.35
 
 WALKERS, STEPS, BURN = 24, 400, 200
 
-#: The least noise that is looked for, as a share of the highest reading: assumed.
-LEAST_NOISE = 0.01
-
 #: Looks before the sampling, each at so many cells a side, of a box so much narrower than the one before.
-LOOKS, CELLS, NARROWER = 3, 20, 0.2
+LOOKS, CELLS, NARROWER = 3, 16, 0.25
 
-#: The fewest readings of a detector from which a correlation in time is taken.
-LONG = 20
+#: The evidence: draws, and the degrees of freedom of the distribution that they are drawn from.
+DRAWS, HEAVY = 600, 5.0
+
+#: By how much the log of the evidence must rise for a source more: strong evidence (Kass and Raftery 1995, J. Am. Stat. Assoc. 90, 773).
+STRONG = 3.0
+
+#: A source shut in a span is told from so many of the samples.
+TOLD_BY = 40
 
 
 @dataclass(frozen=True)
 class Posterior:
-    """Samples of the source, one row each: x, y (m), turn (rad), rate (kg/s), error (1), noise (kg m-3).
+    """Samples of the sources, one row each: x, y (m), rate (kg/s) of the first, x2, y2, rate2 of a second, turn (rad), wider, error,
+    noise (kg m-3), swing, drift (kg m-3).
 
-    `alike`: how many readings say one thing.
+    `alike`: how many readings say one thing; `used`, `left_out`: readings taken, and left out because similarity does not hold in
+    their air; `guessed`: most readings are of such air, and all were taken. `evidence`: its logarithm for each number of sources
+    that was tried. `shut`: for spans (from_s) how likely the source was shut.
     """
 
     samples: pd.DataFrame
     alike: float = 1.0
+    used: int = 0
+    left_out: int = 0
+    guessed: bool = False
+    evidence: tuple[float, ...] = ()
+    shut: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"from_s": [], "share": []}))
 
     @property
     def place(self) -> tuple[float, float]:
         """The middle of the samples (medians), m."""
-        return float(self.samples["x"].median()), float(self.samples["y"].median())
+        return self.places[0]
+
+    @property
+    def places(self) -> list[tuple[float, float]]:
+        """The middle of each source (medians), m."""
+        return [(float(table["x"].median()), float(table["y"].median())) for table in self.sources]
+
+    @property
+    def sources(self) -> list[pd.DataFrame]:
+        """The samples of each source, from west to east: x, y (m), rate (kg/s)."""
+        ends = ["", *(str(n) for n in range(2, 10) if f"rate{n}" in self.samples)]
+        names = ("x", "y", "rate")
+        return [self.samples[[f"{n}{end}" for n in names]].set_axis(names, axis="columns") for end in ends]
 
     def rate(self, share: float = 0.5) -> float:
-        """Return the rate (kg/s) that a share of the samples stays below."""
+        """Return the rate (kg/s) that a share of the samples stays below, of the first source."""
         return float(self.samples["rate"].quantile(share))
 
     def within(self, name: str, value: float, share: float = 0.9) -> bool:
@@ -84,82 +118,123 @@ def locate(
     *,
     suspects: Array | None = None,
     background: float | None = None,
-    background_s: float = np.inf,
+    most: int = 1,
+    pause_s: float = np.inf,
     steps: int = STEPS,
     burn: int = BURN,
 ) -> Posterior:
-    """Return where in `box` (west, south, east, north, m) the source is and what it gives.
+    """Return where in `box` (west, south, east, north, m) the sources are and what they give.
 
     `suspects` (place, 2): where such a source may well be, tanks that hold the substance; KNOWN is the prior share of them all.
-    `background`: what the air holds anyway, kg m-3; None where it must be sought for each detector, for which it holds for
-    `background_s`. Raises ScenarioError for readings that no source can be found in.
+    `background`: what the air holds anyway, kg m-3; None where it must be sought. `most`: the most sources that there may be; one more
+    is taken where the evidence for it is strong. `pause_s`: a source may be shut for spans of this length; for ever: it does not pause.
+    The order of the readings changes nothing, so an answer with new readings is that of all of them at once. Readings of air in
+    which similarity does not hold are left out where most are of other air. Raises ScenarioError for readings that no source can
+    be found in.
     """
-    if len(readings) < len(NAMES):
-        raise ScenarioError("release_few_readings", found=len(readings), expected=len(NAMES))
-    fit = _Fit(readings, box, np.zeros((0, 2)) if suspects is None else suspects, background, background_s)
-    start = fit.look(rng)
-    sampler = emcee.EnsembleSampler(
-        WALKERS, len(NAMES), fit.log_probability, moves=[(emcee.moves.DEMove(), 0.8), (emcee.moves.StretchMove(), 0.2)]
+    fewest = len(SOURCE) * most + len(SHARED)
+    if len(readings) < fewest:
+        raise ScenarioError("release_few_readings", found=len(readings), expected=fewest)
+    ordered = readings.only(np.lexsort((readings.sensor, readings.time_s)))
+    guessed = 2 * int(ordered.valid.sum()) < len(ordered) or int(ordered.valid.sum()) < fewest
+    taken = ordered if guessed else ordered.only(ordered.valid)
+    places = np.zeros((0, 2)) if suspects is None else suspects
+    fit = _Fit(Likelihood(taken, background, pause_s), box, places)
+    chains, evidence = [], []
+    for tried, values in fit.look(most):
+        chains.append(
+            _sampled(fit, fit.around(tried, values, max(WALKERS, 2 * tried.shape[1] + 2), rng), rng, steps, burn)
+        )
+        evidence.append(_evidence(fit, chains[-1], rng) if most > 1 else 0.0)
+    number = 0
+    for n, log in enumerate(evidence):
+        number = n if log > evidence[number] + STRONG else number
+    best = chains[number]
+    shut = _shut(fit, best) if np.isfinite(pause_s) else pd.DataFrame({"from_s": [], "share": []})
+    left_out = len(readings) - len(taken)
+    return Posterior(
+        _samples(best, rng), fit.alike, len(taken), left_out, guessed, tuple(evidence) if most > 1 else (), shut
     )
+
+
+def _sampled(fit: _Fit, starts: Array, rng: np.random.Generator, steps: int, burn: int) -> Array:
+    """Return the samples (row, parameter) of walkers (walker, parameter)."""
+    moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.StretchMove(), 0.2)]
+    sampler = emcee.EnsembleSampler(*starts.shape, fit.log_probability, moves=moves)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
-    sampler.run_mcmc(start, steps)
-    flat = pd.DataFrame(sampler.get_chain(discard=burn, flat=True), columns=list(NAMES))
-    off = BIAS_SD * rng.standard_normal(len(flat))
-    rest = np.exp(flat[["log_rate", "log_error", "log_noise"]].assign(log_rate=flat["log_rate"] + off))
-    rest.columns = ["rate", "error", "noise"]
-    return Posterior(pd.concat([flat[["x", "y", "turn"]], rest], axis=1), fit.alike)
+    sampler.run_mcmc(starts, steps)
+    return np.asarray(sampler.get_chain(discard=burn, flat=True))
+
+
+def _samples(chain: Array, rng: np.random.Generator) -> pd.DataFrame:
+    """Return the samples as a table, the rates spread by what a plume model is off on the whole."""
+    count = (chain.shape[1] - len(SHARED)) // len(SOURCE)
+    off = BIAS_SD * rng.standard_normal(len(chain))
+    table: dict[str, Array] = {}
+    for n in range(count):
+        end = "" if n == 0 else str(n + 1)
+        x, y, log_rate = chain[:, 3 * n : 3 * n + 3].T
+        table |= {f"x{end}": x, f"y{end}": y, f"rate{end}": np.exp(log_rate + off)}
+    shared = chain[:, 3 * count :]
+    names = [name.removeprefix("log_") for name in SHARED[1:]]
+    return pd.DataFrame(table | {"turn": shared[:, 0]} | dict(zip(names, np.exp(shared[:, 1:]).T, strict=True)))
+
+
+def _evidence(fit: _Fit, chain: Array, rng: np.random.Generator) -> float:
+    """Return the log of the integral of likelihood and prior, by draws from a Student's t of the chain's mean and covariance."""
+    spread = np.cov(chain.T) + 1e-12 * np.eye(chain.shape[1])
+    around = multivariate_t(chain.mean(axis=0), spread, df=HEAVY, seed=rng)
+    drawn = around.rvs(DRAWS)
+    weight = np.array([fit.log_probability(p) for p in drawn]) - around.logpdf(drawn)
+    return float(np.logaddexp.reduce(weight) - np.log(DRAWS))
+
+
+def _shut(fit: _Fit, chain: Array) -> pd.DataFrame:
+    """Return for each span how likely the source was shut, over some of the samples."""
+    rows = chain[np.linspace(0, len(chain) - 1, TOLD_BY).astype(int)]
+    share = np.mean([fit.likelihood.shut(*fit.parts(p)) for p in rows], axis=0)
+    return pd.DataFrame({"from_s": fit.likelihood.spans, "share": share})
+
+
+def _errors(shared: Array) -> Errors:
+    return Errors(float(shared[0]), *(float(v) for v in np.exp(shared[1:])))
 
 
 class _Fit:
-    """The probability of a source."""
+    """The probability of sources: prior and likelihood of a vector of SOURCE for each, then SHARED."""
 
-    def __init__(
-        self, readings: Readings, box: tuple[float, float, float, float], suspects: Array, background: float | None,
-        background_s: float,
-    ) -> None:  # fmt: skip
-        self.readings, self.box, self.suspects, self.background = readings, box, suspects, background
-        window = np.zeros(len(readings)) if np.isinf(background_s) else np.floor(readings.time_s / background_s)
-        pairs = np.column_stack([readings.sensor.astype(float), window])
-        self.group = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
-        self.groups = int(self.group.max()) + 1
-        quiet = readings.value - self._low()[self.group]
-        spread = 1.4826 * np.median(np.abs(quiet - np.median(quiet)))
-        least = max(LEAST_NOISE * float(np.abs(quiet).max()), 1e-12)
-        self.noise, self.floor = max(float(spread), least), float(np.log(least))
-        self.alike = 1.0
+    def __init__(self, likelihood: Likelihood, box: tuple[float, float, float, float], suspects: Array) -> None:
+        self.likelihood, self.box, self.suspects, self.alike = likelihood, box, suspects, 1.0
+        log_noise = np.log(likelihood.noise)
+        self.middle = np.array([0.0, 0.0, np.log(ERROR), log_noise, np.log(SWING), log_noise])
+        self.spread = np.array([TURN_SD, WIDER_SD, ERROR_SD, NOISE_SD, SWING_SD, DRIFT_SD])
+        self.floor = np.log(likelihood.least_noise)
 
-    def _low(self) -> Array:
-        if self.background is not None:
-            return np.full(self.groups, self.background)
-        values = pd.Series(self.readings.value).groupby(self.group)
-        return np.asarray(values.quantile(0.25))
+    def parts(self, p: Array) -> tuple[Array, Errors]:
+        """Return what the sources of a vector give (node, reading) and the errors of air and detectors."""
+        errors = _errors(p[-len(SHARED) :])
+        return self._plume(p[: -len(SHARED)].reshape(-1, len(SOURCE)), errors), errors
 
-    def residual(self, q: float, seen: Array, scale: Array) -> Array:
-        """Return readings less plume and background, the background of each detector being what fits best."""
-        left, weight = self.readings.value - q * seen, scale**-2
-        if self.background is not None:
-            return left - self.background
-        for _ in range(2):  # the weights of Student's t, twice
-            total = np.bincount(self.group, weight, self.groups)
-            back = np.bincount(self.group, weight * left, self.groups) / np.maximum(total, 1e-300)
-            off = left - back[self.group]
-            weight = (TAILS + 1.0) / (TAILS + (off / scale) ** 2) / scale**2
-        return off
+    def _plume(self, sources: Array, errors: Errors) -> Array:
+        swung = self.likelihood.readings.swung
+        return np.asarray(sum(np.exp(q) * swung(x, y, errors.turn, errors.wider, errors.swing) for x, y, q in sources))
 
-    def log_probability(self, p: Array) -> float:
-        """Return the log of prior and likelihood of (x, y, turn, log rate, log error, log noise)."""
-        x, y, turn, log_wide, log_q, log_f, log_s = p
+    def log_probability(self, p: Array, plume: Array | None = None) -> float:
+        """Return the log of prior and likelihood of a vector, of which `plume` may be known; sources lie from west to east."""
+        sources, shared = p[: -len(SHARED)].reshape(-1, len(SOURCE)), p[-len(SHARED) :]
         west, south, east, north = self.box
-        if not (west <= x <= east and south <= y <= north) or abs(log_q) > 30.0 or log_s < self.floor:
+        x, y, log_q = sources.T
+        inside = (west <= x) & (x <= east) & (south <= y) & (y <= north)
+        known = (np.log(RATES[0]) <= log_q) & (log_q <= np.log(RATES[1]))
+        odd = shared[3] < self.floor or max(abs(shared[1]), abs(shared[4])) > FARTHEST
+        if odd or not (inside & known).all() or (np.diff(x) < 0.0).any():
             return -np.inf
-        prior = (turn / TURN_SD) ** 2 + (log_wide / WIDER_SD) ** 2
-        prior += ((log_f - np.log(ERROR)) / ERROR_SD) ** 2 + ((log_s - np.log(self.noise)) / NOISE_SD) ** 2
-        prior -= 2.0 * np.log(self._density(x, y))
-        seen, q = self.readings.seen(x, y, turn, np.exp(log_wide)), np.exp(log_q)
-        scale = np.sqrt(np.exp(2.0 * log_s) + (np.exp(log_f) * q * seen) ** 2)
-        off = self.residual(q, seen, scale) / scale
-        likely = -0.5 * (TAILS + 1.0) * np.log1p(off**2 / TAILS).sum() - np.log(scale).sum()
-        return float(likely / self.alike - 0.5 * prior)
+        prior = -0.5 * float((((shared - self.middle) / self.spread) ** 2).sum())
+        flat = np.log((east - west) * (north - south) * np.log(RATES[1] / RATES[0]))
+        prior += sum(float(np.log((n + 1.0) * self._density(*at[:2]))) - flat for n, at in enumerate(sources))
+        errors = _errors(shared)
+        given = self._plume(sources, errors) if plume is None else plume
+        return float(self.likelihood.log(given, errors) / self.alike + prior)
 
     def _density(self, x: float, y: float) -> float:
         """Return the prior density of the source at a place of the box, relative to an even one."""
@@ -170,58 +245,69 @@ class _Fit:
         each = np.exp(-0.5 * away / NEAR_M**2) / (2.0 * np.pi * NEAR_M**2)
         return float(1.0 - KNOWN + KNOWN * each.mean() * (east - west) * (north - south))
 
-    def look(self, rng: np.random.Generator) -> Array:
-        """Return where the walkers start, drawn by how well they explain the readings; set how many readings say one thing.
+    def look(self, most: int) -> list[tuple[Array, Array]]:
+        """Return vectors of one source, of two, and so on, with their log-probability; set how many readings say one thing.
 
-        The whole box is looked at in cells, then what lies around its best cell ever more finely.
+        The whole box is looked at in cells, then what lies around its best cell ever more finely; a further source beside those found.
         """
+        looks, best = [], np.zeros((0, len(SOURCE)))
+        for _ in range(most):
+            tried = self._further(best)
+            looks.append((np.array([p for _, p in tried]), np.array([v for v, _ in tried])))
+            best = max(tried, key=lambda pair: pair[0])[1][: -len(SHARED)].reshape(-1, len(SOURCE))
+        plume, errors = self.parts(np.concatenate([best.ravel(), self.middle]))
+        self.alike = self.likelihood.alike(np.clip(self.likelihood.residual(plume, errors), -5.0, 5.0))
+        return looks
+
+    def _further(self, known: Array) -> list[tuple[float, Array]]:
+        """Return log-probability and vector of each further source that was tried beside the known ones."""
         west, south, east, north = self.box
-        tried = [found for place in self.suspects for found in self._tried(*place)]
         x, y, wide, high = (west + east) / 2, (south + north) / 2, east - west, north - south
+        tried = [pair for at in self.suspects for pair in self._tried(known, *at)]
         for _ in range(LOOKS):
             for dx in wide * ((np.arange(CELLS) + 0.5) / CELLS - 0.5):
                 for dy in high * ((np.arange(CELLS) + 0.5) / CELLS - 0.5):
-                    tried += self._tried(x + dx, y + dy)
+                    tried += self._tried(known, x + dx, y + dy)
             if not tried:
                 raise ScenarioError("release_nothing_upwind")
-            x, y = max(tried, key=lambda pair: pair[0])[1][:2]
+            best = max(tried, key=lambda pair: pair[0])[1][: -len(SHARED)].reshape(-1, len(SOURCE))
+            x, y = next(at for at in best[:, :2] if not (known[:, :2] == at).all(axis=1).any())
             wide, high = NARROWER * wide, NARROWER * high
-        best = max(tried, key=lambda pair: pair[0])[1]
-        seen, q = self.readings.seen(best[0], best[1]), np.exp(best[4])
-        scale = np.sqrt(self.noise**2 + (ERROR * q * seen) ** 2)
-        self.alike = self._alike(np.clip(self.residual(q, seen, scale) / scale, -5.0, 5.0))
-        found = np.array([v for v, _ in tried])
-        weight = np.exp((found - found.max()) / self.alike)
-        starts = np.array([p for _, p in tried])[rng.choice(len(tried), WALKERS, p=weight / weight.sum())]
-        starts += np.array([wide, high, 0.1, 0.2, 0.3, 0.2, 0.2]) * 0.1 * rng.standard_normal(starts.shape)
-        starts[:, -1] = np.maximum(starts[:, -1], self.floor)
-        starts[:, 0], starts[:, 1] = np.clip(starts[:, 0], west, east), np.clip(starts[:, 1], south, north)
-        return starts
+        return tried
 
-    def _tried(self, x: float, y: float) -> list[tuple[float, Array]]:
-        """Return log-probability and parameters of a few rates at a place; nothing where no detector would see it."""
+    def _tried(self, known: Array, x: float, y: float) -> list[tuple[float, Array]]:
+        """Return log-probability and vector for a few rates of a source at a place; nothing where no detector would see it.
+
+        The rates: by least squares over the lowest quarter of each detector, and three times less and more.
+        """
         west, south, east, north = self.box
+        readings, likelihood = self.likelihood.readings, self.likelihood
         if not (west <= x <= east and south <= y <= north):
             return []
-        seen = self.readings.seen(x, y)
-        rates = self._rates(seen) if seen.any() else []
-        places = [np.array([x, y, 0.0, 0.0, np.log(q), np.log(ERROR), np.log(self.noise)]) for q in rates]
-        return [(self.log_probability(p), p) for p in places]
+        swing = float(np.exp(self.middle[4]))
+        one, weight = readings.swung(x, y, swing=swing), np.exp(LOG_WEIGHTS)
+        others = sum((np.exp(q) * readings.swung(a, b, swing=swing) for a, b, q in known), np.zeros_like(one))
+        mean, left = weight @ one, readings.value - likelihood.low[likelihood.sensor] - weight @ others
+        rate = float((mean * left).sum() / max((mean**2).sum(), 1e-300))
+        found = []
+        for q in (rate / 3.0, rate, 3.0 * rate) if rate > 0.0 else ():
+            sources = np.vstack([known, [x, y, np.log(q)]])
+            vector = np.concatenate([sources[np.argsort(sources[:, 0])].ravel(), self.middle])
+            found.append((self.log_probability(vector, others + q * one), vector))
+        return [pair for pair in found if np.isfinite(pair[0])]
 
-    def _alike(self, off: Array) -> float:
-        """Return how many readings say one thing: integrated correlation in time by that between detectors of one moment."""
-        series = [off[self.group == g][np.argsort(self.readings.time_s[self.group == g])] for g in range(self.groups)]
-        times = [emcee.autocorr.integrated_time(v, tol=0)[0] for v in series if len(v) >= LONG and v.std() > 0.0]
-        in_time = max(float(np.mean(times)), 1.0) if times else 1.0
-        table = pd.DataFrame({"t": self.readings.time_s, "sum": off, "square": off**2, "n": 1.0}).groupby("t").sum()
-        pairs, variance = (table["n"] * (table["n"] - 1.0)).sum(), float((off**2).mean())
-        if not pairs or not variance:
-            return in_time
-        shared = float((table["sum"] ** 2 - table["square"]).sum() / pairs / variance)
-        return in_time * max(1.0 + (float(table["n"].mean()) - 1.0) * shared, 1.0)
-
-    def _rates(self, seen: Array) -> list[float]:
-        """Return rates to try at a place: by least squares over the lowest quarter of each detector, and three times less and more."""
-        over = self.readings.value - self._low()[self.group]
-        q = float((seen * over).sum() / max((seen**2).sum(), 1e-300))
-        return [q / 3.0, q, 3.0 * q] if q > 0.0 else []
+    def around(self, tried: Array, values: Array, walkers: int, rng: np.random.Generator) -> Array:
+        """Return where walkers start: vectors drawn by how well they explain the readings, each moved a little."""
+        weight = np.exp((values - values.max()) / self.alike)
+        starts = tried[rng.choice(len(tried), walkers, p=weight / weight.sum())]
+        west, south, east, north = self.box
+        last = NARROWER ** (LOOKS - 1)
+        place = [0.1 * last * (east - west), 0.1 * last * (north - south), 0.1]
+        count = (tried.shape[1] - len(SHARED)) // len(SOURCE)
+        starts = starts + np.array(place * count + list(0.2 * self.spread)) * rng.standard_normal(starts.shape)
+        starts[:, -3] = np.maximum(starts[:, -3], self.floor + 0.01)
+        sources = starts[:, : -len(SHARED)].reshape(walkers, count, len(SOURCE))
+        sources[..., 0], sources[..., 1] = np.clip(sources[..., 0], west, east), np.clip(sources[..., 1], south, north)
+        order = np.argsort(sources[..., 0], axis=1)
+        starts[:, : -len(SHARED)] = np.take_along_axis(sources, order[..., None], axis=1).reshape(walkers, -1)
+        return starts

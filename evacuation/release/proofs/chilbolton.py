@@ -20,6 +20,7 @@ Z0_M, ANEMOMETER_M = 0.03, 2.0
 #: kg m-3 of one ppm of methane at 293 K.
 PPM = 1e-6 * 0.016043 / 0.02405
 MARGIN_M = 20.0
+STEPS, BURN = 240, 120
 
 
 def readings(table: pd.DataFrame, geometry: pd.DataFrame, source_m: float) -> Readings:
@@ -37,7 +38,7 @@ def readings(table: pd.DataFrame, geometry: pd.DataFrame, source_m: float) -> Re
             "value": PPM * table[f"ch4_ppm_{name}"].to_numpy(float),
             "ends": np.tile([sensor["x_m"], sensor["y_m"], end["x_m"], end["y_m"]], (count, 1)),
             "z": np.full(count, 0.5 * (sensor["z_m"] + end["z_m"])),
-            "east": np.cos(to), "north": np.sin(to), "ustar": ustar, "inv_l": neutral,
+            "east": np.cos(to), "north": np.sin(to), "speed": speed, "ustar": ustar, "inv_l": neutral,
             "lateral": table["tan_gamma_h"].to_numpy(float) * speed / ustar,
         }  # fmt: skip
         for key, values in rows.items():
@@ -62,7 +63,8 @@ def chilbolton(reference: Reference) -> dict[str, float]:
     off, blind, factor, held = [], [], [], 0
     for name, truth in sources.iterrows():
         table = pd.read_csv(folder / f"chilbolton_{name}.csv")
-        found = locate(readings(table, geometry, float(truth["z_m"])), box, stream(7, str(name)))
+        given = readings(table, geometry, float(truth["z_m"]))
+        found = locate(given, box, stream(7, str(name)), steps=STEPS, burn=BURN)
         off.append(_away(found.place, truth) / range_m)
         blind.append(_away(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), truth) / range_m)
         factor.append(np.exp(abs(np.log(found.rate() / truth["rate_kg_s"]))))

@@ -35,14 +35,15 @@ def readings(table: pd.DataFrame) -> Readings:
     inv_l = np.clip(1.0 / table["L"].to_numpy(float), -1.0 / SHORTEST_L_M, 1.0 / SHORTEST_L_M)
     ustar = friction(table["wind_speed"].to_numpy(float), ANEMOMETER_M, Z0_M, inv_l)
     to = np.deg2rad(270.0 - table["wind_dir"].to_numpy(float))
-    ends = table[["x1", "y1", "x2", "y2"]].to_numpy(float)
+    ends = np.array(table[["x1", "y1", "x2", "y2"]], float)
     ends[:, 2:] = np.where(np.isnan(ends[:, 2:]), ends[:, :2], ends[:, 2:])
     density = PPM * MOLAR_KG * table["air_pressure"] / (GAS * table["air_temp"])
     moment = pd.to_datetime(table["Time"])
     return Readings(
         sensor=table["inst_no"].to_numpy(np.int64), time_s=(moment - moment.min()).dt.total_seconds().to_numpy(float),
         value=(table["Concentration"] * density).to_numpy(float), ends=ends, z=table["z"].to_numpy(float), east=np.cos(to),
-        north=np.sin(to), ustar=ustar, inv_l=inv_l, lateral=table["Ux_stdev."].to_numpy(float) / ustar, z0=Z0_M, height=SOURCE_M,
+        north=np.sin(to), speed=table["wind_speed"].to_numpy(float), ustar=ustar, inv_l=inv_l,
+        lateral=table["Ux_stdev."].to_numpy(float) / ustar, z0=Z0_M, height=SOURCE_M,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import xarray as xr
@@ -74,8 +75,8 @@ def test_the_leak_is_found_where_it_is(city, found) -> None:
 
 def test_members_have_sources_of_their_own_and_the_ledger_closes(found) -> None:
     arrays = found.state.arrays
-    assert arrays["cloud_shifts"].shape == (9, 2) and not arrays["cloud_shifts"][0].any()
-    assert arrays["cloud_strengths"][0] == 1.0 and arrays["cloud_strengths"][1:].std() > 0.0
+    assert arrays["cloud_shifts"].shape == (1, 9, 2) and not arrays["cloud_shifts"][:, 0].any()
+    assert arrays["cloud_strengths"][0, 0] == 1.0 and arrays["cloud_strengths"][0, 1:].std() > 0.0
     assert abs(found.balance.error) < 1e-9 and found.balance.came_in["tanks"] > 0.0
 
 
@@ -90,3 +91,76 @@ def test_no_reading_no_source(city, change) -> None:
     given = read(city, **change) if change else AIR
     with pytest.raises(ScenarioError, match="no gas detector"):
         SOUGHT.check(city, given, CLOCK) if change is None else SOUGHT.simulate(city, given, CLOCK)
+
+
+def test_two_leaks_are_both_found_and_both_run() -> None:
+    """Two tanks 500 m apart across the wind, detectors beyond each: both are in ledger, members and tables."""
+    places = PLACES | {f"h{k}": (x, y + 500.0) for k, (x, y) in enumerate(PLACES.values())}
+    base = town()
+    second = base.facilities.assign(id="works/T2", geometry=[shapely.Point(WEST + 300, NORTH - 1510)])
+    points = [shapely.Point(WEST + x, NORTH - y) for x, y in places.values()]
+    names = list(places)
+    columns = {"id": names, "kind": "gas_detector", "name_zh": names, "name_en": names}
+    city = replace(
+        base, facilities=gpd.GeoDataFrame(pd.concat([base.facilities, second], ignore_index=True), crs=CRS),
+        sensors=gpd.GeoDataFrame(columns, geometry=points, crs=CRS),
+    )  # fmt: skip
+    runs = [
+        Release(substance="chlorine", site=site, hole_mm=6.0, wind_members=0).simulate(city, AIR, CLOCK)
+        for site in ("works/T1", "works/T2")
+    ]
+    field = sum(run.fields["gas_concentration"].isel(time=slice(1, 5)) for run in runs)
+    at = {n: xr.DataArray([getattr(p, n) for p in points], dims="sensor") for n in "xy"}
+    values = field.sel(at, method="nearest").values * np.exp(0.15 * np.random.default_rng(2).standard_normal((4, 10)))
+    axes = {"time": field["time"].values, "sensor": names}
+    tags = {"tags": "detector_reading"}
+    given = AIR | {
+        "detector_concentration": xr.DataArray(values, axes, ("time", "sensor"), "detector_concentration", tags)
+    }
+    found = SOUGHT.simulate(city, given, CLOCK, (), stream(7, "release"))
+    assert dict(found.notes)["detected_several"] == {"count": 2}
+    middle = found.tables["source"].query("share == 0.5")
+    away = np.hypot(
+        middle["x"].to_numpy()[:, None] - city.facilities.geometry.x.to_numpy(),
+        middle["y"].to_numpy()[:, None] - city.facilities.geometry.y.to_numpy(),
+    )
+    assert (away.min(axis=0) < 80.0).all() and set(found.tables["suspects"]["id"]) == {"works/T1", "works/T2"}
+    assert len(found.tables["tanks"]) == 2 and abs(found.balance.error) < 1e-9
+    assert found.state.arrays["cloud_shifts"].shape == (2, 9, 2)
+    assert float(found.fields["source_share"].sum()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_detector_that_sticks_is_named_and_left_out(city) -> None:
+    """Half an hour of a sixth detector, far from the cloud, that gives one high value: the tank is found as without it."""
+    given = read(city)
+    own = given["detector_concentration"]
+    times = own["time"].values[0] + np.arange(8) * np.timedelta64(150, "s")
+    stuck = xr.DataArray(np.full((8, 1), 2e-5), {"time": times, "sensor": ["g6"]}, ("time", "sensor"))
+    both = xr.concat([own, stuck], "sensor", join="outer").assign_attrs(own.attrs)
+    more = city.sensors.iloc[[0]].assign(id="g6", geometry=[shapely.Point(WEST + 900.0, NORTH - 200.0)])
+    wider = replace(city, sensors=gpd.GeoDataFrame(pd.concat([city.sensors, more], ignore_index=True), crs=CRS))
+    run = replace(SOUGHT, wind_members=0).simulate(
+        wider, given | {"detector_concentration": both}, CLOCK, (), stream(7, "release")
+    )
+    assert run.tables["detectors"][["sensor", "fault", "readings"]].to_numpy().tolist() == [["g6", "sticks", 8]]
+    assert dict(run.notes)["detector_sticks"]["sensors"] == ["g6"]
+    source, tank = run.tables["source"].set_index("share"), city.facilities.geometry.iloc[0]
+    assert np.hypot(source["x"][0.5] - tank.x, source["y"][0.5] - tank.y) < 60.0
+
+
+def test_only_a_detector_that_sticks_is_no_answer(city) -> None:
+    given = read(city)
+    own = given["detector_concentration"]
+    times = own["time"].values[0] + np.arange(8) * np.timedelta64(150, "s")
+    stuck = xr.DataArray(
+        np.full((8, 1), 2e-5), {"time": times, "sensor": ["g1"]}, ("time", "sensor"), own.name, own.attrs
+    )
+    with pytest.raises(ScenarioError, match="can be believed"):
+        SOUGHT.simulate(city, AIR | {"detector_concentration": stuck}, CLOCK)
+
+
+def test_a_detector_outside_the_city_is_named(city) -> None:
+    moved = city.sensors.copy()
+    moved.loc[2, "geometry"] = shapely.Point(WEST - 5000.0, NORTH)
+    with pytest.raises(ScenarioError, match="g3 stands at"):
+        SOUGHT.check(replace(city, sensors=moved), read(city), CLOCK)
