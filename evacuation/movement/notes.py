@@ -77,9 +77,9 @@ def notes_of(
     if len(late):
         people = shown(float(late["leaving"].sum()))
         notes.append(("ordered_too_late", {"count": len(late), "ids": list(late["id"])[:5], "people": people}))
-    metres, people = far_homes(record.city, network, homes)
-    if people > 0.0:
-        notes.append(("homes_far", {"metres": round(metres), "people": shown(people)}))
+    metres, far_off = far_homes(record.city, network, homes)
+    if far_off > 0.0:
+        notes.append(("homes_far", {"metres": round(metres), "people": shown(far_off)}))
     if len(stuck := found["stranded"]):
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
     return tuple(notes)

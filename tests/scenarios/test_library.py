@@ -94,6 +94,7 @@ def test_the_scenario_of_the_guide_passes_its_check_and_each_measure_is_costed(t
         ("first_flood", ["inlets cleaned"]),
         ("water", ["duration_above", "清理后", "Xicheng Road"]),
         ("release", ["indoors_enough", "19:13关阀"]),
+        ("evacuation", ["bound_departures_s", "buses:", "T95:"]),
     ],
 )
 def test_notebook(name: str, said: list[str], tmp_path: Path) -> None:

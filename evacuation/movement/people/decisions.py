@@ -74,7 +74,7 @@ class Shelters(mesa.Agent):
     ) -> None:
         """Keep places for the zones of those `leaving` (n,), so that all their ways from their `node` (n,) cost least together."""
         zones, people = len(self.quota), persons[leaving]
-        total = np.bincount(self.zone[leaving], people, zones)
+        total = np.bincount(self.zone[leaving], people, zones).astype(np.float64)
         each = np.zeros_like(self.quota)
         for group, row in enumerate(cost[:, node]):
             each[:, group] = np.bincount(self.zone[leaving], people * row, zones)

@@ -161,7 +161,7 @@ def spillback(_: Reference) -> dict[str, float]:
     """
     web = chain(5000.0, 500.0, capacity=(1.0, 0.2), storage=0.14 * 5000.0)
     cars = np.arange(1500)
-    moved = run(web, np.zeros(len(cars), np.int32), 2.5 * cars, step_s=60.0)
+    moved = run(web, np.zeros(len(cars), np.int32), 2.5 * cars.astype(np.float64), step_s=60.0)
     held = int(np.argmax(np.sort(moved.travellers["left"]) - 2.5 * cars > 1e-6))
     shock = 5000.0 / (2.5 * held - 500.0)
     expected = (0.4 - 0.2) / (0.14 - 0.2 / 5.0 - 0.4 / 10.0)
