@@ -83,7 +83,10 @@ TAILS = "reported: a third of the table lies below 0.01 % of the volume, where 3
 OWN_WIDTH = "reported: at the same multiples of our own half width, instead of at the table's places"
 PEER = "reported: another model beside"
 ENDLESS = "reported: well-mixed boxes spread gas along a street; what that does at the farthest junction, 11 streets on"
-R_MISSED = "reported: the requirement (0.70 in every direction, 0.60 of the points) is NOT met in the district; see docs/release.md"
+R_MISSED = (
+    "reported: the requirement (0.70 in every direction, 0.60 of the points) is NOT met in one run of case C and"
+    " in the district; see docs/release.md"
+)
 CITY_BOX = "reported: the box of the city run beside"
 ROUGH = "reported: the arcs are read second hand, and how the gas came out is assumed"
 PIT = "reported: as above, and the chlorine was let go into a pit, which no model here has"
@@ -129,11 +132,16 @@ def scored(name: str, part: str, metric: str, why: str, keys: tuple[str, ...]) -
 
 
 WIND_SCORES = (
-    ("r", "r", "smallest correlation", 0.70),
-    ("mean-r", "mean_r", "mean correlation", FREE),
-    ("hits", "hits", "share within 25 % or 0.06", 0.60),
-    ("bias", "bias", "mean foretold over mean observed", FREE),
+    ("r", "r", "smallest correlation"),
+    ("hits", "hits", "share within 25 % or 0.06"),
+    ("mean-r", "mean_r", "mean correlation"),
+    ("bias", "bias", "mean foretold over mean observed"),
 )
+#: What of them has a bound, or no mark to miss.
+REACHED = {
+    ("a", "r"): (0.70, TUNNEL_MARKS), ("a", "hits"): (0.60, TUNNEL_MARKS), ("c", "hits"): (0.60, TUNNEL_MARKS),
+    **{(c, name): (FREE, BESIDE) for c in "ace" for name in ("mean-r", "bias")},
+}  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (
     *case(plume, PLUME, "",
@@ -199,10 +207,9 @@ PROOFS: tuple[Proof, ...] = (
         ("building-wind", "all_r", "smallest correlation of any direction or plane", "1", ">=", FREE, R_MISSED),
         ("building-wind/hits", "all_hits", "share within 25 % or 0.06", "1", ">=", 0.60, TUNNEL_MARKS),
         *(
-            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", bound, TUNNEL_MARKS if bound else why)
-            for c, why in (("a", BESIDE), ("c", BESIDE), ("e", R_MISSED))
-            for name, key, what, mark in WIND_SCORES
-            for bound in [mark if c in "ac" else FREE]
+            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", *REACHED.get((c, name), (FREE, R_MISSED)))
+            for c in "ace"
+            for name, key, what in WIND_SCORES
         ),
     ),
     *case(building_wind, TUNNELS_BLIND, "dispersion",
