@@ -25,7 +25,7 @@ SIGMAS = (math.sqrt((2.39**2 + 1.92**2) / 2),) * 2 + (1.25,)
 class Turbulence:
     """The turbulence of a wind at the centres of its cells (nz, ny, nx): `ustar` m s-1, `length` the mixing length, m.
 
-    sigma_i = SIGMAS[i] u*; diffusivity K = length u*; Lagrangian time K / sigma_w^2.
+    sigma_i = SIGMAS[i] u*; diffusivity K = length u*; Lagrangian times (K / sigma_w^2) (sigma_i / sigma_w)^2.
     """
 
     ustar: Array

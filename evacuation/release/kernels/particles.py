@@ -2,7 +2,7 @@
 
 A particle moves with U + sigma_i v_i; its fluctuation over the local standard deviation follows
 
-    dv_i = -v_i / T dt + d sigma_i / dx_i dt + (2 / T)^0.5 dW_i
+    dv_i = -v_i / T_i dt + d sigma_i / dx_i dt + (2 / T_i)^0.5 dW_i,     T_i = 2 sigma_i^2 / (C0 epsilon)
 
 which is Thomson's well-mixed model for normal turbulence without correlations in steady wind that neither makes nor loses air: d(sigma
 v) along the way gives its drift term by term. The wind within a cell is straight between its faces, so it loses no air there either; u*
@@ -150,14 +150,17 @@ def move(position_out, fluctuation_out, drawn_out, here_out, u, v, w, ustar, len
             mean_x, mean_y, mean_z, q, grow_x, grow_y, grow_z, time, _, _ = met(
                 half_x, half_y, half_z, k, u, v, w, ustar, length, edges, cell, sigmas[2]
             )
-            kept = math.exp(-step / time)
-            noise, drift = math.sqrt(1.0 - kept * kept), time * (1.0 - kept)
+            time_x, time_y = time * (sigmas[0] / sigmas[2]) ** 2, time * (sigmas[1] / sigmas[2]) ** 2
+            kept_x, kept_y, kept_z = math.exp(-step / time_x), math.exp(-step / time_y), math.exp(-step / time)
             g0, g1 = pair(seed, n, drawn)
             g2, _ = pair(seed, n, drawn + 2)
             drawn += 4
-            new_a = kept * a + noise * g0 + drift * sigmas[0] * grow_x
-            new_b = kept * b + noise * g1 + drift * sigmas[1] * grow_y
-            new_c = kept * c + noise * g2 + drift * sigmas[2] * grow_z
+            new_a = kept_x * a + math.sqrt(1.0 - kept_x * kept_x) * g0
+            new_a += time_x * (1.0 - kept_x) * sigmas[0] * grow_x
+            new_b = kept_y * b + math.sqrt(1.0 - kept_y * kept_y) * g1
+            new_b += time_y * (1.0 - kept_y) * sigmas[1] * grow_y
+            new_c = kept_z * c + math.sqrt(1.0 - kept_z * kept_z) * g2
+            new_c += time * (1.0 - kept_z) * sigmas[2] * grow_z
             x += step * (mean_x + 0.5 * sigmas[0] * q * (a + new_a))
             y += step * (mean_y + 0.5 * sigmas[1] * q * (b + new_b))
             z += step * (mean_z + 0.5 * sigmas[2] * q * (c + new_c))

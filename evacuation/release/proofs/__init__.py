@@ -12,6 +12,7 @@ from evacuation.release.proofs.building_wind import building_wind
 from evacuation.release.proofs.chilbolton import chilbolton
 from evacuation.release.proofs.exact import mass, plume, puff, refine, restart, room, threads
 from evacuation.release.proofs.ginninderra import GROUPS, ginninderra
+from evacuation.release.proofs.near_source import near_source
 from evacuation.release.proofs.open_terrain import open_terrain
 from evacuation.release.proofs.prairie_grass import prairie_grass
 from evacuation.release.proofs.slab import desert_tortoise, jack_rabbit, lng, moments, states
@@ -48,6 +49,7 @@ MIXED = "exact: gas that is everywhere alike stays so, on crooked streets of all
 
 UNIFORM = "exact: 100,000 particles, uniform at first over a block in a sheared wind, six moments in 120 s, by layers and columns"
 SAME_PLUME = "the city run's similarity plume over open ground, neutral, from 1 m, at 60, 120 and 200 m"
+HANDED = "exact mass; the city run's own puffs over open ground, neutral, in the box of the particles and 100 and 500 m outside"
 TUNNELS = "AIJ wind tunnels A (3 planes), C (6 runs), E (8 directions), CC BY 4.0; parameters from the literature, nothing is fitted"
 TUNNELS_BLIND = "the same measurements without any model"
 
@@ -68,6 +70,8 @@ THIRTY = "requirement: within 30 % in every group, position unknown"
 TEN_M = "requirement: 10 m"
 EIGHT_IN_TEN = "requirement: at least 8 of 10 groups; the first period has four kinds of instruments"
 
+TUNNEL_MARKS = "requirement: correlation at least 0.70 in every direction, at least 0.60 within 25 % or 0.06"
+
 CHANCE = "chance: one of 200 counts lies beyond 4 standard deviations in one of 80 trials"
 CLOSE = "assumed: mixing of momentum here, of heat there, and no memory there"
 
@@ -79,8 +83,10 @@ TAILS = "reported: a third of the table lies below 0.01 % of the volume, where 3
 OWN_WIDTH = "reported: at the same multiples of our own half width, instead of at the table's places"
 PEER = "reported: another model beside"
 ENDLESS = "reported: well-mixed boxes spread gas along a street; what that does at the farthest junction, 11 streets on"
-R_MISSED = "reported: the requirement, 0.70 in every direction, is NOT met by this kind of model; see docs/release.md"
-HITS_MISSED = "reported: the requirement, 0.60, is NOT met by this kind of model; see docs/release.md"
+R_MISSED = (
+    "reported: the requirement (0.70 in every direction, 0.60 of the points) is NOT met in one run of case C and"
+    " in the district; see docs/release.md"
+)
 CITY_BOX = "reported: the box of the city run beside"
 ROUGH = "reported: the arcs are read second hand, and how the gas came out is assumed"
 PIT = "reported: as above, and the chlorine was let go into a pit, which no model here has"
@@ -127,10 +133,15 @@ def scored(name: str, part: str, metric: str, why: str, keys: tuple[str, ...]) -
 
 WIND_SCORES = (
     ("r", "r", "smallest correlation"),
-    ("mean-r", "mean_r", "mean correlation"),
     ("hits", "hits", "share within 25 % or 0.06"),
+    ("mean-r", "mean_r", "mean correlation"),
     ("bias", "bias", "mean foretold over mean observed"),
 )
+#: What of them has a bound, or no mark to miss.
+REACHED = {
+    ("a", "r"): (0.70, TUNNEL_MARKS), ("a", "hits"): (0.60, TUNNEL_MARKS), ("c", "hits"): (0.60, TUNNEL_MARKS),
+    **{(c, name): (FREE, BESIDE) for c in "ace" for name in ("mean-r", "bias")},
+}  # fmt: skip
 
 PROOFS: tuple[Proof, ...] = (
     *case(plume, PLUME, "",
@@ -187,11 +198,16 @@ PROOFS: tuple[Proof, ...] = (
         ("particles", "height", "largest relative difference of the mean height", "1", "<=", 0.20, CLOSE),
         ("particles/integral", "integral", "the same of the crosswind integral below 2 m", "1", "<=", 0.20, CLOSE),
     ),
+    *case(near_source, HANDED, "",
+        ("near-source", "mass", "share of the mass that is lost", "1", "<=", 1e-9, BALANCE),
+        ("near-source/integral", "integral", "largest relative difference of crosswind integrals", "1", "<=", 0.20, CLOSE),
+        ("near-source/width", "width", "largest relative difference of widths", "1", "<=", 0.20, CLOSE),
+    ),
     *case(building_wind, TUNNELS, "dispersion",
         ("building-wind", "all_r", "smallest correlation of any direction or plane", "1", ">=", FREE, R_MISSED),
-        ("building-wind/hits", "all_hits", "share within 25 % or 0.06", "1", ">=", FREE, HITS_MISSED),
+        ("building-wind/hits", "all_hits", "share within 25 % or 0.06", "1", ">=", 0.60, TUNNEL_MARKS),
         *(
-            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", FREE, BESIDE)
+            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", *REACHED.get((c, name), (FREE, R_MISSED)))
             for c in "ace"
             for name, key, what in WIND_SCORES
         ),

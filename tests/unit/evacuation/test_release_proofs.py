@@ -9,7 +9,7 @@ from scenarios.proofs import reference
 from twin.proof import Proof
 
 #: What `anlan verify release` runs and this file leaves to a slow run.
-SLOW = {"mass", "restart", "prairie-grass", "lng", "particles"}
+SLOW = {"mass", "restart", "prairie-grass", "lng", "particles", "near-source"}
 
 #: What only `anlan verify release` runs: half a minute and more.
 LONG = {"chilbolton", "ginninderra", "building-wind"}
