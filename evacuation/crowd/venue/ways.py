@@ -13,8 +13,14 @@ from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
-#: Ground nearer to a wall than this costs more, at the wall twice as much again: people keep off walls (assumed).
-CLEAR_M, WALL_COST = 0.4, 1.0
+#: Ground nearer to a wall than this costs more, at the wall half as much again: people keep off walls (assumed).
+CLEAR_M, WALL_COST = 0.4, 0.5
+
+#: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
+SLOPE_COST = 2.0
+
+#: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
+MOST_SLOW = 5.0
 
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
@@ -41,6 +47,13 @@ class Finder:
         everything = frozenset(plan.goals)
         self.wanted = list(dict.fromkeys(source.goals or everything for source in plan.sources))
         self.group_of = {s.id: self.wanted.index(s.goals or everything) for s in plan.sources}
+        self.rise, self.stair = np.zeros((2, *grid.shape)), np.zeros(grid.shape, dtype=bool)
+        for slope in plan.slopes:
+            on = self._cells(slope.shape)
+            up = np.radians(slope.up_deg)
+            self.rise[0][on], self.rise[1][on] = slope.rise * np.sin(up), -slope.rise * np.cos(up)
+            self.stair[on] = slope.stair
+            self.slowness[on] *= SLOPE_COST if slope.stair else 1.0
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
         for k, shape in enumerate(plan.goals.values()):
             self.goal_of[self._cells(shape)] = k + 1
@@ -55,19 +68,29 @@ class Finder:
         return np.asarray(shapely.contains_xy(shape, xx, yy))
 
     def of(self, gates: Gates) -> Ways:
-        """Return the ways under a state of the gates, found once."""
+        """Return the shortest ways under a state of the gates, found once."""
         key = gates.shut.tobytes(), gates.way.tobytes()
         if key not in self._found:
-            costs = [self._cost(goals, gates) for goals in self.wanted]
-            directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
-            for (x, w), cost in zip(directions, costs, strict=True):
-                downhill(x, w, cost, self.wall)
-            self._found[key] = Ways(
-                np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs)
-            )
+            self._found[key] = self._ways(gates, self.slowness)
         return self._found[key]
 
-    def _cost(self, goals: frozenset[str], gates: Gates) -> NDArray[np.float64]:
+    def quickest(self, gates: Gates, density: NDArray[np.float64]) -> Ways:
+        """Return the quickest ways through a crowd of a density (ny, nx) on the raster of ways, persons/m2.
+
+        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times.
+        """
+        known = np.maximum(density, 0.05)
+        pace = np.clip(1.0 - np.exp(-1.913 * (1.0 / known - 1.0 / 5.4)), 1.0 / MOST_SLOW, 1.0)
+        return self._ways(gates, self.slowness / pace)
+
+    def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
+        costs = [self._cost(goals, gates, slowness) for goals in self.wanted]
+        directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
+        for (x, w), cost in zip(directions, costs, strict=True):
+            downhill(x, w, cost, self.wall)
+        return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
+
+    def _cost(self, goals: frozenset[str], gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cost of the way to the nearest of `goals`, or out of the venue where the plan names none."""
         shape = self.wall.shape
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
@@ -83,7 +106,7 @@ class Finder:
                 cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
         for name in goals:
             cost[self._cells(self.plan.goals[name]) & ~blocked] = 0.0
-        if sweep(cost, self.slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
+        if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
             raise NumericsError("venue_maze", venue=self.plan.id)
         return cost
 
