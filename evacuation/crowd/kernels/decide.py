@@ -83,12 +83,13 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
                 ew += weight * ways.w[group[i], rr, cc]
         length = math.sqrt(ex * ex + ew * ew)
         rr, cc = int(w[i] / way_size), int(x[i] / way_size)
-        if length <= 1e-6 or ways.cost[group[i], rr, cc] >= FAR:
+        if ways.cost[group[i], rr, cc] >= FAR:
             rr, cc = beside(rr, cc, i, people, floor, gates, ways)
             if rr < 0:
                 continue
-            ex, ew = (cc + 0.5) * way_size - x[i], (rr + 0.5) * way_size - w[i]
-            length = max(math.sqrt(ex * ex + ew * ew), 1e-9)
+            if length <= 1e-6:
+                ex, ew = (cc + 0.5) * way_size - x[i], (rr + 0.5) * way_size - w[i]
+                length = math.sqrt(ex * ex + ew * ew)
         if length > 0.0:
             want_x, want_w = ex / length, ew / length
             off = (x[i] - (cc + 0.5) * way_size) * want_x + (w[i] - (rr + 0.5) * way_size) * want_w

@@ -22,7 +22,7 @@ DAMPING = 2121.0
 #: to either side in which somebody is in the way, time by which the one ahead is foreseen, strength and range of turning aside.
 #: Calibrated once, on the shared runs uo-180-180-070, uo-180-180-120, uo-240-240-130, uo-300-300-160, uo-240-240-240, ao-300,
 #: gate_050_w56_040 (flow) and on the bins uni_open of fd_binned.csv (speed); never by case.
-GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.60, 0.51, 0.26, 0.6, 0.5, 0.2
+GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.60, 0.51, 0.25, 0.7, 0.5, 0.2
 
 #: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and
 #: the speed of a step aside where he stands in the way, m/s. Calibrated once, on the shared runs bo-360-090-090, bot-360-120-120 and bo-360-160-160.

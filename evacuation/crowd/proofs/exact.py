@@ -134,7 +134,7 @@ def chain(_: Reference) -> dict[str, float]:
     """
     count, force, length = 10, 201.0, 8.0
     outline = shapely.box(0, 0, length, 0.8)
-    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.229, 0.571)]
+    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.23, 0.57)]
     plan = room(outline, [line((length, 0.15), (length, 0.65))], shapely.box(0.3, 0.2, 2.5, 0.6), *rails)
     walkers = filled(plan, 1, pressing=Pressing(push_n=force))
     end = plan.local(np.array([[length, 0.4]]))[0]
