@@ -1,4 +1,4 @@
-"""People of a district as a density on a grid, who walk the quickest way to where they leave, and become single people where it is dense."""
+"""People of a district as a density on a grid, who walk the quickest way out and become single people where it is dense."""
 
 from __future__ import annotations
 

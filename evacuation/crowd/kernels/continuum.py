@@ -20,7 +20,9 @@ def walking_flow(density):
 
 @kernel
 def spread(density_out, flow_x_out, flow_w_out, way_x, way_w, wall, cell, dt):
-    """Move a density by one step of d(rho)/dt + div(rho v(rho) e) = 0, e the unit way (way_x, way_w); Hughes 2002, doi:10.1016/S0191-2615(01)00015-7.
+    """Move a density by one step of d(rho)/dt + div(rho v(rho) e) = 0, e the unit way (way_x, way_w).
+
+    Hughes 2002, doi:10.1016/S0191-2615(01)00015-7.
 
     Through each face goes the smaller of what the cell behind can send and the one ahead can take (Daganzo 1994), times the part of e
     across the face (mean of both cells). Arrays (ny, nx), persons/m2; `flow_x_out` (ny, nx + 1) and `flow_w_out` (ny + 1, nx), persons/s.
@@ -34,7 +36,9 @@ def spread(density_out, flow_x_out, flow_w_out, way_x, way_w, wall, cell, dt):
             if wall[i, j - 1] or wall[i, j]:
                 continue
             e = 0.5 * (way_x[i, j - 1] + way_x[i, j])
-            behind, ahead = (density_out[i, j - 1], density_out[i, j]) if e > 0.0 else (density_out[i, j], density_out[i, j - 1])
+            behind, ahead = (
+                (density_out[i, j - 1], density_out[i, j]) if e > 0.0 else (density_out[i, j], density_out[i, j - 1])
+            )
             send = walking_flow(behind) if behind < CRITICAL_M2 else highest
             take = highest if ahead < CRITICAL_M2 else walking_flow(ahead)
             flow_x_out[i, j] = e * min(send, take) * cell
@@ -44,11 +48,15 @@ def spread(density_out, flow_x_out, flow_w_out, way_x, way_w, wall, cell, dt):
             if wall[i - 1, j] or wall[i, j]:
                 continue
             e = 0.5 * (way_w[i - 1, j] + way_w[i, j])
-            behind, ahead = (density_out[i - 1, j], density_out[i, j]) if e > 0.0 else (density_out[i, j], density_out[i - 1, j])
+            behind, ahead = (
+                (density_out[i - 1, j], density_out[i, j]) if e > 0.0 else (density_out[i, j], density_out[i - 1, j])
+            )
             send = walking_flow(behind) if behind < CRITICAL_M2 else highest
             take = highest if ahead < CRITICAL_M2 else walking_flow(ahead)
             flow_w_out[i, j] = e * min(send, take) * cell
     share = dt / (cell * cell)
     for i in range(ny):
         for j in range(nx):
-            density_out[i, j] += share * (flow_x_out[i, j] - flow_x_out[i, j + 1] + flow_w_out[i, j] - flow_w_out[i + 1, j])
+            density_out[i, j] += share * (
+                flow_x_out[i, j] - flow_x_out[i, j + 1] + flow_w_out[i, j] - flow_w_out[i + 1, j]
+            )

@@ -1,4 +1,4 @@
-"""The people of a zone from its counter and the flows of its gates: a Kalman filter, and what comes 10 to 30 minutes ahead with its error."""
+"""The people of a zone from its counter and the flows of its gates, and what comes 10 to 30 minutes ahead, with its error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Zone:
     def told(
         self, state: ZoneState, count: float | None = None, came: float | None = None, went: float | None = None
     ) -> tuple[ZoneState, bool]:
-        """Return the state corrected by a count of the zone and by what came and went through its gates, persons/s, and whether it was believed.
+        """Return the state corrected by a count and by what came and went through the gates, persons/s, and whether it was believed.
 
         A missing count (None) corrects nothing. A count that jumps too far is not believed; the state is left as it is.
         """

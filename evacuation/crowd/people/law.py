@@ -24,8 +24,9 @@ DAMPING = 2121.0
 #: gate_050_w56_040 (flow) and on the bins uni_open of fd_binned.csv (speed); never by case.
 GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.60, 0.51, 0.25, 0.7, 0.5, 0.2
 
-#: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and
-#: the speed of a step aside where he stands in the way, m/s. Calibrated once, on the shared runs bo-360-090-090, bot-360-120-120 and bo-360-160-160.
+#: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and the
+#: speed of a step aside where he stands in the way, m/s. Calibrated once, on the shared runs bo-360-090-090, bot-360-120-120 and
+#: bo-360-160-160.
 SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.2, 0.3
 
 #: Whom one may touch before the next decision, m beyond the sum of radii, and the time over which the load is a mean, s.

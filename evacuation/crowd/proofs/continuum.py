@@ -9,9 +9,9 @@ import shapely
 
 from evacuation.crowd.district.district import District
 from evacuation.crowd.kernels.continuum import walking_flow
-from evacuation.crowd.people.walkers import People
-from evacuation.crowd.proofs.hermes import _nobody as nobody
 from evacuation.crowd.people import draws
+from evacuation.crowd.people.walkers import People
+from evacuation.crowd.proofs.hermes import nobody
 from evacuation.crowd.proofs.worlds import line, room
 from twin.proof import Reference
 

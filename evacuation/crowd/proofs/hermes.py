@@ -50,7 +50,7 @@ def _path(reference: Reference, name: str):
     return reference.folder("crowd") / "trajectories" / f"{name}.csv.gz"
 
 
-def _nobody(plan: Plan) -> Walkers:
+def nobody(plan: Plan) -> Walkers:
     """Return a venue with nobody in it."""
     walkers = filled(plan, 1)
     walkers.people = walkers.people.first(0)
@@ -85,7 +85,7 @@ def one_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geome
     outline = shapely.Polygon(around).buffer(0)
     plan = room(outline, [line((-0.5, -6.5), (width + 0.5, -6.5))], shapely.box(0.2, 3.5, width - 0.2, 5.2))
     entries = _inside(_entries(passages(run(_path(reference, name)), 4.0)), 0.0, width)
-    return followed(_nobody(plan), MOST_S, entries), outline
+    return followed(nobody(plan), MOST_S, entries), outline
 
 
 def two_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geometry]:
@@ -101,7 +101,7 @@ def two_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geome
         ("south", "goal", shapely.box(0, -7.5, width, -6.5)),
     ]
     plan = plan_of(outline, parts, goals=["", "", "north", "south", "", ""])
-    walkers = _nobody(plan)
+    walkers = nobody(plan)
     table = run(_path(reference, name))
     groups = walkers.finder.group_of
     entries = _inside(_entries(passages(table, 6.4), groups["down"]), 0.0, width)
@@ -231,7 +231,7 @@ def wide_opening(reference: Reference) -> NDArray[np.float64]:
 
 def _standing(plan: Plan, table: pd.DataFrame) -> Walkers:
     """Return the people of a table (x, y) at their places."""
-    walkers = _nobody(plan)
+    walkers = nobody(plan)
     ids = np.arange(len(table))
     walkers.people = People.standing(
         plan.local(table[["x", "y"]].values),
@@ -318,7 +318,7 @@ def corner(reference: Reference) -> dict[str, float]:
     entries = [
         Entry(e.t, (e.at[0], float(np.clip(e.at[1], -2.8, -0.2))), e.v) for e in _entries(passages(table, 3.0, "x"))
     ]
-    frames = followed(_nobody(plan), MOST_S, entries)
+    frames = followed(nobody(plan), MOST_S, entries)
     through = sum(int((~shapely.contains_xy(outline.buffer(1e-6), f.at)).sum()) for f in frames if len(f.at))
     times = passages(table_of(frames), 2.0, down=False)["t"].values
     measured = passages(table, 2.0, down=False)["t"].values
