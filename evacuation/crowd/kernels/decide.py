@@ -14,7 +14,7 @@ from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
 from twin.jit import kernel
 
-APART_M = 1.0  # whoever is further ahead of his party than this slows down
+APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
 BLOCK = 128  # people whom a thread moves at a time
@@ -23,7 +23,7 @@ BLOCK = 128  # people whom a thread moves at a time
 @kernel
 def decide(plans_out, parties_scratch, n, start, people, t, floor, gates, ways, law):
     """Write the plans of the first `n` people at `t`; return the most pairs of one. `start`: see `sort_by_cell`.
-    `parties_scratch` (2, parties).
+    `parties_scratch` (parties,).
 
     Everybody's way comes first, for one looks at that of others.
     """
@@ -133,21 +133,20 @@ def pace_on(rise, stair):
 
 @kernel
 def wait_for_each_other(plans_out, parties_scratch, n, people):
-    """Slow whoever is ahead of his party: from `APART_M` before its mean on to a stop at four times that (assumed).
+    """Slow whoever is ahead of the last of his party: from `APART_M` before him on to a stop at four times that (assumed).
 
     A party is as fast as its slowest. Who has not left yet or has no way is not waited for.
     """
-    if parties_scratch.shape[1] == 0:
+    if parties_scratch.size == 0:
         return
     parties_scratch[:] = 0.0
     for i in range(n):
         if people.party[i] >= 0 and plans_out.ahead[i] >= 0.0:
-            parties_scratch[0, people.party[i]] += plans_out.ahead[i]
-            parties_scratch[1, people.party[i]] += 1.0
+            parties_scratch[people.party[i]] = max(parties_scratch[people.party[i]], plans_out.ahead[i])
     for i in range(n):
         k = people.party[i]
         if k >= 0 and plans_out.ahead[i] >= 0.0:
-            before = parties_scratch[0, k] / parties_scratch[1, k] - plans_out.ahead[i]
+            before = parties_scratch[k] - plans_out.ahead[i]
             plans_out.free[i] *= min(max((4.0 * APART_M - before) / (3.0 * APART_M), 0.0), 1.0)
 
 

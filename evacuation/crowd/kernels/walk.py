@@ -28,7 +28,7 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         np.empty(max(floor.rows, floor.columns) + 1, np.int32),
     )
     order = Order(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), first)
-    parties = np.zeros((2, 1 + people.party.max() if n else 0))
+    parties = np.zeros(1 + people.party.max() if n else 0)
     plans = Plans(
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((n, MOST_PAIRS), np.int32),
         np.empty(n, np.int32),

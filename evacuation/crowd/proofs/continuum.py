@@ -35,7 +35,7 @@ def shock(_: Reference) -> dict[str, float]:
     district.leave[:] = False
     begin = _front(district)
     t0 = district.t
-    for _ in range(400):
+    for _step in range(400):
         district.step()
     speed = (_front(district) - begin) / (district.t - t0)
     expected = (walking_flow(5.39) - walking_flow(1.0)) / (5.39 - 1.0)
@@ -56,7 +56,7 @@ def hand_over(_: Reference) -> dict[str, float]:
 
     A street of 60 m by 4 m filled again and again at its begin; from 40 m on people are single and leave at its end.
     """
-    cell, long, wide = 0.5, 60.0, 4.0
+    cell, wide = 0.5, 4.0
     wall = np.zeros((10, 120), dtype=bool)
     wall[0] = wall[9] = True
     leave = np.zeros_like(wall)

@@ -141,7 +141,7 @@ def oscillation(_: Reference) -> dict[str, float]:
     rng, step = np.random.default_rng(7), 0.1
     t = np.arange(0, 36.0, step)
     errors = []
-    for _ in range(50):
+    for _trial in range(50):
         found = sway(0.1 * np.sin(2 * np.pi * t / 18.0 + rng.uniform(0, 6)) + rng.normal(0, 0.1, len(t)), step)
         errors.append(abs(found / 18.0 - 1.0) if np.isfinite(found) else 1.0)
     gait = [np.isfinite(sway(0.1 * np.sin(np.pi * t + k) + rng.normal(0, 0.1, len(t)), step)) for k in range(200)]
@@ -239,8 +239,9 @@ def _pushed(
     """Return the place along the row (time, person) of people of whom the first is pushed by a force a kilogram (t, N/kg)."""
     floor, law, n = walkers._floor, Pressing(step_s=step).law, people.count
     start = np.empty(floor.rows * floor.columns + 1, np.int32)
-    order = Order(*(np.empty(n, np.int32) for _ in range(4)), np.empty(max(floor.rows, floor.columns) + 1, np.int32))
-    plans = Plans(*(np.empty(n) for _ in range(6)), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32))
+    whole, real = [np.empty(n, np.int32) for _ in range(4)], [np.empty(n) for _ in range(6)]
+    order = Order._make([*whole, np.empty(max(floor.rows, floor.columns) + 1, np.int32)])
+    plans = Plans._make([*real, np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32)])
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
     gates = GateState(np.ones(1, bool), np.zeros(1, bool), np.zeros(1, np.int8), np.zeros(1))
     now, after, seen = people, people.room(), []
@@ -248,7 +249,7 @@ def _pushed(
         if k % round(DECISION_S / step) == 0:
             sort_by_cell(after, start, order, now, n, floor)
             now, after = after, now
-            decide(plans, np.zeros((2, 0)), n, start, now, k * step, floor, gates, walkers._way, law)
+            decide(plans, np.zeros(0), n, start, now, k * step, floor, gates, walkers._way, law)
         now.vx[now.number == 0] += step * np.interp(k * step, force[:, 0], force[:, 1], right=0.0)
         press(now, pushed, n, plans, floor, gates, law, 1)
         seen.append(now.x[np.argsort(now.number)].copy())

@@ -130,7 +130,8 @@ def _packed(walkers: Walkers, corner: NDArray[np.float64], side: float, density:
 def chain(_: Reference) -> dict[str, float]:
     """Return how far the loads of ten people in single file, each pushing 201 N at a gate that lets nobody through, lie from k F.
 
-    Contact alone: nobody turns aside. They touch from the start, between rails that keep them in file. The one at the gate, who carries all, is the tenth.
+    Contact alone: nobody turns aside. They touch from the start, between rails
+    that keep them in file. The one at the gate, who carries all, is the tenth.
     """
     count, force, length = 10, 201.0, 8.0
     outline = shapely.box(0, 0, length, 0.8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ TWO_WAY = (
 )
 
 
-def _path(reference: Reference, name: str):
+def _path(reference: Reference, name: str) -> Path:
     return reference.folder("crowd") / "trajectories" / f"{name}.csv.gz"
 
 

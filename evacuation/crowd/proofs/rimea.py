@@ -41,7 +41,7 @@ def _stair(up: bool) -> float:
     table = table_of(followed(walkers, 120.0))
     begin, end = (float(passages(table, x, "x", down=False)["t"].iloc[0]) for x in (3.5, 3.5 + flat))
     expected = flat / (0.61 if up else 0.69)
-    return abs((end - begin) / expected - 1.0)
+    return float(abs((end - begin) / expected - 1.0))
 
 
 def stairs(_: Reference) -> dict[str, float]:

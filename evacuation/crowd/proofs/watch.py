@@ -76,7 +76,7 @@ def passages(table: pd.DataFrame, line: float, axis: str = "y", down: bool = Tru
         off = sign * ((y if axis == "y" else x) - line)
         k = np.flatnonzero((off[:-1] < 0.0) & (off[1:] >= 0.0))
         if len(k):
-            k = int(k[0])
+            k = k[0]
             share = off[k] / (off[k] - off[k + 1])
             dt = t[k + 1] - t[k]
             found.append(
