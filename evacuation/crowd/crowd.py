@@ -39,10 +39,10 @@ MOST_STEPS = 2e10
 
 @dataclass(frozen=True)
 class Crowd:
-    """People who walk to the goals of a venue, or out of its gates, by the nearest open way, and press where it is full.
+    """People who walk to the goals of a venue, or out of its gates, by the quickest open way, and press where it is full.
 
-    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid on level
-    ground for people who know the venue; they do not choose gates by their queues.
+    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid on one
+    storey for people who know the venue and see how full it is.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -199,6 +199,9 @@ class Crowd:
             notes.append(("outside", {"count": outside}))
         if walkers.people.count:
             notes.append(("inside", {"count": walkers.people.count}))
+        if (crush := walkers.people.crush).size and crush.max() >= 0.5:
+            half, full = (int((crush >= bound).sum()) for bound in (0.5, 1.0))
+            notes.append(("compression", {"highest": round(float(crush.max()), 1), "half": half, "full": full}))
         return (*notes, *doses.notes(walkers.people))
 
 

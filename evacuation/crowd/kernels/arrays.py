@@ -9,7 +9,8 @@ import numpy as np
 
 class Bodies(NamedTuple):
     """Everybody inside, an array each: place (m, local), velocity, radius, free speed, group of goals, when he leaves (s on the clock,
-    inf: not told yet), number, the metered gate he may pass (-1: none), contacts, load (N), toxic dose."""
+    inf: not told yet), number, the party he walks with (-1: alone), the metered gate he may pass (-1: none),
+    contacts, load (N), compression and toxic dose."""
 
     x: np.ndarray
     w: np.ndarray
@@ -20,9 +21,11 @@ class Bodies(NamedTuple):
     group: np.ndarray
     leaves: np.ndarray
     number: np.ndarray
+    party: np.ndarray
     passed: np.ndarray
     touching: np.ndarray
     load: np.ndarray
+    crush: np.ndarray
     dose: np.ndarray
 
 
@@ -31,7 +34,8 @@ class Floor(NamedTuple):
     `wall_size` m, the cells of `size` m in which people are sorted, goals and who wants them.
 
     `goal_of` (ny, nx) on cells of `way_size` m: 1 + goal, 0 for none; `wants` (group, goal). Of each gate: an end and the unit
-    step to the other (gate, 2), length, whether it leads out, the sign of its inner side.
+    step to the other (gate, 2), length, whether it leads out, the sign of its inner side. `rise_x`, `rise_w` (ny, nx): how much the
+    ground rises a metre towards x and w; `stair` (ny, nx): whether it rises in steps.
     """
 
     line: np.ndarray
@@ -51,6 +55,9 @@ class Floor(NamedTuple):
     gate_long: np.ndarray
     rim: np.ndarray
     inner: np.ndarray
+    rise_x: np.ndarray
+    rise_w: np.ndarray
+    stair: np.ndarray
 
 
 class GateState(NamedTuple):
@@ -90,11 +97,15 @@ class Order(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """What is decided for some 0.05 s: wanted velocity, cost of the way ahead (-1: stands), whom one may touch and how many."""
+    """What is decided for some 0.05 s: direction of the way, wanted velocity, cost of the way ahead (-1: stands),
+    the speed that ground and party allow, whom one may touch and how many."""
 
+    way_x: np.ndarray
+    way_w: np.ndarray
     want_x: np.ndarray
     want_w: np.ndarray
     ahead: np.ndarray
+    free: np.ndarray
     pair: np.ndarray
     pairs: np.ndarray
 
@@ -116,8 +127,14 @@ class Law(NamedTuple):
     relax: float
     gap_time: float
     gap_length: float
+    lane: float
+    foresight: float
     repulsion: float
     repulsion_range: float
+    sight: float
+    meet_time: float
+    pass_lane: float
+    sidestep: float
     push: float
     stiffness: float
     damping: float

@@ -10,25 +10,30 @@ import math
 
 import numba
 
+from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
 from twin.jit import kernel
 
+APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
 BLOCK = 128  # people whom a thread moves at a time
 
 
 @kernel
-def decide(plans_out, n, start, people, t, floor, gates, ways, law):
+def decide(plans_out, parties_scratch, n, start, people, t, floor, gates, ways, law):
     """Write the plans of the first `n` people at `t`; return the most pairs of one. `start`: see `sort_by_cell`.
+    `parties_scratch` (parties,).
 
     Everybody's way comes first, for one looks at that of others.
     """
     if n < FEW:
-        head(plans_out, 0, n, people, t, floor, ways)
+        head(plans_out, 0, n, people, t, floor, gates, ways)
+        wait_for_each_other(plans_out, parties_scratch, n, people)
         choose(plans_out, 0, n, start, people, floor, gates, law)
     else:
-        head_side_by_side(plans_out, n, people, t, floor, ways)
+        head_side_by_side(plans_out, n, people, t, floor, gates, ways)
+        wait_for_each_other(plans_out, parties_scratch, n, people)
         choose_side_by_side(plans_out, n, start, people, floor, gates, law)
     most = 0
     for i in range(n):
@@ -40,10 +45,10 @@ def decide(plans_out, n, start, people, t, floor, gates, ways, law):
 
 
 @kernel(parallel=True)
-def head_side_by_side(plans_out, n, people, t, floor, ways):
+def head_side_by_side(plans_out, n, people, t, floor, gates, ways):
     """Write the ways of the first `n` people on all threads."""
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
-        head(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), people, t, floor, ways)
+        head(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), people, t, floor, gates, ways)
 
 
 @kernel(parallel=True)
@@ -54,7 +59,7 @@ def choose_side_by_side(plans_out, n, start, people, floor, gates, law):
 
 
 @kernel
-def head(plans_out, begin, end, people, t, floor, ways):
+def head(plans_out, begin, end, people, t, floor, gates, ways):
     """Write for people `begin` to `end` the way to the goal, from the four cells around, and how far it still is.
 
     That is negative for who stands: who has not left yet (`leaves` > t), and who has no way.
@@ -62,8 +67,8 @@ def head(plans_out, begin, end, people, t, floor, ways):
     fr, fc = ways.x.shape[1], ways.x.shape[2]
     x, w, group, way_size = people.x, people.w, people.group, floor.way_size
     for i in range(begin, end):
-        plans_out.want_x[i] = plans_out.want_w[i] = 0.0
-        plans_out.ahead[i] = -1.0
+        plans_out.way_x[i] = plans_out.way_w[i] = 0.0
+        plans_out.ahead[i], plans_out.free[i] = -1.0, people.free[i]
         if people.leaves[i] > t or group[i] < 0:
             continue
         fx, fw = x[i] / way_size - 0.5, w[i] / way_size - 0.5
@@ -77,12 +82,72 @@ def head(plans_out, begin, end, people, t, floor, ways):
                 ex += weight * ways.x[group[i], rr, cc]
                 ew += weight * ways.w[group[i], rr, cc]
         length = math.sqrt(ex * ex + ew * ew)
-        if length > 1e-6:
+        rr, cc = int(w[i] / way_size), int(x[i] / way_size)
+        if ways.cost[group[i], rr, cc] >= FAR:
+            rr, cc = beside(rr, cc, i, people, floor, gates, ways)
+            if rr < 0:
+                continue
+            if length <= 1e-6:
+                ex, ew = (cc + 0.5) * way_size - x[i], (rr + 0.5) * way_size - w[i]
+                length = math.sqrt(ex * ex + ew * ew)
+        if length > 0.0:
             want_x, want_w = ex / length, ew / length
-            rr, cc = int(w[i] / way_size), int(x[i] / way_size)
             off = (x[i] - (cc + 0.5) * way_size) * want_x + (w[i] - (rr + 0.5) * way_size) * want_w
-            plans_out.want_x[i], plans_out.want_w[i] = want_x, want_w
+            plans_out.way_x[i], plans_out.way_w[i] = want_x, want_w
             plans_out.ahead[i] = max(ways.cost[group[i], rr, cc] - off, 0.0)
+            rise = want_x * floor.rise_x[rr, cc] + want_w * floor.rise_w[rr, cc]
+            plans_out.free[i] = people.free[i] * pace_on(rise, floor.stair[rr, cc])
+
+
+@kernel
+def beside(row, col, i, people, floor, gates, ways):
+    """Return the nearest cell with a way around the cell of person `i`, who was pushed where there is none; (-1, -1) for none.
+
+    Only cells that no wall hides from him count.
+    """
+    px, pw, group = people.x[i], people.w[i], people.group[i]
+    k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
+    best_row, best_col, least = -1, -1, 1e30
+    for r in range(max(row - 3, 0), min(row + 4, ways.cost.shape[1])):
+        for c in range(max(col - 3, 0), min(col + 4, ways.cost.shape[2])):
+            cx, cw = (c + 0.5) * floor.way_size, (r + 0.5) * floor.way_size
+            d2 = (cx - px) ** 2 + (cw - pw) ** 2
+            if ways.cost[group, r, c] >= FAR or d2 >= least:
+                continue
+            if not hidden(px, pw, cx, cw, people.passed[i], floor.wall_start[k], floor.wall_start[k + 1], floor, gates):
+                best_row, best_col, least = r, c, d2
+    return best_row, best_col
+
+
+@kernel(inline=True)
+def pace_on(rise, stair):
+    """Return the horizontal speed over that on the level, on ground that rises by `rise` a metre in walking direction.
+
+    Stairs: 0.61 m/s up and 0.69 m/s down where 1.34 m/s are walked on the level (Weidmann 1993). Slopes: exp(-3.5 |rise + 0.05|)
+    over its value on the level, not above 1 (Tobler 1993).
+    """
+    if stair:
+        return 0.61 / 1.34 if rise > 0.0 else 0.69 / 1.34
+    return min(math.exp(3.5 * (0.05 - abs(rise + 0.05))), 1.0)
+
+
+@kernel
+def wait_for_each_other(plans_out, parties_scratch, n, people):
+    """Slow whoever is ahead of the last of his party: from `APART_M` before him on to a stop at four times that (assumed).
+
+    A party is as fast as its slowest. Who has not left yet or has no way is not waited for.
+    """
+    if parties_scratch.size == 0:
+        return
+    parties_scratch[:] = 0.0
+    for i in range(n):
+        if people.party[i] >= 0 and plans_out.ahead[i] >= 0.0:
+            parties_scratch[people.party[i]] = max(parties_scratch[people.party[i]], plans_out.ahead[i])
+    for i in range(n):
+        k = people.party[i]
+        if k >= 0 and plans_out.ahead[i] >= 0.0:
+            before = parties_scratch[k] - plans_out.ahead[i]
+            plans_out.free[i] *= min(max((4.0 * APART_M - before) / (3.0 * APART_M), 0.0), 1.0)
 
 
 @kernel
@@ -103,14 +168,19 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         if plans_out.ahead[i] < 0.0:
             plans_out.want_x[i] = plans_out.want_w[i] = 0.0
             continue
-        goal_x, goal_w = plans_out.want_x[i], plans_out.want_w[i]
+        goal_x, goal_w = plans_out.way_x[i], plans_out.way_w[i]
         length = math.sqrt(1.0 + aside * aside)
         ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
-        gap = look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law)
-        pace = min(people.free[i], max((gap - law.gap_length) / law.gap_time, 0.0))
-        if gap <= law.gap_length:
-            pace = min(law.push * law.relax / law.mass, people.free[i])
+        gap, leaving, meets = look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law)
+        room = gap - law.gap_length + law.foresight * leaving
+        pace = min(plans_out.free[i], max(room / (law.gap_time + law.foresight), 0.0))
+        if room <= 0.0:
+            pace = min(law.push * law.relax / law.mass, plans_out.free[i])
             ex, ew = goal_x, goal_w
+            if meets:
+                pace = min(law.sidestep, plans_out.free[i])
+                way = 1.0 if aside >= 0.0 else -1.0
+                ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
         plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
 
 
@@ -119,12 +189,12 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
     """Write whom person `i` may touch; return by how much his neighbours turn him aside."""
     x, w, radius, group, ahead = people.x, people.w, people.radius, people.group, plans_out.ahead
     px, pw = x[i], w[i]
-    ex, ew, far = plans_out.want_x[i], plans_out.want_w[i], ahead[i]
+    ex, ew, far = plans_out.way_x[i], plans_out.way_w[i], ahead[i]
     walks = far >= 0.0
     close = law.gap_length + 5.0 * law.repulsion_range
     reach = radius[i] + 0.25 + law.skin
     if walks:
-        reach = max(reach, close)
+        reach = max(reach, close, law.sight)
     c0, c1 = max(int((px - reach) / floor.size), 0), min(int((px + reach) / floor.size), floor.columns - 1)
     r0, r1 = max(int((pw - reach) / floor.size), 0), min(int((pw + reach) / floor.size), floor.rows - 1)
     count = 0
@@ -136,18 +206,25 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
             dx, dw = px - x[j], pw - w[j]
             d2 = dx * dx + dw * dw
             both = radius[i] + radius[j] + law.skin
-            if d2 > both * both and d2 > close * close:
+            touches = d2 <= both * both
+            turns, comes = False, 0.0
+            if walks and d2 <= reach * reach and ex * dx + ew * dw < 0.0:
+                if group[j] != group[i]:
+                    comes = max(-(ex * plans_out.way_x[j] + ew * plans_out.way_w[j]), 0.0)
+                turns = comes > 0.0 or (d2 <= close * close and not (ahead[j] > far and group[j] == group[i]))
+            if not (touches or turns) or hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
                 continue
-            if hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
-                continue
-            if d2 <= both * both:
+            if touches:
                 if count < MOST_PAIRS:
                     plans_out.pair[i, count] = j
                 count += 1
-            yields = ahead[j] > far and group[j] == group[i]
-            if walks and not yields and d2 <= close * close and ex * dx + ew * dw < 0.0:
-                strength = law.repulsion * math.exp((law.gap_length - math.sqrt(d2)) / law.repulsion_range)
-                aside += strength if ex * dw - ew * dx > 0.0 else -strength
+            if turns:
+                d = math.sqrt(d2)
+                # to the side away from him; of two who meet each keeps to the right unless he stands clearly right of the other
+                right = ex * dw - ew * dx + 0.2 * comes * d > 0.0
+                met = max(d - law.meet_time * comes * plans_out.free[i], 0.5 * law.gap_length)
+                strength = (1.0 + comes) * law.repulsion * math.exp((law.gap_length - met) / law.repulsion_range)
+                aside += strength if right else -strength
     plans_out.pairs[i] = count
     return aside
 
@@ -158,23 +235,29 @@ def look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law):
     x, w, ahead = people.x, people.w, plans_out.ahead
     px, pw, far = x[i], w[i], ahead[i]
     speed = math.sqrt(people.vx[i] * people.vx[i] + people.vw[i] * people.vw[i])
-    see = law.gap_length + min(people.free[i], speed + 0.5) * law.gap_time
+    see = law.gap_length + min(plans_out.free[i], speed + 0.5) * (law.gap_time + law.foresight)
     gap = see
-    c0 = max(int((min(px, px + see * ex) - law.gap_length) / floor.size), 0)
-    c1 = min(int((max(px, px + see * ex) + law.gap_length) / floor.size), floor.columns - 1)
-    r0 = max(int((min(pw, pw + see * ew) - law.gap_length) / floor.size), 0)
-    r1 = min(int((max(pw, pw + see * ew) + law.gap_length) / floor.size), floor.rows - 1)
+    leaving, meets = plans_out.free[i], False
+    c0 = max(int((min(px, px + see * ex) - law.lane) / floor.size), 0)
+    c1 = min(int((max(px, px + see * ex) + law.lane) / floor.size), floor.columns - 1)
+    r0 = max(int((min(pw, pw + see * ew) - law.lane) / floor.size), 0)
+    r1 = min(int((max(pw, pw + see * ew) + law.lane) / floor.size), floor.rows - 1)
     for r in range(r0, r1 + 1):
         for j in range(start[r * floor.columns + c0], start[r * floor.columns + c1 + 1]):
             dx, dw = x[j] - px, w[j] - pw
             along = ex * dx + ew * dw
             if along <= 0.0 or j == i or (ahead[j] > far and people.group[j] == people.group[i]):
                 continue
-            if abs(ew * dx - ex * dw) > law.gap_length or along > gap:
+            off = abs(ew * dx - ex * dw)
+            if off > law.lane or along > gap:
+                continue
+            opposes = people.group[j] != people.group[i] and ex * plans_out.way_x[j] + ew * plans_out.way_w[j] < 0.0
+            if opposes and off > law.pass_lane:
                 continue
             d = math.sqrt(dx * dx + dw * dw)
             if d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
                 gap = d
+                leaving, meets = max(ex * people.vx[j] + ew * people.vw[j], 0.0), opposes
     for m in range(first, last):
         s = floor.wall_list[m]
         ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
@@ -182,5 +265,6 @@ def look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law):
             continue
         if bars(s, px, pw, people.passed[i], floor, gates):
             off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
-            gap = min(gap, off + 0.5 * law.gap_length)
-    return gap
+            if off + 0.5 * law.gap_length < gap:
+                gap, leaving, meets = off + 0.5 * law.gap_length, 0.0, False
+    return gap, leaving, meets

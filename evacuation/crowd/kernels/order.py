@@ -12,6 +12,7 @@ def copy(bodies_out, i, bodies, j):
     bodies_out.vx[i], bodies_out.vw[i] = bodies.vx[j], bodies.vw[j]
     bodies_out.radius[i], bodies_out.free[i] = bodies.radius[j], bodies.free[j]
     bodies_out.group[i], bodies_out.leaves[i] = bodies.group[j], bodies.leaves[j]
+    bodies_out.party[i], bodies_out.crush[i] = bodies.party[j], bodies.crush[j]
     bodies_out.number[i], bodies_out.passed[i] = bodies.number[j], bodies.passed[j]
     bodies_out.touching[i], bodies_out.load[i], bodies_out.dose[i] = bodies.touching[j], bodies.load[j], bodies.dose[j]
 

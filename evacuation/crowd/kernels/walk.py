@@ -28,7 +28,11 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         np.empty(max(floor.rows, floor.columns) + 1, np.int32),
     )
     order = Order(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), first)
-    plans = Plans(np.empty(n), np.empty(n), np.empty(n), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32))
+    parties = np.zeros(1 + people.party.max() if n else 0)
+    plans = Plans(
+        np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((n, MOST_PAIRS), np.int32),
+        np.empty(n, np.int32),
+    )  # fmt: skip
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
     now, after, spare = people, first_out, second_out
     for k in range(times.size):
@@ -39,7 +43,7 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
             return n, OUTSIDE, k, now.number[who]
         now, after, spare = after, spare, after
         meter(now, counts_out.tokens, n, times[k], floor, gates, ways)
-        most = decide(plans, n, start, now, times[k], floor, gates, ways, law)
+        most = decide(plans, parties, n, start, now, times[k], floor, gates, ways, law)
         if most > MOST_PAIRS:
             return n, PACKED, k, most
         press(now, pushed, n, plans, floor, gates, law, steps)

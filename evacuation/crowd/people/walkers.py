@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Ways
 from evacuation.crowd.kernels.decide import MOST_PAIRS
@@ -20,6 +21,9 @@ from twin.jit import start_threads
 
 #: Cells in which people are sorted and walls are looked up, m; walls within WALL_REACH_M of a cell are known in it.
 CELL_M, WALL_CELL_M, WALL_REACH_M = 0.5, 1.0, 0.7
+
+#: People look for the quickest way so often, s, and see the crowd smoothed over this length, m (both assumed).
+LOOK_S, SEEN_M = 5.0, 4.0
 
 
 class People(Bodies):
@@ -66,7 +70,8 @@ class People(Bodies):
             x=np.ascontiguousarray(at[:, 0], dtype=np.float64),
             w=np.ascontiguousarray(at[:, 1], dtype=np.float64),
             vx=np.zeros(n), vw=np.zeros(n),
-            passed=np.full(n, -1, np.int32), touching=np.zeros(n, np.int32), load=np.zeros(n), dose=np.zeros(n),
+            passed=np.full(n, -1, np.int32), party=np.full(n, -1, np.int32),
+            touching=np.zeros(n, np.int32), load=np.zeros(n), crush=np.zeros(n), dose=np.zeros(n),
             radius=who["radius"].astype(np.float64), free=who["free"].astype(np.float64),
             group=who["group"].astype(np.int32), leaves=who["leaves"].astype(np.float64),
             number=who["number"].astype(np.int64),
@@ -87,9 +92,11 @@ class Walkers:
         self.plan, self.finder, self.people = plan, finder, people
         self._law: Law = pressing.law
         self._steps, self._floor = pressing.steps, _floor(plan, finder)
+        self._seen = None if kept is None or not kept["walkers_seen"].size else kept["walkers_seen"].copy()
         self._gates: Gates | None = None
         self._way: Ways | None = None
         self._counts = _counts(plan, kept)
+        self._open = np.maximum(_smooth(finder.walkable.astype(np.float64), plan.grid.cell_m), 0.2)
         start_threads()
 
     @property
@@ -120,18 +127,27 @@ class Walkers:
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
         people = {f"people_{name}": values for name, values in self.people.arrays().items()}
-        return people | {f"walkers_{name}": values for name, values in self._counts._asdict().items()}
+        seen = np.zeros(0) if self._seen is None else self._seen
+        return (
+            people
+            | {f"walkers_{name}": values for name, values in self._counts._asdict().items()}
+            | {"walkers_seen": seen}
+        )
 
     def set_gates(self, gates: Gates) -> None:
         """Open and shut gates; ways are found again where that changes them."""
         if gates is not self._gates:
-            self._gates, self._way = gates, self.finder.of(gates)
+            self._gates = gates
+            self._way = self.finder.of(gates) if self._seen is None else self.finder.quickest(gates, self._seen)
             self._state = GateState(gates.shut, gates.metered, gates.way, gates.per_s * DECISION_S)
 
     def walk(self, t: float, decisions: int) -> None:
         """Move everybody from `t` by a number of decisions."""
         if self._way is None or self.people.count == 0:
             return
+        if round(t / DECISION_S) % round(LOOK_S / DECISION_S) == 0 and self._gates is not None:
+            self._seen = self._crowd()
+            self._way = self.finder.quickest(self._gates, self._seen)
         times = t + DECISION_S * np.arange(decisions)
         both = self.people.room(), self.people.room()
         count, problem, k, found = walk(
@@ -143,11 +159,23 @@ class Walkers:
             raise NumericsError("crowd_packed", time=float(times[k]), found=int(found), expected=MOST_PAIRS)
         self.people = both[(decisions - 1) % 2].first(count)
 
+    def _crowd(self) -> NDArray[np.float64]:
+        """Return the density that people see when they choose their way, persons/m2 on the raster of ways."""
+        grid = self.plan.grid
+        count = np.zeros(grid.shape)
+        row, col = (self.people.w / grid.cell_m).astype(np.int64), (self.people.x / grid.cell_m).astype(np.int64)
+        np.add.at(count, (row, col), 1.0 / grid.cell_m**2)
+        return np.asarray(_smooth(count, grid.cell_m) / self._open)
+
     def leave(self, who: NDArray[Any], t: NDArray[np.float64]) -> None:
         """Tell people (by index) to leave, each at his time."""
         leaves = self.people.leaves.copy()
         leaves[who] = t
         self.people = self.people._replace(leaves=leaves)
+
+
+def _smooth(values: NDArray[np.float64], cell: float) -> NDArray[np.float64]:
+    return np.asarray(ndimage.gaussian_filter(values, SEEN_M / cell, mode="constant", truncate=3.0))
 
 
 def _counts(plan: Plan, kept: Mapping[str, NDArray[Any]] | None) -> Counts:
@@ -174,6 +202,7 @@ def _floor(plan: Plan, finder: Finder) -> Floor:
         wants=np.array([[goal in wanted for goal in goals] for wanted in finder.wanted], bool).reshape(len(finder.wanted), len(goals)),
         gate_end=ends[:, 0].copy(), gate_step=(ends[:, 1] - ends[:, 0]) / length[:, None], gate_long=length,
         rim=np.array([gate.rim for gate in plan.gates]), inner=np.array([gate.inner for gate in plan.gates]),
+        rise_x=finder.rise[0], rise_w=finder.rise[1], stair=finder.stair,
     )  # fmt: skip
 
 

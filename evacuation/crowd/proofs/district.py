@@ -1,4 +1,4 @@
-"""The crowd as a density held against what is exact: a wave of few people, a queue before a gate, ledger, threads, persons."""
+"""The crowd as a density held against what is exact: few people, a queue, a jam that grows, ledger, threads; hand-over to persons."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import numba
 import numpy as np
 import shapely
 
+from evacuation.crowd.district.handover import HandOver
 from evacuation.crowd.district.stream import FREE_M_S, MOST, Stream
-from evacuation.crowd.proofs.worlds import emptied, filled, line, plan_of
+from evacuation.crowd.kernels.stream import speed
+from evacuation.crowd.people import draws
+from evacuation.crowd.people.walkers import People
+from evacuation.crowd.proofs.hermes import nobody
+from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, plan_of, room
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
@@ -26,11 +31,11 @@ def hall(cell: float | None, door: shapely.LineString = DOOR, outline: shapely.P
     return plan_of(outline, parts, cell_m=cell)
 
 
-def open_stream(plan: Plan) -> Stream:
-    """Return an empty crowd in a plan with its gates open."""
+def open_stream(plan: Plan, per_s: float = np.inf) -> Stream:
+    """Return an empty crowd in a plan with its gates open, each letting through so many a second."""
     n = len(plan.gates)
     inner = np.array([gate.inner for gate in plan.gates], np.int8)
-    return Stream(plan, Finder(plan), Gates(np.zeros(n, bool), np.zeros(n, np.int8), np.full(n, np.inf), inner))
+    return Stream(plan, Finder(plan), Gates(np.zeros(n, bool), np.zeros(n, np.int8), np.full(n, per_s), inner))
 
 
 def emptying(cell: float, persons: float) -> tuple[list[float], float, Stream]:
@@ -117,3 +122,82 @@ def one_thread(_: Reference) -> float:
             numba.set_num_threads(own)
         found.append(stream.total)
     return float(abs(found[0] - found[1]).max())
+
+
+@cache
+def shock(_: Reference) -> dict[str, float]:
+    """Return by how much the speed of a jam that grows backwards lies from (J2 - J1) / (rho2 - rho1), Rankine and Hugoniot.
+
+    People at 1 per m2 meet people at 5.39 before a gate that lets nobody through.
+    """
+    plan = hall(0.5, line((200, 0), (200, 4)), shapely.box(0, 0, 200, 4))
+    stream = open_stream(plan, per_s=0.0)
+    rows = stream.finder.walkable & stream.finder.cells_of(plan.ground)
+    stream.walking[0] = np.where(rows, np.where(plan.grid.x[None, :] < 150.0, 1.0, 5.39), 0.0)
+    stream.walk(20)
+    fronts = []
+    for _second in range(2):
+        fronts.append(_front(stream, rows))
+        stream.walk(100)
+    flow = [rho * speed(rho, FREE_M_S) for rho in (1.0, 5.39)]
+    expected = (flow[1] - flow[0]) / (5.39 - 1.0)
+    found = (fronts[1] - fronts[0]) / 100.0
+    return {"error": abs(found / expected - 1.0), "speed": found}
+
+
+def _front(stream: Stream, rows: np.ndarray) -> float:
+    """Return where the mean density across a street rises through 3 persons/m2, m."""
+    own = stream.total.sum(axis=0) / np.maximum(rows.sum(axis=0), 1)
+    k = int(np.argmax(own > 3.0))
+    return float(stream.plan.grid.x[k - 1] + (3.0 - own[k - 1]) / (own[k] - own[k - 1]) * stream.cell)
+
+
+@cache
+def hand_over(_: Reference) -> dict[str, float]:
+    """Return how people are kept in a street whose last third holds single people, and how far the flow into that third is from
+    that of people who appear in it, in the worst minute in which at least half of the most people come.
+
+    A street of 60 m by 4 m filled again and again at its begin for half an hour.
+    """
+    plan = hall(0.5, line((60, 0), (60, 4)), shapely.box(0, 0, 60, 4))
+    stream = open_stream(plan)
+    both, x = HandOver(stream), plan.grid.x[None, :]
+    floor = stream.finder.walkable & stream.finder.cells_of(plan.ground)
+    stream.walking[0][floor] = 1.0
+    both.begin(floor & (x >= 40.0))
+    beyond = room(shapely.box(0, 0, 20.0, 4.0), [line((20.0, 0.0), (20.0, 4.0))], shapely.box(0.3, 0.3, 19, 3.7))
+    walkers, number, worst, put = nobody(beyond), 0, 0.0, both.persons
+    into, out = [], []
+    for second in range(2100):
+        if second % 10 == 0 and second < 1800:
+            more = np.where(floor & (x < 4.0), 1.6, 0.0)
+            stream.walking[0] += more
+            put += float(more.sum() * stream.cell**2)
+        before = float(both.owed.sum())
+        both.walk(1)
+        into.append(float(both.owed.sum()) - before)
+        people = walkers.people
+        stand, new, take = np.column_stack([people.x, people.w]), [], np.zeros(floor.shape, np.int64)
+        for row, col in np.argwhere(both.owed[0] >= 1.0):
+            at = beyond.local(np.array([[plan.grid.x[col] - 40.0, plan.grid.y[row]]]))[0]
+            if not (len(stand) and (np.hypot(*(stand - at).T) < 0.41).any()):
+                new.append(at)
+                stand, take[row, col] = np.vstack([stand, at]), 1
+        both.people(0, take)
+        if new:
+            ids = np.arange(number, number + len(new))
+            number += len(new)
+            walkers.people = people.joined(
+                People.standing(
+                    np.array(new), radius=draws.radius(7, ids), free=draws.free_speed(7, ids),
+                    group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
+                )
+            )  # fmt: skip
+        out.append(float(len(new)))
+        walkers.walk(float(second), SECOND)
+        there = both.persons + float(stream.out.sum()) + walkers.people.count + walkers.left
+        worst = max(worst, abs(there / put - 1.0))
+    sums = [np.convolve(v, np.ones(60), "valid")[60::60] for v in (into, out)]
+    busy = sums[0] > 0.5 * sums[0].max()
+    mismatch = float(np.abs(sums[1][busy] / sums[0][busy] - 1.0).max()) if busy.any() else np.inf
+    return {"kept": worst, "mismatch": mismatch, "passed": float(walkers.left)}

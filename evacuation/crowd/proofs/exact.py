@@ -130,13 +130,15 @@ def _packed(walkers: Walkers, corner: NDArray[np.float64], side: float, density:
 def chain(_: Reference) -> dict[str, float]:
     """Return how far the loads of ten people in single file, each pushing 201 N at a gate that lets nobody through, lie from k F.
 
-    They touch from the start, between rails that keep them in file. The one at the gate, who carries all, is the tenth.
+    Contact alone: nobody turns aside. They touch from the start, between rails
+    that keep them in file. The one at the gate, who carries all, is the tenth.
     """
     count, force, length = 10, 201.0, 8.0
     outline = shapely.box(0, 0, length, 0.8)
-    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.229, 0.571)]
+    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.23, 0.57)]
     plan = room(outline, [line((length, 0.15), (length, 0.65))], shapely.box(0.3, 0.2, 2.5, 0.6), *rails)
     walkers = filled(plan, 1, pressing=Pressing(push_n=force))
+    walkers._law = walkers._law._replace(repulsion=0.0)
     end = plan.local(np.array([[length, 0.4]]))[0]
     ids = np.arange(count, dtype=np.int64)
     at = np.column_stack([end[0] - 0.165 - 0.33 * (count - 1 - ids), np.full(count, end[1])])

@@ -1,4 +1,4 @@
-"""Cases held against measurements: speed and density, flow through narrow openings, and runs that did no harm."""
+"""Cases held against measurements: speed and density, and runs that did no harm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.proofs.watch import run
 from evacuation.crowd.proofs.worlds import CRS, emptied, filled, line, mean_speed, room, set_speed
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.levels import Held, index, thresholds
-from evacuation.crowd.venue.plan import Plan
 from twin.grid import Grid
 from twin.proof import Reference
 
@@ -67,46 +67,6 @@ def _corridor(density: float) -> tuple[float, float]:
     return float(np.average(speed[known], weights=count[known])), float(count.mean() / 10.0 / WIDTH_M)
 
 
-def _wide_opening() -> tuple[Plan, int]:
-    """Return the room of run ao-300: 6.25 m wide, an opening of 3.0 m, 1.06 m deep, 348 people."""
-    outline = shapely.Polygon(
-        [(-2.25, 20), (-2.25, 0.53), (-0.6, 0.53), (-0.6, -0.53), (2.4, -0.53), (2.4, 0.53), (4.0, 0.53), (4.0, 20)]
-    )
-    return room(outline, [line((-0.6, -0.53), (2.4, -0.53))], shapely.box(-2.25, 1.5, 4.0, 20)), 348
-
-
-def _entrance_gate() -> tuple[Plan, int]:
-    """Return the corridor of run gate_050_w56_040: 5.6 m wide, a funnel from 0.8 m to a gate of 0.5 m, 75 people."""
-    funnel = [(-0.4, 0), (-0.25, -0.15), (-0.25, -1.1), (0.25, -1.1), (0.25, -0.15), (0.4, 0)]
-    outline = shapely.Polygon([(-2.8, 8), (-2.8, 0), *funnel, (2.8, 0), (2.8, 8)])
-    return room(outline, [line((-0.25, -1.1), (0.25, -1.1))], shapely.box(-2.8, 1.0, 2.8, 5.5)), 75
-
-
-@cache
-def openings(reference: Reference) -> dict[str, float]:
-    """Return the flow between the 20th and 80th percentile person through two measured openings, over the measured one."""
-    table = pd.read_csv(reference.folder("crowd") / "bottleneck_runs.csv").set_index("set")
-    found = {}
-    for name, (plan, persons) in {"gate_050_w56_040": _entrance_gate(), "ao-300": _wide_opening()}.items():
-        passed = _left(plan, persons)
-        first, last = (np.interp(share * persons, passed, np.arange(len(passed))) for share in (0.2, 0.8))
-        flow = 0.6 * persons / (last - first) if passed[-1] >= 0.8 * persons else 0.0
-        found[name] = flow
-        found[f"{name}_ratio"] = flow / float(table.loc[name, "flow_20_80_ps"])
-    return found
-
-
-def _left(plan: Plan, persons: int) -> NDArray[np.int64]:
-    """Return how many have left after each second."""
-    walkers, gone = filled(plan, persons), [0]
-    emptied(walkers, 600, lambda _: gone.append(walkers.left))
-    return np.array(gone)
-
-
-#: Frames a second by the name that a run begins with; else those of the HERMES series.
-RATES = {"gate": 25.0, "lyon": 10.0, "single": 25.0}
-HERMES_RATE = 16.0
-
 #: Cells of the raster of open ground, of the density, and ground added around what was seen, m.
 FINE_M, CELL_M, AROUND_M = 0.25, 0.5, 0.2
 
@@ -122,8 +82,8 @@ def harmless(reference: Reference) -> dict[str, float]:
     seconds = thresholds()["density"][1]
     red = float(len(thresholds()["density"][0]))
     found = {"held": 0.0, "half": 0.0, "peak": 0.0, "runs": 0.0, "red": 0.0}
-    for run in runs:
-        series = np.array(list(_densest(run)))
+    for path in runs:
+        series = np.array(list(_densest(path)))
         held = [_held_index(series, least) for least in (seconds, max(min(seconds, len(series) // 2), 1))]
         found["held"], found["half"] = max(found["held"], held[0]), max(found["half"], held[1])
         found["peak"] = max(found["peak"], float(series.max()))
@@ -139,13 +99,7 @@ def _held_index(series: NDArray[np.float64], seconds: int) -> float:
 
 def _densest(path: Path) -> Iterator[float]:
     """Yield the highest density in view of each second of a run."""
-    name = path.name.removesuffix(".csv.gz")
-    rate = next((r for begin, r in RATES.items() if name.startswith(begin)), HERMES_RATE)
-    table = pd.read_csv(path)
-    if "x_mm" in table:
-        table = pd.DataFrame({"frame": table["frame"], "x": table["x_mm"] / 1000.0, "y": table["y_mm"] / 1000.0})
-    else:
-        table = table.rename(columns=str.lower)[["frame", "x", "y"]]
+    name, table = path.name.removesuffix(".csv.gz"), run(path)
     ground = _ground(name, table)
     west, south, east, north = ground.bounds
     north, west = np.ceil(north * 2) / 2 + 1.0, np.floor(west * 2) / 2 - 1.0
@@ -155,10 +109,10 @@ def _densest(path: Path) -> Iterator[float]:
     fine = Grid(CRS, float(west), float(north), FINE_M, 2 * grid.ny, 2 * grid.nx)
     xx, yy = np.meshgrid(fine.x, fine.y)
     density = Density(grid, shapely.contains_xy(ground, xx, yy), FINE_M)
-    frames = np.sort(table["frame"].unique())
-    by_frame = dict(iter(table.groupby("frame")))
-    for second in np.arange(frames[0] / rate, frames[-1] / rate + 1e-9, 1.0):
-        now = by_frame[frames[np.abs(frames - second * rate).argmin()]]
+    times = np.sort(table["t"].unique())
+    by_time = dict(iter(table.groupby("t")))
+    for second in np.arange(0.0, times[-1] + 1e-9, 1.0):
+        now = by_time[times[np.abs(times - second).argmin()]]
         yield float(density.of(now["x"].values - west, north - now["y"].values).max())
 
 

@@ -30,6 +30,9 @@ MARGIN_M = 3.0
 WAY_CELL_M = (0.1, 0.25)
 MOST_CELLS = 6_000_000
 
+#: Steepest slope or stair, m rise a horizontal metre: 45 degrees.
+STEEPEST = 1.0
+
 #: How far beyond a gate in the rim its goal lies, m.
 BEYOND_M = 1.0
 
@@ -68,6 +71,17 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """Ground that rises by `rise` a horizontal metre towards `up_deg` (degrees from north, clockwise), in steps or evenly."""
+
+    id: str
+    shape: shapely.Polygon
+    rise: float
+    up_deg: float
+    stair: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS."""
 
@@ -78,6 +92,7 @@ class Plan:
     gates: tuple[Gate, ...]
     sources: tuple[Source, ...]
     goals: dict[str, shapely.Geometry]
+    slopes: tuple[Slope, ...]
     zones: gpd.GeoDataFrame
     grid: Grid
 
@@ -119,6 +134,7 @@ class Plan:
             gates=gates,
             sources=tuple(_source(venue, part, goals) for part in parts[kinds == "source"].to_dict("records")),
             goals=goals,
+            slopes=tuple(_slope(venue, part) for part in parts[kinds.isin(["slope", "stair"])].to_dict("records")),
             zones=parts.loc[kinds == "zone", ["id", "name_zh", "name_en", "geometry"]].reset_index(drop=True),
             grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell),
         )
@@ -159,6 +175,7 @@ class Plan:
 def _check_shape(venue: str, part: Any) -> None:
     """Raise ScenarioError for a part without a usable shape, and for a gate that no body passes."""
     wanted = {"wall": "Line", "gate": "Line", "obstacle": "Polygon", "zone": "Polygon", "goal": "Polygon"}
+    wanted |= {"slope": "Polygon", "stair": "Polygon"}
     shape = part.geometry
     if part.kind == "gate" and shape is not None and shape.length < NARROWEST_M:
         raise ScenarioError("gate_narrow", venue=venue, gate=part.id, found=shape.length, expected=NARROWEST_M)
@@ -203,6 +220,14 @@ def beyond(gate: Gate) -> shapely.Geometry:
     a, b = np.array(gate.shape.coords[0]), np.array(gate.shape.coords[-1])
     step = np.array([(b - a)[1], -(b - a)[0]]) / np.hypot(*(b - a)) * BEYOND_M * -gate.inner
     return shapely.transform(gate.shape, lambda at: at + step)
+
+
+def _slope(venue: str, part: dict[str, Any]) -> Slope:
+    """Return a slope or stair; raise ScenarioError for one without a usable grade or direction."""
+    rise, up = _number(part.get("rise"), np.nan), _number(part.get("up_deg"), np.nan)
+    if not (0.0 <= rise <= STEEPEST and np.isfinite(up)):
+        raise ScenarioError("venue_slope", venue=venue, part=part["id"], rise=rise, up=up, expected=STEEPEST)
+    return Slope(str(part["id"]), part["geometry"], rise, up, part["kind"] == "stair")
 
 
 def _source(venue: str, part: dict[str, Any], goals: dict[str, Any]) -> Source:

@@ -13,11 +13,14 @@ from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
-#: Ground nearer to a wall than this costs more, at the wall twice as much again: people keep off walls (assumed).
-CLEAR_M, WALL_COST = 0.4, 1.0
+#: Ground nearer to a wall than this costs more, at the wall half as much again: people keep off walls (assumed).
+CLEAR_M, WALL_COST = 0.4, 0.5
+
+#: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
+SLOPE_COST = 2.0
 
 #: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
-MOST_SLOW = 10.0
+MOST_SLOW = 5.0
 
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
@@ -44,6 +47,13 @@ class Finder:
         everything = frozenset(plan.goals)
         self.wanted = list(dict.fromkeys(source.goals or everything for source in plan.sources))
         self.group_of = {s.id: self.wanted.index(s.goals or everything) for s in plan.sources}
+        self.rise, self.stair = np.zeros((2, *grid.shape)), np.zeros(grid.shape, dtype=bool)
+        for slope in plan.slopes:
+            on = self.cells_of(slope.shape)
+            up = np.radians(slope.up_deg)
+            self.rise[0][on], self.rise[1][on] = slope.rise * np.sin(up), -slope.rise * np.cos(up)
+            self.stair[on] = slope.stair
+            self.slowness[on] *= SLOPE_COST if slope.stair else 1.0
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
         for k, shape in enumerate(plan.goals.values()):
             self.goal_of[self.cells_of(shape)] = k + 1

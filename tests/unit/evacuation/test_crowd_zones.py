@@ -1,0 +1,77 @@
+"""Zones follow their counts; a party arrives together; people take the other gate; dense ground of a district becomes single people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evacuation.crowd.district.handover import HandOver
+from evacuation.crowd.live.zones import Zone
+from evacuation.crowd.people.law import DECISION_S
+from evacuation.crowd.proofs.district import hall, open_stream
+from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, room
+from twin.errors import ScenarioError
+
+
+def test_a_zone_follows_its_gates_and_does_not_believe_a_jump() -> None:
+    zone = Zone()
+    state = zone.begin(1000.0)
+    for minute in range(1, 31):
+        state, believed = zone.told(zone.ahead(state, 60.0), 1000.0 + 60.0 * minute, came=2.0, went=1.0)
+        assert believed
+    ahead = zone.forecast(state)
+    assert abs(ahead[0, 1] - 3400.0) < 2.0 * ahead[0, 2] and (np.diff(ahead[:, 2]) > 0).all()
+    after, believed = zone.told(state, 60_000.0)
+    assert not believed and after is state
+    with pytest.raises(ScenarioError, match="negative"):
+        zone.told(state, -4.0)
+
+
+@given(st.integers(0, 2**31 - 1))
+@settings(max_examples=6, deadline=None)
+def test_dense_ground_becomes_single_people_and_nobody_is_lost(seed: int) -> None:
+    stream, rng = open_stream(hall(1.0)), np.random.default_rng(seed)
+    floor = stream.finder.walkable
+    stream.walking[0][floor] = rng.uniform(0.0, 5.0, int(floor.sum()))
+    both = HandOver(stream)
+    before = both.persons
+    both.walk(5)
+    dense = both.dense()
+    assert (stream.total[dense] >= 2.0).all()
+    both.begin(dense)
+    both.walk(20)
+    taken = both.people(0, np.full(floor.shape, 3))
+    assert both.persons + stream.out.sum() + taken.sum() == pytest.approx(before, rel=1e-12)
+    both.single[:] = False
+    both.give_back(0, taken)
+    assert both.persons + stream.out.sum() == pytest.approx(before, rel=1e-12)
+
+
+def test_a_party_arrives_together_and_without_it_the_slow_come_later() -> None:
+    outline = shapely.box(0, 0, 60, 4)
+    plan = room(outline, [line((60, 0), (60, 4))], shapely.box(0.3, 0.5, 3, 3.5))
+    last = []
+    for party in (-1, 0):
+        walkers = filled(plan, 4)
+        walkers.people.free[:] = 1.4
+        walkers.people.free[walkers.people.number == 2] = 0.6
+        walkers.people.party[:] = party
+        gone, t = [], 0.0
+        while walkers.people.count and t < 150.0:
+            walkers.walk(t, SECOND)
+            t += SECOND * DECISION_S
+            gone += [t] * (4 - walkers.people.count - len(gone))
+        last.append(gone[-1] - gone[0])
+    assert last[0] > 30.0 and last[1] < 12.0
+
+
+def test_people_take_the_other_gate_when_one_is_crowded() -> None:
+    outline = shapely.box(0, 0, 20, 10)
+    plan = room(outline, [line((8, 0), (9, 0)), line((14, 0), (15, 0))], shapely.box(0.3, 0.3, 7, 9.7))
+    walkers = filled(plan, 250)
+    emptied(walkers, 300)
+    assert walkers.people.count == 0
+    assert 0.05 < walkers.left_by_gate[1] / 250 < 0.6
