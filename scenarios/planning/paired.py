@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from scenarios.planning.compare import figures_of, label_of, rows_of
 from scenarios.runner.run import Run
@@ -46,7 +46,7 @@ def paired(run: Run, other: Run) -> pd.DataFrame:
     change = (values[1][both] - values[0][both]).T.rename_axis(["hazard", "figure", "bound"])
     change = change[(change != 0.0).any(axis=1) & change.notna().all(axis=1)]
     mean = change.mean(axis=1)
-    reach = student.ppf(0.5 + SURE / 2.0, count - 1) * change.std(axis=1, ddof=1) / np.sqrt(count)
+    reach = stdtrit(count - 1, 0.5 + SURE / 2.0) * change.std(axis=1, ddof=1) / np.sqrt(count)
     low, high = mean - reach, mean + reach
     return pd.DataFrame({"mean": mean, "low": low, "high": high, "members": count, "told": (low > 0) | (high < 0)})
 

@@ -52,10 +52,18 @@ class HandOver:
             density[:, self.single] = 0.0
 
     def people(self, group: int, room: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Take whole people of a group out of what is owed, at most `room` (ny, nx) in each cell; return how many in each."""
-        whole = np.minimum(np.floor(self.owed[group] + 1e-9).astype(np.int64), room)
-        self.owed[group] -= whole
-        return np.asarray(whole)
+        """Take whole people of a group out of what is owed, at most `room` (ny, nx) in each cell; return how many in each.
+
+        Never more than are owed in all; where parts of several cells make a person, the fullest gives more than it has.
+        """
+        owed = self.owed[group]
+        whole = np.clip(np.floor(owed + 1e-9), 0, room).astype(np.int64)
+        rest, left = owed - whole, room - whole
+        could = np.flatnonzero(((rest > 0.0) & (left > 0)).ravel())
+        more = max(int(np.floor(owed.sum() - whole.sum() + 1e-9)), 0)
+        whole.ravel()[could[np.argsort(-rest.ravel()[could], kind="stable")[:more]]] += 1
+        owed -= whole
+        return whole
 
     def give_back(self, group: int, count: NDArray[np.int64]) -> None:
         """Put people of a group who have walked out of their cells (ny, nx) back into the density."""

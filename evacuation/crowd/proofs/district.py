@@ -130,18 +130,18 @@ def shock(_: Reference) -> dict[str, float]:
 
     People at 1 per m2 meet people at 5.39 before a gate that lets nobody through.
     """
-    plan = hall(0.5, line((200, 0), (200, 4)), shapely.box(0, 0, 200, 4))
+    plan = hall(0.5, line((300, 0), (300, 4)), shapely.box(0, 0, 300, 4))
     stream = open_stream(plan, per_s=0.0)
     rows = stream.finder.walkable & stream.finder.cells_of(plan.ground)
-    stream.walking[0] = np.where(rows, np.where(plan.grid.x[None, :] < 150.0, 1.0, 5.39), 0.0)
+    stream.walking[0] = np.where(rows, np.where(plan.grid.x[None, :] < 250.0, 1.0, 5.39), 0.0)
     stream.walk(20)
     fronts = []
     for _second in range(2):
         fronts.append(_front(stream, rows))
-        stream.walk(100)
+        stream.walk(60)
     flow = [rho * speed(rho, FREE_M_S) for rho in (1.0, 5.39)]
     expected = (flow[1] - flow[0]) / (5.39 - 1.0)
-    found = (fronts[1] - fronts[0]) / 100.0
+    found = (fronts[1] - fronts[0]) / 60.0
     return {"error": abs(found / expected - 1.0), "speed": found}
 
 
@@ -178,7 +178,11 @@ def hand_over(_: Reference) -> dict[str, float]:
         into.append(float(both.owed.sum()) - before)
         people = walkers.people
         stand, new, take = np.column_stack([people.x, people.w]), [], np.zeros(floor.shape, np.int64)
-        for row, col in np.argwhere(both.owed[0] >= 1.0):
+        owed = both.owed[0]
+        cells = np.argwhere(owed > 0.0)
+        for row, col in cells[np.argsort(-owed[tuple(cells.T)], kind="stable")]:
+            if len(new) >= np.floor(owed.sum() + 1e-9):
+                break
             at = beyond.local(np.array([[plan.grid.x[col] - 40.0, plan.grid.y[row]]]))[0]
             if not (len(stand) and (np.hypot(*(stand - at).T) < 0.41).any()):
                 new.append(at)
