@@ -63,7 +63,7 @@ class HandOver:
         more = max(int(np.floor(owed.sum() - whole.sum() + 1e-9)), 0)
         whole.ravel()[could[np.argsort(-rest.ravel()[could], kind="stable")[:more]]] += 1
         owed -= whole
-        return whole
+        return np.asarray(whole)
 
     def give_back(self, group: int, count: NDArray[np.int64]) -> None:
         """Put people of a group who have walked out of their cells (ny, nx) back into the density."""

@@ -177,7 +177,8 @@ def hand_over(_: Reference) -> dict[str, float]:
         both.walk(1)
         into.append(float(both.owed.sum()) - before)
         people = walkers.people
-        stand, new, take = np.column_stack([people.x, people.w]), [], np.zeros(floor.shape, np.int64)
+        stand, take = np.column_stack([people.x, people.w]), np.zeros(floor.shape, np.int64)
+        new: list[np.ndarray] = []
         owed = both.owed[0]
         cells = np.argwhere(owed > 0.0)
         for row, col in cells[np.argsort(-owed[tuple(cells.T)], kind="stable")]:
