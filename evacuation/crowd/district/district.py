@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district.inflow import Inflow
-from evacuation.crowd.district.stream import RENEWED_S, Stream
+from evacuation.crowd.district.stream import RENEWED_S, Stream, span
 from evacuation.crowd.people.arrivals import Attendance
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.monitor import Monitor
@@ -121,8 +121,7 @@ def _notes(
         ("stream", {"cell": stream.cell, "renewed": RENEWED_S}),
         ("people", {"count": count, "basis": "forcing" if attendance else "asked"}),
     ]
-    narrow = [g.id for k, g in enumerate(plan.gates) if finder.gate_cells(k).sum() and _wide(finder, k) < FEWEST_CELLS]
-    narrow += [g.id for k, g in enumerate(plan.gates) if not finder.gate_cells(k).any()]
+    narrow = [gate.id for k, gate in enumerate(plan.gates) if span(finder.gate_cells(k)) < FEWEST_CELLS]
     if narrow:
         notes.append(("stream_gates", {"gates": narrow, "cells": FEWEST_CELLS}))
     dense = [str(z) for z, peak in zip(monitor.zones["id"], monitor.peak["density"], strict=True) if peak >= TOUCHES]
@@ -137,9 +136,3 @@ def _notes(
     if tagged(drivers, "dose_rate"):
         notes.append(("stream_no_dose", {}))
     return notes
-
-
-def _wide(finder: Finder, k: int) -> int:
-    """Return how many cells wide a gate is."""
-    rows, cols = np.nonzero(finder.gate_cells(k))
-    return int(max(np.ptp(rows), np.ptp(cols)) + 1)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.crowd.district.stream import Stream
-from evacuation.crowd.people.arrivals import Attendance
+from evacuation.crowd.people.arrivals import Attendance, weights_of
 from twin.errors import ScenarioError
 
 #: Most persons/m2 at the start: more than this nobody moves (Weidmann 1993).
@@ -35,10 +35,7 @@ class Inflow:
         plan, finder = stream.plan, stream.finder
         self._cells = [np.nonzero(finder.cells_of(s.shape) & finder.walkable) for s in plan.sources]
         self._group = [finder.group_of[s.id] for s in plan.sources]
-        given = np.array([s.persons_per_s for s in plan.sources])
-        room = np.array([len(cells[0]) for cells in self._cells], dtype=np.float64)
-        weights = given if np.isfinite(given).all() and given.sum() > 0 else room
-        self._weights = weights / weights.sum()
+        self._weights = weights_of(plan, [len(cells[0]) for cells in self._cells])
         kept = kept or {}
         self.outside = kept.get("inflow_outside", np.zeros(len(plan.sources))).copy()
         self.made, self.told = (float(v) for v in kept.get("inflow_numbers", np.zeros(2)))

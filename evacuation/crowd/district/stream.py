@@ -102,7 +102,7 @@ class Stream:
             if gates.shut[k]:
                 self._blocked |= cells
                 continue
-            across = max(_span(cells) * self.cell, self.cell)
+            across = max(span(cells) * self.cell, self.cell)
             open_m = gate.shape.length if np.isinf(gates.per_s[k]) else min(gate.shape.length, gates.per_s[k] / MOST)
             self._share[cells] = np.minimum(self._share[cells], open_m / across)
             if gate.rim and not self.plan.goals and gates.lets_out(k):
@@ -146,7 +146,7 @@ def _state(gates: Gates) -> Array:
     return np.stack([gates.shut, gates.way, gates.per_s]).astype(np.float64)
 
 
-def _span(cells: NDArray[np.bool_]) -> int:
+def span(cells: NDArray[np.bool_]) -> int:
     """Return how many cells wide a line of cells is."""
     rows, cols = np.nonzero(cells)
     return int(max(np.ptp(rows), np.ptp(cols)) + 1) if len(rows) else 1

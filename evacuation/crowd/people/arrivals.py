@@ -82,7 +82,7 @@ class Comers:
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
-        self._weights = _weights(plan, [len(p) for p in self._places])
+        self._weights = weights_of(plan, [len(p) for p in self._places])
         self.outside = np.zeros(len(plan.sources), np.int64)
         self._given = np.zeros(len(plan.sources), np.int64)
         self.made, self.told = 0, 0
@@ -243,7 +243,7 @@ def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:
     return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])
 
 
-def _weights(plan: Plan, rooms: list[int]) -> NDArray[np.float64]:
+def weights_of(plan: Plan, rooms: list[int]) -> NDArray[np.float64]:
     """Return the share of people of each source: by `persons_per_s` where every source gives it, else by its room."""
     given = np.array([source.persons_per_s for source in plan.sources])
     weights = given if np.isfinite(given).all() and given.sum() > 0 else np.array(rooms, dtype=np.float64)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Ways
 from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep
+from evacuation.crowd.kernels.stream import GAMMA, JAM
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
@@ -88,7 +89,7 @@ class Finder:
         A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times.
         """
         known = np.maximum(density, 0.05)
-        pace = np.clip(1.0 - np.exp(-1.913 * (1.0 / known - 1.0 / 5.4)), 1.0 / MOST_SLOW, 1.0)
+        pace = np.clip(1.0 - np.exp(-GAMMA * (1.0 / known - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
         return self._ways(gates, self.slowness / pace)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
