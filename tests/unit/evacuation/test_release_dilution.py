@@ -69,6 +69,20 @@ def test_the_cold_of_a_cloud_stirs_it_and_goes_into_the_ground() -> None:
     assert (left > 0.0).all() and left[0] < 0.5 and left[0] == left.min() and len(cloud.dilutions) == 2
 
 
+def test_a_cloud_whose_cold_is_all_but_gone_goes_on_as_one_without() -> None:
+    """In light wind the ground takes the cold to a trace; that trace must not hold up the cloud's growth."""
+    row = Dilution(tuple(thinned("chlorine", 0.6).row))
+    light = even_air(0.05, -1.0 / 30.0, 3.0, z0=0.3)
+    clouds = []
+    for cold_left in (1e-11, 0.0):
+        cloud = Cloud()
+        cloud.step([Emission(0, 0.0, 0.0, 7.0, 0.0, row, 7.7, 100.0, 0.3)], 20.0, 2, 0, light, 0.0)
+        cloud.ends[growth.COLD] = cold_left
+        cloud.step([], 20.0, 2, 2, light, 20.0)
+        clouds.append(cloud.ends.copy())
+    np.testing.assert_allclose(clouds[0], clouds[1], rtol=1e-3, atol=1e-9)
+
+
 def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:
     tank = Tank(substance("ammonia"), "pressurised_liquid", 5000.0, 293.15, 8.6e5)
     (jet,) = Leak("t", 0.0, 0.0, tank, Pool(tank.substance), hole_m=0.02).emit(20.0, AIR, 0, 1.0, 1.0, 0.0)
