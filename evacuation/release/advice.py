@@ -89,11 +89,12 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
 
 def advise(
     city: City, grid: Grid, history: History, curve: Curve, people: People, rooms: Indoors, ways: Ways | None, water: Water | None,
-    probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
+    in_streets: Array | None, probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the table of advice, a row per block; times in s on this run's clock, which began `elapsed` s after the first.
 
-    `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `probability` (y, x): share of wind
+    `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `in_streets` (frame, road): dose rate in
+    the streets, s-1, where the street form followed them; `probability` (y, x): share of wind
     members that reach AEGL-2 (zeros without members); `noticed`: concentration at which the cloud has arrived; `ppm_kg_m3`: kg
     m-3 of one ppm.
     """
@@ -115,6 +116,7 @@ def advise(
         people.walk_m_s,
         ways,
         water,
+        in_streets,
         [s for s, m in zip(spots, met, strict=True) if s is not None and m],
     )
     rows = []
@@ -163,7 +165,7 @@ class _Leaving:
 
     def __init__(
         self, grid: Grid, rate: Array, dt: float, first: int, walk_m_s: float, ways: Ways | None, water: Water | None,
-        spots: list[int],
+        in_streets: Array | None, spots: list[int],
     ) -> None:  # fmt: skip
         self._first, self._n, self._ways = first, len(rate), ways
         self._found: dict[int, tuple[Array, tuple[float, float]]] = {}
@@ -171,7 +173,7 @@ class _Leaving:
             return
         near = [ways.nearest(*grid.centre(*divmod(s, grid.nx))) for s in spots]
         points = np.array([point for point, _ in near], dtype=np.int64)
-        doses, ends = ways.least_doses(points, rate, grid, dt, water, first)
+        doses, ends = ways.least_doses(points, rate, grid, dt, water, first, in_streets)
         per, pieces = round(dt / ways.piece_s), doses.shape[1]
         begins = per * np.arange(first, self._n)
         wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces, dtype=np.float64))] >= WADE_M

@@ -127,7 +127,9 @@ class Release:
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
         numbers = state.numbers if state else {}
         streets = (
-            StreetForm(city, grid, limits.curves[2], clock.steps, TOLERANCE, arrays) if self.streets else NoStreets()
+            StreetForm(city, grid, limits, gas.flammable_kg_m3 or 0.0, clock, frame_s, TOLERANCE, arrays)
+            if self.streets
+            else NoStreets()
         )
         run = Run(
             self, city, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
@@ -185,9 +187,9 @@ class Release:
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
-        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 2 a road."""
+        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 3 a road."""
         grid = city.grid.at_cell_size(self.cell_m)
-        return (12 * grid.ny * grid.nx + 8 * self.streets * len(city.roads)) * (clock.steps + 1)
+        return (12 * grid.ny * grid.nx + 12 * self.streets * len(city.roads)) * (clock.steps + 1)
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""

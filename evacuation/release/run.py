@@ -121,7 +121,7 @@ class Run:
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         told = advice.advise(
-            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, shares[0],
+            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, self.streets.rates(), shares[0],
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
         )  # fmt: skip
         fields = self._fields(city, rooms, shares, told)

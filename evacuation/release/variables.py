@@ -178,6 +178,29 @@ STREET_DOSE = Variable(
     gaps=True,
 )
 
+STREET_SEVERITY = Variable(
+    "street_severity",
+    "1",
+    ("time", "edge"),
+    "街道危害程度",
+    "severity of the gas in streets",
+    0.0,
+    1e9,
+    comment="as gas_severity, of street_concentration; missing off the grid: not known",
+    gaps=True,
+)
+MAX_STREET_SEVERITY = Variable(
+    "max_street_severity",
+    "1",
+    ("edge",),
+    "街道最高危害程度",
+    "highest severity of the gas in streets",
+    0.0,
+    1e9,
+    comment="of every frame; missing off the grid: not known",
+    gaps=True,
+)
+
 #: What every release hands on; with the street form the dose rate in streets as well.
 GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
@@ -186,5 +209,5 @@ LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: has it: a flammable gas, wind members, a source that detectors tell of, streets.
 REACHED = (
     GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, SOURCE_SHARE, *LIKELY,
-    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE,
+    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE, STREET_SEVERITY, MAX_STREET_SEVERITY,
 )  # fmt: skip
