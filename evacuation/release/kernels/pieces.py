@@ -26,7 +26,7 @@ REACH = 4.5
 FAINT = 11.0
 
 #: Rows that one thread takes at a time.
-BAND = 8
+BAND = 4
 
 #: Share per metre (m-1) that stands for none where a cloud aloft has not come down yet, to have a reciprocal.
 LEAST_SHARE = 1e-30
