@@ -48,7 +48,8 @@ class Air:
     z0 and ustar (row, column) hold on tiles of `tile_m` from (west, north). `inv_l` 1 / L (m-1), `lateral` sigma_v / u*,
     `highest_m` the largest mean height of a cloud, `density` of the air (kg m-3), (`east`, `north_ward`) the unit vector that
     the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K. `turned` (row, column, 2) is cosine and sine
-    of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere.
+    of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere. `blown`
+    (row, column, 2) is the forcing's wind on each tile, eastward and northward (m s-1); None where it is the same everywhere.
     """
 
     z0: Array
@@ -65,6 +66,7 @@ class Air:
     wind: float
     temperature: float
     turned: Array | None = None
+    blown: Array | None = None
 
     @property
     def turns(self) -> Array:
@@ -158,7 +160,9 @@ class Weather:
         still = speeds < 1e-9
         turned = np.stack([np.where(still, 1.0, along), np.where(still, 0.0, aside)], axis=-1)
         turned /= np.where(still, 1.0, speeds)[..., None]
-        return replace(air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned)
+        return replace(
+            air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned, blown=np.stack([us, vs], axis=-1)
+        )
 
 
 def air_of(
