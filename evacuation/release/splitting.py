@@ -40,7 +40,9 @@ def too_wide(
         return np.zeros(len(mass), dtype=bool)
     box, turb = ends[growth.BOX, 1], ends[growth.TURB, 1]
     sigma, (dx, dy) = np.hypot(box, turb), ends[[growth.X, growth.Y], 1] - ends[[growth.X, growth.Y], 0]
-    wide = (sigma > 0.5 * air.tile_m) & (turb >= box) & (round_ | (np.hypot(dx, dy) > LEAST_LENGTH * sigma))
+    wide: NDArray[np.bool_] = (
+        (sigma > 0.5 * air.tile_m) & (turb >= box) & (round_ | (np.hypot(dx, dy) > LEAST_LENGTH * sigma))
+    )
     wide &= mass >= LEAST_SHARE * np.bincount(member, mass)[member]
     if wide.any():
         _, places = _parts(ends[:, :, wide], round_[wide])
