@@ -58,6 +58,7 @@ class Release:
     )
     reads: ClassVar[tuple[str, ...]] = (
         "air_temperature",
+        "relative_humidity",
         "cloud_cover",
         "water_depth",
         "detector_reading",
