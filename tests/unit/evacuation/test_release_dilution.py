@@ -11,6 +11,7 @@ from evacuation.release.kernels import growth
 from evacuation.release.kernels.equilibrium import AIR_CP, AIR_MOLAR
 from evacuation.release.leak import Leak
 from evacuation.release.proofs.worlds import even_air
+from evacuation.release.slab.ambient import moisture_of
 from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.tank import Tank
@@ -45,6 +46,21 @@ def test_pure_gas_and_droplets_bring_what_their_density_says() -> None:
 def test_ammonia_is_lighter_than_air_as_vapour_and_heavier_with_its_droplets() -> None:
     wet, dry = thinned("ammonia", 0.8).row, thinned("ammonia", 0.0).row
     assert wet[LAST] > 2.0 and dry[LAST] < 0.0 and wet[growth.POINTS] == dry[growth.POINTS] < 0.0
+
+
+def test_moisture_that_condenses_warms_a_cold_cloud() -> None:
+    """Far down all water is vapour again: a trace brings only its molecules and its cold, moist air or dry."""
+    fluid = Fluid.of(substance("ammonia"))
+    matter, dense = fluid.matter(fluid.boiling, 0.8), fluid.density(fluid.boiling, 0.8)
+    dry, moist = (
+        np.array(cold(matter, dense, 303.0, 101325.0, m).row[: growth.POINTS]) for m in (0.0, moisture_of(0.9, 303.0))
+    )
+    assert moisture_of(0.0, 303.0) == 0.0 and 0.02 < moisture_of(0.9, 303.0) < 0.03
+    air = 101325.0 * AIR_MOLAR / (8.314 * 303.0)
+    thick = np.arange(growth.POINTS) == 6  # a sixteenth of the density at the source
+    excess = np.array([dry[thick], moist[thick]]).ravel() * dense * 10.0 ** (-6 / growth.PER_DECADE) / air
+    assert excess[1] < 0.9 * excess[0], "mist gives its heat to the cloud"
+    assert moist[LAST] == pytest.approx(dry[LAST], rel=0.03)
 
 
 def test_even_gas_brings_the_same_at_every_concentration_warm_or_cold() -> None:
