@@ -141,6 +141,7 @@ class Movement:
         ordered = (zones["why"] != "").values[homes.block]
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
         leaves &= np.isfinite(orders_s[homes.block]) & np.isfinite(homes.delay_s)
+        leaves &= (homes.care < 0) | (homes.seats > 0.0)  # who is in care leaves with a vehicle, or not at all
         queues, rooms = _queues(network, routes, homes, roads), rooms_of(city, drivers, clock)
         standing = begin(goals, routes, len(zones), len(homes.persons))
         habits = routes.ways(network.length / network.free)[1]
@@ -155,7 +156,8 @@ class Movement:
             homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
             standing.vehicle, standing.boards_s, routes, plan,
         )  # fmt: skip
-        record = Record(city, network, goals, routes, homes, roads, clock, leaves, orders_s - began_s)
+        told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
+        record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
         unheard_s = lost_from(city, drivers, clock, actions)[homes.cell]
         warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
         steps = per_frame * clock.steps
@@ -355,7 +357,7 @@ class Movement:
             "queues": tables.queues(record),
             "doses": tables.doses(record, queues),
             "buses": tables.buses(record, queues, orders_s, began_s + record.clock.duration_s),
-            "in_care": tables.in_care(record, care, queues, orders_s, began_s, zones),
+            "in_care": tables.in_care(record, care, queues, began_s, zones),
             "stranded": tables.stranded(record, queues, cost),
             "measures": tables.measures(actions),
             "trajectories": record.trajectories(),

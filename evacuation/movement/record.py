@@ -38,7 +38,8 @@ NEVER_MIN = 1440.0
 
 @dataclass
 class Record:
-    """The frames of a run; `leaves` (party,) says who leaves, `orders_s` (block,) when each is ordered, s on the clock."""
+    """The frames of a run; `leaves` (party,) says who leaves, `orders_s` (block,) when each is ordered, s on the clock,
+    infinite for one that is not."""
 
     city: City
     network: Network
@@ -125,7 +126,7 @@ class Record:
         enters = link >= len(self.network.up)
         state = np.where((link == AT_HOME) | enters, STATES.index("at_home"), STATES.index("en_route"))
         ordered = (self.orders_s <= self.now)[self.homes.block]
-        state[waits(self.homes, link, self.leaves, ordered)] = STATES.index("awaits_transport")
+        state[waits(self.homes, link, ordered)] = STATES.index("awaits_transport")
         state[cut | stuck] = STATES.index("stranded")
         out = self.goal(queues)[link == SAFE] == self.goals.exits
         state[link == SAFE] = np.where(out, STATES.index("safe"), STATES.index("sheltered"))

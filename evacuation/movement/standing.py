@@ -57,7 +57,7 @@ class Standing:
         none = [np.zeros(0)]
         return {f.name: getattr(self, f.name).copy() for f in fields(self)} | {
             "vehicle_back_s": np.concatenate([*none, *(stop.back_s for stop in stops)]),
-            "stop_free_s": np.array([stop.free_s for stop in stops]),
+            "stop_gathered_s": np.array([stop.gathered_s for stop in stops]),
             "room_inside": rooms.inside.copy(),
             "room_load": rooms.load.copy(),
         }
@@ -71,7 +71,7 @@ class Standing:
             mine = slice(stop.first, stop.first + len(stop.seats))
             known = len(arrays["vehicle_back_s"][mine])
             stop.back_s[:known] = arrays["vehicle_back_s"][mine]
-            stop.free_s = float(arrays["stop_free_s"][k]) if k < len(arrays["stop_free_s"]) else stop.free_s
+            stop.gathered_s = float(arrays["stop_gathered_s"][k]) if k < len(arrays["stop_gathered_s"]) else -np.inf
 
 
 def begin(goals: Goals, routes: Routes, blocks: int, parties: int) -> Standing:

@@ -222,9 +222,7 @@ def doses(record: Record, queues: Queues) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def in_care(
-    record: Record, care: Care, queues: Queues, orders_s: NDArray[np.float64], began_s: float, zones: pd.DataFrame
-) -> pd.DataFrame:
+def in_care(record: Record, care: Care, queues: Queues, began_s: float, zones: pd.DataFrame) -> pd.DataFrame:
     """Return a row per home or hospital that is ordered to leave: its `people`, those `fetched`, and those who still wait (`waiting`).
 
     `by_s`: its order, `rests_on_s`: when that can be known; `first_s` and `last_s`: when the first and the last were fetched, all s
@@ -234,7 +232,7 @@ def in_care(
     gone = queues.travellers["link"] != AT_HOME
     rows = []
     for k in range(len(care.id)):
-        mine = (homes.care == k) & record.leaves
+        mine = (homes.care == k) & np.isfinite(record.orders_s[care.block[k]])
         if not mine.any():
             continue
         block, took = care.block[k], left[mine & gone & ~np.isnan(left)]
@@ -246,7 +244,7 @@ def in_care(
                 "people": float(homes.persons[mine].sum()),
                 "fetched": fetched,
                 "waiting": float(homes.persons[mine & ~gone].sum()),
-                "by_s": float(orders_s[block] - began_s),
+                "by_s": float(record.orders_s[block]),
                 "rests_on_s": float(rests),
                 "first_s": float(took.min()) if len(took) else np.nan,
                 "last_s": float(took.max()) if len(took) else np.nan,

@@ -111,6 +111,18 @@ class Shelters(mesa.Agent):
         """Give `who` (n,), in this order, each a goal reached from its `node` (n,) at `cost` (group, node), s."""
         give_places(queues.travellers, self.left, self.quota, who, persons, self.lists[who], node, cost)
 
+    def give_together(
+        self, queues: Queues, who: NDArray[np.int64], persons: float, node: int, cost: NDArray[np.float64]
+    ) -> None:
+        """Give all riders `who` (n,) of a vehicle the one goal, nearest to `node`, that has places for all `persons` of them."""
+        fits = np.where(self.left >= persons, cost[:, node], np.inf)
+        shelters = np.where(np.isinf(self.left), np.inf, fits)  # ways out are for whom no shelter is left within reach
+        fits = shelters if np.isfinite(shelters).any() else fits
+        group = int(np.argmin(fits)) if np.isfinite(fits).any() else -1
+        queues.travellers["group"][who] = group
+        if group >= 0:
+            self.left[group] -= persons
+
     def give_anew(self, queues: Queues, persons: NDArray[np.float64], cost: NDArray[np.float64]) -> int:
         """Give those on the way whose goal is cut off another one, and take their places back; return how many still have none."""
         cut = np.zeros(len(persons), bool)
@@ -184,6 +196,9 @@ class Decisions(mesa.Model):
                 self.vehicle[some.who], self.boards_s[some.who] = some.vehicle, some.when
             off = riders[(link[riders] == AT_HOME) & (self.vehicle[riders] >= 0)]
             off = off[self.boards_s[off] < t1]
+            for v in np.unique(self.vehicle[off]):
+                own = off[self.vehicle[off] == v]
+                self.shelters.give_together(queues, own, float(self.homes.persons[own].sum()), stop.node, cost)
             found.append(Released(off, self.boards_s[off]))
         return found
 
@@ -210,6 +225,7 @@ class Decisions(mesa.Model):
         order = np.lexsort((who, when))
         who, when = who[order], when[order]
         if len(who):
-            self.shelters.give(queues, who, homes.persons, homes.node[who], cost)
+            alone = who[homes.seats[who] == 0.0]
+            self.shelters.give(queues, alone, homes.persons, homes.node[alone], cost)
             queues.set_out(who, homes.node[who], when, t0)
         return Released(who, when)

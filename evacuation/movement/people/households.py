@@ -147,7 +147,7 @@ def far_homes(city: City, network: Network, homes: Households) -> tuple[float, f
     centre = shapely.centroid(city.population.geometry.values)[homes.cell]
     node = homes.node % network.nodes
     apart = np.hypot(network.x[node] - shapely.get_x(centre), network.y[node] - shapely.get_y(centre))
-    apart = np.where(homes.care >= 0, 0.0, apart)
+    apart = np.where((homes.care >= 0) | (homes.seats > 0.0), 0.0, apart)  # a stop is not a home
     return float(apart.max(initial=0.0)), float(homes.persons[apart > FAR_HOME_M].sum())
 
 

@@ -1,9 +1,10 @@
 """Vehicles that shuttle between a stop and where its people go, as SimPy processes: buses for a block, rescue vehicles for those in care.
 
-A vehicle takes those who wait at its stop, until it is full or the first has waited long enough; one at a time, since there is room
-for one. Its riders move in the queues, the riders of a bus among the cars with the room of two, rescue vehicles among themselves. When
-the last of them has arrived it turns and comes back by the roads of that moment; empty it hinders nobody. Where no way is open it waits.
-All that a stop remembers are arrays, so a run that goes on from another needs no more than these.
+The vehicle at the head of the line takes those who wait, until it is full or the first has waited long enough; then the next one
+does, while its own board. Its riders have one goal. They move in the queues: those of a bus among the cars, with the room of two,
+those of rescue vehicles among themselves. When the last of them has arrived it turns and comes back by the roads of that moment;
+empty it hinders nobody. Where no way is open it waits. All that a stop remembers are arrays, so a run that goes on from another needs
+no more than these.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Stop:
     """A stop: its block or home in care (-1 for none), its junction, and its vehicles.
 
     `seats`, `until_s` and `back_s` (vehicle,): the last is when each is back at the stop, infinite while it is out; `first` is the
-    number of its first vehicle among those of all stops. `free_s` is when the last vehicle had left.
+    number of its first vehicle among those of all stops. `gathered_s` is when the last vehicle had gathered its riders.
     """
 
     block: int
@@ -43,7 +44,7 @@ class Stop:
     seats: NDArray[np.float64]
     until_s: NDArray[np.float64]
     back_s: NDArray[np.float64]
-    free_s: float = -np.inf
+    gathered_s: float = -np.inf
 
     @property
     def board_s(self) -> float:
@@ -76,7 +77,7 @@ def board(
     t0: float,
     t1: float,
 ) -> Boarded:
-    """Let the vehicles that are at the stop before `t1` take on who is `waiting` (n,), ready at `ready_s` (n,), rising.
+    """Let the vehicles that are at the stop before `t1` gather who is `waiting` (n,), ready at `ready_s` (n,), rising.
 
     Whoever is taken leaves when the last of that vehicle has boarded. The stop's vehicles are out from then on.
     """
@@ -85,32 +86,31 @@ def board(
     when: list[NDArray[np.float64]] = [np.zeros(0)]
     taken = 0
 
-    def serve(env: simpy.Environment, room: simpy.Resource, v: int) -> Generator[simpy.Event, None, None]:
+    def serve(env: simpy.Environment, head: simpy.Resource, v: int) -> Generator[simpy.Event, None, None]:
         nonlocal taken
         yield env.timeout(max(float(stop.back_s[v]) - t0, 0.0))
-        with room.request() as turn:
+        with head.request() as turn:
             yield turn
             if taken == len(waiting):
                 return
-            begin = max(float(stop.back_s[v]), stop.free_s, float(ready_s[taken]))
+            begin = max(float(stop.back_s[v]), stop.gathered_s, float(ready_s[taken]))
             full = taken + max(int(np.searchsorted(np.cumsum(persons[taken:]), stop.seats[v], side="right")), 1)
             leave = min(max(float(ready_s[full - 1]), begin), begin + WAIT_S)
             if leave >= min(t1, float(stop.until_s[v])):
                 return
             yield env.timeout(max(leave - env.now, 0.0))
             full = min(full, int(np.searchsorted(ready_s, leave, side="right")))
-            stop.free_s = leave + stop.board_s * float(persons[taken:full].sum())
-            stop.back_s[v] = np.inf
+            stop.gathered_s, stop.back_s[v] = leave, np.inf
             who.append(waiting[taken:full])
             vehicles.append(np.full(full - taken, stop.first + v, np.int32))
-            when.append(np.full(full - taken, stop.free_s))
+            when.append(np.full(full - taken, leave + stop.board_s * float(persons[taken:full].sum())))
             taken = full
 
     env = simpy.Environment(t0)
-    room = simpy.Resource(env)
+    head_of_line = simpy.Resource(env)
     for v in np.argsort(stop.back_s, kind="stable"):
         if stop.back_s[v] < t1:
-            env.process(serve(env, room, int(v)))
+            env.process(serve(env, head_of_line, int(v)))
     env.run(until=t1)
     return Boarded(np.concatenate(who), np.concatenate(vehicles), np.concatenate(when))
 
@@ -175,8 +175,6 @@ def aboard(homes: Households, stops: list[Stop]) -> Households:
     return replace(homes, node=node, layer=layer, seats=seats)
 
 
-def waits(
-    homes: Households, link: NDArray[np.int32], leaves: NDArray[np.bool_], ordered: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def waits(homes: Households, link: NDArray[np.int32], ordered: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return who is in care, is `ordered` (party,) to leave, and has not been fetched, (party,)."""
-    return (homes.care >= 0) & leaves & ordered & (link == AT_HOME)
+    return (homes.care >= 0) & ordered & (link == AT_HOME)
