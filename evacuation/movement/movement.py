@@ -20,14 +20,14 @@ from evacuation.movement.people.decisions import Decisions, Plan
 from evacuation.movement.people.households import Departures, Households, households_of, people_of
 from evacuation.movement.people.masts import lost_from
 from evacuation.movement.people.orders import kept_inside, orders_of, time_of_day, warning_s
-from evacuation.movement.people.rooms import rooms_of
+from evacuation.movement.people.rooms import indoors_of, rooms_of
 from evacuation.movement.people.shuttles import aboard, stops_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
-from evacuation.movement.roads.queues import Queues, queues_of
+from evacuation.movement.roads.queues import Queues, queues_of, set_roads
 from evacuation.movement.roads.routes import Routes, routes_of
 from evacuation.movement.standing import begin
 from evacuation.movement.variables import (
@@ -82,6 +82,7 @@ class Movement:
         "advice",
         "leave_before",
         "advice_from",
+        "indoor_dose",
     )
     gives: ClassVar[tuple[Variable, ...]] = (PEOPLE_AT_HOME, PEOPLE_ON_EDGE)
 
@@ -158,20 +159,25 @@ class Movement:
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
         record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
-        unheard_s = lost_from(city, drivers, clock, actions)[homes.cell]
+        lost_s = lost_from(city, drivers, clock, actions)
+        unheard_s, first_lost_s = lost_s[homes.cell], lost_s.min(initial=np.inf)
         warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
         steps = per_frame * clock.steps
+        moments = self.decision_s * np.arange(steps)
+        if (whole := indoors_of(city, drivers)) is not None:
+            rooms.fit(whole, [(t, self.decision_s, self._changes_s(began_s + t >= warned_s)) for t in moments])
         for k in range(steps + 1):
             t = k * self.decision_s
             now = began_s + t
             spell = roads.at(t)
-            cost = _set_roads(queues, network, spell, roads)
+            cost = set_roads(queues, network, spell, roads)
             ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
             if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
                 standing.bulletin[:] = ways
             ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])
             see(queues.travellers, queues.links, ways, np.isinf(cost))
-            queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
+            if first_lost_s <= t:
+                queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
             if k % per_frame == 0:
                 record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms))
                 if progress is not None:
@@ -385,27 +391,6 @@ def _queues(network: Network, routes: Routes, homes: Households, roads: Conditio
         capacity=network.capacity, storage=network.storage, wave=network.wave, weight=homes.weight, home=homes.node,
         most=network.storage * roads.lanes.max(axis=0), at=routes.at,
     )  # fmt: skip
-
-
-def _set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> NDArray[np.float64]:
-    """Set the links to the conditions of a spell; return what it costs to run each now, s: infinite where nobody gets through.
-
-    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
-    """
-    real = len(network.up)
-    links = queues.links[:real]
-    links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
-    links["dose_rate"] = roads.dose_rate[spell]
-    at_node = np.zeros(network.layers * network.nodes)
-    np.maximum.at(at_node, network.up, roads.dose_rate[spell])
-    queues.links["dose_rate"][real:] = at_node[
-        queues.links["down"][real:]
-    ]  # who waits to get onto the road stands beside it
-    links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
-    links["storage"] = network.storage * roads.lanes[spell]
-    with np.errstate(divide="ignore"):
-        run_s = network.length / links["speed"]
-    return np.where(roads.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
 
 
 def _balance(homes: Households, states: pd.DataFrame) -> Balance:

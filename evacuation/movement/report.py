@@ -89,11 +89,13 @@ def _doses(table: pd.DataFrame | None) -> list[Block]:
     """Return how the toxic load at home and on the way is spread over people, where there is any."""
     if table is None or not table["most"].to_numpy().any():
         return []
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             _word(f"group.{row['group']}"),
             shown(row["persons"]),
-            *(f"{row[name]:.2g}" for name in ("p50", "p95", "most")),
+            f"{row['p50']:.2g}",
+            f"{row['p95']:.2g}",
+            f"{row['most']:.2g}",
             Text(shown(row["over"]), "strong"),
         )
         for row in table[table["part"] == "all"].to_dict("records")

@@ -265,7 +265,7 @@ def test_guidance_that_nobody_follows_changes_nothing() -> None:
 def test_rooms_let_in_what_the_air_changes_bring() -> None:
     """At a steady rate r and k air changes a second: load = r (t - (1 - exp(-k t)) / k); after the cloud r (1 - exp(-k t)) / k more."""
     rate, changes, t = 2e-3, 1.0 / 7200.0, 3600.0
-    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1))
+    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1), np.ones(1))
     for k in range(60):
         rooms.advance(60.0 * k, 60.0, changes)
     inside = 1.0 - np.exp(-changes * t)
@@ -273,6 +273,17 @@ def test_rooms_let_in_what_the_air_changes_bring() -> None:
     for k in range(60, 60 * 200):
         rooms.advance(60.0 * k, 60.0, changes)
     assert rooms.load[0] == pytest.approx(rate * t, rel=1e-6), "all that came in goes through the room in the end"
+
+
+def test_a_load_indoors_that_is_known_is_kept(town) -> None:
+    """The bound is brought down to what the release counts for those who stay; who leaves has the same share of it."""
+    cloud = worlds.cloud(town, worlds.clock(1.0), 1e-4)
+    whole = cloud.isel(time=0, drop=True).rename("indoor_dose") * 0.0 + 0.01
+    free, known = (leave(town, drivers={"toxic_dose_rate": cloud} | more) for more in ({}, {"indoor_dose": whole}))
+    stays = [found.tables["doses"].set_index(["group", "part"]).loc[("at_home", "home")] for found in (free, known)]
+    assert stays[1]["p5"] == pytest.approx(0.01) and stays[1]["most"] == pytest.approx(0.01)
+    ratio = known.state.arrays["home_dose"] / free.state.arrays["home_dose"]
+    assert np.nanmax(np.abs(ratio - 0.01 / stays[0]["most"])) < 1e-9
 
 
 def test_the_load_at_home_ends_when_people_set_out_and_is_told_by_group(town) -> None:
