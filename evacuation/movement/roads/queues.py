@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from evacuation.movement.kernels import queues as kernels
 from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.kernels.queues import AT_HOME, LINK, LINK_STANDS, PLACE, TRAVELLER
+from evacuation.movement.roads.conditions import Conditions
+from evacuation.movement.roads.network import Network
 
 #: What changes of a link while people move: a saved state holds it.
 STANDS = [name for name, _ in LINK_STANDS]
@@ -86,10 +88,12 @@ def queues_of(
     weight: NDArray[np.float64],
     home: NDArray[np.int32],
     most: NDArray[np.float64] | None = None,
+    at: NDArray[np.int32] | None = None,
 ) -> Queues:
     """Return empty queues on the links given, with an entry queue at each node that is the `home` (traveller,) of somebody.
 
-    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes). People come out of
+    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes), `at` (link,) the node
+    of the ways (`next_link`) at which one chooses at its end (its own end, unless a turn is held there). People come out of
     an entry queue as fast as out of the strongest link that leaves its node.
     """
     homes, in_queue = np.unique(home, return_counts=True)
@@ -107,7 +111,8 @@ def queues_of(
     size = np.concatenate([np.ceil(storage if most is None else most) + 1, in_queue + 1]).astype(np.int32)
 
     links = np.zeros(real + entries, LINK)
-    links["up"], links["down"] = np.concatenate([up, homes]), to
+    links["up"] = np.concatenate([up, homes])
+    links["down"] = np.concatenate([down if at is None else at, homes])
     links["entry"][real:] = True
     links["opened"][:real] = True
     links["length"][:real], links["speed"][:real], links["wave_s"][:real] = length, speed, length / wave
@@ -126,3 +131,24 @@ def queues_of(
         np.zeros(2 * (real + entries), HEAP),
         entry_of,
     )
+
+
+def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> NDArray[np.float64]:
+    """Set the links to the conditions of a spell; return what it costs to run each now, s: infinite where nobody gets through.
+
+    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
+    """
+    real = len(network.up)
+    links = queues.links[:real]
+    links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
+    links["dose_rate"] = roads.dose_rate[spell]
+    at_node = np.zeros(network.layers * network.nodes)
+    np.maximum.at(at_node, network.up, roads.dose_rate[spell])
+    queues.links["dose_rate"][real:] = at_node[
+        queues.links["down"][real:]
+    ]  # who waits to get onto the road stands beside it
+    links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
+    links["storage"] = network.storage * roads.lanes[spell]
+    with np.errstate(divide="ignore"):
+        run_s = network.length / links["speed"]
+    return np.where(roads.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
