@@ -596,7 +596,7 @@ def _lane() -> list[dict[str, object]]:
 
 
 def _stadium() -> list[dict[str, object]]:
-    """Return the parts of the stadium: a ring around the stands with a gate of 4 m to each side of the world."""
+    """Return the parts of the stadium: a ring around the stands with a gate of 2.5 m to each side of the world."""
     ground = OPEN_PLACES["stadium"]
     middle, edges = ground.centroid, [LineString(pair) for pair in pairwise(ground.exterior.coords)]
     stands = middle.buffer(88, quad_segs=12)
@@ -605,7 +605,7 @@ def _stadium() -> list[dict[str, object]]:
                                      ("south", "南门", "South gate", 0, -1), ("west", "西门", "West gate", -1, 0)):  # fmt: skip
         side = Point(middle.x + 120 * east, middle.y + 120 * north)
         edge = min(edges, key=lambda e: e.centroid.distance(side))
-        ends = [edge.interpolate(edge.length / 2 + step) for step in (-2.0, 2.0)]
+        ends = [edge.interpolate(edge.length / 2 + step) for step in (-1.25, 1.25)]
         parts.append(_gate(f"stadium-{key}", zh, en, LineString(ends)))
         before = edge.centroid.buffer(14).intersection(ground).difference(stands)
         parts.append(_part(f"stadium-{key}-front", "zone", f"{zh}内", f"Inside the {en.lower()}", before))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district import district
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
@@ -121,6 +123,7 @@ class Crowd:
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
         outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
         tracks = Tracks(plan, self.tracks_per_s) if self.tracks_per_s else None
+        live = Live(plan, monitor.zones, city, drivers, clock, kept)
         before = _ledger(comers, walkers)
         monitor.look(walkers.people)
         if tracks is not None:
@@ -137,6 +140,9 @@ class Crowd:
                 walkers.set_gates(gates.at(t))
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
+                live.step(
+                    t, lambda: monitor.zone_of(walkers.people), walkers.flows[:, 1], _mover(comers, walkers, monitor)
+                )
                 for part in range(self.tracks_per_s or 1):
                     some = DECISIONS // (self.tracks_per_s or 1)
                     walkers.walk(began + t + part * some * DECISION_S, some)
@@ -152,7 +158,7 @@ class Crowd:
             passed = (walkers.flows - flows).sum(axis=1) / clock.step_s
             frames.append(_frame(monitor, comers, walkers, passed))
         arrays = {"key": np.array([key], dtype=np.uint64), "passed_last": passed}
-        for kept_by in (comers, walkers, monitor, doses, outflow, barriers):
+        for kept_by in (comers, walkers, monitor, doses, outflow, barriers, live):
             arrays |= kept_by.record()
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
@@ -165,10 +171,11 @@ class Crowd:
                 "barriers": barriers.table(began),
                 **extra,
                 **({} if tracks is None else tracks.tables()),
+                **({"live": live.table(), "forecast": _forecast(live, frames, clock)} if live.read else {}),
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
-            (*self._notes(plan, comers, walkers, attendance, doses, tracks), *faults(plan), *said),
+            (*self._notes(plan, comers, walkers, attendance, doses, tracks), *live.notes(), *faults(plan), *said),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
             counts=told.counts(frames, clock),
         )
@@ -276,6 +283,22 @@ def _key(rng: np.random.Generator | None) -> int:
     return int((rng or np.random.default_rng(0)).integers(0, 2**63))
 
 
+def _mover(comers: Comers, walkers: Walkers, monitor: Monitor) -> Callable[[int, int], int]:
+    """Return what adds people to a zone or takes them away."""
+
+    def move(zone: int, count: int) -> int:
+        inside = monitor.zone_of(walkers.people) == zone
+        return comers.correct(walkers, monitor.zones.geometry.iloc[zone], inside, count)
+
+    return move
+
+
+def _forecast(live: Live, frames: list[told.Frame], clock: Clock) -> pd.DataFrame:
+    """Return what the run expects of the zones with counters after the last reading."""
+    people = np.stack([frame.zone["people"] for frame in frames])
+    return live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64))
+
+
 def _left(walkers: Walkers) -> NDArray[np.int64]:
     """Return who has left so far, by each gate and then at each goal."""
     return np.concatenate([walkers.left_by_gate, walkers.left_by_goal])
@@ -287,6 +310,8 @@ def _ledger(comers: Comers, walkers: Walkers) -> dict[str, int]:
         "outside": int(comers.outside.sum()),
         "inside": walkers.people.count,
         "left": walkers.left,
+        "counted_in": comers.counted_in,
+        "counted_out": comers.counted_out,
     }
 
 

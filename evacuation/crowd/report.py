@@ -12,6 +12,7 @@ from evacuation.crowd.risk.outflow import FALTERS_PER_M_S, WINDOW_S
 from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
+from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import Word
 
@@ -31,6 +32,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_exits(section.tables, city, clock),
         *_gates(section.tables, names, city, clock),
         *_barriers(section.tables, city),
+        *_live(section.tables, city, clock),
         *_counters(section.tables, city, clock),
     ]
 
@@ -146,6 +148,46 @@ def _barriers(tables: Mapping[str, pd.DataFrame], city: City) -> list[Block]:
     )
     heads = tuple(Word(f"report.crowd.{head}") for head in ("barrier", "line_load", "strength", "barrier_holds"))
     return [Text(Word("report.crowd.barriers"), "title"), Table(heads, rows, figures=(1, 2))]
+
+
+def _live(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:
+    """Return the last reading of each counter of the venue with what it moved, and the forecast of its zones with the error."""
+    table = tables.get("live")
+    if table is None or not len(table):
+        return []
+    names = city.sensors.set_index("id")
+    rows = tuple(
+        (
+            _name(names, row["sensor"]),
+            city.place_name(row["place"]),
+            clock.told(clock.times[0] + pd.Timedelta(seconds=row["s"]), city.tz),
+            "–" if pd.isna(row["counted"]) else shown(row["counted"]),
+            shown(row["expected"]),
+            f"{row['moved']:+.0f}",
+            Text(Word(f"report.crowd.live_{row['state']}"), "plain" if row["state"] == "ok" else "strong"),
+        )
+        for row in table.groupby("sensor", sort=False).tail(1).to_dict("records")
+    )
+    heads = ("live_sensor", "live_place", "live_at", "live_counted", "live_expected", "live_moved", "live_state")
+    told: list[Block] = [
+        Text(Word("report.crowd.live"), "title"),
+        Table(tuple(Word(f"report.crowd.{head}") for head in heads), rows, figures=(3, 4, 5)),
+    ]
+    ahead = tables.get("forecast")
+    if ahead is not None and len(ahead):
+        later = tuple(
+            (
+                city.place_name(row["id"]),
+                f"{row['minutes']:.0f}",
+                clock.told(clock.times[0] + pd.Timedelta(seconds=row["s"]), city.tz),
+                shown(row["people"]),
+                Word("report.crowd.answer_unknown") if pd.isna(row["sd"]) else f"± {1.645 * row['sd']:,.0f}",
+            )
+            for row in ahead.to_dict("records")
+        )
+        keys = ("live_place", "ahead_minutes", "live_at", "ahead_people", "ahead_error")
+        told.append(Table(tuple(Word(f"report.crowd.{key}") for key in keys), later, figures=(1, 3, 4)))
+    return [*told, Text(Word("report.crowd.live_note"), "note")]
 
 
 def _counters(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:

@@ -91,13 +91,14 @@ def gate_table(
 def balance(
     before: Mapping[str, float], after: Mapping[str, float], *, resumed: bool, tolerance: float = 0.0
 ) -> Balance:
-    """Close the ledger of this run: who was there or came is inside, outside or has left."""
+    """Close the ledger of this run: who was there or came, or was added by live counts, is inside, outside, has left or was taken away."""
     there = before["inside"] + before["outside"]
-    came = after["made"] + after["outside"] - before["made"] - before["outside"]
+    added, taken = (float(after.get(k, 0.0) - before.get(k, 0.0)) for k in ("counted_in", "counted_out"))
+    came = after["made"] + after["outside"] - before["made"] - before["outside"] - added
     return Balance(
         unit="persons",
-        came_in={"there": float(there), "came": float(came)},
-        went_out={"left": float(after["left"] - before["left"])},
+        came_in={"there": float(there), "came": float(came)} | ({"counted_in": added} if added else {}),
+        went_out={"left": float(after["left"] - before["left"])} | ({"counted_out": taken} if taken else {}),
         stored={"inside": float(after["inside"]), "outside": float(after["outside"])},
         tolerance=tolerance,
         remarks={"resumed": float(resumed)},

@@ -147,6 +147,8 @@ def _notes(
     if skipped := round(inflow.skipped):
         notes.append(("skipped", {"count": skipped}))
     notes += faults(plan)
+    if "people_count" in drivers:
+        notes.append(("stream_no_live", {}))
     if outside := round(inflow.outside.sum()):
         notes.append(("outside", {"count": outside}))
     if inside := round(stream.inside):

@@ -93,6 +93,7 @@ class Comers:
         self.outside = np.zeros(len(plan.sources), np.int64)
         self._given = np.zeros(len(plan.sources), np.int64)
         self.made, self.told, self.skipped = 0, 0, 0
+        self.counted_in, self.counted_out = 0, 0
         self._owed = 0.0
 
     def record(self) -> dict[str, NDArray[np.float64]]:
@@ -100,15 +101,18 @@ class Comers:
         return {
             "comers_outside": self.outside.astype(np.float64),
             "comers_given": self._given.astype(np.float64),
-            "comers_numbers": np.array([self.made, self.told, self._owed, self.skipped], dtype=np.float64),
+            "comers_numbers": np.array(
+                [self.made, self.told, self._owed, self.skipped, self.counted_in, self.counted_out]
+            ),
         }
 
     def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `record` gave."""
         self.outside = kept["comers_outside"].astype(np.int64)
         self._given = kept["comers_given"].astype(np.int64)
-        made, told, self._owed, skipped = kept["comers_numbers"]
+        made, told, self._owed, skipped, counted_in, counted_out = kept["comers_numbers"]
         self.made, self.told, self.skipped = int(made), int(told), int(skipped)
+        self.counted_in, self.counted_out = int(counted_in), int(counted_out)
 
     def at_start(self) -> People:
         """Return the people who are there when the run begins; raise ScenarioError when they are more than fit."""
@@ -129,7 +133,8 @@ class Comers:
     def step(self, walkers: Walkers, t: float, now: float) -> None:
         """Bring in who comes in the second after `t` (on the clock; `now` since the first run began), tell who goes to leave."""
         if self._attendance:
-            change = self._attendance.at(t) - (self.made + int(self.outside.sum()) + self.skipped - self.told)
+            here = self.made - self.counted_in + int(self.outside.sum()) + self.skipped
+            change = self._attendance.at(t) - (here - self.told)
             coming, going = max(change, 0), max(-change, 0)
         else:
             self._owed += self._per_s
@@ -149,6 +154,40 @@ class Comers:
             if len(at):
                 walkers.people = walkers.people.joined(self._make(int(k), at, now))
                 self.outside[k] -= len(at)
+
+    def correct(self, walkers: Walkers, zone: shapely.Geometry, inside: NDArray[np.bool_], count: int) -> int:
+        """Add `count` people in a zone (below 0: take as many of those `inside` it away); return how many it could be.
+
+        Who is added stands where there is room, and goes where and when somebody goes who is there (or anywhere, where nobody is).
+        Who is taken away is drawn.
+        """
+        people = walkers.people
+        who = np.flatnonzero(inside)
+        if count < 0:
+            order = np.argsort(draws.uniform(self._key, people.number[who], draws.ORDER), kind="stable")
+            gone = who[order[:-count]]
+            walkers.people = people.chosen(np.setdiff1d(np.arange(people.count), gone, assume_unique=True))
+            self.counted_out += len(gone)
+            return -len(gone)
+        models = who if len(who) else np.arange(people.count)
+        if count == 0 or not len(models):
+            return 0
+        at = _lattice(self.plan, Source("zone", zone, np.nan, frozenset()), APART_M)
+        if len(at):
+            at = at[cKDTree(np.column_stack([people.x, people.w])).query(at)[0] >= APART_M]
+        ids = np.arange(self.made, self.made + min(count, len(at)), dtype=np.int64)
+        turn = draws.uniform(self._key + self.made, np.arange(len(at)), draws.PLACE)
+        like = models[(draws.uniform(self._key, ids, draws.ORDER) * len(models)).astype(np.int64)]
+        walkers.people = people.joined(
+            People.standing(
+                at[np.argsort(turn, kind="stable")[: len(ids)]],
+                radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
+                group=people.group[like], leaves=people.leaves[like], number=ids,
+            )
+        )  # fmt: skip
+        self.made += len(ids)
+        self.counted_in += len(ids)
+        return len(ids)
 
     def _share(self, count: int) -> NDArray[np.int64]:
         """Return how many of those who come go to each source."""
