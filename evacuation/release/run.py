@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from evacuation.release import advice, leaks, members
-from evacuation.release.buildings.near_source import BetweenBuildings, NearSource, NoNearSource
+from evacuation.release.buildings.near_members import NearMembers
+from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
@@ -53,9 +54,8 @@ class Run:
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
         shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
         self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake)
-        uptake = tanks.substance.uptake
         self.near: NearSource = (
-            BetweenBuildings(city, grid, uptake, arrays) if model.near_source else NoNearSource(self.cloud)
+            NearMembers(city, grid, self.cloud, arrays) if model.near_source else NoNearSource(self.cloud)
         )
         self.before = tanks.ledger() | {"air": self.near.airborne_kg}
         frames = round(clock.duration_s / frame_s)
@@ -83,7 +83,7 @@ class Run:
             lost = self.cloud.lose(self.grid)
             self.cloud.onto(self.grid, air, self.all)
             step = self.number // model.puffs_per_step
-            taken, lost = self.near.step(emissions, dt, step, air, t, self.all[0], (taken, lost))
+            taken, lost = self.near.step(emissions, dt, step, air, t, self.all, (taken, lost))
             self.number += model.puffs_per_step
             self.taken, self.lost = self.taken + taken, self.lost + lost
             self.c[:] = self.all[0]

@@ -1,7 +1,7 @@
 """Near the source: particles in the wind between the city's buildings, handed over to puffs where they leave the box around it.
 
-Only the cloud of the mean wind is followed so; the wind members stay puffs. The wind is worked out once for each of 16 sectors and scaled
-with the speed. Particles are a passive gas: where what leaks is heavier than air the higher of the two clouds is shown.
+The wind is worked out once for each of 16 sectors and scaled with the speed; `near_members` has the wind members. Particles are a
+passive gas: where what leaks is heavier than air the higher of the two clouds is shown.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ TAKEN_M = 1.0
 HAND_M = 25.0
 #: Below this share of open ground a cell counts as built: there the highest of its neighbours holds.
 OPEN_SHARE = 0.1
-SEED = 20_260_620
+SEED, MOST_MEMBERS = 20_260_620, 128
 
 
 class NearSource(Protocol):
-    """Who follows the cloud of the mean wind."""
+    """Who follows the cloud of the mean wind, and of its members, near the source."""
 
     @property
     def airborne_kg(self) -> float:
@@ -63,8 +63,8 @@ class NearSource(Protocol):
         c: Array,
         ledger: tuple[float, float],
     ) -> tuple[float, float]:
-        """Carry the gas on by `dt` s and set c (y, x), kg m-3, that of the puffs before; return what the ground took and what was lost
-        from sight, kg, `ledger` of the puffs."""
+        """Carry the gas on by `dt` s and set c (member, y, x), kg m-3, that of the puffs before; return what the ground took and what
+        was lost from sight of the mean wind's, kg, `ledger` of the puffs."""
 
     def over_edge_kg(self, grid: Grid) -> float:
         """Return the mass outside the grid and in sight, kg."""
@@ -134,21 +134,31 @@ class Surroundings:
         solid = np.zeros(grid.shape)
         np.add.at(solid, (row[inside], col[inside]), (inner > 0)[inside] * CELL_M**2)
         self.open = np.maximum(1.0 - solid / grid.cell_m**2, 0.0)
-        self._asked: tuple[float, float] | None = None
+        self._carriers: dict[int, Carrier] = {}
 
-    def carrier(self, speed_m_s: float, from_deg: float) -> Carrier:
-        """Return what carries particles in a wind of a speed at 60 m and a direction."""
-        if self._asked != (speed_m_s, from_deg):
-            wind = self.sectors.wind(speed_m_s, from_deg)
-            self._carrier, self._asked = Carrier(wind, turbulence(wind, self.rough)), (speed_m_s, from_deg)
-        return self._carrier
+    def carrier(self, from_deg: float) -> Carrier:
+        """Return what carries particles in a wind of 1 m s-1 at 60 m from a direction."""
+        sector = self.sectors.sector(from_deg)
+        if sector not in self._carriers:
+            wind = self.sectors.wind(1.0, from_deg)
+            self._carriers[sector] = Carrier(wind, turbulence(wind, self.rough))
+        return self._carriers[sector]
 
 
 class BetweenBuildings:
-    """Particles in the boxes around the sources, and the puffs that they become outside."""
+    """Particles in the boxes around the sources, and the puffs that they become outside.
 
-    def __init__(self, city: City, grid: Grid, uptake: float, arrays: Mapping[str, NDArray[Any]] | None) -> None:
-        kept = {name[5:]: values for name, values in (arrays or {}).items() if name.startswith("near_")}
+    `member`: which member of the wind it follows; `counts`: particles let go in a step, of a sudden release, and looks in a step;
+    `around`: what stands around each place, shared by members.
+    """
+
+    def __init__(
+        self, city: City, grid: Grid, uptake: float, arrays: Mapping[str, NDArray[Any]] | None, *, member: int = 0,
+        counts: tuple[int, int, int] | None = None, around: dict[tuple[float, float], Surroundings] | None = None,
+    ) -> None:  # fmt: skip
+        self._named = f"near{member or ''}_"
+        kept = {n[len(self._named) :]: values for n, values in (arrays or {}).items() if n.startswith(self._named)}
+        self._member, (self._count, self._sudden, self._looks) = member, counts or (PARTICLES, SUDDEN, LOOKS)
         self._city, self._grid = city, grid
         self.far = Cloud(arrays=kept or None, uptake=uptake)
         self.position = np.array(kept.get("position", np.zeros((0, 3))))
@@ -160,7 +170,7 @@ class BetweenBuildings:
         self.dense = bool(kept.get("dense", np.zeros(1))[0])
         self.aloft = bool(kept.get("aloft", np.zeros(1))[0])
         self.moved_m = float(kept.get("moved", np.zeros(1))[0])
-        self._around: dict[int, Surroundings] = {}
+        self.around = {} if around is None else around
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
@@ -168,7 +178,7 @@ class BetweenBuildings:
         own = {name: getattr(self, name) for name in names}
         own |= {"dense": np.array([float(self.dense)]), "aloft": np.array([float(self.aloft)])}
         own["moved"] = np.array([self.moved_m])
-        return {f"near_{name}": values for name, values in (own | self.far.arrays()).items()}
+        return {f"{self._named}{name}": values for name, values in (own | self.far.arrays()).items()}
 
     @property
     def airborne_kg(self) -> float:
@@ -190,22 +200,23 @@ class BetweenBuildings:
         c: Array,
         ledger: tuple[float, float],
     ) -> tuple[float, float]:
-        """Carry particles and puffs on by `dt` s and set c; see `NearSource`."""
+        """Carry particles and puffs on by `dt` s and set c (y, x) of this member; see `NearSource`."""
         low, aloft = [e for e in emissions if e.axis <= 0.0], [e for e in emissions if e.axis > 0.0]
         self.dense |= any(emission.dilution != PASSIVE for emission in low)
         self.aloft |= bool(aloft)
-        every, near, on_ground = dt / LOOKS, np.zeros(c.shape), 0.0
+        looks = self._looks
+        every, near, on_ground = dt / looks, np.zeros(c.shape), 0.0
         gone: list[tuple[Array, Array, Array]] = []
-        for look in range(LOOKS):
-            rng = np.random.default_rng((SEED, number, look))
+        for look in range(looks):
+            rng = np.random.default_rng((SEED, number, look, self._member))
             for emission in low:
                 if emission.kg_s > 0.0:
-                    self._let_go(emission, emission.kg_s * every, PARTICLES // LOOKS, air, rng)
+                    self._let_go(emission, emission.kg_s * every, self._count // looks, air, rng)
                 elif look == 0:
-                    self._let_go(emission, emission.kg, SUDDEN, air, rng)
-            gone.append(self._move(every, air, number * LOOKS + look))
+                    self._let_go(emission, emission.kg, self._sudden, air, rng)
+            gone.append(self._move(every, air, (number * looks + look) * MOST_MEMBERS + self._member))
             on_ground += self._deposit(every, air)
-            near += self._on_ground() / LOOKS
+            near += self._on_ground() / looks
         position, mass, age = (np.concatenate(part) for part in zip(*gone, strict=True))
         handed = aloft + self._handed(position, mass, age, dt, air)
         taken = on_ground + self.far.step(handed, dt, 1, number, air, t)
@@ -217,20 +228,26 @@ class BetweenBuildings:
             np.maximum(c, puffs, out=c)
         return taken, lost
 
+    @property
+    def _mine(self) -> list[Surroundings]:
+        """What stands around the places of this member that have been asked about."""
+        return [self.around[x, y] for x, y in self.places.tolist() if (x, y) in self.around]
+
     def _surroundings(self, place: int, air: Air) -> Surroundings:
         """Return what stands around a place, worked out when first asked for."""
-        if place not in self._around:
-            x, y = self.places[place]
-            self._around[place] = Surroundings(self._city, self._grid, x, y, float(air.z0[air.tile(x, y)]))
-        return self._around[place]
+        x, y = map(float, self.places[place])
+        if (x, y) not in self.around:
+            self.around[x, y] = Surroundings(self._city, self._grid, x, y, float(air.z0[air.tile(x, y)]))
+        return self.around[x, y]
 
-    def _carrier(self, place: int, air: Air) -> Carrier:
+    def _carrier(self, place: int, air: Air) -> tuple[Carrier, float]:
+        """Return what carries particles around a place where the wind at 60 m is 1 m s-1, and how many times as strong it is."""
         around = self._surroundings(place, air)
         tile = air.tile(around.x, around.y)
         c, s = air.turns[tile]
         east, north = air.east * c - air.north_ward * s, air.north_ward * c + air.east * s
         speed = float(air.ustar[tile]) / KAPPA * math.log(BLENDING_M / float(air.z0[tile]))
-        return around.carrier(speed, math.degrees(math.atan2(-east, -north)) % 360.0)
+        return around.carrier(math.degrees(math.atan2(-east, -north)) % 360.0), speed
 
     def _let_go(self, emission: Emission, kg: float, count: int, air: Air, rng: np.random.Generator) -> None:
         """Add the particles of an emission, spread evenly over its width and height; those in a building move to the nearest air."""
@@ -238,7 +255,7 @@ class BetweenBuildings:
         if not len(known):
             self.places = np.concatenate([self.places, [(emission.x, emission.y)]])
         place = int(known[0]) if len(known) else len(self.places) - 1
-        wind = self._carrier(place, air).wind
+        wind = self._carrier(place, air)[0].wind
         far, turn = emission.half_width * np.sqrt(rng.random(count)), 2.0 * np.pi * rng.random(count)
         height = np.minimum(2.0 * emission.mean_height * rng.random(count), wind.box.edges[-1] - 1e-3)
         at = np.stack([emission.x + far * np.cos(turn), emission.y + far * np.sin(turn), height], axis=1)
@@ -270,7 +287,8 @@ class BetweenBuildings:
         for place in np.unique(self.place):
             mine = self.place == place
             swarm = Swarm(self.position[mine], self.fluctuation[mine], self.drawn[mine], here[mine])
-            swarm = self._carrier(int(place), air).moved(swarm, seconds, seed * len(self.places) + int(place))
+            carrier, speed = self._carrier(int(place), air)  # all scales with the speed: time does in its stead
+            swarm = carrier.moved(swarm, seconds * speed, seed * len(self.places) + int(place))
             self.position[mine], self.fluctuation[mine] = swarm.position, swarm.fluctuation
             self.drawn[mine], here[mine] = swarm.drawn, swarm.here
         self.age += seconds
@@ -299,7 +317,7 @@ class BetweenBuildings:
     def _open_share(self) -> Array:
         """Return the share of each cell of the city's grid that no building takes."""
         share = np.ones(self._grid.shape)
-        for around in self._around.values():
+        for around in self._mine:
             share = np.minimum(share, around.open)
         return share
 
@@ -355,9 +373,9 @@ class BetweenBuildings:
             notes.append(("near_aloft", {}))
         if self.moved_m > CELL_M:
             notes.append(("near_moved", {"metres": round(self.moved_m)}))
-        winds = [wind for around in self._around.values() for wind in around.sectors.known]
+        winds = [wind for around in self._mine for wind in around.sectors.known]
         if any(code == "unsteady" for wind in winds for code, _ in wind.notes):
             notes.append(("near_unsteady", {}))
-        if spoilt := sum(len(around.shelf.spoilt) for around in self._around.values()):
+        if spoilt := sum(len(around.shelf.spoilt) for around in self._mine):
             notes.append(("near_spoilt", {"count": spoilt}))
         return notes

@@ -188,9 +188,13 @@ class Sectors:
         """The winds that have been worked out."""
         return list(self._kept.values())
 
+    def sector(self, from_deg: float) -> int:
+        """Return the number of the sector that holds a direction."""
+        return round(from_deg * self.count / 360.0) % self.count
+
     def wind(self, speed_m_s: float, from_deg: float) -> Wind:
         """Return the wind of the sector that holds `from_deg`, with `speed_m_s` at `at_m` in the inflow."""
-        sector = round(from_deg * self.count / 360.0) % self.count
+        sector = self.sector(from_deg)
         if sector not in self._kept:
             self._kept[sector] = self.around(self.roof, self.box, self.inflow, sector * 360.0 / self.count)
         return self._kept[sector].scaled(speed_m_s / float(self.inflow(np.array(self.at_m))))

@@ -183,9 +183,9 @@ class StreetForm:
     def rates(self) -> Array | None:
         """Return the dose rate (frame, road), s-1, of each frame since the first run's start; nothing off the grid."""
         met, curve = self._met.frames[: self._met.count, 0], self._curve
-        out = np.zeros((1, *met.shape))
-        loads.add_load(out, met[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
-        return out[0]
+        out = np.zeros(met.shape)
+        loads.add_load(out[None], met[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        return out
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return each road's form, width and height (m), and where the gas in the streets came from and went, kg."""

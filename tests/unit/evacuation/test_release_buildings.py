@@ -10,7 +10,7 @@ import shapely
 
 from evacuation.release.buildings.obstacles import Obstacles, roofs
 from evacuation.release.buildings.particles import Swarm, particles
-from evacuation.release.buildings.turbulence import SIGMAS, scalar_speed, turbulence
+from evacuation.release.buildings.turbulence import SIGMAS, closeness, scalar_speed, turbulence
 from evacuation.release.buildings.wind import Box, Sectors, Wind, faces, layers, log_law, power_law, wind_around
 from evacuation.release.kernels import zones
 from evacuation.release.kernels.particles import pair
@@ -138,6 +138,19 @@ def test_turbulence_over_open_ground_has_the_inflows_friction() -> None:
     wind = wind_around(np.zeros((6, 8)), BOX, INFLOW, 270.0)
     ustar = turbulence(wind, 0.1).ustar[:-1]
     assert ustar == pytest.approx(5.0 * 0.4 / np.log(100.0), rel=1e-9)
+
+
+def test_the_nearest_wall_is_half_a_cell_away_or_more_wherever_a_roof_ends_in_its_layer() -> None:
+    box = Box(0.0, 0.0, 5.0, layers(2.0, 20.0, 20.0))
+    for height in (2.01, 2.5, 2.99, 3.99):  # the centre of the second layer is at 3 m
+        roof = np.zeros((9, 9))
+        roof[4, 4] = height
+        wind = wind_around(roof, box, log_law(5.0, 10.0, 0.1), 270.0)
+        distance, near = closeness(wind)
+        over = 1 if height < 3.0 else 2
+        assert distance[over, 4, 4] == 1.0 and near[over, 4, 4] and not wind.air[over - 1, 4, 4]
+        assert distance[wind.air].min() == 1.0 and not distance[~wind.air].any()
+        assert distance[over - 1, 4, 5] == min(2.5, box.z[over - 1])  # beside the wall, or nearer to the ground
 
 
 def test_gusts_alone_give_a_scalar_speed_in_calm_air() -> None:

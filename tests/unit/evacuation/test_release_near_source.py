@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from evacuation.release.buildings import near_source
+from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import BetweenBuildings
 from evacuation.release.buildings.wind import wind_around
 from evacuation.release.cloud import Cloud, Emission
@@ -183,3 +184,42 @@ def outcome() -> Outcome:
 def test_a_run_closes_its_ledger_and_says_what_it_did(outcome: Outcome) -> None:
     assert {"near_source", "near_dense"} <= {code for code, _ in outcome.notes}
     assert float(outcome.fields["max_gas_concentration"].max()) > 0.0 and abs(outcome.balance.error) <= 1e-9
+
+
+def test_a_member_goes_with_its_own_wind_and_strength_and_the_mean_as_without_members(open_city: City) -> None:
+    near = NearMembers(
+        open_city, open_city.grid, Cloud(np.array([90.0]), np.array([1.0]), strengths=np.array([[1.0, 3.0]])), None
+    )
+    alone, c, grid = BetweenBuildings(open_city, open_city.grid, 0.0, None), np.zeros((2, 100, 100)), open_city.grid
+    for k in range(4):
+        one = np.zeros((100, 100))
+        alone.step([GAS], DT, k, AIR, k * DT, one, (0.0, 0.0))
+        taken, _ = near.step([GAS], DT, k, AIR, k * DT, c, (0.0, 0.0))
+        assert np.array_equal(c[0], one) and taken == 0.0
+    east, south = ((c * off).sum(axis=(1, 2)) / c.sum(axis=(1, 2)) for off in (grid.x - X, Y - grid.y[:, None]))
+    assert east[0] > 20.0 > abs(south[0]) and south[1] > 20.0 > abs(
+        east[1]
+    )  # the wind goes east, the member's a quarter clockwise
+    assert near.others[0].airborne_kg == pytest.approx(3.0 * near.airborne_kg, rel=1e-9)
+    assert dict(near.notes())["near_members"]["count"] == 200
+
+
+def test_members_with_sources_of_their_own_stay_puffs_and_say_so(open_city: City) -> None:
+    cloud = Cloud(np.zeros(1), np.ones(1), shifts=np.array([[[0.0, 0.0], [40.0, 0.0]]]))
+    near, c = NearMembers(open_city, open_city.grid, cloud, None), np.full((2, 100, 100), 1e-3)
+    near.step([GAS], DT, 0, AIR, 0.0, c, (0.0, 0.0))
+    assert (c[1] == 1e-3).all() and c[0].min() == 0.0 and "near_puffs" in dict(near.notes())
+
+
+def test_members_cut_in_two_are_the_whole(open_city: City) -> None:
+    def through(near: NearMembers, steps: range) -> np.ndarray:
+        c = np.zeros((3, 100, 100))
+        for k in steps:
+            near.step([GAS], DT, k, AIR, k * DT, c, (0.0, 0.0))
+        return c
+
+    cloud = Cloud(np.array([20.0, -15.0]), np.array([0.8, 1.3]))
+    whole, first = (NearMembers(open_city, open_city.grid, cloud, None) for _ in range(2))
+    through(first, range(3))
+    second = NearMembers(open_city, open_city.grid, cloud, first.arrays())
+    assert np.array_equal(through(whole, range(6)), through(second, range(3, 6)))

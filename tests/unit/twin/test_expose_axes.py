@@ -381,3 +381,22 @@ def test_counts_and_colours_take_the_same_of_two_middle_members(small_city: City
         pd.testing.assert_frame_equal(table, high.counts["now"][of], check_dtype=False)
         pd.testing.assert_frame_equal(seen.spread[90]["now"][of], high.counts["now"][of], check_dtype=False)
         pd.testing.assert_frame_equal(seen.spread[10]["now"][of], low.counts["now"][of], check_dtype=False)
+
+
+def test_of_what_a_field_beside_tells_too_the_worse_holds(small_city: City) -> None:
+    """Where nothing stands beside, or it does not know a road, the field on cells holds as before."""
+    sheet = replace(SHEET, beside={"level": "level_on_roads"})
+    fields, roads = on_grid(small_city.grid, 1.5), small_city.roads["id"].to_numpy(object)
+    plain = expose(small_city, fields, sheet)
+    values = np.linspace(0.5, 3.5, len(roads))
+    values[1::3] = np.nan
+    beside = xr.DataArray(
+        np.tile(values, (len(TIMES), 1)), dims=("time", "edge"), coords={"time": TIMES, "edge": roads}
+    )
+    seen = expose(small_city, fields.assign(level_on_roads=beside), sheet)
+    before = plain.roads["peak"].to_numpy(float)
+    told = np.isfinite(before)  # underpasses and roads have a rule
+    assert told.any() and (values[told] > 1.5).any()
+    np.testing.assert_allclose(seen.roads["peak"][told], np.fmax(before, values)[told])
+    others = ~seen.places["kind"].isin(["road", "street"])
+    pd.testing.assert_frame_equal(seen.places[others], plain.places[others])
