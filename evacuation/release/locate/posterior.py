@@ -190,7 +190,7 @@ def _freed(chain: Array, log: Array, rng: np.random.Generator) -> Array:
     late = len(log) // 2
     mean = log[late:].mean(axis=0)
     stuck = mean < np.median(mean) - STUCK
-    last = chain[-1].copy()
+    last: Array = chain[-1].copy()
     free = chain[late:, ~stuck].reshape(-1, chain.shape[2])
     last[stuck] = free[rng.choice(len(free), int(stuck.sum()), replace=False)]
     return last
