@@ -18,7 +18,7 @@ from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
 from evacuation.release.streets.street_form import NoStreets, StreetForm
 from evacuation.release.substances import Substance, substance
-from evacuation.release.toxicity import limits_of
+from evacuation.release.toxicity import Limits, limits_of
 from evacuation.release.variables import GIVES, STREET_DOSE_RATE
 from evacuation.release.ways import water_on, ways_of
 from evacuation.release.weather import Weather
@@ -115,9 +115,7 @@ class Release:
     ) -> Outcome:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a release that cannot be, before it begins."""
         start_threads()
-        grid, frame_s = city.grid.at_cell_size(self.cell_m), frame_length(clock.step_s, self.step_s)
-        if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
-            raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
+        grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
         weather = Weather(city, drivers, clock, self.pasquill)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
@@ -127,9 +125,7 @@ class Release:
             if found is None
             else leaks.steady(found, substance(str(self.substance)), clock, actions, self.height_m)
         )
-        gas, limits = tanks.substance, limits_of(tanks.substance)
-        if self.family is not None and self.family not in gas.families():
-            raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
+        gas, limits = tanks.substance, self._limits(tanks.substance)
         settings = self._settings(gas, frame_s)
         arrays = state.check("release", grid.hash, settings).arrays if state is not None else None
         ways = ways_of(city, self.walk_m_s, frame_s)
@@ -149,20 +145,35 @@ class Release:
 
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise the TwinError of a site that is not there, or that cannot leak as it is told to; see `twin.hazard.Checked`."""
+        self._frame_s(clock)
         if self.streets and not len(city.roads):
             raise ScenarioError("release_streets", city=city.id)
         if self.site is None:
             return
         if self.site == leaks.DETECTED:
-            substance(self.substance or "")
+            self._limits(substance(self.substance or ""))
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
             check_sensors(city, drivers)
             return
         city.place(self.site)
         if self.substance is not None:
+            self._limits(substance(self.substance))
             grid = city.grid.at_cell_size(self.cell_m)
             leaks.prepare(self._asked(None, drivers, clock, actions), city, {}, clock, actions, grid, goes_on=True)
+
+    def _frame_s(self, clock: Clock) -> float:
+        """Return the length of a frame, s; raise ScenarioError where steps do not fit the output."""
+        frame_s = frame_length(clock.step_s, self.step_s)
+        if abs(clock.step_s / self.step_s - round(clock.step_s / self.step_s)) > 1e-9:
+            raise ScenarioError("release_step", step=self.step_s, output=clock.step_s)
+        return frame_s
+
+    def _limits(self, gas: Substance) -> Limits:
+        """Return the limits of a substance; raise ScenarioError where it has none, or lacks the family that was chosen."""
+        if self.family is not None and self.family not in gas.families():
+            raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
+        return limits_of(gas)
 
     def _found(
         self, city: City, drivers: Drivers, clock: Clock, weather: Weather, rng: np.random.Generator | None, state: State | None

@@ -62,6 +62,11 @@ DRAWS, HEAVY = 600, 5.0
 #: By how much the log of the evidence must rise for a source more: strong evidence (Kass and Raftery 1995, J. Am. Stat. Assoc. 90, 773).
 STRONG = 3.0
 
+#: A walker whose log-probability is so much lower is stuck: its place would need e^20 times the room to count.
+STUCK = 20.0
+#: Samples are taken anew where readings say one thing so many times more often, seen from the number of sources that is taken.
+ALIKE_MORE = 1.05
+
 #: A source shut in a span is told from so many of the samples.
 TOLD_BY = 40
 
@@ -150,6 +155,9 @@ def locate(
     for n, log in enumerate(evidence):
         number = n if log > evidence[number] + STRONG else number
     best = chains[number]
+    if fit.own[number] > ALIKE_MORE * fit.alike:
+        fit.alike = fit.own[number]
+        best = _sampled(fit, best[-len(best) // (steps - burn) :], rng, steps - burn // 2, burn - burn // 2)
     shut = _shut(fit, best) if np.isfinite(pause_s) else pd.DataFrame({"from_s": [], "share": []})
     left_out = len(readings) - len(taken)
     return Posterior(
@@ -158,12 +166,34 @@ def locate(
 
 
 def _sampled(fit: _Fit, starts: Array, rng: np.random.Generator, steps: int, burn: int) -> Array:
-    """Return the samples (row, parameter) of walkers (walker, parameter)."""
+    """Return the samples (row, parameter) of walkers (walker, parameter).
+
+    Half way through what is thrown away, walkers that hang at a place which explains next to nothing begin again elsewhere.
+    """
     moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.StretchMove(), 0.2)]
     sampler = emcee.EnsembleSampler(*starts.shape, fit.log_probability, moves=moves)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
-    sampler.run_mcmc(starts, steps)
-    return np.asarray(sampler.get_chain(discard=burn, flat=True))
+    half = max(burn // 2, 1)
+    sampler.run_mcmc(starts, half)
+    again = _freed(sampler.get_chain(), sampler.get_log_prob(), rng)
+    sampler.reset()
+    sampler.run_mcmc(again, steps - half)
+    return np.asarray(sampler.get_chain(discard=burn - half, flat=True))
+
+
+def _freed(chain: Array, log: Array, rng: np.random.Generator) -> Array:
+    """Return where walkers stand after (step, walker, parameter) with log-probability (step, walker), the stuck among those not stuck.
+
+    A walker is stuck whose log-probability lies STUCK below the median's, mean over the later half (Hou, Goodman and Hogg 2012,
+    doi:10.1088/0004-637X/745/2/198). It takes a place where another one was.
+    """
+    late = len(log) // 2
+    mean = log[late:].mean(axis=0)
+    stuck = mean < np.median(mean) - STUCK
+    last: Array = chain[-1].copy()
+    free = chain[late:, ~stuck].reshape(-1, chain.shape[2])
+    last[stuck] = free[rng.choice(len(free), int(stuck.sum()), replace=False)]
+    return last
 
 
 def _samples(chain: Array, rng: np.random.Generator) -> pd.DataFrame:
@@ -205,6 +235,8 @@ class _Fit:
 
     def __init__(self, likelihood: Likelihood, box: tuple[float, float, float, float], suspects: Array) -> None:
         self.likelihood, self.box, self.suspects, self.alike = likelihood, box, suspects, 1.0
+        #: how many readings say one thing by the residuals of one source, of two, and so on
+        self.own: list[float] = []
         log_noise = np.log(likelihood.noise)
         self.middle = np.array([0.0, 0.0, np.log(ERROR), log_noise, np.log(SWING), log_noise])
         self.spread = np.array([TURN_SD, WIDER_SD, ERROR_SD, NOISE_SD, SWING_SD, DRIFT_SD])
@@ -246,17 +278,19 @@ class _Fit:
         return float(1.0 - KNOWN + KNOWN * each.mean() * (east - west) * (north - south))
 
     def look(self, most: int) -> list[tuple[Array, Array]]:
-        """Return vectors of one source, of two, and so on, with their log-probability; set how many readings say one thing.
+        """Return vectors of one source, of two, and so on, with their log-probability; set how many readings say one thing:
+        for the comparison what the most sources leave unexplained tells it.
 
         The whole box is looked at in cells, then what lies around its best cell ever more finely; a further source beside those found.
         """
-        looks, best = [], np.zeros((0, len(SOURCE)))
+        looks, best, self.own = [], np.zeros((0, len(SOURCE))), []
         for _ in range(most):
             tried = self._further(best)
             looks.append((np.array([p for _, p in tried]), np.array([v for v, _ in tried])))
             best = max(tried, key=lambda pair: pair[0])[1][: -len(SHARED)].reshape(-1, len(SOURCE))
-        plume, errors = self.parts(np.concatenate([best.ravel(), self.middle]))
-        self.alike = self.likelihood.alike(np.clip(self.likelihood.residual(plume, errors), -5.0, 5.0))
+            plume, errors = self.parts(np.concatenate([best.ravel(), self.middle]))
+            self.own.append(self.likelihood.alike(np.clip(self.likelihood.residual(plume, errors), -5.0, 5.0)))
+        self.alike = self.own[-1]
         return looks
 
     def _further(self, known: Array) -> list[tuple[float, Array]]:

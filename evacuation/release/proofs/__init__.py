@@ -189,6 +189,7 @@ PROOFS: tuple[Proof, ...] = (
     ),
     *case(prairie_grass, BLIND, "dispersion",
         *grass("prairie-grass/blind", "blind_", "arc maxima", NO_SKILL),
+        *grass("prairie-grass/blind-integral", "blind_cic_", "crosswind integrals", NO_SKILL),
     ),
     *case(well_mixed, UNIFORM, "",
         ("well-mixed", "chance", "largest deviation, in standard deviations of chance", "1", "<=", 4.0, CHANCE),

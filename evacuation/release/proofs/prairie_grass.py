@@ -79,6 +79,13 @@ def scores(observed: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
+def blind(table: pd.DataFrame, seen: str) -> np.ndarray:
+    """Return what the geometric mean of the other runs at each arc foretells, per kilogram let go."""
+    per_q = np.log(table[seen] / table["q"])
+    sums, counts = per_q.groupby(table["arc"]).transform("sum"), per_q.groupby(table["arc"]).transform("count")
+    return np.asarray(np.exp((sums - per_q) / (counts - 1)) * table["q"])
+
+
 @cache
 def prairie_grass(reference: Reference) -> dict[str, float]:
     """Return the scores of arc maxima, crosswind integrals, the model's own sideways turbulence and the baseline."""
@@ -99,15 +106,13 @@ def prairie_grass(reference: Reference) -> dict[str, float]:
                 )  # fmt: skip
     table = pd.DataFrame(rows, columns=["run", "arc", "q", "seen", "seen_cic", "cut", "found", "found_cic", "own", "L"])
     table = table[table["seen"] > 0]
-    per_q = np.log(table["seen"] / table["q"])
-    sums, counts = per_q.groupby(table["arc"]).transform("sum"), per_q.groupby(table["arc"]).transform("count")
-    blind = np.exp((sums - per_q) / (counts - 1)) * table["q"]
     whole = table[~table["cut"].astype(bool) & (table["seen_cic"] > 0)]
     parts = {
         "": scores(table["seen"].values, table["found"].values),
         "cic_": scores(whole["seen_cic"].values, whole["found_cic"].values),
         "own_": scores(table["seen"].values, table["own"].values),
-        "blind_": scores(table["seen"].values, blind.values),
+        "blind_": scores(table["seen"].values, blind(table, "seen")),
+        "blind_cic_": scores(whole["seen_cic"].values, blind(whole, "seen_cic")),
     }
     off = {f"{name}off": abs(parts[name]["fb"]) for name in ("", "cic_")}
     return (

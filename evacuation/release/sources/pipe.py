@@ -3,7 +3,10 @@
 Gas, a long pipe closed at its far end (Wilson 1979 after Bell 1978; CPR 14E, Yellow Book, section 2.5.2.5):
 q = q0 / (1 + a) (a exp(-t / tb) + exp(-t / (a^2 tb))) with q0 the choked flow of the bore, tb = 2/3 l / us (gamma f l / d)^0.5,
 us = (gamma R T / M)^0.5 and a = M0 / (tb q0), M0 the gas that leaves: all above the air's pressure. The pipe's friction must rule,
-a < 1. The gas keeps its temperature. What a compressor still feeds is not counted.
+a < 1. Both exponentials, a and tb agree with the public code of pyELDQM (SIHPCC/pyeldqm, core/source_models/gas_pipeline, commit
+ed0ad64), whose tb is Wilson's for holes of any size: for the whole bore it is this one times (1 + x)^1.5 - x^1.5, with
+x = d / (gamma f l) ((gamma + 1) / 2)^((gamma + 1) / (gamma - 1)), 2 % more at 10,000 bores. CPR 14E itself was not read again.
+The gas keeps its temperature. What a compressor still feeds is not counted.
 
 Liquid, full of it and driven by a tank's pressure and head (Bernoulli with friction): u = (2 ((p - pa) / rho + g h) / (1.5 + f l / d))^0.5,
 the 1.5 for the entrance and the speed itself. Friction of rough walls, f = (2 log10(3.715 d / e))^-2, e = 0.045 mm.

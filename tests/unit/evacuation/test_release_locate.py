@@ -9,7 +9,7 @@ import pytest
 
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE
-from evacuation.release.locate.posterior import locate
+from evacuation.release.locate.posterior import _freed, locate
 from evacuation.release.locate.readings import Readings, friction
 from evacuation.release.proofs.worlds import even_air
 from twin.errors import ScenarioError
@@ -154,3 +154,16 @@ def test_readings_of_air_without_similarity_are_left_out_or_the_answer_is_a_gues
         replace(readings, ustar=np.full(len(readings), 0.1)), BOX, np.random.default_rng(3), steps=20, burn=10
     )
     assert (weak.used, weak.left_out, weak.guessed) == (140, 0, True)
+
+
+def test_walkers_that_hang_where_nothing_is_explained_begin_again_among_the_others() -> None:
+    """Two of ten hang 60 below the others in log-probability, one 5 below them: that one stays."""
+    rng = np.random.default_rng(3)
+    chain = rng.standard_normal((20, 10, 4))
+    chain[:, :2] += 1000.0
+    log = rng.normal(-2.0, 1.0, (20, 10))
+    log[:, :2] -= 60.0
+    log[:, 2] -= 5.0
+    freed = _freed(chain, log, rng)
+    assert (np.abs(freed) < 10.0).all() and len(np.unique(freed[:, 0])) == 10
+    np.testing.assert_array_equal(freed[2:], chain[-1, 2:])

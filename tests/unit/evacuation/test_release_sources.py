@@ -260,3 +260,17 @@ def test_a_cold_liquefied_gas_in_the_wind_ends_colder_than_it_boils() -> None:
     halves.add(2000.0, 239.2)
     assert sum(halves.evaporate(10.0, 5.0, 293.15) for _ in range(120)) == pytest.approx(sum(gone), rel=0.01)
     assert sum(gone) + pool.kg == pytest.approx(2000.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(("length_m", "longer"), [(2000.0, 0.021), (200.0, 0.18)])
+def test_the_time_of_a_torn_pipe_is_that_of_a_hole_as_wide_as_the_bore(length_m: float, longer: float) -> None:
+    """Wilson's time constant for a hole of any size (see `pipe`), with the hole the whole bore; long pipes have one and the same."""
+    pipe, gamma, bore = gas_pipe(length_m, 200.0), METHANE.number("gamma_25C"), 0.2
+    sound = math.sqrt(gamma * 8.314462 * 288.15 / METHANE.molar_kg)
+    held = bore / (gamma * friction(bore) * length_m)
+    choked = ((gamma + 1.0) / 2.0) ** ((gamma + 1.0) / (gamma - 1.0))
+    wide = 1.0  # area of the hole over that of the bore
+    general = (
+        2.0 / 3.0 * length_m / sound * held * choked**1.5 / wide**3 * ((1.0 + wide**2 / (held * choked)) ** 1.5 - 1.0)
+    )
+    assert general / pipe.slow_s - 1.0 == pytest.approx(longer, rel=0.15)
