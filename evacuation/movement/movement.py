@@ -179,7 +179,7 @@ class Movement:
             if first_lost_s <= t:
                 queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
             if k % per_frame == 0:
-                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms))
+                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms), rooms.load)
                 if progress is not None:
                     progress(k / steps)
             if k < steps:

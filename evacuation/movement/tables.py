@@ -42,9 +42,13 @@ def quantiles(values: NDArray[np.float64], persons: NDArray[np.float64], shares:
 def zones(
     record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64], orders_s: NDArray[np.float64], began_s: float
 ) -> pd.DataFrame:  # fmt: skip
-    """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it."""
+    """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it.
+
+    `load_left` and `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home.
+    """
     homes, leaves = record.homes, record.leaves
     state, dose, load = record.state(queues, cost), record.dose(queues), record.load(queues)
+    stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
     last = record.last_departure(0.0)
@@ -79,15 +83,14 @@ def zones(
                 "dose_mean": _mean(dose[travelled], homes.persons[travelled]),
                 "dose_p95": quantile(dose[travelled], homes.persons[travelled], MOST) if travelled.any() else 0.0,
                 "dose_most": float(dose[travelled].max()) if travelled.any() else 0.0,
-                **dict(
-                    zip(("load_p50", "load_p95"), quantiles(load[mine], homes.persons[mine], (HALF, MOST)), strict=True)
-                ),
+                "load_left": quantiles(load[travelled], homes.persons[travelled], (MOST,))[0],
+                "load_stayed": quantiles(stayed[mine], homes.persons[mine], (MOST,))[0],
             }
         )
     columns = [
         "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
-        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_p50",
-        "load_p95",
+        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_left",
+        "load_stayed",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 

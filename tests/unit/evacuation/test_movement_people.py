@@ -307,6 +307,10 @@ def test_the_load_at_home_ends_when_people_set_out_and_is_told_by_group(town) ->
         row = doses.loc[(group, "all")]
         assert row["p5"] <= row["p25"] <= row["p50"] <= row["p75"] <= row["p95"] <= row["most"]
         assert row["mean"] == pytest.approx(doses.loc[(group, "home"), "mean"] + doses.loc[(group, "way"), "mean"])
+    zones = found.tables["zones"]
+    assert (
+        zones["load_stayed"].values == pytest.approx(load(3600.0)) and (zones["load_left"] < zones["load_stayed"]).all()
+    )
     assert (found.counts["dose"].sum(axis=1) == found.balance.came_in["population"]).all()
 
 
