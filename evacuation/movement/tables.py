@@ -107,11 +107,13 @@ def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
 
 
 def openings(shelters: pd.DataFrame) -> pd.DataFrame:
-    """Return the shelters that people come to: `by_s` the moment of the first, the `people` who arrive within the run.
+    """Return the shelters that people come to and that no measure opens.
+
+    `by_s`: the moment of the first; the `people` who arrive within the run.
 
     `rests_on_s`: when the first of the orders that send people there can be known.
     """
-    used = shelters[shelters["taken"] > 0].reset_index(drop=True)
+    used = shelters[(shelters["taken"] > 0) & shelters["opens_s"].isna()].reset_index(drop=True)
     return used[["id", "capacity", "rests_on_s"]].assign(by_s=used["first_s"], people=used["taken"])
 
 
@@ -137,12 +139,13 @@ def shelters(record: Record, queues: Queues, known_s: NDArray[np.float64], began
                 "taken": taken,
                 "coming": coming,
                 "why_not": shelter["why"],
+                "opens_s": shelter["opens_s"] if np.isfinite(shelter["opens_s"]) else np.nan,
                 "first_s": first,
                 "full_s": float(np.nanmax(safe[came])) if full else np.nan,
                 "rests_on_s": float(known_s[record.homes.block[came]].min()) if came.any() else np.nan,
             }
         )
-    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s", "rests_on_s"]
+    names = ["id", "capacity", "taken", "coming", "why_not", "opens_s", "first_s", "full_s", "rests_on_s"]
     return pd.DataFrame(rows, columns=names)
 
 
