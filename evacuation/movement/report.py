@@ -110,7 +110,8 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
     if table is None or not len(table):
         return []
     table = table.sort_values(["last_departure_s", "id"])
-    rows = tuple(
+    loads = ("load_left", "load_stayed") if table["load_stayed"].any() or table["load_left"].any() else ()
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             city.place_name(row["id"]),
             _word(f"why.{row['why']}"),
@@ -119,14 +120,11 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             _at(row["t95_s"], city, clock),
             Text(_at(row["last_departure_s"], city, clock), "strong"),
             shown(row["stranded"]),
-            _load(row["load_left"]),
-            _load(row["load_stayed"]),
+            *(_load(row[name]) for name in loads),
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(
-        _word(w) for w in ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", "left_load", "stayed_load")
-    )
+    heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", *loads)))
     return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8))]
 
 

@@ -362,6 +362,23 @@ def test_bad_input_of_people_is_one_clear_sentence(town, aged) -> None:
         assert caught.value.code == code and caught.value.message("zh") and caught.value.message("en")
 
 
+def test_what_is_wrong_with_a_city_is_found_before_anything_is_simulated(aged) -> None:
+    inland = aged.roads[~aged.roads["id"].str.startswith("out-")]
+    for code, city, action in (
+        ("movement_road", replace(aged, roads=aged.roads.assign(lanes=-1)), None),
+        ("movement_shelter", replace(aged, facilities=aged.facilities.assign(capacity=-5.0)), None),
+        ("movement_care", replace(aged, facilities=aged.facilities.assign(in_care=-1.0)), None),
+        ("movement_no_goal", replace(aged, roads=inland, facilities=aged.facilities.iloc[2:]), None),
+        ("movement_turn", aged, Action("hold_turn", "out-n", values={"turn_deg": 0.0})),
+    ):
+        with pytest.raises(ScenarioError) as caught:
+            ALL.check(city, {}, worlds.clock(1.0), (action,) if action else ())
+        assert caught.value.code == code
+    with pytest.raises(ScenarioError) as caught:
+        replace(ALL, warning="22:00").check(aged, {}, worlds.clock(1.0))
+    assert caught.value.code == "movement_warning"
+
+
 def test_a_split_run_keeps_who_is_aboard_and_what_is_known(aged) -> None:
     clock = worlds.clock(1.0)
     drivers = {"toxic_dose_rate": worlds.cloud(aged, clock, 1e-4)}
