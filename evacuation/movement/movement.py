@@ -155,7 +155,7 @@ class Movement:
         plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
         decisions = Decisions(
             homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
-            standing.vehicle, standing.boards_s, routes, plan,
+            standing.vehicle, standing.boards_s, standing.turned, routes, plan,
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
         record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
@@ -185,7 +185,7 @@ class Movement:
             if k < steps:
                 standing.open_shelters(goals, routes, t)
                 back = partial(routes.back, cost=cost, t=t)
-                gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, back)
+                gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, ways, back)
                 indoors = rooms.load.copy()
                 rooms.advance(t, self.decision_s, self._changes_s(now >= warned_s))
                 standing.set_out(gone.who, gone.when, homes.cell, indoors, rooms, now, self.decision_s)
@@ -193,6 +193,7 @@ class Movement:
                 queues.advance(ways, now, now + self.decision_s)
                 record.follow(before, queues, ways, t, t + self.decision_s, began_s)
         found = self._tables(record, zones, care, queues, ways_cost, orders_s, began_s, first_s, actions)
+        found["control_points"] = tables.control_points(record, standing.turned, plan.at_s - began_s)
         fields = record.fields()
         shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT, SHELTER_FILL)
         counts = record.counts()

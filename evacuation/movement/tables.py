@@ -20,6 +20,9 @@ from twin.hazard import EVERYWHERE, Action
 #: Shares of those who leave whose time of arrival is told.
 HALF, MOST = 0.5, 0.95
 
+#: Traffic control points that a plan asks for at most: assumed.
+POSTS = 20
+
 #: Shares of people for whom the load is told that they do not exceed.
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -169,6 +172,15 @@ def queues(record: Record) -> pd.DataFrame:
     return pd.DataFrame(
         {"time_s": times, "on_road": road, "at_home": [float(f["wait_home"][0]) for f in record.frames]}
     )
+
+
+def control_points(record: Record, turned: NDArray[np.float64], by_s: float) -> pd.DataFrame:
+    """Return the roads into which a plan directs most people who would go elsewhere, at most POSTS: `people`, and `by_s` from when on."""
+    of_road = np.bincount(record.network.road, turned, len(record.city.roads))
+    most = np.argsort(-of_road, kind="stable")[:POSTS]
+    most = most[of_road[most] >= 1.0]
+    ids = record.city.roads["id"].astype(str).values[most]
+    return pd.DataFrame({"id": ids, "by_s": np.full(len(most), by_s), "people": np.rint(of_road[most])})
 
 
 def measures(actions: tuple[Action, ...]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from evacuation.movement.people.rooms import Rooms
 from evacuation.movement.people.shuttles import Stop, board, call_back
 from evacuation.movement.proofs import worlds
 from evacuation.movement.record import STATES
+from evacuation.movement.roads.routes import Routes, parted
 from twin.errors import ScenarioError
 from twin.hazard import Action
 from twin.streams import stream
@@ -203,7 +204,21 @@ def test_approaches_by_plan_share_out_the_ways_out() -> None:
         used.append(path.loc[path["id"].str.startswith("out-"), "id"].value_counts())
         assert found.balance.error == 0.0 and found.tables["bound"]["gap"].iloc[0] >= 1.0
     assert used[1].max() / used[1].sum() < used[0].max() / used[0].sum()
+    posts = planned.tables["control_points"]
+    assert len(posts) and (posts["people"].diff().dropna() <= 0.0).all() and (posts["by_s"] == 0.0).all()
+    assert not len(plain.tables["control_points"]), "no plan, nobody to direct"
     assert planned.tables["bound"]["t95_s"].iloc[0] < 0.9 * plain.tables["bound"]["t95_s"].iloc[0]
+
+
+def test_people_are_directed_where_their_way_parts_from_the_fastest() -> None:
+    """From 0 two roads lead to the goal 2: link 0 straight, links 1 and 2 by node 1. Three go by plan the long way, two the short one."""
+    none = np.zeros(0, np.int64)
+    routes = Routes(
+        3, np.array([2, 1, 2], np.int32), np.array([0, 0, 1], np.int32), np.arange(3, dtype=np.int32), (none, none),
+        np.zeros(3, bool), (), np.arange(2), np.array([-1, 2]), none, none,
+    )  # fmt: skip
+    cost, lead = np.array([[10.0, 5.0, 0.0], [20.0, 5.0, 0.0]]), np.array([[0, 2, -2], [1, 2, -2]], np.int32)
+    assert parted(routes, cost, lead, np.array([[2.0, 0.0, 0.0], [3.0, 1.0, 0.0]])).tolist() == [0.0, 3.0, 0.0]
 
 
 def test_approaches_of_a_shelter_give_out_its_places_once() -> None:
