@@ -64,8 +64,8 @@ class Comers:
     """Brings people in second by second. `outside` counts, for each source, those who have come and find no room yet.
 
     `made` is how many have come in all: the number of the next person. With an attendance those present stay until it falls,
-    and then so many leave; without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk
-    on at once.
+    and then so many leave. Without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk on at
+    once. The share `strangers` of all knows only the way it came in.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class Comers:
         persons: int,
         per_s: float,
         within_s: float,
+        strangers: float = 0.0,
     ) -> None:
         self.plan, self._finder, self._key = plan, finder, key
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
+        self._strangers = strangers
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
         self._weights = weights_of(plan, [len(p) for p in self._places])
@@ -164,11 +166,13 @@ class Comers:
             leaves = t + (
                 draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
             )
+        name = self.plan.sources[source].id
+        strange = draws.uniform(self._key, ids, draws.KNOWS) < self._strangers
         return People.standing(
             at,
             radius=draws.radius(self._key, ids),
             free=draws.free_speed(self._key, ids),
-            group=np.full(len(at), self._finder.group_of[self.plan.sources[source].id]),
+            group=np.where(strange, self._finder.stranger_of[name], self._finder.group_of[name]),
             leaves=leaves,
             number=ids,
         )
