@@ -63,6 +63,9 @@ class Crowd:
     persons: Annotated[int, Ge(0), Le(200_000), Unit("1")] = 0
     arrivals_per_s: Annotated[float, Ge(0.0), Le(1000.0), Unit("s-1")] = 0.0
     leave_within_s: Annotated[float, Ge(0.0), Le(36_000.0), Unit("s", "all at once: assumed")] = 0.0
+    strangers: Annotated[
+        float, Ge(0.0), Le(1.0), Unit("1", "share who know only the way they came in: none, assumed")
+    ] = 0.0
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
@@ -113,6 +116,7 @@ class Crowd:
             self.leave_within_s,
             actions,
             gates.ever_open(),
+            strangers=self.strangers,
         )
         began, kept = (float(state.numbers["since_s"]), state.arrays) if state else (0.0, None)
         if kept is not None:

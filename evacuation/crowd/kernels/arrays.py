@@ -98,7 +98,7 @@ class Order(NamedTuple):
 
 class Plans(NamedTuple):
     """What is decided for some 0.05 s: direction of the way, wanted velocity, cost of the way ahead (-1: stands),
-    the speed that ground and party allow, whom one may touch and how many."""
+    the speed that ground and party allow, whom one may touch (-1 - j: j, who is passed face to face) and how many."""
 
     way_x: np.ndarray
     way_w: np.ndarray
@@ -135,9 +135,12 @@ class Law(NamedTuple):
     meet_time: float
     pass_lane: float
     sidestep: float
+    follow: float
+    turned: float
     push: float
     stiffness: float
     damping: float
     friction: float
+    coulomb: float
     skin: float
     load_time: float

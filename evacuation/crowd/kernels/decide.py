@@ -1,7 +1,8 @@
 """How people decide: the way to the goal, who stands in it, whom one may touch.
 
 Speed: the collision-free speed model, Tordeux, Chraibi and Seyfried 2016 (doi:10.1007/978-3-319-33482-0_29). Direction: as Xu,
-Chraibi, Tordeux and Zhang 2019 (doi:10.1016/j.physa.2019.122521), so that neighbours turn nobody back.
+Chraibi, Tordeux and Zhang 2019 (doi:10.1016/j.physa.2019.122521), so that neighbours turn nobody back. Who has people coming
+towards him chooses among a few directions (after Moussaid, Helbing and Theraulaz 2011, doi:10.1073/pnas.1016507108).
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
 from twin.jit import kernel
 
+#: Directions looked at when people come towards one: cosine and sine of 0 (see `choose`), and of 0.5 and 1 radian to either side.
+TURNS = ((0.87758, 0.47943), (0.87758, -0.47943), (0.54030, 0.84147), (0.54030, -0.84147))
+HABIT = 0.05  # of his free speed: another direction must be better by as much
+LANE_AHEAD_M = (
+    2.0  # over this distance people ahead count less and less in the choice of a lane; seen to one and a half of it
+)
+FACING = -0.5  # cosine of two ways: who go against one another more than this pass with their shoulders turned
 APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
@@ -155,10 +163,12 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
     """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
 
     Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal;
-    speed min(free, (s - l) / T), s the distance to the nearest one in his way. Of two with the same goal the one nearer to it
-    goes first: the other is not in his way and does not turn him, so that no two wait for each other for ever. Who has no
-    gap left leans towards his goal with `push` newton. A gate that bars him stands in his way like a person. People behind a
-    wall are not seen.
+    speed min(free, (s - l + Tf v) / (T + Tf)), s the distance to the nearest one in his way, who walks away at v. Of two with the
+    same goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each
+    other for ever. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which
+    speed along e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who
+    has no gap left leans towards his goal with `push` newton; if somebody comes towards him, or another direction is better, he
+    steps aside. A gate that bars him stands in his way like a person. People behind a wall are not seen.
     """
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
@@ -168,25 +178,32 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         if plans_out.ahead[i] < 0.0:
             plans_out.want_x[i] = plans_out.want_w[i] = 0.0
             continue
-        goal_x, goal_w = plans_out.way_x[i], plans_out.way_w[i]
+        goal_x, goal_w, free = plans_out.way_x[i], plans_out.way_w[i], plans_out.free[i]
         length = math.sqrt(1.0 + aside * aside)
         ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
-        gap, leaving, meets = look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law)
-        room = gap - law.gap_length + law.foresight * leaving
-        pace = min(plans_out.free[i], max(room / (law.gap_time + law.foresight), 0.0))
-        if room <= 0.0:
-            pace = min(law.push * law.relax / law.mass, plans_out.free[i])
+        pace, meets, against = look(plans_out, i, ex, ew, False, start, people, first, last, floor, gates, law)
+        side_step = aside
+        if against > 0.0:
+            best = pace * (ex * goal_x + ew * goal_w) + (HABIT - law.follow * against) * free
+            for along, across in TURNS:
+                tx, tw = along * goal_x - across * goal_w, along * goal_w + across * goal_x
+                there, _met, share = look(plans_out, i, tx, tw, True, start, people, first, last, floor, gates, law)
+                worth = there * along - law.follow * share * free
+                if worth > best:
+                    best, ex, ew, pace, side_step, meets = worth, tx, tw, there, across, True
+        if pace <= 0.0:
+            pace = min(law.push * law.relax / law.mass, free)
             ex, ew = goal_x, goal_w
             if meets:
-                pace = min(law.sidestep, plans_out.free[i])
-                way = 1.0 if aside >= 0.0 else -1.0
+                pace = min(law.sidestep, free)
+                way = 1.0 if side_step >= 0.0 else -1.0
                 ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
         plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
 
 
 @kernel
 def touch(plans_out, i, start, people, first, last, floor, gates, law):
-    """Write whom person `i` may touch; return by how much his neighbours turn him aside."""
+    """Write whom person `i` may touch, as -1 - j if they pass face to face; return by how much his neighbours turn him aside."""
     x, w, radius, group, ahead = people.x, people.w, people.radius, people.group, plans_out.ahead
     px, pw = x[i], w[i]
     ex, ew, far = plans_out.way_x[i], plans_out.way_w[i], ahead[i]
@@ -216,7 +233,9 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
                 continue
             if touches:
                 if count < MOST_PAIRS:
-                    plans_out.pair[i, count] = j
+                    facing = walks and ahead[j] >= 0.0 and group[j] != group[i]
+                    facing = facing and ex * plans_out.way_x[j] + ew * plans_out.way_w[j] < FACING
+                    plans_out.pair[i, count] = -1 - j if facing else j
                 count += 1
             if turns:
                 d = math.sqrt(d2)
@@ -230,14 +249,21 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
 
 
 @kernel
-def look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law):
-    """Return how far person `i` sees free ground in direction e, m: to the next one in his way or a gate that bars him."""
-    x, w, ahead = people.x, people.w, plans_out.ahead
+def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, law):
+    """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, and their share of those ahead.
+
+    Ground is free to the next one in his way or a gate that bars him, with `walls` to a wall, too. In the share (0..1) those
+    ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
+    """
+    x, w, ahead, free = people.x, people.w, plans_out.ahead, plans_out.free[i]
     px, pw, far = x[i], w[i], ahead[i]
     speed = math.sqrt(people.vx[i] * people.vx[i] + people.vw[i] * people.vw[i])
-    see = law.gap_length + min(plans_out.free[i], speed + 0.5) * (law.gap_time + law.foresight)
-    gap = see
-    leaving, meets = plans_out.free[i], False
+    see = law.gap_length + min(free, speed + 0.5) * (law.gap_time + law.foresight)
+    several = floor.wants.shape[0] > 1
+    if several:
+        see = max(see, 1.5 * LANE_AHEAD_M)
+    gap, leaving, meets = see, free, False
+    everybody, against = 0.5, 0.0
     c0 = max(int((min(px, px + see * ex) - law.lane) / floor.size), 0)
     c1 = min(int((max(px, px + see * ex) + law.lane) / floor.size), floor.columns - 1)
     r0 = max(int((min(pw, pw + see * ew) - law.lane) / floor.size), 0)
@@ -249,22 +275,28 @@ def look(plans_out, i, ex, ew, start, people, first, last, floor, gates, law):
             if along <= 0.0 or j == i or (ahead[j] > far and people.group[j] == people.group[i]):
                 continue
             off = abs(ew * dx - ex * dw)
-            if off > law.lane or along > gap:
+            if off > law.lane or along > (see if several else gap):
                 continue
             opposes = people.group[j] != people.group[i] and ex * plans_out.way_x[j] + ew * plans_out.way_w[j] < 0.0
+            d = math.sqrt(dx * dx + dw * dw)
+            if several:
+                weight = math.exp(-d / LANE_AHEAD_M)
+                everybody += weight
+                against += weight if opposes else 0.0
             if opposes and off > law.pass_lane:
                 continue
-            d = math.sqrt(dx * dx + dw * dw)
             if d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
-                gap = d
-                leaving, meets = max(ex * people.vx[j] + ew * people.vw[j], 0.0), opposes
+                gap, leaving, meets = d, ex * people.vx[j] + ew * people.vw[j], opposes
+                if not opposes:
+                    leaving = max(leaving, 0.0)
     for m in range(first, last):
         s = floor.wall_list[m]
         ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
-        if floor.gate_of[s] < 0 or not crosses(px, pw, px + see * ex, pw + see * ew, ax, aw, bx, bw):
+        if (floor.gate_of[s] < 0 and not walls) or not crosses(px, pw, px + see * ex, pw + see * ew, ax, aw, bx, bw):
             continue
         if bars(s, px, pw, people.passed[i], floor, gates):
             off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
             if off + 0.5 * law.gap_length < gap:
                 gap, leaving, meets = off + 0.5 * law.gap_length, 0.0, False
-    return gap, leaving, meets
+    room = gap - law.gap_length + law.foresight * leaving
+    return min(free, max(room / (law.gap_time + law.foresight), 0.0)), meets, against / everybody

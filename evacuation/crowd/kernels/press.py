@@ -1,8 +1,8 @@
 """How bodies move: contact forces, walls and gates.
 
-Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction and dashpot
-implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own contacts in a fixed order: the
-number of threads changes nothing.
+Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of
+Coulomb; friction and dashpot are implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
+contacts in a fixed order: the number of threads changes nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def move_side_by_side(people_out, pushed_out, n, floor, gates, law):
 def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
-    m dv/dt = m (want - v) / relax + sum of (k overlap - c vn) n - kappa overlap vt over bodies and walls; no pull. Dashpot and
+    m dv/dt = m (want - v) / relax + sum of (k overlap - c vn) n - kappa overlap vt over bodies and walls; no pull, and no more
+    friction than `coulomb` times the normal force. Who pass face to face touch at `turned` times the sum of radii. Dashpot and
     friction are divided by 1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them
     take from one person in a step. Load (N): half the largest principal value of sum f n n (f the normal forces), a mean
     over `load_time`: for somebody pressed by F from two sides it is F. On a slope m g sin(angle) pulls down whoever touches
@@ -83,9 +84,11 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
         sxx = sxw = sww = 0.0
         count, own = 0, max(touching[i], 1)
         for m in range(plans.pairs[i]):
-            j = plans.pair[i, m]
+            j, narrower = plans.pair[i, m], 1.0
+            if j < 0:
+                j, narrower = -1 - j, law.turned
             dx, dw = px - x[j], pw - w[j]
-            d2, both = dx * dx + dw * dw, radius[i] + radius[j]
+            d2, both = dx * dx + dw * dw, narrower * (radius[i] + radius[j])
             if d2 >= both * both:
                 continue
             count += 1
@@ -96,6 +99,9 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
             shared = dt * (own + max(touching[j], 1)) / mass
             force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
             rub = law.friction * over / (1.0 + law.friction * over * shared)
+            slide = math.sqrt(max(rx * rx + rw * rw - rn * rn, 0.0))
+            if rub * slide > law.coulomb * force:
+                rub = law.coulomb * force / slide
             fx += force * nx - rub * (rx - rn * nx)
             fw += force * nw - rub * (rw - rn * nw)
             sxx += force * nx * nx
@@ -119,6 +125,9 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
             shared = dt * own / mass
             force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
             rub = law.friction * over / (1.0 + law.friction * over * shared)
+            slide = math.sqrt(max(ux * ux + uw * uw - rn * rn, 0.0))
+            if rub * slide > law.coulomb * force:
+                rub = law.coulomb * force / slide
             fx += force * nx - rub * (ux - rn * nx)
             fw += force * nw - rub * (uw - rn * nw)
             sxx += force * nx * nx

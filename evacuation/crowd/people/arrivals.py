@@ -66,8 +66,8 @@ class Comers:
     """Brings people in second by second. `outside` counts, for each source, those who have come and find no room yet.
 
     `made` is how many have come in all: the number of the next person. With an attendance those present stay until it falls,
-    and then so many leave; without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk
-    on at once.
+    and then so many leave. Without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk on at
+    once. The share `strangers` of all knows only the way it came in.
     """
 
     def __init__(
@@ -81,12 +81,14 @@ class Comers:
         within_s: float,
         actions: tuple[Action, ...] = (),
         ever_open: Gates | None = None,
+        strangers: float = 0.0,
     ) -> None:
         self.plan, self._finder, self._key = plan, finder, key
         self._skips = [a for a in actions if a.kind == "skip_stop"]
         self._staged = [a for a in actions if a.kind == "staged_end"]
         self._ever_open = ever_open
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
+        self._strangers = strangers
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
         self._weights = weights_of(plan, [len(p) for p in self._places])
@@ -232,11 +234,13 @@ class Comers:
             leaves = t + (
                 draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
             )
+        name = self.plan.sources[source].id
+        strange = draws.uniform(self._key, ids, draws.KNOWS) < self._strangers
         return People.standing(
             at,
             radius=draws.radius(self._key, ids),
             free=draws.free_speed(self._key, ids),
-            group=np.full(len(at), self._finder.group_of[self.plan.sources[source].id]),
+            group=np.where(strange, self._finder.stranger_of[name], self._finder.group_of[name]),
             leaves=leaves,
             number=ids,
         )

@@ -16,7 +16,7 @@ SPEED_M_S, SPEED_SD, SPEED_CUT = 1.34, 0.26, (0.6, 2.0)
 DIAMETER_M, DIAMETER_SHARE, DIAMETER_CUT = 0.341, 0.06, 2.0
 
 #: What is drawn, each from a stream of its own.
-SPEED, BODY, LEAVES, PLACE, ORDER = range(5)
+SPEED, BODY, LEAVES, PLACE, ORDER, KNOWS = range(6)
 
 
 def uniform(key: int, ids: NDArray[np.int64], purpose: int) -> NDArray[np.float64]:

@@ -29,6 +29,16 @@ GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.
 #: bo-360-160-160.
 SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.2, 0.3
 
+#: Of a lane: how many free speeds a direction is worth less in which everybody comes towards one (assumed).
+FOLLOW = 0.5
+
+#: Who pass face to face turn their shoulders: they touch at the depth of a chest instead of the diameter of the disc, 0.25 m /
+#: 0.341 m (both in `people/draws.py`; that people turn so: Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008).
+TURNED = 0.25 / 0.341
+
+#: Most friction of two bodies in clothes, or of one and a wall, over the normal force (Dufour, Stapelle and Nicolas 2026).
+COULOMB = 0.5
+
 #: Whom one may touch before the next decision, m beyond the sum of radii, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0
 
@@ -60,10 +70,13 @@ class Pressing:
             meet_time=MEET_S,
             pass_lane=PASS_LANE_M,
             sidestep=SIDESTEP_M_S,
+            follow=FOLLOW,
+            turned=TURNED,
             push=self.push_n,
             stiffness=STIFFNESS,
             damping=DAMPING,
             friction=FRICTION,
+            coulomb=COULOMB,
             skin=SKIN_M,
             load_time=LOAD_TIME_S,
         )

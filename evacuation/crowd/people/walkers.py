@@ -23,7 +23,7 @@ from twin.jit import start_threads
 CELL_M, WALL_CELL_M, WALL_REACH_M = 0.5, 1.0, 0.7
 
 #: People look for the quickest way so often, s, and see the crowd smoothed over this length, m (both assumed).
-LOOK_S, SEEN_M = 5.0, 4.0
+LOOK_S, SEEN_M = 1.0, 1.0
 
 
 class People(Bodies):

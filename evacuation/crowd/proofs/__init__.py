@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evacuation.crowd.proofs import crush, district, hermes, live, rimea
+from evacuation.crowd.proofs import crush, district, guidelines, hermes, live, rimea
 from evacuation.crowd.proofs.exact import chain, corridor_speed, large_room, squeeze, threads
 from evacuation.crowd.proofs.measured import harmless, speed_density
 from twin.proof import Proof, Reference
@@ -66,8 +66,14 @@ BESIDE = "reported beside the bounded row"
 NOT_HELD = "reported: a density of one second, which the rule does not look at"
 MEETING = "; dense streams that meet are too slow"
 ROW = "; one mass for all, nobody takes a step"
-QUEUE = "; queues at the gate are not dense enough"
 PROPOSED = "the data's acceptance bands"
+STATION = "Station nightclub fire 2003: start areas of 299 people; plan put by hand"
+SHORTER = "the model's own: a metre of stairs costs two, so 46 m against 80 m and 42 m"
+NO_LIMIT = (
+    "reported: the guideline's 1.33 caps models that prescribe flow; ours is held against measured flows (bottleneck)"
+)
+RISES = "IMO 8: the time rises with the counterflow"
+SURVIVORS = "16 of 75 survivors of this area"
 OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
 
@@ -89,7 +95,7 @@ def case(
     )  # fmt: skip
 
 
-PROOFS: tuple[Proof, ...] = (
+OWN: tuple[Proof, ...] = (
     *case(corridor_speed, RIMEA_1, "",
         ("A1", "error", "time over 40 m against 40 m / speed", "1", "<=", 0.02, SPEED_BOUND),
         ("A1/time", "time", "time over 40 m", "s", "<=", FREE, BESIDE),
@@ -161,8 +167,33 @@ PROOFS: tuple[Proof, ...] = (
         ("A13/stair", "stair", "flow up the stair", "s-1", "<=", FREE, BESIDE),
     ),
     *case(rimea.round_a_corner, f"{RIMEA} 15, 400 people, corridors of 4 m", "",
-        ("A15", "wrong", "corner against the short and the long corridor", "s", "<=", 0.0, OURS + "; people hug the inner wall"),
+        ("A15", "wrong", "corner against the short and the long corridor", "s", "<=", 0.0, OURS),
         ("A15/corner", "corner", "time round the corner", "s", "<=", FREE, BESIDE),
+    ),
+    *case(guidelines.two_ways, f"{RIMEA} 14: a short way over stairs and a longer level one; which one is documented", "",
+        ("A14", "short", "share who take the stairs, level way 80 m against 30 m", "1", ">=", 0.95, SHORTER),
+        ("A14/level", "level", "share who take the stairs, level way 42 m against 30 m", "1", "<=", 0.05, SHORTER),
+    ),
+    *case(guidelines.exit_flow, "IMO 4: 100 people, room of 8 m by 5 m, door of 1 m", "",
+        ("B4", "", "flow through the door", "s-1", "<=", FREE, NO_LIMIT),
+    ),
+    *case(guidelines.counterflow_rooms, "IMO 8: two rooms of 10 m, corridor of 10 m by 2 m, 100 people against 0, 10, 50, 100", "",
+        ("B8", "rises", "least rise of the time of the last with the counterflow", "s", ">=", 1e-9, RISES),
+        *((f"B8/{n}", f"time_{n}", f"time of the last, {n} against", "s", "<=", FREE, BESIDE) for n in (0, 10, 50, 100)),
+    ),
+    *case(guidelines.exit_shut, "ISO 20414 test 9, NIST 4.1: one of two exits is shut at 1 s", "",
+        ("D9", "through", "people who leave by it later", "persons", "<=", 0.0, "exact"),
+        ("D9/inside", "inside", "people still inside", "persons", "<=", 0.0, "exact"),
+    ),
+    *case(guidelines.slow_member, "ISO 20414 test 14, NIST 2.9: one of five walks at 0.6 m/s, the others at 1.3 m/s", "",
+        ("D14", "together", "time between first and last of a party", "s", "<=", 7.0, "the model's own: 4 m ahead at most, at 0.6 m/s"),
+        ("D14/alone", "alone", "the same of five who are no party", "s", ">=", 15.0, "exact: 30 m at either speed, less the first 5 m"),
+    ),
+    *case(guidelines.familiar_exits, STATION, "crowd",
+        ("exit-familiarity", "front", "share who leave by the door they came in by, half know no other", "1", ">=", 0.50, "requirement"),
+        ("exit-familiarity/nearest", "nearest", "the same, if everybody knows every exit", "1", "<=", FREE, BESIDE),
+        ("exit-familiarity/stage", "stage", "the same of those near the stage, half know no other", "1", ">=", 16.0 / 75.0, SURVIVORS),
+        ("exit-familiarity/stage-nearest", "stage_nearest", "the same, if everybody knows every exit", "1", "<=", FREE, BESIDE),
     ),
     *case(crush.density_fields, CRUSH, "",
         ("E1", "gaussian", "Gaussian density of a lattice against 4", "1", "<=", 0.005, ARITHMETIC),
@@ -182,7 +213,7 @@ PROOFS: tuple[Proof, ...] = (
         ("E4/one", "one", "pull on one person", "N", "within", (73.1, 73.3), ARITHMETIC),
     ),
     *case(crush.barrier, CRUSH, "",
-        ("E5", "error", "line load of 4 x 10 people against 2 kN/m", "1", "<=", 0.02, ARITHMETIC + "; side walls carry some"),
+        ("E5", "error", "line load of 4 x 10 people against 2 kN/m", "1", "<=", 0.02, ARITHMETIC),
     ),
     *case(squeeze, REST, "",
         ("E6", "load", "load on a person, 10 ms against 2.5 ms", "1", "<=", 0.05, STEP_BOUND),
@@ -209,8 +240,8 @@ PROOFS: tuple[Proof, ...] = (
         ("gate", "gate_050_w56_040", "flow / measured", "1", "within", (0.85, 1.15), PROPOSED),
     ),
     *case(hermes.gate_crowd, GATE, "crowd",
-        ("E11", "box", "density before the gate", "m-2", "within", (5.0, 6.5), PROPOSED + QUEUE),
-        ("gate/local", "local", "highest local density", "m-2", "within", (7.0, 9.0), PROPOSED + QUEUE),
+        ("E11", "box", "density before the gate", "m-2", "within", (5.0, 6.5), PROPOSED),
+        ("gate/local", "local", "highest local density", "m-2", "within", (7.0, 9.0), PROPOSED),
         ("gate/speed", "speed", "mean speed before the gate", "m/s", "within", (0.08, 0.15), PROPOSED),
     ),
     *case(hermes.corner, CORNER, "crowd",
@@ -242,6 +273,11 @@ PROOFS: tuple[Proof, ...] = (
         ("push-row", "order", "pairs of neighbours who start in the wrong order", "pairs", "<=", 0.0, ARITHMETIC),
         ("push-row/peak", "peak", "peak displacement, worst of five", "1", "<=", 0.30, "requirement" + ROW),
         ("push-row/onset", "onset", "onset, worst of five", "s", "<=", 0.15, "requirement" + ROW),
+    ),
+    *case(guidelines.narrow_alley, f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %; 800 people", "",
+        ("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
+        ("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, "Mina 2006: below it flow stops and goes"),
+        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
     ),
     *case(crush.square, f"{CRUSH}; a tenth of the people", "",
         ("E13", "lost", "people lost", "persons", "<=", 0.0, WHOLE),
@@ -287,3 +323,5 @@ PROOFS: tuple[Proof, ...] = (
         ("live/new-year-counters", "new_year_counters", "counters out of the ordinary in that hour", "1", ">=", FREE, BESIDE),
     ),
 )  # fmt: skip
+
+PROOFS: tuple[Proof, ...] = (*OWN, *guidelines.cross_referenced(OWN))

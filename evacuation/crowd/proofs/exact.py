@@ -20,6 +20,7 @@ from twin.proof import Reference, Skip
 WALK_M_S, CORRIDOR_M = 1.33, 40.0
 
 
+@cache
 def corridor_speed(_: Reference) -> dict[str, float]:
     """Return the time of one person over 40 m of a corridor 2 m wide, from when he walks, and how far it lies from 40 m / speed."""
     begin, length = 3.0, CORRIDOR_M + 3.0

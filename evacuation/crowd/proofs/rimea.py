@@ -44,11 +44,13 @@ def _stair(up: bool) -> float:
     return float(abs((end - begin) / expected - 1.0))
 
 
+@cache
 def stairs(_: Reference) -> dict[str, float]:
     """Return the errors of the time up and down 10 m of stairs."""
     return {"up": _stair(True), "down": _stair(False)}
 
 
+@cache
 def premovement(_: Reference) -> float:
     """Return the latest start after anybody's own time to leave, s, of ten people in a room of 8 m by 5 m who leave after 10 to 100 s."""
     outline = shapely.box(0, 0, 8, 5)
@@ -70,6 +72,7 @@ def _corner_plan(long: float = 10.0, longer: float = 12.0) -> Plan:
     return room(outline, [line((longer - 2, long), (longer, long))], shapely.box(0.2, 0.2, 6, 1.8))
 
 
+@cache
 def corner(_: Reference) -> dict[str, float]:
     """Return how many of twenty do not get round the corner, and by how much a body's circle crosses a wall at most, m."""
     plan = _corner_plan()
@@ -89,6 +92,7 @@ def corner(_: Reference) -> dict[str, float]:
     return {"left": 20.0 - walkers.left, "deep": deepest[0], "time": frames[-1].t}
 
 
+@cache
 def demographics(_: Reference) -> float:
     """Return the p value of 1000 drawn free speeds against the cut normal distribution that they are to follow."""
     low, high = ((b - draws.SPEED_M_S) / draws.SPEED_SD for b in draws.SPEED_CUT)
@@ -123,6 +127,7 @@ def _cabins(own_exit: bool = True) -> Plan:
     return plan_of(outline, parts, goals=goals if own_exit else [""] * len(parts), flow_per_s=share)
 
 
+@cache
 def cabins(_: Reference) -> dict[str, float]:
     """Return how many of 23 leave by the exit told to the people of their rooms: 15 by the main, 8 by the second."""
     plan = _cabins()
@@ -205,6 +210,7 @@ def parameter_study(_: Reference) -> dict[str, float]:
     return found | {"rises": float(max(np.diff(times).max(), 0.0))}
 
 
+@cache
 def share_of_second_exit(_: Reference) -> float:
     """Return the share of 1000 people of case A11 who use the exit farther from them."""
     outline = shapely.box(0, 0, 30, 20)

@@ -49,16 +49,29 @@ def room(outline: shapely.Polygon, gates: Sequence[shapely.LineString], source: 
 
 
 def filled(
-    plan: Plan, persons: int, *, key: int = 7, pressing: Pressing | None = None, actions: tuple[Action, ...] = ()
+    plan: Plan,
+    persons: int,
+    *,
+    key: int = 7,
+    pressing: Pressing | None = None,
+    actions: tuple[Action, ...] = (),
+    strangers: float = 0.0,
 ) -> Walkers:
     """Return people standing in a room, about to leave."""
     finder = Finder(plan)
     gates = Timetable(plan, None, Clock(datetime(2026, 1, 1, tzinfo=UTC), 3600.0), actions, None, 0.15)
     finder.check(gates.ever_open())
-    comers = Comers(plan, finder, key, None, persons, 0.0, 0.0)
+    comers = Comers(plan, finder, key, None, persons, 0.0, 0.0, strangers=strangers)
     walkers = Walkers(plan, finder, pressing or Pressing(), comers.at_start())
     walkers.set_gates(gates.at(0.0))
     return walkers
+
+
+def coming(plan: Plan, per_s: float, key: int = 7) -> tuple[Walkers, Comers]:
+    """Return an empty room into which so many people come a second, and who brings them in."""
+    walkers = filled(plan, 1, key=key)
+    walkers.people = walkers.people.first(0)
+    return walkers, Comers(plan, walkers.finder, key, None, 0, per_s, 0.0)
 
 
 def emptied(walkers: Walkers, most_s: int, each: Callable[[int], None] | None = None) -> float:

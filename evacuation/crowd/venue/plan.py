@@ -78,13 +78,15 @@ class Gate:
 class Source:
     """Ground or a line on which people appear; `persons_per_s` is its part of those who come, `goals` where its people want to go.
 
-    No goals: to any goal of the venue, else out of any gate of its rim.
+    No goals: to any goal of the venue, else out of any gate of its rim. `came_by`: the goals or gates by which its people came in,
+    which are all that those know who do not know the venue; none: everybody knows every way.
     """
 
     id: str
     shape: shapely.Geometry
     persons_per_s: float
     goals: frozenset[str]
+    came_by: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ class Plan:
             walls=tuple(parts.geometry[kinds.isin(WALL_KINDS)].values),
             obstacles=tuple(parts.geometry[kinds == "obstacle"].values),
             gates=gates,
-            sources=tuple(_source(venue, part, goals) for part in parts[kinds == "source"].to_dict("records")),
+            sources=tuple(_source(venue, part, goals, gates) for part in parts[kinds == "source"].to_dict("records")),
             goals=goals,
             slopes=tuple(_slope(venue, part) for part in parts[kinds.isin(["slope", "stair"])].to_dict("records")),
             zones=parts.loc[kinds == "zone", ["id", "name_zh", "name_en", "geometry"]].reset_index(drop=True),
@@ -291,12 +293,19 @@ def _slope(venue: str, part: dict[str, Any]) -> Slope:
     return Slope(str(part["id"]), part["geometry"], rise, up, part["kind"] == "stair")
 
 
-def _source(venue: str, part: dict[str, Any], goals: dict[str, Any]) -> Source:
-    """Return a source; raise ScenarioError for a goal that is not there."""
-    wanted = frozenset(filter(None, _text(part.get("goals")).replace(" ", "").split(",")))
-    for goal in sorted(wanted - set(goals)):
-        raise ScenarioError("source_goal", venue=venue, source=part["id"], found=goal, expected=sorted(goals))
-    return Source(str(part["id"]), part["geometry"], _number(part.get("flow_per_s"), np.nan), wanted)
+def _source(venue: str, part: dict[str, Any], goals: dict[str, Any], gates: tuple[Gate, ...]) -> Source:
+    """Return a source; raise ScenarioError for a goal, or a way in, that is not there."""
+    wanted, came_by = _ids(part.get("goals")), _ids(part.get("came_by"))
+    ways_in = set(goals) or {gate.id for gate in gates if gate.rim}
+    for asked, there in ((wanted, set(goals)), (came_by, ways_in)):
+        for goal in sorted(asked - there):
+            raise ScenarioError("source_goal", venue=venue, source=part["id"], found=goal, expected=sorted(there))
+    return Source(str(part["id"]), part["geometry"], _number(part.get("flow_per_s"), np.nan), wanted, came_by)
+
+
+def _ids(value: Any) -> frozenset[str]:
+    """Return ids separated by commas."""
+    return frozenset(filter(None, _text(value).replace(" ", "").split(",")))
 
 
 def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float) -> Grid:

@@ -15,7 +15,7 @@ from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
 #: Ground nearer to a wall than this costs more, at the wall half as much again: people keep off walls (assumed).
-CLEAR_M, WALL_COST = 0.4, 0.5
+CLEAR_M, WALL_COST = 0.4, 0.15
 
 #: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
 SLOPE_COST = 2.0
@@ -29,6 +29,9 @@ ROUNDS = 500
 
 class Finder:
     """Finds ways in a venue. People who want to go to the same goals are one group; group k wants `wanted[k]`.
+
+    Without goals they want to go out, by the gates of the rim `knows[k]`, or by any while those are shut and where it names none.
+    `group_of` is the group of a source's people who know the venue, `stranger_of` of those who know only the way they came in.
 
     `goal_of` (ny, nx) is 1 + the goal that lies on a cell, 0 for none. Raises ScenarioError for a source outside the walls, a
     room without a way out, a goal that nobody can reach.
@@ -46,8 +49,13 @@ class Finder:
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
         )
         everything = frozenset(plan.goals)
-        self.wanted = list(dict.fromkeys(source.goals or everything for source in plan.sources))
-        self.group_of = {s.id: self.wanted.index(s.goals or everything) for s in plan.sources}
+        aims = {s.id: (s.goals or everything, frozenset()) for s in plan.sources}
+        strange = {s.id: (s.came_by, frozenset()) if everything else (everything, s.came_by) for s in plan.sources}
+        strange = {s.id: strange[s.id] if s.came_by else aims[s.id] for s in plan.sources}
+        groups = list(dict.fromkeys([*aims.values(), *strange.values()]))
+        self.wanted, self.knows = ([group[k] for group in groups] for k in (0, 1))
+        self.group_of = {name: groups.index(aim) for name, aim in aims.items()}
+        self.stranger_of = {name: groups.index(aim) for name, aim in strange.items()}
         self.rise, self.stair = np.zeros((2, *grid.shape)), np.zeros(grid.shape, dtype=bool)
         for slope in plan.slopes:
             on = self.cells_of(slope.shape)
@@ -93,14 +101,19 @@ class Finder:
         return self._ways(gates, self.slowness / pace)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
-        costs = [self._cost(goals, gates, slowness) for goals in self.wanted]
+        costs = [self._cost(*group, gates, slowness) for group in zip(self.wanted, self.knows, strict=True)]
         directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
         for (x, w), cost in zip(directions, costs, strict=True):
             downhill(x, w, cost, self.wall)
         return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
 
-    def _cost(self, goals: frozenset[str], gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the cost of the way to the nearest of `goals`, or out of the venue where the plan names none."""
+    def _cost(
+        self, goals: frozenset[str], known: frozenset[str], gates: Gates, slowness: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the cost of the way to the nearest of `goals`, or where the plan names none out of the venue by a gate that is known."""
+        out = [gate.rim and not gates.shut[k] and gates.lets_out(k) for k, gate in enumerate(self.plan.gates)]
+        if any(way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)):
+            out = [way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)]
         shape = self.wall.shape
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
         cost = np.full(shape, FAR)
@@ -111,7 +124,7 @@ class Finder:
                 ends = self.plan.local(np.array([gate.shape.coords[0], gate.shape.coords[-1]]))
                 dx, dw = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
                 way_x[cells], way_w[cells] = gates.way[k] * dw, -gates.way[k] * dx
-            if not self.plan.goals and gate.rim and gates.lets_out(k):
+            if not self.plan.goals and out[k]:
                 cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
         for name in goals:
             cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
