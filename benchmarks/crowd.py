@@ -220,7 +220,7 @@ def peer() -> Row:
         "peer_value": theirs["steps"] / theirs["cpu_s"] / 1e6,
         "ratio": mine / (theirs["steps"] / theirs["cpu_s"] / 1e6),
         "detail": f"{people} people, {seconds} s; left {left[-1]} and {other[-1]}, curves of the exit at most {100 * apart:.0f} % apart; "
-        "ours with contact force and risk metrics, theirs without",
+        f"ours with contact force and risk metrics, theirs without, time gap {PEER_GAP_S} s",
     }
 
 
