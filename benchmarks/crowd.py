@@ -10,7 +10,9 @@ import numba
 import numpy as np
 import shapely
 
+from benchmarks.peer import run_jupedsim
 from evacuation.crowd.people.law import Pressing
+from evacuation.crowd.people.walkers import Walkers
 from evacuation.crowd.proofs.district import open_stream
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, plan_of, room
 from evacuation.crowd.risk.density import over
@@ -20,6 +22,13 @@ Row = dict[str, Any]
 
 #: A hall of this side, m, with a gate of 4 m; how many seconds are timed.
 SIDE_M, SECONDS = 40.0, 10
+
+#: The hall in which threads are compared, the seconds that are timed there and of the 20,000, and the sizes whose cost is compared.
+THREADS_PEOPLE, THREADS_S, REAL_TIME_S = 12_000, 4, 10
+SCALES = (2_000, 20_000, 200_000)
+
+#: The time gap of JuPedSim's people, s: with it the hall empties about as ours does (with its own 1.06 s it lets out 40 % fewer).
+PEER_GAP_S = 0.5
 
 #: Seconds of the district that are timed.
 CONTINUUM_S = 60
@@ -83,6 +92,143 @@ def continuum(cell: float = 2.0) -> Row:
     }
 
 
+def threads() -> Row:
+    """Time a crowded hall on one thread and on two, in turn: the best of three each, for another job on the machine slows both."""
+    walls = {n: min(_hall_s(n) for _ in range(3)) for n in (1, 2)}
+    ratio = walls[1] / walls[2]
+    return {
+        "metric": "two threads against one",
+        "value": ratio,
+        "unit": "1",
+        "target": ("value", ">=", 1.6),
+        "detail": f"{THREADS_PEOPLE} people at 5/m2, {THREADS_S} s: {walls[1]:.2f} s on one thread, {walls[2]:.2f} s on two",
+    }
+
+
+def _hall_s(count: int, people: int = THREADS_PEOPLE) -> float:
+    """Return the wall seconds that THREADS_S seconds of a hall of so many people at 5/m2 take on so many threads."""
+    own = numba.get_num_threads()
+    numba.set_num_threads(min(count, own))
+    try:
+        walkers, monitor = _crowded(people, 5.0)
+        _second(walkers, monitor, 0)
+        began = time.perf_counter()
+        for second in range(1, THREADS_S + 1):
+            _second(walkers, monitor, second)
+        return time.perf_counter() - began
+    finally:
+        numba.set_num_threads(own)
+
+
+def _crowded(people: int, density: float) -> tuple[Walkers, Monitor]:
+    """Return a square hall in which so many people stand at a density, about to leave by a gate of 4 m, and what watches them."""
+    side = float(np.sqrt(people / density))
+    outline = shapely.box(0, 0, side, side)
+    gate = line((side, side / 2 - 2.0), (side, side / 2 + 2.0))
+    plan = room(outline, [gate], outline, ("zone", "zone", outline.buffer(-1)))
+    walkers = filled(plan, people)
+    return walkers, Monitor(over(plan, walkers.finder.walkable, 0.5), plan.zones)
+
+
+def real_time_20k() -> Row:
+    """Time 20,000 people at 6/m2 on the threads there are, risk metrics on: seconds of life for a second of the clock."""
+    walkers, monitor = _crowded(20_000, 6.0)
+    _second(walkers, monitor, 0)
+    began, cpu = time.perf_counter(), time.process_time()
+    for second in range(1, REAL_TIME_S + 1):
+        _second(walkers, monitor, second)
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {
+        "metric": "times real time",
+        "value": REAL_TIME_S / wall,
+        "unit": "1",
+        "target": ("value", ">=", 1.0),
+        "detail": f"{walkers.people.count} people at the end, {numba.get_num_threads()} threads, "
+        f"{REAL_TIME_S / cpu:.2f} times a CPU-second, highest density {monitor.highest.max():.1f}/m2",
+    }
+
+
+def scaling() -> Row:
+    """Hold the cost of a person's step at 2/m2 from 2,000 to 200,000 people against the least: CPU time on one thread."""
+    own = numba.get_num_threads()
+    numba.set_num_threads(1)
+    costs = {}
+    try:
+        for people in SCALES:
+            walkers, monitor = _crowded(people, 2.0)
+            _second(walkers, monitor, 0)
+            seconds, steps, cpu = max(1, 20_000 // people), 0, time.process_time()
+            for second in range(1, seconds + 1):
+                steps += walkers.people.count * SECOND * Pressing().steps
+                _second(walkers, monitor, second)
+            costs[people] = 1e6 * (time.process_time() - cpu) / steps
+    finally:
+        numba.set_num_threads(own)
+    told = ", ".join(f"{people:,}: {cost:.3f}" for people, cost in costs.items())
+    return {
+        "metric": "dearest step of a person against the cheapest",
+        "value": max(costs.values()) / min(costs.values()),
+        "unit": "1",
+        "target": ("value", "<=", 1.5),
+        "detail": f"CPU microseconds a step on one thread at 2/m2: {told}",
+    }
+
+
+def peer() -> Row:
+    """Time a hall that empties at 1/m2 beside JuPedSim's collision-free speed model, a core each; and their curves of the exit.
+
+    A step of ours moves one person by 10 ms with contacts, one of theirs by 10 ms without; both for the same people and time.
+    """
+    side, people, seconds = 30.0, 900, 60
+    walkers, monitor = _crowded(people, people / side**2)
+    start = np.column_stack(walkers.plan.at(walkers.people.x, walkers.people.w))
+    own = numba.get_num_threads()
+    numba.set_num_threads(1)
+    left, steps, cpu = [0], 0, 0.0
+    try:
+        warm, watch = _crowded(people, people / side**2)
+        _second(warm, watch, 0)
+        began = time.process_time()
+        for second in range(seconds):
+            steps += walkers.people.count * SECOND * Pressing().steps
+            _second(walkers, monitor, second)
+            left.append(walkers.left)
+        cpu = time.process_time() - began
+    finally:
+        numba.set_num_threads(own)
+    mine = steps / cpu / 1e6
+    theirs = run_jupedsim(
+        {"at": start, "free": walkers_free(people)},
+        side_m=side,
+        gate_m=4.0,
+        seconds=seconds,
+        step_s=0.01,
+        time_gap_s=PEER_GAP_S,
+    )
+    row: Row = {
+        "metric": "steps of single persons a CPU-second",
+        "value": mine,
+        "unit": "M/s",
+        "target": ("ratio", ">=", 10.0),
+    }
+    if theirs is None:
+        return row | {"detail": f"{people} people, {seconds} s; JuPedSim is not installed (make peers)"}
+    other = np.array(theirs["left"])
+    apart = float(np.abs(np.array(left) - other).max()) / people
+    return row | {
+        "peer": f"JuPedSim {theirs['version']}",
+        "peer_value": theirs["steps"] / theirs["cpu_s"] / 1e6,
+        "ratio": mine / (theirs["steps"] / theirs["cpu_s"] / 1e6),
+        "detail": f"{people} people, {seconds} s; left {left[-1]} and {other[-1]}, curves of the exit at most {100 * apart:.0f} % apart; "
+        f"ours with contact force and risk metrics, theirs without, time gap {PEER_GAP_S} s",
+    }
+
+
+def walkers_free(people: int) -> Any:
+    """Return the free speeds that our people have, m/s."""
+    return _crowded(people, 1.0)[0].people.free
+
+
 def _second(walkers: Any, monitor: Monitor, second: int) -> None:
     walkers.walk(float(second), SECOND)
     monitor.watch(walkers.people, second + 1.0)
@@ -91,5 +237,9 @@ def _second(walkers: Any, monitor: Monitor, second: int) -> None:
 BENCHES: dict[str, Callable[[], Row]] = {
     "crowd/contact-5": lambda: contact(5.0),
     "crowd/contact-1": lambda: contact(1.0),
+    "crowd/contact-1/peer": peer,
+    "crowd/threads": threads,
+    "crowd/real-time-20k": real_time_20k,
+    "crowd/scaling": scaling,
     "crowd/continuum": continuum,
 }

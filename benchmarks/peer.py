@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 MOVEMENT_PYTHON = ROOT / ".venv-peers-movement" / "bin" / "python"
+CROWD_PYTHON = ROOT / ".venv-peers-crowd" / "bin" / "python"
 RELEASE_PYTHON = ROOT / ".venv-peers-release" / "bin" / "python"
 
 #: Depths agree when their highest values differ by no more than this, m, on cells that are not roofs.
@@ -83,5 +84,21 @@ def run_uxsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | N
         np.savez(folder / "job.npz", **arrays)
         (folder / "job.json").write_text(json.dumps(job), "utf-8")
         subprocess.run([MOVEMENT_PYTHON, ROOT / "benchmarks" / "peers" / "uxsim_peer.py", folder], check=True)
+        found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
+        return found
+
+
+def run_jupedsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | None:
+    """Run `benchmarks/peers/jupedsim_peer.py` on a hall that empties; None where it is not installed.
+
+    `arrays`: at (person, 2) in m, free (person,) in m/s. `job`: side_m, gate_m, seconds, step_s. Raises CalledProcessError when it breaks.
+    """
+    if not CROWD_PYTHON.exists():
+        return None
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        np.savez(folder / "job.npz", **arrays)
+        (folder / "job.json").write_text(json.dumps(job), "utf-8")
+        subprocess.run([CROWD_PYTHON, ROOT / "benchmarks" / "peers" / "jupedsim_peer.py", folder], check=True)
         found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
         return found

@@ -804,7 +804,8 @@ def rail_parts(crossings: list[Point]) -> list[LineString]:
 
 
 def make_sensors(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return rain, stage and water-level gauges."""
+    """Return rain, stage and water-level gauges, gas detectors, and counters of persons at the square's north gate."""
+    north = SQUARE.bounds[3]
     rows = [
         ("rain-1", "rain_gauge", "老城雨量站", "Old Town rain gauge", Point(2150, 1250)),
         ("rain-2", "rain_gauge", "城北雨量站", "North rain gauge", Point(2300, 3300)),
@@ -816,6 +817,11 @@ def make_sensors(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
             "Binjiang stage gauge",
             Point(2050, float(bank(np.array([2050.0]))[0]) - 10),
         ),
+    ]
+    rows += [
+        ("count-1", "zone_counter", "北门内客流计", "Counter inside the north gate", Point(2086, north - 10)),
+        ("count-3", "zone_counter", "中区客流计", "Counter of the middle", Point(2086, north - 50)),
+        ("count-2", "gate_counter", "北门过人计", "Counter at the north gate", Point(2086, north + 1)),
     ]
     for k, place in enumerate(facilities[facilities["kind"] == "underpass"].itertuples()):
         rows.append(

@@ -16,7 +16,7 @@ from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import Word
 
-QUESTIONS = ("zone", "likely", "when", "severe", "reach")
+QUESTIONS = ("zone", "worst", "likely", "when", "severe", "reach")
 
 
 def answers(section: Section, city: City, clock: Clock, names: pd.DataFrame) -> Table:
@@ -30,12 +30,18 @@ def answers(section: Section, city: City, clock: Clock, names: pd.DataFrame) -> 
     for row in section.tables["zones"].to_dict("records"):
         place = graded.loc[row["id"]]
         name = {lang: str(names[f"name_{lang}"].get(row["id"], row["id"])) for lang in ("zh", "en")}
-        rows.append((name, _likely(place), _when(place, city, clock), _severe(row), _reach(row)))
+        rows.append((name, _worst(place), _likely(place), _when(place, city, clock), _severe(row), _reach(row)))
     return Table(tuple(_word(question) for question in QUESTIONS), tuple(rows))
 
 
 def _word(key: str, **values: Any) -> Word:
     return Word(f"report.crowd.answer_{key}", values)
+
+
+def _worst(place: pd.Series) -> Cell:
+    """Return the worst colour that a zone reaches, on that colour; a dash for none."""
+    reached = [colour for colour in COLOURS if pd.notna(place[f"first_{colour}"])]
+    return Text(Word(f"level.{reached[-1]}"), reached[-1]) if reached else "–"
 
 
 def _likely(place: pd.Series) -> Cell:
@@ -46,12 +52,12 @@ def _likely(place: pd.Series) -> Cell:
     told = [(colour, float(share)) for colour, share in shares.items() if share]
     if not told:
         return _word("likely_never")
-    colours = [Word("report.crowd.answer_share", {"colour": Word(f"level.{c}"), "percent": 100.0 * s}) for c, s in told]
+    colours = [Word("report.crowd.answer_share", {"colour": Word(f"level.{c}"), "percent": round(100.0 * s)}) for c, s in told]
     return _word("likely_shares", shares=colours)
 
 
 def _when(place: pd.Series, city: City, clock: Clock) -> Cell:
-    """Return when each colour begins, the worst in its own colour."""
+    """Return when each colour begins."""
     begins = {c: place[f"first_{c}"] for c in COLOURS if pd.notna(place[f"first_{c}"])}
     if not begins:
         return _word("when_never")
@@ -60,7 +66,7 @@ def _when(place: pd.Series, city: City, clock: Clock) -> Cell:
         minutes = (pd.Timestamp(moment) - clock.times[0]).total_seconds() / 60.0
         values = {"colour": Word(f"level.{colour}"), "time": clock.told(moment, city.tz), "minutes": round(minutes)}
         told.append(_word("when_from", **values))
-    return Text(_word("when_all", times=told), list(begins)[-1])
+    return _word("when_all", times=told)
 
 
 def _severe(row: dict[str, Any]) -> Cell:

@@ -98,6 +98,7 @@ def test_the_scenario_of_the_guide_passes_its_check_and_each_measure_is_costed(t
         ("water", ["duration_above", "清理后", "Xicheng Road"]),
         ("release", ["indoors_enough", "19:13关阀"]),
         ("evacuation", ["bound_departures_s", "buses:", "T95:"]),
+        ("crowd", ["peak density", "red after nan", "positions", "moved"]),
     ],
 )
 def test_notebook(name: str, said: list[str], tmp_path: Path) -> None:

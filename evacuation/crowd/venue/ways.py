@@ -23,6 +23,9 @@ SLOPE_COST = 2.0
 #: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
 MOST_SLOW = 5.0
 
+#: Up to this density, persons/m2, everybody walks as fast as alone: Weidmann's factor is 1 but for 4e-17.
+FREE_PER_M2 = 0.05
+
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
 
@@ -94,9 +97,12 @@ class Finder:
     def quickest(self, gates: Gates, density: NDArray[np.float64]) -> Ways:
         """Return the quickest ways through a crowd of a density (ny, nx) on the raster of ways, persons/m2.
 
-        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times.
+        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times. Where it is
+        nowhere denser than FREE_PER_M2 these are the shortest ways.
         """
-        known = np.maximum(density, 0.05)
+        if density.max() <= FREE_PER_M2:
+            return self.of(gates)
+        known = np.maximum(density, FREE_PER_M2)
         pace = np.clip(1.0 - np.exp(-GAMMA * (1.0 / known - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
         return self._ways(gates, self.slowness / pace)
 

@@ -134,15 +134,15 @@ def test_the_curves_of_exits_end_where_the_gates_do(run: sc.Run) -> None:
 def test_one_run_does_not_know_how_likely_and_an_ensemble_says_the_shares(run: sc.Run) -> None:
     section = next(s for s in sc.sections(run) if s.sheet.id == "crowd")
     row = answers(section, run.case.city, run.case.clock, section.places.set_index("id")).rows[0]
-    assert "not known" in row[1].in_words("en") and "未知" in row[1].in_words("zh")
+    assert "not known" in row[2].in_words("en") and "未知" in row[2].in_words("zh")
     places = section.exposure.places.assign(share_blue=1.0, share_yellow=0.4, share_orange=0.0, share_red=0.0)
     places["first_yellow"] = pd.Timestamp("2026-06-20T10:00:30")
     many = cast(Section, SimpleNamespace(tables=section.tables, exposure=SimpleNamespace(places=places)))
     row = answers(many, run.case.city, run.case.clock, section.places.set_index("id")).rows[0]
-    said = row[1].in_words("en")
+    said = row[2].in_words("en")
     assert "100 % reach" in said and "40 % reach" in said and "0 % reach orange" not in said
-    assert row[2].style == "yellow" and "18:00" in row[2].said.in_words("en")
-    assert "persons/m²" in row[3].in_words("en") and "people at one time" in row[4].in_words("en")
+    assert row[1].style == "yellow" and "18:00" in row[3].in_words("en")
+    assert "persons/m²" in row[4].in_words("en") and "people at one time" in row[5].in_words("en")
 
 
 def test_a_flow_falters_only_before_a_queue_and_where_it_shall_not() -> None:
