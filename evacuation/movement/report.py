@@ -67,13 +67,14 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             shown(row["leaving"]),
             _at(row["t95_s"], city, clock),
             Text(_at(row["last_departure_s"], city, clock), "strong"),
+            shown(row["late"]) if np.isfinite(row["leave_before_s"]) else NOTHING,
             shown(row["stranded"]),
             f"{row['dose_p95']:.2g}",
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(_word(w) for w in ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", "dose"))
-    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7))]
+    heads = tuple(_word(w) for w in ("zone", "why", "ordered", "leaving", "t95", "last", "late", "stuck", "dose"))
+    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8))]
 
 
 def _shelters(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
