@@ -1,7 +1,8 @@
 """Stay inside or leave: for each block the dose of both, from the cloud that the model foresees in its mean wind.
 
 Both are judged at one spot of the block: the one whose dose outdoors a twentieth of the block exceeds. Who stays is in a room whose
-windows are open until the warning and shut from then on. Who leaves is in that room until a household is ready, walks to the nearest
+windows are open until the warning and shut from then on, until the air outdoors stays cleaner than that inside: then it is aired, or
+people go out. Who leaves is in that room until a household is ready, walks to the nearest
 road and on along the roads, by the way that collects least, round water that is too deep, and waits where it ends. Ways end at the
 rim of the city, where the cloud may still be: the end of the grid is never the end of danger.
 
@@ -48,7 +49,7 @@ MIDDLE = 0.25
 PARTS = ("north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west")
 
 COLUMNS = [
-    "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_leave", "dose_middle", "people_share", "part", "severity",
+    "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "part", "severity",
     "lfl_share", "probability", "arrives_s", "by_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
     "burns", "toxic_load", "response",
 ]  # fmt: skip
@@ -86,6 +87,11 @@ class Indoors:
         if k < len(self.cells) and self.cells[k] == spot:
             return self.air[:, k], self.load[:, k]
         return np.zeros(len(self.air)), np.zeros(len(self.load))
+
+    def loads(self, frame: int, cells: NDArray[np.int64]) -> Array:
+        """Return the load of rooms at flat indices at the beginning of a frame; nothing where the cloud never was."""
+        k = np.minimum(np.searchsorted(self.cells, cells), max(len(self.cells) - 1, 0))
+        return np.where(self.cells[k] == cells, self.load[frame, k], 0.0) if len(self.cells) else np.zeros(len(cells))
 
 
 def indoors(history: History, curve: Curve, people: People) -> Indoors:
@@ -141,7 +147,8 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
     """Return the table of advice, a row per block; times in s on this run's clock.
 
     `ways`, `water`: the roads on foot and the water on them (None: the city has no roads). Of a block: the doses at the spot where
-    it is judged (1 is AEGL-3), `dose_middle` of staying that half of its people exceed, `people_share` of them who meet AEGL-1 or
+    it is judged (1 is AEGL-3; `dose_shut` of a room that is never aired), `dose_middle` of staying that half of its people exceed,
+    `people_share` of them who meet AEGL-1 or
     more outdoors, and in which `part` of it the spot lies; `by_s` until when windows are shut or who leaves is out of doors;
     `ready_s` how long a household needs for that.
     """
@@ -172,12 +179,13 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
         found = {
             "dose_outdoors": float(outdoors.flat[spot]),
             "dose_stay": float(seen.rooms.dose.flat[spot]),
+            "dose_shut": float(seen.rooms.dose.flat[spot]),
             "severity": float(history.worst.flat[spot]),
             "probability": likely,
             "known_s": people.warned_s - seen.elapsed if np.isfinite(people.warned_s) else np.nan,
             "part": _part(shape, *here),
         }
-        found |= _shares(cells, seen) | _response(history.frames[:n].reshape(n, -1)[:, spot], dt, seen)
+        found |= {"people_share": _touched(cells, seen)} | _response(history.frames[:n].reshape(n, -1)[:, spot], dt, seen)
         burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
         if burns is not None and seen.burning is not None:
             advice, reason, own = burns
@@ -186,45 +194,50 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
             own["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
             rows.append(_row(block, advice, reason, **found | own))
         elif is_met:
-            rows.append(_toxic(block, spot, found, seen, people, leaving, (warned, out), ways is None))
+            rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:
             possible = likely >= POSSIBLE
             by = people.warned_s - seen.elapsed if possible else np.nan
             advice, reason = ("stay", "possible") if possible else ("none", "not_met")
             rows.append(_row(block, advice, reason, **found, by_s=by))
     return pd.DataFrame(rows, columns=COLUMNS).round(
-        dict.fromkeys(("dose_outdoors", "dose_stay", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3)
+        dict.fromkeys(("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3)
     )
 
 
 def _toxic(
-    block: str, spot: int, found: dict[str, object], seen: Foreseen, people: People, leaving: Leaving, when: tuple[int, int],
-    roadless: bool,
+    block: str, spot: int, cells: NDArray[np.int64], found: dict[str, object], rate: Array, seen: Foreseen, people: People,
+    leaving: Leaving, when: tuple[int, int], roadless: bool,
 ) -> dict[str, object]:  # fmt: skip
     """Return the row of a block that the cloud meets; `when`: the frames of the warning and of a household out of doors."""
     history, (warned, out) = seen.history, when
     dt, n = history.frame_s, history.count
     c = history.frames[:n].reshape(n, -1)[:, spot]
     room, load = seen.rooms.at(spot)
+    airs = max(_cleaner(c, room), warned)
+    after = rate[airs:].sum(axis=0).ravel() * dt
+    stay = float(load[airs] + after[spot])
     walk, to = leaving.of(spot, min(out, n - 1))
     here = leaving.grid.centre(*divmod(spot, leaving.grid.nx))
     leave = load[:n] + walk
     arrives = float(np.argmax(c >= min(seen.noticed, c.max())) * dt)
     dose = float(leave[out]) if out < n and np.isfinite(leave[out]) else np.nan
-    choice, reason, by = choose(float(seen.rooms.dose.flat[spot]), leave, warned, out)
+    choice, reason, by = choose(stay, leave, warned, out)
     if reason == "no_way" and roadless:
         reason = "no_roads"
     times = {
         "arrives_s": arrives,
-        "until_s": _reair(c, room, dt),
+        "until_s": airs * dt if airs < n else np.nan,
         "by_s": by * dt if choice == "leave" else max(arrives, people.warned_s),
     }
     own = {
+        "dose_stay": stay,
         "dose_leave": dose,
+        "dose_middle": _median(seen.rooms.loads(airs, cells) + after[cells], seen.residents.ravel()[cells]),
         "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
         "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
         "off_grid": _at_rim(leaving.grid, *to),
-        "rescue": min(float(seen.rooms.dose.flat[spot]), np.fmin(dose, np.inf)) >= 1.0,
+        "rescue": min(stay, np.fmin(dose, np.inf)) >= 1.0,
     }
     return _row(block, choice, reason, **found | own | _on(times, seen.elapsed))
 
@@ -275,15 +288,18 @@ def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]
     return found
 
 
-def _shares(cells: NDArray[np.int64], seen: Foreseen) -> dict[str, float]:
-    """Return which share of a block's people meets AEGL-1 outdoors, and the dose of staying that half of them exceed."""
+def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:
+    """Return which share of a block's people meets AEGL-1 outdoors; of its ground where it has none."""
     crowd = seen.residents.ravel()[cells]
     crowd = crowd if crowd.sum() > 0.0 else np.ones(len(cells))
-    dose = seen.rooms.dose.ravel()[cells]
-    order = np.argsort(dose, kind="stable")
-    middle = order[np.searchsorted(np.cumsum(crowd[order]), 0.5 * crowd.sum())]
-    touched = seen.history.worst.ravel()[cells] >= 1.0
-    return {"people_share": float(crowd[touched].sum() / crowd.sum()), "dose_middle": float(dose[middle])}
+    return float(crowd[seen.history.worst.ravel()[cells] >= 1.0].sum() / crowd.sum())
+
+
+def _median(values: Array, crowd: Array) -> float:
+    """Return the value that half of a crowd does not exceed; of the cells where there is nobody."""
+    weight = crowd if crowd.sum() > 0.0 else np.ones(len(values))
+    order = np.argsort(values, kind="stable")
+    return float(values[order[int(np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum()))]])
 
 
 def _part(shape: object, x: float, y: float) -> str:
@@ -307,11 +323,10 @@ def _at_rim(grid: Grid, x: float, y: float) -> bool:
     return bool(row[0] in (0, grid.ny - 1) or col[0] in (0, grid.nx - 1))
 
 
-def _reair(outside: NDArray[np.floating], room: Array, dt: float) -> float:
-    """Return when the air outdoors stays cleaner than that indoors, s: time to open the windows or go out; NaN: not in this run."""
+def _cleaner(outside: NDArray[np.floating], room: Array) -> int:
+    """Return the frame from which the air outdoors stays cleaner than that indoors; the number of frames where it never does."""
     worse = np.flatnonzero(outside >= room)
-    after = int(worse[-1]) + 1 if len(worse) else 0
-    return after * dt if after < len(room) else np.nan
+    return int(worse[-1]) + 1 if len(worse) else 0
 
 
 def _response(c: NDArray[np.floating], dt: float, seen: Foreseen) -> dict[str, float]:

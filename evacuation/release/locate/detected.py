@@ -33,9 +33,9 @@ NOTICED = 0.1
 #: The most sources that are looked for, and the fewest readings with which more than one is.
 MOST, MANY = 2, 24
 
-#: Sources that give fewer of the readings than this within a factor of two explain them badly (FAC2 of an acceptable model: Chang and
-#: Hanna 2004, doi:10.1007/s00703-003-0070-7).
-FITS = 0.5
+#: Sources that give fewer of the readings than this within a factor of two explain them badly: the error of a reading that the search
+#: begins with (half of the plume, Student's t with 4 degrees of freedom) puts three quarters there. Assumed.
+FITS = 2.0 / 3.0
 
 #: What detectors may read.
 QUANTITIES = ("detector_concentration", "detector_volume_share", "detector_lfl_share")
