@@ -94,7 +94,9 @@ def compass(degrees: float) -> Word:
 
 def _with_directions(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return evidence with each direction (`walk_deg`) named as well (`walk`)."""
-    named = {name.removesuffix("_deg"): compass(v) for name, v in evidence.items() if name.endswith("_deg") and v is not None}
+    named = {
+        name.removesuffix("_deg"): compass(v) for name, v in evidence.items() if name.endswith("_deg") and v is not None
+    }
     return {**evidence, **named}
 
 

@@ -60,6 +60,7 @@ class Movement:
         "advice",
         "leave_before",
         "advice_from",
+        "place_colour",
     )
     gives: ClassVar[tuple[Variable, ...]] = (PEOPLE_AT_HOME, PEOPLE_ON_EDGE)
 

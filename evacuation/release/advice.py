@@ -143,7 +143,9 @@ def residents(city: City, grid: Grid, column: str) -> Array:
     return found.reshape(grid.shape)
 
 
-def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | None, water: Water | None) -> pd.DataFrame:
+def advise(
+    city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | None, water: Water | None
+) -> pd.DataFrame:
     """Return the table of advice, a row per block; times in s on this run's clock.
 
     `ways`, `water`: the roads on foot and the water on them (None: the city has no roads). Of a block: the doses at the spot where
@@ -157,7 +159,9 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
     history = seen.history
     dt, n = history.frame_s, history.count
     rate = np.zeros_like(history.frames[:n], dtype=np.float64)
-    loads.add_load(rate, history.frames[:n], 1.0, seen.curve.log_t, seen.curve.log_c, seen.curve.n_short, seen.curve.n_long)
+    loads.add_load(
+        rate, history.frames[:n], 1.0, seen.curve.log_t, seen.curve.log_c, seen.curve.n_short, seen.curve.n_long
+    )
     outdoors = rate.sum(axis=0) * dt
     warned, out = _frame(people.warned_s, history), _frame(people.warned_s + people.ready_s, history)
     ground = _cells(city, grid)
@@ -185,7 +189,9 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
             "known_s": people.warned_s - seen.elapsed if np.isfinite(people.warned_s) else np.nan,
             "part": _part(shape, *here),
         }
-        found |= {"people_share": _touched(cells, seen)} | _response(history.frames[:n].reshape(n, -1)[:, spot], dt, seen)
+        found |= {"people_share": _touched(cells, seen)} | _response(
+            history.frames[:n].reshape(n, -1)[:, spot], dt, seen
+        )
         burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
         if burns is not None and seen.burning is not None:
             advice, reason, own = burns
@@ -201,7 +207,9 @@ def advise(city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | 
             advice, reason = ("stay", "possible") if possible else ("none", "not_met")
             rows.append(_row(block, advice, reason, **found, by_s=by))
     return pd.DataFrame(rows, columns=COLUMNS).round(
-        dict.fromkeys(("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3)
+        dict.fromkeys(
+            ("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3
+        )
     )
 
 

@@ -82,9 +82,14 @@ class Release:
     air_changes_open: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows ajar: assumed")] = 1.5
     air_changes_shut: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] = 0.5
     warned_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from leak to warning: assumed")] = 10.0
-    ready_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from the warning to the street, no notice: assumed")] = 30.0
+    ready_min: Annotated[
+        float, Ge(0.0), Le(240.0), Unit("min", "from the warning to the street, no notice: assumed")
+    ] = 30.0
     walk_m_s: Annotated[
-        float, Gt(0.0), Le(3.0), Unit("m s-1", "among others, 1.5 people a m2: Weidmann 1993, doi:10.3929/ethz-a-000687810")
+        float,
+        Gt(0.0),
+        Le(3.0),
+        Unit("m s-1", "among others, 1.5 people a m2: Weidmann 1993, doi:10.3929/ethz-a-000687810"),
     ] = 0.8
     family: str | None = None
     pasquill: Literal["A", "B", "C", "D", "E", "F"] | None = None

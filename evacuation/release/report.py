@@ -60,7 +60,11 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
 
 def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
     """Return a wind with the time from which it blows."""
-    said = {"time": clock.told(row["time"], city.tz), "speed": f"{row['speed_m_s']:.1f}", "from": compass(row["from_deg"])}
+    said = {
+        "time": clock.told(row["time"], city.tz),
+        "speed": f"{row['speed_m_s']:.1f}",
+        "from": compass(row["from_deg"]),
+    }
     return Word("report.release.blows", said | {"deg": f"{row['from_deg']:.0f}"})
 
 
@@ -142,7 +146,15 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
         )
         for row in table.to_dict("records")
     ]
-    names = ["block", "choice", "shut_by", "out_by", *(["air_from"] if airs else []), "concerns", *(["lfl"] if burns else [])]
+    names = [
+        "block",
+        "choice",
+        "shut_by",
+        "out_by",
+        *(["air_from"] if airs else []),
+        "concerns",
+        *(["lfl"] if burns else []),
+    ]
     first = len(names)
     names += ["out_dose", "stay_dose", "leave_dose", "likely", "reason"]
     heads = tuple(Word(f"report.release.{name}") for name in names)
@@ -162,7 +174,9 @@ def _how(section: Section) -> Word:
     """Return how the advice is found, with what is assumed of people."""
     row = section.tables["assumed"].iloc[0]
     known = row["known_min"]
-    said = Word("report.release.known_read") if pd.isna(known) else Word("report.release.known_after", {"minutes": known})
+    said = (
+        Word("report.release.known_read") if pd.isna(known) else Word("report.release.known_after", {"minutes": known})
+    )
     return Word("report.release.advice_how", {"ready": row["ready_min"], "walk": row["walk_m_s"], "known": said})
 
 

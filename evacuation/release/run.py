@@ -128,7 +128,12 @@ class Run:
         """Return what the advice takes of people, one row; `known_min` is missing where the last reading says when a leak is known."""
         known = self.model.warned_min if self.found is None else np.nan
         over = self.near.over_edge_kg(self.grid) + self.lost
-        row = {"ready_min": self.model.ready_min, "walk_m_s": self.model.walk_m_s, "known_min": known, "over_edge_kg": over}
+        row = {
+            "ready_min": self.model.ready_min,
+            "walk_m_s": self.model.walk_m_s,
+            "known_min": known,
+            "over_edge_kg": over,
+        }
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
     def _burning(self, probability: Any) -> ignition.Burning | None:
@@ -158,7 +163,9 @@ class Run:
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
-                "events": self.tanks.events(self.elapsed, 60.0 * model.warned_min, self.found.known_s if self.found else None),
+                "events": self.tanks.events(
+                    self.elapsed, 60.0 * model.warned_min, self.found.known_s if self.found else None
+                ),
                 "advice": told,
                 "rescue": advice.rescues(told),
                 "airing": advice.airings(told),
@@ -232,7 +239,8 @@ class Run:
                 "pools": after["pools"] - self.before["pools"],
             },
             tolerance=TOLERANCE,
-            remarks=({} if self.found else {"left_in_tanks": after["in_tanks"]}) | {"pieces": float(len(self.cloud.mass))},
+            remarks=({} if self.found else {"left_in_tanks": after["in_tanks"]})
+            | {"pieces": float(len(self.cloud.mass))},
         )
 
     def _state(self, settings: dict[str, str | float]) -> State:

@@ -102,7 +102,9 @@ def _harms_more(task: Task, tasks: list[Task]) -> Iterator[Conflict]:
 def _too_late(task: Task) -> Iterator[Conflict]:
     share = task.evidence.get("late_share")
     if share is not None and float(share) >= MANY:
-        yield replace(_conflict("leaving_too_late", (task,), task.start, (task.hazard,)), values={"share": float(share)})
+        yield replace(
+            _conflict("leaving_too_late", (task,), task.start, (task.hazard,)), values={"share": float(share)}
+        )
 
 
 class _Ways:

@@ -136,10 +136,14 @@ def topic(written: bytes) -> str:
 class Orders:
     """What a plan tells the people of each place to do, by (hazard, place), in a language."""
 
-    def __init__(self, told: Mapping[tuple[str, str], Sequence[Task]], opened: gpd.GeoDataFrame, dossier: Dossier) -> None:
+    def __init__(
+        self, told: Mapping[tuple[str, str], Sequence[Task]], opened: gpd.GeoDataFrame, dossier: Dossier
+    ) -> None:
         self._told, self._opened, self._hour = told, opened, dossier.hour
         self._places = dossier.places().geometry
-        self._leave = {(s.sheet.id, rule.code) for s in dossier.sections for rule in s.sheet.tasks if rule.asks == "leave"}
+        self._leave = {
+            (s.sheet.id, rule.code) for s in dossier.sections for rule in s.sheet.tasks if rule.asks == "leave"
+        }
 
     @classmethod
     def of(cls, dossier: Dossier) -> Orders:
@@ -162,7 +166,9 @@ class Orders:
         for task in self._told.get((hazard, place), ()):
             near = self._opened.geometry.distance(self._places[place]).sort_values().index[:MOST_OPENED]
             names = ("、" if lang == "zh" else ", ").join(self._opened.loc[i, f"name_{lang}"] for i in near)
-            found.append(phrases.order(task, lang, self._hour, names if (task.hazard, task.code) in self._leave else ""))
+            found.append(
+                phrases.order(task, lang, self._hour, names if (task.hazard, task.code) in self._leave else "")
+            )
         return found
 
 

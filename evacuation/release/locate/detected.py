@@ -152,7 +152,9 @@ def detected(
     first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
     west, south, east, north = city.grid.bounds
     most = MOST if len(first) >= MANY else 1
-    posterior = locate(first, (west, south, east, north), rng, suspects=_middles(_tanks(city, gas)), background=0.0, most=most)
+    posterior = locate(
+        first, (west, south, east, north), rng, suspects=_middles(_tanks(city, gas)), background=0.0, most=most
+    )
     noticed = table[table["value"] >= NOTICED * table["value"].max()].iloc[0]
     speed = weather.at(float(noticed["time_s"])).wind
     away = min(float(np.hypot(noticed["x"] - x, noticed["y"] - y)) for x, y in posterior.places)
