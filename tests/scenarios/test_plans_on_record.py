@@ -70,7 +70,7 @@ def test_a_plan_with_conflicts_is_approved_only_by_who_accepts_them(
     monkeypatch.setattr("scenarios.planning.draft.conflicts", lambda *_: (open_,))
     drafted = sc.draft_plan(smoke)
     store().put_draft(drafted.id, smoke.id, plan_json.to_dict(drafted), actor="anlan")
-    with pytest.raises(ScenarioError, match="1 conflicts|1处冲突"):
+    with pytest.raises(ScenarioError, match=r"1 conflicts|1处冲突"):
         sc.approve(drafted.id, actor="duty-office")
     assert sc.plan_state(drafted) == "drafted"
     said = CliRunner().invoke(app, ["--lang", "zh", "plan", "approve", drafted.id, "--accept-conflicts"])

@@ -83,7 +83,8 @@ class Found:
         return (count / len(row)).reshape(grid.shape).astype(np.float32)
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, faults of `detectors`, and the `fit`.
+        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, faults of `detectors`,
+        and the `fit`.
 
         A second source stands below the first, with the `number` 2.
         """
