@@ -329,10 +329,13 @@ def _plan_id(plan: str) -> str:
 
 @plan_app.command("approve", cls=Command, help="help.plan.approve")
 def plan_approve(
-    plan: PlanId, by: Annotated[str, typer.Option(metavar="OFFICE", help="help.plan.by")] = "duty-office"
+    plan: PlanId,
+    by: Annotated[str, typer.Option(metavar="OFFICE", help="help.plan.by")] = "duty-office",
+    accept_conflicts: Annotated[bool, typer.Option("--accept-conflicts", help="help.plan.accept_conflicts")] = False,
 ) -> None:
-    """Approve a drafted plan; the log keeps which office did and when."""
-    print(sc.approve(_plan_id(plan), actor=by).state)
+    """Approve a drafted plan; the log keeps which office did, when, and how many conflicts it accepted."""
+    approved = sc.approve(_plan_id(plan), actor=by, accept_conflicts=accept_conflicts)
+    print(say("plan.is.approved", plan=approved.id))
 
 
 @plan_app.command("export", cls=Command, help="help.plan.export")

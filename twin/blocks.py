@@ -58,17 +58,28 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a map (m) with its name, and where something goes from there (degrees clockwise from north), None for nowhere."""
+
+    x: float
+    y: float
+    said: Phrase
+    toward_deg: float | None = None
+
+
+@dataclass(frozen=True)
 class Picture:
     """A map: a field on cells (y, x) or on things with an id, in the colours of its layer.
 
-    `places` are graded places (rows of `Exposure.places`) marked on it. One that is not `wide` is drawn half as wide, beside
-    the next.
+    `places` are graded places (rows of `Exposure.places`) marked on it, `marks` what the hazard itself marks. One that is not
+    `wide` is drawn half as wide, beside the next.
     """
 
     layer: MapLayer
     field: xr.DataArray
     places: gpd.GeoDataFrame | None = None
     wide: bool = True
+    marks: tuple[Mark, ...] = ()
 
 
 Block = Text | Table | Curve | Picture
@@ -78,6 +89,7 @@ Block = Text | Table | Curve | Picture
 class Section:
     """One hazard of a run: its sheet and results, and what only the hazard itself can say of them (`blocks`).
 
+    `headline` are the few of them that stand on the first page, `marks` what it marks on its map.
     `balance` is the ledger as a run holds it (`Balance.as_dict`), `tables` are the model's own by name, `places` the places
     that only the model knows, None where it has none.
     """
@@ -89,3 +101,5 @@ class Section:
     tables: Mapping[str, pd.DataFrame]
     places: gpd.GeoDataFrame | None = None
     blocks: tuple[Block, ...] = ()
+    headline: tuple[Block, ...] = ()
+    marks: tuple[Mark, ...] = ()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from twin.plan import Alert, Conflict, Plan, Task
 from twin.sheet import Sheet, kind_of
 from twin.units import quantity
-from twin.words import has, say, written
+from twin.words import Word, has, say, written
 
 MOST_MINUTES = 120  # a longer span is told in hours and minutes
 
@@ -83,11 +84,42 @@ def task(task: Task, lang: str) -> str:
     return say(f"task.{kind_of(task.hazard)}.{task.code}", lang=lang, place=task.place_name[lang])
 
 
+_asked = task  # under a name that no argument hides
+
+
+def compass(degrees: float) -> Word:
+    """Return the nearest of eight directions, degrees clockwise from north."""
+    return Word(f"compass.{round(degrees / 45.0) % 8}")
+
+
+def _with_directions(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return evidence with each direction (`walk_deg`) named as well (`walk`)."""
+    named = {
+        name.removesuffix("_deg"): compass(v) for name, v in evidence.items() if name.endswith("_deg") and v is not None
+    }
+    return {**evidence, **named}
+
+
+def order(task: Task, lang: str, told: Callable[[Any], str], opened: str = "") -> str:
+    """Return what a task tells the people of its place: where, by when, which way; as the task itself where there are no such words.
+
+    `told` writes a time; `opened` names places near by that the plan opens.
+    """
+    word = f"order.{kind_of(task.hazard)}.{task.code}"
+    by = task.evidence.get("by")
+    moment = told(datetime.fromisoformat(by) if by else task.deadline)
+    if not has(word):
+        return say("order.by", lang=lang, task=_asked(task, lang), by=moment)
+    said = say(word, lang=lang, **_with_directions(task.evidence) | {"place": task.place_name[lang], "by": moment})
+    return said + (say("order.opened", lang=lang, places=opened) if opened else "")
+
+
 def conflict(of: Conflict, lang: str) -> str:
     """Return what contradicts the tasks of a conflict."""
     names = [say(f"hazard.{kind}", lang=lang) for kind in dict.fromkeys(map(kind_of, of.hazards))]
     level = say(f"level.{of.level}", lang=lang) if of.level else ""
-    return say(f"conflict.says.{of.code}", lang=lang, hazards=names, level=level)
+    figures = {name: share(value) if name == "share" else value for name, value in of.values.items()}
+    return say(f"conflict.says.{of.code}", lang=lang, hazards=names, level=level, **figures)
 
 
 def note(code: str, values: Mapping[str, Any], lang: str) -> str:
@@ -103,7 +135,7 @@ def evidence(task: Task, lang: str) -> str:
         return quantity(task.evidence["peak"], task.trigger["unit"])
     word = f"evidence.{kind_of(task.hazard)}.{task.code}"
     if has(word):
-        return say(word, lang=lang, **task.evidence)
+        return say(word, lang=lang, **_with_directions(task.evidence))
     return ", ".join(
         f"{name} {written(value, lang)}" for name, value in task.trigger.items() if name not in ("table", "at")
     )

@@ -83,6 +83,7 @@ class Movement:
         "leave_before",
         "advice_from",
         "indoor_dose",
+        "place_colour",
     )
     gives: ClassVar[tuple[Variable, ...]] = (PEOPLE_AT_HOME, PEOPLE_ON_EDGE)
 

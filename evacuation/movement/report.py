@@ -119,12 +119,13 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             shown(row["leaving"]),
             _at(row["t95_s"], city, clock),
             Text(_at(row["last_departure_s"], city, clock), "strong"),
+            shown(row["late"]) if np.isfinite(row["leave_before_s"]) else NOTHING,
             shown(row["stranded"]),
             *(_load(row[name]) for name in loads),
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", *loads)))
+    heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "late", "stuck", *loads)))
     return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8))]
 
 

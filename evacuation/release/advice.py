@@ -1,9 +1,14 @@
 """Stay inside or leave: for each block the dose of both, from the cloud that the model foresees in its mean wind.
 
 Both are judged at one spot of the block: the one whose dose outdoors a twentieth of the block exceeds. Who stays is in a room whose
-windows are open until the warning and shut from then on. Who leaves walks to the nearest road and on along the roads, by the way
-that collects least, round water that is too deep, and waits where it ends. Ways end at the rim of the city, where the cloud may
-still be: the end of the grid is never the end of danger.
+windows are open until the warning and shut from then on, until the air outdoors stays cleaner than that inside: then it is aired, or
+people go out. Who leaves is in that room until a household is ready, walks to the nearest
+road and on along the roads, by the way that collects least, round water that is too deep, and waits where it ends. Ways end at the
+rim of the city, where the cloud may still be: the end of the grid is never the end of danger.
+
+People are told to leave where who is out of doors by then meets less than AEGL-3, and where staying reaches AEGL-3 or collects more
+than twice as much. Where both reach AEGL-3 they are told to stay in the best room and to be fetched. A gas that burns before it
+harms is judged by `ignition` first.
 """
 
 from __future__ import annotations
@@ -14,11 +19,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evacuation.release import ignition
 from evacuation.release.history import History
+from evacuation.release.ignition import Burning
 from evacuation.release.kernels import loads
+from evacuation.release.leaving import Leaving
 from evacuation.release.substances import Family
 from evacuation.release.toxicity import Curve
-from evacuation.release.ways import WADE_M, Water, Ways
+from evacuation.release.ways import Water, Ways
 from twin import overlay
 from twin.city import City
 from twin.grid import Grid
@@ -31,24 +39,34 @@ CHOICES = ("none", "stay", "leave")
 SHARE = 0.05
 #: Below this dose indoors (1 is AEGL-3) nobody need leave: assumed.
 ENOUGH = 0.1
-#: Leaving must at least halve the dose: assumed, for what the model cannot see (traffic, panic, another wind).
+#: Leaving must at least halve a dose that is below AEGL-3: assumed, for what the model cannot see (traffic, panic, another wind).
 GAIN = 0.5
 #: A block that this share of wind members brings to AEGL-2 is told to stay, wherever the mean wind blows.
 POSSIBLE = 0.1
+#: A spot nearer to the middle of its block than this share of the side of a square as large lies in its middle.
+MIDDLE = 0.25
+#: The eight parts of a block round its middle, clockwise.
+PARTS = ("north", "north_east", "east", "south_east", "south", "south_west", "west", "north_west")
 
 COLUMNS = [
-    "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_leave", "severity", "probability", "arrives_s", "by_s",
-    "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue", "toxic_load", "response",
+    "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "part", "severity",
+    "lfl_share", "probability", "arrives_s", "by_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
+    "burns", "toxic_load", "response",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class People:
-    """What is assumed of people: air changes (s-1) with windows open and shut, when they are warned (s), how fast they walk (m s-1)."""
+    """What is assumed of people.
+
+    Air changes (s-1) with windows open and shut; when they are warned, s since the first run's start; how long a household then
+    needs until it is out of doors, s; how fast it walks, m s-1.
+    """
 
     open_s: float
     shut_s: float
     warned_s: float
+    ready_s: float
     walk_m_s: float
 
 
@@ -75,6 +93,11 @@ class Indoors:
             return self.load[:, k]
         return np.zeros(len(self.load))
 
+    def loads(self, frame: int, cells: NDArray[np.int64]) -> Array:
+        """Return the load of rooms at flat indices at the beginning of a frame; nothing where the cloud never was."""
+        k = np.minimum(np.searchsorted(self.cells, cells), max(len(self.cells) - 1, 0))
+        return np.where(self.cells[k] == cells, self.load[frame, k], 0.0) if len(self.cells) else np.zeros(len(cells))
+
 
 def indoors(history: History, curve: Curve, people: People) -> Indoors:
     """Return the air and the dose of rooms at every cell that the cloud met."""
@@ -82,7 +105,7 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
     frames = history.frames[: history.count].reshape(history.count, -1)
     met = np.flatnonzero(frames.any(axis=0)) if history.count else np.zeros(0, np.int64)
     load, inside = np.zeros((history.count + 1, len(met))), np.zeros((history.count, len(met)))
-    shut_at = int(np.ceil(people.warned_s / history.frame_s - 1e-9)) if np.isfinite(people.warned_s) else history.count
+    shut_at = _frame(people.warned_s, history)
     loads.indoor_load(
         load, inside, frames, met, history.frame_s, people.open_s, people.shut_s, shut_at,
         curve.log_t, curve.log_c, curve.n_short, curve.n_long,
@@ -92,112 +115,177 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
     return Indoors(whole.reshape(rows, cols), met, inside, load)
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What the run foresees, for the advice.
+
+    `probability` (y, x): share of wind members that reach AEGL-2 (zeros without members); `residents` (y, x): people at home, or
+    ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
+    ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's.
+    """
+
+    history: History
+    curve: Curve
+    rooms: Indoors
+    probability: Array
+    residents: Array
+    noticed: float
+    family: Family | None
+    ppm_kg_m3: float
+    burning: Burning | None
+    elapsed: float
+
+
+def residents(city: City, grid: Grid, column: str) -> Array:
+    """Return the people at home on each cell (y, x), spread evenly over their population cells; ones where the city counts none."""
+    if not len(city.population):
+        return np.ones(grid.shape)
+    sampler = overlay.within_polygons(grid, city.population.geometry)
+    count = np.diff(sampler.starts)
+    each = np.divide(city.population[column].to_numpy(float), count, out=np.zeros(len(count)), where=count > 0)
+    found = np.zeros(grid.ny * grid.nx)
+    np.add.at(found, sampler.cells, np.repeat(each, count))
+    return found.reshape(grid.shape)
+
+
 def advise(
-    city: City, grid: Grid, history: History, curve: Curve, people: People, rooms: Indoors, ways: Ways | None, water: Water | None,
-    in_streets: Array | None, probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
-) -> pd.DataFrame:  # fmt: skip
-    """Return the table of advice, a row per block; times in s on this run's clock, which began `elapsed` s after the first.
+    city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | None, water: Water | None, in_streets: Array | None = None
+) -> pd.DataFrame:
+    """Return the table of advice, a row per block; times in s on this run's clock.
 
     `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `in_streets` (frame, road): dose rate in
-    the streets, s-1, where the street form followed them; `probability` (y, x): share of wind
-    members that reach AEGL-2 (zeros without members); `noticed`: concentration at which the cloud has arrived; `ppm_kg_m3`: kg
-    m-3 of one ppm.
+    the streets, s-1, where the street form followed them. Of a block: the doses at the spot where
+    it is judged (1 is AEGL-3; `dose_shut` of a room that is never aired), `dose_middle` of staying that half of its people exceed,
+    `people_share` of them who meet AEGL-1 or
+    more outdoors, and in which `part` of it the spot lies; `by_s` until when windows are shut or who leaves is out of doors;
+    `ready_s` how long a household needs for that.
     """
     if not len(city.blocks):
         return pd.DataFrame(columns=COLUMNS)
+    history = seen.history
     dt, n = history.frame_s, history.count
     rate = np.zeros_like(history.frames[:n], dtype=np.float64)
-    loads.add_load(rate, history.frames[:n], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+    loads.add_load(
+        rate, history.frames[:n], 1.0, seen.curve.log_t, seen.curve.log_c, seen.curve.n_short, seen.curve.n_long
+    )
     outdoors = rate.sum(axis=0) * dt
-    first = int(np.ceil(people.warned_s / dt - 1e-9)) if np.isfinite(people.warned_s) else n
+    warned, out = _frame(people.warned_s, history), _frame(people.warned_s + people.ready_s, history)
     ground = _cells(city, grid)
     spots = _spots(ground, outdoors)
-    met = [s is not None and first < n and history.worst.flat[s] >= 1.0 for s in spots]
-    leaving = _Leaving(
-        grid,
-        rate,
-        dt,
-        first,
-        people.walk_m_s,
-        ways,
-        water,
-        in_streets,
+    met = [s is not None and np.isfinite(people.warned_s) and history.worst.flat[s] >= 1.0 for s in spots]
+    leaving = Leaving(
+        grid, rate, dt, warned, people.walk_m_s, ways, water, in_streets,
         [s for s, m in zip(spots, met, strict=True) if s is not None and m],
-    )
+    )  # fmt: skip
     rows = []
-    for block, cells, spot, is_met in zip(city.blocks["id"].astype(str), ground, spots, met, strict=True):
+    for shape, block, cells, spot, is_met in zip(
+        city.blocks.geometry, city.blocks["id"].astype(str), ground, spots, met, strict=True
+    ):
         if spot is None:
             rows.append(_row(block, "none", "off_grid", off_grid=True))
             continue
-        c = history.frames[:n].reshape(n, -1)[:, spot]
-        likely = float(np.quantile(probability.ravel()[cells], 1.0 - SHARE))
+        likely = float(np.quantile(seen.probability.ravel()[cells], 1.0 - SHARE))
+        likely = max(likely, float(seen.burning.probability.ravel()[cells].max())) if seen.burning else likely
+        here = grid.centre(*divmod(spot, grid.nx))
         found = {
             "dose_outdoors": float(outdoors.flat[spot]),
-            "dose_stay": float(rooms.dose.flat[spot]),
+            "dose_stay": float(seen.rooms.dose.flat[spot]),
+            "dose_shut": float(seen.rooms.dose.flat[spot]),
             "severity": float(history.worst.flat[spot]),
             "probability": likely,
-            "known_s": people.warned_s - elapsed if first < n else np.nan,
-        } | _response(c, dt, family, ppm_kg_m3)
-        if not is_met:
-            possible = likely >= POSSIBLE
-            by = people.warned_s - elapsed if possible else np.nan
-            rows.append(
-                _row(block, "stay" if possible else "none", "possible" if possible else "not_met", by_s=by, **found)
-            )
-            continue
-        load = rooms.load_at(spot)
-        (walk, to), here = leaving.of(spot), grid.centre(*divmod(spot, grid.nx))
-        leave = load[:n] + walk
-        arrives = float(np.argmax(c >= min(noticed, c.max())) * dt)
-        found |= {
-            "dose_leave": float(leave[first]) if np.isfinite(leave[first]) else np.nan,
-            "arrives_s": arrives - elapsed,
-            "until_s": max(_reair(history.frames[:n], rooms, cells, noticed, dt), people.warned_s) - elapsed,
-            "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
-            "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
-            "off_grid": _at_rim(grid, *to),
+            "known_s": people.warned_s - seen.elapsed if np.isfinite(people.warned_s) else np.nan,
+            "part": _part(shape, *here),
         }
-        choice, reason, by = _choose(found, leave, first, dt, max(arrives, people.warned_s))
-        if reason == "no_way" and ways is None:
-            reason = "no_roads"
-        found["rescue"] = min(found["dose_stay"], np.fmin(found["dose_leave"], np.inf)) >= 1.0
-        rows.append(_row(block, choice, reason, by_s=by - elapsed, **found))
-    return pd.DataFrame(rows, columns=COLUMNS).round(dict.fromkeys(("dose_outdoors", "dose_stay", "dose_leave"), 3))
+        found |= {"people_share": _touched(cells, seen)} | _response(
+            history.frames[:n].reshape(n, -1)[:, spot], dt, seen
+        )
+        burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
+        if burns is not None and seen.burning is not None:
+            advice, reason, own = burns
+            own = _on(own, seen.elapsed) | {"severity": float(history.worst.ravel()[cells].max())}
+            worst = cells[int(np.argmax(seen.burning.highest.ravel()[cells]))]
+            own["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
+            rows.append(_row(block, advice, reason, **found | own))
+        elif is_met:
+            rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
+        else:
+            possible = likely >= POSSIBLE
+            by = people.warned_s - seen.elapsed if possible else np.nan
+            advice, reason = ("stay", "possible") if possible else ("none", "not_met")
+            rows.append(_row(block, advice, reason, **found, by_s=by))
+    return pd.DataFrame(rows, columns=COLUMNS).round(
+        dict.fromkeys(
+            ("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3
+        )
+    )
 
 
-class _Leaving:
-    """The doses of leaving from some spots (flat cells), at each frame from the warning on."""
+def _toxic(
+    block: str, spot: int, cells: NDArray[np.int64], found: dict[str, object], rate: Array, seen: Foreseen, people: People,
+    leaving: Leaving, when: tuple[int, int], roadless: bool,
+) -> dict[str, object]:  # fmt: skip
+    """Return the row of a block that the cloud meets; `when`: the frames of the warning and of a household out of doors."""
+    history, (warned, out) = seen.history, when
+    dt, n = history.frame_s, history.count
+    c = history.frames[:n].reshape(n, -1)[:, spot]
+    load = seen.rooms.load_at(spot)
+    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), warned)
+    after = rate[airs:].sum(axis=0).ravel() * dt
+    stay = float(load[airs] + after[spot])
+    walk, to = leaving.of(spot, min(out, n - 1))
+    here = leaving.grid.centre(*divmod(spot, leaving.grid.nx))
+    leave = load[:n] + walk
+    arrives = float(np.argmax(c >= min(seen.noticed, c.max())) * dt)
+    dose = float(leave[out]) if out < n and np.isfinite(leave[out]) else np.nan
+    choice, reason, by = choose(stay, leave, warned, out)
+    if reason == "no_way" and roadless:
+        reason = "no_roads"
+    times = {
+        "arrives_s": arrives,
+        "until_s": airs * dt if airs < n else np.nan,
+        "by_s": by * dt if choice == "leave" else max(arrives, people.warned_s),
+    }
+    own = {
+        "dose_stay": stay,
+        "dose_leave": dose,
+        "dose_middle": _median(seen.rooms.loads(airs, cells) + after[cells], seen.residents.ravel()[cells]),
+        "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
+        "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
+        "off_grid": _at_rim(leaving.grid, *to),
+        "rescue": min(stay, np.fmin(dose, np.inf)) >= 1.0,
+    }
+    return _row(block, choice, reason, **found | own | _on(times, seen.elapsed))
 
-    def __init__(
-        self, grid: Grid, rate: Array, dt: float, first: int, walk_m_s: float, ways: Ways | None, water: Water | None,
-        in_streets: Array | None, spots: list[int],
-    ) -> None:  # fmt: skip
-        self._first, self._n, self._ways = first, len(rate), ways
-        self._found: dict[int, tuple[Array, tuple[float, float]]] = {}
-        if ways is None or water is None or not spots:
-            return
-        near = [ways.nearest(*grid.centre(*divmod(s, grid.nx))) for s in spots]
-        points = np.array([point for point, _ in near], dtype=np.int64)
-        doses, ends = ways.least_doses(points, rate, grid, dt, water, first, in_streets)
-        per, pieces = round(dt / ways.piece_s), doses.shape[1]
-        begins = per * np.arange(first, self._n)
-        wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces, dtype=np.float64))] >= WADE_M
-        for k, (spot, (_, away)) in enumerate(zip(spots, near, strict=True)):
-            steps = int(np.ceil(away / (walk_m_s * ways.piece_s)))
-            here = np.repeat(rate.reshape(self._n, -1)[:, spot], per) * ways.piece_s
-            summed = np.append(0.0, np.cumsum(here))
-            there = np.minimum(begins + steps, pieces)
-            on = np.append(doses[k], 0.0)[there]
-            shut = np.append(wet[:, k], False)[there]
-            walk = np.full(self._n, np.inf)
-            walk[first:] = np.where(shut, np.inf, summed[there] - summed[begins] + on)
-            end = ends[k, min(there[0], pieces - 1)]
-            self._found[spot] = walk, (float(ways.x[end]), float(ways.y[end]))
 
-    def of(self, spot: int) -> tuple[Array, tuple[float, float]]:
-        """Return the dose of leaving a spot at each frame, infinite where there is no way, and where the first way ends."""
-        walk, to = self._found.get(spot, (np.full(self._n, np.inf), (np.nan, np.nan)))
-        return walk, to if np.isfinite(walk[self._first]) else (np.nan, np.nan)
+def choose(stay: float, leave: Array, warned: int, out: int) -> tuple[str, str, int]:
+    """Return the choice, its reason, and the last frame at which who leaves must be out of doors (-1 for who stays).
+
+    `stay`: the dose of staying; `leave` (frame,): that of being out of doors at each, infinite where there is no way. People are
+    warned in the frame `warned` and out of doors from the frame `out` on.
+    """
+    if stay < ENOUGH:
+        return "stay", "indoors_enough", -1
+    if out >= len(leave):
+        return "stay", "run_ends", -1
+    if np.isinf(leave[out]):
+        return "stay", "no_way", -1
+    pays = (leave < 1.0) & ((stay >= 1.0) | (leave < GAIN * stay))
+    if not pays[out]:
+        if stay >= 1.0:
+            return "stay", "both_harm", -1
+        return "stay", "no_time" if pays[warned:out].any() else "leaving_is_worse", -1
+    flips = int(np.argmin(pays[out:])) if not pays[out:].all() else len(leave) - out
+    return "leave", "staying_harms" if stay >= 1.0 else "leaving_halves", out + flips - 1
+
+
+def _frame(moment: float, history: History) -> int:
+    """Return the first frame that begins at or after a moment, the number of frames where none does."""
+    return min(int(np.ceil(moment / history.frame_s - 1e-9)), history.count) if np.isfinite(moment) else history.count
+
+
+def _on(times: dict[str, float], elapsed: float) -> dict[str, float]:
+    """Return values with their times (names that end in `_s`) on this run's clock."""
+    return {name: value - elapsed if name.endswith("_s") else value for name, value in times.items()}
 
 
 def _cells(city: City, grid: Grid) -> list[NDArray[np.int64]]:
@@ -215,6 +303,28 @@ def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]
     return found
 
 
+def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:
+    """Return which share of a block's people meets AEGL-1 outdoors; of its ground where it has none."""
+    crowd = seen.residents.ravel()[cells]
+    crowd = crowd if crowd.sum() > 0.0 else np.ones(len(cells))
+    return float(crowd[seen.history.worst.ravel()[cells] >= 1.0].sum() / crowd.sum())
+
+
+def _median(values: Array, crowd: Array) -> float:
+    """Return the value that half of a crowd does not exceed; of the cells where there is nobody."""
+    weight = crowd if crowd.sum() > 0.0 else np.ones(len(values))
+    order = np.argsort(values, kind="stable")
+    return float(values[order[int(np.searchsorted(np.cumsum(weight[order]), 0.5 * weight.sum()))]])
+
+
+def _part(shape: object, x: float, y: float) -> str:
+    """Return in which part of a block a place lies: its middle or one of PARTS."""
+    east, north = x - shape.centroid.x, y - shape.centroid.y  # type: ignore[attr-defined]
+    if np.hypot(east, north) < MIDDLE * np.sqrt(shape.area):  # type: ignore[attr-defined]
+        return "middle"
+    return PARTS[round(np.rad2deg(np.arctan2(east, north)) / 45.0) % 8]
+
+
 def _bearing(east: float, north: float) -> float:
     """Return a direction, degrees clockwise from north to the next five; NaN for NaN."""
     return float(np.round(np.rad2deg(np.arctan2(east, north)) / 5.0) * 5.0 % 360.0)
@@ -228,37 +338,22 @@ def _at_rim(grid: Grid, x: float, y: float) -> bool:
     return bool(row[0] in (0, grid.ny - 1) or col[0] in (0, grid.nx - 1))
 
 
-def _choose(found: dict[str, float], leave: Array, first: int, dt: float, arrives: float) -> tuple[str, str, float]:
-    """Return the choice, its reason, and the moment (s since the first run's start) by which it must be done."""
-    stay = found["dose_stay"]
-    if stay < ENOUGH:
-        return "stay", "indoors_enough", arrives
-    better = leave[first:] < GAIN * stay
-    if np.isinf(leave[first]):
-        return "stay", "no_way", arrives
-    if not better[0]:
-        return "stay", "leaving_is_worse" if stay < 1.0 else "both_harm", arrives
-    flips = int(np.argmin(better)) if not better.all() else len(better)
-    reason = "leaving_halves" if found["dose_leave"] < 1.0 else "both_harm"
-    return "leave", reason, (first + flips - 1) * dt
+def _cleaner(frames: NDArray[np.floating], rooms: Indoors, cells: NDArray[np.int64], noticed: float) -> int:
+    """Return the frame from which the air outdoors stays cleaner than that indoors, or below `noticed` (kg m-3), all over a block.
 
-
-def _reair(frames: NDArray[np.floating], rooms: Indoors, cells: NDArray[np.int64], noticed: float, dt: float) -> float:
-    """Return when the air outdoors stays cleaner than that indoors, or below `noticed` (kg m-3), all over a block, s: time to open
-    the windows or go out; NaN: not in this run.
+    The number of frames where it never does.
     """
     mine = np.flatnonzero(np.isin(rooms.cells, cells))
     outside = frames.reshape(len(frames), -1)[:, rooms.cells[mine]]
     worse = np.flatnonzero(((outside >= rooms.air[:, mine]) & (outside >= noticed)).any(axis=1))
-    after = int(worse[-1]) + 1 if len(worse) else 0
-    return after * dt if after < len(frames) else np.nan
+    return int(worse[-1]) + 1 if len(worse) else 0
 
 
-def _response(c: NDArray[np.floating], dt: float, family: Family | None, ppm_kg_m3: float) -> dict[str, float]:
+def _response(c: NDArray[np.floating], dt: float, seen: Foreseen) -> dict[str, float]:
     """Return toxic load outdoors and its response in the family that was chosen."""
-    if family is None:
+    if (family := seen.family) is None:
         return {}
-    load = family.load_of(c[:, None], dt, ppm_kg_m3 if family.ppm else 1e-6)
+    load = family.load_of(c[:, None], dt, seen.ppm_kg_m3 if family.ppm else 1e-6)
     return {"toxic_load": float(load[0]), "response": float(family.response(load)[0])}
 
 
@@ -269,20 +364,12 @@ def rescues(told: pd.DataFrame) -> pd.DataFrame:
 
 
 def airings(told: pd.DataFrame) -> pd.DataFrame:
-    """Return the blocks of `told` whose people stay and can open their windows within the run, because the air outdoors is cleaner."""
-    rows = told[(told["advice"] == "stay") & told["until_s"].notna()]
-    return rows[["id", "dose_outdoors", "dose_stay"]].assign(
-        airing=True, by_s=rows["until_s"], rests_on_s=rows["known_s"]
-    )
+    """Return the blocks of `told` that stay inside and can be told within the run to open their windows: `by_s` from when on."""
+    rows = told[(told["advice"] == "stay") & told["until_s"].notna() & ~told["burns"].astype(bool)]
+    return rows[["id", "dose_outdoors", "dose_stay"]].assign(air=True, by_s=rows["until_s"], rests_on_s=rows["known_s"])
 
 
-def _row(block: str, advice: str, reason: str, **values: float) -> dict[str, object]:
-    return {
-        **dict.fromkeys(COLUMNS, np.nan),
-        "off_grid": False,
-        "rescue": False,
-        **values,
-        "id": block,
-        "advice": advice,
-        "reason": reason,
-    }
+def _row(block: str, advice: str, reason: str, **values: object) -> dict[str, object]:
+    empty: dict[str, object] = dict.fromkeys(COLUMNS, np.nan)
+    never = {"off_grid": False, "rescue": False, "burns": False, "part": ""}
+    return empty | never | values | {"id": block, "advice": advice, "reason": reason}

@@ -107,20 +107,22 @@ class Leaks:
             "in_tanks": sum(leak.source.kg for leak in self.leaks),
         }
 
-    def events(self, elapsed: float, known_s: float | None) -> pd.DataFrame:
-        """Return when each leak began, s on the clock, and when it is known where that is not at once."""
+    def events(self, elapsed: float, warned_s: float, known_s: float | None) -> pd.DataFrame:
+        """Return when each leak began, s on the clock, and when it is known: at `known_s`, else `warned_s` after it began."""
         found = self.table(elapsed)[["id", "began_s"]].rename(columns={"began_s": "begins_s"})
-        return found if known_s is None else found.assign(known_s=known_s)
+        return found.assign(known_s=found["begins_s"] + warned_s if known_s is None else known_s)
 
     def table(self, elapsed: float) -> pd.DataFrame:
-        """Return one row per tank that leaks: since when (s on this clock), why, and what became of its content (kg)."""
+        """Return one row per tank that leaks: since when (s on this clock), why, what became of its content (kg), and where (m)."""
+        name = self.substance.name
         rows = [
             (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.source.kg, leak.pool.kg, leak.washed_kg,
-             leak.most_kg_s)
+             leak.most_kg_s, name["zh"], name["en"], leak.x, leak.y)
             for leak in self.leaks
             if not np.isnan(leak.began)
         ]  # fmt: skip
-        columns = ["id", "began_s", "cause", "out_kg", "left_kg", "pool_kg", "washed_kg", "most_kg_s"]
+        columns = ["id", "began_s", "cause", "out_kg", "left_kg", "pool_kg", "washed_kg", "most_kg_s", "substance_zh",
+                   "substance_en", "x", "y"]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def told(self) -> list[tuple[str, Mapping[str, Any]]]:

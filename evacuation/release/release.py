@@ -90,7 +90,15 @@ class Release:
     air_changes_open: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows ajar: assumed")] = 1.5
     air_changes_shut: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] = 0.5
     warned_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from leak to warning: assumed")] = 10.0
-    walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "a family on foot: assumed")] = 1.2
+    ready_min: Annotated[
+        float, Ge(0.0), Le(240.0), Unit("min", "from the warning to the street, no notice: assumed")
+    ] = 30.0
+    walk_m_s: Annotated[
+        float,
+        Gt(0.0),
+        Le(3.0),
+        Unit("m s-1", "among others, 1.5 people a m2: Weidmann 1993, doi:10.3929/ethz-a-000687810"),
+    ] = 0.8
     family: str | None = None
     pasquill: Literal["A", "B", "C", "D", "E", "F"] | None = None
     wind_members: Annotated[int, Ge(0), Le(64), Unit("1")] = 32
@@ -100,6 +108,8 @@ class Release:
     near_source: bool = False
 
     def __post_init__(self) -> None:
+        if self.wind_members == 1:
+            raise ScenarioError("release_one_member")
         if self.streets:
             object.__setattr__(self, "gives", (*type(self).gives, STREET_DOSE_RATE))
 
@@ -118,6 +128,9 @@ class Release:
         grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
         weather = Weather(city, drivers, clock, self.pasquill)
         found = self._found(city, drivers, clock, weather, rng, state)
+        if state is None and found is None and self.site is not None and 60.0 * self.start_min >= clock.duration_s:
+            end = clock.duration_s / 60.0
+            raise ScenarioError("release_start", site=self.site, found=self.start_min, expected=end)
         tanks = (
             leaks.prepare(
                 self._asked(state, drivers, clock, actions), city, drivers, clock, actions, grid, state is not None

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from twin.blocks import Block, Cell, Curve, Section, Table, Text
+from twin.blocks import Block, Cell, Curve, Mark, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
-from twin.words import Word
+from twin.phrases import compass
+from twin.words import LANGS, Phrase, Word
 
 #: What a block is told -> how it stands out.
 STYLE = {"leave": "alarm", "stay": "strong"}
 
 #: What a source is called that only the detectors tell of.
 SOUGHT = Word("report.release.sought")
+
+#: Winds that the headline names, the first first; kilograms beyond the city from which it says so.
+MOST_WINDS, LEAST_KG = 3, 1.0
 
 
 def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
@@ -27,12 +35,61 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
     ]
 
 
+def headline(section: Section, city: City, clock: Clock) -> list[Block]:
+    """Return what leaks where, into which wind, how the headline's places are to be taken, and how much has left the city."""
+    tanks, wind, about = section.tables["tanks"], section.tables["wind"], section.tables["assumed"].iloc[0]
+    if not len(tanks):
+        return [Text(Word("note.release.no_leak"))]
+    found: list[Block] = [
+        Text(
+            Word(
+                "report.release.leaks",
+                {
+                    "substance": {lang: row[f"substance_{lang}"] for lang in LANGS},
+                    "tank": SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]),
+                    "time": _told(row["began_s"], city, clock),
+                    "out": f"{row['out_kg']:,.0f}",
+                    "winds": [_blows(w, city, clock) for w in wind.head(MOST_WINDS).to_dict("records")],
+                },
+            ),
+            "strong",
+        )
+        for row in tanks.to_dict("records")
+    ]
+    if "fit" in section.tables and (fit := section.tables["fit"].iloc[0])["poor"]:
+        found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
+    found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
+    if about["over_edge_kg"] >= LEAST_KG:
+        found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
+    return found
+
+
+def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
+    """Return a wind with the time from which it blows."""
+    said = {
+        "time": clock.told(row["time"], city.tz),
+        "speed": f"{row['speed_m_s']:.1f}",
+        "from": compass(row["from_deg"]),
+    }
+    return Word("report.release.blows", said | {"deg": f"{row['from_deg']:.0f}"})
+
+
+def marks(section: Section, city: City) -> list[Mark]:
+    """Return the sources that leak, each with where the wind blows when it is first known."""
+    tanks, wind = section.tables["tanks"], section.tables["wind"]
+    toward = (float(wind["from_deg"].iloc[0]) + 180.0) % 360.0 if len(wind) else None
+    return [
+        Mark(row["x"], row["y"], SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]), toward)
+        for row in tanks.to_dict("records")
+    ]
+
+
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return a sentence per tank that leaks."""
     return [
         Text(
             Word(
-                "report.release.tank",
+                "report.release.found" if row["cause"] == "detectors" else "report.release.tank",
                 {
                     "tank": SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]),
                     "time": _told(row["began_s"], city, clock),
@@ -104,24 +161,58 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
         return [title, Text(Word("report.release.no_advice"))]
+    burns, airs = bool(table["burns"].any()), bool((table["advice"] == "stay").any())
     table = table.assign(order=table["advice"].map({"leave": 0, "stay": 1, "none": 2}))
-    table = table.sort_values(["order", "dose_outdoors", "id"], ascending=[True, False, True])
+    table = table.sort_values(["order", "lfl_share", "dose_outdoors", "id"], ascending=[True, False, False, True])
     rows: list[tuple[Cell, ...]] = [
         (
             city.place_name(row["id"]),
             Text(Word(f"report.release.choice.{row['advice']}"), STYLE.get(row["advice"], "plain")),
-            _told(row["by_s"], city, clock),
-            _told(row["until_s"] if row["advice"] == "stay" else float("nan"), city, clock),
-            *(_dose(row[name]) for name in ("dose_outdoors", "dose_stay", "dose_leave")),
+            _told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),
+            _told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),
+            *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if airs else ()),
+            _concerns(row),
+            *((f"{row['lfl_share']:.2g}" if pd.notna(row["lfl_share"]) else "–",) if burns else ()),
+            _dose(row["dose_outdoors"]),
+            f"{_dose(row['dose_stay'])} ({_dose(row['dose_middle'])})",
+            _dose(row["dose_leave"]),
             "–" if pd.isna(row["probability"]) else f"{100 * row['probability']:.0f} %",
             Word(f"report.release.reason.{row['reason']}"),
         )
         for row in table.to_dict("records")
     ]
-    names = ("block", "choice", "by", "air", "out_dose", "stay_dose", "leave_dose", "likely", "reason")
+    names = [
+        "block",
+        "choice",
+        "shut_by",
+        "out_by",
+        *(["air_from"] if airs else []),
+        "concerns",
+        *(["lfl"] if burns else []),
+    ]
+    first = len(names)
+    names += ["out_dose", "stay_dose", "leave_dose", "likely", "reason"]
     heads = tuple(Word(f"report.release.{name}") for name in names)
-    how = Text(Word("report.release.advice_how"), "note")
-    return [title, Table(heads, tuple(rows), figures=(4, 5, 6, 7)), how]
+    figures = (*range(first - burns, first), *range(first, first + 4))
+    return [title, Table(heads, tuple(rows), figures=figures), Text(_how(section), "note")]
+
+
+def _concerns(row: Mapping[str, Any]) -> Phrase:
+    """Return in which part of a block the advice was judged, and which share of its people the cloud meets."""
+    if not row["part"] or pd.isna(row["people_share"]):
+        return "–"
+    share = f"{100 * row['people_share']:.0f} %"
+    return Word("report.release.concerned", {"part": Word(f"report.release.part.{row['part']}"), "share": share})
+
+
+def _how(section: Section) -> Word:
+    """Return how the advice is found, with what is assumed of people."""
+    row = section.tables["assumed"].iloc[0]
+    known = row["known_min"]
+    said = (
+        Word("report.release.known_read") if pd.isna(known) else Word("report.release.known_after", {"minutes": known})
+    )
+    return Word("report.release.advice_how", {"ready": row["ready_min"], "walk": row["walk_m_s"], "known": said})
 
 
 def _told(seconds: float, city: City, clock: Clock) -> str:

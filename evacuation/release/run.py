@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from evacuation.release import advice, leaks, members
+from evacuation.release import advice, ignition, leaks, members
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
@@ -24,6 +24,7 @@ from evacuation.release.weather import Weather
 from evacuation.release.zones import zones
 from twin.city import City
 from twin.clock import Clock
+from twin.exposure.people import NIGHT_HOURS
 from twin.frames import new_frames
 from twin.grid import Grid
 from twin.hazard import Balance, Outcome, Progress, State
@@ -112,28 +113,67 @@ class Run:
             return self.found.known_s
         return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
 
+    def _at_home(self) -> str:
+        """Return whom the city counts at home when the run begins: its people of the "night" or of the "day"."""
+        hour = self.clock.times[0].tz_localize("UTC").tz_convert(self.weather.tz).hour
+        return "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
+
+    def _wind(self) -> pd.DataFrame:
+        """Return speed (m s-1) and direction (degrees it comes from) of the mean wind from each output time at which it changes."""
+        airs = [self.weather.at(k * self.clock.step_s) for k in range(self.clock.steps + 1)]
+        away = np.rad2deg(np.arctan2([-air.east for air in airs], [-air.north_ward for air in airs])) % 360.0
+        table = pd.DataFrame({"time": self.clock.times, "speed_m_s": [air.wind for air in airs], "from_deg": away})
+        values = table[["speed_m_s", "from_deg"]].round(3)
+        return table[(values != values.shift()).any(axis=1)].reset_index(drop=True)
+
+    def _assumed(self) -> pd.DataFrame:
+        """Return what the advice takes of people, one row; `known_min` is missing where the last reading says when a leak is known."""
+        known = self.model.warned_min if self.found is None else np.nan
+        over = self.near.over_edge_kg(self.grid) + self.lost
+        row = {
+            "ready_min": self.model.ready_min,
+            "walk_m_s": self.model.walk_m_s,
+            "known_min": known,
+            "over_edge_kg": over,
+        }
+        return pd.DataFrame([row | {"members": self.model.wind_members}])
+
+    def _burning(self, probability: Any) -> ignition.Burning | None:
+        """Return what may burn, for a gas that burns before it kills."""
+        if not ignition.leads(self.flammable, self.limits.curves[2]):
+            return None
+        frames = self.history.frames[: self.history.count] / np.float32(self.flammable)
+        return ignition.Burning(frames, self.highest / self.flammable, probability)
+
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
         """Return fields, tables, ledger, state and notes."""
         model, curve = self.model, self.limits.curves[2]
         people = advice.People(
-            model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), model.walk_m_s
-        )
+            model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), 60.0 * model.ready_min,
+            model.walk_m_s,
+        )  # fmt: skip
         rooms = advice.indoors(self.history, curve, people)
         shares = self.shares.shares()
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
-        told = advice.advise(
-            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, self.streets.rates(), shares[0],
-            self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
+        foreseen = advice.Foreseen(
+            self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
+            self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
         )  # fmt: skip
+        told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
-                "events": self.tanks.events(self.elapsed, self.found.known_s if self.found else None),
+                "events": self.tanks.events(
+                    self.elapsed, 60.0 * model.warned_min, self.found.known_s if self.found else None
+                ),
                 "advice": told,
                 "rescue": advice.rescues(told),
                 "airing": advice.airings(told),
+                "sparks": ignition.sparks(told),
+                "wind": self._wind(),
+                "assumed": self._assumed(),
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
@@ -224,7 +264,8 @@ class Run:
                 "pools": after["pools"] - self.before["pools"],
             },
             tolerance=TOLERANCE,
-            remarks={"left_in_tanks": after["in_tanks"], "pieces": float(len(self.cloud.mass))},
+            remarks=({} if self.found else {"left_in_tanks": after["in_tanks"]})
+            | {"pieces": float(len(self.cloud.mass))},
         )
 
     def _state(self, settings: dict[str, str | float]) -> State:
@@ -265,7 +306,8 @@ class Run:
             notes.append(("over_edge", {"kg": over}))
         if self.model.wind_members:
             values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
-            notes.append(("members", values | {"percent": 100 * self.model.speed_sd}))
+            code = "members" if self.found is None else "members_sources"
+            notes.append((code, values | {"percent": 100 * self.model.speed_sd}))
         else:
             notes.append(("one_wind", {}))
         if family:

@@ -147,16 +147,18 @@ def check_city(city: City) -> list[Finding]:
 def reported(name: str, section: Section, city: City, clock: Clock) -> Section:
     """Return a section with what its kind of hazard alone can say: the blocks and the balance of its package's `report.py`.
 
-    That file is there where a hazard has something to add to what is said of every one; both of its functions, `blocks` and
-    `whole`, may be missing.
+    That file is there where a hazard has something to add to what is said of every one; each of its functions, `blocks`,
+    `headline`, `marks` and `whole`, may be missing.
     """
     package = HAZARDS[kind_of(name)]
     if find_spec(f"{package}.report") is None:
         return section
     report = import_module(f"{package}.report")
     blocks = report.blocks(section, city, clock) if hasattr(report, "blocks") else ()
+    headline = report.headline(section, city, clock) if hasattr(report, "headline") else ()
+    marks = report.marks(section, city) if hasattr(report, "marks") else ()
     balance = report.whole(section.balance) if hasattr(report, "whole") else section.balance
-    return replace(section, blocks=tuple(blocks), balance=balance)
+    return replace(section, blocks=tuple(blocks), headline=tuple(headline), marks=tuple(marks), balance=balance)
 
 
 class Says:

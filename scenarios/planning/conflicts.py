@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,13 @@ from numpy.typing import NDArray
 from twin.city import City
 from twin.exposure import Exposure
 from twin.plan import Conflict, Task
-from twin.sheet import Sheet, TaskRule
+from twin.sheet import COLOURS, Sheet, TaskRule
 
 #: Roads this near to the edge of a place lead out of it, m: assumed, half a wide street and its pavement.
 REACH_M = 30.0
+
+#: The share of people from which on those who set out too late are told as a conflict.
+MANY = 0.5
 
 Rules = Mapping[tuple[str, str], TaskRule]
 Results = Mapping[str, tuple[Sheet, Exposure]]
@@ -32,7 +36,10 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
     "in_danger": a task takes its place into use while another hazard closes it or, where that hazard's sheet never closes such
     places, colours it yellow or worse; the place counts as in use from the task on to the end of the run. "unknown": nothing is known
     of such a place in another hazard. "ways_close": people are to leave a place when other hazards have closed all roads at
-    its edge. "excluded": one task is not over when another begins at the same place that asks for what the first excludes.
+    its edge. "excluded": one task is not over when another begins at the same place that asks for what the first excludes; one
+    without a known end is never over. "leaving_harms_more": people are to leave a place where the row of a task, of whatever
+    hazard, says that staying collects less (`dose_stay`) than leaving (`dose_leave`). "leaving_too_late": of the people of a row
+    (`late_share`) at least half set out when leaving has ceased to pay.
     """
     found: list[Conflict] = []
     ways = _Ways(city, results)
@@ -42,6 +49,8 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
             found += _in_danger(task, results)
         if asks == "leave":
             found += ways.closing(task)
+            found += _harms_more(task, tasks)
+            found += _too_late(task)
     found += _excluded(tasks, rules)
     return tuple(sorted(_merged(found), key=lambda c: (c.start, c.code, c.place, c.tasks)))
 
@@ -62,14 +71,40 @@ def _in_danger(task: Task, results: Results) -> Iterator[Conflict]:
     for hazard, (sheet, exposure) in results.items():
         if hazard == task.hazard or task.place_kind not in sheet.rules:
             continue
-        colour = sheet.rules[task.place_kind].closes_at or "yellow"
+        least = sheet.rules[task.place_kind].closes_at or "yellow"
         for place in exposure.places[exposure.places["id"] == task.place].to_dict("records"):
             if not place["known"]:
                 yield _conflict("unknown", (task,), task.start, (hazard,))
-            elif pd.notna(place[f"first_{colour}"]) and _aware(place[f"last_{colour}"]) > task.start:
-                yield _conflict(
-                    "in_danger", (task,), max(_aware(place[f"first_{colour}"]), task.start), (hazard,), colour
-                )
+            elif met := [c for c in COLOURS[COLOURS.index(least) :] if _stands(place, c, task.start)]:
+                begins = max(_aware(place[f"first_{least}"]), task.start)
+                yield _conflict("in_danger", (task,), begins, (hazard,), met[-1])
+
+
+def _stands(place: Mapping[str, Any], colour: str, moment: datetime) -> bool:
+    """Return whether a place is of a colour, or a worse one, at a moment or later."""
+    return bool(pd.notna(place[f"first_{colour}"])) and _aware(place[f"last_{colour}"]) > moment
+
+
+def _harms_more(task: Task, tasks: list[Task]) -> Iterator[Conflict]:
+    here = [t for t in tasks if t.place == task.place]
+    staying = [t for t in here if t.evidence.get("dose_stay") is not None]
+    leaves = task.evidence.get("dose_leave")
+    if leaves is None or not staying:
+        return
+    least = min(staying, key=lambda t: float(t.evidence["dose_stay"]))
+    stays = float(least.evidence["dose_stay"])
+    if float(leaves) > stays:
+        said = {"leave": float(leaves), "stay": stays}
+        by = tuple(dict.fromkeys((least.hazard, task.hazard)))
+        yield replace(_conflict("leaving_harms_more", (task,), task.start, by), values=said)
+
+
+def _too_late(task: Task) -> Iterator[Conflict]:
+    share = task.evidence.get("late_share")
+    if share is not None and float(share) >= MANY:
+        yield replace(
+            _conflict("leaving_too_late", (task,), task.start, (task.hazard,)), values={"share": float(share)}
+        )
 
 
 class _Ways:
@@ -109,7 +144,8 @@ def _excluded(tasks: list[Task], rules: Rules) -> Iterator[Conflict]:
         by_place.setdefault(task.place, []).append(task)
     for here in by_place.values():
         for one, other in permutations(here, 2):
-            if rules[other.hazard, other.code].asks in rules[one.hazard, one.code].excludes and one.end > other.start:
+            over = one.end <= other.start and not one.evidence.get("open_end")
+            if rules[other.hazard, other.code].asks in rules[one.hazard, one.code].excludes and not over:
                 start = max(one.start, other.start)
                 yield _conflict("excluded", (one, other), start, tuple(dict.fromkeys((one.hazard, other.hazard))))
 

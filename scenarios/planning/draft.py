@@ -250,7 +250,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
                 evidence={k: _told(k, v) for k, v in row.items() if k not in ("id", "probability", "rests_on_s")}
-                | {"open_end": endless},
+                | {"open_end": endless, "by": by.isoformat()},
                 probability=row.get("probability"),
             )
         )

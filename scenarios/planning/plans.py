@@ -51,12 +51,16 @@ def put_draft(run: Run) -> None:
     _put(replace(plan, state="drafted", revision=0))
 
 
-def approve(plan_id: str, *, actor: str) -> Plan:
+def approve(plan_id: str, *, actor: str, accept_conflicts: bool = False) -> Plan:
     """Approve a drafted plan: its new state, what is approved of it and the log entry are one transaction.
 
-    The copies in the run's folder say so too.
+    The copies in the run's folder say so too. A plan with conflicts is approved only by who accepts them; the log keeps how many.
+    Raises ScenarioError for one whose conflicts are not accepted.
     """
     plan = find_plan(plan_id, actor=actor)
+    if plan.state == "drafted" and plan.conflicts and not accept_conflicts:
+        raise ScenarioError("plan_conflicts", plan=plan.id, count=len(plan.conflicts))
+    accepted = {"accepted_conflicts": len(plan.conflicts)} if plan.conflicts else {}
     moved, run = plan.to("approved"), find_run(plan.run_id)
     approved = _documents(run, moved, OF_PLANS)
     with writing(run.folder), replaced(run.folder) as (part, _):
@@ -67,18 +71,18 @@ def approve(plan_id: str, *, actor: str) -> Plan:
         _write({name: content for name, content in approved.items() if name[0] in KEPT}, part)
         (part / manifest.MANIFEST).unlink()
         manifest.seal(part, run.manifest)
-        store().step(plan.id, plan.revision, moved.state, actor=actor, documents=approved)
+        store().step(plan.id, plan.revision, moved.state, actor=actor, documents=approved, noted=accepted)
     return moved
 
 
-def advance(plan: Plan, state: str, *, actor: str) -> Plan:
-    """Put a plan into its next state; the new state and the log entry are one transaction.
+def advance(plan: Plan, state: str, *, actor: str, accept_conflicts: bool = False) -> Plan:
+    """Put a plan into its next state; the new state and the log entry are one transaction. For `accept_conflicts` see `approve`.
 
     Raises ScenarioError for a step that is not allowed, and for a plan that has gone on since it was read.
     """
     _check_current(plan, recorded := find_plan(plan.id, actor=actor))
     if state == "approved":
-        return approve(plan.id, actor=actor)
+        return approve(plan.id, actor=actor, accept_conflicts=accept_conflicts)
     moved = recorded.to(state)
     store().step(moved.id, recorded.revision, state, actor=actor)
     return moved

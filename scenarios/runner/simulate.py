@@ -10,6 +10,7 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import xarray as xr
 import yaml
 
 from scenarios.case import needs
@@ -19,7 +20,7 @@ from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
 from scenarios.runner.stored_ids import to_store
 from twin.drivers import hand_on, handed, unread
-from twin.exposure import Exposure, Moving, expose
+from twin.exposure import PLACE_COLOUR, Exposure, Moving, expose, worst_colours
 from twin.frames import frames_in
 from twin.gaps import terrain_gap
 from twin.grade import grade
@@ -57,7 +58,8 @@ class Simulated:
 def simulate(case: Case, progress: Progress | None = None) -> Simulated:
     """Return what the hazards of a case give, each in turn, and who and what they touch.
 
-    A hazard reads the forcing and what the hazards before it gave. Exposure comes last, because people that one hazard moves
+    A hazard reads the forcing and what the hazards before it gave, and how bad facilities get by them where it asks for that.
+    Exposure comes last, because people that one hazard moves
     are no longer at home for any of them.
     """
     earlier = case.earlier
@@ -72,6 +74,8 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
             case.city, handed(drivers, model), case.clock, case.actions_of(name), rng, before, share
         )
         drivers = hand_on(drivers, model, outcome)
+        if any(PLACE_COLOUR in later.reads for later in list(case.models.values())[k + 1 :]):
+            drivers = {**drivers, PLACE_COLOUR: _worse(drivers.get(PLACE_COLOUR), case, name, outcome)}
         outcomes[name] = outcome
         site = {"site": case.city.place_name(found)} if (found := site_of(model)) else {}
         notes += [(f"{name}.{code}", dict(values) | site) for code, values in outcome.notes]
@@ -89,6 +93,14 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
         for name, outcome in outcomes.items()
     }
     return Simulated(notes + _apart(case, exposures), outcomes, exposures, graded(exposures, case))
+
+
+def _worse(known: xr.DataArray | None, case: Case, name: str, outcome: Outcome) -> xr.DataArray:
+    """Return the worst colour of each facility by the hazards so far, this one counted."""
+    found = worst_colours(case.city, outcome.fields, case.sheet(name))
+    if known is None:
+        return found
+    return xr.concat(xr.align(known, found, join="outer"), "hazard").max("hazard").rename(PLACE_COLOUR)
 
 
 def simulate_single(case: Case, part: Path, progress: Progress | None) -> None:

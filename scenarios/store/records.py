@@ -166,9 +166,12 @@ class Store:
         return row.state if row is not None else None
 
     def step(
-        self, plan_id: str, revision: int, state: str, *, actor: str, documents: Documents | None = None
-    ) -> PlanRow:
+        self, plan_id: str, revision: int, state: str, *, actor: str, documents: Documents | None = None,
+        noted: Mapping[str, Any] | None = None,
+    ) -> PlanRow:  # fmt: skip
         """Put a plan of this `revision` into its next state with what is approved of it; plan and log are one transaction.
+
+        The log keeps what is `noted` of the step.
 
         Raises ScenarioError when the plan has gone on since that revision.
         """
@@ -177,7 +180,7 @@ class Store:
             row = self._current(session, plan_id, revision)
             for (form, path), content in (documents or {}).items():
                 session.add(DocumentRow(plan_id=plan_id, format=form, path=path, content=content))
-            self._step(session, row, state, actor, documents)
+            self._step(session, row, state, actor, documents, noted)
             return row
 
         return self._logged(step)
@@ -287,11 +290,14 @@ class Store:
                 return str(entry.detail[what])
         return None
 
-    def _step(self, session: Session, row: PlanRow, state: str, actor: str, documents: Documents | None = None) -> None:
+    def _step(
+        self, session: Session, row: PlanRow, state: str, actor: str, documents: Documents | None = None,
+        noted: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         row.state, row.revision = state, row.revision + 1
         row.body = {**row.body, "state": state, "revision": row.revision}
-        noted = {"state": state, "body": digest(row.body)}
-        self._log(session, actor, state, row.id, noted | ({"documents": digest_of(documents)} if documents else {}))
+        said = {**(noted or {}), "state": state, "body": digest(row.body)}
+        self._log(session, actor, state, row.id, said | ({"documents": digest_of(documents)} if documents else {}))
 
     def _logged(self, work: Callable[[Session], Answer]) -> Answer:
         """Do work that writes entries, then put the head on the last of them."""

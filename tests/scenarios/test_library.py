@@ -32,8 +32,8 @@ def messages_ask_what_the_plan_asks(run: sc.Run, folder: Path) -> None:
     tasks = {
         code: {t.place_name["zh"] for t in plan.tasks if t.code == code} for code in ("stay_inside", "leave_block")
     }
-    assert asked["Evacuate"] == tasks["leave_block"] != set()
-    assert asked["Shelter"] & tasks["stay_inside"] and not asked["Evacuate"] & tasks["stay_inside"]
+    assert asked.get("Evacuate", set()) == tasks["leave_block"]
+    assert asked["Shelter"] >= tasks["stay_inside"] != set()
 
 
 #: What makes a case quick enough for a test: coarse cells, and no more than so many members and people.

@@ -20,9 +20,10 @@ from scenarios.runner.run import store
 from scenarios.store.database import transact
 from scenarios.store.records import AuditRow, DocumentRow, MessageRow, PlanRow
 from twin import phrases
-from twin.bridge import EXPORTERS, cap
+from twin.bridge import EXPORTERS, cap, plan_json
 from twin.bridge.dossier import Dossier
 from twin.errors import RecordError, ScenarioError, SourceError, TwinError
+from twin.plan import Conflict
 
 
 def codes(faults: list[RecordError]) -> set[str]:
@@ -59,6 +60,23 @@ def plan(smoke: sc.Run, request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 @pytest.fixture
 def whole_page() -> None:
     """The test looks at the report as it is."""
+
+
+def test_a_plan_with_conflicts_is_approved_only_by_who_accepts_them(
+    smoke: sc.Run, plan: sc.Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = plan.tasks[0]
+    open_ = Conflict("excluded", (task.id,), task.place, task.place_name, task.start, (task.hazard,))
+    monkeypatch.setattr("scenarios.planning.draft.conflicts", lambda *_: (open_,))
+    drafted = sc.draft_plan(smoke)
+    store().put_draft(drafted.id, smoke.id, plan_json.to_dict(drafted), actor="anlan")
+    with pytest.raises(ScenarioError, match=r"1 conflicts|1处冲突"):
+        sc.approve(drafted.id, actor="duty-office")
+    assert sc.plan_state(drafted) == "drafted"
+    said = CliRunner().invoke(app, ["--lang", "zh", "plan", "approve", drafted.id, "--accept-conflicts"])
+    assert said.exit_code == 0 and "已批准" in said.stdout
+    entry = next(row for row in reversed(store().audit()) if row.action == "approved")
+    assert entry.subject == drafted.id and entry.detail["accepted_conflicts"] == 1 and not sc.audit()[1]
 
 
 def test_after_approval_records_folder_and_export_say_approved(

@@ -113,13 +113,44 @@ def test_tasks_of_one_place_that_exclude_one_another(small_city: City) -> None:
     assert not found(small_city, go, task("T3", "two", "go", place, kind, 20, 25)), "both ask for the same"
 
 
+def test_the_colour_told_is_the_worst_that_the_place_reaches(small_city: City) -> None:
+    place, kind = site(small_city, False)
+    orange = exposure(small_city, (60, 90))
+    orange.places["first_orange"], orange.places["last_orange"] = at(70), at(80)
+    use = task("T1", "one", "use", place, kind, 10, 12)
+    (conflict,) = found(small_city, use, two=orange)
+    assert conflict.level == "orange" and conflict.start == START + timedelta(minutes=60)
+    (later,) = found(small_city, replace(use, start=START + timedelta(minutes=85)), two=orange)
+    assert later.level == "yellow", "by then it is no longer orange"
+
+
+def test_leaving_that_costs_more_than_staying_is_a_conflict(small_city: City) -> None:
+    place, kind = site(small_city, True)
+    go = replace(task("T1", "one", "go", place, kind, 0, 10), evidence={"dose_leave": 0.65, "late_share": 0.4})
+    knows = replace(task("T2", "two", "go", place, kind, 0, 10), evidence={"dose_stay": 0.32, "dose_leave": 0.1})
+    (conflict,) = found(small_city, go, knows)
+    assert (conflict.code, conflict.tasks, conflict.hazards) == ("leaving_harms_more", ("T1",), ("two", "one"))
+    assert conflict.values == {"leave": 0.65, "stay": 0.32}
+    assert not found(small_city, replace(go, evidence={"dose_leave": 0.3}), knows)
+    (late,) = found(small_city, replace(go, evidence={"late_share": 0.5}))
+    assert late.code == "leaving_too_late" and late.values == {"share": 0.5}
+
+
+def test_a_task_without_a_known_end_is_never_over(small_city: City) -> None:
+    place, kind = site(small_city, True)
+    stay = replace(task("T1", "two", "stay", place, kind, 0, 10), evidence={"open_end": True})
+    (conflict,) = found(small_city, stay, task("T2", "one", "go", place, kind, 20, 25))
+    assert conflict.code == "excluded"
+
+
 def test_every_conflict_has_a_sentence(small_city: City) -> None:
     place, kind = site(small_city, False)
     flood = replace(found(small_city, task("T1", "one", "use", place, kind, 1, 2), two=exposure(small_city, (60, 90)))[0],
                     hazards=("flood",))  # fmt: skip
-    for code in ("in_danger", "unknown", "ways_close", "excluded"):
+    figures = {"leave": 0.65, "stay": 0.32, "share": 0.5}
+    for code in ("in_danger", "unknown", "ways_close", "excluded", "leaving_harms_more", "leaving_too_late"):
         for lang in ("zh", "en"):
-            said = phrases.conflict(replace(flood, code=code), lang)
+            said = phrases.conflict(replace(flood, code=code, values=figures), lang)
             assert phrases.say("hazard.flood", lang=lang) in said and "{" not in said
 
 

@@ -20,7 +20,7 @@ from twin import phrases
 from twin.bridge.dossier import Dossier
 from twin.errors import ContractError
 from twin.exposure.members import LIKELY
-from twin.plan import Alert, Plan
+from twin.plan import Alert, Plan, Task
 from twin.sheet import Sheet
 from twin.words import one_line, say
 
@@ -73,24 +73,31 @@ _ENUMS = {
 RESPONSE = {"leave": "Evacuate", "stay": "Shelter"}
 
 
+#: Opened places that a message names, the nearest first.
+MOST_OPENED = 3
+
+
 def write(dossier: Dossier, folder: Path) -> list[Path]:
     """Write `cap/<hazard>-<colour>-<kind>.xml` for each colour that some place of a kind reaches.
 
-    Places of which the plan asks something else than the colour does have a message of their own, named by its response.
+    Places of which the plan asks something else than the colour does have a message of their own, named by its response. Places
+    that reach no colour but are told to leave or to stay are told so in the colour of their task.
     """
     target = folder / "cap"
     target.mkdir(exist_ok=True)
     places = dossier.places().to_crs("EPSG:4326")
     sheets = {s.sheet.id: s.sheet for s in dossier.sections}
     written, asked = [], _asked(dossier.plan, sheets)
+    orders = Orders.of(dossier)
 
     def of(a: Alert) -> tuple[str, str, str, bool, str]:
         response = asked.get((a.hazard, a.place), sheets[a.hazard].cap.response[a.level])
         return a.hazard, a.level, a.place_kind, not _expected(a), response
 
-    ordered = sorted(dossier.plan.alerts, key=lambda a: (*of(a), a.place))
+    alerts = (*dossier.plan.alerts, *_uncoloured(dossier.plan, asked))
+    ordered = sorted(alerts, key=lambda a: (*of(a), a.place))
     for (hazard, level, kind, unlikely, response), group in groupby(ordered, key=of):
-        message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz, response)
+        message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz, response, orders)
         check(message)
         own_response = response if response != sheets[hazard].cap.response[level] else ""
         path = target / f"{_subject(hazard, level, kind, own_response, possible=unlikely)}.xml"
@@ -126,6 +133,60 @@ def topic(written: bytes) -> str:
     return str(etree.fromstring(written).findtext(f"{{{NAMESPACE}}}identifier"))
 
 
+class Orders:
+    """What a plan tells the people of each place to do, by (hazard, place), in a language."""
+
+    def __init__(
+        self, told: Mapping[tuple[str, str], Sequence[Task]], opened: gpd.GeoDataFrame, dossier: Dossier
+    ) -> None:
+        self._told, self._opened, self._hour = told, opened, dossier.hour
+        self._places = dossier.places().geometry
+        self._leave = {
+            (s.sheet.id, rule.code) for s in dossier.sections for rule in s.sheet.tasks if rule.asks == "leave"
+        }
+
+    @classmethod
+    def of(cls, dossier: Dossier) -> Orders:
+        """Return the orders of a plan, and the places that it opens."""
+        rules = {(s.sheet.id, rule.code): rule for s in dossier.sections for rule in s.sheet.tasks}
+        told: dict[tuple[str, str], list[Task]] = {}
+        opened: list[str] = []
+        for task in dossier.plan.tasks:
+            asks = rules[task.hazard, task.code].asks if (task.hazard, task.code) in rules else ""
+            if asks in RESPONSE:
+                told.setdefault((task.hazard, task.place), []).append(task)
+            elif asks == "open":
+                opened.append(task.place)
+        places = dossier.places()
+        return cls(told, places.loc[[i for i in dict.fromkeys(opened) if i in places.index]], dossier)
+
+    def said(self, hazard: str, place: str, lang: str) -> list[str]:
+        """Return what the people of a place are told by a hazard's tasks, with the nearest places that are opened where they leave."""
+        found = []
+        for task in self._told.get((hazard, place), ()):
+            near = self._opened.geometry.distance(self._places[place]).sort_values().index[:MOST_OPENED]
+            names = ("、" if lang == "zh" else ", ").join(self._opened.loc[i, f"name_{lang}"] for i in near)
+            found.append(
+                phrases.order(task, lang, self._hour, names if (task.hazard, task.code) in self._leave else "")
+            )
+        return found
+
+
+def _uncoloured(plan: Plan, asked: Mapping[tuple[str, str], str]) -> list[Alert]:
+    """Return an alert for each place that is told to leave or to stay and reaches no colour."""
+    coloured = {(alert.hazard, alert.place) for alert in plan.alerts}
+    found: dict[tuple[str, str], Alert] = {}
+    for task in plan.tasks:
+        key = task.hazard, task.place
+        if key in asked and key not in coloured and key not in found:
+            found[key] = Alert(
+                hazard=task.hazard, place=task.place, place_kind=task.place_kind, place_name=task.place_name,
+                level=task.level, onset=task.start, expires=max(task.end, plan.valid_until), rule="", threshold=0.0, peak=0.0,
+                probability=task.probability,
+            )  # fmt: skip
+    return list(found.values())
+
+
 def _asked(plan: Plan, sheets: Mapping[str, Sheet]) -> dict[tuple[str, str], str]:
     """Return by (hazard, place) the response that the plan's tasks of that hazard ask of it, where they agree."""
     found: dict[tuple[str, str], set[str]] = {}
@@ -143,7 +204,7 @@ def _subject(hazard: str, level: str, kind: str, own_response: str, *, possible:
 
 
 def alert_xml(
-    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo, response: str
+    plan: Plan, alerts: list[Alert], places: gpd.GeoDataFrame, sheet: Sheet, tz: ZoneInfo, response: str, orders: Orders
 ) -> etree._Element:
     """Return one CAP message for alerts of one hazard, colour and kind of place, with what the hazard's sheet calls it and asks of it.
 
@@ -201,7 +262,7 @@ def alert_xml(
                 count=len(alerts),
             ),
             description=say("cap.description" if expected else "cap.possible", lang=lang, names=_names(alerts, lang)),
-            instruction=say("cap.instruction", lang=lang),
+            instruction=_instruction(alerts, orders, lang),
         )
         for alert in alerts:
             if alert.probability is not None:
@@ -212,6 +273,12 @@ def alert_xml(
             for ring in _rings(places.geometry[alert.place]):
                 _add(area, polygon=ring)
     return root
+
+
+def _instruction(alerts: list[Alert], orders: Orders, lang: str) -> str:
+    """Return what people are told to do place by place, then that this is a draft."""
+    told = [line for alert in alerts for line in orders.said(alert.hazard, alert.place, lang)]
+    return ("" if lang == "zh" else " ").join([*told, say("cap.instruction", lang=lang)])
 
 
 def _expected(alert: Alert) -> bool:

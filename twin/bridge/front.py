@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from twin import phrases
@@ -24,8 +26,10 @@ def front(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, city:
 
     `levels` is the run's table of levels (`twin.grade.COLUMNS`), `told` writes a time as a clock in the city shows it.
     """
-    blocks = [*event(plan.event, city), hazards(plan, sections, levels, told)]
-    blocks += [deadlines(plan, told)] if plan.tasks else [Text(Word("report.no_tasks"))]
+    asks = {(s.sheet.id, rule.code): rule.asks for s in sections for rule in s.sheet.tasks}
+    blocks = [*event(plan.event, city), *(block for s in sections for block in s.headline)]
+    blocks += [hazards(plan, sections, levels, told)]
+    blocks += [deadlines(plan, told, asks)] if plan.tasks else [Text(Word("report.no_tasks"))]
     return blocks + conflicts(plan, told, MOST_CONFLICTS)
 
 
@@ -137,10 +141,11 @@ def _range(known: pd.Series[float]) -> str:
     return low if low == high else f"{low} – {high}"
 
 
-def deadlines(plan: Plan, told: Told) -> Table:
+def deadlines(plan: Plan, told: Told, asks: Mapping[tuple[str, str], str]) -> Table:
     """Return the gravest task of each kind, with who does it and how many more such tasks there are, in the order of deadlines.
 
-    The gravest has the worst colour, then the first deadline; where there are more than MOST_TASKS kinds, the hazards take turns.
+    The gravest has the worst colour, then the first deadline. Where there are more than MOST_TASKS kinds, those that tell people to
+    leave or to stay (`asks` by hazard and code) come before all others, and of these the hazards take turns.
     """
     kinds: dict[tuple[str, str], list[int]] = {}
     for k, task in enumerate(plan.tasks):  # in the order of their deadlines
@@ -152,7 +157,10 @@ def deadlines(plan: Plan, told: Told) -> Table:
     ranked = sorted((sorted(found, key=grave) for found in kinds.values()), key=lambda found: grave(found[0]))
     hazards = [plan.tasks[found[0]].hazard for found in ranked]
     turn = [hazards[:k].count(hazard) for k, hazard in enumerate(hazards)]  # how many kinds of its hazard come before
-    worst = [ranked[k] for k in sorted(range(len(ranked)), key=lambda k: (turn[k], k))[:MOST_TASKS]]
+    first = [plan.tasks[found[0]] for found in ranked]
+    orders = [asks.get((task.hazard, task.code)) in ("leave", "stay") for task in first]
+    order = sorted(range(len(ranked)), key=lambda k: (not orders[k], turn[k], k))
+    worst = [ranked[k] for k in order[:MOST_TASKS]]
     worst.sort(key=lambda found: found[0])
 
     def row(found: list[int]) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from PIL import Image
 
-from twin.blocks import Curve, Picture
+from twin.blocks import Curve, Mark, Picture
 from twin.bridge import shapes
 from twin.bridge.fonts import family
 from twin.bridge.shapes import INK, LEVEL_COLOURS, UNKNOWN
@@ -29,6 +29,9 @@ from twin.sheet import COLOURS, MapLayer
 from twin.words import LANGS, Phrase, Word, width, written
 
 PAPER, RIVER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
+
+#: What a hazard marks itself.
+MARK = "#12305c"
 
 #: Ground colour of each land-cover class of `twin.landcover`.
 GROUND = {
@@ -158,6 +161,7 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
         if drawn.places is not None:
             shapes.draw_marks(axes, drawn.places)
             unknown |= not drawn.places["known"].all()
+        _own_marks(axes, drawn.marks)
         if unknown:
             axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
             axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
@@ -230,6 +234,26 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         axes.set(xlabel="", ylabel="")
         _title(axes, title)
         return png(figure)
+
+
+def _own_marks(axes: Any, marks: tuple[Mark, ...]) -> None:
+    """Draw what a hazard marks: a star with its name, and an arrow where something goes from there."""
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    halo = [withStroke(linewidth=3.0, foreground="white")]
+    length = 0.12 * (east - west)
+    for mark in marks:
+        if not (west <= mark.x <= east and south <= mark.y <= north):
+            continue
+        if mark.toward_deg is not None:
+            turn = np.deg2rad(mark.toward_deg)
+            tip = (mark.x + length * np.sin(turn), mark.y + length * np.cos(turn))
+            arrow = {"arrowstyle": "-|>", "color": MARK, "linewidth": 2.0, "path_effects": halo}
+            axes.annotate("", tip, (mark.x, mark.y), arrowprops=arrow, zorder=9)
+        axes.plot(mark.x, mark.y, "*", ms=15, mfc="white", mec=MARK, mew=1.6, zorder=10)
+        axes.annotate(
+            in_both(mark.said), (mark.x, mark.y), xytext=(0, 11), textcoords="offset points", ha="center", fontsize=8.5,
+            color=MARK, path_effects=halo, zorder=10,
+        )  # fmt: skip
 
 
 def _title(axes: Any, title: str) -> None:

@@ -68,7 +68,7 @@ def peak(section: Section) -> Picture:
     sheet, fields = section.sheet, section.fields
     median = sheet.spread_layers[QUANTILES.index(50)]
     layer = median if median.variable in fields else sheet.peak_layer
-    return Picture(layer, layer.of(fields), section.exposure.places)
+    return Picture(layer, layer.of(fields), section.exposure.places, marks=section.marks)
 
 
 def scaled(section: Section, scale: Scale) -> list[Block]:

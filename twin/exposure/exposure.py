@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
@@ -28,6 +28,9 @@ CLOSURES = ("id", "kind", "name_zh", "name_en", "unit", "threshold", *COLUMNS, "
 
 #: Receptor -> the layer of a city that holds it.
 RECEPTORS = {"people": "population", "buildings": "buildings", "roads": "roads"}
+
+#: The driver that tells later hazards how bad each facility gets (`worst_colours`).
+PLACE_COLOUR = "place_colour"
 
 Counts = Mapping[str, Mapping[str, pd.DataFrame]]
 
@@ -127,6 +130,23 @@ def expose(
         series=series,
         closures=_closed_places(graded, values, times, rules),
     )
+
+
+def worst_colours(city: City, fields: xr.Dataset, sheet: Sheet) -> xr.DataArray:
+    """Return how bad each facility of the city gets, by id: 0 none, 1 blue to 4 red, NaN where nothing is known.
+
+    Only of the kinds that the sheet grades.
+    """
+    kinds = set(city.facilities["kind"]) & set(sheet.rules)
+    few = replace(sheet, rules={kind: sheet.rules[kind] for kind in sheet.rules if kind in kinds})
+    table, sites = graded_places(city, few, None)
+    rules = [few.rules[kind] for kind in table["kind"]]
+    values = _Read(city, fields, few, table.iloc[:0]).worst_of_steps(rules, sites, fields.sizes["time"])
+    signs = np.array([rule.sign for rule in rules])
+    worst = np.fmax.reduce(values * signs, axis=0) if len(values) else np.full(len(rules), np.nan)
+    bounds = np.array([rule.bounds for rule in rules]).reshape(len(rules), len(COLOURS)) * signs[:, None]
+    colours = np.where(np.isnan(worst), np.nan, (worst[:, None] >= bounds).sum(axis=1))
+    return xr.DataArray(colours, {"place": table["id"].astype(str).values}, ("place",), PLACE_COLOUR)
 
 
 class _Read:

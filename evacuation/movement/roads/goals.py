@@ -23,6 +23,9 @@ RIM_M = 100.0
 #: Depth of water at a shelter at which it is not used, m (as in the flood's sheet), and toxic load (1 = AEGL-3).
 SHELTER_WATER_M, SHELTER_DOSE = 0.27, 1.0
 
+#: The colour from which on a shelter is unfit, whatever hazard brings it: orange, the third.
+UNFIT = 3
+
 #: Metres from a shelter to the nearest road from which on the result says so.
 FAR_M = 300.0
 
@@ -109,10 +112,16 @@ def _exits(city: City, network: Network) -> list[int]:
 
 
 def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:
-    """Return why each shelter cannot be used: "water" or "cloud" within the run, "" for nothing known against it."""
+    """Return why each shelter cannot be used: "water" or "cloud" within the run, or the "colour" that another hazard gives it.
+
+    "" for nothing known against it.
+    """
     found = [""] * len(table)
     if not len(table):
         return found
+    if "place_colour" in drivers:
+        colour = drivers["place_colour"].reindex(place=table["id"].astype(str).values).values
+        found = ["colour" if c >= UNFIT else "" for c in colour]
     for tag, reason in (("slows_travel", "water"), ("dose_rate", "cloud")):
         for name, field in tagged(drivers, tag).items():
             if not {"time", "y", "x"} <= set(field.dims) or (tag == "slows_travel" and field.attrs.get("units") != "m"):
@@ -124,5 +133,5 @@ def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:
                 bad = step_s @ at[:-1] >= SHELTER_DOSE
             else:
                 bad = at.max(axis=0) >= SHELTER_WATER_M
-            found = [own or (reason if b else "") for own, b in zip(found, bad, strict=True)]
+            found = [(reason if b else "") or own for own, b in zip(found, bad, strict=True)]
     return found

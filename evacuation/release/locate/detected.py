@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -32,6 +33,10 @@ NOTICED = 0.1
 #: The most sources that are looked for, and the fewest readings with which more than one is.
 MOST, MANY = 2, 24
 
+#: Sources that give fewer of the readings than this within a factor of two explain them badly: the error of a reading that the search
+#: begins with (half of the plume, Student's t with 4 degrees of freedom) puts three quarters there. Assumed.
+FITS = 2.0 / 3.0
+
 #: What detectors may read.
 QUANTITIES = ("detector_concentration", "detector_volume_share", "detector_lfl_share")
 
@@ -43,7 +48,8 @@ NEAR_M = 100.0
 class Found:
     """The source: `posterior`; `began_s` and `known_s` on the clock: when the gas was let go, when the last reading was taken.
 
-    `readings` and `sensors`: how many there are; `faults`: the detectors that were not believed, see `faults.faults`.
+    `readings` and `sensors`: how many there are; `faults`: the detectors that were not believed, see `faults.faults`; `gas`
+    what they read.
     """
 
     posterior: Posterior
@@ -52,6 +58,7 @@ class Found:
     readings: int
     sensors: int
     faults: pd.DataFrame
+    gas: Substance
 
     def radius(self, share: float = 0.9) -> float:
         """Return how far from its middle a share of the samples of the least certain source lies, m."""
@@ -76,13 +83,15 @@ class Found:
         return (count / len(row)).reshape(grid.shape).astype(np.float32)
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, and faults of `detectors`.
+        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, faults of `detectors`,
+        and the `fit`.
 
         A second source stands below the first, with the `number` 2.
         """
         found = [own.quantile([0.05, 0.5, 0.95]).assign(number=n + 1) for n, own in enumerate(self.posterior.sources)]
         source = pd.concat(found).rename_axis("share").reset_index()
-        return {"source": source, "suspects": self.suspects(city), "detectors": self.faults}
+        fit = pd.DataFrame({"within_two": [self.posterior.within_two], "poor": [self.posterior.within_two < FITS]})
+        return {"source": source, "suspects": self.suspects(city), "detectors": self.faults, "fit": fit}
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:
         """Say how sure the source is, which detectors were not believed, and where the search is a guess."""
@@ -96,6 +105,8 @@ class Found:
             told.append(
                 (f"detector_{name}", {"sensors": sorted(set(rows["sensor"])), "count": int(rows["readings"].sum())})
             )
+        if self.posterior.within_two < FITS:
+            told.append(("search_poor", {"share": self.posterior.within_two}))
         if self.posterior.guessed:
             told.append(("search_guessed", {}))
         elif self.posterior.left_out:
@@ -103,14 +114,16 @@ class Found:
         return told
 
     def suspects(self, city: City) -> pd.DataFrame:
-        """Return the tanks that lie near samples: `id` and the `share` of samples to which none is nearer, the likeliest first.
+        """Return the tanks that lie near samples and may hold the gas: `id` and the `share` of samples to which none is nearer.
+
+        The likeliest first.
 
         Each source has its samples, so the shares of two sources add up to 2 at most.
         """
-        tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+        tanks = _tanks(city, self.gas)
         if not len(tanks):
             return pd.DataFrame({"id": [], "share": []})
-        at = np.column_stack([tanks.geometry.centroid.x, tanks.geometry.centroid.y])
+        at = _middles(tanks)
         samples = pd.concat(self.posterior.sources)[["x", "y"]].to_numpy(float)
         away = np.hypot(*(samples[:, None, :] - at[None, :, :]).transpose(2, 0, 1))
         nearest, near = away.argmin(axis=1), away.min(axis=1) <= NEAR_M
@@ -140,12 +153,14 @@ def detected(
     first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
     west, south, east, north = city.grid.bounds
     most = MOST if len(first) >= MANY else 1
-    posterior = locate(first, (west, south, east, north), rng, suspects=_tanks(city, gas), background=0.0, most=most)
+    posterior = locate(
+        first, (west, south, east, north), rng, suspects=_middles(_tanks(city, gas)), background=0.0, most=most
+    )
     noticed = table[table["value"] >= NOTICED * table["value"].max()].iloc[0]
     speed = weather.at(float(noticed["time_s"])).wind
     away = min(float(np.hypot(noticed["x"] - x, noticed["y"] - y)) for x, y in posterior.places)
     began = float(noticed["time_s"]) - away / speed
-    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found)
+    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found, gas)
 
 
 def check_sensors(city: City, drivers: Drivers) -> None:
@@ -160,13 +175,17 @@ def check_sensors(city: City, drivers: Drivers) -> None:
                 )
 
 
-def _tanks(city: City, gas: Substance) -> Array:
-    """Return where the tanks stand that hold the substance, or of which the city does not say what they hold (tank, 2)."""
+def _tanks(city: City, gas: Substance) -> gpd.GeoDataFrame:
+    """Return the tanks that hold the substance, or of which the city does not say what they hold."""
     tanks = city.facilities[(city.facilities["kind"] == "tank").values]
     held = tanks["substance"] if "substance" in tanks else pd.Series(None, index=tanks.index)
     own = [pd.isna(name) or (name in known() and substance(name).id == gas.id) for name in held]
-    middle = tanks[own].geometry.centroid
-    return np.column_stack([middle.x, middle.y])
+    return tanks[own]
+
+
+def _middles(tanks: gpd.GeoDataFrame) -> Array:
+    """Return where tanks stand (tank, 2), m."""
+    return np.column_stack([tanks.geometry.centroid.x, tanks.geometry.centroid.y])
 
 
 def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.DataFrame:

@@ -89,6 +89,18 @@ class Likelihood:
             (self.readings.value - mean - self._back(mean, variance, errors.drift)[0]) / np.sqrt(variance)
         )
 
+    def within_two(self, plume: Array, errors: Errors) -> float:
+        """Return which share of the readings lies within a factor of two of what sources and background give (FAC2).
+
+        Of readings above the noise, or told to be: elsewhere a factor says nothing. 1 where there are none.
+        """
+        mean, variance = _mean(plume, errors)
+        told = mean + self._back(mean, variance, errors.drift)[0]
+        value = self.readings.value
+        above = ~(self.readings.below | self.readings.above) & (np.maximum(value, told) > 2.0 * errors.noise)
+        ratio = np.maximum(told[above], 1e-300) / np.maximum(value[above], 1e-300)
+        return float(((ratio >= 0.5) & (ratio <= 2.0)).mean()) if above.any() else 1.0
+
     def shut(self, plume: Array, errors: Errors) -> Array:
         """Return how likely the source was shut in each span."""
         return self._spans(self._each(plume, errors)[0])[1]

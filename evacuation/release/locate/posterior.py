@@ -67,7 +67,7 @@ STUCK = 20.0
 #: Samples are taken anew where readings say one thing so many times more often, seen from the number of sources that is taken.
 ALIKE_MORE = 1.05
 
-#: A source shut in a span is told from so many of the samples.
+#: A source shut in a span, and how well the readings are explained, are told from so many of the samples.
 TOLD_BY = 40
 
 
@@ -78,7 +78,8 @@ class Posterior:
 
     `alike`: how many readings say one thing; `used`, `left_out`: readings taken, and left out because similarity does not hold in
     their air; `guessed`: most readings are of such air, and all were taken. `evidence`: its logarithm for each number of sources
-    that was tried. `shut`: for spans (from_s) how likely the source was shut.
+    that was tried. `within_two`: which share of the readings lies within a factor of two of what the sources give (median of the samples).
+    `shut`: for spans (from_s) how likely the source was shut.
     """
 
     samples: pd.DataFrame
@@ -87,6 +88,7 @@ class Posterior:
     left_out: int = 0
     guessed: bool = False
     evidence: tuple[float, ...] = ()
+    within_two: float = 1.0
     shut: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"from_s": [], "share": []}))
 
     @property
@@ -161,8 +163,9 @@ def locate(
     shut = _shut(fit, best) if np.isfinite(pause_s) else pd.DataFrame({"from_s": [], "share": []})
     left_out = len(readings) - len(taken)
     return Posterior(
-        _samples(best, rng), fit.alike, len(taken), left_out, guessed, tuple(evidence) if most > 1 else (), shut
-    )
+        _samples(best, rng), fit.alike, len(taken), left_out, guessed, tuple(evidence) if most > 1 else (),
+        _within_two(fit, best), shut,
+    )  # fmt: skip
 
 
 def _sampled(fit: _Fit, starts: Array, rng: np.random.Generator, steps: int, burn: int) -> Array:
@@ -224,6 +227,12 @@ def _shut(fit: _Fit, chain: Array) -> pd.DataFrame:
     rows = chain[np.linspace(0, len(chain) - 1, TOLD_BY).astype(int)]
     share = np.mean([fit.likelihood.shut(*fit.parts(p)) for p in rows], axis=0)
     return pd.DataFrame({"from_s": fit.likelihood.spans, "share": share})
+
+
+def _within_two(fit: _Fit, chain: Array) -> float:
+    """Return the median, of some of the samples, of the share of the readings that they give within a factor of two."""
+    rows = chain[np.linspace(0, len(chain) - 1, TOLD_BY).astype(int)]
+    return float(np.median([fit.likelihood.within_two(*fit.parts(p)) for p in rows]))
 
 
 def _errors(shared: Array) -> Errors:

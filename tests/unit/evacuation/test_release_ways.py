@@ -107,7 +107,14 @@ def test_without_roads_nobody_is_sent_out(streets: bool, reason: str) -> None:
         for name, value in (("eastward_wind", 1.0), ("northward_wind", 0.0))
     }
     model = Release(
-        substance="chlorine", site="works/T1", hole_mm=12.0, wind_members=0, warned_min=2.0, air_changes_shut=6.0
+        substance="chlorine",
+        site="works/T1",
+        hole_mm=12.0,
+        wind_members=0,
+        warned_min=2.0,
+        ready_min=0.0,
+        walk_m_s=1.2,
+        air_changes_shut=6.0,
     )
     table = model.simulate(where, given, clock).tables["advice"]
     assert reason in set(table["reason"])
