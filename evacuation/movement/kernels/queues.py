@@ -130,7 +130,7 @@ def _see_begin(links, places, heap_out, size, j, t1, t):
     if links[j].hole_count > 0 and links[j].inside >= links[j].storage:
         when = max(when, places[links[j].ring + links[j].hole_head].hole_time)
     e = len(links) + j
-    if when < t1 and (heap_out[e].place < 0 or when < heap_out[e].key):
+    if when < t1 and (heap_out[e].place < 0 or when < heap_out[heap_out[e].place].key):
         size = put(heap_out, size, e, when)
     return size
 
@@ -272,7 +272,7 @@ def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_
         size = _see_end(links_out, travellers_out, places_out, heap_scratch, size, i, t0, t1, t0)
     while size > 0:
         e = heap_scratch[0].thing
-        t = heap_scratch[e].key
+        t = heap_scratch[0].key
         size = drop_first(heap_scratch, size)
         events += 1
         if e < count:
