@@ -14,7 +14,7 @@ from twin.jit import kernel
 TINY = 1e-9
 
 
-@kernel
+@kernel(bare=True)
 def repeated_flow(
     length_out, rate_out, cut_out, flow_scratch, potential_scratch, reduced_scratch, heap_scratch, lead_scratch,
     time, capacity, up, down, out_start, out_link, into_start, into_link, source, goal,
@@ -60,7 +60,7 @@ def repeated_flow(
         found += 1
 
 
-@kernel
+@kernel(bare=True)
 def _search(
     potential_out, reduced_out, heap_out, lead_out, flow, time, capacity, up, down, out_start, out_link, into_start, into_link,
     source, goal,
@@ -108,7 +108,7 @@ def _search(
     return end
 
 
-@kernel
+@kernel(bare=True)
 def _binding(potential, time, up, down):
     """Return how many links hold a flow back: those that take less than the difference of the times of their ends."""
     count = 0

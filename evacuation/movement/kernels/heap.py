@@ -13,7 +13,7 @@ from twin.jit import kernel
 HEAP = np.dtype([("key", "f8"), ("thing", "i4"), ("place", "i4")], align=True)
 
 
-@kernel
+@kernel(bare=True)
 def put(heap_out, size, thing, key):
     """Put `thing` into the heap `heap_out` (thing,) of HEAP at `key`, or move it there if it is in; return the new size."""
     k = heap_out[thing].place
@@ -27,7 +27,7 @@ def put(heap_out, size, thing, key):
     return size
 
 
-@kernel
+@kernel(bare=True)
 def drop_first(heap_out, size):
     """Take the first thing, `heap_out[0].thing`, out of the heap; return the new size."""
     heap_out[heap_out[0].thing].place = -1
@@ -37,7 +37,7 @@ def drop_first(heap_out, size):
     return size
 
 
-@kernel
+@kernel(bare=True)
 def _rise(heap_out, k, thing, key):
     """Let a thing rise from place `k`, of which what stands there is lost."""
     while k > 0:
@@ -52,7 +52,7 @@ def _rise(heap_out, k, thing, key):
     heap_out[thing].place = k
 
 
-@kernel
+@kernel(bare=True)
 def _sink(heap_out, size, k, thing, key):
     """Let a thing sink from place `k`, of which what stands there is lost."""
     while True:

@@ -9,7 +9,7 @@ from evacuation.movement.kernels.queues import ARRIVED, NO_WAY
 from twin.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal_start, goal_node):
     """Write for each group of goals the cost of the way from each node and the link it begins with (Dijkstra 1959, reversed).
 
@@ -40,7 +40,7 @@ def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal
                     size = put(heap_scratch, size, up[link], reached)
 
 
-@kernel
+@kernel(bare=True)
 def last_departures(
     last_out, heap_scratch, first, closes, times, speed, run, length, up, into_start, into_link, goal_node
 ):
@@ -69,7 +69,7 @@ def last_departures(
                 size = put(heap_scratch, size, up[link], -enter)
 
 
-@kernel
+@kernel(bare=True)
 def _enter_by(out_by, first, times, speed, run, length, link):
     """Return the last moment to enter a link so as to have left it at `out_by`; minus infinity when that is too late."""
     step = len(times) - 1

@@ -8,7 +8,7 @@ from evacuation.movement.kernels.queues import NO_WAY, SAFE
 from twin.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def give_places(travellers_out, left_out, quota_out, who, persons, zone, node, cost):
     """Give each of `who` (n,), in their order, the goal nearest to their `node` (n,) that has places for them.
 
@@ -35,7 +35,7 @@ def give_places(travellers_out, left_out, quota_out, who, persons, zone, node, c
             left_out[best] -= persons[p]
 
 
-@kernel
+@kernel(bare=True)
 def who_is_cut_off(cut_out, travellers, links, cost):
     """Mark the travellers on the road or in an entry queue whose goal no way leads to now, (traveller,); return how many."""
     count = 0
@@ -46,7 +46,7 @@ def who_is_cut_off(cut_out, travellers, links, cost):
     return count
 
 
-@kernel
+@kernel(bare=True)
 def see(travellers_out, links, next_link, blocked):
     """Let those who go by habit learn the roads of the moment when the road they want is `blocked` (link,); return how many.
 
@@ -63,7 +63,7 @@ def see(travellers_out, links, next_link, blocked):
     return count
 
 
-@kernel
+@kernel(bare=True)
 def dose_now(dose_out, travellers, links):
     """Write what each traveller has collected up to now on the way, (traveller,)."""
     for p in range(len(travellers)):
@@ -73,7 +73,7 @@ def dose_now(dose_out, travellers, links):
             dose_out[p] += links[link].dose - travellers[p].mark
 
 
-@kernel
+@kernel(bare=True)
 def stuck(stuck_out, travellers, links):
     """Mark the travellers who stand on a road on which nobody moves, (traveller,)."""
     for p in range(len(travellers)):
