@@ -804,6 +804,7 @@ def make_resources() -> tuple[Resource, ...]:
         ("bus-depot", "bus_team", "公交应急车队", "Emergency bus team", 2700, 2000, 6, {"seats": 60}),
         ("square-stewards", "venue_staff", "广场安保队", "Square stewards", 2085, 740, 4, {}),
         ("street-office-north", "community", "城北街道办", "North street office", 2000, 3100, 10, {}),
+        ("ambulance-centre", "ambulance_team", "急救中心转运队", "Ambulance centre", 2470, 1230, 8, {"places": 2}),
     ]  # fmt: skip
     return tuple(Resource(i, k, zh, en, WEST + x, SOUTH + y, n, v) for i, k, zh, en, x, y, n, v in rows)
 

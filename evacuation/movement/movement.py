@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,23 @@ from numpy.typing import NDArray
 
 from evacuation.movement import tables
 from evacuation.movement.kernels.people import see
+from evacuation.movement.kernels.queues import AT_HOME
 from evacuation.movement.notes import notes_of
-from evacuation.movement.people.buses import Fleet, aboard, fleets_of
-from evacuation.movement.people.decisions import Decisions
+from evacuation.movement.people.care import Care, care_homes, care_of, has_vehicles, with_care
+from evacuation.movement.people.decisions import Decisions, Plan
 from evacuation.movement.people.households import Departures, Households, households_of, people_of
+from evacuation.movement.people.masts import lost_from
+from evacuation.movement.people.orders import kept_inside, orders_of, time_of_day, warning_s
+from evacuation.movement.people.rooms import rooms_of
+from evacuation.movement.people.shuttles import aboard, stops_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
 from evacuation.movement.roads.queues import Queues, queues_of
+from evacuation.movement.roads.routes import Routes, routes_of
+from evacuation.movement.standing import begin
 from evacuation.movement.variables import (
     MINUTES_LEFT,
     PEOPLE_AT_HOME,
@@ -38,7 +45,20 @@ from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
-COLUMNS = ("cell", "block", "node", "layer", "persons", "delay_s", "obeys", "follows", "seats", "knows")
+COLUMNS = (
+    "cell",
+    "block",
+    "node",
+    "layer",
+    "persons",
+    "delay_s",
+    "obeys",
+    "follows",
+    "seats",
+    "knows",
+    "heeds",
+    "care",
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +68,10 @@ class Movement:
     `zones` are the blocks told to leave: "auto" (see `people.zones`), "all", or ids. `warning` is the moment of the order in city
     time ("19:20", next after the start; empty: at the start); whom an advice tells to leave is ordered when the advice can be
     known, if that is later. A new decision is made every `decision_s`: orders, departures,
-    places in shelters and ways at the travel times of that moment. Those who are not `informed` take the way they know from dry and
-    empty roads, until they come to a road that is closed.
+    places in shelters and ways at the travel times of that moment. The share `informed` goes by the roads of the moment and shuns
+    the cloud; the share `told` by the roads of the last bulletin; all others take the way they know from dry and empty roads. Both
+    of these learn the roads of the moment when the road they want is closed. Of those for whom a plan keeps places the share
+    `guided` goes there. Windows are ajar until the first order, and shut from then on.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -78,6 +100,14 @@ class Movement:
     veh_h_lane: Annotated[float, Gt(0.0), Le(2400.0), Unit("1", "sustained in evacuations: TRB 2011, 11-4115")] = 600.0
     wade_m: Annotated[float, Gt(0.0), Le(1.2), Unit("m", "H3 begins: unsafe for children and the elderly")] = 0.5
     zone_depth_m: Annotated[float, Gt(0.0), Le(10.0), Unit("m", "waterlogging dashboards")] = 0.5
+    told: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "go by the last bulletin: assumed")] = 0.0
+    bulletin_min: Annotated[float, Gt(0.0), Le(240.0), Unit("min", "one bulletin each: assumed")] = 15.0
+    guided: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of those a plan keeps a place for: assumed")] = 1.0
+    dose_detour_min: Annotated[
+        float, Ge(0.0), Le(1440.0), Unit("min", "detour that AEGL-3's load is worth: assumed")
+    ] = 60.0
+    air_changes_open: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows ajar: assumed")] = 1.5
+    air_changes_shut: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] = 0.5
     zone_dose: Annotated[float, Gt(0.0), Le(10.0), Unit("1", "share of AEGL-3's load: assumed")] = 0.5
     decision_s: Annotated[float, Ge(10.0), Le(600.0), Unit("s", "assumed")] = 60.0
 
@@ -94,47 +124,69 @@ class Movement:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for what a plan cannot be made of."""
         self.check(city, drivers, clock, actions)
         per_frame = round(clock.step_s / self.decision_s)
-        network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
-        goals = goals_of(city, network, drivers)
-        roads = self._conditions(city, network, goals, drivers, clock, actions)
-        state = state and state.check("movement", city.grid.hash, self._settings())
-        homes = self._homes(city, network, clock, rng, state)
+        rescue = any(a.kind == "transport" for a in actions) or has_vehicles(city)
+        network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s, rescue=rescue)
+        goals, care = goals_of(city, network, drivers, actions), care_of(city, network)
+        outward = self._outward(city, network, goals, actions)
+        roads = self._conditions(city, network, drivers, clock, actions, outward)
+        routes = routes_of(city, network, goals, actions, outward)
+        state = state and state.check("movement", city.grid.hash, self._settings(goals, routes))
+        homes = self._homes(city, network, care, clock, rng, state)
         began_s = state.numbers["elapsed_s"] if state else 0.0
-        fleets = fleets_of(city, network, actions, began_s, state.arrays["bus_back_s"] if state else None)
-        homes = homes if state else aboard(homes, fleets)
-        zones, orders_s, first_s = self._orders(city, drivers, clock, actions, state)
+        zones = zones_of(city, drivers, clock, self.zones, depth_m=self.zone_depth_m, dose=self.zone_dose)
+        zones, orders_s, first_s = orders_of(city, zones, warning_s(self.warning, city, clock), actions, state)
+        homes = replace(homes, delay_s=kept_inside(homes, orders_s, city, actions, began_s))
+        stops = stops_of(city, network, care, actions, orders_s, began_s)
+        homes = homes if state else aboard(homes, stops)
         ordered = (zones["why"] != "").values[homes.block]
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
-        leaves &= np.isfinite(orders_s[homes.block])
-        queues = _queues(network, homes, roads)
-        left, quota = goals.places.copy(), np.zeros((2 * len(zones), len(goals.places)))
+        leaves &= np.isfinite(orders_s[homes.block]) & np.isfinite(homes.delay_s)
+        leaves &= (homes.care < 0) | (homes.seats > 0.0)  # who is in care leaves with a vehicle, or not at all
+        queues, rooms = _queues(network, routes, homes, roads), rooms_of(city, drivers, clock)
+        standing = begin(goals, routes, len(zones), len(homes.persons))
+        habits = routes.ways(network.length / network.free)[1]
         if state:
             queues.restore(state.arrays)
-            left[:], quota[:] = state.arrays["places_left"], state.arrays["places_kept"]
-        planned = state is not None and state.numbers["planned"] > 0.0
-        starts = [began_s + a.start_s for a in actions if a.kind == "assign_shelters" and not planned]
-        plan_s = min(starts, default=np.inf)
-        habits = goals.ways(network, network.length / network.free)[1]
-        if not state:
-            queues.travellers["ways"] = np.where(homes.knows < self.informed, 0, len(habits))
-        decisions = Decisions(homes, orders_s, leaves, left, quota, fleets, plan_s)
-        record = Record(city, network, goals, homes, roads, clock)
+            standing.restore(state.arrays, stops, rooms)
+        else:
+            queues.travellers["ways"] = len(habits) * self._knows(homes)
+        made = state is not None and state.numbers["planned"] > 0.0
+        plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
+        decisions = Decisions(
+            homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
+            standing.vehicle, standing.boards_s, routes, plan,
+        )  # fmt: skip
+        told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
+        record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
+        unheard_s = lost_from(city, drivers, clock, actions)[homes.cell]
+        warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
         steps = per_frame * clock.steps
         for k in range(steps + 1):
             t = k * self.decision_s
-            cost = _set_roads(queues, network, roads.at(t), roads)
-            ways_cost, ways = goals.ways(network, cost)
-            ways = np.vstack([ways, habits])
+            now = began_s + t
+            spell = roads.at(t)
+            cost = _set_roads(queues, network, spell, roads)
+            ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
+            if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
+                standing.bulletin[:] = ways
+            ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])
             see(queues.travellers, queues.links, ways, np.isinf(cost))
+            queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
             if k % per_frame == 0:
-                record.keep(t, queues, ways_cost)
+                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms))
                 if progress is not None:
                     progress(k / steps)
             if k < steps:
-                now, then = began_s + t, began_s + t + self.decision_s
-                decisions.decide(now, then, queues, ways_cost)
-                queues.advance(ways, now, then)
-        found = self._tables(record, zones, queues, ways_cost, leaves, orders_s, began_s, first_s)
+                standing.open_shelters(goals, routes, t)
+                back = partial(routes.back, cost=cost, t=t)
+                gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, back)
+                indoors = rooms.load.copy()
+                rooms.advance(t, self.decision_s, self._changes_s(now >= warned_s))
+                standing.set_out(gone.who, gone.when, homes.cell, indoors, rooms, now, self.decision_s)
+                before = record.before(queues)
+                queues.advance(ways, now, now + self.decision_s)
+                record.follow(before, queues, ways, t, t + self.decision_s, began_s)
+        found = self._tables(record, zones, care, queues, ways_cost, orders_s, began_s, first_s, actions)
         fields = record.fields()
         shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT, SHELTER_FILL)
         counts = record.counts()
@@ -145,29 +197,29 @@ class Movement:
             self._state(
                 city,
                 homes,
-                queues,
-                left,
-                quota,
-                fleets,
+                queues.arrays() | standing.arrays(stops, rooms),
                 zones,
                 orders_s,
                 {
                     "elapsed_s": began_s + clock.duration_s,
                     "first_order_s": first_s,
                     "night": float(homes.basis == "night"),
-                    "planned": float(planned or plan_s < began_s + clock.duration_s),
+                    "planned": float(plan.made),
                 },
+                self._settings(goals, routes),
             ),
             notes_of(
                 record,
                 zones,
+                care,
                 found,
                 leaves,
                 compliance=self.compliance,
                 warning=self.warning,
-                warned_s=self._warning_s(city, clock),
+                warned_s=warning_s(self.warning, city, clock),
                 veh_h_lane=self.veh_h_lane,
                 informed=self.informed,
+                by_bulletin=self.told,
                 walk_m_s=self.walk_m_s,
             ),
             counts=counts,
@@ -181,94 +233,88 @@ class Movement:
         per_frame = round(clock.step_s / self.decision_s)
         if abs(per_frame * self.decision_s - clock.step_s) > 1e-9 or per_frame < 1:
             raise ScenarioError("movement_step", step=clock.step_s, decision=self.decision_s)
+        if self.informed + self.told > 1.0 + 1e-9:
+            raise ScenarioError("movement_shares", informed=self.informed, told=self.told)
         people_of(city, clock)
         known_zones(city, self.zones)
-        self._time_of_day()
-        blocks = block_ids(city)
-        known = {"contraflow": [str(i) for i in city.roads["id"]], "delay_zone": blocks, "bus": blocks}
+        time_of_day(self.warning)
+        blocks, roads = block_ids(city), [str(i) for i in city.roads["id"]]
+        facilities = city.facilities[["id", "kind"]].astype(str)
+        known = {
+            "contraflow": roads, "hold_turn": roads, "delay_zone": blocks, "bus": blocks, "stay_inside": blocks,
+            "transport": [str(i) for i in care_homes(city)["id"]],
+            "open_shelter": list(facilities.loc[facilities["kind"] != "shelter", "id"]),
+            "lose_mast": list(facilities.loc[facilities["kind"] == "mast", "id"]),
+        }  # fmt: skip
         for action in actions:
             if action.kind in known and action.place not in known[action.kind]:
                 raise ScenarioError(
-                    f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5])
+                    f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5]) or "–"
                 )
+        if any(action.kind == "hold_turn" for action in actions):
+            network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
+            goals = goals_of(city, network, {}, actions)
+            routes_of(city, network, goals, actions, self._outward(city, network, goals, actions))
+
+    def _outward(self, city: City, network: Network, goals: Goals, actions: tuple[Action, ...]) -> dict[int, bool]:
+        """Return for each road under contraflow or with a held turn whether people leave against its drawn direction.
+
+        They leave towards the end that is nearer to a way out of the city; where no road leads out, nearer to a shelter.
+        """
+        rows = {
+            int(np.flatnonzero((city.roads["id"] == a.place).values)[0])
+            for a in actions
+            if a.kind in ("contraflow", "hold_turn")
+        }
+        if not rows:
+            return {}
+        cost, _ = routes_of(city, network, goals, (), {}).ways(network.length / network.free)
+        nearest = cost[-1] if np.isfinite(cost[-1]).any() else cost.min(axis=0)
+        found = {}
+        for row in rows:
+            link = np.flatnonzero((network.road == row) & (network.layer == CAR) & ~network.reverse)
+            if len(link):
+                found[row] = bool(nearest[network.up[link[0]]] < nearest[network.down[link[0]]])
+        return found
 
     def _conditions(
-        self, city: City, network: Network, goals: Goals, drivers: Drivers, clock: Clock, actions: tuple[Action, ...]
-    ) -> Conditions:
-        """Return the conditions of the run; a road under contraflow leads to the end that is nearer to a way out of the city.
-
-        Where no road leads out, to the end that is nearer to a shelter.
-        """
-        cost, _ = goals.ways(network, network.length / network.free)
-        nearest = cost[goals.exits] if np.isfinite(cost[goals.exits]).any() else cost.min(axis=0)
-        reversed_lanes = {}
-        for action in actions:
-            if action.kind == "contraflow":
-                row = int(np.flatnonzero((city.roads["id"] == action.place).values)[0])
-                link = np.flatnonzero((network.road == row) & (network.layer == CAR) & ~network.reverse)
-                if len(link):
-                    reversed_lanes[row] = bool(nearest[network.up[link[0]]] < nearest[network.down[link[0]]])
+        self, city: City, network: Network, drivers: Drivers, clock: Clock, actions: tuple[Action, ...], outward: dict[int, bool]
+    ) -> Conditions:  # fmt: skip
+        """Return the conditions of the run."""
         return conditions_of(
             city, network, drivers, clock, actions,
-            decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=reversed_lanes,
+            decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=outward,
         )  # fmt: skip
 
     def _homes(
-        self, city: City, network: Network, clock: Clock, rng: np.random.Generator | None, state: State | None
-    ) -> Households:
-        """Return the households: drawn, or those of the run that this one goes on from."""
+        self, city: City, network: Network, care: Care, clock: Clock, rng: np.random.Generator | None, state: State | None
+    ) -> Households:  # fmt: skip
+        """Return the households and those in care: drawn, or those of the run that this one goes on from."""
         if state:
             kept = {name: state.arrays[f"home_{name}"] for name in COLUMNS}
             basis = "night" if state.numbers["night"] else "day"
             return Households(**kept, basis=basis, car_share_assumed="car_share" not in city.population)
-        return households_of(
+        homes = households_of(
             city, network, clock, rng or np.random.default_rng(0),
             in_car=self.persons_per_car, on_foot=self.persons_on_foot, mean_delay_s=60.0 * self.mean_delay_min,
             departures=self.departures,
         )  # fmt: skip
+        return with_care(homes, care)
 
-    def _orders(
-        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...], state: State | None
-    ) -> tuple[pd.DataFrame, NDArray[np.float64], float]:
-        """Return the zones, the moment of each block's order and of the first, s since the first start; infinite for none.
+    def _knows(self, homes: Households) -> NDArray[np.int64]:
+        """Return by which ways each party goes, (party,): 0 those of the moment, 1 those it knows, 2 those of the last bulletin."""
+        told = (homes.knows >= self.informed) & (homes.knows < self.informed + self.told)
+        return np.where(told, 2, (homes.knows >= self.informed).astype(np.int64))
 
-        Blocks that are not told to leave have the moment of the first order, from which some of their people may follow.
-        """
-        zones = zones_of(city, drivers, clock, self.zones, depth_m=self.zone_depth_m, dose=self.zone_dose)
-        if state:
-            names = ("asked", "water", "cloud", "advice")
-            why = ["" if code < 0 else names[code] for code in state.arrays["zone_why"].astype(int)]
-            return zones.assign(why=why), state.arrays["orders_s"], state.numbers["first_order_s"]
-        told = (zones["why"] != "").values
-        orders = np.where(told, self._warning_s(city, clock), np.inf)
-        known = (zones["why"] == "advice").values & (zones["known_s"] > orders).values
-        orders[known] = zones["known_s"].values[known]
-        for action in actions:
-            if action.kind == "delay_zone":
-                orders[block_ids(city).index(action.place)] += 60.0 * action.values["delay_min"]
-        first = float(orders.min())
-        return zones, np.where(told, orders, first), first
+    def _felt(self, cost: NDArray[np.float64], dose_rate: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a link costs one who knows the roads and shuns the cloud, (link,), s: its time, and the detour its load is worth."""
+        return cost * (1.0 + 60.0 * self.dose_detour_min * dose_rate)
 
-    def _time_of_day(self) -> time | None:
-        """Return the time of day of the warning; None where it is not set."""
-        try:
-            return time.fromisoformat(self.warning) if self.warning else None
-        except ValueError:
-            raise ScenarioError("time_text", found=self.warning) from None
+    def _changes_s(self, shut: bool) -> float:
+        """Return the air changes of homes, 1/s."""
+        return (self.air_changes_shut if shut else self.air_changes_open) / 3600.0
 
-    def _warning_s(self, city: City, clock: Clock) -> float:
-        """Return the moment of the warning, s on the clock."""
-        told = self._time_of_day()
-        if told is None:
-            return 0.0
-        start = clock.start.astimezone(city.tz)
-        at = datetime.combine(start.date(), told, tzinfo=start.tzinfo)
-        seconds = ((at if at >= start else at + timedelta(days=1)) - start).total_seconds()
-        if seconds >= clock.duration_s:
-            raise ScenarioError("movement_warning", found=self.warning, hours=clock.duration_s / 3600.0)
-        return seconds
-
-    def _settings(self) -> dict[str, str | float]:
+    def _settings(self, goals: Goals, routes: Routes) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         return {
             "decision_s": self.decision_s,
@@ -276,57 +322,68 @@ class Movement:
             "persons_on_foot": float(self.persons_on_foot),
             "veh_h_lane": self.veh_h_lane,
             "walk_m_s": self.walk_m_s,
+            "shelters": ", ".join(goals.shelters.loc[goals.shelters["group"] >= 0, "id"].astype(str)),
+            "groups": float(routes.groups),
+            "nodes": float(routes.nodes),
         }
 
     def _state(
-        self, city: City, homes: Households, queues: Queues, left: NDArray[np.float64], quota: NDArray[np.float64],
-        fleets: list[Fleet], zones: pd.DataFrame, orders_s: NDArray[np.float64], numbers: dict[str, float],
+        self, city: City, homes: Households, arrays: dict[str, NDArray[Any]], zones: pd.DataFrame,
+        orders_s: NDArray[np.float64], numbers: dict[str, float], settings: dict[str, str | float],
     ) -> State:  # fmt: skip
         """Return all that is needed to go on."""
         names = {"": -1, "asked": 0, "water": 1, "cloud": 2, "advice": 3}
         why = np.array([names[w] for w in zones["why"]], dtype=np.int8)
-        arrays = queues.arrays() | {f"home_{name}": getattr(homes, name) for name in COLUMNS}
-        arrays["bus_back_s"] = np.concatenate([np.zeros(0), *(fleet.back_s for fleet in fleets)])
-        arrays |= {"places_left": left, "places_kept": quota, "orders_s": orders_s, "zone_why": why}
-        return State("movement", city.grid.hash, arrays, numbers, self._settings())
+        arrays |= {f"home_{name}": getattr(homes, name) for name in COLUMNS}
+        arrays |= {"orders_s": orders_s, "zone_why": why}
+        return State("movement", city.grid.hash, arrays, numbers, settings)
 
     def _tables(
-        self, record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64],
-        leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], began_s: float, first_s: float,
+        self, record: Record, zones: pd.DataFrame, care: Care, queues: Queues, cost: NDArray[np.float64],
+        orders_s: NDArray[np.float64], began_s: float, first_s: float, actions: tuple[Action, ...],
     ) -> dict[str, pd.DataFrame]:  # fmt: skip
         """Return the tables of the run."""
-        by_zone = tables.zones(record, zones, queues, cost, leaves, orders_s, began_s)
+        by_zone = tables.zones(record, zones, queues, cost, orders_s, began_s)
         known_s = np.where(zones["why"] == "advice", zones["known_s"].fillna(0.0), 0.0)
         by_shelter = tables.shelters(record, queues, known_s, began_s)
+        in_car = max(self.persons_per_car, record.homes.most_in_car)
         return {
             "zones": by_zone,
             "orders": tables.orders(by_zone),
             "last_departures": tables.last_departures(by_zone),
             "shelters": by_shelter,
             "openings": tables.openings(by_shelter),
-            "clearing": tables.clearing(record, queues, leaves, began_s),
+            "clearing": tables.clearing(record, queues, began_s),
+            "queues": tables.queues(record),
             "doses": tables.doses(record, queues),
-            "buses": tables.buses(record, queues, leaves, orders_s, began_s + record.clock.duration_s),
+            "buses": tables.buses(record, queues, orders_s, began_s + record.clock.duration_s),
+            "in_care": tables.in_care(record, care, queues, began_s, zones),
             "stranded": tables.stranded(record, queues, cost),
-            "bound": tables.bound(
-                record,
-                queues,
-                leaves,
-                orders_s,
-                first_s,
-                began_s,
-                max(self.persons_per_car, record.homes.most_in_car),
-                self.persons_on_foot,
-            ),
+            "measures": tables.measures(actions),
+            "trajectories": record.trajectories(),
+            "bound": tables.bound(record, queues, orders_s, first_s, began_s, in_car, self.persons_on_foot),
         }
 
 
-def _queues(network: Network, homes: Households, roads: Conditions) -> Queues:
+def _plan_s(actions: tuple[Action, ...], began_s: float) -> float:
+    """Return when places are given out by plan, s since the first start; infinite for never."""
+    starts = [began_s + a.start_s for a in actions if a.kind in ("assign_shelters", "assign_approaches")]
+    return min(starts, default=np.inf)
+
+
+def _flow(network: Network, routes: Routes, homes: Households, leaves: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the persons a second that the road of each group's approach lets through, (group,); 1 where a group has none."""
+    cars = leaves & (homes.layer == CAR)
+    each = homes.persons[cars].sum() / max(homes.weight[cars].sum(), 1e-9)
+    return np.where(routes.approach >= 0, network.capacity[routes.approach] * max(each, 1e-9), 1.0)
+
+
+def _queues(network: Network, routes: Routes, homes: Households, roads: Conditions) -> Queues:
     """Return empty queues with room for the most lanes that a link ever has."""
     return queues_of(
-        nodes=2 * network.nodes, up=network.up, down=network.down, length=network.length, speed=network.free,
+        nodes=network.layers * network.nodes, up=network.up, down=network.down, length=network.length, speed=network.free,
         capacity=network.capacity, storage=network.storage, wave=network.wave, weight=homes.weight, home=homes.node,
-        most=network.storage * roads.lanes.max(axis=0),
+        most=network.storage * roads.lanes.max(axis=0), at=routes.at,
     )  # fmt: skip
 
 
@@ -339,7 +396,7 @@ def _set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) 
     links = queues.links[:real]
     links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
     links["dose_rate"] = roads.dose_rate[spell]
-    at_node = np.zeros(2 * network.nodes)
+    at_node = np.zeros(network.layers * network.nodes)
     np.maximum.at(at_node, network.up, roads.dose_rate[spell])
     queues.links["dose_rate"][real:] = at_node[
         queues.links["down"][real:]
@@ -355,4 +412,7 @@ def _balance(homes: Households, states: pd.DataFrame) -> Balance:
     """Return the ledger of persons: everybody is in one end state."""
     last = dict(zip(STATES, states.iloc[-1].astype(float), strict=True))
     gone = {name: last.pop(name) for name in ("safe", "sheltered")}
-    return Balance("persons", {"population": float(homes.persons.sum())}, gone, last, tolerance=0.0)
+    came = {"population": float(homes.persons[homes.care < 0].sum())}
+    if inside := float(homes.persons[homes.care >= 0].sum()):
+        came["in_care"] = inside
+    return Balance("persons", came, gone, last, tolerance=0.0)

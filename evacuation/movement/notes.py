@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
 from evacuation.movement.record import Record
 from evacuation.movement.roads.goals import FAR_M
@@ -16,8 +17,8 @@ from twin.plan import shown
 
 
 def notes_of(
-    record: Record, zones: pd.DataFrame, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *, compliance: float,
-    warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float,
+    record: Record, zones: pd.DataFrame, care: Care, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *,
+    compliance: float, warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float, by_bulletin: float,
 ) -> tuple[tuple[str, dict[str, Any]], ...]:  # fmt: skip
     """Return the codes of a run's sentences with their values.
 
@@ -44,6 +45,17 @@ def notes_of(
     notes.append(("capacity", {"veh": veh_h_lane, "walk": walk_m_s}))
     if informed < 1.0:
         notes.append(("not_informed", {"percent": 100 * informed}))
+    if by_bulletin > 0.0:
+        notes.append(("told_late", {"percent": 100 * by_bulletin}))
+    if len(fetched := found["in_care"]):
+        inside, left = (shown(float(fetched[name].sum())) for name in ("people", "waiting"))
+        notes.append(("in_care", {"people": inside, "waiting": left, "ids": list(fetched["id"])}))
+        if care.assumed[np.isin(care.id, fetched["id"])].any():
+            notes.append(("staff_assumed", {}))
+    if record.home_dose.any():
+        notes.append(("home_dose", {}))
+    if turns := list(found["measures"].loc[found["measures"]["kind"] == "hold_turn", "id"]):
+        notes.append(("held_turns", {"ids": turns}))
     if len(found["buses"]):
         carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
         notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))

@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 from evacuation.movement.kernels import people as kernels
 from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.kernels.paths import last_departures
-from evacuation.movement.kernels.queues import SAFE
+from evacuation.movement.kernels.queues import AT_HOME, SAFE
 from evacuation.movement.people.households import Households
+from evacuation.movement.people.shuttles import waits
 from evacuation.movement.people.zones import AREA_SHARE, block_ids
 from evacuation.movement.roads.conditions import Conditions, foresight
 from evacuation.movement.roads.goals import Goals
 from evacuation.movement.roads.network import Network
 from evacuation.movement.roads.queues import Queues
+from evacuation.movement.roads.routes import Routes
+from evacuation.movement.trajectories import Paths, followed, passed, sample
 from twin.city import City
 from twin.clock import Clock
 
 #: End states, in the order of the classes of the scale `end_state`.
-STATES = ("safe", "sheltered", "at_home", "en_route", "stranded", "over_exposed")
+STATES = ("safe", "sheltered", "at_home", "en_route", "awaits_transport", "stranded", "over_exposed")
 
-#: Lower bounds of the classes of the scale `dose_on_way`, toxic load (1 = AEGL-3).
+#: Lower bounds of the classes of the scales `dose_on_way` and `dose`, toxic load (1 = AEGL-3).
 DOSES = (0.0, 0.1, 0.5, 1.0)
 
 #: What stands for a day or more until cut off, min.
@@ -35,48 +38,64 @@ NEVER_MIN = 1440.0
 
 @dataclass
 class Record:
-    """The frames of a run."""
+    """The frames of a run; `leaves` (party,) says who leaves, `orders_s` (block,) when each is ordered, s on the clock,
+    infinite for one that is not."""
 
     city: City
     network: Network
     goals: Goals
+    routes: Routes
     homes: Households
     conditions: Conditions
     clock: Clock
+    leaves: NDArray[np.bool_]
+    orders_s: NDArray[np.float64]
     frames: list[dict[str, NDArray[Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        homes, nodes = self.homes, 2 * self.network.nodes
+        homes, nodes = self.homes, self.network.layers * self.network.nodes
         pairs, self._pair = np.unique(homes.block.astype(np.int64) * nodes + homes.node, return_inverse=True)
         self._pair_block, self._pair_node = pairs // nodes, pairs % nodes
         self._run, self._closes = foresight(self.conditions)
+        self.home_dose = np.zeros(len(homes.persons))
+        self.paths: list[Paths] = []
+        self._sample = sample(self.leaves)
 
-    def keep(self, t: float, queues: Queues, cost: NDArray[np.float64]) -> None:
-        """Keep how things stand at `t` s on the clock; `cost` (group, node) is that of the ways at this moment."""
+    def keep(self, t: float, queues: Queues, cost: NDArray[np.float64], home_dose: NDArray[np.float64]) -> None:
+        """Keep how things stand at `t` s on the clock.
+
+        `cost` (group, node) is that of the ways at this moment, `home_dose` (party,) what each has collected at home.
+        """
+        self.home_dose, self.now = home_dose, t
+        load, state = self.load(queues), self.state(queues, cost)
         people, roads = self.homes.persons, len(self.city.roads)
         link = queues.travellers["link"]
         real = len(self.network.up)
-        home = (link == -1) | (link >= real)
+        home = (link == AT_HOME) | (link >= real)
         on_road = (link >= 0) & (link < real)
         road = self.network.road[link[on_road]]
         cells = len(self.city.population)
-        in_cell = np.bincount(self.homes.cell, people, cells)
-        at_home = np.bincount(self.homes.cell[home], people[home], cells)
+        settled = self.homes.care < 0  # who is in care comes on top of the people of the cells
+        in_cell = np.bincount(self.homes.cell[settled], people[settled], cells)
+        at_home = np.bincount(self.homes.cell[home & settled], people[home & settled], cells)
         spell = self.conditions.at(t)
         blocked, car = self.conditions.blocked[spell], self.network.layer == 0
         open_to_cars = np.bincount(self.network.road[car & ~blocked], minlength=roads) > 0
-        groups = queues.travellers["group"][link == SAFE]
-        in_group = np.bincount(groups, people[link == SAFE], len(self.goals.places))
+        goal = self.goal(queues)[link == SAFE]
+        in_goal = np.bincount(goal, people[link == SAFE], len(self.goals.places))
+        waiting = queues.waiting(people)
         self.frames.append(
             {
                 "at_home": np.divide(at_home, in_cell, out=np.ones(cells), where=in_cell > 0),
                 "on_edge": np.bincount(road, people[on_road], roads),
-                "queued": np.bincount(self.network.road, queues.waiting(people)[:real], roads),
+                "queued": np.bincount(self.network.road, waiting[:real], roads),
                 "closed": ~open_to_cars,
-                "minutes": self._minutes_left(t, spell, people * home, self.dose(queues) >= DOSES[-1]),
-                "fill": in_group[:-1] / self.goals.places[:-1],
-                "states": np.bincount(self.state(queues, cost), people, len(STATES)),
+                "minutes": self._minutes_left(t, spell, people * home, load >= DOSES[-1]),
+                "fill": in_goal[:-1] / self.goals.places[:-1],
+                "states": np.bincount(state, people, len(STATES)),
                 "doses": np.bincount(np.digitize(self.dose(queues), DOSES) - 1, people, len(DOSES)),
+                "loads": np.bincount(np.digitize(load, DOSES) - 1, people, len(DOSES)),
+                "wait_home": waiting[real:].sum(keepdims=True),
             }
         )
 
@@ -86,22 +105,37 @@ class Record:
         kernels.dose_now(found, queues.travellers, queues.links)
         return np.maximum(found, 0.0)
 
+    def load(self, queues: Queues) -> NDArray[np.float64]:
+        """Return the toxic load that each party has collected at home and on the way, (party,)."""
+        return self.home_dose + self.dose(queues)
+
+    def goal(self, queues: Queues) -> NDArray[np.int64]:
+        """Return the row of `Goals.places` that each party goes to, (party,); -1 for none."""
+        group = queues.travellers["group"]
+        return np.where(group >= 0, self.routes.serves[group], -1)
+
     def state(self, queues: Queues, cost: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return the state of each party, an index of STATES: over-exposed before all, then arrived, stranded, at home, on the way."""
-        link, group = queues.travellers["link"], queues.travellers["group"]
+        """Return the state of each party, an index of STATES.
+
+        Over-exposed before all, then arrived, stranded, in care and not yet fetched though ordered to leave, at home, on the way.
+        """
+        link = queues.travellers["link"]
         cut, stuck = (np.zeros(len(link), bool) for _ in range(2))
         kernels.who_is_cut_off(cut, queues.travellers, queues.links, cost)
         kernels.stuck(stuck, queues.travellers, queues.links)
-        waits = link >= len(self.network.up)
-        state = np.where((link == -1) | waits, STATES.index("at_home"), STATES.index("en_route"))
+        enters = link >= len(self.network.up)
+        state = np.where((link == AT_HOME) | enters, STATES.index("at_home"), STATES.index("en_route"))
+        ordered = (self.orders_s <= self.now)[self.homes.block]
+        state[waits(self.homes, link, ordered)] = STATES.index("awaits_transport")
         state[cut | stuck] = STATES.index("stranded")
-        state[link == SAFE] = np.where(group[link == SAFE] == self.goals.exits, 0, STATES.index("sheltered"))
-        state[self.dose(queues) >= DOSES[-1]] = STATES.index("over_exposed")
+        out = self.goal(queues)[link == SAFE] == self.goals.exits
+        state[link == SAFE] = np.where(out, STATES.index("safe"), STATES.index("sheltered"))
+        state[self.load(queues) >= DOSES[-1]] = STATES.index("over_exposed")
         return state
 
     def last_departure(self, t: float) -> NDArray[np.float64]:
-        """Return the last moment, s on the clock, to leave each node of both layers on free roads, seen at `t`; infinite for never."""
-        last = np.zeros(2 * self.network.nodes)
+        """Return the last moment, s on the clock, to leave each node of all layers on free roads, seen at `t`; infinite for never."""
+        last = np.zeros(self.network.layers * self.network.nodes)
         spell = self.conditions.at(t)
         last_departures(
             last, np.zeros(len(last), HEAP), spell, self._closes[spell], self.conditions.begins, self.conditions.speed,
@@ -119,6 +153,20 @@ class Record:
         found = earliest(left, people, self._pair_block, blocks)
         found[self.homes.block[poisoned]] = 0.0
         return found
+
+    def before(self, queues: Queues) -> NDArray[np.int32]:
+        """Return where those whose paths are kept are now, (sampled,)."""
+        return np.asarray(queues.travellers["link"][self._sample])
+
+    def follow(
+        self, before: NDArray[np.int32], queues: Queues, ways: NDArray[np.int32], t0: float, t1: float, began_s: float
+    ) -> None:
+        """Keep by which links those whose paths are kept have come since `before`; see `trajectories.followed`."""
+        self.paths.append(followed(self._sample, before, queues, ways, t0, t1, began_s))
+
+    def trajectories(self) -> pd.DataFrame:
+        """Return the paths of those that are kept, a row for each road they pass; see `trajectories.passed`."""
+        return passed(self.paths, self._sample, self.city, self.network, self.homes)
 
     def fields(self) -> xr.Dataset:
         """Return the fields of the run."""
@@ -146,11 +194,12 @@ class Record:
         return xr.Dataset(data, coords=coords)
 
     def counts(self) -> dict[str, pd.DataFrame]:
-        """Return people by end state and by dose on the way, by the code of the scale a table (time, class 1, 2, ...)."""
+        """Return people by end state and by dose, by the code of the scale a table (time, class 1, 2, ...)."""
         times = self.clock.times
         return {
             "end_state": _classes(np.stack([f["states"] for f in self.frames]), times),
             "dose_on_way": _classes(np.stack([f["doses"] for f in self.frames]), times),
+            "dose": _classes(np.stack([f["loads"] for f in self.frames]), times),
         }
 
 

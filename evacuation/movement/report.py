@@ -25,8 +25,11 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
     tables = section.tables
     return [
         *_clearing(tables, clock),
+        *_queues(tables.get("queues"), clock),
         *_zones(tables.get("zones"), city, clock),
+        *_in_care(tables.get("in_care"), city, clock),
         *_shelters(tables.get("shelters"), city, clock),
+        *_doses(tables.get("doses")),
         *_stranded(tables.get("stranded"), city),
     ]
 
@@ -52,6 +55,52 @@ def _clearing(tables: Mapping[str, pd.DataFrame], clock: Clock) -> list[Block]:
         Text(_word("bound_note"), "note"),
         Curve(_word("curve"), drawn, labels, ("#8a6fc4", "#2f8f5b")),
     ]
+
+
+def _queues(table: pd.DataFrame | None, clock: Clock) -> list[Block]:
+    """Return how many wait in queues, where anybody does."""
+    if table is None or not table[["on_road", "at_home"]].to_numpy().any():
+        return []
+    drawn = table[["on_road", "at_home"]].set_axis(clock.times, axis=0)
+    return [Curve(_word("queues"), drawn, (_word("queue.road"), _word("queue.home")), ("#b94a1f", "#8a8f98"))]
+
+
+def _in_care(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
+    """Return the homes and hospitals that are ordered to leave: who has been fetched, and who still needs transport."""
+    if table is None or not len(table):
+        return []
+    rows = tuple(
+        (
+            city.place_name(row["id"]),
+            _at(row["by_s"], city, clock),
+            shown(row["people"]),
+            shown(row["fetched"]),
+            Text(shown(row["waiting"]), "strong"),
+            _at(row["first_s"], city, clock),
+            _at(row["last_s"], city, clock),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = ("care_home", "ordered", "care_people", "fetched", "awaits", "first_fetched", "last_fetched")
+    return [Text(_word("in_care"), "title"), Table(tuple(map(_word, heads)), rows, figures=(2, 3, 4))]
+
+
+def _doses(table: pd.DataFrame | None) -> list[Block]:
+    """Return how the toxic load at home and on the way is spread over people, where there is any."""
+    if table is None or not table["most"].to_numpy().any():
+        return []
+    rows = tuple(
+        (
+            _word(f"group.{row['group']}"),
+            shown(row["persons"]),
+            *(f"{row[name]:.2g}" for name in ("p50", "p95", "most")),
+            Text(shown(row["over"]), "strong"),
+        )
+        for row in table[table["part"] == "all"].to_dict("records")
+    )
+    heads = ("group", "dose_people", "dose_p50", "dose_p95", "dose_most", "dose_over")
+    title, note = Text(_word("doses"), "title"), Text(_word("doses_note"), "note")
+    return [title, Table(tuple(map(_word, heads)), rows, figures=(1, 2, 3, 4, 5)), note]
 
 
 def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:

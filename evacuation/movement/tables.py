@@ -7,15 +7,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.movement.kernels.queues import AT_HOME, SAFE
+from evacuation.movement.people.care import Care
 from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import DOSES, NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
-from evacuation.movement.roads.network import CAR, FOOT
+from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
+from evacuation.movement.trajectories import by
+from twin.hazard import EVERYWHERE, Action
 
 #: Shares of those who leave whose time of arrival is told.
 HALF, MOST = 0.5, 0.95
+
+#: Shares of people for whom the load is told that they do not exceed.
+SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: float) -> float:
@@ -30,11 +36,11 @@ def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: fl
 
 
 def zones(
-    record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64], leaves: NDArray[np.bool_],
-    orders_s: NDArray[np.float64], began_s: float,
+    record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64], orders_s: NDArray[np.float64], began_s: float
 ) -> pd.DataFrame:  # fmt: skip
     """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it."""
-    homes, state, dose = record.homes, record.state(queues, cost), record.dose(queues)
+    homes, leaves = record.homes, record.leaves
+    state, dose, load = record.state(queues, cost), record.dose(queues), record.load(queues)
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
     last = record.last_departure(0.0)
@@ -69,11 +75,14 @@ def zones(
                 "dose_mean": _mean(dose[travelled], homes.persons[travelled]),
                 "dose_p95": quantile(dose[travelled], homes.persons[travelled], MOST) if travelled.any() else 0.0,
                 "dose_most": float(dose[travelled].max()) if travelled.any() else 0.0,
+                "load_p50": quantile(load[mine], homes.persons[mine], HALF) if mine.any() else 0.0,
+                "load_p95": quantile(load[mine], homes.persons[mine], MOST) if mine.any() else 0.0,
             }
         )
     columns = [
         "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
-        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most",
+        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_p50",
+        "load_p95",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -104,7 +113,7 @@ def shelters(record: Record, queues: Queues, known_s: NDArray[np.float64], began
     `known_s` (block,): when the order of each block can be known; a shelter's is that of the first to be ordered there.
     """
     goals, people = record.goals, record.homes.persons
-    link, group = queues.travellers["link"], queues.travellers["group"]
+    link, group = queues.travellers["link"], record.goal(queues)
     safe = queues.travellers["safe"] - began_s
     rows = []
     for shelter in goals.shelters.to_dict("records"):
@@ -129,7 +138,7 @@ def shelters(record: Record, queues: Queues, known_s: NDArray[np.float64], began
     return pd.DataFrame(rows, columns=names)
 
 
-def clearing(record: Record, queues: Queues, leaves: NDArray[np.bool_], began_s: float) -> pd.DataFrame:
+def clearing(record: Record, queues: Queues, began_s: float) -> pd.DataFrame:
     """Return the clearing curve at the output times: persons who have set out, are on the road by then, and have arrived."""
     people = record.homes.persons
     times = record.clock.step_s * np.arange(record.clock.steps + 1)
@@ -139,7 +148,34 @@ def clearing(record: Record, queues: Queues, leaves: NDArray[np.bool_], began_s:
         order = np.argsort(moments[known])
         total = np.concatenate([[0.0], np.cumsum(people[known][order])])
         columns[name] = total[np.searchsorted(moments[known][order] - began_s, times, side="right")]
-    return pd.DataFrame({**columns, "leaving": float(people[leaves].sum())})
+    return pd.DataFrame({**columns, "leaving": float(people[record.leaves].sum())})
+
+
+def queues(record: Record) -> pd.DataFrame:
+    """Return at the output times the persons who wait at the ends of roads, and those who wait at home to get onto one."""
+    times = record.clock.step_s * np.arange(record.clock.steps + 1)
+    road = [float(frame["queued"].sum()) for frame in record.frames]
+    return pd.DataFrame(
+        {"time_s": times, "on_road": road, "at_home": [float(f["wait_home"][0]) for f in record.frames]}
+    )
+
+
+def measures(actions: tuple[Action, ...]) -> pd.DataFrame:
+    """Return the measures of movement that a scenario takes: place, kind, from when, until when (NaN: to the end), and their values."""
+    rows = [
+        {
+            "id": a.place,
+            "kind": a.kind,
+            "by_s": a.start_s,
+            "until_s": np.nan if a.end_s is None else a.end_s,
+            **a.values,
+        }
+        for a in actions
+        if a.place != EVERYWHERE
+    ]
+    return pd.DataFrame(
+        rows, columns=["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
+    )
 
 
 def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.DataFrame:
@@ -164,45 +200,71 @@ def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.Da
 
 
 def doses(record: Record, queues: Queues) -> pd.DataFrame:
-    """Return the toxic load that was collected on the way by how people travel: car, foot or bus.
+    """Return how the toxic load (1 = AEGL-3) is spread over people, a row for each `group` and `part` of it.
 
-    `persons` have set out; `mean`, `p50`, `p95` and `most` of the load (1 = AEGL-3), `over` persons above it.
+    `part`: "home", at home up to setting out, or to now; "way", from then to arriving; "all". Groups: everybody, who is at home,
+    and who has set out, by how they go. `persons`; the `mean`; the loads that 5, 25, 50, 75 and 95 % do not exceed; `most`; the
+    persons `over` AEGL-3's.
     """
-    homes, dose = record.homes, record.dose(queues)
-    out = queues.travellers["link"] != AT_HOME
-    by_bus = homes.seats > 0.0
+    homes, people = record.homes, record.homes.persons
+    gone = queues.travellers["link"] != AT_HOME
+    groups = {"everybody": np.ones(len(people), bool), "at_home": ~gone}
+    groups |= {how: gone & (by(homes) == how) for how in ("car", "foot", "bus", "rescue")}
+    parts = {"home": record.home_dose, "way": record.dose(queues), "all": record.load(queues)}
     rows = []
-    for name, mine in (
-        ("car", (homes.layer == CAR) & ~by_bus & out),
-        ("foot", (homes.layer == FOOT) & out),
-        ("bus", by_bus & out),
-    ):
-        load, people = dose[mine], homes.persons[mine]
-        some = bool(mine.any())
+    for group, mine in groups.items():
+        for part, load in parts.items() if mine.any() else ():
+            own, heads = load[mine], people[mine]
+            spread = [quantile(own, heads, share) for share in SHARES]
+            over = float(heads[own >= DOSES[-1]].sum())
+            rows.append((group, part, float(heads.sum()), _mean(own, heads), *spread, float(own.max()), over))
+    columns = ["group", "part", "persons", "mean", *(f"p{100 * share:.0f}" for share in SHARES), "most", "over"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def in_care(record: Record, care: Care, queues: Queues, began_s: float, zones: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per home or hospital that is ordered to leave: its `people`, those `fetched`, and those who still wait (`waiting`).
+
+    `by_s`: its order, `rests_on_s`: when that can be known; `first_s` and `last_s`: when the first and the last were fetched, all s
+    on the clock; `vehicles` of its own.
+    """
+    homes, left = record.homes, queues.travellers["left"] - began_s
+    gone = queues.travellers["link"] != AT_HOME
+    rows = []
+    for k in range(len(care.id)):
+        mine = (homes.care == k) & np.isfinite(record.orders_s[care.block[k]])
+        if not mine.any():
+            continue
+        block, took = care.block[k], left[mine & gone & ~np.isnan(left)]
+        rests = zones["known_s"].iloc[block] if zones["why"].iloc[block] == "advice" else np.nan
+        fetched = float(homes.persons[mine & gone].sum())
         rows.append(
             {
-                "by": name,
-                "persons": float(people.sum()),
-                "mean": _mean(load, people),
-                "p50": quantile(load, people, HALF) if some else 0.0,
-                "p95": quantile(load, people, MOST) if some else 0.0,
-                "most": float(load.max(initial=0.0)),
-                "over": float(people[load >= DOSES[-1]].sum()),
+                "id": care.id[k],
+                "people": float(homes.persons[mine].sum()),
+                "fetched": fetched,
+                "waiting": float(homes.persons[mine & ~gone].sum()),
+                "by_s": float(record.orders_s[block]),
+                "rests_on_s": float(rests),
+                "first_s": float(took.min()) if len(took) else np.nan,
+                "last_s": float(took.max()) if len(took) else np.nan,
+                "vehicles": float(care.vehicles[k]),
+                "needs": bool((mine & ~gone).any()),
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["id", "people", "fetched", "waiting", "by_s", "rests_on_s", "first_s", "last_s", "vehicles", "needs"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def buses(
-    record: Record, queues: Queues, leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], end_s: float
-) -> pd.DataFrame:
+def buses(record: Record, queues: Queues, orders_s: NDArray[np.float64], end_s: float) -> pd.DataFrame:
     """Return a row per block with buses: people they `carried` so far, and those ready to leave who still wait at `end_s`."""
     homes = record.homes
-    riders = (homes.seats > 0.0) & leaves
+    bus = (homes.seats > 0.0) & (homes.care < 0)
+    riders = bus & record.leaves
     gone = queues.travellers["link"] != AT_HOME
     ready = orders_s[homes.block] + homes.delay_s <= end_s
     rows = []
-    for block in np.unique(homes.block[homes.seats > 0.0]):
+    for block in np.unique(homes.block[bus]):
         mine = riders & (homes.block == block)
         carried = float(homes.persons[mine & gone].sum())
         waiting = float(homes.persons[mine & ~gone & ready].sum())
@@ -211,20 +273,19 @@ def buses(
 
 
 def bound(
-    record: Record, queues: Queues, leaves: NDArray[np.bool_], orders_s: NDArray[np.float64], first_order_s: float,
-    began_s: float, in_car: int, on_foot: int,
+    record: Record, queues: Queues, orders_s: NDArray[np.float64], first_order_s: float, began_s: float, in_car: int, on_foot: int,
 ) -> pd.DataFrame:  # fmt: skip
     """Return one row: T50 and T95 from the first order and the lower bounds of T95, s; NaN where they are not reached.
 
     No plan can be faster than `bound_s`, whenever people leave home. With people who leave home when they do, none can be faster
     than `bound_departures_s`, by whatever roads and to whatever shelters they go. `gap` is T95 over the first.
     """
-    homes = record.homes
+    homes, leaves = record.homes, record.leaves
     times, people = queues.travellers["safe"][leaves] - first_order_s, homes.persons[leaves]
     at_goal = np.isin(homes.node, record.goals.node)
     flows = [
         (_flow(record, leaves, layer, heaviest), float(homes.persons[leaves & ~at_goal & (homes.layer == layer)].sum()))
-        for layer, heaviest in ((CAR, in_car), (FOOT, on_foot))
+        for layer, heaviest in ((CAR, in_car), (FOOT, on_foot), (RESCUE, in_car))[: record.network.layers]
     ]
     least = least_time(flows, MOST, float(homes.persons[leaves & at_goal].sum()))
     t95 = quantile(times, people, MOST)
@@ -251,9 +312,9 @@ def bound(
 def _roads(record: Record, begins_s: float, in_car: int, on_foot: int) -> Roads:
     """Return the network for the time-expanded bound; the run begins `begins_s` after the first order."""
     network, goals, conditions = record.network, record.goals, record.conditions
-    car = network.layer == CAR
+    car = network.layer != FOOT
     return Roads(
-        2 * network.nodes, network.up, network.down, network.length / network.free,
+        network.layers * network.nodes, network.up, network.down, network.length / network.free,
         network.capacity * conditions.lanes.max(axis=0), np.where(car, 1.0, on_foot), np.where(car, in_car, 1.0),
         goals.start, goals.node, goals.places, conditions.begins + begins_s, conditions.blocked,
     )  # fmt: skip
@@ -263,9 +324,9 @@ def _flow(record: Record, leaves: NDArray[np.bool_], layer: int, heaviest: int) 
     """Return the most persons of a layer that can arrive in a time: dry roads at free speed, all lanes that are ever open."""
     network, homes = record.network, record.homes
     mine = network.layer == layer
-    persons = heaviest if layer == CAR else 1
+    persons = heaviest if layer != FOOT else 1
     lanes = record.conditions.lanes.max(axis=0)[mine]
-    nodes = 2 * network.nodes
+    nodes = network.layers * network.nodes
     source, goal = np.zeros(nodes, bool), np.zeros(nodes, bool)
     source[homes.node[leaves & (homes.layer == layer)]] = True
     goal[record.goals.node] = True

@@ -55,7 +55,7 @@ MINUTES_LEFT = Variable(
     0.0,
     1440.0,
     comment="until a twentieth of those still at home have no open way out on free roads, 1440 for a day or more, or nobody left; "
-    "0 from when anybody of the block has collected AEGL-3's toxic load on the way",
+    "0 from when anybody of the block has collected AEGL-3's toxic load, at home or on the way",
 )
 SHELTER_FILL = Variable(
     "shelter_fill",

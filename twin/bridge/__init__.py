@@ -1,5 +1,5 @@
 """The door out: a plan and what it rests on -> JSON, GeoJSON, CAP 1.2, a bilingual HTML report; fields and places -> GeoTIFF,
-NetCDF, GeoPackage. One file per format.
+NetCDF, GeoPackage; paths over roads -> GeoParquet. One file per format.
 
 An exporter is one function `(dossier, folder) -> files written` and one line in EXPORTERS.
 """
@@ -33,4 +33,5 @@ EXPORTERS: dict[str, Exporter] = {
     "geotiff": _writer("geotiff"),
     "netcdf": _writer("netcdf"),
     "gpkg": _writer("geopackage"),
+    "trajectories": _writer("trajectories"),
 }

@@ -1,10 +1,12 @@
-"""Who decides when, as Mesa agents with one clock: the command orders zones, zones release their households, shelters give places.
+"""Who decides when, as Mesa agents with one clock: the command orders zones, zones release their households, shelters give places,
+vehicles fetch those who cannot leave by themselves.
 
 Households are columns; what happens between two decisions is one call of the queue kernel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import mesa
@@ -13,10 +15,14 @@ from numpy.typing import NDArray
 
 from evacuation.movement.kernels.people import give_places, who_is_cut_off
 from evacuation.movement.kernels.queues import AT_HOME
-from evacuation.movement.people.buses import Fleet
 from evacuation.movement.people.households import Households
-from evacuation.movement.roads.assignment import assign
+from evacuation.movement.people.shuttles import Stop, board, call_back
+from evacuation.movement.roads.assignment import assign, assign_in_time
 from evacuation.movement.roads.queues import Queues
+from evacuation.movement.roads.routes import Routes
+
+#: What the way from the goal of each group to a node takes now, (group,), s.
+BackCost = Callable[[int], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -57,39 +63,65 @@ class Command(mesa.Agent):
 
 
 class Shelters(mesa.Agent):
-    """Who hands out the places: those that a plan keeps for one's zone, then the nearest shelter, last the ways out of the city."""
+    """Who hands out the places: those that a plan keeps for one's list, then the nearest shelter, last the ways out of the city.
+
+    A list is a block by car or on foot; on the last list nothing is ever kept (`quota` has a row for each).
+    """
 
     def __init__(
-        self, model: Decisions, left: NDArray[np.float64], quota: NDArray[np.float64], zone: NDArray[np.int32]
+        self, model: Decisions, left: NDArray[np.float64], quota: NDArray[np.float64], lists: NDArray[np.int64]
     ) -> None:
         super().__init__(model)
-        self.left, self.quota, self.zone = left, quota, zone
+        self.left, self.quota, self.lists = left, quota, lists
 
-    def plan(
-        self,
-        leaving: NDArray[np.int64],
-        persons: NDArray[np.float64],
-        node: NDArray[np.integer],
-        cost: NDArray[np.float64],
-    ) -> None:
-        """Keep places for the zones of those `leaving` (n,), so that all their ways from their `node` (n,) cost least together."""
-        zones, people = len(self.quota), persons[leaving]
-        total = np.bincount(self.zone[leaving], people, zones).astype(np.float64)
+    def plan(self, leaving: NDArray[np.int64], homes: Households, routes: Routes, flow: NDArray[np.float64],
+             cost: NDArray[np.float64]) -> None:  # fmt: skip
+        """Keep places for the lists of those `leaving` (n,), so that all their ways cost least together, at `cost` (group, node), s.
+
+        Where the routes have approaches of their own, cars are shared out among these by what each lets through, `flow` (group,)
+        persons a second, so that the last car arrives early; their places come out of those of the shelter.
+        """
+        people, node, mine = homes.persons[leaving], homes.node[leaving], self.lists[leaving]
+        total = np.bincount(mine, people, len(self.quota)).astype(np.float64)
+        total[-1] = 0.0
         each = np.zeros_like(self.quota)
         for group, row in enumerate(cost[:, node]):
-            each[:, group] = np.bincount(self.zone[leaving], people * row, zones)
-        with np.errstate(invalid="ignore"):
-            mean = np.where(total[:, None] > 0.0, each / total[:, None], np.inf)
-        shelters = np.isfinite(self.left)
-        mean[:, ~shelters] = np.inf  # the ways out are for whom no place is left
-        self.quota[:] = assign(total, np.nan_to_num(mean, nan=np.inf, posinf=np.inf), self.left)[0]
+            each[:, group] = np.bincount(mine, people * row, len(self.quota))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.nan_to_num(each / total[:, None], nan=np.inf, posinf=np.inf)
+        mean[total == 0.0] = np.inf
+        own, places = routes.approach >= 0, self.left.copy()
+        if own.any():
+            car = np.arange(len(self.quota)) % 2 == 0
+            share = flow / np.bincount(routes.serves[own], flow[own], len(places))[routes.serves].clip(1e-12)
+            places[own] = np.floor(self.left[_bases(routes)[own]] * share[own])
+            by_car = np.where(car[:, None] & own, mean, np.inf)
+            self.quota[:] = assign_in_time(np.where(car, total, 0.0), by_car, flow, places)
+            kept = self.quota.sum(axis=0)
+            self.left[own] = kept[own]
+            np.subtract.at(self.left, _bases(routes)[own], kept[own])
+            total, places = np.where(car, 0.0, total), self.left.copy()
+        mean[:, ~np.isfinite(self.left) | own] = np.inf  # the ways out are for whom no place is left
+        self.quota += assign(total, mean, places)[0]
 
     def give(
         self, queues: Queues, who: NDArray[np.int64], persons: NDArray[np.float64], node: NDArray[np.integer],
         cost: NDArray[np.float64],
     ) -> None:  # fmt: skip
         """Give `who` (n,), in this order, each a goal reached from its `node` (n,) at `cost` (group, node), s."""
-        give_places(queues.travellers, self.left, self.quota, who, persons, self.zone[who], node, cost)
+        give_places(queues.travellers, self.left, self.quota, who, persons, self.lists[who], node, cost)
+
+    def give_together(
+        self, queues: Queues, who: NDArray[np.int64], persons: float, node: int, cost: NDArray[np.float64]
+    ) -> None:
+        """Give all riders `who` (n,) of a vehicle the one goal, nearest to `node`, that has places for all `persons` of them."""
+        fits = np.where(self.left >= persons, cost[:, node], np.inf)
+        shelters = np.where(np.isinf(self.left), np.inf, fits)  # ways out are for whom no shelter is left within reach
+        fits = shelters if np.isfinite(shelters).any() else fits
+        group = int(np.argmin(fits)) if np.isfinite(fits).any() else -1
+        queues.travellers["group"][who] = group
+        if group >= 0:
+            self.left[group] -= persons
 
     def give_anew(self, queues: Queues, persons: NDArray[np.float64], cost: NDArray[np.float64]) -> int:
         """Give those on the way whose goal is cut off another one, and take their places back; return how many still have none."""
@@ -103,44 +135,71 @@ class Shelters(mesa.Agent):
         return int((queues.travellers["group"][who] < 0).sum())
 
 
+def _bases(routes: Routes) -> NDArray[np.int64]:
+    """Return the group of each group's shelter itself, or of all ways out, (group,)."""
+    return np.where(routes.serves == routes.serves[-1], routes.groups - 1, routes.serves)
+
+
+@dataclass
+class Plan:
+    """A plan for the shelters: when it is made, s, whether it has been, and what each group's road lets through, persons a second."""
+
+    at_s: float
+    made: bool
+    flow: NDArray[np.float64]
+
+
 class Decisions(mesa.Model):
     """The decision clock over all agents.
 
     `orders_s` (block,) are the moments of the orders, infinite for a block that is not told to leave; `leaves` (party,) says who
-    obeys or follows; `left` (group,) are the places left, `quota` (2 x block, group) those that a plan keeps for who leaves a block
-    by car and on foot, `fleets` the buses; `plan_s` is the moment at which the plan is made, infinite for none.
+    obeys or follows; `left` (group,) are the places left, `quota` (list, group) those that a plan keeps for who leaves a block
+    by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `vehicle` (party,) which one each has
+    boarded and `boards_s` (party,) when that leaves, s.
     """
 
     def __init__(
         self, homes: Households, orders_s: NDArray[np.float64], leaves: NDArray[np.bool_], left: NDArray[np.float64],
-        quota: NDArray[np.float64], fleets: list[Fleet], plan_s: float = np.inf,
+        quota: NDArray[np.float64], lists: NDArray[np.int64], stops: list[Stop], vehicle: NDArray[np.int32],
+        boards_s: NDArray[np.float64], routes: Routes, plan: Plan,
     ) -> None:  # fmt: skip
         super().__init__(seed=0)  # nothing is drawn here: all draws are columns of the households
-        self.homes, self.leaving, self.plan_s = homes, np.flatnonzero(leaves), plan_s
-        self.fleets = [(fleet, self._riders(fleet, orders_s)) for fleet in fleets]
+        self.homes, self.leaving, self.plan, self.routes = homes, np.flatnonzero(leaves), plan, routes
+        self.vehicle, self.boards_s = vehicle, boards_s
+        self.stops = [(stop, *self._riders(stop, orders_s)) for stop in stops]
         self.command = Command(self, orders_s)
-        self.shelters = Shelters(self, left, quota, 2 * homes.block + homes.layer)
-        alone = leaves & (homes.seats == 0.0)
+        self.shelters = Shelters(self, left, quota, lists)
+        alone = leaves & (homes.seats == 0.0) & (homes.care < 0)
         for block in np.unique(homes.block[alone]):
             mine = np.flatnonzero(alone & (homes.block == block))
             Zone(self, int(block), mine, homes.delay_s[mine])
 
-    def _riders(self, fleet: Fleet, orders_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return who waits for the buses of a fleet and from when on, s, the first to come first."""
-        homes, leaving = self.homes, self.leaving
-        mine = leaving[(homes.block[leaving] == fleet.block) & (homes.seats[leaving] > 0.0)]
-        ready = orders_s[fleet.block] + homes.delay_s[mine]
+    def _riders(self, stop: Stop, orders_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return who waits at a stop and from when on, s, the first to come first."""
+        mine = self.leaving[stop.riders(self.homes)[self.leaving]]
+        ready = orders_s[stop.block] + self.homes.delay_s[mine]
         order = np.lexsort((mine, ready))
         return mine[order], ready[order]
 
-    def _board(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64]) -> list[Released]:
-        """Let buses take on who waits at their stops before `t1`."""
-        found = []
-        for fleet, (riders, ready) in self.fleets:
-            here = (queues.travellers["link"][riders] == AT_HOME) & (ready < t1)
-            there_s = float(cost[:, fleet.node].min())
-            persons = self.homes.persons[riders[here]]
-            found.append(Released(*fleet.load(riders[here], ready[here], persons, there_s, t0, t1)))
+    def _board(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64], back: BackCost) -> list[Released]:
+        """Call vehicles back whose riders have arrived, and let those at their stops before `t1` take on who waits."""
+        found, link = [], queues.travellers["link"]
+        for stop, riders, ready in self.stops:
+            if np.isinf(stop.back_s).any() and len(riders):
+                out = (self.vehicle >= stop.first) & (self.vehicle < stop.first + len(stop.seats))
+                way_s = np.full(len(link), np.inf)
+                way_s[out] = back(stop.node)[queues.travellers["group"][out]]
+                call_back(stop, self.vehicle, link, queues.travellers["safe"], way_s, t0)
+            here = (link[riders] == AT_HOME) & (self.vehicle[riders] < 0)
+            if here.any() and np.isfinite(cost[:, stop.node]).any():
+                some = board(stop, riders[here], ready[here], self.homes.persons[riders[here]], t0, t1)
+                self.vehicle[some.who], self.boards_s[some.who] = some.vehicle, some.when
+            off = riders[(link[riders] == AT_HOME) & (self.vehicle[riders] >= 0)]
+            off = off[self.boards_s[off] < t1]
+            for v in np.unique(self.vehicle[off]):
+                own = off[self.vehicle[off] == v]
+                self.shelters.give_together(queues, own, float(self.homes.persons[own].sum()), stop.node, cost)
+            found.append(Released(off, self.boards_s[off]))
         return found
 
     @property
@@ -148,20 +207,25 @@ class Decisions(mesa.Model):
         """The zones in the order of their blocks."""
         return self.agents_by_type.get(Zone, mesa.agent.AgentSet([], random=self.random))
 
-    def decide(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64]) -> None:
-        """Order zones, send off who leaves in [t0, t1) s, and give all of them, and those cut off on the way, a goal."""
+    def decide(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64], back: BackCost) -> Released:
+        """Order zones, send off who leaves in [t0, t1) s, and give all of them, and those cut off on the way, a goal.
+
+        `back` gives what the way from each group's goal to a node takes now. Returns who set out.
+        """
         homes = self.homes
-        if t0 <= self.plan_s < t1:
-            self.shelters.plan(self.leaving, homes.persons, homes.node[self.leaving], cost)
+        if self.plan.at_s < t1 and not self.plan.made:
+            self.shelters.plan(self.leaving, homes, self.routes, self.plan.flow, cost)
+            self.plan.made = True
         self.command.order(self.zones, t1)
         self.shelters.give_anew(queues, homes.persons, cost)
         released = [zone.release(t0, t1) for zone in self.zones if zone.ordered_s < t1]
-        released += self._board(t0, t1, queues, cost)
-        if not released:
-            return
-        who = np.concatenate([r.who for r in released])
-        when = np.concatenate([r.when for r in released])
+        released += self._board(t0, t1, queues, cost, back)
+        who = np.concatenate([np.zeros(0, np.int64), *(r.who for r in released)])
+        when = np.concatenate([np.zeros(0), *(r.when for r in released)])
         order = np.lexsort((who, when))
         who, when = who[order], when[order]
-        self.shelters.give(queues, who, homes.persons, homes.node[who], cost)
-        queues.set_out(who, homes.node[who], when, t0)
+        if len(who):
+            alone = who[homes.seats[who] == 0.0]
+            self.shelters.give(queues, alone, homes.persons, homes.node[alone], cost)
+            queues.set_out(who, homes.node[who], when, t0)
+        return Released(who, when)

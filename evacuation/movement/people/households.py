@@ -32,9 +32,10 @@ FAR_HOME_M = 300.0
 class Households:
     """Parties, shape (party,): row of the population `cell` and of the `block`, `node` and `layer` they leave by, `persons`.
 
-    `seats` are those of the bus they wait for, 0 for none. `delay_s` passes between the order and their leaving; `obeys`,
-    `follows` and `knows` are draws in 0..1 against compliance, shadow evacuation and the share of informed. All are drawn for
-    everybody in the city, whoever leaves, so that two plans meet the same people.
+    `seats` are those of the vehicle they wait for, 0 for none. `delay_s` passes between the order and their leaving; `obeys`,
+    `follows`, `knows` and `heeds` are draws in 0..1 against compliance, shadow evacuation, the shares of informed and told, and the
+    share of guided. All are drawn for everybody in the city, whoever leaves, so that two plans meet the same people. `care` is the
+    row of the home for the aged or hospital (`people.care`) of those who cannot leave alone, -1 for all others.
     """
 
     cell: NDArray[np.int32]
@@ -47,19 +48,31 @@ class Households:
     follows: NDArray[np.float64]
     seats: NDArray[np.float64]
     knows: NDArray[np.float64]
+    heeds: NDArray[np.float64]
+    care: NDArray[np.int32]
     basis: str
     car_share_assumed: bool
 
     @property
     def weight(self) -> NDArray[np.float64]:
-        """Units of their links, (party,): a car is one, walkers count by head, riders share the room of their bus."""
-        alone = np.where(self.layer == CAR, 1.0, self.persons)
-        return np.where(self.seats > 0.0, BUS_UNITS * self.persons / np.maximum(self.seats, 1.0), alone)
+        """Units of their links, (party,): a car is one, walkers count by head, riders share the room of their vehicle."""
+        alone = np.where(self.layer == FOOT, self.persons, 1.0)
+        units = np.where(self.care >= 0, 1.0, BUS_UNITS)
+        return np.where(self.seats > 0.0, units * self.persons / np.maximum(self.seats, 1.0), alone)
+
+    def lists(self, blocks: int, guided: float) -> NDArray[np.int64]:
+        """Return the list on which a plan keeps places for each party, (party,): of its block by car 2 x block, on foot one more.
+
+        Those in care, and who does not go where guidance says (all but a share `guided`), stand on the last list, on which
+        nothing is ever kept.
+        """
+        own = 2 * self.block.astype(np.int64) + (self.layer == FOOT)
+        return np.where((self.care >= 0) | (self.heeds >= guided), 2 * blocks, own)
 
     @property
     def most_in_car(self) -> int:
-        """The most persons that a unit of the cars' queues holds: in a bus there are more than in a car."""
-        mine = self.layer == CAR
+        """The most persons that a unit of the vehicles' queues holds: in a bus there are more than in a car."""
+        mine = self.layer != FOOT
         return int(np.ceil((self.persons[mine] / self.weight[mine]).max(initial=1.0) - 1e-9))
 
 
@@ -96,9 +109,9 @@ def households_of(
     count = len(cell)
     delay = delays(departures, mean_delay_s, rng.random(count))
     return Households(
-        cell.astype(np.int32), _blocks(city)[cell], node.astype(np.int32), layers.astype(np.int8),
-        persons.astype(np.float64), delay, rng.random(count), rng.random(count), np.zeros(count), rng.random(count), basis,
-        not has,
+        cell.astype(np.int32), blocks_of(city)[cell], node.astype(np.int32), layers.astype(np.int8),
+        persons.astype(np.float64), delay, rng.random(count), rng.random(count), np.zeros(count), rng.random(count),
+        rng.random(count), np.full(count, -1, np.int32), basis, not has,
     )  # fmt: skip
 
 
@@ -134,6 +147,7 @@ def far_homes(city: City, network: Network, homes: Households) -> tuple[float, f
     centre = shapely.centroid(city.population.geometry.values)[homes.cell]
     node = homes.node % network.nodes
     apart = np.hypot(network.x[node] - shapely.get_x(centre), network.y[node] - shapely.get_y(centre))
+    apart = np.where((homes.care >= 0) | (homes.seats > 0.0), 0.0, apart)  # a stop is not a home
     return float(apart.max(initial=0.0)), float(homes.persons[apart > FAR_HOME_M].sum())
 
 
@@ -158,7 +172,7 @@ def _nodes(
     return np.asarray(own[np.where(here[cell] > 0, within, nearest[cell])] + layer * network.nodes)
 
 
-def _blocks(city: City) -> NDArray[np.int32]:
+def blocks_of(city: City) -> NDArray[np.int32]:
     """Return the block of each population cell: the one its centre lies in, else the nearest; 0 in a city without blocks."""
     centres = shapely.centroid(city.population.geometry.values)
     if not len(city.blocks):

@@ -39,3 +39,34 @@ def assign(
     )  # fmt: skip
     found[zone, goal] = np.rint(solved.x[:ways])
     return found, float((found[zone, goal] * cost[zone, goal]).sum())
+
+
+def assign_in_time(
+    people: NDArray[np.float64], cost: NDArray[np.float64], flow: NDArray[np.float64], places: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how many of each zone go to each goal, (zone, goal), so that the last way ends about as early as it can.
+
+    A goal that takes `flow` (goal,) persons a second serves in a time T as many as arrive between its nearest zone's `cost`
+    (zone, goal), s, and T. The least T by which as many as ever find a place are served is found by halving, to a hundredth; with it,
+    all ways together are shortest (`assign`). `places` (goal,) may be infinite.
+    """
+    with np.errstate(invalid="ignore"):
+        nearest = np.where(people[:, None] > 0.0, cost, np.inf).min(axis=0, initial=np.inf)
+    if not np.isfinite(nearest).any():
+        return np.zeros(cost.shape)
+
+    def within(t: float) -> NDArray[np.float64]:
+        room = np.ceil(flow * np.maximum(t - np.where(np.isfinite(nearest), nearest, t), 0.0))
+        return assign(people, np.where(cost <= t, cost, np.inf), np.minimum(room, places))[0]
+
+    least = float(nearest.min())
+    most = float(np.where(np.isfinite(cost), cost, 0.0).max()) + people.sum() / flow[np.isfinite(nearest)].min() + 1.0
+    best = within(most)
+    while most - least > 0.01 * most:
+        middle = 0.5 * (least + most)
+        found = within(middle)
+        if found.sum() >= best.sum():
+            most, best = middle, found
+        else:
+            least = middle
+    return best

@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from evacuation.movement.roads.network import CAR, Network
+from evacuation.movement.roads.network import CAR, FOOT, RESCUE, Network
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
@@ -21,6 +21,9 @@ from twin.hazard import Action, Drivers
 
 #: Depth at which cars stop, m: Pregnolato et al. 2017, doi:10.1016/j.trd.2017.06.020.
 CAR_STOPS_M = 0.3
+
+#: Depth at which rescue vehicles stop, m: TRID 1412184.
+RESCUE_STOPS_M = 0.6
 
 #: Speed on foot in water as a share of that on dry ground, by depth (m): 0.35 m of Li et al. 2026, the rest set between.
 WADING = ((0.0, 0.10, 0.35, 0.60, 0.90), (1.0, 0.85, 0.60, 0.48, 0.40))
@@ -34,6 +37,13 @@ def car_speed(depth_m: NDArray[np.float64], free: NDArray[np.float64]) -> NDArra
     w = 1000.0 * depth_m
     curve = (0.0009 * w**2 - 0.5529 * w + 86.9448) / 3.6
     return np.where(depth_m >= CAR_STOPS_M, 0.0, np.minimum(free, curve))
+
+
+def rescue_speed(depth_m: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the speed of rescue vehicles in water, m/s: the curve for high clearance; 0 from 0.6 m on (TRID 1412184)."""
+    w = 1000.0 * depth_m
+    curve = (0.0002415 * w**2 - 0.2898 * w + 86.94) / 3.6
+    return np.where(depth_m >= RESCUE_STOPS_M, 0.0, np.minimum(free, curve))
 
 
 def foot_speed(
@@ -113,7 +123,11 @@ def conditions_of(
     begins = moments[new]
     wet, pulled, rate = (along.at(begins)[:, network.road] for along in (depth, pull, dose))
     car = network.layer == CAR
-    speed = np.where(car, car_speed(wet, network.free), foot_speed(wet, pulled, network.free, wade_m))
+    foot, rescue = network.layer == FOOT, network.layer == RESCUE
+    speed = np.empty_like(wet)
+    speed[:, car] = car_speed(wet[:, car], network.free[car])
+    speed[:, foot] = foot_speed(wet[:, foot], pulled[:, foot], network.free[foot], wade_m)
+    speed[:, rescue] = rescue_speed(wet[:, rescue], network.free[rescue])
     opened = ~shut[new][:, network.road]
     lanes = np.ones_like(speed)
     for action in actions:

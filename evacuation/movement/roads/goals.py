@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.movement.kernels import paths
-from evacuation.movement.kernels.heap import HEAP
-from evacuation.movement.roads.network import CAR, FOOT, Network
+from evacuation.movement.roads.network import Network
 from twin import overlay
 from twin.city import City
 from twin.drivers import tagged
 from twin.errors import ScenarioError
 from twin.grid import Grid
-from twin.hazard import Drivers
+from twin.hazard import Action, Drivers
 
 #: A road that ends within this of the city's rim, m, leads out of it: assumed.
 RIM_M = 100.0
@@ -34,7 +32,7 @@ class Goals:
     """Groups of goals: one for each shelter in use, the last for the ways out.
 
     `places` (group,) are infinite for the ways out; `shelters` has a row per shelter of the city with `group` (-1 for one not in
-    use) and `why` it is not. Goals of group g are `node[start[g]:start[g + 1]]`.
+    use), `why` it is not, and when it `opens_s` (minus infinity: it is open). Goals of group g are `node[start[g]:start[g + 1]]`.
     """
 
     shelters: pd.DataFrame
@@ -47,22 +45,20 @@ class Goals:
         """The group of the ways out of the city."""
         return len(self.places) - 1
 
-    def ways(self, network: Network, cost: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """Return the cost (group, node), s, of the way from each node and the link it begins with, at link costs (link,), s."""
-        shape = (len(self.places), 2 * network.nodes)
-        found, lead = np.zeros(shape), np.zeros(shape, np.int32)
-        paths.ways(found, lead, np.zeros(shape[1], HEAP), cost, network.up, *network.into, self.start, self.node)
-        return found, lead
 
-
-def goals_of(city: City, network: Network, drivers: Drivers) -> Goals:
+def goals_of(city: City, network: Network, drivers: Drivers, actions: tuple[Action, ...] = ()) -> Goals:
     """Return the goals of a city.
 
-    A shelter counts from its column `capacity`; one without places, or one that water or cloud reach within the run, is not used.
+    A shelter counts from its column `capacity`; a place that `open_shelter` opens has the places that the measure says, from
+    then on. One without places, or one that water or cloud reach within the run, is not used.
     Ways out are facilities of the kind "city_exit", else dead ends of roads within RIM_M of the rim.
     Raises ScenarioError when there is neither shelter nor way out.
     """
     table = city.facilities[city.facilities["kind"] == "shelter"]
+    opened = {a.place: a for a in actions if a.kind == "open_shelter"}
+    more = city.facilities[city.facilities["id"].isin(list(opened))]
+    more = more.assign(capacity=[opened[str(i)].values["places"] for i in more["id"]])
+    table = pd.concat([table, more]) if len(more) else table
     capacity = pd.to_numeric(table["capacity"], errors="coerce").fillna(0.0).values
     if (capacity < 0).any():
         bad = table.iloc[int(np.argmin(capacity))]
@@ -73,11 +69,14 @@ def goals_of(city: City, network: Network, drivers: Drivers) -> Goals:
     nodes: list[list[int]] = []
     for k, shelter in enumerate(table.itertuples()):
         point = shelter.geometry.centroid
-        own = [n for layer in (CAR, FOOT) if (n := network.nearest(point.x, point.y, layer)) >= 0]
+        own = [n for layer in range(network.layers) if (n := network.nearest(point.x, point.y, layer)) >= 0]
         ends = [n % network.nodes for n in own]
         far = min((float(np.hypot(network.x[n] - point.x, network.y[n] - point.y)) for n in ends), default=np.inf)
         why = "" if capacity[k] > 0 and own and not hit[k] else hit[k] or ("no_places" if own else "no_road")
-        rows.append((shelter.id, shelter.name_zh, shelter.name_en, capacity[k], far, -1 if why else len(places), why))
+        opens_s = opened[shelter.id].start_s if shelter.id in opened else -np.inf
+        rows.append(
+            (shelter.id, shelter.name_zh, shelter.name_en, capacity[k], far, -1 if why else len(places), why, opens_s)
+        )
         if not why:
             places.append(capacity[k])
             nodes.append(own)
@@ -85,7 +84,7 @@ def goals_of(city: City, network: Network, drivers: Drivers) -> Goals:
     if not out and not places:
         raise ScenarioError("movement_no_goal", found=len(table), rim=RIM_M)
     nodes.append(out)
-    columns = ["id", "name_zh", "name_en", "capacity", "road_m", "group", "why"]
+    columns = ["id", "name_zh", "name_en", "capacity", "road_m", "group", "why", "opens_s"]
     return Goals(
         pd.DataFrame(rows, columns=columns),
         np.array([*places, np.inf]),
@@ -95,18 +94,18 @@ def goals_of(city: City, network: Network, drivers: Drivers) -> Goals:
 
 
 def _exits(city: City, network: Network) -> list[int]:
-    """Return the nodes of both layers at which roads lead out of the city."""
+    """Return the nodes of all layers at which roads lead out of the city."""
     named = city.facilities[city.facilities["kind"] == "city_exit"]
     if len(named):
         points = [(p.x, p.y) for p in named.geometry.centroid]
-        found = {network.nearest(x, y, layer) for x, y in points for layer in (CAR, FOOT)}
+        found = {network.nearest(x, y, layer) for x, y in points for layer in range(network.layers)}
         return sorted(found - {-1})
     west, south, east, north = city.grid.bounds
     x, y = network.x, network.y
     near = np.minimum.reduce([x - west, east - x, y - south, north - y]) <= RIM_M
     ends = np.flatnonzero(near & (network.degree == 1))
-    both = np.concatenate([ends, ends + network.nodes])
-    return [int(n) for n in both if network.connected[n]]
+    each = np.concatenate([ends + layer * network.nodes for layer in range(network.layers)])
+    return [int(n) for n in each if network.connected[n]]
 
 
 def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""The city's roads as a directed graph, once for cars and once for people on foot, on the city's road ids."""
+"""The city's roads as a directed graph, for cars, for people on foot and for rescue vehicles, on the city's road ids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from evacuation.movement.roads.mend import mended
 from twin.city import City
 from twin.errors import ScenarioError
 
-#: The two layers of the graph; cars and walkers do not hinder one another (first form).
-CAR, FOOT = 0, 1
+#: The layers of the graph. They do not hinder one another: cars and walkers (first form), and rescue vehicles, for which others
+#: make way (assumed); these are there only where a run has some.
+CAR, FOOT, RESCUE = 0, 1, 2
 
 #: Vehicles that stand on a metre of lane: kinematic-wave practice 0.13 to 0.15, assumed.
 JAM_VEH_M_LANE = 0.14
@@ -44,7 +45,7 @@ CLASS_DEFAULTS: dict[str, tuple[int, float, float]] = {
 
 @dataclass(frozen=True)
 class Network:
-    """Nodes and links of both layers; a node of layer k is its number plus k times the number of nodes.
+    """Nodes and links of all `layers`; a node of layer k is its number plus k times the number of nodes.
 
     Link arrays, shape (link,): `up`, `down` node, `road` row of the city's roads, `layer`, `reverse` (against the drawn
     direction), `length` m, `free` m/s, `capacity` and `storage` in units (cars, or persons on foot), `wave` m/s.
@@ -67,6 +68,7 @@ class Network:
     assumed: int = 0
     gaps: int = 0
     loops: int = 0
+    layers: int = 2
 
     @property
     def nodes(self) -> int:
@@ -82,19 +84,19 @@ class Network:
 
     @cached_property
     def into(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Links into each node of both layers: (starts, links)."""
+        """Links into each node of all layers: (starts, links)."""
         order = np.argsort(self.down, kind="stable").astype(np.int32)
-        starts = np.searchsorted(self.down[order], np.arange(2 * self.nodes + 1)).astype(np.int32)
+        starts = np.searchsorted(self.down[order], np.arange(self.layers * self.nodes + 1)).astype(np.int32)
         return starts, order
 
     @cached_property
     def connected(self) -> NDArray[np.bool_]:
-        """Which nodes lie in the largest connected part of their layer, (2 x node,): what is off it is an error of the map."""
-        count = 2 * self.nodes
+        """Which nodes lie in the largest connected part of their layer, (layer x node,): what is off it is an error of the map."""
+        count = self.layers * self.nodes
         links = coo_array((np.ones(len(self.up)), (self.up, self.down)), shape=(count, count))
         part: NDArray[np.int32] = np.asarray(connected_components(links, directed=False)[1])
         keep = np.zeros(count, bool)
-        for layer in (CAR, FOOT):
+        for layer in range(self.layers):
             mine = part[layer * self.nodes : (layer + 1) * self.nodes]
             if len(mine):
                 largest = np.bincount(mine).argmax()
@@ -109,11 +111,12 @@ class Network:
         return int(own[np.argmin((self.x[own] - x) ** 2 + (self.y[own] - y) ** 2)]) + layer * self.nodes
 
 
-def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
+def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool = False) -> Network:
     """Return the graph of a city's roads: two directed links a road (one, where a column `oneway` says so) and layer.
 
     Lanes are shared by the two directions. `veh_h_lane` is what a lane carries in an evacuation, `walk_m_s` the speed of
-    groups on foot on dry ground. Raises ScenarioError for a city without roads and for lanes or speeds below nothing.
+    groups on foot on dry ground; `rescue` adds the layer of rescue vehicles, on the lanes of the cars.
+    Raises ScenarioError for a city without roads and for lanes or speeds below nothing.
     """
     roads = city.roads
     if not len(roads):
@@ -125,13 +128,13 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
     length = np.maximum(roads.geometry.length.values.astype(float), 1.0)
     per_side = np.where(oneway, lanes, np.maximum(lanes / 2.0, 1.0))
     parts = []
-    for layer in (CAR, FOOT):
-        free = speed / 3.6 if layer == CAR else np.full(len(roads), walk_m_s)
-        flow = per_side * veh_h_lane / 3600.0 if layer == CAR else width * WALK_FLOW_S_M
-        jam = per_side * JAM_VEH_M_LANE if layer == CAR else width * JAM_PERSONS_M2
-        wave = np.full(len(roads), CAR_WAVE_M_S if layer == CAR else WALK_WAVE_M_S)
+    for layer in (CAR, FOOT, RESCUE)[: 3 if rescue else 2]:
+        free = speed / 3.6 if layer != FOOT else np.full(len(roads), walk_m_s)
+        flow = per_side * veh_h_lane / 3600.0 if layer != FOOT else width * WALK_FLOW_S_M
+        jam = per_side * JAM_VEH_M_LANE if layer != FOOT else width * JAM_PERSONS_M2
+        wave = np.full(len(roads), CAR_WAVE_M_S if layer != FOOT else WALK_WAVE_M_S)
         for reverse in (False, True):
-            there = (flow > 0.0) & (first != last) & ~(oneway & reverse & (layer == CAR))
+            there = (flow > 0.0) & (first != last) & ~(oneway & reverse & (layer != FOOT))
             k = np.flatnonzero(there)
             up, down = (last, first) if reverse else (first, last)
             parts.append(
@@ -154,7 +157,7 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float) -> Network:
     return Network(
         ids, junctions.x, junctions.y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
         layers.astype(np.int8), against.astype(bool), metres, speeds, flows, storage, waves, assumed,
-        junctions.gaps, junctions.loops,
+        junctions.gaps, junctions.loops, 3 if rescue else 2,
     )  # fmt: skip
 
 

@@ -100,10 +100,12 @@ def queues_of(
     weight: NDArray[np.float64],
     home: NDArray[np.int32],
     most: NDArray[np.float64] | None = None,
+    at: NDArray[np.int32] | None = None,
 ) -> Queues:
     """Return empty queues on the links given, with an entry queue at each node that is the `home` (traveller,) of somebody.
 
-    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes). People come out of
+    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes), `at` (link,) the node
+    of the ways (`next_link`) at which one chooses at its end (its own end, unless a turn is held there). People come out of
     an entry queue as fast as out of the strongest link that leaves its node.
     """
     homes, in_queue = np.unique(home, return_counts=True)
@@ -121,7 +123,8 @@ def queues_of(
     size = np.concatenate([np.ceil(storage if most is None else most) + 1, in_queue + 1]).astype(np.int32)
 
     links = np.zeros(real + entries, LINK)
-    links["up"], links["down"] = np.concatenate([up, homes]), to
+    links["up"] = np.concatenate([up, homes])
+    links["down"] = np.concatenate([down if at is None else at, homes])
     links["entry"][real:] = True
     links["opened"][:real] = True
     links["length"][:real], links["speed"][:real], links["wave_s"][:real] = length, speed, length / wave

@@ -13,9 +13,9 @@ import xarray as xr
 
 import scenarios as sc
 from evacuation.movement.movement import Movement
-from evacuation.movement.people.buses import Fleet
 from evacuation.movement.people.households import delays
 from evacuation.movement.proofs import worlds
+from evacuation.movement.record import STATES
 from scenarios.case import hazards
 from twin.city import empty_table
 from twin.errors import ContractError, ScenarioError
@@ -33,6 +33,11 @@ def town():
 
 def leave(town, model=ALL, drivers=None, actions=(), hours=1.0, seed=7):
     return model.simulate(town, drivers or {}, worlds.clock(hours), actions, stream(seed, "movement"))
+
+
+def at_end(found, state: str) -> float:
+    """Return the people in a state when the run ends."""
+    return float(found.counts["end_state"].iloc[-1, STATES.index(state)])
 
 
 def codes(found):
@@ -126,7 +131,7 @@ def test_water_closes_roads_strands_people_and_names_the_last_departure(town) ->
     zones, last = found.tables["zones"].set_index("id"), found.tables["last_departures"]
     assert set(last["id"]) == {"b0", "b2"} and (last["by_s"] < 1200.0).all()
     assert zones.loc["b0", "stranded"] > 0 and zones.loc["b1", "cut_off"] == False  # noqa: E712
-    assert found.tables["stranded"]["persons"].sum() == found.counts["end_state"].iloc[-1, 4]
+    assert found.tables["stranded"]["persons"].sum() == at_end(found, "stranded")
     minutes = found.fields["minutes_to_harm"].sel(block="b0").values
     assert minutes[0] - minutes[1] == pytest.approx(5.0, abs=0.5), "the same moment, seen five minutes later"
     assert 0.0 < minutes[1] < 15.0 and minutes[4] == 0.0
@@ -135,15 +140,16 @@ def test_water_closes_roads_strands_people_and_names_the_last_departure(town) ->
 
 
 def test_people_poisoned_on_the_way_turn_their_block_red(town) -> None:
-    """At 1/300 s AEGL-3's load takes five minutes outdoors: those who walk farther collect more."""
+    """At 1/300 s AEGL-3's load takes five minutes outdoors; at home, windows shut, 35 min: sqrt(2 x 300 s x 7200 s)."""
     clock = worlds.clock(1.0)
     cloud = {"toxic_dose_rate": worlds.cloud(town, clock, 1.0 / 300.0)}
-    model = replace(ALL, zones=("b0",))
+    model = replace(ALL, zones=("b0",), persons_on_foot=1)
     found = model.simulate(town, cloud, clock, (), stream(7, "movement"))
-    assert found.counts["end_state"].iloc[-1, 5] > 0
-    minutes = found.fields["minutes_to_harm"]
-    assert minutes.sel(block="b0").values[0] == 1440.0 and minutes.sel(block="b0").values[-1] == 0.0
-    assert (minutes.sel(block=["b1", "b2", "b3"]) == 1440.0).all(), "nobody of these was on the way"
+    assert at_end(found, "over_exposed") > 0
+    minutes, half_hour = found.fields["minutes_to_harm"], 6
+    assert minutes.sel(block="b0").values[0] == 1440.0 and minutes.sel(block="b0").values[half_hour] == 0.0
+    others = minutes.sel(block=["b1", "b2", "b3"])
+    assert (others[: half_hour + 1] == 1440.0).all() and (others[half_hour + 2 :] == 0.0).all()
     thin = model.simulate(town, {"toxic_dose_rate": worlds.cloud(town, clock, 1e-5)}, clock, (), stream(7, "movement"))
     assert (thin.fields["minutes_to_harm"] == 1440.0).all()
 
@@ -205,18 +211,9 @@ def test_buses_fetch_those_without_a_car_and_take_no_more_than_their_seats(town)
     assert (found.counts["end_state"].sum(axis=1) == found.balance.came_in["population"]).all()
     carried = found.tables["buses"].set_index("id").loc["b0", "carried"]
     assert carried == arrays["home_persons"][gone].sum() and "buses" in codes(found)
-    assert found.tables["doses"].set_index("by")["persons"]["bus"] == carried
-    assert found.tables["bound"]["gap"].iloc[0] >= 1.0 and (arrays["bus_back_s"] > 600.0).all()
+    assert found.tables["doses"].set_index(["group", "part"])["persons"]["bus", "way"] == carried
+    assert found.tables["bound"]["gap"].iloc[0] >= 1.0 and (arrays["vehicle_back_s"] > 600.0).all()
     np.testing.assert_array_equal(arrays["home_obeys"], plain.state.arrays["home_obeys"], "the same people")
-
-
-def test_a_fleet_loads_by_seats_and_comes_back_for_more() -> None:
-    """Two buses of four seats, 100 s away: loads of 4 at 0 s and again when they are back, 3 s a rider, 200 s, and 120 s to turn."""
-    fleet = Fleet(0, 0, 4.0, np.zeros(2), np.inf)
-    who, when = fleet.load(np.arange(6), np.zeros(6), np.full(6, 2.0), 100.0, 0.0, 1000.0)
-    assert who.tolist() == list(range(6)) and when.tolist() == [0.0] * 4 + [332.0] * 2
-    assert sorted(fleet.back_s.tolist()) == [332.0, 664.0]
-    assert not len(fleet.load(np.arange(2), np.zeros(2), np.ones(2), np.inf, 0.0, 9e9)[0]), "no open way: they wait"
 
 
 def test_who_is_not_informed_learns_of_a_closed_road_when_he_comes_to_it() -> None:
@@ -225,7 +222,7 @@ def test_who_is_not_informed_learns_of_a_closed_road_when_he_comes_to_it() -> No
     shut = tuple(Action("close_road", f"out-{side}") for side in "wn")
     found = {share: leave(town, replace(ALL, informed=share), actions=shut, hours=2.0) for share in (0.0, 1.0)}
     for outcome in found.values():
-        assert outcome.counts["end_state"].iloc[-1, 3:5].sum() == 0, "nobody is stranded or still on the way"
+        assert outcome.counts["end_state"].iloc[-1, 3:6].sum() == 0, "nobody is stranded or still on the way"
     took = [
         float(np.nansum(f.state.arrays["traveller_safe"] - f.state.arrays["traveller_left"])) for f in found.values()
     ]
@@ -342,7 +339,7 @@ def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -
     shut = tuple(Action("close_road", str(i)) for i in town.roads["id"])
     found = leave(town, actions=shut)
     at_goal = found.counts["end_state"].iloc[-1, :2].sum()
-    assert found.counts["end_state"].iloc[-1, 4] + at_goal == found.tables["bound"]["leaving"].iloc[0]
+    assert at_end(found, "stranded") + at_goal == found.tables["bound"]["leaving"].iloc[0]
     assert set(found.tables["stranded"]["why"]) == {"no_way"}
 
 

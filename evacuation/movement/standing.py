@@ -1,0 +1,84 @@
+"""How a run stands between two decisions, beside its queues: all of it is kept in a saved state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evacuation.movement.kernels.queues import AT_HOME
+from evacuation.movement.people.rooms import Rooms
+from evacuation.movement.people.shuttles import Stop
+from evacuation.movement.roads.goals import Goals
+from evacuation.movement.roads.routes import Routes
+
+
+@dataclass
+class Standing:
+    """Places left (group,), those kept by a plan (list, group), which shelters are open (group,), who is aboard of what, who knows what.
+
+    `vehicle` and `boards_s` (party,): the vehicle boarded (-1 for none) and when it leaves, s. `home_dose` (party,): the toxic load
+    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin.
+    """
+
+    left: NDArray[np.float64]
+    quota: NDArray[np.float64]
+    opened: NDArray[np.bool_]
+    vehicle: NDArray[np.int32]
+    boards_s: NDArray[np.float64]
+    home_dose: NDArray[np.float64]
+    bulletin: NDArray[np.int32]
+
+    def open_shelters(self, goals: Goals, routes: Routes, t: float) -> None:
+        """Give out the places of the shelters that have been opened by `t`, s on the clock."""
+        table = goals.shelters[goals.shelters["group"] >= 0]
+        for group, opens_s in zip(table["group"], table["opens_s"], strict=True):
+            if not self.opened[group] and opens_s <= t:
+                self.opened[group] = True
+                self.left[group] += goals.places[group]
+
+    def set_out(
+        self, who: NDArray[np.int64], when: NDArray[np.float64], cell: NDArray[np.int32], before: NDArray[np.float64],
+        rooms: Rooms, t0: float, step_s: float,
+    ) -> None:  # fmt: skip
+        """Keep what those who set out in a step have collected at home; `before` (cell,) is the load of rooms at its begin `t0`."""
+        share = np.clip((when - t0) / step_s, 0.0, 1.0)
+        self.home_dose[who] = before[cell[who]] + share * (rooms.load - before)[cell[who]]
+
+    def at_home_dose(self, cell: NDArray[np.int32], rooms: Rooms) -> NDArray[np.float64]:
+        """Return what each party has collected at home up to now, (party,)."""
+        return np.where(np.isnan(self.home_dose), rooms.load[cell], self.home_dose)
+
+    def arrays(self, stops: list[Stop], rooms: Rooms) -> dict[str, NDArray[Any]]:
+        """Return copies of all that changes, by name, to go on from."""
+        none = [np.zeros(0)]
+        return {f.name: getattr(self, f.name).copy() for f in fields(self)} | {
+            "vehicle_back_s": np.concatenate([*none, *(stop.back_s for stop in stops)]),
+            "stop_gathered_s": np.array([stop.gathered_s for stop in stops]),
+            "room_inside": rooms.inside.copy(),
+            "room_load": rooms.load.copy(),
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], stops: list[Stop], rooms: Rooms) -> None:
+        """Set all that changes to what a state kept; stops and vehicles are told apart by their order."""
+        for f in fields(self):
+            getattr(self, f.name)[:] = arrays[f.name]
+        rooms.inside[:], rooms.load[:] = arrays["room_inside"], arrays["room_load"]
+        for k, stop in enumerate(stops):
+            mine = slice(stop.first, stop.first + len(stop.seats))
+            known = len(arrays["vehicle_back_s"][mine])
+            stop.back_s[:known] = arrays["vehicle_back_s"][mine]
+            stop.gathered_s = float(arrays["stop_gathered_s"][k]) if k < len(arrays["stop_gathered_s"]) else -np.inf
+
+
+def begin(goals: Goals, routes: Routes, blocks: int, parties: int) -> Standing:
+    """Return how a run stands at its begin: the shelters' places are free, those of a plan's approaches are not given out yet."""
+    left = np.zeros(routes.groups)
+    left[-1] = np.inf
+    return Standing(
+        left, np.zeros((2 * blocks + 1, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
+        np.full(parties, np.nan), np.full(parties, np.nan), np.full((routes.groups, routes.nodes), -1, np.int32),
+    )  # fmt: skip
