@@ -160,18 +160,25 @@ class Movement:
         record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
         unheard_s = lost_from(city, drivers, clock, actions)[homes.cell]
         warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
-        steps = per_frame * clock.steps
+        unheard = np.flatnonzero(np.isfinite(unheard_s))
+        by_habit = len(unheard) > 0 or bool(queues.travellers["ways"].any())
+        steps, set_to = per_frame * clock.steps, -1
         for k in range(steps + 1):
             t = k * self.decision_s
             now = began_s + t
             spell = roads.at(t)
-            cost = _set_roads(queues, network, spell, roads)
+            if spell != set_to:
+                roads.set(queues, network, spell)
+                set_to = spell
+            cost = roads.cost(queues, network, spell)
             ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
             if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
                 standing.bulletin[:] = ways
             ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])
-            see(queues.travellers, queues.links, ways, np.isinf(cost))
-            queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
+            if by_habit:
+                see(queues.travellers, queues.links, ways, np.isinf(cost))
+            cut = unheard[(queues.travellers["link"][unheard] == AT_HOME) & (unheard_s[unheard] <= t)]
+            queues.travellers["ways"][cut] = len(habits)
             if k % per_frame == 0:
                 record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms))
                 if progress is not None:
@@ -385,27 +392,6 @@ def _queues(network: Network, routes: Routes, homes: Households, roads: Conditio
         capacity=network.capacity, storage=network.storage, wave=network.wave, weight=homes.weight, home=homes.node,
         most=network.storage * roads.lanes.max(axis=0), at=routes.at,
     )  # fmt: skip
-
-
-def _set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> NDArray[np.float64]:
-    """Set the links to the conditions of a spell; return what it costs to run each now, s: infinite where nobody gets through.
-
-    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
-    """
-    real = len(network.up)
-    links = queues.links[:real]
-    links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
-    links["dose_rate"] = roads.dose_rate[spell]
-    at_node = np.zeros(network.layers * network.nodes)
-    np.maximum.at(at_node, network.up, roads.dose_rate[spell])
-    queues.links["dose_rate"][real:] = at_node[
-        queues.links["down"][real:]
-    ]  # who waits to get onto the road stands beside it
-    links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
-    links["storage"] = network.storage * roads.lanes[spell]
-    with np.errstate(divide="ignore"):
-        run_s = network.length / links["speed"]
-    return np.where(roads.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
 
 
 def _balance(homes: Households, states: pd.DataFrame) -> Balance:

@@ -26,13 +26,17 @@ SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: float) -> float:
     """Return the time by which `share` of the persons have arrived, NaN where they have not all."""
+    return quantiles(times, persons, (share,))[0]
+
+
+def quantiles(values: NDArray[np.float64], persons: NDArray[np.float64], shares: tuple[float, ...]) -> list[float]:
+    """Return the values that each of `shares` of the persons do not exceed, NaN where nobody is; a NaN counts as the largest."""
     total = persons.sum()
     if total <= 0.0:
-        return np.nan
-    order = np.argsort(np.where(np.isnan(times), np.inf, times), kind="stable")
-    at = np.searchsorted(np.cumsum(persons[order]), share * total - 1e-9)
-    found = times[order][min(int(at), len(order) - 1)]
-    return float(found)
+        return [np.nan] * len(shares)
+    order = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
+    at = np.searchsorted(np.cumsum(persons[order]), np.array(shares) * total - 1e-9)
+    return [float(value) for value in values[order[np.minimum(at, len(order) - 1)]]]
 
 
 def zones(
@@ -215,7 +219,7 @@ def doses(record: Record, queues: Queues) -> pd.DataFrame:
     for group, mine in groups.items():
         for part, load in parts.items() if mine.any() else ():
             own, heads = load[mine], people[mine]
-            spread = [quantile(own, heads, share) for share in SHARES]
+            spread = quantiles(own, heads, SHARES)
             over = float(heads[own >= DOSES[-1]].sum())
             rows.append((group, part, float(heads.sum()), _mean(own, heads), *spread, float(own.max()), over))
     columns = ["group", "part", "persons", "mean", *(f"p{100 * share:.0f}" for share in SHARES), "most", "over"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.queues import NO_WAY, SAFE
+from evacuation.movement.kernels.queues import NO_WAY
 from twin.jit import kernel
 
 
@@ -74,8 +74,15 @@ def dose_now(dose_out, travellers, links):
 
 
 @kernel(bare=True)
-def stuck(stuck_out, travellers, links):
-    """Mark the travellers who stand on a road on which nobody moves, (traveller,)."""
+def seen(link_out, group_out, dose_out, held_out, travellers, links, cost):
+    """Write of each traveller (traveller,) its link, its group, what it has collected on the way, and whether it is held up.
+
+    Held up is who stands on a road on which nobody moves, or has no open way ahead at these costs (group, node).
+    """
     for p in range(len(travellers)):
-        link = travellers[p].link
-        stuck_out[p] = link != SAFE and link >= 0 and not links[link].entry and links[link].speed <= 0.0
+        link, group = travellers[p].link, travellers[p].group
+        link_out[p], group_out[p], dose_out[p], held_out[p] = link, group, travellers[p].dose, False
+        if link >= 0:
+            dose_out[p] += links[link].dose - travellers[p].mark
+            stands = not links[link].entry and links[link].speed <= 0.0
+            held_out[p] = stands or group < 0 or cost[group, links[link].down] == np.inf

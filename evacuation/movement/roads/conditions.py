@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE, Network
+from evacuation.movement.roads.queues import Queues
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
@@ -80,6 +81,28 @@ class Conditions:
         """Where nobody gets through (spell, link)."""
         return ~self.opened | (self.speed <= 0.0)
 
+    def set(self, queues: Queues, network: Network, spell: int) -> None:
+        """Set the links of the queues to the conditions of a spell; who waits to get onto a road stands beside it."""
+        real = len(network.up)
+        links = queues.links[:real]
+        links["speed"], links["opened"] = self.speed[spell], ~self.blocked[spell]
+        links["dose_rate"] = self.dose_rate[spell]
+        at_node = np.zeros(network.layers * network.nodes)
+        np.maximum.at(at_node, network.up, self.dose_rate[spell])
+        queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]
+        links["gap"] = 1.0 / (network.capacity * self.lanes[spell])
+        links["storage"] = network.storage * self.lanes[spell]
+
+    def cost(self, queues: Queues, network: Network, spell: int) -> NDArray[np.float64]:
+        """Return what it costs to run each link now, s: infinite where nobody gets through.
+
+        One who comes last onto a link leaves it when all before have left, if that is later than its free run.
+        """
+        links = queues.links[: len(network.up)]
+        with np.errstate(divide="ignore"):
+            run_s = network.length / links["speed"]
+        return np.where(self.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
+
 
 def conditions_of(
     city: City,
@@ -121,14 +144,14 @@ def conditions_of(
     )
     new = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]) if keys.shape[1] else np.array([0])
     begins = moments[new]
-    wet, pulled, rate = (along.at(begins)[:, network.road] for along in (depth, pull, dose))
+    wet, pulled, rate = (np.take(along.at(begins), network.road, axis=1) for along in (depth, pull, dose))
     car = network.layer == CAR
     foot, rescue = network.layer == FOOT, network.layer == RESCUE
     speed = np.empty_like(wet)
     speed[:, car] = car_speed(wet[:, car], network.free[car])
     speed[:, foot] = foot_speed(wet[:, foot], pulled[:, foot], network.free[foot], wade_m)
     speed[:, rescue] = rescue_speed(wet[:, rescue], network.free[rescue])
-    opened = ~shut[new][:, network.road]
+    opened = ~np.take(shut[new], network.road, axis=1)
     lanes = np.ones_like(speed)
     for action in actions:
         if action.kind == "contraflow":
