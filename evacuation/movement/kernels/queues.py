@@ -38,7 +38,7 @@ LINK_IS = (
     ("dose_rate", "f8"),  # 1/s
     ("slot", "i4"),  # which of the links that leave its first node it is
     ("turn", "i4"),  # its first place among the turns: one for each link it can lead to
-    ("ring", "i4"),  # its first place among the places
+    ("ring", "i8"),  # its first place among the places
     ("size", "i4"),  # places it has
 )
 

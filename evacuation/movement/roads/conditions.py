@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.movement.roads.mend import levels
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE, Network
 from evacuation.movement.roads.queues import Queues
 from twin import overlay
@@ -198,7 +199,7 @@ class _Along:
             values = field.transpose("time", axis).values[:, np.maximum(row, 0)].astype(float)
             values[:, row < 0] = np.nan
         if not bridges:
-            values[:, self._city.roads["level"].values.astype(float) > 0] = 0.0
+            values[:, levels(self._city.roads) > 0] = 0.0
         self.unknown |= np.isnan(values).all(axis=0)
         self._found.append((times, np.nan_to_num(np.maximum(values, 0.0))))
 
