@@ -19,15 +19,15 @@ from evacuation.movement.people.care import Care, care_homes, care_of, has_vehic
 from evacuation.movement.people.decisions import Decisions, Plan
 from evacuation.movement.people.households import Departures, Households, households_of, people_of
 from evacuation.movement.people.masts import lost_from
-from evacuation.movement.people.orders import kept_inside, orders_of, time_of_day, warning_s
-from evacuation.movement.people.rooms import rooms_of
+from evacuation.movement.people.orders import kept_inside, orders_of, warning_s
+from evacuation.movement.people.rooms import indoors_of, rooms_of
 from evacuation.movement.people.shuttles import aboard, stops_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
-from evacuation.movement.roads.queues import Queues, queues_of
+from evacuation.movement.roads.queues import Queues, cost_of, queues_of, set_roads
 from evacuation.movement.roads.routes import Routes, routes_of
 from evacuation.movement.standing import begin
 from evacuation.movement.variables import (
@@ -82,6 +82,7 @@ class Movement:
         "advice",
         "leave_before",
         "advice_from",
+        "indoor_dose",
     )
     gives: ClassVar[tuple[Variable, ...]] = (PEOPLE_AT_HOME, PEOPLE_ON_EDGE)
 
@@ -122,7 +123,7 @@ class Movement:
         progress: Progress | None = None,
     ) -> Outcome:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for what a plan cannot be made of."""
-        self.check(city, drivers, clock, actions)
+        self._check_plan(city, clock, actions)
         per_frame = round(clock.step_s / self.decision_s)
         rescue = any(a.kind == "transport" for a in actions) or has_vehicles(city)
         network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s, rescue=rescue)
@@ -154,39 +155,44 @@ class Movement:
         plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
         decisions = Decisions(
             homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
-            standing.vehicle, standing.boards_s, routes, plan,
+            standing.vehicle, standing.boards_s, standing.turned, routes, plan,
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
         record = Record(city, network, goals, routes, homes, roads, clock, leaves, told_s)
-        unheard_s = lost_from(city, drivers, clock, actions)[homes.cell]
+        lost_s = lost_from(city, drivers, clock, actions)
+        unheard_s, first_lost_s = lost_s[homes.cell], lost_s.min(initial=np.inf)
         warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
         unheard = np.flatnonzero(np.isfinite(unheard_s))
         by_habit = len(unheard) > 0 or bool(queues.travellers["ways"].any())
         steps, set_to = per_frame * clock.steps, -1
+        moments = self.decision_s * np.arange(steps)
+        if (whole := indoors_of(city, drivers)) is not None:
+            rooms.fit(whole, [(t, self.decision_s, self._changes_s(began_s + t >= warned_s)) for t in moments])
         for k in range(steps + 1):
             t = k * self.decision_s
             now = began_s + t
             spell = roads.at(t)
             if spell != set_to:
-                roads.set(queues, network, spell)
+                set_roads(queues, network, spell, roads)
                 set_to = spell
-            cost = roads.cost(queues, network, spell)
+            cost = cost_of(queues, network, roads.blocked[spell])
             ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
             if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
                 standing.bulletin[:] = ways
             ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])
             if by_habit:
                 see(queues.travellers, queues.links, ways, np.isinf(cost))
-            cut = unheard[(queues.travellers["link"][unheard] == AT_HOME) & (unheard_s[unheard] <= t)]
-            queues.travellers["ways"][cut] = len(habits)
+            if first_lost_s <= t:
+                cut = unheard[(queues.travellers["link"][unheard] == AT_HOME) & (unheard_s[unheard] <= t)]
+                queues.travellers["ways"][cut] = len(habits)
             if k % per_frame == 0:
-                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms))
+                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms), rooms.load)
                 if progress is not None:
                     progress(k / steps)
             if k < steps:
                 standing.open_shelters(goals, routes, t)
                 back = partial(routes.back, cost=cost, t=t)
-                gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, back)
+                gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, ways, back)
                 indoors = rooms.load.copy()
                 rooms.advance(t, self.decision_s, self._changes_s(now >= warned_s))
                 standing.set_out(gone.who, gone.when, homes.cell, indoors, rooms, now, self.decision_s)
@@ -194,6 +200,7 @@ class Movement:
                 queues.advance(ways, now, now + self.decision_s)
                 record.follow(before, queues, ways, t, t + self.decision_s, began_s)
         found = self._tables(record, zones, care, queues, ways_cost, orders_s, began_s, first_s, actions)
+        found["control_points"] = tables.control_points(record, standing.turned, plan.at_s - began_s)
         fields = record.fields()
         shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT, SHELTER_FILL)
         counts = record.counts()
@@ -235,8 +242,17 @@ class Movement:
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise ScenarioError for what can be seen to be wrong before anything is simulated; see `twin.hazard.Checked`.
 
-        Looked at: the step of decisions, people, the zones named, and measures on something that they cannot work on.
+        Looked at: the step of decisions, the warning, people, the zones named, measures on something that they cannot work on, roads,
+        shelters and ways out, and homes of those who cannot leave alone.
         """
+        self._check_plan(city, clock, actions)
+        network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
+        goals = goals_of(city, network, {}, actions)
+        care_of(city, network)
+        routes_of(city, network, goals, actions, self._outward(city, network, goals, actions))
+
+    def _check_plan(self, city: City, clock: Clock, actions: tuple[Action, ...]) -> None:
+        """Raise ScenarioError for parameters and measures that cannot be."""
         per_frame = round(clock.step_s / self.decision_s)
         if abs(per_frame * self.decision_s - clock.step_s) > 1e-9 or per_frame < 1:
             raise ScenarioError("movement_step", step=clock.step_s, decision=self.decision_s)
@@ -244,7 +260,7 @@ class Movement:
             raise ScenarioError("movement_shares", informed=self.informed, told=self.told)
         people_of(city, clock)
         known_zones(city, self.zones)
-        time_of_day(self.warning)
+        warning_s(self.warning, city, clock)
         blocks, roads = block_ids(city), [str(i) for i in city.roads["id"]]
         facilities = city.facilities[["id", "kind"]].astype(str)
         known = {
@@ -258,10 +274,6 @@ class Movement:
                 raise ScenarioError(
                     f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5]) or "–"
                 )
-        if any(action.kind == "hold_turn" for action in actions):
-            network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
-            goals = goals_of(city, network, {}, actions)
-            routes_of(city, network, goals, actions, self._outward(city, network, goals, actions))
 
     def _outward(self, city: City, network: Network, goals: Goals, actions: tuple[Action, ...]) -> dict[int, bool]:
         """Return for each road under contraflow or with a held turn whether people leave against its drawn direction.

@@ -57,18 +57,21 @@ class Record:
         pairs, self._pair = np.unique(homes.block.astype(np.int64) * nodes + homes.node, return_inverse=True)
         self._pair_block, self._pair_node = pairs // nodes, pairs % nodes
         self._run, self._closes = foresight(self.conditions)
-        self.home_dose = np.zeros(len(homes.persons))
+        self.home_dose, self.room_load = np.zeros(len(homes.persons)), np.zeros(len(self.city.population))
         self._settled = homes.persons * (homes.care < 0)  # who is in care comes on top of the people of the cells
         self._in_cell = np.bincount(homes.cell, self._settled, len(self.city.population))
         self.paths: list[Paths] = []
         self._sample = sample(self.leaves)
 
-    def keep(self, t: float, queues: Queues, cost: NDArray[np.float64], home_dose: NDArray[np.float64]) -> None:
+    def keep(
+        self, t: float, queues: Queues, cost: NDArray[np.float64], home_dose: NDArray[np.float64], room_load: NDArray[np.float64]
+    ) -> None:  # fmt: skip
         """Keep how things stand at `t` s on the clock.
 
-        `cost` (group, node) is that of the ways at this moment, `home_dose` (party,) what each has collected at home.
+        `cost` (group, node) is that of the ways at this moment, `home_dose` (party,) what each has collected at home,
+        `room_load` (cell,) what one who never left has.
         """
-        self.home_dose, self.now = home_dose, t
+        self.home_dose, self.room_load, self.now = home_dose, room_load, t
         link, goal, dose, held = self._seen(queues, cost)
         load = home_dose + dose
         state = self._states(link, goal, held, load)

@@ -89,11 +89,13 @@ def _doses(table: pd.DataFrame | None) -> list[Block]:
     """Return how the toxic load at home and on the way is spread over people, where there is any."""
     if table is None or not table["most"].to_numpy().any():
         return []
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             _word(f"group.{row['group']}"),
             shown(row["persons"]),
-            *(f"{row[name]:.2g}" for name in ("p50", "p95", "most")),
+            _load(row["p50"]),
+            _load(row["p95"]),
+            _load(row["most"]),
             Text(shown(row["over"]), "strong"),
         )
         for row in table[table["part"] == "all"].to_dict("records")
@@ -108,7 +110,8 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
     if table is None or not len(table):
         return []
     table = table.sort_values(["last_departure_s", "id"])
-    rows = tuple(
+    loads = ("load_left", "load_stayed") if table["load_stayed"].any() or table["load_left"].any() else ()
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             city.place_name(row["id"]),
             _word(f"why.{row['why']}"),
@@ -117,12 +120,12 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             _at(row["t95_s"], city, clock),
             Text(_at(row["last_departure_s"], city, clock), "strong"),
             shown(row["stranded"]),
-            f"{row['dose_p95']:.2g}",
+            *(_load(row[name]) for name in loads),
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(_word(w) for w in ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", "dose"))
-    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7))]
+    heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "stuck", *loads)))
+    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8))]
 
 
 def _shelters(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
@@ -157,6 +160,11 @@ def _stranded(table: pd.DataFrame | None, city: City) -> list[Block]:
 
 def _word(code: str, values: Mapping[str, Any] | None = None) -> Word:
     return Word(f"report.movement.{code}", dict(values or {}))
+
+
+def _load(value: float) -> str:
+    """Return a toxic load to two figures; a dash for one of nobody."""
+    return f"{value:.2g}" if np.isfinite(value) else NOTHING
 
 
 def _at(seconds: float, city: City, clock: Clock) -> str:

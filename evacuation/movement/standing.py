@@ -21,7 +21,8 @@ class Standing:
     """Places left (group,), those kept by a plan (list, group), which shelters are open (group,), who is aboard of what, who knows what.
 
     `vehicle` and `boards_s` (party,): the vehicle boarded (-1 for none) and when it leaves, s. `home_dose` (party,): the toxic load
-    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin.
+    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin. `turned`
+    (link,): the persons whom a plan sends along each link by another way than the fastest.
     """
 
     left: NDArray[np.float64]
@@ -31,6 +32,7 @@ class Standing:
     boards_s: NDArray[np.float64]
     home_dose: NDArray[np.float64]
     bulletin: NDArray[np.int32]
+    turned: NDArray[np.float64]
 
     def open_shelters(self, goals: Goals, routes: Routes, t: float) -> None:
         """Give out the places of the shelters that have been opened by `t`, s on the clock."""
@@ -81,4 +83,5 @@ def begin(goals: Goals, routes: Routes, blocks: int, parties: int) -> Standing:
     return Standing(
         left, np.zeros((2 * blocks + 1, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
         np.full(parties, np.nan), np.full(parties, np.nan), np.full((routes.groups, routes.nodes), -1, np.int32),
+        np.zeros(len(routes.at)),
     )  # fmt: skip

@@ -20,6 +20,9 @@ from twin.hazard import EVERYWHERE, Action
 #: Shares of those who leave whose time of arrival is told.
 HALF, MOST = 0.5, 0.95
 
+#: Traffic control points that a plan asks for at most: assumed.
+POSTS = 20
+
 #: Shares of people for whom the load is told that they do not exceed.
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -30,21 +33,25 @@ def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: fl
 
 
 def quantiles(values: NDArray[np.float64], persons: NDArray[np.float64], shares: tuple[float, ...]) -> list[float]:
-    """Return the values that each of `shares` of the persons do not exceed, NaN where nobody is; a NaN counts as the largest."""
+    """Return the values that each of `shares` of the persons do not exceed; NaN counts as above all."""
     total = persons.sum()
     if total <= 0.0:
         return [np.nan] * len(shares)
     order = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
     at = np.searchsorted(np.cumsum(persons[order]), np.array(shares) * total - 1e-9)
-    return [float(value) for value in values[order[np.minimum(at, len(order) - 1)]]]
+    return [float(v) for v in values[order[np.minimum(at, len(order) - 1)]]]
 
 
 def zones(
     record: Record, zones: pd.DataFrame, queues: Queues, cost: NDArray[np.float64], orders_s: NDArray[np.float64], began_s: float
 ) -> pd.DataFrame:  # fmt: skip
-    """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it."""
+    """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it.
+
+    `load_left` and `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home.
+    """
     homes, leaves = record.homes, record.leaves
     state, dose, load = record.state(queues, cost), record.dose(queues), record.load(queues)
+    stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
     last = record.last_departure(0.0)
@@ -79,14 +86,14 @@ def zones(
                 "dose_mean": _mean(dose[travelled], homes.persons[travelled]),
                 "dose_p95": quantile(dose[travelled], homes.persons[travelled], MOST) if travelled.any() else 0.0,
                 "dose_most": float(dose[travelled].max()) if travelled.any() else 0.0,
-                "load_p50": quantile(load[mine], homes.persons[mine], HALF) if mine.any() else 0.0,
-                "load_p95": quantile(load[mine], homes.persons[mine], MOST) if mine.any() else 0.0,
+                "load_left": quantiles(load[travelled], homes.persons[travelled], (MOST,))[0],
+                "load_stayed": quantiles(stayed[mine], homes.persons[mine], (MOST,))[0],
             }
         )
     columns = [
         "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
-        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_p50",
-        "load_p95",
+        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_left",
+        "load_stayed",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -103,11 +110,13 @@ def last_departures(zones: pd.DataFrame) -> pd.DataFrame:
 
 
 def openings(shelters: pd.DataFrame) -> pd.DataFrame:
-    """Return the shelters that people come to: `by_s` the moment of the first, the `people` who arrive within the run.
+    """Return the shelters that people come to and that no measure opens.
+
+    `by_s`: the moment of the first; the `people` who arrive within the run.
 
     `rests_on_s`: when the first of the orders that send people there can be known.
     """
-    used = shelters[shelters["taken"] > 0].reset_index(drop=True)
+    used = shelters[(shelters["taken"] > 0) & shelters["opens_s"].isna()].reset_index(drop=True)
     return used[["id", "capacity", "rests_on_s"]].assign(by_s=used["first_s"], people=used["taken"])
 
 
@@ -133,12 +142,13 @@ def shelters(record: Record, queues: Queues, known_s: NDArray[np.float64], began
                 "taken": taken,
                 "coming": coming,
                 "why_not": shelter["why"],
+                "opens_s": shelter["opens_s"] if np.isfinite(shelter["opens_s"]) else np.nan,
                 "first_s": first,
                 "full_s": float(np.nanmax(safe[came])) if full else np.nan,
                 "rests_on_s": float(known_s[record.homes.block[came]].min()) if came.any() else np.nan,
             }
         )
-    names = ["id", "capacity", "taken", "coming", "why_not", "first_s", "full_s", "rests_on_s"]
+    names = ["id", "capacity", "taken", "coming", "why_not", "opens_s", "first_s", "full_s", "rests_on_s"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -162,6 +172,15 @@ def queues(record: Record) -> pd.DataFrame:
     return pd.DataFrame(
         {"time_s": times, "on_road": road, "at_home": [float(f["wait_home"][0]) for f in record.frames]}
     )
+
+
+def control_points(record: Record, turned: NDArray[np.float64], by_s: float) -> pd.DataFrame:
+    """Return the roads into which a plan directs most people who would go elsewhere, at most POSTS: `people`, and `by_s` from when on."""
+    of_road = np.bincount(record.network.road, turned, len(record.city.roads))
+    most = np.argsort(-of_road, kind="stable")[:POSTS]
+    most = most[of_road[most] >= 1.0]
+    ids = record.city.roads["id"].astype(str).values[most]
+    return pd.DataFrame({"id": ids, "by_s": np.full(len(most), by_s), "people": np.rint(of_road[most])})
 
 
 def measures(actions: tuple[Action, ...]) -> pd.DataFrame:

@@ -179,12 +179,12 @@ STREET_DOSE = Variable(
 )
 
 #: What every release hands on; with the street form the dose rate in streets as well.
-GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
+GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, INDOOR_DOSE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
 LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run
 #: has it: a flammable gas, wind members, a source that detectors tell of, streets.
 REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, INDOOR_DOSE, SOURCE_SHARE, *LIKELY,
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, SOURCE_SHARE, *LIKELY,
     STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE,
 )  # fmt: skip

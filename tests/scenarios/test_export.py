@@ -51,6 +51,20 @@ def test_fields_and_places_are_read_back_as_they_were(storm: Path, tmp_path: Pat
     assert len(roads) == len(run.case.city.roads) and set(roads.geom_type) == {"LineString"}
 
 
+def test_paths_over_roads_are_read_back_as_geoparquet(storm: Path, tmp_path: Path) -> None:
+    case = sc.load(storm).with_changes(hours=0.5, hazards=[{"movement": {"zones": "all", "mean_delay_min": 5}}])
+    run = sc.run(case)
+    (path,) = sc.export_run(run, tmp_path / "out", ["trajectories"])
+    found, table = gpd.read_parquet(path), run.tables["movement-trajectories"]
+    assert path.name == "movement-trajectories.parquet" and found.crs.to_string() == CRS and len(found) == len(table)
+    assert found["synthetic"].all() and set(found.geom_type) == {"LineString"}
+    start = pd.Timestamp(case.clock.start).tz_convert("UTC")
+    np.testing.assert_allclose((found["enters"] - start).dt.total_seconds(), table["enter_s"], atol=1e-6)
+    line = run.case.city.roads.set_index("id").geometry[found["id"].iloc[0]]
+    assert found.geometry.iloc[0].equals(line)
+    assert found.geometry.iloc[0].coords[0] == line.coords[-1 if found["reverse"].iloc[0] else 0]
+
+
 def test_an_unknown_format_is_one_sentence_and_leaves_nothing(storm: Path, tmp_path: Path) -> None:
     run = sc.run(sc.load(storm).with_changes(hours=0.5, hazards=[{"flood": {"drainage": "none"}}]))
     with pytest.raises(ScenarioError, match=r"Unknown export format shp, available: .*geotiff.*gpkg.*netcdf"):

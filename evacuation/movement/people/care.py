@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,6 @@ def with_care(homes: Households, care: Care) -> Households:
         "delay_s": (nth + 1.0) * READY_S * 2.0 / care.staff[home], "obeys": 0.0 * one, "follows": one, "seats": 0.0 * one,
         "knows": 0.0 * one, "heeds": one, "care": home,
     }  # fmt: skip
-    columns = [f.name for f in fields(homes) if f.name in own]
-    joined = {n: np.concatenate([getattr(homes, n), own[n]]).astype(getattr(homes, n).dtype) for n in columns}
-    return replace(homes, **joined)
+    joined: dict[str, Any] = {f.name: getattr(homes, f.name) for f in fields(homes)}
+    joined |= {n: np.concatenate([joined[n], values]).astype(joined[n].dtype) for n, values in own.items()}
+    return Households(**joined)

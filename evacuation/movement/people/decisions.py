@@ -19,7 +19,7 @@ from evacuation.movement.people.households import Households
 from evacuation.movement.people.shuttles import Stop, board, call_back
 from evacuation.movement.roads.assignment import assign, assign_in_time
 from evacuation.movement.roads.queues import Queues
-from evacuation.movement.roads.routes import Routes
+from evacuation.movement.roads.routes import Routes, parted
 
 #: What the way from the goal of each group to a node takes now, (group,), s.
 BackCost = Callable[[int], NDArray[np.float64]]
@@ -75,21 +75,26 @@ class Shelters(mesa.Agent):
         self.left, self.quota, self.lists = left, quota, lists
 
     def plan(self, leaving: NDArray[np.int64], homes: Households, routes: Routes, flow: NDArray[np.float64],
-             cost: NDArray[np.float64]) -> None:  # fmt: skip
+             cost: NDArray[np.float64], lead: NDArray[np.int32]) -> NDArray[np.float64]:  # fmt: skip
         """Keep places for the lists of those `leaving` (n,), so that all their ways cost least together, at `cost` (group, node), s.
 
         Where the routes have approaches of their own, cars are shared out among these by what each lets through, `flow` (group,)
-        persons a second, so that the last car arrives early; their places come out of those of the shelter.
+        persons a second, so that the last car arrives early; their places come out of those of the shelter. Returns the persons who by
+        plan take each link (link,) although the fastest way to any goal, `lead` (group, node), does not: none without approaches.
         """
         people, node, mine = homes.persons[leaving], homes.node[leaving], self.lists[leaving]
         total = np.bincount(mine, people, len(self.quota)).astype(np.float64)
         total[-1] = 0.0
         each = np.zeros_like(self.quota)
+        reach = np.zeros_like(self.quota)
         for group, row in enumerate(cost[:, node]):
-            each[:, group] = np.bincount(mine, people * row, len(self.quota))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.nan_to_num(each / total[:, None], nan=np.inf, posinf=np.inf)
-        mean[total == 0.0] = np.inf
+            there = np.isfinite(row)
+            each[:, group] = np.bincount(mine[there], (people * row)[there], len(self.quota))
+            reach[:, group] = np.bincount(mine[there], people[there], len(self.quota))
+        near = (reach > 0.5 * total[:, None]) & (
+            total[:, None] > 0.0
+        )  # a few cut-off homes do not shut a goal for their block
+        mean = np.divide(each, reach, out=np.full_like(each, np.inf), where=near)
         own, places = routes.approach >= 0, self.left.copy()
         if own.any():
             car = np.arange(len(self.quota)) % 2 == 0
@@ -102,7 +107,12 @@ class Shelters(mesa.Agent):
             np.subtract.at(self.left, _bases(routes)[own], kept[own])
             total, places = np.where(car, 0.0, total), self.left.copy()
         mean[:, ~np.isfinite(self.left) | own] = np.inf  # the ways out are for whom no place is left
+        planned = np.zeros_like(cost)
+        for k in np.flatnonzero(own & self.quota.any(axis=0)):
+            share_of_list = np.divide(self.quota[:, k], reach[:, k], out=np.zeros(len(reach)), where=reach[:, k] > 0.0)
+            planned[k] = np.bincount(node, people * share_of_list[mine] * np.isfinite(cost[k, node]), cost.shape[1])
         self.quota += assign(total, mean, places)[0]
+        return parted(routes, cost, lead, planned)
 
     def give(
         self, queues: Queues, who: NDArray[np.int64], persons: NDArray[np.float64], node: NDArray[np.integer],
@@ -155,17 +165,18 @@ class Decisions(mesa.Model):
     `orders_s` (block,) are the moments of the orders, infinite for a block that is not told to leave; `leaves` (party,) says who
     obeys or follows; `left` (group,) are the places left, `quota` (list, group) those that a plan keeps for who leaves a block
     by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `vehicle` (party,) which one each has
-    boarded and `boards_s` (party,) when that leaves, s.
+    boarded and `boards_s` (party,) when that leaves, s, `turned` (link,) the persons whom a plan sends along each link by another way
+    than the fastest.
     """
 
     def __init__(
         self, homes: Households, orders_s: NDArray[np.float64], leaves: NDArray[np.bool_], left: NDArray[np.float64],
         quota: NDArray[np.float64], lists: NDArray[np.int64], stops: list[Stop], vehicle: NDArray[np.int32],
-        boards_s: NDArray[np.float64], routes: Routes, plan: Plan,
+        boards_s: NDArray[np.float64], turned: NDArray[np.float64], routes: Routes, plan: Plan,
     ) -> None:  # fmt: skip
         super().__init__(seed=0)  # nothing is drawn here: all draws are columns of the households
         self.homes, self.leaving, self.plan, self.routes = homes, np.flatnonzero(leaves), plan, routes
-        self.vehicle, self.boards_s = vehicle, boards_s
+        self.vehicle, self.boards_s, self.turned = vehicle, boards_s, turned
         self.stops = [(stop, *self._riders(stop, orders_s)) for stop in stops]
         self.command = Command(self, orders_s)
         self.shelters = Shelters(self, left, quota, lists)
@@ -207,14 +218,17 @@ class Decisions(mesa.Model):
         """The zones in the order of their blocks."""
         return self.agents_by_type.get(Zone, mesa.agent.AgentSet([], random=self.random))
 
-    def decide(self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64], back: BackCost) -> Released:
+    def decide(
+        self, t0: float, t1: float, queues: Queues, cost: NDArray[np.float64], lead: NDArray[np.int32], back: BackCost
+    ) -> Released:
         """Order zones, send off who leaves in [t0, t1) s, and give all of them, and those cut off on the way, a goal.
 
-        `back` gives what the way from each group's goal to a node takes now. Returns who set out.
+        `cost` and `lead` (group, node) are those of the ways of the moment; `back` gives what the way from each group's goal to a node
+        takes now. Returns who set out.
         """
         homes = self.homes
         if self.plan.at_s < t1 and not self.plan.made:
-            self.shelters.plan(self.leaving, homes, self.routes, self.plan.flow, cost)
+            self.turned[:] = self.shelters.plan(self.leaving, homes, self.routes, self.plan.flow, cost, lead)
             self.plan.made = True
         self.command.order(self.zones, t1)
         self.shelters.give_anew(queues, homes.persons, cost)

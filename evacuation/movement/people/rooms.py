@@ -2,12 +2,14 @@
 
 Air comes in at the air changes of a home, so that the concentration indoors is a mean of those outdoors before, with weights that
 sum to no more than one. A toxic load grows with a power n >= 1 of the concentration, which is convex: the same mean of the load rate
-outdoors is therefore never below the load rate indoors. What is told is this upper bound; it is exact for n = 1.
+outdoors is therefore never below the load rate indoors. This upper bound is exact for n = 1. Where the hazard itself says what is
+collected indoors by the end, the bound is brought down to that, cell by cell, and only its course in time is kept.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +26,23 @@ from twin.hazard import Drivers
 class Rooms:
     """Rooms at the population's cells: `rate` outdoors (frame, cell), 1/s, from the moments `times`, s on the clock.
 
-    `inside` (cell,) is the rate indoors, 1/s, and `load` (cell,) what has been collected since the first start.
+    `inside` (cell,) is the rate indoors, 1/s, and `load` (cell,) what has been collected since the first start; `share` (cell,) of
+    the bound counts.
     """
 
     times: NDArray[np.float64]
     rate: NDArray[np.float64]
     inside: NDArray[np.float64]
     load: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+    def fit(self, whole: NDArray[np.float64], steps: Sequence[tuple[float, float, float]]) -> None:
+        """Bring the load of all `steps` (t, step_s, changes_s; see `advance`) down to what is known to be collected, `whole` (cell,)."""
+        trial = replace(self, inside=self.inside.copy(), load=self.load.copy(), share=np.ones_like(self.share))
+        for t, step_s, changes_s in steps:
+            trial.advance(t, step_s, changes_s)
+        most, own = trial.load - self.load, np.nan_to_num(whole, nan=np.inf) - self.load
+        self.share[:] = np.clip(np.divide(own, most, out=np.ones_like(most), where=most > 0.0), 0.0, 1.0)
 
     def advance(self, t: float, step_s: float, changes_s: float) -> None:
         """Go on by `step_s` from `t` s on the clock, at so many air changes a second (1/s)."""
@@ -38,7 +50,7 @@ class Rooms:
             return
         outdoors = self.rate[max(int(np.searchsorted(self.times, t + 1e-9, side="right")) - 1, 0)]
         apart, left = self.inside - outdoors, np.exp(-changes_s * step_s)
-        self.load += outdoors * step_s + apart * (1.0 - left) / changes_s
+        self.load += self.share * (outdoors * step_s + apart * (1.0 - left) / changes_s)
         self.inside[:] = outdoors + apart * left
 
 
@@ -57,4 +69,14 @@ def rooms_of(city: City, drivers: Drivers, clock: Clock) -> Rooms:
     rate = np.zeros((len(times), cells))
     for own, values in zip(moments, found, strict=True):
         rate = np.maximum(rate, values[np.maximum(np.searchsorted(own, times, side="right") - 1, 0)])
-    return Rooms(times, rate, np.zeros(cells), np.zeros(cells))
+    return Rooms(times, rate, np.zeros(cells), np.zeros(cells), np.ones(cells))
+
+
+def indoors_of(city: City, drivers: Drivers) -> NDArray[np.float64] | None:
+    """Return the load that a hazard says is collected indoors by the run's end, (cell,), the mean of each cell; None for none that does."""
+    field = drivers.get("indoor_dose")
+    if field is None:
+        return None
+    grid = Grid.of_axes(city.grid.crs, field["y"].values, field["x"].values, "indoor_dose")
+    sampler = overlay.within_polygons(grid, city.population.geometry)
+    return np.asarray(sampler.mean(field.transpose("y", "x").values[np.newaxis])[0])

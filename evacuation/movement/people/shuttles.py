@@ -53,11 +53,8 @@ class Stop:
 
     def riders(self, homes: Households) -> NDArray[np.bool_]:
         """Return who leaves by this stop, (party,)."""
-        return (
-            homes.care == self.home
-            if self.home >= 0
-            else (homes.block == self.block) & (homes.seats > 0.0) & (homes.care < 0)
-        )
+        by_bus = (homes.block == self.block) & (homes.seats > 0.0) & (homes.care < 0)
+        return np.asarray(homes.care == self.home if self.home >= 0 else by_bus)
 
 
 @dataclass(frozen=True)
@@ -140,23 +137,23 @@ def stops_of(
     """
     ids, homes = block_ids(city), list(care.id)
     sent: dict[tuple[int, int], list[tuple[int, float, float, float]]] = {}
-    for home in np.flatnonzero(care.vehicles):
-        key = (int(care.block[home]), int(home))
-        sent[key] = [(int(care.vehicles[home]), float(care.places[home]), float(orders_s[care.block[home]]), np.inf)]
+    for k in np.flatnonzero(care.vehicles):
+        block = int(care.block[k])
+        sent[block, int(k)] = [(int(care.vehicles[k]), float(care.places[k]), float(orders_s[block]), np.inf)]
     for action in actions:
         if action.kind not in ("bus", "transport"):
             continue
         home = homes.index(action.place) if action.kind == "transport" else -1
         key = (int(care.block[home]) if home >= 0 else ids.index(action.place), home)
         count, seats = (action.values[n] for n in (("vehicles", "places") if home >= 0 else ("buses", "seats")))
-        until = np.inf if action.end_s is None else began_s + action.end_s
-        sent.setdefault(key, []).append((int(count), float(seats), began_s + action.start_s, until))
+        end_s = np.inf if action.end_s is None else began_s + action.end_s
+        sent.setdefault(key, []).append((int(count), float(seats), began_s + action.start_s, end_s))
     found, first = [], 0
     for (block, home), some in sent.items():
-        seats, back, until = (np.concatenate([np.full(s[0], s[k]) for s in some]).astype(float) for k in (1, 2, 3))
+        each, back_s, until_s = (np.concatenate([np.full(s[0], s[k], float) for s in some]) for k in (1, 2, 3))
         node = int(care.node[home]) if home >= 0 else _middle(city, network, block)
-        found.append(Stop(block, home, node, first, seats, until, back))
-        first += len(seats)
+        found.append(Stop(block, home, node, first, each, until_s, back_s))
+        first += len(each)
     return found
 
 
@@ -177,4 +174,4 @@ def aboard(homes: Households, stops: list[Stop]) -> Households:
 
 def waits(homes: Households, link: NDArray[np.int32], ordered: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return who is in care, is `ordered` (party,) to leave, and has not been fetched, (party,)."""
-    return (homes.care >= 0) & ordered & (link == AT_HOME)
+    return np.asarray((homes.care >= 0) & ordered & (link == AT_HOME))

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from evacuation.movement.roads.mend import levels
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE, Network
-from evacuation.movement.roads.queues import Queues
 from twin import overlay
 from twin.city import City
 from twin.clock import Clock
@@ -81,28 +80,6 @@ class Conditions:
     def blocked(self) -> NDArray[np.bool_]:
         """Where nobody gets through (spell, link)."""
         return ~self.opened | (self.speed <= 0.0)
-
-    def set(self, queues: Queues, network: Network, spell: int) -> None:
-        """Set the links of the queues to the conditions of a spell; who waits to get onto a road stands beside it."""
-        real = len(network.up)
-        links = queues.links[:real]
-        links["speed"], links["opened"] = self.speed[spell], ~self.blocked[spell]
-        links["dose_rate"] = self.dose_rate[spell]
-        at_node = np.zeros(network.layers * network.nodes)
-        np.maximum.at(at_node, network.up, self.dose_rate[spell])
-        queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]
-        links["gap"] = 1.0 / (network.capacity * self.lanes[spell])
-        links["storage"] = network.storage * self.lanes[spell]
-
-    def cost(self, queues: Queues, network: Network, spell: int) -> NDArray[np.float64]:
-        """Return what it costs to run each link now, s: infinite where nobody gets through.
-
-        One who comes last onto a link leaves it when all before have left, if that is later than its free run.
-        """
-        links = queues.links[: len(network.up)]
-        with np.errstate(divide="ignore"):
-            run_s = network.length / links["speed"]
-        return np.where(self.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
 
 
 def conditions_of(

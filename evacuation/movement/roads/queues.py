@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from evacuation.movement.kernels import queues as kernels
 from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.kernels.queues import AT_HOME, LINK, LINK_STANDS, PLACE, TRAVELLER
+from evacuation.movement.roads.conditions import Conditions
+from evacuation.movement.roads.network import Network
 
 #: What changes of a link while people move: a saved state holds it.
 STANDS = [name for name, _ in LINK_STANDS]
@@ -151,3 +153,27 @@ def _in_lines(count: int) -> NDArray[Any]:
     raw = np.zeros((count + 1) * line, np.uint8)
     skipped = -raw.ctypes.data % line
     return raw[skipped : skipped + count * line].view(TRAVELLER)
+
+
+def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> None:
+    """Set the links to the conditions of a spell; who waits to get onto a road stands beside it."""
+    real = len(network.up)
+    links = queues.links[:real]
+    links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
+    links["dose_rate"] = roads.dose_rate[spell]
+    at_node = np.zeros(network.layers * network.nodes)
+    np.maximum.at(at_node, network.up, roads.dose_rate[spell])
+    queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]
+    links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
+    links["storage"] = network.storage * roads.lanes[spell]
+
+
+def cost_of(queues: Queues, network: Network, blocked: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what it costs to run each link now, s: infinite where nobody gets through, `blocked` (link,).
+
+    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
+    """
+    links = queues.links[: len(network.up)]
+    with np.errstate(divide="ignore"):
+        run_s = network.length / links["speed"]
+    return np.where(blocked, np.inf, np.maximum(run_s, links["inside"] * links["gap"]))

@@ -129,6 +129,25 @@ def routes_of(
     )  # fmt: skip
 
 
+def parted(
+    routes: Routes, cost: NDArray[np.float64], lead: NDArray[np.int32], persons: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the persons who enter each link, (link,), where the fastest way to any goal would lead them elsewhere.
+
+    `persons` (group, node) go from each node to their group's goal by the ways `lead` at `cost` (group, node), s. So many have to be
+    directed at the begin of the link: there stand the traffic control points of a plan.
+    """
+    found = np.zeros(len(routes.at))
+    fastest = lead[np.argmin(cost, axis=0), np.arange(cost.shape[1])]
+    for group in np.flatnonzero(persons.any(axis=1)):
+        here, way = persons[group].copy(), lead[group]
+        for node in np.argsort(-np.where(np.isfinite(cost[group]), cost[group], -np.inf), kind="stable"):
+            if here[node] > 0.0 and way[node] >= 0:
+                found[way[node]] += here[node] * (way[node] != fastest[node])
+                here[routes.at[way[node]]] += here[node]
+    return found
+
+
 def turn_of(city: City, network: Network, action: Action, outward: dict[int, bool]) -> tuple[int, int]:
     """Return the link before and the link after the turn that an action holds. Raises ScenarioError where no other road leads on."""
     row = int(np.flatnonzero((city.roads["id"] == action.place).values)[0])

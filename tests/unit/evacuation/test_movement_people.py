@@ -16,6 +16,7 @@ from evacuation.movement.people.rooms import Rooms
 from evacuation.movement.people.shuttles import Stop, board, call_back
 from evacuation.movement.proofs import worlds
 from evacuation.movement.record import STATES
+from evacuation.movement.roads.routes import Routes, parted
 from twin.errors import ScenarioError
 from twin.hazard import Action
 from twin.streams import stream
@@ -157,6 +158,7 @@ def test_a_further_shelter_takes_people_from_when_it_opens() -> None:
     found = leave(town, actions=(opened,), hours=2.0)
     row = found.tables["shelters"].set_index("id").loc["school-1"]
     assert row["capacity"] == 300.0 and 0.0 < row["taken"] <= 300.0 and row["first_s"] >= 600.0
+    assert "school-1" not in set(found.tables["openings"]["id"]), "its task is that of the measure"
     assert "school-1" not in set(leave(town).tables["shelters"]["id"])
 
 
@@ -202,7 +204,21 @@ def test_approaches_by_plan_share_out_the_ways_out() -> None:
         used.append(path.loc[path["id"].str.startswith("out-"), "id"].value_counts())
         assert found.balance.error == 0.0 and found.tables["bound"]["gap"].iloc[0] >= 1.0
     assert used[1].max() / used[1].sum() < used[0].max() / used[0].sum()
+    posts = planned.tables["control_points"]
+    assert len(posts) and (posts["people"].diff().dropna() <= 0.0).all() and (posts["by_s"] == 0.0).all()
+    assert not len(plain.tables["control_points"]), "no plan, nobody to direct"
     assert planned.tables["bound"]["t95_s"].iloc[0] < 0.9 * plain.tables["bound"]["t95_s"].iloc[0]
+
+
+def test_people_are_directed_where_their_way_parts_from_the_fastest() -> None:
+    """From 0 two roads lead to the goal 2: link 0 straight, links 1 and 2 by node 1. Three go by plan the long way, two the short one."""
+    none = np.zeros(0, np.int64)
+    routes = Routes(
+        3, np.array([2, 1, 2], np.int32), np.array([0, 0, 1], np.int32), np.arange(3, dtype=np.int32), (none, none),
+        np.zeros(3, bool), (), np.arange(2), np.array([-1, 2]), none, none,
+    )  # fmt: skip
+    cost, lead = np.array([[10.0, 5.0, 0.0], [20.0, 5.0, 0.0]]), np.array([[0, 2, -2], [1, 2, -2]], np.int32)
+    assert parted(routes, cost, lead, np.array([[2.0, 0.0, 0.0], [3.0, 1.0, 0.0]])).tolist() == [0.0, 3.0, 0.0]
 
 
 def test_approaches_of_a_shelter_give_out_its_places_once() -> None:
@@ -265,7 +281,7 @@ def test_guidance_that_nobody_follows_changes_nothing() -> None:
 def test_rooms_let_in_what_the_air_changes_bring() -> None:
     """At a steady rate r and k air changes a second: load = r (t - (1 - exp(-k t)) / k); after the cloud r (1 - exp(-k t)) / k more."""
     rate, changes, t = 2e-3, 1.0 / 7200.0, 3600.0
-    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1))
+    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1), np.ones(1))
     for k in range(60):
         rooms.advance(60.0 * k, 60.0, changes)
     inside = 1.0 - np.exp(-changes * t)
@@ -273,6 +289,17 @@ def test_rooms_let_in_what_the_air_changes_bring() -> None:
     for k in range(60, 60 * 200):
         rooms.advance(60.0 * k, 60.0, changes)
     assert rooms.load[0] == pytest.approx(rate * t, rel=1e-6), "all that came in goes through the room in the end"
+
+
+def test_a_load_indoors_that_is_known_is_kept(town) -> None:
+    """The bound is brought down to what the release counts for those who stay; who leaves has the same share of it."""
+    cloud = worlds.cloud(town, worlds.clock(1.0), 1e-4)
+    whole = cloud.isel(time=0, drop=True).rename("indoor_dose") * 0.0 + 0.01
+    free, known = (leave(town, drivers={"toxic_dose_rate": cloud} | more) for more in ({}, {"indoor_dose": whole}))
+    stays = [found.tables["doses"].set_index(["group", "part"]).loc[("at_home", "home")] for found in (free, known)]
+    assert stays[1]["p5"] == pytest.approx(0.01) and stays[1]["most"] == pytest.approx(0.01)
+    ratio = known.state.arrays["home_dose"] / free.state.arrays["home_dose"]
+    assert np.nanmax(np.abs(ratio - 0.01 / stays[0]["most"])) < 1e-9
 
 
 def test_the_load_at_home_ends_when_people_set_out_and_is_told_by_group(town) -> None:
@@ -296,6 +323,8 @@ def test_the_load_at_home_ends_when_people_set_out_and_is_told_by_group(town) ->
         row = doses.loc[(group, "all")]
         assert row["p5"] <= row["p25"] <= row["p50"] <= row["p75"] <= row["p95"] <= row["most"]
         assert row["mean"] == pytest.approx(doses.loc[(group, "home"), "mean"] + doses.loc[(group, "way"), "mean"])
+    stayed = found.tables["zones"]["load_stayed"]
+    assert stayed.values == pytest.approx(load(3600.0)), "what staying costs stands beside what leaving costs"
     assert (found.counts["dose"].sum(axis=1) == found.balance.came_in["population"]).all()
 
 
@@ -346,6 +375,23 @@ def test_bad_input_of_people_is_one_clear_sentence(town, aged) -> None:
         with pytest.raises(ScenarioError) as caught:
             leave(city, model, actions=(action,) if action else ())
         assert caught.value.code == code and caught.value.message("zh") and caught.value.message("en")
+
+
+def test_what_is_wrong_with_a_city_is_found_before_anything_is_simulated(aged) -> None:
+    inland = aged.roads[~aged.roads["id"].str.startswith("out-")]
+    for code, city, action in (
+        ("movement_road", replace(aged, roads=aged.roads.assign(lanes=-1)), None),
+        ("movement_shelter", replace(aged, facilities=aged.facilities.assign(capacity=-5.0)), None),
+        ("movement_care", replace(aged, facilities=aged.facilities.assign(in_care=-1.0)), None),
+        ("movement_no_goal", replace(aged, roads=inland, facilities=aged.facilities.iloc[2:]), None),
+        ("movement_turn", aged, Action("hold_turn", "out-n", values={"turn_deg": 0.0})),
+    ):
+        with pytest.raises(ScenarioError) as caught:
+            ALL.check(city, {}, worlds.clock(1.0), (action,) if action else ())
+        assert caught.value.code == code
+    with pytest.raises(ScenarioError) as caught:
+        replace(ALL, warning="22:00").check(aged, {}, worlds.clock(1.0))
+    assert caught.value.code == "movement_warning"
 
 
 def test_a_split_run_keeps_who_is_aboard_and_what_is_known(aged) -> None:
