@@ -21,7 +21,7 @@ GAP_M = 2.0
 
 def levels(roads: gpd.GeoDataFrame) -> NDArray[np.float64]:
     """Return the level of each road, (road,); the ground's, 0, where none can be read."""
-    return pd.to_numeric(roads["level"], errors="coerce").fillna(0.0).values.astype(float)
+    return np.asarray(pd.to_numeric(roads["level"], errors="coerce").fillna(0.0), dtype=np.float64)
 
 
 def _check(roads: gpd.GeoDataFrame) -> None:
@@ -38,7 +38,7 @@ def _check(roads: gpd.GeoDataFrame) -> None:
 
 def _pair(a: NDArray[np.integer], b: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return one number for each pair of junctions, in whatever order they stand."""
-    return (np.minimum(a, b).astype(np.int64) << 32) | np.maximum(a, b)
+    return np.asarray((np.minimum(a, b).astype(np.int64) << 32) | np.maximum(a, b))
 
 
 @dataclass(frozen=True)
