@@ -1,4 +1,4 @@
-"""Benchmarks of movement. Wall clocks run from arrays in memory to everybody's arrival; compilation is done before."""
+"""Benchmarks of movement: seconds of processor from arrays in memory to everybody's arrival; compilation is done before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.peer import run_uxsim
 from evacuation.movement.proofs import planned, real, worlds
 from evacuation.movement.proofs.city import MODEL
-from evacuation.movement.proofs.fixed_paths import CASES, JAM_M, WAVE_M_S
+from evacuation.movement.proofs.fixed_paths import CASES, JAM_M, WAVE_M_S, FixedPaths, to_nearest
 from evacuation.movement.proofs.worlds import grid, run
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import expanded_of
@@ -28,6 +28,9 @@ SIDE, SHELTERS, VEHICLES, HOURS = 50, 100, 200_000, 2.5
 REROUTE_S = 60.0
 MEAN_DEPARTURE_S = 2700.0
 
+#: UXsim's own settings for large networks: platoons of five, ways renewed each five minutes. Both spare it work.
+UXSIM_PLATOON, UXSIM_REROUTE_S = 5, 300.0
+
 
 def grid_200k() -> Row:
     """Time 200,000 vehicles on a grid of 2,500 nodes and 9,800 links to the nearest of 100 shelters, ways renewed each minute."""
@@ -38,9 +41,9 @@ def grid_200k() -> Row:
     run(web, home[:100], when[:100], step_s=REROUTE_S)
     walls = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         moved = run(web, home, when, step_s=REROUTE_S, most_s=3600.0 * HOURS)
-        walls.append(time.perf_counter() - began)
+        walls.append(time.process_time() - began)
     safe = moved.travellers["safe"]
     source, goal = np.zeros(web.nodes, bool), np.zeros(web.nodes, bool)
     source[home], goal[web.goals] = True, True
@@ -56,15 +59,35 @@ def grid_200k() -> Row:
     t95 = float(np.sort(np.where(np.isnan(safe), np.inf, safe))[int(0.95 * VEHICLES) - 1])
     detail = (
         f"{web.nodes} nodes, {len(web.up)} links, {out} of {VEHICLES} arrived within {HOURS} h, T95 {t95:.0f} s, "
-        f"bound {least:.0f} s (found in {bound_s:.2f} s, compilation included); walls {min(walls):.2f} to {max(walls):.2f} s"
+        f"bound {least:.0f} s (found in {bound_s:.2f} s, compilation included); {min(walls):.2f} to {max(walls):.2f} s of processor"
     )
-    return {
-        "metric": "wall",
-        "value": float(np.median(walls)),
-        "unit": "s",
+    row: Row = {
+        "metric": f"200,000 vehicles, {HOURS} h", "value": float(np.median(walls)), "unit": "s of processor",
         "target": ("value", "<=", 1.5),
-        "detail": detail,
+    }  # fmt: skip
+    case = to_nearest(web, np.full(len(web.up), 2), home, when)
+    theirs = run_uxsim(
+        _arrays(case), nodes=web.nodes, jam_m=JAM_M, wave_m_s=WAVE_M_S, deltan=UXSIM_PLATOON, most_s=3600.0 * HOURS,
+        reroute_s=UXSIM_REROUTE_S,
+    )  # fmt: skip
+    if theirs is None:
+        return row | {"detail": f"{detail}; uxsim is not installed (make peers)"}
+    return row | {
+        "peer": "UXsim 1.15.1",
+        "peer_value": theirs["processor_s"],
+        "ratio": theirs["processor_s"] / row["value"],
+        "detail": f"{detail}; UXsim in platoons of {UXSIM_PLATOON}, ways renewed each {UXSIM_REROUTE_S:.0f} s, "
+        f"{theirs['arrived']} of {theirs['cars']} arrived, {theirs['wall_s']:.0f} s on the clock",
     }
+
+
+def _arrays(case: FixedPaths) -> dict[str, Any]:
+    """Return the arrays of a case for UXsim."""
+    web = case.web
+    return {
+        "up": web.up, "down": web.down, "length": web.length, "speed": web.speed, "capacity": web.capacity, "lanes": case.lanes,
+        "home": case.home, "goal": case.goal, "when": case.when, "goals": case.goals, "lead": case.lead,
+    }  # fmt: skip
 
 
 def fixed_paths(name: str) -> Row:
@@ -74,21 +97,17 @@ def fixed_paths(name: str) -> Row:
     began = time.process_time()
     safe = case.run().travellers["safe"]
     wall, mean = time.process_time() - began, float((safe - case.when).mean())
-    web, last = case.web, float(safe.max())
+    last = float(safe.max())
     theirs = run_uxsim(
-        {
-            "up": web.up, "down": web.down, "length": web.length, "speed": web.speed, "capacity": web.capacity, "lanes": case.lanes,
-            "home": case.home, "goal": case.goal, "when": case.when, "goals": case.goals, "lead": case.lead,
-        },
-        nodes=web.nodes, jam_m=JAM_M, wave_m_s=WAVE_M_S, deltan=1, most_s=1.5 * last + 1200.0,
+        _arrays(case), nodes=case.web.nodes, jam_m=JAM_M, wave_m_s=WAVE_M_S, deltan=1, most_s=1.5 * last + 1200.0,
     )  # fmt: skip
     row: Row = {"metric": f"{len(case.home)} cars on fixed paths", "value": wall, "unit": "s of processor"}
     if theirs is None:
         return row | {"detail": f"mean travel time {mean:.1f} s; uxsim is not installed (make peers)"}
     return row | {
         "peer": "UXsim 1.15.1",
-        "peer_value": theirs["wall_s"],
-        "ratio": theirs["wall_s"] / wall,
+        "peer_value": theirs["processor_s"],
+        "ratio": theirs["processor_s"] / wall,
         "detail": f"mean travel time ours/theirs {mean:.1f}/{theirs['travel_s']:.1f} s, {theirs['arrived']} of {theirs['cars']} arrived",
     }
 

@@ -27,7 +27,7 @@ from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
-from evacuation.movement.roads.queues import Queues, queues_of, set_roads
+from evacuation.movement.roads.queues import Queues, cost_of, queues_of, set_roads
 from evacuation.movement.roads.routes import Routes, routes_of
 from evacuation.movement.standing import begin
 from evacuation.movement.variables import (
@@ -163,7 +163,9 @@ class Movement:
         lost_s = lost_from(city, drivers, clock, actions)
         unheard_s, first_lost_s = lost_s[homes.cell], lost_s.min(initial=np.inf)
         warned_s = min([first_s, *(began_s + a.start_s for a in actions if a.kind == "stay_inside")])
-        steps = per_frame * clock.steps
+        unheard = np.flatnonzero(np.isfinite(unheard_s))
+        by_habit = len(unheard) > 0 or bool(queues.travellers["ways"].any())
+        steps, set_to = per_frame * clock.steps, -1
         moments = self.decision_s * np.arange(steps)
         if (whole := indoors_of(city, drivers)) is not None:
             rooms.fit(whole, [(t, self.decision_s, self._changes_s(began_s + t >= warned_s)) for t in moments])
@@ -171,14 +173,19 @@ class Movement:
             t = k * self.decision_s
             now = began_s + t
             spell = roads.at(t)
-            cost = set_roads(queues, network, spell, roads)
+            if spell != set_to:
+                set_roads(queues, network, spell, roads)
+                set_to = spell
+            cost = cost_of(queues, network, roads.blocked[spell])
             ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
             if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
                 standing.bulletin[:] = ways
             ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])
-            see(queues.travellers, queues.links, ways, np.isinf(cost))
+            if by_habit:
+                see(queues.travellers, queues.links, ways, np.isinf(cost))
             if first_lost_s <= t:
-                queues.travellers["ways"][(queues.travellers["link"] == AT_HOME) & (unheard_s <= t)] = len(habits)
+                cut = unheard[(queues.travellers["link"][unheard] == AT_HOME) & (unheard_s[unheard] <= t)]
+                queues.travellers["ways"][cut] = len(habits)
             if k % per_frame == 0:
                 record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms), rooms.load)
                 if progress is not None:

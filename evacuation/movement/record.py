@@ -58,6 +58,8 @@ class Record:
         self._pair_block, self._pair_node = pairs // nodes, pairs % nodes
         self._run, self._closes = foresight(self.conditions)
         self.home_dose, self.room_load = np.zeros(len(homes.persons)), np.zeros(len(self.city.population))
+        self._settled = homes.persons * (homes.care < 0)  # who is in care comes on top of the people of the cells
+        self._in_cell = np.bincount(homes.cell, self._settled, len(self.city.population))
         self.paths: list[Paths] = []
         self._sample = sample(self.leaves)
 
@@ -70,34 +72,33 @@ class Record:
         `room_load` (cell,) what one who never left has.
         """
         self.home_dose, self.room_load, self.now = home_dose, room_load, t
-        load, state = self.load(queues), self.state(queues, cost)
+        link, goal, dose, held = self._seen(queues, cost)
+        load = home_dose + dose
+        state = self._states(link, goal, held, load)
         people, roads = self.homes.persons, len(self.city.roads)
-        link = queues.travellers["link"]
         real = len(self.network.up)
         home = (link == AT_HOME) | (link >= real)
         on_road = (link >= 0) & (link < real)
         road = self.network.road[link[on_road]]
         cells = len(self.city.population)
-        settled = self.homes.care < 0  # who is in care comes on top of the people of the cells
-        in_cell = np.bincount(self.homes.cell[settled], people[settled], cells)
-        at_home = np.bincount(self.homes.cell[home & settled], people[home & settled], cells)
+        at_home = np.bincount(self.homes.cell, self._settled * home, cells)
         spell = self.conditions.at(t)
         blocked, car = self.conditions.blocked[spell], self.network.layer == 0
         open_to_cars = np.bincount(self.network.road[car & ~blocked], minlength=roads) > 0
-        goal = self.goal(queues)[link == SAFE]
-        in_goal = np.bincount(goal, people[link == SAFE], len(self.goals.places))
+        arrived = link == SAFE
+        in_goal = np.bincount(goal[arrived], people[arrived], len(self.goals.places))
         waiting = queues.waiting(people)
         self.frames.append(
             {
-                "at_home": np.divide(at_home, in_cell, out=np.ones(cells), where=in_cell > 0),
+                "at_home": np.divide(at_home, self._in_cell, out=np.ones(cells), where=self._in_cell > 0),
                 "on_edge": np.bincount(road, people[on_road], roads),
                 "queued": np.bincount(self.network.road, waiting[:real], roads),
                 "closed": ~open_to_cars,
                 "minutes": self._minutes_left(t, spell, people * home, load >= DOSES[-1]),
                 "fill": in_goal[:-1] / self.goals.places[:-1],
                 "states": np.bincount(state, people, len(STATES)),
-                "doses": np.bincount(np.digitize(self.dose(queues), DOSES) - 1, people, len(DOSES)),
-                "loads": np.bincount(np.digitize(load, DOSES) - 1, people, len(DOSES)),
+                "doses": _by_class(dose, people),
+                "loads": _by_class(load, people),
                 "wait_home": waiting[real:].sum(keepdims=True),
             }
         )
@@ -122,18 +123,36 @@ class Record:
 
         Over-exposed before all, then arrived, stranded, in care and not yet fetched though ordered to leave, at home, on the way.
         """
-        link = queues.travellers["link"]
-        cut, stuck = (np.zeros(len(link), bool) for _ in range(2))
-        kernels.who_is_cut_off(cut, queues.travellers, queues.links, cost)
-        kernels.stuck(stuck, queues.travellers, queues.links)
+        link, goal, dose, held = self._seen(queues, cost)
+        return self._states(link, goal, held, self.home_dose + dose)
+
+    def _seen(
+        self, queues: Queues, cost: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return of each party (party,) its link, the row of `Goals.places` it goes to, its load on the way, and whether it is held up."""
+        count = len(self.homes.persons)
+        link, group, dose, held = (
+            np.empty(count, np.int32),
+            np.empty(count, np.int32),
+            np.empty(count),
+            np.empty(count, bool),
+        )
+        kernels.seen(link, group, dose, held, queues.travellers, queues.links, cost)
+        return link, np.append(self.routes.serves, -1)[group], np.maximum(dose, 0.0), held
+
+    def _states(
+        self, link: NDArray[np.int32], goal: NDArray[np.int64], held: NDArray[np.bool_], load: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Return the state of each party from what is seen of it, an index of STATES."""
         enters = link >= len(self.network.up)
         state = np.where((link == AT_HOME) | enters, STATES.index("at_home"), STATES.index("en_route"))
         ordered = (self.orders_s <= self.now)[self.homes.block]
         state[waits(self.homes, link, ordered)] = STATES.index("awaits_transport")
-        state[cut | stuck] = STATES.index("stranded")
-        out = self.goal(queues)[link == SAFE] == self.goals.exits
-        state[link == SAFE] = np.where(out, STATES.index("safe"), STATES.index("sheltered"))
-        state[self.load(queues) >= DOSES[-1]] = STATES.index("over_exposed")
+        state[held] = STATES.index("stranded")
+        arrived = link == SAFE
+        state[arrived & (goal == self.goals.exits)] = STATES.index("safe")
+        state[arrived & (goal != self.goals.exits)] = STATES.index("sheltered")
+        state[load >= DOSES[-1]] = STATES.index("over_exposed")
         return state
 
     def last_departure(self, t: float) -> NDArray[np.float64]:
@@ -218,6 +237,12 @@ def earliest(
     found = np.full(blocks, NEVER_MIN)
     np.minimum.at(found, block[met], left[met])
     return found
+
+
+def _by_class(load: NDArray[np.float64], people: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the people in each class of load."""
+    above = np.array([people[load >= least].sum() for least in DOSES[1:]])
+    return -np.diff(np.concatenate([[people.sum()], above, [0.0]]))
 
 
 def _classes(values: NDArray[np.float64], times: pd.DatetimeIndex) -> pd.DataFrame:

@@ -14,9 +14,9 @@ from twin.jit import kernel
 TINY = 1e-9
 
 
-@kernel
+@kernel(bare=True)
 def repeated_flow(
-    length_out, rate_out, cut_out, flow_scratch, potential_scratch, heap_scratch, lead_scratch,
+    length_out, rate_out, cut_out, flow_scratch, potential_scratch, reduced_scratch, heap_scratch, lead_scratch,
     time, capacity, up, down, out_start, out_link, into_start, into_link, source, goal,
 ):  # fmt: skip
     """Write the successive shortest paths from all sources to all goals; return how many there are (at most the space for them).
@@ -30,7 +30,7 @@ def repeated_flow(
     found = 0
     while True:
         end = _search(
-            potential_scratch, heap_scratch, lead_scratch, flow_scratch, time, capacity, up, down, out_start, out_link,
+            potential_scratch, reduced_scratch, heap_scratch, lead_scratch, flow_scratch, time, capacity, up, down, out_start, out_link,
             into_start, into_link, source, goal,
         )  # fmt: skip
         if found > 0:
@@ -60,9 +60,9 @@ def repeated_flow(
         found += 1
 
 
-@kernel
+@kernel(bare=True)
 def _search(
-    potential_out, heap_out, lead_out, flow, time, capacity, up, down, out_start, out_link, into_start, into_link,
+    potential_out, reduced_out, heap_out, lead_out, flow, time, capacity, up, down, out_start, out_link, into_start, into_link,
     source, goal,
 ):  # fmt: skip
     """Find the shortest way in the network of what is left; return the goal it ends at, -1 for none.
@@ -72,11 +72,12 @@ def _search(
     """
     for node in range(len(potential_out)):
         heap_out[node].place = -1
-        heap_out[node].key = np.inf
+        reduced_out[node] = np.inf
         lead_out[node] = 0
     size = 0
     for node in range(len(source)):
         if source[node]:
+            reduced_out[node] = 0.0
             size = put(heap_out, size, node, 0.0)
     while size > 0:
         node = heap_out[0].thing
@@ -86,26 +87,28 @@ def _search(
             to = down[link]
             if capacity[link] - flow[link] > TINY and potential_out[to] < np.inf and not source[to]:
                 step = max(time[link] + potential_out[node] - potential_out[to], 0.0)
-                if heap_out[node].key + step < heap_out[to].key:
+                if reduced_out[node] + step < reduced_out[to]:
+                    reduced_out[to] = reduced_out[node] + step
                     lead_out[to] = link + 1
-                    size = put(heap_out, size, to, heap_out[node].key + step)
+                    size = put(heap_out, size, to, reduced_out[to])
         for k in range(into_start[node], into_start[node + 1]):
             link = into_link[k]
             to = up[link]
             if flow[link] > TINY and potential_out[to] < np.inf and not source[to]:
                 step = max(potential_out[node] - time[link] - potential_out[to], 0.0)
-                if heap_out[node].key + step < heap_out[to].key:
+                if reduced_out[node] + step < reduced_out[to]:
+                    reduced_out[to] = reduced_out[node] + step
                     lead_out[to] = -link - 1
-                    size = put(heap_out, size, to, heap_out[node].key + step)
+                    size = put(heap_out, size, to, reduced_out[to])
     end = -1
     for node in range(len(goal)):
-        potential_out[node] = heap_out[node].key + potential_out[node]
+        potential_out[node] = reduced_out[node] + potential_out[node]
         if goal[node] and potential_out[node] < np.inf and (end < 0 or potential_out[node] < potential_out[end]):
             end = node
     return end
 
 
-@kernel
+@kernel(bare=True)
 def _binding(potential, time, up, down):
     """Return how many links hold a flow back: those that take less than the difference of the times of their ends."""
     count = 0

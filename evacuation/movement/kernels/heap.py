@@ -1,4 +1,7 @@
-"""A binary heap of things that each have one key: the least comes first, of equal keys the lower number."""
+"""A heap of things that each have one key: the least comes first, of equal keys the lower number.
+
+Each place has four below it: half as many levels as with two, and the keys of four places lie on one line of the cache.
+"""
 
 from __future__ import annotations
 
@@ -6,69 +9,65 @@ import numpy as np
 
 from twin.jit import kernel
 
-#: Row k holds the thing that stands at place k of the heap; the row of a thing holds its place, -1 for none, and its key.
-HEAP = np.dtype([("thing", "i4"), ("place", "i4"), ("key", "f8")], align=True)
+#: Row k holds the thing that stands at place k of the heap, with its key; the row of a thing holds its place, -1 for none.
+HEAP = np.dtype([("key", "f8"), ("thing", "i4"), ("place", "i4")], align=True)
 
 
-@kernel
+@kernel(bare=True)
 def put(heap_out, size, thing, key):
     """Put `thing` into the heap `heap_out` (thing,) of HEAP at `key`, or move it there if it is in; return the new size."""
-    if heap_out[thing].place < 0:
-        heap_out[thing].place = size
-        heap_out[size].thing = thing
-        size += 1
-    heap_out[thing].key = key
-    _rise(heap_out, heap_out[thing].place)
-    _sink(heap_out, size, heap_out[thing].place)
+    k = heap_out[thing].place
+    if k < 0:
+        _rise(heap_out, size, thing, key)
+        return size + 1
+    if key < heap_out[k].key:
+        _rise(heap_out, k, thing, key)
+    else:
+        _sink(heap_out, size, k, thing, key)
     return size
 
 
-@kernel
+@kernel(bare=True)
 def drop_first(heap_out, size):
     """Take the first thing, `heap_out[0].thing`, out of the heap; return the new size."""
     heap_out[heap_out[0].thing].place = -1
     size -= 1
     if size > 0:
-        heap_out[0].thing = heap_out[size].thing
-        heap_out[heap_out[0].thing].place = 0
-        _sink(heap_out, size, 0)
+        _sink(heap_out, size, 0, heap_out[size].thing, heap_out[size].key)
     return size
 
 
-@kernel
-def _before(heap, a, b):
-    return heap[a].key < heap[b].key or (heap[a].key == heap[b].key and a < b)
-
-
-@kernel
-def _rise(heap_out, k):
-    thing = heap_out[k].thing
+@kernel(bare=True)
+def _rise(heap_out, k, thing, key):
+    """Let a thing rise from place `k`, of which what stands there is lost."""
     while k > 0:
-        above = (k - 1) >> 1
-        other = heap_out[above].thing
-        if not _before(heap_out, thing, other):
+        above = (k - 1) >> 2
+        other, its = heap_out[above].thing, heap_out[above].key
+        if key > its or (key == its and thing > other):
             break
-        heap_out[k].thing = other
+        heap_out[k].thing, heap_out[k].key = other, its
         heap_out[other].place = k
         k = above
-    heap_out[k].thing = thing
+    heap_out[k].thing, heap_out[k].key = thing, key
     heap_out[thing].place = k
 
 
-@kernel
-def _sink(heap_out, size, k):
-    thing = heap_out[k].thing
+@kernel(bare=True)
+def _sink(heap_out, size, k, thing, key):
+    """Let a thing sink from place `k`, of which what stands there is lost."""
     while True:
-        below = 2 * k + 1
-        if below >= size:
+        first = 4 * k + 1
+        if first >= size:
             break
-        if below + 1 < size and _before(heap_out, heap_out[below + 1].thing, heap_out[below].thing):
-            below += 1
-        other = heap_out[below].thing
-        if not _before(heap_out, other, thing):
+        below, least, lowest = first, heap_out[first].key, heap_out[first].thing
+        for c in range(first + 1, min(first + 4, size)):
+            its = heap_out[c].key
+            if its < least or (its == least and heap_out[c].thing < lowest):
+                below, least, lowest = c, its, heap_out[c].thing
+        if key < least or (key == least and thing < lowest):
             break
-        heap_out[k].thing = other
-        heap_out[other].place = k
+        heap_out[k].thing, heap_out[k].key = lowest, least
+        heap_out[lowest].place = k
         k = below
-    heap_out[k].thing = thing
+    heap_out[k].thing, heap_out[k].key = thing, key
     heap_out[thing].place = k

@@ -9,7 +9,7 @@ from evacuation.movement.kernels.queues import ARRIVED, NO_WAY
 from twin.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal_start, goal_node):
     """Write for each group of goals the cost of the way from each node and the link it begins with (Dijkstra 1959, reversed).
 
@@ -18,29 +18,29 @@ def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal
     where no way leads.
     """
     for g in range(len(goal_start) - 1):
-        lead = next_out[g]
+        lead, least = next_out[g], cost_out[g]
         lead[:] = NO_WAY
+        least[:] = np.inf
         for node in range(len(lead)):
             heap_scratch[node].place = -1
-            heap_scratch[node].key = np.inf
         size = 0
         for k in range(goal_start[g], goal_start[g + 1]):
             lead[goal_node[k]] = ARRIVED
+            least[goal_node[k]] = 0.0
             size = put(heap_scratch, size, goal_node[k], 0.0)
         while size > 0:
             node = heap_scratch[0].thing
             size = drop_first(heap_scratch, size)
             for k in range(into_start[node], into_start[node + 1]):
                 link = into_link[k]
-                reached = heap_scratch[node].key + cost[link]
-                if reached < heap_scratch[up[link]].key:
+                reached = least[node] + cost[link]
+                if reached < least[up[link]]:
                     lead[up[link]] = link
+                    least[up[link]] = reached
                     size = put(heap_scratch, size, up[link], reached)
-        for node in range(len(lead)):
-            cost_out[g, node] = heap_scratch[node].key
 
 
-@kernel
+@kernel(bare=True)
 def last_departures(
     last_out, heap_scratch, first, closes, times, speed, run, length, up, into_start, into_link, goal_node
 ):
@@ -50,26 +50,26 @@ def last_departures(
     is run at `speed` (step, link), m/s, that holds from `times` (step,) on, the last for ever; `run` (step, link) is what has
     been run by then, m. `first` is the step from which one looks ahead.
     """
+    last_out[:] = -np.inf
     for node in range(len(last_out)):
         heap_scratch[node].place = -1
-        heap_scratch[node].key = np.inf
     size = 0
     for k in range(len(goal_node)):
+        last_out[goal_node[k]] = np.inf
         size = put(heap_scratch, size, goal_node[k], -np.inf)
     while size > 0:
         node = heap_scratch[0].thing
         size = drop_first(heap_scratch, size)
         for k in range(into_start[node], into_start[node + 1]):
             link = into_link[k]
-            out_by = min(-heap_scratch[node].key, closes[link])
+            out_by = min(last_out[node], closes[link])
             enter = _enter_by(out_by, first, times, speed, run, length[link], link)
-            if -enter < heap_scratch[up[link]].key:
+            if enter > last_out[up[link]]:
+                last_out[up[link]] = enter
                 size = put(heap_scratch, size, up[link], -enter)
-    for node in range(len(last_out)):
-        last_out[node] = -heap_scratch[node].key
 
 
-@kernel
+@kernel(bare=True)
 def _enter_by(out_by, first, times, speed, run, length, link):
     """Return the last moment to enter a link so as to have left it at `out_by`; minus infinity when that is too late."""
     step = len(times) - 1

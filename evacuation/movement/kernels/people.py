@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.queues import NO_WAY, SAFE
+from evacuation.movement.kernels.queues import NO_WAY
 from twin.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def give_places(travellers_out, left_out, quota_out, who, persons, zone, node, cost):
     """Give each of `who` (n,), in their order, the goal nearest to their `node` (n,) that has places for them.
 
@@ -35,7 +35,7 @@ def give_places(travellers_out, left_out, quota_out, who, persons, zone, node, c
             left_out[best] -= persons[p]
 
 
-@kernel
+@kernel(bare=True)
 def who_is_cut_off(cut_out, travellers, links, cost):
     """Mark the travellers on the road or in an entry queue whose goal no way leads to now, (traveller,); return how many."""
     count = 0
@@ -46,7 +46,7 @@ def who_is_cut_off(cut_out, travellers, links, cost):
     return count
 
 
-@kernel
+@kernel(bare=True)
 def see(travellers_out, links, next_link, blocked):
     """Let those who go by habit learn the roads of the moment when the road they want is `blocked` (link,); return how many.
 
@@ -63,7 +63,7 @@ def see(travellers_out, links, next_link, blocked):
     return count
 
 
-@kernel
+@kernel(bare=True)
 def dose_now(dose_out, travellers, links):
     """Write what each traveller has collected up to now on the way, (traveller,)."""
     for p in range(len(travellers)):
@@ -73,9 +73,16 @@ def dose_now(dose_out, travellers, links):
             dose_out[p] += links[link].dose - travellers[p].mark
 
 
-@kernel
-def stuck(stuck_out, travellers, links):
-    """Mark the travellers who stand on a road on which nobody moves, (traveller,)."""
+@kernel(bare=True)
+def seen(link_out, group_out, dose_out, held_out, travellers, links, cost):
+    """Write of each traveller (traveller,) its link, its group, what it has collected on the way, and whether it is held up.
+
+    Held up is who stands on a road on which nobody moves, or has no open way ahead at these costs (group, node).
+    """
     for p in range(len(travellers)):
-        link = travellers[p].link
-        stuck_out[p] = link != SAFE and link >= 0 and not links[link].entry and links[link].speed <= 0.0
+        link, group = travellers[p].link, travellers[p].group
+        link_out[p], group_out[p], dose_out[p], held_out[p] = link, group, travellers[p].dose, False
+        if link >= 0:
+            dose_out[p] += links[link].dose - travellers[p].mark
+            stands = not links[link].entry and links[link].speed <= 0.0
+            held_out[p] = stands or group < 0 or cost[group, links[link].down] == np.inf

@@ -38,16 +38,14 @@ LINK_IS = (
     ("dose_rate", "f8"),  # 1/s
     ("slot", "i4"),  # which of the links that leave its first node it is
     ("turn", "i4"),  # its first place among the turns: one for each link it can lead to
-    ("ring", "i4"),  # its first place among the places
+    ("ring", "i8"),  # its first place among the places
     ("size", "i4"),  # places it has
 )
 
 #: Where a link stands: kept from call to call, and in a saved state.
 LINK_STANDS = (
-    ("head", "i4"),
-    ("count", "i4"),
-    ("hole_head", "i4"),
-    ("hole_count", "i4"),
+    ("count", "i4"),  # travellers on it
+    ("hole_count", "i4"),  # those that have left it and whose room has not reached its begin
     ("inside", "f8"),  # units on it, and units that have left it but are not yet room at its begin
     ("run", "f8"),  # m that its travellers have come since the first start
     ("dose", "f8"),  # what one who stood there since the first start has collected
@@ -57,18 +55,20 @@ LINK_STANDS = (
     ("passed", "f8"),  # units that have left it
 )
 
-#: Who waits during a call: the first link that waits to get into this one, the next that waits for the same as this one,
-#: and the virtual time at which it began.
-LINK_WAITS = (("first", "i4"), ("after", "i4"), ("start", "f8"))
+#: Where in its ring its first traveller stands, and who waits during a call: the first link that waits to get into this one,
+#: the next that waits for the same as this one, and the virtual time at which it began.
+LINK_WAITS = (("head", "i4"), ("first", "i4"), ("after", "i4"), ("start", "f8"))
 
 LINK = np.dtype([*LINK_IS, *LINK_STANDS, *LINK_WAITS], align=True)
 
-#: A place of a ring: the traveller there, and of the ring of holes when left room reaches the begin, and how many units.
-PLACE = np.dtype([("traveller", "i4"), ("hole_time", "f8"), ("hole_weight", "f8")], align=True)
+#: A place of a ring: a traveller and its units; when it has left, the moment at which its room reaches the begin of the link, s.
+#: In each ring those that have left stand before those on the link.
+PLACE = np.dtype([("traveller", "i4"), ("weight", "f4"), ("room_s", "f8")], align=True)
 
+#: As long as a line of the cache, so that an event reads one.
 TRAVELLER = np.dtype(
     [
-        ("weight", "f8"),  # units of its links: cars, or persons on foot
+        ("weight", "f4"),  # units of its links: cars, or persons on foot
         ("group", "i4"),  # where it goes, a row of `next_link`; -1 for nowhere
         ("ways", "i4"),  # rows to add to it: 0, or where in `next_link` the ways begin that it goes by
         ("link", "i4"),  # the link it is on, or AT_HOME, SAFE
@@ -77,12 +77,24 @@ TRAVELLER = np.dtype(
         ("dose", "f8"),  # collected on links it has left
         ("left", "f8"),  # s, when it came onto the road
         ("safe", "f8"),  # s, when it arrived
+        ("spare", "f8"),
     ],
     align=True,
 )
 
 
-@kernel
+@kernel(bare=True)
+def _place(links, i, k):
+    """Return the place of the traveller that is the `k`-th on link `i`; with `k` below nothing that of one who has left it."""
+    at = links[i].head + k
+    if at < 0:
+        at += links[i].size
+    elif at >= links[i].size:
+        at -= links[i].size
+    return links[i].ring + at
+
+
+@kernel(bare=True)
 def _ready(links, travellers, places, i, t0):
     """Return when the first traveller of link `i` can leave it, infinite for never at this speed."""
     p = places[links[i].ring + links[i].head].traveller
@@ -96,24 +108,23 @@ def _ready(links, travellers, places, i, t0):
     return max(t0 + ahead / links[i].speed, links[i].next_out)
 
 
-@kernel
+@kernel(bare=True)
 def _make_room(links_out, places, j, t):
     """Count room that has reached the begin of link `j` by `t`."""
     while links_out[j].hole_count > 0:
-        at = links_out[j].ring + links_out[j].hole_head
-        if places[at].hole_time > t:
+        at = _place(links_out, j, -links_out[j].hole_count)
+        if places[at].room_s > t:
             break
-        links_out[j].inside -= places[at].hole_weight
-        links_out[j].hole_head = (links_out[j].hole_head + 1) % links_out[j].size
+        links_out[j].inside -= places[at].weight
         links_out[j].hole_count -= 1
 
 
-@kernel
+@kernel(bare=True)
 def _fits(links, j, weight):
     return links[j].inside + weight <= links[j].storage or links[j].inside == 0.0
 
 
-@kernel
+@kernel(bare=True)
 def _see_end(links, travellers, places, heap_out, size, i, t0, t1, t):
     """Note when link `i` is to be looked at again, if that is before `t1`; return the size of the heap."""
     if links[i].count > 0:
@@ -123,25 +134,25 @@ def _see_end(links, travellers, places, heap_out, size, i, t0, t1, t):
     return size
 
 
-@kernel
+@kernel(bare=True)
 def _see_begin(links, places, heap_out, size, j, t1, t):
     """Note when the begin of link `j` is to be looked at again: when it is free and, if it is full, has room."""
     when = max(links[j].next_in, t)
     if links[j].hole_count > 0 and links[j].inside >= links[j].storage:
-        when = max(when, places[links[j].ring + links[j].hole_head].hole_time)
+        when = max(when, places[_place(links, j, -links[j].hole_count)].room_s)
     e = len(links) + j
-    if when < t1 and (heap_out[e].place < 0 or when < heap_out[e].key):
+    if when < t1 and (heap_out[e].place < 0 or when < heap_out[heap_out[e].place].key):
         size = put(heap_out, size, e, when)
     return size
 
 
-@kernel
+@kernel(bare=True)
 def _leave(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t):
     """Take the first traveller off link `i`; return the size of the heap."""
     at = links_out[i].ring + links_out[i].head
     p = places_out[at].traveller
-    weight = travellers_out[p].weight
-    links_out[i].head = (links_out[i].head + 1) % links_out[i].size
+    weight = places_out[at].weight
+    links_out[i].head = _place(links_out, i, 1) - links_out[i].ring
     links_out[i].count -= 1
     links_out[i].next_out = t + weight * links_out[i].gap
     links_out[i].passed += weight
@@ -150,21 +161,20 @@ def _leave(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t):
     if links_out[i].entry:
         travellers_out[p].left = t
     else:
-        hole = links_out[i].ring + (links_out[i].hole_head + links_out[i].hole_count) % links_out[i].size
-        places_out[hole].hole_time = t + links_out[i].wave_s
-        places_out[hole].hole_weight = weight
+        places_out[at].room_s = t + links_out[i].wave_s
         links_out[i].hole_count += 1
         if links_out[i].first >= 0:
             size = _see_begin(links_out, places_out, heap_out, size, i, t1, t)
     return _see_end(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t)
 
 
-@kernel
+@kernel(bare=True)
 def _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, t):
     """Put traveller `p` onto link `j`; return the size of the heap."""
     weight = travellers_out[p].weight
-    last = links_out[j].ring + (links_out[j].head + links_out[j].count) % links_out[j].size
+    last = _place(links_out, j, links_out[j].count)
     places_out[last].traveller = p
+    places_out[last].weight = weight
     links_out[j].count += 1
     links_out[j].inside += weight
     links_out[j].next_in = t + weight * links_out[j].gap
@@ -176,7 +186,7 @@ def _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, 
     return size
 
 
-@kernel
+@kernel(bare=True)
 def _see_end_of_new(links, heap_out, size, j, t1, t):
     if links[j].speed > 0.0:
         when = max(t + links[j].length / links[j].speed, links[j].next_out)
@@ -185,7 +195,7 @@ def _see_end_of_new(links, heap_out, size, j, t1, t):
     return size
 
 
-@kernel
+@kernel(bare=True)
 def _serve(links_out, travellers_out, places_out, tags_out, heap_out, size, i, j, start, t0, t1, t):
     """Move the first traveller of link `i` onto link `j`, whose virtual time goes on to `start`."""
     p = places_out[links_out[i].ring + links_out[i].head].traveller
@@ -195,7 +205,7 @@ def _serve(links_out, travellers_out, places_out, tags_out, heap_out, size, i, j
     return _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, t)
 
 
-@kernel
+@kernel(bare=True)
 def _at_end(links_out, travellers_out, places_out, tags_out, heap_out, next_link, size, i, t0, t1, t):
     """Let the first traveller of link `i` arrive, move on or wait; return the size of the heap."""
     p = places_out[links_out[i].ring + links_out[i].head].traveller
@@ -217,7 +227,7 @@ def _at_end(links_out, travellers_out, places_out, tags_out, heap_out, next_link
     return _see_begin(links_out, places_out, heap_out, size, j, t1, t)
 
 
-@kernel
+@kernel(bare=True)
 def _at_begin(links_out, travellers_out, places_out, tags_out, heap_out, size, j, t0, t1, t):
     """Let in the one of those who wait for link `j` whose turn it is; return the size of the heap."""
     _make_room(links_out, places_out, j, t)
@@ -237,7 +247,7 @@ def _at_begin(links_out, travellers_out, places_out, tags_out, heap_out, size, j
     p = places_out[links_out[best].ring + links_out[best].head].traveller
     if not _fits(links_out, j, travellers_out[p].weight):
         if links_out[j].hole_count > 0:
-            when = places_out[links_out[j].ring + links_out[j].hole_head].hole_time
+            when = places_out[_place(links_out, j, -links_out[j].hole_count)].room_s
             e = len(links_out) + j
             if when < t1:
                 size = put(heap_out, size, e, when)
@@ -253,7 +263,7 @@ def _at_begin(links_out, travellers_out, places_out, tags_out, heap_out, size, j
     return size
 
 
-@kernel
+@kernel(bare=True)
 def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_link, t0, t1):
     """Move everybody from `t0` to `t1`, s; return how many events there were.
 
@@ -272,7 +282,7 @@ def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_
         size = _see_end(links_out, travellers_out, places_out, heap_scratch, size, i, t0, t1, t0)
     while size > 0:
         e = heap_scratch[0].thing
-        t = heap_scratch[e].key
+        t = heap_scratch[0].key
         size = drop_first(heap_scratch, size)
         events += 1
         if e < count:
@@ -285,28 +295,29 @@ def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_
     return events
 
 
-@kernel
+@kernel(bare=True)
 def set_out(links_out, travellers_out, places_out, who, entry, when, t0):
     """Put travellers `who` (n,) at the end of the entry queues `entry` (n,); they set out at `when` (n,),
     rising in each queue, s; the links stand as they do at `t0`.
     """
     for k in range(len(who)):
         p, i = who[k], entry[k]
-        last = links_out[i].ring + (links_out[i].head + links_out[i].count) % links_out[i].size
+        last = _place(links_out, i, links_out[i].count)
         places_out[last].traveller = p
+        places_out[last].weight = travellers_out[p].weight
         links_out[i].count += 1
         travellers_out[p].link = i
         travellers_out[p].reach = when[k]
         travellers_out[p].mark = links_out[i].dose + links_out[i].dose_rate * (when[k] - t0)
 
 
-@kernel
+@kernel(bare=True)
 def waiting(count_out, links, travellers, places, persons):
     """Write the persons who stand at the end of each link and wait, (link,); `persons` (traveller,)."""
     for i in range(len(links)):
         count_out[i] = 0.0
         for k in range(links[i].count):
-            p = places[links[i].ring + (links[i].head + k) % links[i].size].traveller
+            p = places[_place(links, i, k)].traveller
             if links[i].entry or travellers[p].reach - links[i].run > 1e-9:
                 break
             count_out[i] += persons[p]

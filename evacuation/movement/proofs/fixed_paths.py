@@ -88,16 +88,21 @@ def grid_of(cars: int, seed: int = 1) -> FixedPaths:
     """Return a grid of 2,500 nodes and 9,800 links of two lanes, and cars that go to the nearest of 16 shelters."""
     rng = np.random.default_rng(seed)
     web = grid(50, 16, rng)
-    lead = web.ways(web.length / web.speed)[0]
     home = rng.integers(0, web.nodes, cars).astype(np.int32)
     when = 900.0 / np.sqrt(np.pi / 2.0) * np.sqrt(-2.0 * np.log1p(-rng.random(cars)))
+    return to_nearest(web, np.full(len(web.up), 2), home, when)
+
+
+def to_nearest(web: Web, lanes: NDArray[np.int64], home: NDArray[np.int32], when: NDArray[np.float64]) -> FixedPaths:
+    """Return cars that each go to the nearest of the web's goals on free roads."""
+    lead = web.ways(web.length / web.speed)[0]
     end = np.arange(web.nodes, dtype=np.int32)
     for _ in range(web.nodes):
         on = lead[end] >= 0
         if not on.any():
             break
         end[on] = web.down[lead[end[on]]]
-    return _fixed(web, np.full(len(web.up), 2), home, end[home], when)
+    return _fixed(web, lanes, home, end[home], when)
 
 
 CASES: dict[str, Callable[[], FixedPaths]] = {

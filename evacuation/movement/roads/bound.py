@@ -56,7 +56,7 @@ def repeated_flow_of(
         tables += [np.searchsorted(np.asarray(ends)[order], np.arange(nodes + 1)).astype(np.int32), order]
     lengths, rates, cuts = (np.zeros(MOST_PATHS) for _ in range(3))
     found = repeated_flow(
-        lengths, rates, cuts, np.zeros(len(up)), np.zeros(nodes), np.zeros(nodes, HEAP), np.zeros(nodes, np.int64),
+        lengths, rates, cuts, np.zeros(len(up)), np.zeros(nodes), np.zeros(nodes), np.zeros(nodes, HEAP), np.zeros(nodes, np.int64),
         np.floor(time / ROUND_S) * ROUND_S, capacity.astype(np.float64), up.astype(np.int32), down.astype(np.int32),
         *tables, source & ~goal, goal,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.movement.roads.mend import levels
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE, Network
 from twin import overlay
 from twin.city import City
@@ -121,14 +122,14 @@ def conditions_of(
     )
     new = np.flatnonzero(np.r_[True, (keys[1:] != keys[:-1]).any(axis=1)]) if keys.shape[1] else np.array([0])
     begins = moments[new]
-    wet, pulled, rate = (along.at(begins)[:, network.road] for along in (depth, pull, dose))
+    wet, pulled, rate = (np.take(along.at(begins), network.road, axis=1) for along in (depth, pull, dose))
     car = network.layer == CAR
     foot, rescue = network.layer == FOOT, network.layer == RESCUE
     speed = np.empty_like(wet)
     speed[:, car] = car_speed(wet[:, car], network.free[car])
     speed[:, foot] = foot_speed(wet[:, foot], pulled[:, foot], network.free[foot], wade_m)
     speed[:, rescue] = rescue_speed(wet[:, rescue], network.free[rescue])
-    opened = ~shut[new][:, network.road]
+    opened = ~np.take(shut[new], network.road, axis=1)
     lanes = np.ones_like(speed)
     for action in actions:
         if action.kind == "contraflow":
@@ -175,7 +176,7 @@ class _Along:
             values = field.transpose("time", axis).values[:, np.maximum(row, 0)].astype(float)
             values[:, row < 0] = np.nan
         if not bridges:
-            values[:, self._city.roads["level"].values.astype(float) > 0] = 0.0
+            values[:, levels(self._city.roads) > 0] = 0.0
         self.unknown |= np.isnan(values).all(axis=0)
         self._found.append((times, np.nan_to_num(np.maximum(values, 0.0))))
 

@@ -31,6 +31,9 @@ WALK_FLOW_S_M = 0.6
 #: Persons that stand on a square metre of pavement, and the speed at which a gap travels back through them: assumed.
 JAM_PERSONS_M2, WALK_WAVE_M_S = 4.0, 0.5
 
+#: The most lanes, km/h or metres of pavement that a road can have; more is a slip in the data: assumed.
+MOST = 1000.0
+
 #: Class of road -> lanes of both directions, km/h and metres of pavement on one's own side: assumed where a city says nothing.
 CLASS_DEFAULTS: dict[str, tuple[int, float, float]] = {
     "motorway": (4, 80.0, 0.0),
@@ -112,7 +115,10 @@ class Network:
 
 
 def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool = False) -> Network:
-    """Return the graph of a city's roads: two directed links a road (one, where a column `oneway` says so) and layer.
+    """Return the graph of a city's roads: two directed links a road and layer.
+
+    A column `oneway` says of a road, as maps do, whether vehicles run it in its drawn direction alone (true, 1, "yes") or against it
+    (-1, "-1", "reverse"); all else is both ways, and walkers always go both ways.
 
     Lanes are shared by the two directions. `veh_h_lane` is what a lane carries in an evacuation, `walk_m_s` the speed of
     groups on foot on dry ground; `rescue` adds the layer of rescue vehicles, on the lanes of the cars.
@@ -124,7 +130,8 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool =
     junctions = mended(roads)
     ids, first, last = junctions.ids, junctions.first, junctions.last
     lanes, speed, width, assumed = _of_class(roads)
-    oneway = roads["oneway"].fillna(False).astype(bool).values if "oneway" in roads else np.zeros(len(roads), bool)
+    ahead, back = _directions(roads)
+    oneway = ~(ahead & back)
     length = np.maximum(roads.geometry.length.values.astype(float), 1.0)
     per_side = np.where(oneway, lanes, np.maximum(lanes / 2.0, 1.0))
     parts = []
@@ -134,7 +141,7 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool =
         jam = per_side * JAM_VEH_M_LANE if layer != FOOT else width * JAM_PERSONS_M2
         wave = np.full(len(roads), CAR_WAVE_M_S if layer != FOOT else WALK_WAVE_M_S)
         for reverse in (False, True):
-            there = (flow > 0.0) & (first != last) & ~(oneway & reverse & (layer != FOOT))
+            there = (flow > 0.0) & (first != last) & ((layer == FOOT) | (back if reverse else ahead))
             k = np.flatnonzero(there)
             up, down = (last, first) if reverse else (first, last)
             parts.append(
@@ -172,6 +179,14 @@ def room(
     return np.maximum(np.maximum(jam, flow * (length / free + length / wave)), 2.0)
 
 
+def _directions(roads: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return whether vehicles run each road in its drawn direction, and whether they run it against it."""
+    if "oneway" not in roads:
+        return np.ones(len(roads), bool), np.ones(len(roads), bool)
+    said = roads["oneway"].astype(str).str.lower().str.removesuffix(".0")
+    return ~said.isin(("-1", "reverse")).values, ~said.isin(("true", "1", "yes")).values
+
+
 def _of_class(roads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
     """Return lanes, km/h and pavement (m) of each road, and how many roads lack some of them."""
     names = roads["road_class"].astype(str).str.removesuffix("_link")
@@ -183,9 +198,12 @@ def _of_class(roads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.floa
             if column in roads
             else np.full(len(roads), np.nan)
         )
-        if (own < 0).any() or (k < 2 and (own == 0).any()):
-            bad = int(np.argmax((own < 0) | ((k < 2) & (own == 0))))
-            raise ScenarioError("movement_road", road=str(roads["id"].iloc[bad]), name=column, found=float(own[bad]))
+        bad = (own < 0) | (own > MOST) | ((k < 2) & (own == 0))
+        if bad.any():
+            first = int(np.argmax(bad))
+            raise ScenarioError(
+                "movement_road", road=str(roads["id"].iloc[first]), name=column, found=float(own[first]), most=MOST
+            )
         lacks |= np.isnan(own) & (column != "pavement_m")
         found.append(np.where(np.isnan(own), defaults[:, k], own))
     return found[0], found[1], found[2], int(lacks.sum())

@@ -18,6 +18,9 @@ from evacuation.movement.roads.network import Network
 #: What changes of a link while people move: a saved state holds it.
 STANDS = [name for name, _ in LINK_STANDS]
 
+#: What changes of a traveller.
+MOVES = [name for name in TRAVELLER.names or () if name != "spare"]
+
 
 @dataclass(frozen=True)
 class Queues:
@@ -56,22 +59,33 @@ class Queues:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that changes, by name, to go on from."""
+        in_use = self._in_use()
         kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
-        kept |= {f"traveller_{name}": self.travellers[name].copy() for name in TRAVELLER.names or ()}
+        kept |= {f"traveller_{name}": self.travellers[name].copy() for name in MOVES}
         return (
             kept
-            | {f"place_{name}": self.places[name].copy() for name in PLACE.names or ()}
+            | {f"place_{name}": self.places[name][in_use] for name in PLACE.names or ()}
             | {"tags": self.tags.copy()}
         )
+
+    def _in_use(self) -> NDArray[np.int64]:
+        """Return the places that hold somebody, or room that has not reached the begin of its link; link by link, the first to go first."""
+        first, size, ring = (self.links[name].astype(np.int64) for name in ("head", "size", "ring"))
+        first -= self.links["hole_count"]
+        held = (self.links["hole_count"] + self.links["count"]).astype(np.int64)
+        nth = np.arange(held.sum()) - np.repeat(np.cumsum(held) - held, held)
+        return np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
         for name in STANDS:
             self.links[name] = arrays[f"link_{name}"]
-        for name in TRAVELLER.names or ():
+        for name in MOVES:
             self.travellers[name] = arrays[f"traveller_{name}"]
+        self.links["head"] = self.links["hole_count"]
+        in_use = self._in_use()
         for name in PLACE.names or ():
-            self.places[name] = arrays[f"place_{name}"]
+            self.places[name][in_use] = arrays[f"place_{name}"]
         self.tags[:] = arrays["tags"]
 
 
@@ -120,7 +134,7 @@ def queues_of(
     links["storage"] = np.concatenate([storage, np.full(entries, np.inf)])
     links["slot"][:real] = slot
     links["turn"], links["ring"], links["size"] = np.cumsum(turns) - turns, np.cumsum(size) - size, size
-    travellers = np.zeros(len(home), TRAVELLER)
+    travellers = _in_lines(len(home))
     travellers["weight"], travellers["group"], travellers["link"] = weight, -1, AT_HOME
     travellers["left"], travellers["safe"] = np.nan, np.nan
     return Queues(
@@ -133,22 +147,33 @@ def queues_of(
     )
 
 
-def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> NDArray[np.float64]:
-    """Set the links to the conditions of a spell; return what it costs to run each now, s: infinite where nobody gets through.
+def _in_lines(count: int) -> NDArray[Any]:
+    """Return room for so many travellers, each on a line of the cache of its own."""
+    line = TRAVELLER.itemsize
+    raw = np.zeros((count + 1) * line, np.uint8)
+    skipped = -raw.ctypes.data % line
+    return raw[skipped : skipped + count * line].view(TRAVELLER)
 
-    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
-    """
+
+def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> None:
+    """Set the links to the conditions of a spell; who waits to get onto a road stands beside it."""
     real = len(network.up)
     links = queues.links[:real]
     links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
     links["dose_rate"] = roads.dose_rate[spell]
     at_node = np.zeros(network.layers * network.nodes)
     np.maximum.at(at_node, network.up, roads.dose_rate[spell])
-    queues.links["dose_rate"][real:] = at_node[
-        queues.links["down"][real:]
-    ]  # who waits to get onto the road stands beside it
+    queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]
     links["gap"] = 1.0 / (network.capacity * roads.lanes[spell])
     links["storage"] = network.storage * roads.lanes[spell]
+
+
+def cost_of(queues: Queues, network: Network, blocked: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what it costs to run each link now, s: infinite where nobody gets through, `blocked` (link,).
+
+    One who comes last onto a link leaves it when all before have left, if that is later than its free run.
+    """
+    links = queues.links[: len(network.up)]
     with np.errstate(divide="ignore"):
         run_s = network.length / links["speed"]
-    return np.where(roads.blocked[spell], np.inf, np.maximum(run_s, links["inside"] * links["gap"]))
+    return np.where(blocked, np.inf, np.maximum(run_s, links["inside"] * links["gap"]))

@@ -29,6 +29,43 @@ def test_a_heap_gives_the_least_first_and_of_equals_the_lower_number() -> None:
     assert order == [4, 1, 3, 2, 0, 5]
 
 
+def test_a_heap_of_many_gives_them_in_order_however_they_were_moved() -> None:
+    rng = np.random.default_rng(3)
+    heap = np.zeros(300, HEAP)
+    heap["place"] = -1
+    keys = rng.integers(0, 40, 300).astype(float)
+    size = 0
+    for thing in rng.permutation(300):
+        size = put(heap, size, thing, rng.random())
+    for thing in rng.permutation(300):
+        size = put(heap, size, thing, keys[thing])
+    order = []
+    while size:
+        order.append(int(heap["thing"][0]))
+        size = drop_first(heap, size)
+    assert order == np.lexsort((np.arange(300), keys)).tolist() and (heap["place"] == -1).all()
+
+
+def test_a_state_holds_who_is_there_and_the_room_that_is_on_its_way_back() -> None:
+    rng = np.random.default_rng(2)
+    web = grid(6, 2, rng)
+    home = rng.integers(0, web.nodes, 500).astype(np.int32)
+    queues = run(web, home, rng.uniform(0.0, 60.0, 500), step_s=20.0, most_s=80.0)
+    kept = queues.arrays()
+    links = queues.links
+    assert 0 < len(kept["place_traveller"]) == links["count"].sum() + links["hole_count"].sum() < len(queues.places)
+    other = web.queues(home)
+    other.restore(kept)
+    for name, values in other.arrays().items():
+        np.testing.assert_array_equal(values, kept[name])
+    ways = web.ways(web.length / web.speed)
+    for each in (queues, other):
+        each.links["speed"][: len(web.up)] = web.speed
+        each.advance(ways, 80.0, 300.0)
+    for name in ("link", "reach", "safe"):
+        np.testing.assert_array_equal(other.travellers[name], queues.travellers[name])
+
+
 def test_a_lone_car_runs_at_free_speed_whatever_the_length_of_a_call() -> None:
     for step_s in (7.0, 60.0, 1000.0):
         moved = run(chain(100.0, 250.0), ONE, np.array([3.0]), step_s=step_s)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numba
+import numpy as np
 import pytest
 
 from twin import jit
@@ -78,3 +79,17 @@ def test_the_key_holds_the_decorator_numba_and_the_processor(tmp_path: Path, mon
     (tmp_path / "deeper" / "b.py").write_text("A = 1\n", "utf-8")
     keys.append(key(tmp_path))
     assert len(set(keys[1:])) == 5
+
+
+def test_a_bare_kernel_may_write_arrays_and_make_none() -> None:
+    def fill(values):
+        values[:] = 2.0
+
+    def make(count):
+        return np.zeros(count)
+
+    given = np.zeros(3)
+    jit.kernel(fill, bare=True)(given)
+    assert given.tolist() == [2.0, 2.0, 2.0]
+    with pytest.raises(numba.core.errors.NumbaError, match="NRT"):
+        jit.kernel(make, bare=True)(3)

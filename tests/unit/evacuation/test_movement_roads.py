@@ -1,0 +1,137 @@
+"""Road maps as they come: what can be read is read, what is mended is told, and what cannot be is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from evacuation.movement.proofs import worlds
+from evacuation.movement.roads.network import CAR, FOOT, Network, network_of
+from twin.errors import ScenarioError
+
+TOWN = worlds.town(4)
+
+
+def network(change: Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]) -> Network:
+    """The network of a small town with its roads changed."""
+    return network_of(replace(TOWN, roads=change(TOWN.roads.copy())), veh_h_lane=600.0, walk_m_s=1.0)
+
+
+def first(column: str, value: Any) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """Give the first road a value in a column."""
+
+    def change(roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        values = roads[column].astype(object) if column in roads else pd.Series(None, index=roads.index, dtype=object)
+        values.iloc[0] = value
+        return roads.assign(**{column: values})
+
+    return change
+
+
+def with_first_line(line: Any) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """Give the first road another shape."""
+
+    def change(roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        return roads.set_geometry([line, *roads.geometry.iloc[1:]], crs=roads.crs)
+
+    return change
+
+
+PLAIN = network(lambda roads: roads)
+
+
+@pytest.mark.parametrize(
+    ("said", "ways"),
+    [
+        (True, [False]), (1, [False]), (1.0, [False]), ("yes", [False]), ("true", [False]),
+        (-1, [True]), ("-1", [True]), ("reverse", [True]),
+        (False, [False, True]), ("no", [False, True]), (0, [False, True]), (None, [False, True]), ("reversible", [False, True]),
+    ],
+)  # fmt: skip
+def test_oneway_binds_vehicles_as_maps_say_it_and_never_walkers(said: Any, ways: list[bool]) -> None:
+    found = network(first("oneway", said))
+    mine = found.road == 0
+    assert sorted(found.reverse[mine & (found.layer == CAR)]) == ways
+    assert sorted(found.reverse[mine & (found.layer == FOOT)]) == [False, True]
+    share = found.capacity[mine & (found.layer == CAR)][0] / PLAIN.capacity[(PLAIN.road == 0) & (PLAIN.layer == CAR)][0]
+    assert share == (1.0 if len(ways) == 2 else 2.0)  # all lanes of a road of one direction lead there
+
+
+@pytest.mark.parametrize("column", ["lanes", "speed_kmh"])
+@pytest.mark.parametrize("said", ["2;3", "walk", "RU:urban", "30 mph", "", None, np.nan])
+def test_what_cannot_be_read_is_assumed_and_counted(column: str, said: Any) -> None:
+    assert network(first(column, said)).assumed == PLAIN.assumed + 1
+
+
+@pytest.mark.parametrize("column", ["lanes", "speed_kmh"])
+@pytest.mark.parametrize("said", [-1, "-1", 0, 1e9, np.inf])
+def test_what_no_road_can_have_is_refused_with_the_road_and_the_value(column: str, said: Any) -> None:
+    with pytest.raises(ScenarioError, match=f"{TOWN.roads['id'].iloc[0]}: {column} is"):
+        network(first(column, said))
+
+
+def test_hundreds_of_lanes_are_taken_as_they_are() -> None:
+    mine = (PLAIN.road == 0) & (PLAIN.layer == CAR)
+    wide = network(first("lanes", 300))
+    np.testing.assert_allclose(wide.capacity[mine].sum(), 300 * 600.0 / 3600.0)
+
+
+@pytest.mark.parametrize("said", ["0;1", "ground", None])
+def test_a_level_that_cannot_be_read_is_the_grounds(said: Any) -> None:
+    np.testing.assert_array_equal(network(first("level", said)).up, PLAIN.up)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_first_line(None), "shape –"),
+        (with_first_line(shapely.LineString()), "shape LineString EMPTY"),
+        (with_first_line(shapely.MultiLineString([[(0, 0), (1, 1)]])), "shape MultiLineString"),
+        (with_first_line(shapely.Point(0, 0)), "shape Point"),
+        (first("u", None), "no junction in its column u"),
+    ],
+)
+def test_a_road_that_is_no_line_between_two_junctions_is_refused(change: Any, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        network(change)
+
+
+def test_loops_doubles_islands_and_roads_of_no_length_do_no_harm() -> None:
+    def rough(roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        loop, double, island, none = (roads.iloc[[0]].copy() for _ in range(4))
+        loop["v"] = loop["u"]
+        island[["u", "v"]] = ["x", "y"]
+        island = island.set_geometry(island.geometry.translate(33.0, 37.0))
+        none[["u", "v"]] = [roads["u"].iloc[0], "z"]
+        at = roads.geometry.iloc[0].coords[0]
+        none = none.set_geometry([shapely.LineString([at, at])], crs=roads.crs)
+        more = pd.concat([loop, double, island, none]).assign(id=["loop", "double", "island", "none"])
+        return pd.concat([roads, more], ignore_index=True)
+
+    found = network(rough)
+    kept = [(found.road == len(TOWN.roads) + k).sum() for k in range(4)]
+    assert kept == [0, 4, 4, 4] or kept == [0, 4, 4, 0]  # the road of no length is one junction, or joined into one
+    assert found.loops >= 1 and (found.up != found.down).all() and (found.length > 0.0).all()
+    island = found.up[found.road == len(TOWN.roads) + 2]
+    assert not found.connected[island].any()
+    moved = replace(TOWN, roads=rough(TOWN.roads.copy()))
+    people = worlds_run(moved)
+    assert people == worlds_run(TOWN)
+
+
+def worlds_run(city: Any) -> float:
+    """Return how many people a short run of a city accounts for."""
+    from evacuation.movement.proofs.city import MODEL
+    from twin.streams import stream
+
+    out = MODEL.simulate(city, {}, worlds.clock(0.25), (), stream(7, "movement"))
+    last = float(out.counts["end_state"].iloc[-1].sum())
+    assert last == out.balance.came_in["population"]
+    return last
