@@ -52,7 +52,9 @@ def _likely(place: pd.Series) -> Cell:
     told = [(colour, float(share)) for colour, share in shares.items() if share]
     if not told:
         return _word("likely_never")
-    colours = [Word("report.crowd.answer_share", {"colour": Word(f"level.{c}"), "percent": round(100.0 * s)}) for c, s in told]
+    colours = [
+        Word("report.crowd.answer_share", {"colour": Word(f"level.{c}"), "percent": round(100.0 * s)}) for c, s in told
+    ]
     return _word("likely_shares", shares=colours)
 
 

@@ -149,7 +149,13 @@ def residents(city: City, grid: Grid, column: str) -> Array:
 
 
 def advise(
-    city: City, grid: Grid, people: People, seen: Foreseen, ways: Ways | None, water: Water | None, in_streets: Array | None = None
+    city: City,
+    grid: Grid,
+    people: People,
+    seen: Foreseen,
+    ways: Ways | None,
+    water: Water | None,
+    in_streets: Array | None = None,
 ) -> pd.DataFrame:
     """Return the table of advice, a row per block; times in s on this run's clock.
 
