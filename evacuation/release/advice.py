@@ -210,7 +210,7 @@ def advise(
             advice, reason, own = burns
             own = _on(own, seen.elapsed) | {"severity": float(history.worst.ravel()[cells].max())}
             worst = cells[int(np.argmax(seen.burning.highest.ravel()[cells]))]
-            own["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
+            found["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
             rows.append(_row(block, advice, reason, **found | own))
         elif is_met:
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))

@@ -174,7 +174,7 @@ class Comers:
         models = who if len(who) else np.arange(people.count)
         if count == 0 or not len(models):
             return 0
-        at = _lattice(self.plan, Source("zone", zone, np.nan, frozenset()), APART_M)
+        at = _lattice(self.plan, Source("zone", zone, np.nan, frozenset(), frozenset()), APART_M)
         if len(at):
             at = at[cKDTree(np.column_stack([people.x, people.w])).query(at)[0] >= APART_M]
         ids = np.arange(self.made, self.made + min(count, len(at)), dtype=np.int64)
