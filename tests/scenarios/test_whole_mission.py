@@ -132,7 +132,8 @@ def test_people_are_counted_on_one_basis_everywhere(run: sc.Run) -> None:
     }  # fmt: skip
     states = run.exposure["movement"].counts["end_state"]["people"]
     people = city.population["night"].sum()
-    assert (states.sum(axis=1) == people).all()
+    beds = city.facilities.set_index("id").loc["h1", "capacity"]
+    assert (states.sum(axis=1) == people + beds).all(), "who is in care comes on top of the people of the cells"
     home = (moved["people_at_home"].values * city.population["night"].values).sum(axis=1)
     by_hand = home + moved["people_on_edge"].values.sum(axis=1)
     arrived = run.tables_of("movement")["clearing"]["arrived"].values
