@@ -277,7 +277,7 @@ OWN: tuple[Proof, ...] = (
     *case(guidelines.narrow_alley, f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %; 800 people", "",
         ("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
         ("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, "Mina 2006: below it flow stops and goes"),
-        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
+        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks; streams pass too easily"),
     ),
     *case(crush.square, f"{CRUSH}; a tenth of the people", "",
         ("E13", "lost", "people lost", "persons", "<=", 0.0, WHOLE),
