@@ -155,7 +155,7 @@ OWN: tuple[Proof, ...] = (
         ("A10/second", "second", "people by the second exit", "persons", "within", (8.0, 8.0), ARITHMETIC),
     ),
     *case(rimea.share_of_second_exit, f"{RIMEA} 11", "",
-        ("A11", "", "share of the farther exit", "1", "within", (0.05, 0.45), OURS),
+        ("A11", "", "share of the farther exit", "1", "within", (0.05, 0.45), OURS + "; everybody sees both queues"),
     ),
     *case(rimea.bottleneck, f"{RIMEA} 12", "",
         ("A12", "second", "mean density in the second room", "m-2", "<=", 1.0, OURS),

@@ -49,7 +49,9 @@ class Finder:
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
         )
         everything = frozenset(plan.goals)
-        aims = {s.id: (s.goals or everything, frozenset()) for s in plan.sources}
+        aims: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+            s.id: (s.goals or everything, frozenset()) for s in plan.sources
+        }
         strange = {s.id: (s.came_by, frozenset()) if everything else (everything, s.came_by) for s in plan.sources}
         strange = {s.id: strange[s.id] if s.came_by else aims[s.id] for s in plan.sources}
         groups = list(dict.fromkeys([*aims.values(), *strange.values()]))
