@@ -256,7 +256,11 @@ def narrow_alley(_: Reference) -> dict[str, float]:
         slope = [part[1] == "slope" for part in parts]
         goals = [""] * (len(parts) - len(sources)) + [goal for _, goal in sources]
         return plan_of(
-            outline, parts, goals=goals, rise=np.where(slope, 0.1, np.nan), up_deg=np.where(slope, 90.0, np.nan)
+            outline,
+            parts,
+            goals=goals,
+            rise=np.where(slope, 0.1, np.nan).tolist(),
+            up_deg=np.where(slope, 90.0, np.nan).tolist(),
         )
 
     found: dict[str, float] = {}
