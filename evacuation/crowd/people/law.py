@@ -12,7 +12,7 @@ from twin.variables import Unit
 
 #: Newtons, kilograms and metres of contact: Helbing, Farkas and Vicsek 2000, doi:10.1038/35035023. Time in which a person takes up
 #: the wanted velocity: 1 / 4.5 s, damping of somebody pushed (Dufour, Stapelle and Nicolas 2026, doi:10.21468/SciPostPhysCodeb.67).
-MASS_KG, RELAX_S, STIFFNESS, FRICTION = 75.0, 0.222, 1.2e5, 2.4e5
+MASS_KG, RELAX_S, STIFFNESS = 75.0, 0.222, 1.2e5
 
 #: Dashpot of a contact, kg/s: half of the critical one of two bodies, 2 sqrt(k m / 2) (assumed: bodies do not bounce).
 DAMPING = 2121.0
@@ -36,8 +36,9 @@ FOLLOW = 0.5
 #: 0.341 m (both in `people/draws.py`; that people turn so: Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008).
 TURNED = 0.25 / 0.341
 
-#: Most friction of two bodies in clothes, or of one and a wall, over the normal force (Dufour, Stapelle and Nicolas 2026).
-COULOMB = 0.5
+#: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000; calibrated once on the shared runs uo-180-180-070 and
+#: gate_050_w56_040), and the most of it over the normal force (0.4 to 0.5 in Dufour, Stapelle and Nicolas 2026).
+FRICTION, COULOMB = 1.5e5, 0.4
 
 #: Whom one may touch before the next decision, m beyond the sum of radii, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0

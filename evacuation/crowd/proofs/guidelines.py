@@ -12,6 +12,7 @@ import shapely
 
 from evacuation.crowd.proofs.worlds import SECOND, coming, emptied, filled, line, plan_of, room, set_speed
 from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.plan import Plan
 from twin.proof import Proof, Reference, Skip
 
 #: Rows that are the same case as a row of ours. No case is computed twice: both rows read one cached result.
@@ -247,22 +248,27 @@ def narrow_alley(_: Reference) -> dict[str, float]:
         ("top", "goal", shapely.box(47, -3.8, 49.8, wide + 3.8)),
         ("slope", "slope", shapely.box(3, 0, 43, wide)),
     ]
+
+    def alley(*sources: tuple[shapely.Geometry, str]) -> Plan:
+        used = {goal for _, goal in sources}
+        parts = [part for part in fixed if part[1] != "goal" or part[0] in used]
+        parts += [(f"in-{k}", "source", ground) for k, (ground, _) in enumerate(sources)]
+        slope = [part[1] == "slope" for part in parts]
+        goals = [""] * (len(parts) - len(sources)) + [goal for _, goal in sources]
+        return plan_of(
+            outline,
+            parts,
+            goals=goals,
+            rise=np.where(slope, 0.1, np.nan).tolist(),
+            up_deg=np.where(slope, 90.0, np.nan).tolist(),
+        )
+
     found: dict[str, float] = {}
-    for name, aims in (("one_way", ("low", "low")), ("two_way", ("low", "top"))):
-        parts = [*fixed, *((f"in-{k}", "source", shapely.box(0.3, 0.2, 45.7, wide - 0.2)) for k in range(2))]
-        plan = plan_of(outline, parts, goals=[""] * 5 + list(aims), rise=[np.nan] * 4 + [0.1] + [np.nan] * 2,
-                       up_deg=[np.nan] * 4 + [90.0] + [np.nan] * 2)  # fmt: skip
-        walkers = filled(plan, 800)
+    for name, goals in (("one_way", ("low", "low")), ("two_way", ("low", "top"))):
+        walkers = filled(alley(*((shapely.box(0.3, 0.2, 45.7, wide - 0.2), goal) for goal in goals)), 800)
         emptied(walkers, 60)
         found[name] = walkers.left / 60.0 / wide
-    parts = [*fixed, ("come", "source", shapely.box(43.5, 0.2, 45.8, wide - 0.2))]
-    plan = plan_of(
-        outline,
-        parts,
-        goals=[""] * 5 + ["low"],
-        rise=[np.nan] * 4 + [0.1, np.nan],
-        up_deg=[np.nan] * 4 + [90.0, np.nan],
-    )
+    plan = alley((shapely.box(43.5, 0.2, 45.8, wide - 0.2), "low"))
     walkers, comers = coming(plan, meter * wide)
     densest = 0.0
     for second in range(180):
