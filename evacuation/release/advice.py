@@ -184,6 +184,7 @@ def advise(
             "dose_outdoors": float(outdoors.flat[spot]),
             "dose_stay": float(seen.rooms.dose.flat[spot]),
             "dose_shut": float(seen.rooms.dose.flat[spot]),
+            "dose_middle": _median(seen.rooms.dose.ravel()[cells], seen.residents.ravel()[cells]),
             "severity": float(history.worst.flat[spot]),
             "probability": likely,
             "known_s": people.warned_s - seen.elapsed if np.isfinite(people.warned_s) else np.nan,
