@@ -148,15 +148,8 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
         )
         for row in table.to_dict("records")
     ]
-    names = [
-        "block",
-        "choice",
-        "shut_by",
-        "out_by",
-        *(["air_from"] if airs else []),
-        "concerns",
-        *(["lfl"] if burns else []),
-    ]
+    known = {"shut_by": stays, "out_by": leaves, "air_from": stays, "concerns": True, "lfl": burns}
+    names = ["block", "choice", *(name for name, there in known.items() if there)]
     first = len(names)
     names += ["out_dose", "stay_dose", "leave_dose", "likely", "reason"]
     heads = tuple(Word(f"report.release.{name}") for name in names)
