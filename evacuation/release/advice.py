@@ -180,7 +180,7 @@ def advise(
         likely = float(np.quantile(seen.probability.ravel()[cells], 1.0 - SHARE))
         likely = max(likely, float(seen.burning.probability.ravel()[cells].max())) if seen.burning else likely
         here = grid.centre(*divmod(spot, grid.nx))
-        found = {
+        found: dict[str, object] = {
             "dose_outdoors": float(outdoors.flat[spot]),
             "dose_stay": float(seen.rooms.dose.flat[spot]),
             "dose_shut": float(seen.rooms.dose.flat[spot]),

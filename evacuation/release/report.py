@@ -161,7 +161,7 @@ def _concerns(row: Mapping[str, Any]) -> Phrase:
     """Return in which part of a block the advice was judged, and which share of its people the cloud meets."""
     if not row["part"] or not row["people_share"] > 0.0:
         return "–"
-    share = f"{100 * row['people_share']:.0f} %"
+    share = f"{100 * row['people_share']:.0f} %" if row["people_share"] >= 0.01 else "<1 %"
     return Word("report.release.concerned", {"part": Word(f"report.release.part.{row['part']}"), "share": share})
 
 
