@@ -196,10 +196,13 @@ def advise(
         burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
         if burns is not None and seen.burning is not None:
             advice, reason, own = burns
-            own = _on(own, seen.elapsed) | {"severity": float(history.worst.ravel()[cells].max())}
-            worst = cells[int(np.argmax(seen.burning.highest.ravel()[cells]))]
-            own["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
-            rows.append(_row(block, advice, reason, **found | own))
+            worst = int(cells[int(np.argmax(seen.burning.highest.ravel()[cells]))])
+            found |= {
+                **_on(own, seen.elapsed),
+                "severity": float(history.worst.ravel()[cells].max()),
+                "part": _part(shape, *grid.centre(*divmod(worst, grid.nx))),
+            }
+            rows.append(_row(block, advice, reason, **found))
         elif is_met:
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:
