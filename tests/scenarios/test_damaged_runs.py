@@ -21,7 +21,7 @@ NESTED = "[" * 100_000
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", "{}", '{"finished": 3}', '{"finished": "2027", "format": "x"}', '{"finished": "2027", "format": 4}', NESTED, "\0", "\udcff"],
+    ["", "{", "[]", "3", "{}", '{"finished": 3}', '{"finished": "2027", "format": "x"}', '{"finished": "2027", "format": 5}', NESTED, "\0", "\udcff"],
     ids=["empty", "cut", "list", "number", "nothing", "time", "format", "unsealed", "nested", "nul", "bytes"],
 )  # fmt: skip
 def test_one_manifest_that_is_none_takes_down_no_other_run(smoke: sc.Run, text: str) -> None:
