@@ -193,10 +193,11 @@ def advise(
         likely = float(np.quantile(seen.probability.ravel()[cells], 1.0 - SHARE))
         likely = max(likely, float(seen.burning.probability.ravel()[cells].max())) if seen.burning else likely
         here = grid.centre(*divmod(spot, grid.nx))
-        found = {
+        found: dict[str, object] = {
             "dose_outdoors": float(outdoors.flat[spot]),
             "dose_stay": float(seen.rooms.dose.flat[spot]),
             "dose_shut": float(seen.rooms.dose.flat[spot]),
+            "dose_middle": _median(seen.rooms.dose.ravel()[cells], seen.residents.ravel()[cells]),
             "severity": float(history.worst.flat[spot]),
             "probability": likely,
             "known_s": people.warned_s - seen.elapsed if np.isfinite(people.warned_s) else np.nan,
@@ -208,10 +209,13 @@ def advise(
         burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
         if burns is not None and seen.burning is not None:
             advice, reason, own = burns
-            own = _on(own, seen.elapsed) | {"severity": float(history.worst.ravel()[cells].max())}
-            worst = cells[int(np.argmax(seen.burning.highest.ravel()[cells]))]
-            found["part"] = _part(shape, *grid.centre(*divmod(int(worst), grid.nx)))
-            rows.append(_row(block, advice, reason, **found | own))
+            worst = int(cells[int(np.argmax(seen.burning.highest.ravel()[cells]))])
+            found |= {
+                **_on(own, seen.elapsed),
+                "severity": float(history.worst.ravel()[cells].max()),
+                "part": _part(shape, *grid.centre(*divmod(worst, grid.nx))),
+            }
+            rows.append(_row(block, advice, reason, **found))
         elif is_met:
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:

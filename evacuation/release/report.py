@@ -161,16 +161,18 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
         return [title, Text(Word("report.release.no_advice"))]
-    burns, airs = bool(table["burns"].any()), bool((table["advice"] == "stay").any())
+    burns, stays, leaves = (
+        bool(found.any()) for found in (table["burns"], table["advice"] == "stay", table["advice"] == "leave")
+    )
     table = table.assign(order=table["advice"].map({"leave": 0, "stay": 1, "none": 2}))
     table = table.sort_values(["order", "lfl_share", "dose_outdoors", "id"], ascending=[True, False, False, True])
     rows: list[tuple[Cell, ...]] = [
         (
             city.place_name(row["id"]),
             Text(Word(f"report.release.choice.{row['advice']}"), STYLE.get(row["advice"], "plain")),
-            _told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),
-            _told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),
-            *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if airs else ()),
+            *((_told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
+            *((_told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),) if leaves else ()),
+            *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
             _concerns(row),
             *((f"{row['lfl_share']:.2g}" if pd.notna(row["lfl_share"]) else "–",) if burns else ()),
             _dose(row["dose_outdoors"]),
@@ -181,15 +183,8 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
         )
         for row in table.to_dict("records")
     ]
-    names = [
-        "block",
-        "choice",
-        "shut_by",
-        "out_by",
-        *(["air_from"] if airs else []),
-        "concerns",
-        *(["lfl"] if burns else []),
-    ]
+    known = {"shut_by": stays, "out_by": leaves, "air_from": stays, "concerns": True, "lfl": burns}
+    names = ["block", "choice", *(name for name, there in known.items() if there)]
     first = len(names)
     names += ["out_dose", "stay_dose", "leave_dose", "likely", "reason"]
     heads = tuple(Word(f"report.release.{name}") for name in names)
@@ -199,9 +194,9 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
 
 def _concerns(row: Mapping[str, Any]) -> Phrase:
     """Return in which part of a block the advice was judged, and which share of its people the cloud meets."""
-    if not row["part"] or pd.isna(row["people_share"]):
+    if not row["part"] or not row["people_share"] > 0.0:
         return "–"
-    share = f"{100 * row['people_share']:.0f} %"
+    share = f"{100 * row['people_share']:.0f} %" if row["people_share"] >= 0.01 else "<1 %"
     return Word("report.release.concerned", {"part": Word(f"report.release.part.{row['part']}"), "share": share})
 
 

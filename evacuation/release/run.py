@@ -189,7 +189,9 @@ class Run:
     def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
         timed, space = ("time", "y", "x"), ("y", "x")
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
-        leave = told["by_s"].where(told["advice"] == "leave").to_numpy(float)
+        # out of a gas that may burn one leaves as long as it stands there
+        pays = (told["advice"] == "leave") & ~told["burns"].astype(bool)
+        leave = told["by_s"].where(pays).to_numpy(float)
         data = {
             "gas_concentration": (timed, self.frames),
             "toxic_dose_rate": (timed, self.rates),

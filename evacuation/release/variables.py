@@ -136,7 +136,7 @@ LEAVE_BEFORE = Variable(
     "leave before",
     -1e8,
     1e8,
-    comment="seconds on the clock (negative: before this run began); missing where nobody is told to leave",
+    comment="seconds on the clock (negative: before this run began); missing where nobody is told to leave, or from gas that may burn",
     gaps=True,
 )
 ADVICE_FROM = Variable(

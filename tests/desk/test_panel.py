@@ -174,7 +174,7 @@ def test_details_tell_scales_ledger_and_the_hazards_own_blocks(storm: Path) -> N
     assert any("What it means" in f.columns for f in frames) and any("m³" in f.columns for f in frames)
     assert any("manholes gave water back" in text.value for text in app.markdown), "what only the hazard can say"
     assert any("People are those who are there by day" in text.value for text in app.caption)
-    assert any("deterministic run" in text.value for text in app.markdown)
+    assert any("One run" in text.value for text in app.markdown)
 
 
 def test_runs_of_an_older_format_are_named_in_one_sentence(storm: Path, anlan_home: Path) -> None:

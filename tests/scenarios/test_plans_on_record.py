@@ -73,6 +73,7 @@ def test_a_plan_with_conflicts_is_approved_only_by_who_accepts_them(
     with pytest.raises(ScenarioError, match=r"1 conflicts|1处冲突"):
         sc.approve(drafted.id, actor="duty-office")
     assert sc.plan_state(drafted) == "drafted"
+    monkeypatch.setenv("ANLAN_LANG", "en")  # the option sets it
     said = CliRunner().invoke(app, ["--lang", "zh", "plan", "approve", drafted.id, "--accept-conflicts"])
     assert said.exit_code == 0 and "已批准" in said.stdout
     entry = next(row for row in reversed(store().audit()) if row.action == "approved")

@@ -250,8 +250,15 @@ def _own_marks(axes: Any, marks: tuple[Mark, ...]) -> None:
             arrow = {"arrowstyle": "-|>", "color": MARK, "linewidth": 2.0, "path_effects": halo}
             axes.annotate("", tip, (mark.x, mark.y), arrowprops=arrow, zorder=9)
         axes.plot(mark.x, mark.y, "*", ms=15, mfc="white", mec=MARK, mew=1.6, zorder=10)
+        aside = (
+            "right"
+            if mark.x > west + 0.67 * (east - west)
+            else "left"
+            if mark.x < west + 0.33 * (east - west)
+            else "center"
+        )
         axes.annotate(
-            in_both(mark.said), (mark.x, mark.y), xytext=(0, 11), textcoords="offset points", ha="center", fontsize=8.5,
+            in_both(mark.said), (mark.x, mark.y), xytext=(0, 11), textcoords="offset points", ha=aside, fontsize=8.5,
             color=MARK, path_effects=halo, zorder=10,
         )  # fmt: skip
 

@@ -262,7 +262,7 @@ def test_two_hazards_stand_in_one_report_and_a_single_run_knows_no_probability(s
     text = page.xpath("//main")[0].text_content()
     heads = [h.text_content() for h in page.xpath("//h2")]
     assert heads[:3] == ["沙尘 Dust", "集会 Fair", "各地点风险等级 Level of each place"]
-    assert "one deterministic run" in text.lower() and "Probability" not in text
+    assert "one run: how likely its levels are is not known" in text.lower() and "Probability" not in text
     table = page.xpath("//h2[contains(., 'Level of each place')]/following-sibling::table[1]")[0]
     rows = [[" ".join(cell.itertext()) for cell in row] for row in table.xpath(".//tr")]
     assert "Hazard" in rows[0][1] and {row[1] for row in rows[1:]} == {"沙尘 Dust", "集会 Fair"}
