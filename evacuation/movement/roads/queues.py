@@ -74,7 +74,7 @@ class Queues:
         first -= self.links["hole_count"]
         held = (self.links["hole_count"] + self.links["count"]).astype(np.int64)
         nth = np.arange(held.sum()) - np.repeat(np.cumsum(held) - held, held)
-        return np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held)
+        return np.asarray(np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held))
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
