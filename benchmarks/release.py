@@ -16,6 +16,9 @@ import shapely
 
 import scenarios as sc
 from benchmarks.peer import run_slabx
+from evacuation.release.buildings.momentum import steady_wind
+from evacuation.release.buildings.near_source import CELL_M as NEAR_CELL_M
+from evacuation.release.buildings.near_source import HALF_M, LAYER_M, TOP_ROOFS
 from evacuation.release.buildings.wind import Box, layers, log_law, wind_around
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE
@@ -128,12 +131,13 @@ def street(every: bool) -> Row:
     """Time a step of 20 s of the street form in Linjiang under an hour's plume; with `every` road a canyon of 20 m by 12 m."""
     start_threads()
     city = sc.open_city("linjiang")
-    grid, curve = city.grid.at_cell_size(CELL_M), limits_of(substance("chlorine")).curves[2]
+    grid, limits = city.grid.at_cell_size(CELL_M), limits_of(substance("chlorine"))
+    clock = Clock(datetime(2026, 6, 20, 18, 0, tzinfo=timezone(timedelta(hours=8))), 3600.0, 600.0)
     facades = None
     if every:
         roads = len(city.roads)
         facades = Facades(np.full(roads, 20.0), np.full(roads, 12.0), np.ones((roads, 2)))
-    form, cloud = StreetForm(city, grid, curve, 1, TOLERANCE, None, facades), Cloud()
+    form, cloud = StreetForm(city, grid, limits, 0.0, clock, 60.0, TOLERANCE, None, facades), Cloud()
     air = air_of(3.0, (0.8, 0.6), 0.0, 293.15, roughness(city), grid.west, grid.north, TILE_M, 30.0)
     middle = form.boxes.network.box_x[0], form.boxes.network.box_y[0]
     let = [Emission(0, *middle, 1.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)]
@@ -264,13 +268,19 @@ def detector_to_orders() -> Row:
     }
 
 
+def houses(count: int, side: int) -> np.ndarray:
+    """Return the roofs (m) of so many houses and towers on side x side cells of 5 m, clear of the rim."""
+    rng = stream(7, "benchmark-roofs")
+    roof = np.zeros((side, side))
+    for _ in range(count):
+        (row, col), (deep, wide) = rng.integers(15, side - 25, 2), rng.integers(2, 10, 2)
+        roof[row : row + deep, col : col + wide] = 5.0 * rng.integers(1, 12)
+    return roof
+
+
 def buildings_wind() -> Row:
     """Time the wind around 400 houses and towers on 300 x 300 x 30 cells, one sector: first guess and balance of mass to 1e-6."""
-    rng = stream(7, "benchmark-roofs")
-    roof = np.zeros((300, 300))
-    for _ in range(400):
-        (row, col), (deep, wide) = rng.integers(15, 275, 2), rng.integers(2, 10, 2)
-        roof[row : row + deep, col : col + wide] = 5.0 * rng.integers(1, 12)
+    roof = houses(400, 300)
     box = Box(0.0, 0.0, 5.0, layers(5.0, 150.0, 150.0))
     wind_around(roof[:40, :40], box, log_law(5.0, 10.0, 0.1), 270.0)
     walls = []
@@ -286,6 +296,26 @@ def buildings_wind() -> Row:
     }
 
 
+def momentum() -> Row:
+    """Time the wind with its momentum around 60 houses and towers in a box as large as that of `near_source`, a sector."""
+    side, z0 = round(2.0 * HALF_M / NEAR_CELL_M), 0.1
+    roof = houses(60, side)
+    box = Box(0.0, 0.0, NEAR_CELL_M, layers(LAYER_M, TOP_ROOFS * float(roof.max()), 20.0, 1.15))
+    steady_wind(roof[:40, :40], box, log_law(5.0, 10.0, z0), 270.0, z0)
+    walls, notes = [], []
+    for from_deg in (270.0, 225.0):
+        began = time.perf_counter()
+        wind = steady_wind(roof, box, log_law(5.0, 10.0, z0), from_deg, z0)
+        walls.append(time.perf_counter() - began)
+        notes += [f"{from_deg:.0f} degrees: {dict(wind.notes).get('unsteady', 0.0):.3f}"]
+    return {
+        "metric": f"wind with its momentum, {side} x {side} x {len(box.z)} cells, a sector (mean of two)",
+        "value": float(np.mean(walls)),
+        "unit": "s",
+        "detail": "share of change at the end where not at rest: " + ", ".join(notes),
+    }
+
+
 BENCHES: dict[str, Callable[[], Row]] = {
     "release/first-answer": first_answer,
     "release/ensemble": ensemble,
@@ -297,4 +327,5 @@ BENCHES: dict[str, Callable[[], Row]] = {
     "release/inversion": inversion,
     "release/detector-to-orders": detector_to_orders,
     "release/wind": buildings_wind,
+    "release/wind-momentum": momentum,
 }

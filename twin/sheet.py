@@ -247,7 +247,8 @@ class Sheet:
     `id` is the hazard's name: that of its kind, or in a case the one it has there (`names_of`); `name` what it is called.
     `lead` is the variable that maps and desk show first. `rules` gives each kind of place its rule. `reaches` says what the
     hazard gets to besides open ground: "bridges", "roofs", "rivers", "gaps" (where the terrain is not known). `kept` maps a
-    variable to the one that holds its worst value of every step, not only of the output times. `unlike` names the parameters
+    variable to the one that holds its worst value of every step, not only of the output times. `beside` maps a variable to one on other
+    axes that says the same of some things (cells: roads): at what both tell of, the worse of the two holds. `unlike` names the parameters
     whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
     they are installed under.
     """
@@ -267,6 +268,7 @@ class Sheet:
     layers: tuple[MapLayer, ...] = ()
     reaches: frozenset[str] = frozenset()
     kept: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)

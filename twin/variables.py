@@ -143,6 +143,17 @@ ATTENDANCE = Variable(
     tags=frozenset({"forcing", "persons"}),
     comment="persons present at a place of the city",
 )
+SOURCE_RATE = Variable(
+    "source_rate",
+    "kg s-1",
+    ("time",),
+    "泄漏速率",
+    "rate of the source",
+    0.0,
+    1e5,
+    tags=frozenset({"forcing"}),
+    comment="what a source lets go, as it is known",
+)
 NO_READING = "no value: there is no reading"
 PEOPLE_COUNT = Variable(
     "people_count",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -572,6 +573,51 @@ HALL = box(2070, 885, 2122, 913)
 ALLEY = box(1990, 1180, 1994.5, 1256)
 
 
+#: A lane of 3.2 m and 40 m between a yard at its foot and a street at its top.
+FOOT, LANE, TOP = box(1992, 1392, 2020, 1404), box(2004.4, 1404, 2007.6, 1444), box(1992, 1444, 2020, 1452)
+
+
+def _lane() -> list[dict[str, object]]:
+    """Return the parts of Festival Lane: it rises by a tenth, people come from both ends, a separator and one-way mouths can be set."""
+    foot, top, middle = LANE.bounds[1], LANE.bounds[3], (LANE.bounds[0] + LANE.bounds[2]) / 2
+    return [
+        _gate("lane-left", "巷口左侧", "Mouth, left half", LineString([(LANE.bounds[0], foot), (middle, foot)])),
+        _gate("lane-right", "巷口右侧", "Mouth, right half", LineString([(middle, foot), (LANE.bounds[2], foot)])),
+        _part("lane-axis", "separator", "中线分隔", "Separator along the lane", LineString([(middle, foot), (middle, top)])),
+        _part("lane-slope", "slope", "坡道", "Slope", LANE, rise=0.1, up_deg=0.0),
+        _part("lane-from-foot", "source", "坡下来客", "From the foot", box(1993, 1396, 2002, 1402), goals="venue-lane/lane-to-top", flow_per_s=1.0),
+        _part("lane-from-top", "source", "坡上来客", "From the top", box(2010, 1445, 2019, 1449), goals="venue-lane/lane-to-foot", flow_per_s=1.0),
+        _part("lane-to-top", "goal", "上街", "Street at the top", box(1992.5, 1450, 2019.5, 1451.5)),
+        _part("lane-to-foot", "goal", "下院", "Yard at the foot", box(1992.5, 1392.5, 2019.5, 1394)),
+        _part("lane-lower", "zone", "巷下半段", "Lower half of the lane", box(2004.4, 1404, 2007.6, 1424)),
+        _part("lane-upper", "zone", "巷上半段", "Upper half of the lane", box(2004.4, 1424, 2007.6, 1444)),
+        _part("lane-foot", "zone", "巷口", "Before the mouth", box(2000, 1396, 2012, 1404)),
+    ]  # fmt: skip
+
+
+def _stadium() -> list[dict[str, object]]:
+    """Return the parts of the stadium: a ring around the stands with a gate of 2.5 m to each side of the world."""
+    ground = OPEN_PLACES["stadium"]
+    middle, edges = ground.centroid, [LineString(pair) for pair in pairwise(ground.exterior.coords)]
+    stands = middle.buffer(88, quad_segs=12)
+    parts = [_part("stadium-stands", "obstacle", "看台", "Stands", stands)]
+    for key, zh, en, east, north in (("north", "北门", "North gate", 0, 1), ("east", "东门", "East gate", 1, 0),
+                                     ("south", "南门", "South gate", 0, -1), ("west", "西门", "West gate", -1, 0)):  # fmt: skip
+        side = Point(middle.x + 120 * east, middle.y + 120 * north)
+        edge = min(edges, key=lambda e: e.centroid.distance(side))
+        ends = [edge.interpolate(edge.length / 2 + step) for step in (-1.25, 1.25)]
+        parts.append(_gate(f"stadium-{key}", zh, en, LineString(ends)))
+        before = edge.centroid.buffer(14).intersection(ground).difference(stands)
+        parts.append(_part(f"stadium-{key}-front", "zone", f"{zh}内", f"Inside the {en.lower()}", before))
+    ring = middle.buffer(104, quad_segs=12).difference(middle.buffer(90, quad_segs=12))
+    for key, zh, en, east, north in (("ne", "东北看台", "North-east stand", 1, 1), ("se", "东南看台", "South-east stand", 1, -1),
+                                     ("sw", "西南看台", "South-west stand", -1, -1), ("nw", "西北看台", "North-west stand", -1, 1)):  # fmt: skip
+        xs, ys = (sorted((at + 40 * way, at + 130 * way)) for at, way in ((middle.x, east), (middle.y, north)))
+        corner = box(xs[0], ys[0], xs[1], ys[1])
+        parts.append(_part(f"stadium-{key}", "source", zh, en, ring.intersection(corner)))
+    return parts
+
+
 def make_venues() -> dict[str, gpd.GeoDataFrame]:
     """Return the venues, each with a file of its own."""
     west, south, east, north = SQUARE.bounds
@@ -625,11 +671,13 @@ def make_venues() -> dict[str, gpd.GeoDataFrame]:
         ],
         _part("alley-visitors", "source", "游客", "Visitors", box(ax + 0.4, ay + 2, bx - 0.4, by - 2)),
     ]
+    stadium, lane = _stadium(), _lane()
     about = {
         "square": ("venue-square", "滨江广场", "Binjiang Square", 30_000, SQUARE, square),
-        "stadium": ("venue-stadium", "临江体育场", "Linjiang Stadium", 22_000, OPEN_PLACES["stadium"], []),
+        "stadium": ("venue-stadium", "临江体育场", "Linjiang Stadium", 22_000, OPEN_PLACES["stadium"], stadium),
         "metro-hall": ("venue-metro-hall", "滨江广场站站厅", "Binjiang Square station hall", 1_500, HALL, hall),
         "alley": ("venue-alley", "花灯巷", "Lantern Alley", 800, ALLEY, alley),
+        "lane": ("venue-lane", "灯会坡巷", "Festival Lane", 600, unary_union([FOOT, LANE, TOP]), lane),
     }
     return {
         key: gpd.GeoDataFrame(

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district import district
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.risk.barriers import Barriers
 from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.risk.dose import Doses
 from evacuation.crowd.risk.monitor import Monitor
+from evacuation.crowd.risk.outflow import Outflow, exit_table
 from evacuation.crowd.variables import KEPT
+from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.gates import Timetable
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
-from twin.errors import ScenarioError
+from twin.errors import ScenarioError, TwinError
 from twin.hazard import Action, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: Decisions in a second; people come, gates change and the monitor looks once a second.
 DECISIONS = round(1.0 / DECISION_S)
+
+#: A day on which a city's venues are looked at, before there is a scenario: each gate that opens at some hour counts as open.
+ANY_DAY = Clock(datetime(2026, 1, 1, tzinfo=UTC), 86_400.0)
 
 #: Most steps of single persons in a run: about an hour and a half of computing on one thread (docs/crowd.md). More is refused.
 MOST_STEPS = 2e10
@@ -56,6 +66,7 @@ class Crowd:
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
+    tracks_per_s: Annotated[int, Ge(0), Le(20), Unit("s-1", "0: no trajectories; divides 20")] = 0
     form: Literal["persons", "stream"] = "persons"
     stream_cell_m: Annotated[float, Ge(0.5), Le(5.0), Unit("m", "form stream: gates are four cells wide or more")] = 1.0
     gate_closes_m: Annotated[
@@ -92,7 +103,17 @@ class Crowd:
         finder = Finder(plan)
         finder.check(gates.ever_open())
         key = int(state.arrays["key"][0]) if state else _key(rng)
-        comers = Comers(plan, finder, key, attendance, self.persons, self.arrivals_per_s, self.leave_within_s)
+        comers = Comers(
+            plan,
+            finder,
+            key,
+            attendance,
+            self.persons,
+            self.arrivals_per_s,
+            self.leave_within_s,
+            actions,
+            gates.ever_open(),
+        )
         began, kept = (float(state.numbers["since_s"]), state.arrays) if state else (0.0, None)
         if kept is not None:
             comers.resume(kept)
@@ -100,8 +121,14 @@ class Crowd:
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n), there, kept)
         monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
+        outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
+        tracks = Tracks(plan, self.tracks_per_s) if self.tracks_per_s else None
+        live = Live(plan, monitor.zones, city, drivers, clock, kept)
         before = _ledger(comers, walkers)
         monitor.look(walkers.people)
+        if tracks is not None:
+            tracks.see(walkers.people)
+        left = [_left(walkers)]
         passed = kept["passed_last"] if kept is not None else np.zeros(len(plan.gates))
         frames = [_frame(monitor, comers, walkers, passed)]
         flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
@@ -113,26 +140,42 @@ class Crowd:
                 walkers.set_gates(gates.at(t))
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
-                walkers.walk(began + t, DECISIONS)
+                live.step(
+                    t, lambda: monitor.zone_of(walkers.people), walkers.flows[:, 1], _mover(comers, walkers, monitor)
+                )
+                for part in range(self.tracks_per_s or 1):
+                    some = DECISIONS // (self.tracks_per_s or 1)
+                    walkers.walk(began + t + part * some * DECISION_S, some)
+                    if tracks is not None:
+                        tracks.see(walkers.people)
                 walkers.people = doses.taken(walkers.people, t)
                 monitor.watch(walkers.people, began + t + 1.0)
+                outflow.watch(walkers.people, walkers.flows, gates.at(t), began + t + 1.0)
+                barriers.watch(walkers.people, began + t + 1.0)
+                left.append(_left(walkers))
                 if progress is not None:
                     progress((t + 1.0) / clock.duration_s)
             passed = (walkers.flows - flows).sum(axis=1) / clock.step_s
             frames.append(_frame(monitor, comers, walkers, passed))
         arrays = {"key": np.array([key], dtype=np.uint64), "passed_last": passed}
-        arrays |= comers.record() | walkers.record() | monitor.record() | doses.record()
+        for kept_by in (comers, walkers, monitor, doses, outflow, barriers, live):
+            arrays |= kept_by.record()
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
             conform(told.fields(frames, monitor, plan, clock), *KEPT),
             {
                 "zones": monitor.table(),
-                "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded),
+                "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded, outflow),
+                "exits": exit_table(plan, left),
+                "measures": told.measure_table(actions),
+                "barriers": barriers.table(began),
                 **extra,
+                **({} if tracks is None else tracks.tables()),
+                **({"live": live.table(), "forecast": _forecast(live, frames, clock)} if live.read else {}),
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
-            (*self._notes(plan, comers, walkers, attendance, doses), *said),
+            (*self._notes(plan, comers, walkers, attendance, doses, tracks), *live.notes(), *faults(plan), *said),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
             counts=told.counts(frames, clock),
         )
@@ -142,6 +185,23 @@ class Crowd:
         plan = self._plan(city)
         self._check(clock, self._attendance(drivers, clock))
         Finder(plan).check(Timetable(plan, city, clock, actions, None, self.gate_closes_m).ever_open())
+
+    @classmethod
+    def check_city(cls, city: City) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return what is wrong with the venues of a city; see `twin.hazard.ChecksCities`. A bad one hinders no other hazard."""
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        for venue in city.ids("venue"):
+            if not (city.venues["venue"] == venue).any():
+                found.append(("venue_undrawn", {"venue": venue}))
+                continue
+            try:
+                plan = Plan.of(city, venue)
+                Finder(plan).check(Timetable(plan, city, ANY_DAY, (), None, 1.0).ever_open())
+            except TwinError as error:
+                found.append(("venue_refused", {"venue": venue, "why": error}))
+            else:
+                found += faults(plan)
+        return found
 
     def _plan(self, city: City) -> Plan:
         return Plan.of(city, self.venue, self.stream_cell_m if self.form == "stream" else None)
@@ -174,6 +234,9 @@ class Crowd:
         if abs(DECISION_S / self.step_s - round(DECISION_S / self.step_s)) > 1e-9:
             raise ScenarioError("crowd_step", found=self.step_s, decision=DECISION_S)
         most = attendance.most if attendance else self.persons + self.arrivals_per_s * clock.duration_s
+        if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form == "stream"):
+            raise ScenarioError("crowd_tracks", found=self.tracks_per_s, form=self.form, expected=DECISIONS)
+        check_size(self.venue, most, clock.duration_s, self.tracks_per_s)
         if self.form == "persons" and (steps := most * clock.duration_s / self.step_s) > MOST_STEPS:
             raise ScenarioError(
                 "crowd_large", venue=self.venue, persons=int(most), minutes=clock.duration_s / 60.0,
@@ -181,7 +244,13 @@ class Crowd:
             )  # fmt: skip
 
     def _notes(
-        self, plan: Plan, comers: Comers, walkers: Walkers, attendance: Attendance | None, doses: Doses
+        self,
+        plan: Plan,
+        comers: Comers,
+        walkers: Walkers,
+        attendance: Attendance | None,
+        doses: Doses,
+        tracks: Tracks | None,
     ) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         """Say what the reader must know: assumptions made here and limits met."""
         notes: list[tuple[str, Mapping[str, Any]]] = [
@@ -195,6 +264,11 @@ class Crowd:
         ]
         if not len(plan.zones):
             notes.append(("no_zones", {"venue": self.venue}))
+        if comers.skipped:
+            notes.append(("skipped", {"count": comers.skipped}))
+        if tracks is not None:
+            size = {"rows": tracks.rows, "megabytes": tracks.rows * ROW_BYTES / 1e6}
+            notes.append(("tracks", {"per_s": self.tracks_per_s, **size}))
         if outside := int(comers.outside.sum()):
             notes.append(("outside", {"count": outside}))
         if walkers.people.count:
@@ -209,12 +283,35 @@ def _key(rng: np.random.Generator | None) -> int:
     return int((rng or np.random.default_rng(0)).integers(0, 2**63))
 
 
+def _mover(comers: Comers, walkers: Walkers, monitor: Monitor) -> Callable[[int, int], int]:
+    """Return what adds people to a zone or takes them away."""
+
+    def move(zone: int, count: int) -> int:
+        inside = monitor.zone_of(walkers.people) == zone
+        return comers.correct(walkers, monitor.zones.geometry.iloc[zone], inside, count)
+
+    return move
+
+
+def _forecast(live: Live, frames: list[told.Frame], clock: Clock) -> pd.DataFrame:
+    """Return what the run expects of the zones with counters after the last reading."""
+    people = np.stack([frame.zone["people"] for frame in frames])
+    return live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64))
+
+
+def _left(walkers: Walkers) -> NDArray[np.int64]:
+    """Return who has left so far, by each gate and then at each goal."""
+    return np.concatenate([walkers.left_by_gate, walkers.left_by_goal])
+
+
 def _ledger(comers: Comers, walkers: Walkers) -> dict[str, int]:
     return {
         "made": comers.made,
         "outside": int(comers.outside.sum()),
         "inside": walkers.people.count,
         "left": walkers.left,
+        "counted_in": comers.counted_in,
+        "counted_out": comers.counted_out,
     }
 
 

@@ -7,22 +7,32 @@ from typing import Any
 
 import pandas as pd
 
-from twin.blocks import Block, Section, Table, Text
+from evacuation.crowd.answers import answers
+from evacuation.crowd.risk.outflow import FALTERS_PER_M_S, WINDOW_S
+from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
+from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import Word
+
+#: Colours of the curves of exits; and most points of a curve, more or less.
+EXIT_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878", "#2f8f5b")
+MOST_POINTS = 300
 
 #: Colours whose begin is told.
 TOLD = COLOURS[2:]
 
 
 def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
-    """Return the crowd's own blocks: zones with the lead time to orange and red, gates, counters."""
+    """Return the crowd's own blocks: zones with the four answers and the lead time to orange and red, exits, gates, barriers, counters."""
     names = {} if section.places is None else section.places.set_index("id")
     return [
-        *_zones(section.tables, names),
+        *_zones(section, city, clock, names),
+        *_exits(section.tables, city, clock),
         *_gates(section.tables, names, city, clock),
+        *_barriers(section.tables, city),
+        *_live(section.tables, city, clock),
         *_counters(section.tables, city, clock),
     ]
 
@@ -31,9 +41,9 @@ def _name(names: Mapping[str, pd.Series] | pd.DataFrame, place: str) -> dict[str
     return {lang: str(names[f"name_{lang}"].get(place, place)) for lang in ("zh", "en")}
 
 
-def _zones(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame) -> list[Block]:
-    """Return, for each zone, highest density and load, minutes above 4, 5 and 7 persons/m2, and when orange and red begin."""
-    table = tables.get("zones")
+def _zones(section: Section, city: City, clock: Clock, names: pd.DataFrame) -> list[Block]:
+    """Return the four answers for each zone, then its peaks, minutes above 4, 5 and 7 persons/m2, and when orange and red begin."""
+    table = section.tables.get("zones")
     if table is None or not len(table):
         return []
     rows = tuple(
@@ -48,6 +58,8 @@ def _zones(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame) -> list[Bloc
     )
     heads = ("zone", "density", "force", "above_4", "above_5", "above_7", *(f"{colour}_after" for colour in TOLD))
     return [
+        Text(Word("report.crowd.answers"), "title"),
+        answers(section, city, clock, names),
         Text(Word("report.crowd.zones"), "title"),
         Table(tuple(Word(f"report.crowd.{head}") for head in heads), rows, figures=tuple(range(1, 8))),
         Text(Word("report.crowd.assessment"), "note"),
@@ -74,14 +86,108 @@ def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, 
             _name(names, row["id"]),
             figure(row["passed_in"]),
             figure(row["passed_out"]),
+            "–" if pd.isna(row["largest_flow"]) else f"{row['largest_flow']:.2f}",
+            _falters(row),
             "–"
             if pd.isna(row["by_s"])
             else Text(clock.told(clock.times[0] + pd.Timedelta(seconds=row["by_s"]), city.tz), "strong"),
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(Word(f"report.crowd.{head}") for head in ("gate", "passed_in", "passed_out", "water_shuts"))
-    return [Text(Word("report.crowd.gates"), "title"), Table(heads, rows, figures=(1, 2, 3))]
+    keys = ("gate", "passed_in", "passed_out", "largest_flow", "falters", "water_shuts")
+    return [
+        Text(Word("report.crowd.gates"), "title"),
+        Table(tuple(Word(f"report.crowd.{key}") for key in keys), rows, figures=(1, 2, 3, 4, 5)),
+        Text(Word("report.crowd.gates_note", {"bound": FALTERS_PER_M_S, "window": WINDOW_S}), "note"),
+    ]
+
+
+def _falters(row: Mapping[str, Any]) -> Cell:
+    """Return after how many minutes the flow of a gate first faltered, and for how long; a dash for never, "unknown" where not computed."""
+    if pd.isna(row["falters_s"]):
+        return Word("report.crowd.answer_unknown")
+    if not row["falters_s"]:
+        return "–"
+    after, minutes = row["falters_after_s"] / 60.0, row["falters_s"] / 60.0
+    return Text(Word("report.crowd.falters_is", {"after": round(after, 1), "minutes": round(minutes, 1)}), "strong")
+
+
+def _exits(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:
+    """Return how many had left by each exit in time: the N-t curves."""
+    table = tables.get("exits")
+    if table is None or not len(table):
+        return []
+    wide = table.pivot(index="s", columns="id", values="left").dropna(axis="columns")
+    used = [exit for exit in dict.fromkeys(table["id"]) if exit in wide and wide[exit].iloc[-1] > 0.0]
+    if not used:
+        return []
+    thinned = wide[used].iloc[:: max(1, len(wide) // MOST_POINTS)]
+    drawn = thinned.set_index(clock.times[0] + pd.to_timedelta(thinned.index, unit="s"))
+    colours = tuple(EXIT_COLOURS[k % len(EXIT_COLOURS)] for k in range(len(used)))
+    labels = tuple(city.place_name(exit) for exit in used)
+    return [
+        Text(Word("report.crowd.exits"), "title"),
+        Curve(Word("report.crowd.left_by"), drawn, labels, colours),
+    ]
+
+
+def _barriers(tables: Mapping[str, pd.DataFrame], city: City) -> list[Block]:
+    """Return, for each barrier, its highest load, what it bears, and whether it holds."""
+    table = tables.get("barriers")
+    if table is None or not len(table):
+        return []
+
+    def holds(row: Mapping[str, Any]) -> Cell:
+        if pd.isna(row["strength_n_m"]):
+            return Word("report.crowd.answer_unknown")
+        return Text(Word(f"report.crowd.{'fails' if row['fails'] else 'holds'}"), "alarm" if row["fails"] else "plain")
+
+    rows = tuple(
+        (city.place_name(row["id"]), figure(row["peak_n_m"]), figure(row["strength_n_m"]), holds(row))
+        for row in table.to_dict("records")
+    )
+    heads = tuple(Word(f"report.crowd.{head}") for head in ("barrier", "line_load", "strength", "barrier_holds"))
+    return [Text(Word("report.crowd.barriers"), "title"), Table(heads, rows, figures=(1, 2))]
+
+
+def _live(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:
+    """Return the last reading of each counter of the venue with what it moved, and the forecast of its zones with the error."""
+    table = tables.get("live")
+    if table is None or not len(table):
+        return []
+    names = city.sensors.set_index("id")
+    rows = tuple(
+        (
+            _name(names, row["sensor"]),
+            city.place_name(row["place"]),
+            clock.told(clock.times[0] + pd.Timedelta(seconds=row["s"]), city.tz),
+            "–" if pd.isna(row["counted"]) else shown(row["counted"]),
+            shown(row["expected"]),
+            f"{row['moved']:+.0f}",
+            Text(Word(f"report.crowd.live_{row['state']}"), "plain" if row["state"] == "ok" else "strong"),
+        )
+        for row in table.groupby("sensor", sort=False).tail(1).to_dict("records")
+    )
+    heads = ("live_sensor", "live_place", "live_at", "live_counted", "live_expected", "live_moved", "live_state")
+    told: list[Block] = [
+        Text(Word("report.crowd.live"), "title"),
+        Table(tuple(Word(f"report.crowd.{head}") for head in heads), rows, figures=(3, 4, 5)),
+    ]
+    ahead = tables.get("forecast")
+    if ahead is not None and len(ahead):
+        later = tuple(
+            (
+                city.place_name(row["id"]),
+                f"{row['minutes']:.0f}",
+                clock.told(clock.times[0] + pd.Timedelta(seconds=row["s"]), city.tz),
+                shown(row["people"]),
+                Word("report.crowd.answer_unknown") if pd.isna(row["sd"]) else f"± {1.645 * row['sd']:,.0f}",
+            )
+            for row in ahead.to_dict("records")
+        )
+        keys = ("live_place", "ahead_minutes", "live_at", "ahead_people", "ahead_error")
+        told.append(Table(tuple(Word(f"report.crowd.{key}") for key in keys), later, figures=(1, 3, 4)))
+    return [*told, Text(Word("report.crowd.live_note"), "note")]
 
 
 def _counters(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:

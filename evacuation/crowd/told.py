@@ -13,9 +13,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
+from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
 from twin.clock import Clock
-from twin.hazard import Balance
+from twin.hazard import Action, Balance
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,16 @@ def under_water(before: NDArray[np.float64], now: NDArray[np.bool_], t: float) -
     return np.stack([first, before[1] + now])
 
 
-def gate_table(plan: Plan, passed: NDArray[Any], left: NDArray[Any], flooded: NDArray[np.float64]) -> pd.DataFrame:
+def gate_table(
+    plan: Plan, passed: NDArray[Any], left: NDArray[Any], flooded: NDArray[np.float64], outflow: Outflow | None = None
+) -> pd.DataFrame:
     """Return a row per gate: people in, out and left by it since the first run began, and when water shut it in this run.
 
-    `passed` (gate, 2) in and out, NaN where that was not counted; `left` (gate,).
+    `passed` (gate, 2) in and out, NaN where that was not counted; `left` (gate,). `largest_flow` is the largest flow for the width,
+    persons/m/s, `falters_after_s` when it first fell below FALTERS_PER_M_S before a queue, s since the first run began, and
+    `falters_s` for how long it did; NaN where nobody followed single people (`outflow` None).
     """
+    unknown = np.full(len(plan.gates), np.nan)
     return pd.DataFrame(
         {
             "id": [gate.id for gate in plan.gates],
@@ -75,6 +81,9 @@ def gate_table(plan: Plan, passed: NDArray[Any], left: NDArray[Any], flooded: ND
             "shut_by": np.where(flooded[1] > 0, "water", ""),
             "by_s": np.where(flooded[1] > 0, flooded[0], np.nan),
             "shut_s": flooded[1],
+            "largest_flow": unknown if outflow is None else outflow.largest,
+            "falters_after_s": unknown if outflow is None else outflow.falters_after,
+            "falters_s": unknown if outflow is None else outflow.falters_s,
         }
     )
 
@@ -82,13 +91,14 @@ def gate_table(plan: Plan, passed: NDArray[Any], left: NDArray[Any], flooded: ND
 def balance(
     before: Mapping[str, float], after: Mapping[str, float], *, resumed: bool, tolerance: float = 0.0
 ) -> Balance:
-    """Close the ledger of this run: who was there or came is inside, outside or has left."""
+    """Close the ledger of this run: who was there or came, or was added by live counts, is inside, outside, has left or was taken away."""
     there = before["inside"] + before["outside"]
-    came = after["made"] + after["outside"] - before["made"] - before["outside"]
+    added, taken = (float(after.get(k, 0.0) - before.get(k, 0.0)) for k in ("counted_in", "counted_out"))
+    came = after["made"] + after["outside"] - before["made"] - before["outside"] - added
     return Balance(
         unit="persons",
-        came_in={"there": float(there), "came": float(came)},
-        went_out={"left": float(after["left"] - before["left"])},
+        came_in={"there": float(there), "came": float(came)} | ({"counted_in": added} if added else {}),
+        went_out={"left": float(after["left"] - before["left"])} | ({"counted_out": taken} if taken else {}),
         stored={"inside": float(after["inside"]), "outside": float(after["outside"])},
         tolerance=tolerance,
         remarks={"resumed": float(resumed)},
@@ -125,3 +135,15 @@ def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> x
     )  # fmt: skip
     fields["density_bound"].attrs |= {"units": "m-2"}
     return fields
+
+
+def measure_table(actions: tuple[Action, ...]) -> pd.DataFrame:
+    """Return a row per measure of the run: where, which kind, from when and until when, s on the clock (NaN: to the end)."""
+    return pd.DataFrame(
+        {
+            "id": [a.place for a in actions],
+            "kind": [a.kind for a in actions],
+            "by_s": np.array([a.start_s for a in actions], dtype=np.float64),
+            "until_s": np.array([np.nan if a.end_s is None else a.end_s for a in actions], dtype=np.float64),
+        }
+    )

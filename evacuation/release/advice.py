@@ -63,12 +63,17 @@ class Indoors:
     air: Array
     load: Array
 
-    def at(self, spot: int) -> tuple[Array, Array]:
-        """Return air and load of a room at a flat index; nothing where the cloud never was."""
+    def means(self, dt: float) -> Array:
+        """Return the mean concentration within each frame of `dt` s (time, cell), straight between its ends."""
+        before = np.concatenate([np.zeros((1, len(self.cells))), self.air[:-1]])
+        return 0.5 * (before + self.air)
+
+    def load_at(self, spot: int) -> Array:
+        """Return the load of a room at a flat index; nothing where the cloud never was."""
         k = int(np.searchsorted(self.cells, spot))
         if k < len(self.cells) and self.cells[k] == spot:
-            return self.air[:, k], self.load[:, k]
-        return np.zeros(len(self.air)), np.zeros(len(self.load))
+            return self.load[:, k]
+        return np.zeros(len(self.load))
 
 
 def indoors(history: History, curve: Curve, people: People) -> Indoors:
@@ -89,11 +94,12 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
 
 def advise(
     city: City, grid: Grid, history: History, curve: Curve, people: People, rooms: Indoors, ways: Ways | None, water: Water | None,
-    probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
+    in_streets: Array | None, probability: Array, noticed: float, family: Family | None, ppm_kg_m3: float, elapsed: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the table of advice, a row per block; times in s on this run's clock, which began `elapsed` s after the first.
 
-    `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `probability` (y, x): share of wind
+    `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `in_streets` (frame, road): dose rate in
+    the streets, s-1, where the street form followed them; `probability` (y, x): share of wind
     members that reach AEGL-2 (zeros without members); `noticed`: concentration at which the cloud has arrived; `ppm_kg_m3`: kg
     m-3 of one ppm.
     """
@@ -115,6 +121,7 @@ def advise(
         people.walk_m_s,
         ways,
         water,
+        in_streets,
         [s for s, m in zip(spots, met, strict=True) if s is not None and m],
     )
     rows = []
@@ -138,14 +145,14 @@ def advise(
                 _row(block, "stay" if possible else "none", "possible" if possible else "not_met", by_s=by, **found)
             )
             continue
-        room, load = rooms.at(spot)
+        load = rooms.load_at(spot)
         (walk, to), here = leaving.of(spot), grid.centre(*divmod(spot, grid.nx))
         leave = load[:n] + walk
         arrives = float(np.argmax(c >= min(noticed, c.max())) * dt)
         found |= {
             "dose_leave": float(leave[first]) if np.isfinite(leave[first]) else np.nan,
             "arrives_s": arrives - elapsed,
-            "until_s": _reair(c, room, dt) - elapsed,
+            "until_s": max(_reair(history.frames[:n], rooms, cells, noticed, dt), people.warned_s) - elapsed,
             "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
             "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
             "off_grid": _at_rim(grid, *to),
@@ -163,7 +170,7 @@ class _Leaving:
 
     def __init__(
         self, grid: Grid, rate: Array, dt: float, first: int, walk_m_s: float, ways: Ways | None, water: Water | None,
-        spots: list[int],
+        in_streets: Array | None, spots: list[int],
     ) -> None:  # fmt: skip
         self._first, self._n, self._ways = first, len(rate), ways
         self._found: dict[int, tuple[Array, tuple[float, float]]] = {}
@@ -171,7 +178,7 @@ class _Leaving:
             return
         near = [ways.nearest(*grid.centre(*divmod(s, grid.nx))) for s in spots]
         points = np.array([point for point, _ in near], dtype=np.int64)
-        doses, ends = ways.least_doses(points, rate, grid, dt, water, first)
+        doses, ends = ways.least_doses(points, rate, grid, dt, water, first, in_streets)
         per, pieces = round(dt / ways.piece_s), doses.shape[1]
         begins = per * np.arange(first, self._n)
         wet = water.depth[:, points][water.frame_at(ways.piece_s * np.arange(pieces, dtype=np.float64))] >= WADE_M
@@ -236,26 +243,37 @@ def _choose(found: dict[str, float], leave: Array, first: int, dt: float, arrive
     return "leave", reason, (first + flips - 1) * dt
 
 
-def _reair(outside: NDArray[np.floating], room: Array, dt: float) -> float:
-    """Return when the air outdoors stays cleaner than that indoors, s: time to open the windows or go out; NaN: not in this run."""
-    worse = np.flatnonzero(outside >= room)
+def _reair(frames: NDArray[np.floating], rooms: Indoors, cells: NDArray[np.int64], noticed: float, dt: float) -> float:
+    """Return when the air outdoors stays cleaner than that indoors, or below `noticed` (kg m-3), all over a block, s: time to open
+    the windows or go out; NaN: not in this run.
+    """
+    mine = np.flatnonzero(np.isin(rooms.cells, cells))
+    outside = frames.reshape(len(frames), -1)[:, rooms.cells[mine]]
+    worse = np.flatnonzero(((outside >= rooms.air[:, mine]) & (outside >= noticed)).any(axis=1))
     after = int(worse[-1]) + 1 if len(worse) else 0
-    return after * dt if after < len(room) else np.nan
+    return after * dt if after < len(frames) else np.nan
 
 
 def _response(c: NDArray[np.floating], dt: float, family: Family | None, ppm_kg_m3: float) -> dict[str, float]:
     """Return toxic load outdoors and its response in the family that was chosen."""
     if family is None:
         return {}
-    unit = ppm_kg_m3 if family.ppm else 1e-6
-    load = float(((c.astype(np.float64) / unit) ** family.n).sum() * dt / 60.0)
-    return {"toxic_load": load, "response": family.response(load)}
+    load = family.load_of(c[:, None], dt, ppm_kg_m3 if family.ppm else 1e-6)
+    return {"toxic_load": float(load[0]), "response": float(family.response(load)[0])}
 
 
 def rescues(told: pd.DataFrame) -> pd.DataFrame:
     """Return the blocks of `told` whose people must be fetched: by when the gas is there or known of; the end is not known."""
     rows = told[told["rescue"].astype(bool)]
     return rows[["id", "rescue", "dose_stay", "dose_leave"]].assign(by_s=rows[["arrives_s", "known_s"]].max(axis=1))
+
+
+def airings(told: pd.DataFrame) -> pd.DataFrame:
+    """Return the blocks of `told` whose people stay and can open their windows within the run, because the air outdoors is cleaner."""
+    rows = told[(told["advice"] == "stay") & told["until_s"].notna()]
+    return rows[["id", "dose_outdoors", "dose_stay"]].assign(
+        airing=True, by_s=rows["until_s"], rests_on_s=rows["known_s"]
+    )
 
 
 def _row(block: str, advice: str, reason: str, **values: float) -> dict[str, object]:

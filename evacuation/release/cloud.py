@@ -1,7 +1,8 @@
 """The cloud, in every member of the wind: pieces of gas that are let go, carried, joined, and at last lost from sight.
 
 A continuous release is a chain of straight lines of gas, each between two moments of letting go; a sudden one is a round puff.
-Old neighbours are joined as soon as they are much shorter than wide, so that an hour's plume is some sixty pieces.
+Old neighbours are joined as soon as they are much shorter than wide, so that an hour's plume is some sixty pieces. Where the wind
+differs across a piece it is split (`splitting`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from evacuation.release.dilution import PASSIVE, Dilution
 from evacuation.release.kernels import growth, pieces
+from evacuation.release.splitting import split, too_wide
 from evacuation.release.weather import Air
 from twin.errors import NumericsError
 from twin.grid import Grid
@@ -23,6 +25,9 @@ Array = NDArray[np.float64]
 
 #: Two lines are joined when together they are shorter than this share of their width (standard deviation).
 JOINED = 1.0
+
+#: The number of pieces that have no neighbours.
+ALONE = -2
 
 #: A piece this far outside the grid is lost from sight, m.
 SIGHT_M = 10_000.0
@@ -161,6 +166,7 @@ class Cloud:
         self.mass = self.mass - taken
         taken_kg = float(taken[: self.starts[1]].sum())
         self._join()
+        self._split(air)
         return taken_kg
 
     def _row_of(self, dilution: Dilution) -> int:
@@ -188,6 +194,22 @@ class Cloud:
                 gone[k + 1] = True
         if gone.any():
             self._keep(np.flatnonzero(~gone))
+
+    def _split(self, air: Air) -> None:
+        """Split what has grown wider than the wind is even; the parts stand where the whole stood and join nobody."""
+        which = too_wide(self.ends, self.mass, self.round, self.chain[0], air)
+        if not which.any():
+            return
+        ends, mass, whole = split(self.ends[:, :, which], self.mass[which], self.round[which])
+        own = np.flatnonzero(which)[whole]
+        order = np.argsort(np.concatenate([np.flatnonzero(~which), own]), kind="stable")
+        self.ends = np.concatenate([self.ends[:, :, ~which], ends], axis=2)
+        self.mass = np.concatenate([self.mass[~which], mass])
+        alone = self.chain[:, own]
+        alone[2:] = ALONE
+        self.chain = np.concatenate([self.chain[:, ~which], alone], axis=1)
+        self.round = np.concatenate([self.round[~which], self.round[own]])
+        self._keep(order)
 
     def lose(self, grid: Grid) -> float:
         """Take out the pieces that are far outside the grid; return the mass of member 0 among them, kg."""

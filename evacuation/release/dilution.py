@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from evacuation.release.kernels.equilibrium import AIR_CP, AIR_MOLAR, Matter, thin
+from evacuation.release.kernels.equilibrium import AIR_MOLAR, WATER_MOLAR, Matter, thin
 from evacuation.release.kernels.growth import PER_DECADE, POINTS
 
 
@@ -27,13 +27,14 @@ PASSIVE = even(0.0)
 
 
 @cache
-def cold(matter: Matter, dense: float, temperature: float, pressure: float) -> Dilution:
-    """Return that of a cold gas with or without droplets, mixed with dry air (K, Pa) without other heat.
+def cold(matter: Matter, dense: float, temperature: float, pressure: float, moisture: float = 0.0) -> Dilution:
+    """Return that of a cold gas with or without droplets, mixed with air (K, Pa) without other heat.
 
-    dense: density at the source, kg m-3. Droplets and vapour are in equilibrium; what moisture would condense is left out.
+    dense: density at the source, kg m-3. moisture: mass share of water in the air; droplets, mist and vapours are in equilibrium.
     """
     concentrations = dense * 10.0 ** (-np.arange(POINTS) / PER_DECADE)
     row = np.zeros(POINTS)
-    thin(row, concentrations, AIR_CP * temperature, pressure, matter)
-    warm = 1.0 - AIR_MOLAR / matter.molar
+    thin(row, concentrations, temperature, moisture, pressure, matter)
+    air_molar = 1.0 / ((1.0 - moisture) / AIR_MOLAR + moisture / WATER_MOLAR)
+    warm = 1.0 - air_molar / matter.molar
     return Dilution((*row.tolist(), warm))

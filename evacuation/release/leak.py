@@ -25,6 +25,8 @@ ALOFT_M = 5.0
 
 #: Shares of droplets are told apart to this many digits, cold gases by this many K: those that differ less thin alike.
 SHARE_DIGITS, COLD_STEP_K = 2, 5.0
+#: The mass share of water in the air is told apart to this many digits.
+MOISTURE_DIGITS = 3
 
 
 @dataclass
@@ -109,7 +111,8 @@ class Leak:
             at = COLD_STEP_K * round(leaves / COLD_STEP_K)
             if at > air.temperature - COLD_STEP_K:
                 return even(heavy(dense, air))
-        return cold(fluid.matter(at, share), fluid.density(at, share), round(air.temperature, 1), ATMOSPHERE_PA)
+        kelvin, moisture = round(air.temperature, 1), round(air.moisture, MOISTURE_DIGITS)
+        return cold(fluid.matter(at, share), fluid.density(at, share), kelvin, ATMOSPHERE_PA, moisture)
 
     def _line(
         self, number: int, kg_s: float, dense: float, drops: float, air: Air, height_m: float, pool: bool = False

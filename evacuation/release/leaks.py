@@ -27,7 +27,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.grid import Grid
-from twin.hazard import Action, Drivers
+from twin.hazard import Action, Drivers, State
 
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
@@ -169,6 +169,14 @@ class Leaks:
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
             leak.sudden, leak.axis_m, leak.from_ground = bool(row[10]), row[11], bool(row[12])
             leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
+
+
+def began(state: State | None, site: str) -> float:
+    """Return when a site began to leak in the run that left `state`, s since the first run's start; NaN where it did not."""
+    if state is None:
+        return np.nan
+    found = state.arrays["leaks"][state.arrays["leak_ids"] == site, 5]
+    return float(found[0]) if len(found) else np.nan
 
 
 def _left(actions: Sequence[Action], kind: str) -> float:

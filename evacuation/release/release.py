@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from evacuation.release.history import frame_length
 from evacuation.release.kernels.growth import FIELDS
 from evacuation.release.locate.detected import Found, check_sensors, detected
 from evacuation.release.run import TOLERANCE, Run
+from evacuation.release.sources.given import of_series
 from evacuation.release.sources.registry import check_used
 from evacuation.release.sources.source import Way
 from evacuation.release.streets.street_form import NoStreets, StreetForm
@@ -55,7 +56,14 @@ class Release:
         ("eastward_wind", "eastward_wind_grid"),
         ("northward_wind", "northward_wind_grid"),
     )
-    reads: ClassVar[tuple[str, ...]] = ("air_temperature", "cloud_cover", "water_depth", "detector_reading")
+    reads: ClassVar[tuple[str, ...]] = (
+        "air_temperature",
+        "relative_humidity",
+        "cloud_cover",
+        "water_depth",
+        "detector_reading",
+        "source_rate",
+    )
     gives: ClassVar[tuple[Variable, ...]] = GIVES
 
     substance: str | None = None
@@ -113,7 +121,9 @@ class Release:
         weather = Weather(city, drivers, clock, self.pasquill)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
-            leaks.prepare(self._asked(state), city, drivers, clock, actions, grid, state is not None)
+            leaks.prepare(
+                self._asked(state, drivers, clock, actions), city, drivers, clock, actions, grid, state is not None
+            )
             if found is None
             else leaks.steady(found, substance(str(self.substance)), clock, actions, self.height_m)
         )
@@ -127,7 +137,9 @@ class Release:
         water = water_on(ways, drivers.get("water_depth"), city.grid.crs, clock, elapsed, arrays) if ways else None
         numbers = state.numbers if state else {}
         streets = (
-            StreetForm(city, grid, limits.curves[2], clock.steps, TOLERANCE, arrays) if self.streets else NoStreets()
+            StreetForm(city, grid, limits, gas.flammable_kg_m3 or 0.0, clock, frame_s, TOLERANCE, arrays)
+            if self.streets
+            else NoStreets()
         )
         run = Run(
             self, city, grid, clock, weather, tanks, limits, frame_s, rng, arrays, numbers, ways, water, found, streets
@@ -150,7 +162,7 @@ class Release:
         city.place(self.site)
         if self.substance is not None:
             grid = city.grid.at_cell_size(self.cell_m)
-            leaks.prepare(self._asked(None), city, {}, clock, actions, grid, goes_on=True)
+            leaks.prepare(self._asked(None, drivers, clock, actions), city, {}, clock, actions, grid, goes_on=True)
 
     def _found(
         self, city: City, drivers: Drivers, clock: Clock, weather: Weather, rng: np.random.Generator | None, state: State | None
@@ -166,28 +178,40 @@ class Release:
     def _way(self) -> Way:
         return Way(**{f.name: getattr(self, f.name) for f in fields(Way)})
 
-    def _asked(self, state: State | None) -> leaks.Asked:
-        check_used(self.outflow, vars(self))
+    def _asked(self, state: State | None, drivers: Drivers, clock: Clock, actions: tuple[Action, ...]) -> leaks.Asked:
+        check_used(self.outflow, vars(self) | {"forcing.source_rate": "source_rate" in drivers or None})
         left = str(state.settings.get("substance", "")) if state is not None else ""
+        way, start_s = self._way, self.start_min * 60.0
+        if (rate := drivers.get("source_rate")) is not None:
+            told = {
+                "rates_kg_s": self.rates_kg_s != (),
+                "start_min": self.start_min > 0.0,
+                "leak": any(a.kind == "leak" and a.place == self.site for a in actions),
+            }
+            if twice := [name for name, also in told.items() if also]:
+                raise ScenarioError("release_rates_twice", name=twice[0])
+            began = leaks.began(state, str(self.site))
+            start_s, rows = of_series(rate, clock, state.numbers["elapsed_s"] if state else 0.0, began)
+            way = replace(way, rates_kg_s=rows)
         return leaks.Asked(
             substance=self.substance or left or None,
             site=self.site,
             mass_kg=self.mass_kg,
             hole_m=self.hole_mm / 1000.0,
             sudden=self.outflow == "sudden",
-            start_s=self.start_min * 60.0,
+            start_s=start_s,
             phase=self.phase,
             float_hole_m=self.float_hole_mm / 1000.0,
             height_m=self.height_m,
             bund_m2=self.bund_m2,
             pressure_pa=np.nan if self.pressure_bar is None else 1e5 * self.pressure_bar,
-            way=self._way,
+            way=way,
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
-        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 2 a road."""
+        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 3 a road."""
         grid = city.grid.at_cell_size(self.cell_m)
-        return (12 * grid.ny * grid.nx + 8 * self.streets * len(city.roads)) * (clock.steps + 1)
+        return (12 * grid.ny * grid.nx + 12 * self.streets * len(city.roads)) * (clock.steps + 1)
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""

@@ -18,7 +18,13 @@ SOUGHT = Word("report.release.sought")
 
 def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the release's own blocks."""
-    return [*_tanks(section, city, clock), *_suspects(section, city), *_masses(section), *_advice(section, city, clock)]
+    return [
+        *_tanks(section, city, clock),
+        *_suspects(section, city),
+        *_masses(section),
+        *_advice(section, city, clock),
+        *_zones(section),
+    ]
 
 
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
@@ -62,6 +68,35 @@ def _masses(section: Section) -> list[Block]:
     return [Curve(Word("report.release.mass"), table, labels, ("#555555", "#d9642c", "#4a7fb5"), "kg")]
 
 
+def _zones(section: Section) -> list[Block]:
+    """Return how much ground the wind members bring to each level, and how far, by how likely that is."""
+    table = section.tables.get("zones")
+    if table is None or not (table["area_m2"] > 0.0).any():
+        return []
+    likely = sorted(table["likely"].unique())
+    heads = (
+        Word("report.release.zone"),
+        *(Word("report.release.zone_likely", {"percent": round(100 * share)}) for share in likely),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for level, own in table.groupby("level", sort=False):
+        own = own.set_index("likely")
+        rows.append((str(level), *(_zone(own.loc[share]) for share in likely)))
+    return [
+        Text(Word("report.release.zones"), "title"),
+        Table(heads, tuple(rows), figures=tuple(range(1, len(heads)))),
+        Text(Word("report.release.zones_how"), "note"),
+    ]
+
+
+def _zone(row: pd.Series) -> Cell:
+    if row["area_m2"] <= 0.0:
+        return Word("report.release.zone_none")
+    reach = "–" if pd.isna(row["reach_m"]) else f"{round(row['reach_m'], -1):,.0f}"
+    word = "report.release.zone_rim" if row["at_rim"] else "report.release.zone_area"
+    return Word(word, {"area": f"{row['area_m2'] / 1e6:.2g}", "reach": reach})
+
+
 def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the table of advice, the blocks that must leave first, then by dose; blocks without any are left out."""
     table = section.tables["advice"]
@@ -76,16 +111,17 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
             city.place_name(row["id"]),
             Text(Word(f"report.release.choice.{row['advice']}"), STYLE.get(row["advice"], "plain")),
             _told(row["by_s"], city, clock),
+            _told(row["until_s"] if row["advice"] == "stay" else float("nan"), city, clock),
             *(_dose(row[name]) for name in ("dose_outdoors", "dose_stay", "dose_leave")),
             "–" if pd.isna(row["probability"]) else f"{100 * row['probability']:.0f} %",
             Word(f"report.release.reason.{row['reason']}"),
         )
         for row in table.to_dict("records")
     ]
-    names = ("block", "choice", "by", "out_dose", "stay_dose", "leave_dose", "likely", "reason")
+    names = ("block", "choice", "by", "air", "out_dose", "stay_dose", "leave_dose", "likely", "reason")
     heads = tuple(Word(f"report.release.{name}") for name in names)
     how = Text(Word("report.release.advice_how"), "note")
-    return [title, Table(heads, tuple(rows), figures=(3, 4, 5, 6)), how]
+    return [title, Table(heads, tuple(rows), figures=(4, 5, 6, 7)), how]
 
 
 def _told(seconds: float, city: City, clock: Clock) -> str:

@@ -15,10 +15,12 @@ from evacuation.release.history import History
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found
 from evacuation.release.streets.street_form import Streets
+from evacuation.release.substances import Family
 from evacuation.release.toxicity import WINDOWS_S, Limits
 from evacuation.release.variables import LIKELY, REACHED
 from evacuation.release.ways import Water, Ways
 from evacuation.release.weather import Weather
+from evacuation.release.zones import zones
 from twin.city import City
 from twin.clock import Clock
 from twin.frames import new_frames
@@ -121,25 +123,27 @@ class Run:
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         told = advice.advise(
-            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, shares[0],
+            city, self.grid, self.history, curve, people, rooms, self.ways, self.water, self.streets.rates(), shares[0],
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self.elapsed,
         )  # fmt: skip
-        fields = self._fields(city, rooms, shares, told)
+        fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
                 "events": self.tanks.events(self.elapsed, self.found.known_s if self.found else None),
                 "advice": told,
                 "rescue": advice.rescues(told),
+                "airing": advice.airings(told),
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
+                **self._zones(shares),
                 **self.streets.tables(),
                 **(self.found.tables(city) if self.found else {}),
             },
             self._balance().check("release"),
             self._state(settings),
-            tuple(self._notes(told, family.name if family else None)),
+            tuple(self._notes(told, family)),
         )
 
     def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
@@ -169,6 +173,28 @@ class Run:
         block = told["id"].to_numpy(str) if len(told) else np.zeros(0, "<U1")
         coords = {"time": self.clock.times.values, "y": self.grid.y, "x": self.grid.x, "block": block}
         return xr.Dataset(data, coords=coords).merge(self.streets.fields())
+
+    def _harm(self, rooms: advice.Indoors, family: Family | None) -> dict[str, Any]:
+        """Return the toxic load and what it does by the family chosen, outdoors and in rooms; nothing where there is no family."""
+        if family is None:
+            return {}
+        n, unit = self.history.count, self.tanks.substance.kg_m3(1.0) if family.ppm else 1e-6
+        outside = self.history.frames[:n].reshape(n, -1)[:, rooms.cells]
+        name, found = "slot_share" if family.slot else "lethal_share", {}
+        for where, c in (("", outside), ("_indoors", rooms.means(self.history.frame_s))):
+            load = np.zeros(self.grid.shape)
+            load.flat[rooms.cells] = family.load_of(c, self.history.frame_s, unit)
+            found[f"toxic_load{where}"] = (("y", "x"), load.astype(np.float32))
+            found[f"{name}{where}"] = (("y", "x"), family.response(load).astype(np.float32))
+        return found
+
+    def _zones(self, shares: Any) -> dict[str, pd.DataFrame]:
+        """Return the zones that wind members reach; none without members."""
+        if not self.model.wind_members:
+            return {}
+        levels = ["AEGL-2", "AEGL-3", *(["LFL/2"] if self.flammable else [])]
+        leaking = [(leak.x, leak.y) for leak in self.tanks.leaks if not np.isnan(leak.began)]
+        return {"zones": zones(self.grid, dict(zip(levels, shares, strict=False)), leaking)}
 
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
@@ -213,7 +239,7 @@ class Run:
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
-    def _notes(self, told: pd.DataFrame, family: str | None) -> list[tuple[str, dict[str, Any]]]:
+    def _notes(self, told: pd.DataFrame, family: Family | None) -> list[tuple[str, dict[str, Any]]]:
         """Say what the reader must know: the form of the model, assumptions made here and limits met."""
         gas = self.tanks.substance
         notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
@@ -243,7 +269,10 @@ class Run:
         else:
             notes.append(("one_wind", {}))
         if family:
-            notes.append(("family", {"name": family}))
+            unit = "ppm" if family.ppm else "mg/m³"
+            notes.append(("family", {"name": family.name, "unit": unit, "exponent": family.n}))
+        else:
+            notes.append(("no_family", {}))
         if len(told) and (told["off_grid"]).any():
             notes.append(("walks_off", {"count": int(told["off_grid"].sum())}))
         return notes

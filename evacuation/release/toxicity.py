@@ -63,6 +63,13 @@ class Curve:
             return float(np.exp(self.log_c[-1] - fall))
         return float(np.exp(np.interp(x, self.log_t, self.log_c)))
 
+    def capped(self, above: Curve) -> Curve:
+        """Return the lower of this curve and the one `above` it, through the points of both and the windows' durations."""
+        seconds = sorted({*WINDOWS_S, *np.exp(self.log_t).round(6), *np.exp(above.log_t).round(6)})
+        if all(self.at(s) <= above.at(s) for s in seconds):
+            return self
+        return Curve.of({s: min(self.at(s), above.at(s)) for s in seconds})
+
     def scaled(self, factor: float) -> Curve:
         """Return the curve with every concentration times `factor`."""
         return Curve(self.log_t, self.log_c + np.log(factor), self.n_short, self.n_long)
@@ -84,6 +91,8 @@ def limits_of(substance: Substance) -> Limits:
     """Return the limits of a substance.
 
     Each level: AEGL, else ERPG of one hour; level 3 else IDLH (half an hour); levels 2 and 1 else a share of the level above.
+    A level that would lie above the next one at some duration, as a stand-in or beyond its last published duration can, is that one
+    there: air that reaches a level has reached those below it.
     Raises ScenarioError for a substance without any limit of danger to life.
     """
     found: dict[int, Curve] = {}
@@ -105,4 +114,7 @@ def limits_of(substance: Substance) -> Limits:
             found[level], source = found[level + 1].scaled(STAND_IN[level]), f"{STAND_IN[level]:.2f} x AEGL-{level + 1}"
         if source:
             notes.append(("limit_standin", {"level": level, "source": source}))
+        if level < 3 and (capped := found[level].capped(found[level + 1])) is not found[level]:
+            found[level] = capped
+            notes.append(("limit_capped", {"level": level, "next": level + 1}))
     return Limits((found[1], found[2], found[3]), tuple(notes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from twin.variables import Variable
 
 TIMED, SPACE = ("time", "y", "x"), ("y", "x")
@@ -74,6 +76,32 @@ INDOOR_DOSE = Variable(
     1e9,
     comment="in a room at this cell with the air changes of the run; 1 is AEGL-3",
 )
+
+
+def _harm(name: str, zh: str, en: str, unit: str, high: float, comment: str) -> tuple[Variable, Variable]:
+    """Return what a toxic load is or does, outdoors and in a room at the cell with the air changes of the run."""
+    return (
+        Variable(name, unit, SPACE, f"室外{zh}", f"{en} outdoors", 0.0, high, comment=comment),
+        Variable(f"{name}_indoors", unit, SPACE, f"室内{zh}", f"{en} indoors", 0.0, high, comment=comment),
+    )
+
+
+#: What a toxic load is and does by the family that was chosen; of the last two pairs the one that the family is.
+HARM = (
+    *_harm(
+        "toxic_load",
+        "毒性负荷C^n t",
+        "toxic load C^n t",
+        "min",
+        np.inf,
+        "C over 1 ppm or 1 mg m-3, as the family has it",
+    ),
+    *_harm(
+        "lethal_share", "致死概率", "share of people who would die", "1", 1.0, "the family's probit; of who stays there"
+    ),
+    *_harm("slot_share", "毒性负荷与SLOT之比", "toxic load over SLOT", "1", np.inf, "from 1 on some 1 % die (HSE)"),
+)
+
 PROBABILITY_AEGL2 = Variable(
     "probability_aegl2", "1", SPACE, "达到AEGL-2的成员比例", "share of wind members that reach AEGL-2", 0.0, 1.0
 )
@@ -178,6 +206,29 @@ STREET_DOSE = Variable(
     gaps=True,
 )
 
+STREET_SEVERITY = Variable(
+    "street_severity",
+    "1",
+    ("time", "edge"),
+    "街道危害程度",
+    "severity of the gas in streets",
+    0.0,
+    1e9,
+    comment="as gas_severity, of street_concentration; missing off the grid: not known",
+    gaps=True,
+)
+MAX_STREET_SEVERITY = Variable(
+    "max_street_severity",
+    "1",
+    ("edge",),
+    "街道最高危害程度",
+    "highest severity of the gas in streets",
+    0.0,
+    1e9,
+    comment="of every frame; missing off the grid: not known",
+    gaps=True,
+)
+
 #: What every release hands on; with the street form the dose rate in streets as well.
 GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, INDOOR_DOSE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
@@ -185,6 +236,6 @@ LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run
 #: has it: a flammable gas, wind members, a source that detectors tell of, streets.
 REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, SOURCE_SHARE, *LIKELY,
-    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE,
+    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, *HARM, SOURCE_SHARE, *LIKELY,
+    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE, STREET_SEVERITY, MAX_STREET_SEVERITY,
 )  # fmt: skip

@@ -30,32 +30,45 @@ WADE_M = 0.5
 class Ways:
     """Points along the roads, one piece of walking apart, in the largest connected part of the network.
 
-    `x`, `y` (point,) m; `bridge` (point,) whether the point lies on a road above ground; `starts`, `ends`: the points one piece away
+    `x`, `y` (point,) m; `bridge` (point,) whether the point lies on a road above ground; `road` (point,) the row of a road that it
+    lies on; `starts`, `ends`: the points one piece away
     from point p are `ends[starts[p]:starts[p + 1]]`. `piece_s` is the time that a piece takes, s.
     """
 
     x: Array
     y: Array
     bridge: NDArray[np.bool_]
+    road: NDArray[np.int64]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
     piece_s: float
 
     def least_doses(
-        self, watched: NDArray[np.int64], rate: Array, grid: Grid, frame_s: float, water: Water, first: int
+        self,
+        watched: NDArray[np.int64],
+        rate: Array,
+        grid: Grid,
+        frame_s: float,
+        water: Water,
+        first: int,
+        in_streets: Array | None = None,
     ) -> tuple[Array, NDArray[np.int64]]:
         """Return least dose and last point of the ways that begin at each watched point, (watched, piece).
 
-        `rate` (frame, y, x) is the dose rate outdoors, s-1; what is before frame `first` is not worked out (zero).
+        `rate` (frame, y, x) is the dose rate outdoors, s-1, `in_streets` (frame, road) that in the streets, where it is known: the higher
+        of both holds. What is before frame `first` is not worked out (zero).
         """
         per = round(frame_s / self.piece_s)
         row, col, _ = grid.cells(self.x, self.y)
+        met, place = rate.reshape(len(rate), -1), row * grid.nx + col
+        if in_streets is not None:
+            met, place = np.maximum(met[:, place], in_streets[:, self.road]), np.arange(len(place))
         moments = self.piece_s * np.arange(per * len(rate), dtype=np.float64)
         doses, ends = np.zeros((len(watched), len(moments))), np.zeros((len(watched), len(moments)), np.int64)
         two = (2, len(self.x))
         walking.least_doses(
-            doses, ends, np.zeros(two), np.zeros(two, np.int64), watched, rate.reshape(len(rate), -1), self.piece_s,
-            row * grid.nx + col, water.depth, water.frame_at(moments), WADE_M, self.starts, self.ends, per, first,
+            doses, ends, np.zeros(two), np.zeros(two, np.int64), watched, met, self.piece_s,
+            place, water.depth, water.frame_at(moments), WADE_M, self.starts, self.ends, per, first,
         )  # fmt: skip
         return doses, ends
 
@@ -75,8 +88,10 @@ def ways_of(city: City, walk_m_s: float, frame_s: float) -> Ways | None:
     node = {name: k for k, name in enumerate(dict.fromkeys([*city.roads["u"], *city.roads["v"]]))}
     x, y = np.zeros(len(node)), np.zeros(len(node))
     above = np.ones(len(node), bool)
-    parts, pairs, count = [(x, y, above)], [], len(node)
-    for line, u, v, high in zip(lines, city.roads["u"], city.roads["v"], level > 0, strict=True):
+    road = np.zeros(len(node), np.int64)
+    parts, pairs, count = [(x, y, above, road)], [], len(node)
+    rows = zip(lines, city.roads["u"], city.roads["v"], level > 0, strict=True)
+    for k, (line, u, v, high) in enumerate(rows):
         pieces = max(int(np.ceil(line.length / (walk_m_s * piece_s) - 1e-9)), 1)
         inner = shapely.get_coordinates(
             shapely.line_interpolate_point(line, np.arange(1, pieces) / pieces, normalized=True)
@@ -85,16 +100,19 @@ def ways_of(city: City, walk_m_s: float, frame_s: float) -> Ways | None:
         x[first], y[first] = line.coords[0][:2]
         x[last], y[last] = line.coords[-1][:2]
         above[[first, last]] &= high
+        road[[first, last]] = k
         chain = np.concatenate([[first], count + np.arange(pieces - 1), [last]])
         count += pieces - 1
-        parts.append((inner[:, 0], inner[:, 1], np.full(pieces - 1, high)))
+        parts.append((inner[:, 0], inner[:, 1], np.full(pieces - 1, high), np.full(pieces - 1, k)))
         pairs.append(np.column_stack([chain[:-1], chain[1:]]))
     both = np.concatenate(pairs)
-    x, y, bridge = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _largest(x, y, bridge, np.concatenate([both, both[:, ::-1]]), float(piece_s))
+    x, y, bridge, road = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _largest(x, y, bridge, road, np.concatenate([both, both[:, ::-1]]), float(piece_s))
 
 
-def _largest(x: Array, y: Array, bridge: NDArray[np.bool_], pairs: NDArray[np.int64], piece_s: float) -> Ways:
+def _largest(
+    x: Array, y: Array, bridge: NDArray[np.bool_], road: NDArray[np.int64], pairs: NDArray[np.int64], piece_s: float
+) -> Ways:
     """Return the ways of the largest connected part: what is off it is an error of the map."""
     links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(x), len(x)))
     part: NDArray[np.int32] = np.asarray(connected_components(links, directed=False)[1])
@@ -103,7 +121,9 @@ def _largest(x: Array, y: Array, bridge: NDArray[np.bool_], pairs: NDArray[np.in
     pairs = number[pairs[keep[pairs[:, 0]]]]
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     starts = np.searchsorted(pairs[:, 0], np.arange(int(keep.sum()) + 1))
-    return Ways(x[keep], y[keep], bridge[keep], starts.astype(np.int64), pairs[:, 1].astype(np.int64), piece_s)
+    return Ways(
+        x[keep], y[keep], bridge[keep], road[keep], starts.astype(np.int64), pairs[:, 1].astype(np.int64), piece_s
+    )
 
 
 @dataclass(frozen=True)

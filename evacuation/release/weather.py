@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.kernels.similarity import KAPPA, profile, profiles, psi_m, sideways
-from evacuation.release.slab.ambient import inv_l_of
+from evacuation.release.slab.ambient import inv_l_of, moisture_of
 from twin.city import City
 from twin.clock import Clock
 from twin.hazard import Drivers
@@ -36,8 +36,8 @@ SHORTEST_L_M = 30.0
 CALM_M_S = 0.5
 #: Smallest sideways turbulence, m/s: slow meandering in calm air (as AERMOD assumes).
 LEAST_SIGMA_V = 0.2
-#: Weather that the forcing does not give: K, share of the sky.
-ASSUMED = {"air_temperature": 293.15, "cloud_cover": 0.5}
+#: Weather that the forcing does not give: K, share of the sky, relative humidity (in dry air a cold cloud stays cold for longest).
+ASSUMED = {"air_temperature": 293.15, "cloud_cover": 0.5, "relative_humidity": 0.0}
 DAY_MIXING_M = 1000.0  # assumed; the lowest kilometre of a summer day
 
 
@@ -48,7 +48,9 @@ class Air:
     z0 and ustar (row, column) hold on tiles of `tile_m` from (west, north). `inv_l` 1 / L (m-1), `lateral` sigma_v / u*,
     `highest_m` the largest mean height of a cloud, `density` of the air (kg m-3), (`east`, `north_ward`) the unit vector that
     the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K. `turned` (row, column, 2) is cosine and sine
-    of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere.
+    of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere. `blown`
+    (row, column, 2) is the forcing's wind on each tile, eastward and northward (m s-1); None where it is the same everywhere. `moisture`
+    is the mass share of water in the air.
     """
 
     z0: Array
@@ -65,6 +67,8 @@ class Air:
     wind: float
     temperature: float
     turned: Array | None = None
+    blown: Array | None = None
+    moisture: float = 0.0
 
     @property
     def turns(self) -> Array:
@@ -149,6 +153,7 @@ class Weather:
         else:
             inv_l = of_class(self._pasquill)
         air = air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
+        air = replace(air, moisture=moisture_of(self._value("relative_humidity", t), temperature))
         if not self.gridded:
             return air
         us, vs = (self._read[name].on_tiles(t) for name in ("eastward_wind", "northward_wind"))
@@ -158,7 +163,9 @@ class Weather:
         still = speeds < 1e-9
         turned = np.stack([np.where(still, 1.0, along), np.where(still, 0.0, aside)], axis=-1)
         turned /= np.where(still, 1.0, speeds)[..., None]
-        return replace(air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned)
+        return replace(
+            air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned, blown=np.stack([us, vs], axis=-1)
+        )
 
 
 def air_of(

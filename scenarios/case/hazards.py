@@ -71,6 +71,7 @@ def sheet(name: str) -> Sheet:
         layers=tuple(_layer(row, said) for row in raw.get("layers", [])),
         reaches=frozenset(raw.get("reaches", ())),
         kept=raw.get("kept", {}),
+        beside=raw.get("beside", {}),
         unlike=tuple(raw.get("unlike", ())),
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),

@@ -21,11 +21,14 @@ from scenarios.runner.run import Run, find_run, store
 from scenarios.store.disk import writing
 from scenarios.store.folders import link, replaced, sweep
 from scenarios.store.records import Documents
-from twin.bridge import EXPORTERS, cap, plan_json
+from twin.bridge import EXPORTERS, OF_RUNS, cap, plan_json
 from twin.errors import RecordError, ScenarioError, SourceError
 from twin.lease import NAME as LEASE
 from twin.lease import scratch
 from twin.plan import CLOSED, STATES, Plan
+
+#: The formats of a plan, which are approved and exported with it.
+OF_PLANS = tuple(form for form in EXPORTERS if form not in OF_RUNS)
 
 #: The formats of which a run keeps a copy in its folder.
 KEPT = ("json", "geojson", "html")
@@ -55,7 +58,7 @@ def approve(plan_id: str, *, actor: str) -> Plan:
     """
     plan = find_plan(plan_id, actor=actor)
     moved, run = plan.to("approved"), find_run(plan.run_id)
-    approved = _documents(run, moved, EXPORTERS)
+    approved = _documents(run, moved, OF_PLANS)
     with writing(run.folder), replaced(run.folder) as (part, _):
         for path in (path for path in run.folder.rglob("*") if path.is_file() and path.name != LEASE):
             name = path.relative_to(run.folder)
@@ -81,15 +84,13 @@ def advance(plan: Plan, state: str, *, actor: str) -> Plan:
     return moved
 
 
-def export(
-    plan: Plan, folder: str | Path, formats: Sequence[str] = tuple(EXPORTERS), *, actor: str = "export"
-) -> list[Path]:
+def export(plan: Plan, folder: str | Path, formats: Sequence[str] = OF_PLANS, *, actor: str = "export") -> list[Path]:
     """Write a plan to a new folder in the asked formats and return the files; nothing is left when one format fails.
 
     A draft is written from its run. Of an approved plan goes out what was approved, and it is exported from then on. Each message
     goes out under an identifier of its own and refers to those about the same that went before.
     """
-    _check_formats(formats)
+    _check_formats(formats, OF_PLANS)
     recorded, records, target = _recorded(plan, actor), store(), Path(folder) / plan.id
     if recorded.state in CLOSED:
         raise ScenarioError("plan_closed", plan=plan.id, found=recorded.state)
@@ -115,7 +116,7 @@ def export_run(run: Run, folder: str | Path, formats: Sequence[str]) -> list[Pat
 
     Nothing is left when one format fails.
     """
-    _check_formats(formats)
+    _check_formats(formats, tuple(EXPORTERS))
     documents, target = _documents(run, draft_plan(run), formats), Path(folder) / run.id
     if not documents:
         raise ScenarioError("export_nothing", run=run.id, found=list(formats), expected=sorted(EXPORTERS))
@@ -144,10 +145,10 @@ def write_kept(run: Run) -> None:
         _write({name: content for name, content in approved.items() if name[0] in KEPT}, run.folder)
 
 
-def _check_formats(formats: Sequence[str]) -> None:
-    unknown = [f for f in formats if f not in EXPORTERS]
+def _check_formats(formats: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [f for f in formats if f not in known]
     if unknown or not formats:
-        raise ScenarioError("export_format", found=unknown, expected=sorted(EXPORTERS))
+        raise ScenarioError("export_format", found=unknown, expected=sorted(known))
 
 
 def _put(draft: Plan) -> None:

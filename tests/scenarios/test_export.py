@@ -54,9 +54,9 @@ def test_fields_and_places_are_read_back_as_they_were(storm: Path, tmp_path: Pat
 def test_paths_over_roads_are_read_back_as_geoparquet(storm: Path, tmp_path: Path) -> None:
     case = sc.load(storm).with_changes(hours=0.5, hazards=[{"movement": {"zones": "all", "mean_delay_min": 5}}])
     run = sc.run(case)
-    (path,) = sc.export_run(run, tmp_path / "out", ["trajectories"])
+    (path,) = sc.export_run(run, tmp_path / "out", ["paths"])
     found, table = gpd.read_parquet(path), run.tables["movement-trajectories"]
-    assert path.name == "movement-trajectories.parquet" and found.crs.to_string() == CRS and len(found) == len(table)
+    assert path.name == "movement-paths.parquet" and found.crs.to_string() == CRS and len(found) == len(table)
     assert found["synthetic"].all() and set(found.geom_type) == {"LineString"}
     start = pd.Timestamp(case.clock.start).tz_convert("UTC")
     np.testing.assert_allclose((found["enters"] - start).dt.total_seconds(), table["enter_s"], atol=1e-6)

@@ -315,3 +315,35 @@ def test_wind_is_not_taken_for_rain(tmp_path: Path) -> None:
     drivers, notes = case(tmp_path, {"wind": wind, "rain": {"mm_h": 30, "hours": 1}}).drivers()
     assert set(drivers) == {"rain_rate", "river_stage", "eastward_wind", "northward_wind"} and notes == []
     assert [local(drivers[name]) for name in ("rain_rate", "eastward_wind")] == [["18:00", "19:00"], ["18:00"]]
+
+
+RATES = "time,rate_kg_h\n2026-06-20 18:20,3600\n2026-06-20 18:30,7200\n2026-06-20 18:45,0\n"
+
+
+def test_rates_of_a_source_in_their_unit_and_time_zone(tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text(RATES, "utf-8")
+    drivers, notes = given(tmp_path, {"source_rate": {"table": "rates.csv"}})
+    assert local(drivers["source_rate"]) == ["18:00", "18:20", "18:30", "18:45"] and not notes
+    np.testing.assert_allclose(drivers["source_rate"], [0.0, 1.0, 2.0, 0.0])
+    (tmp_path / "rates.csv").write_text("time,rate_t_h\n2026-06-20 10:00,3.6\n2026-06-20 10:10,7.2\n", "utf-8")
+    drivers, notes = given(tmp_path, {"source_rate": {"table": "rates.csv", "timezone": "UTC"}})
+    np.testing.assert_allclose(drivers["source_rate"], [1.0, 2.0])
+    assert [(code, values["time"]) for code, values in notes] == [("series_held", "18:10")]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (RATES.replace("rate_kg_h", "rate"), "source_rate_unit"),
+        (RATES.replace("rate_kg_h", "rate_kg_h,rate_g_s").replace("00\n", "00,1\n"), "source_rate_unit"),
+        (RATES.replace("7200", "-1"), "series_range"),
+        (RATES.replace("7200", ""), "series_value"),
+        (RATES.replace("18:30", "18:10"), "series_order"),
+        (RATES.replace("3600", "0").replace("7200", "0"), "source_rate_none"),
+        (RATES.replace("06-20", "06-21"), "source_rate_elsewhen"),
+        (RATES.replace("18:20", "17:50"), "source_rate_before"),
+    ],
+)
+def test_a_file_of_rates_that_cannot_be_is_refused(text: str, code: str, tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text(text, "utf-8")
+    assert error_of(tmp_path, {"source_rate": {"table": "rates.csv"}}).code == code

@@ -1,5 +1,5 @@
 """The door out: a plan and what it rests on -> JSON, GeoJSON, CAP 1.2, a bilingual HTML report; fields and places -> GeoTIFF,
-NetCDF, GeoPackage; paths over roads -> GeoParquet. One file per format.
+NetCDF, GeoPackage; paths over roads -> GeoParquet; simulated people -> trajectories. One file per format.
 
 An exporter is one function `(dossier, folder) -> files written` and one line in EXPORTERS.
 """
@@ -34,4 +34,8 @@ EXPORTERS: dict[str, Exporter] = {
     "netcdf": _writer("netcdf"),
     "gpkg": _writer("geopackage"),
     "trajectories": _writer("trajectories"),
+    "paths": _writer("paths"),
 }
+
+#: Formats that leave with a run alone: they may be very large, and no officer signs them.
+OF_RUNS = ("trajectories", "paths")

@@ -28,6 +28,7 @@ ON_THE_PAGE = {
     "K": ("°C", 1.0, -273.15),
     "1": ("%", 100.0, 0.0),
     "kg m-3": ("mg/m³", 1e6, 0.0),
+    "kg s-1": ("kg/s", 1.0, 0.0),
     "m s-1": ("m/s", 1.0, 0.0),
 }
 AMOUNT = ("mm/h", 3.6e6, 0.0)  # of a rate that falls on an area, m s-1

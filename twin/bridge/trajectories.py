@@ -1,40 +1,91 @@
-"""Paths of synthetic parties over roads as GeoParquet, in the city's own CRS."""
+"""Trajectories of simulated people: SQLite as JuPedSim writes it, and parquet with the columns of PedPy.
+
+Layout of the SQLite file: version 2 of JuPedSim's (tables `trajectory_data`, `metadata`, `geometry`, `frame_data`).
+"""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from twin.blocks import Section
 from twin.bridge.dossier import Dossier
 
-#: Columns of a table of paths: a row for each road that a party passes, moments in seconds on the clock.
-COLUMNS = {"party", "id", "reverse", "enter_s", "leave_s"}
+#: The tables of a hazard that keeps trajectories: id, frame, x, y (m); and one row with frames_per_s, ground (WKT), west_m, south_m.
+TRACKS, ABOUT = "tracks", "tracks_about"
+
+VERSION = 2
+
+LAYOUT = """
+CREATE TABLE trajectory_data (frame INTEGER NOT NULL, id INTEGER NOT NULL, pos_x REAL NOT NULL, pos_y REAL NOT NULL,
+    ori_x REAL NOT NULL, ori_y REAL NOT NULL);
+CREATE TABLE metadata (key TEXT NOT NULL UNIQUE PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE geometry (hash INTEGER NOT NULL, wkt TEXT NOT NULL);
+CREATE TABLE frame_data (frame INTEGER NOT NULL, geometry_hash INTEGER NOT NULL);
+CREATE UNIQUE INDEX geometry_hash ON geometry (hash);
+CREATE INDEX frame_id_idx ON trajectory_data (frame, id);
+"""
 
 
 def write(dossier: Dossier, folder: Path) -> list[Path]:
-    """Write `<hazard>-trajectories.parquet` for each hazard that tells of paths (a table `trajectories`).
+    """Write `<hazard>-trajectories.sqlite` and `.parquet` for each hazard that kept where its people were.
 
-    Each row is a road as it was driven or walked along, with `enters` and `leaves` (UTC; missing for one who is still on it when the
-    run ends). `synthetic` is true throughout: no party is anybody's (rule R1).
+    Both hold synthetic people in metres from the origin that `metadata` (SQLite) and the parquet's own attributes name, with the
+    CRS, the run and the time of frame 0 in UTC.
     """
-    written = []
-    roads = dossier.city.roads.set_index("id").geometry
+    written: list[Path] = []
     for section in dossier.sections:
-        table = section.tables.get("trajectories")
-        if table is None or not set(table.columns) >= COLUMNS or not len(table):
-            continue
-        lines = roads.loc[table["id"]].values
-        lines = np.where(table["reverse"], shapely.reverse(lines), lines)
-        moments = {
-            name: pd.Timestamp(dossier.clock.start).tz_convert("UTC") + pd.to_timedelta(table[f"{verb}_s"], unit="s")
-            for name, verb in (("enters", "enter"), ("leaves", "leave"))
-        }
-        kept = table.drop(columns=["enter_s", "leave_s"]).assign(**moments, synthetic=True)
-        path = folder / f"{section.sheet.id}-trajectories.parquet"
-        gpd.GeoDataFrame(kept, geometry=lines, crs=dossier.city.grid.crs).to_parquet(path, index=False)
-        written.append(path)
+        if TRACKS in section.tables and len(section.tables[TRACKS]):
+            written += _write(folder / f"{section.sheet.id}-trajectories", section, dossier)
     return written
+
+
+def _write(stem: Path, section: Section, dossier: Dossier) -> list[Path]:
+    about = section.tables[ABOUT].iloc[0]
+    facts = {
+        "fps": f"{float(about['frames_per_s']):g}",
+        "origin_x": f"{about['west_m']:.3f}",
+        "origin_y": f"{about['south_m']:.3f}",
+        "crs": dossier.city.grid.crs,
+        "frame_0": pd.Timestamp(dossier.clock.times[0]).isoformat() + "Z",
+        "run": dossier.plan.run_id,
+        "people": "synthetic",
+    }
+    tracks = section.tables[TRACKS]
+    parquet, sqlite = stem.with_suffix(".parquet"), stem.with_suffix(".sqlite")
+    plain = tracks.copy(deep=False)
+    plain.attrs = {**facts, "geometry": about["ground"]}
+    plain.to_parquet(parquet, compression="zstd")
+    _write_sqlite(sqlite, tracks, about["ground"], facts)
+    return [sqlite, parquet]
+
+
+def _write_sqlite(path: Path, tracks: pd.DataFrame, ground: str, facts: dict[str, str]) -> None:
+    west, south, east, north = shapely.from_wkt(ground).bounds
+    bounds = {"xmin": west, "ymin": south, "xmax": east, "ymax": north}
+    facing = _facing(tracks)
+    columns = [tracks[name].tolist() for name in ("frame", "id", "x", "y")]
+    with closing(sqlite3.connect(path)) as file:
+        file.executescript(LAYOUT)
+        file.executemany(
+            "INSERT INTO trajectory_data VALUES (?, ?, ?, ?, ?, ?)", zip(*columns, *facing.T.tolist(), strict=True)
+        )
+        about = {"version": str(VERSION), **facts, **{name: str(value) for name, value in bounds.items()}}
+        file.executemany("INSERT INTO metadata VALUES (?, ?)", about.items())
+        file.execute("INSERT INTO geometry VALUES (?, ?)", (1, ground))
+        frames = range(int(tracks["frame"].max()) + 1)
+        file.executemany("INSERT INTO frame_data VALUES (?, 1)", ((frame,) for frame in frames))
+        file.commit()
+
+
+def _facing(tracks: pd.DataFrame) -> np.ndarray:
+    """Return the direction (row, 2) in which each one walks from his position to his next; (0, 0) where he stands or is seen last."""
+    people = tracks.groupby("id", sort=False)
+    step = np.stack([(people[axis].shift(-1) - tracks[axis]).to_numpy(float) for axis in ("x", "y")], axis=1)
+    length = np.hypot(*step.T)[:, None]
+    return np.nan_to_num(step / np.where(length > 0.0, length, np.inf))

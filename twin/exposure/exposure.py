@@ -180,10 +180,14 @@ class _Read:
 
     def _signed(self, name: str, signs: NDArray[np.float64], items: Items) -> NDArray[np.float64]:
         """Return a variable at the items, times their sign: the worst is always the largest."""
-        reader, field, out = self.reader(name), self.fields[name], np.full((1, len(signs)), np.nan)
-        for sign in np.unique(signs):
-            mine = signs == sign
-            out = np.where(mine, items(reader, field, mine, float(sign)), out)
+        out = np.full((1, len(signs)), np.nan)
+        for one in (name, self.sheet.beside.get(name, name)):
+            if one not in self.fields and one != name:
+                continue
+            reader, field = self.reader(one), self.fields[one]
+            for sign in np.unique(signs):
+                mine = signs == sign
+                out = np.where(mine, np.fmax(out, items(reader, field, mine, float(sign))), out)
         return out
 
     def whole(self, rules: Sequence[Rule], items: Items, table: gpd.GeoDataFrame) -> NDArray[np.bool_]:

@@ -15,7 +15,9 @@ from evacuation.crowd.district.stream import RENEWED_S, Stream, span
 from evacuation.crowd.people.arrivals import Attendance
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.monitor import Monitor
+from evacuation.crowd.risk.outflow import exit_table
 from evacuation.crowd.variables import CONTACT_FORCE, KEPT
+from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.gates import Timetable
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
@@ -55,7 +57,7 @@ def simulate(
     finder.check(gates.ever_open())
     kept = state.arrays if state else None
     stream = Stream(plan, finder, gates.at(0.0), kept)
-    inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, kept)
+    inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, actions, kept)
     if state is None:
         inflow.at_start(stream)
     before = _ledger(inflow, stream) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
@@ -64,6 +66,7 @@ def simulate(
     began = float(state.numbers["since_s"]) if state else 0.0
     passed = np.array(kept["passed_last"]) if kept is not None else np.zeros(len(plan.gates))
     monitor.now = stream.total
+    through = [stream.out.copy()]
     frames = [_frame(monitor, inflow, stream, passed)]
     flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
     for k in range(clock.steps):
@@ -76,6 +79,7 @@ def simulate(
             inflow.step(stream, t)
             stream.walk(1)
             monitor.watch_stream(stream.total, stream.cell, began + t + 1.0)
+            through.append(stream.out.copy())
             if progress is not None:
                 progress((t + 1.0) / clock.duration_s)
         passed = (stream.out[:-1] - left) / clock.step_s
@@ -87,16 +91,27 @@ def simulate(
     out = np.round(stream.out[:-1])
     unknown = np.full(len(plan.gates), np.nan)
     rim = np.array([gate.rim for gate in plan.gates])
-    through = np.stack([unknown, np.where(rim, out, np.nan)], axis=1)
+    passed_by = np.stack([unknown, np.where(rim, out, np.nan)], axis=1)
     return Outcome(
         conform(fields, *(v for v in KEPT if v != CONTACT_FORCE)),
-        {"zones": zones, "gates": told.gate_table(plan, through, out, flooded)},
+        {
+            "zones": zones,
+            "gates": told.gate_table(plan, passed_by, out, flooded),
+            "exits": exit_table(plan, _by_exit(plan, through)),
+            "measures": told.measure_table(actions),
+        },
         told.balance(before, _ledger(inflow, stream), resumed=state is not None, tolerance=1e-9).check("crowd"),
         after,
         tuple(_notes(asked, attendance, plan, finder, inflow, stream, monitor, drivers)),
         places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
         counts=told.counts(frames, clock),
     )
+
+
+def _by_exit(plan: Plan, through: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Return who has left by each gate and goal each second; of several goals it is not known at which (NaN)."""
+    goals = len(plan.goals)
+    return [np.append(out[:-1], [out[-1] if goals == 1 else np.nan] * goals) for out in through]
 
 
 def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, flow: NDArray[np.float64]) -> told.Frame:
@@ -129,6 +144,11 @@ def _notes(
         notes.append(("stream_touches", {"zones": dense, "density": TOUCHES}))
     if not len(plan.zones):
         notes.append(("no_zones", {"venue": asked.venue}))
+    if skipped := round(inflow.skipped):
+        notes.append(("skipped", {"count": skipped}))
+    notes += faults(plan)
+    if "people_count" in drivers:
+        notes.append(("stream_no_live", {}))
     if outside := round(inflow.outside.sum()):
         notes.append(("outside", {"count": outside}))
     if inside := round(stream.inside):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.people.arrivals import Attendance, weights_of
 from twin.errors import ScenarioError
+from twin.hazard import Action
 
 #: Most persons/m2 at the start: more than this nobody moves (Weidmann 1993).
 MOST_AT_START = 5.4
@@ -29,8 +30,11 @@ class Inflow:
 
     def __init__(
         self, stream: Stream, attendance: Attendance | None, persons: int, per_s: float, within_s: float,
-        kept: Mapping[str, NDArray[Any]] | None = None,
+        actions: tuple[Action, ...] = (), kept: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:  # fmt: skip
+        self._skips = [a for a in actions if a.kind == "skip_stop"]
+        self._staged = [a for a in actions if a.kind == "staged_end"]
+        self._sources = np.array([source.id for source in stream.plan.sources])
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
         plan, finder = stream.plan, stream.finder
         self._cells = [np.nonzero(finder.cells_of(s.shape) & finder.walkable) for s in plan.sources]
@@ -38,12 +42,14 @@ class Inflow:
         self._weights = weights_of(plan, [len(cells[0]) for cells in self._cells])
         kept = kept or {}
         self.outside = kept.get("inflow_outside", np.zeros(len(plan.sources))).copy()
-        self.made, self.told = (float(v) for v in kept.get("inflow_numbers", np.zeros(2)))
-        self._going = kept.get("inflow_going", np.zeros((0, 2))).copy()  # (persons a second, seconds left)
+        self.made, self.told, self.skipped = (float(v) for v in kept.get("inflow_numbers", np.zeros(3)))
+        self._going = kept.get(
+            "inflow_going", np.zeros((0, 3))
+        ).copy()  # (persons a second, seconds left, seconds to wait)
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
-        numbers = np.array([self.made, self.told])
+        numbers = np.array([self.made, self.told, self.skipped])
         return {"inflow_outside": self.outside, "inflow_numbers": numbers, "inflow_going": self._going}
 
     def at_start(self, stream: Stream) -> None:
@@ -60,18 +66,24 @@ class Inflow:
             stream.staying[self._group[k]][cells] += density
         self.made += count
         if not self._attendance:
-            self._go(float(count))
+            self._go(float(count), 0.0)
 
     def step(self, stream: Stream, t: float) -> None:
         """Bring in who comes in the second after `t`, s on the clock, and tell who goes to leave."""
         coming, going = self._per_s, 0.0
         if self._attendance:
-            change = self._attendance.at(t) - (self.made + self.outside.sum() - self.told)
+            change = self._attendance.at(t) - (self.made + self.outside.sum() + self.skipped - self.told)
             coming, going = max(change, 0.0), max(-change, 0.0)
         if going > 0.0:
-            self._go(going)
+            self._go(going, t)
         self._leave(stream)
-        self.outside += coming * self._weights
+        comes = coming * self._weights
+        for action in self._skips:
+            if action.active(t):
+                skips = self._sources == action.place
+                self.skipped += float(comes[skips].sum())
+                comes = np.where(skips, 0.0, comes)
+        self.outside += comes
         total = stream.total
         for k in np.flatnonzero(self.outside > 0.0):
             cells = self._cells[k]
@@ -83,16 +95,22 @@ class Inflow:
                 self.outside[k] -= come
                 self.made += come
 
-    def _go(self, persons: float) -> None:
-        """Tell so many of those who stay to leave, evenly over the time; those outside go when they have come in."""
+    def _go(self, persons: float, t: float) -> None:
+        """Tell so many of those who stay to leave, evenly over the time, in stages where a measure says so; those outside go when
+        they have come in."""
         self.told += persons
-        seconds = max(self._within_s, 1.0)
-        self._going = np.concatenate([self._going, [[persons / seconds, seconds]]])
+        seconds, waits = max(self._within_s, 1.0), [0.0]
+        for action in (a for a in self._staged if a.active(t)):
+            stages = int(action.values["stages"])
+            waits = [w + 60.0 * action.values["minutes"] * k for w in waits for k in range(stages)]
+        rows = [[persons / len(waits) / seconds, seconds, wait] for wait in waits]
+        self._going = np.concatenate([self._going, rows])
 
     def _leave(self, stream: Stream) -> None:
         """Let those walk off whose second it is, from wherever people stay."""
         stay = float(stream.staying.sum()) * stream.cell**2
-        part = np.minimum(self._going[:, 1], 1.0)
+        waits = self._going[:, 2] > 0.0
+        part = np.where(waits, 0.0, np.minimum(self._going[:, 1], 1.0))
         wanted = float((self._going[:, 0] * part).sum())
         gone = min(wanted, stay)
         if gone > 0.0:
@@ -101,4 +119,5 @@ class Inflow:
             stream.staying -= moved
         done = gone / wanted if wanted > 0.0 else 1.0
         self._going[:, 1] -= part * done
+        self._going[:, 2] -= waits
         self._going = self._going[self._going[:, 1] > 1e-9]

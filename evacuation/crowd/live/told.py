@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from evacuation.crowd.live.correction import KINDS
 from evacuation.crowd.live.counters import LOW_STATE, MISSING, STATES, STUCK_STATE, SURGE_STATE, watch
 from twin.city import City
 from twin.errors import ScenarioError
@@ -32,7 +33,8 @@ def counters(drivers: Drivers, city: City, ground: shapely.Geometry) -> tuple[pd
     counts = drivers.get("people_count")
     if counts is None or not len(city.sensors):
         return None, []
-    near = city.sensors[city.sensors.geometry.distance(ground).values <= NEAR_M]["id"].astype(str)
+    streets = city.sensors[~city.sensors["kind"].isin(KINDS)]  # those of the venue itself correct the run
+    near = streets[streets.geometry.distance(ground).values <= NEAR_M]["id"].astype(str)
     mine = [str(s) for s in counts["sensor"].values if str(s) in set(near)]
     if not mine:
         return None, []

@@ -13,10 +13,12 @@ from scipy.spatial import cKDTree
 
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, Source
 from evacuation.crowd.venue.ways import Finder
 from twin.clock import Clock
 from twin.errors import ScenarioError
+from twin.hazard import Action
 
 #: Two people who appear stand at least this far apart, m: bodies do not overlap. That is 6.9 persons/m2.
 APART_M = 0.41
@@ -77,15 +79,21 @@ class Comers:
         persons: int,
         per_s: float,
         within_s: float,
+        actions: tuple[Action, ...] = (),
+        ever_open: Gates | None = None,
     ) -> None:
         self.plan, self._finder, self._key = plan, finder, key
+        self._skips = [a for a in actions if a.kind == "skip_stop"]
+        self._staged = [a for a in actions if a.kind == "staged_end"]
+        self._ever_open = ever_open
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
         self._weights = weights_of(plan, [len(p) for p in self._places])
         self.outside = np.zeros(len(plan.sources), np.int64)
         self._given = np.zeros(len(plan.sources), np.int64)
-        self.made, self.told = 0, 0
+        self.made, self.told, self.skipped = 0, 0, 0
+        self.counted_in, self.counted_out = 0, 0
         self._owed = 0.0
 
     def record(self) -> dict[str, NDArray[np.float64]]:
@@ -93,15 +101,18 @@ class Comers:
         return {
             "comers_outside": self.outside.astype(np.float64),
             "comers_given": self._given.astype(np.float64),
-            "comers_numbers": np.array([self.made, self.told, self._owed], dtype=np.float64),
+            "comers_numbers": np.array(
+                [self.made, self.told, self._owed, self.skipped, self.counted_in, self.counted_out]
+            ),
         }
 
     def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `record` gave."""
         self.outside = kept["comers_outside"].astype(np.int64)
         self._given = kept["comers_given"].astype(np.int64)
-        made, told, self._owed = kept["comers_numbers"]
-        self.made, self.told = int(made), int(told)
+        made, told, self._owed, skipped, counted_in, counted_out = kept["comers_numbers"]
+        self.made, self.told, self.skipped = int(made), int(told), int(skipped)
+        self.counted_in, self.counted_out = int(counted_in), int(counted_out)
 
     def at_start(self) -> People:
         """Return the people who are there when the run begins; raise ScenarioError when they are more than fit."""
@@ -115,25 +126,68 @@ class Comers:
         whole = parts[0]
         for part in parts[1:]:
             whole = whole.joined(part)
-        return whole
+        if self._attendance:
+            return whole
+        return whole._replace(leaves=whole.leaves + self._wait(whole, 0.0))
 
     def step(self, walkers: Walkers, t: float, now: float) -> None:
         """Bring in who comes in the second after `t` (on the clock; `now` since the first run began), tell who goes to leave."""
         if self._attendance:
-            change = self._attendance.at(t) - (self.made + int(self.outside.sum()) - self.told)
+            here = self.made - self.counted_in + int(self.outside.sum()) + self.skipped
+            change = self._attendance.at(t) - (here - self.told)
             coming, going = max(change, 0), max(-change, 0)
         else:
             self._owed += self._per_s
             coming, going = int(self._owed + 1e-9), 0
             self._owed -= coming
         if going:
-            self._tell(walkers, going, now)
-        self.outside += self._share(coming)
+            self._tell(walkers, going, t, now)
+        coming_by = self._share(coming)
+        for action in self._skips:
+            if action.active(t):
+                skips = np.array([source.id == action.place for source in self.plan.sources])
+                self.skipped += int(coming_by[skips].sum())
+                coming_by = np.where(skips, 0, coming_by)
+        self.outside += coming_by
         for k in np.flatnonzero(self.outside):
             at = self._free_places(walkers.people, int(k), int(self.outside[k]))
             if len(at):
                 walkers.people = walkers.people.joined(self._make(int(k), at, now))
                 self.outside[k] -= len(at)
+
+    def correct(self, walkers: Walkers, zone: shapely.Geometry, inside: NDArray[np.bool_], count: int) -> int:
+        """Add `count` people in a zone (below 0: take as many of those `inside` it away); return how many it could be.
+
+        Who is added stands where there is room, and goes where and when somebody goes who is there (or anywhere, where nobody is).
+        Who is taken away is drawn.
+        """
+        people = walkers.people
+        who = np.flatnonzero(inside)
+        if count < 0:
+            order = np.argsort(draws.uniform(self._key, people.number[who], draws.ORDER), kind="stable")
+            gone = who[order[:-count]]
+            walkers.people = people.chosen(np.setdiff1d(np.arange(people.count), gone, assume_unique=True))
+            self.counted_out += len(gone)
+            return -len(gone)
+        models = who if len(who) else np.arange(people.count)
+        if count == 0 or not len(models):
+            return 0
+        at = _lattice(self.plan, Source("zone", zone, np.nan, frozenset()), APART_M)
+        if len(at):
+            at = at[cKDTree(np.column_stack([people.x, people.w])).query(at)[0] >= APART_M]
+        ids = np.arange(self.made, self.made + min(count, len(at)), dtype=np.int64)
+        turn = draws.uniform(self._key + self.made, np.arange(len(at)), draws.PLACE)
+        like = models[(draws.uniform(self._key, ids, draws.ORDER) * len(models)).astype(np.int64)]
+        walkers.people = people.joined(
+            People.standing(
+                at[np.argsort(turn, kind="stable")[: len(ids)]],
+                radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
+                group=people.group[like], leaves=people.leaves[like], number=ids,
+            )
+        )  # fmt: skip
+        self.made += len(ids)
+        self.counted_in += len(ids)
+        return len(ids)
 
     def _share(self, count: int) -> NDArray[np.int64]:
         """Return how many of those who come go to each source."""
@@ -143,7 +197,19 @@ class Comers:
         self._given += parts
         return parts
 
-    def _tell(self, walkers: Walkers, going: int, now: float) -> None:
+    def _wait(self, people: People, t: float) -> NDArray[np.float64]:
+        """Return how long people (all of them told to leave at `t`) wait for their stage, s."""
+        wait = np.zeros(people.count)
+        for action in self._staged:
+            if action.active(t) and people.count and self._ever_open is not None:
+                cost = self._finder.of(self._ever_open).cost
+                cell = self.plan.grid.cell_m
+                far = cost[people.group, (people.w / cell).astype(np.int64), (people.x / cell).astype(np.int64)]
+                place = np.argsort(np.argsort(far, kind="stable"), kind="stable") / people.count
+                wait += np.floor(place * action.values["stages"]) * 60.0 * action.values["minutes"]
+        return wait
+
+    def _tell(self, walkers: Walkers, going: int, t: float, now: float) -> None:
         """Tell `going` of those who stay to leave within the time, in the order of their draws.
 
         Who is still outside cannot be told: they go when they have come in.
@@ -152,7 +218,9 @@ class Comers:
         number = walkers.people.number[stay]
         order = np.argsort(draws.uniform(self._key, number, draws.ORDER), kind="stable")
         chosen = order[:going]
-        walkers.leave(stay[chosen], now + self._within_s * draws.uniform(self._key, number[chosen], draws.LEAVES))
+        within = self._within_s * draws.uniform(self._key, number[chosen], draws.LEAVES)
+        wait = self._wait(walkers.people.chosen(stay[chosen]), t)
+        walkers.leave(stay[chosen], now + within + wait)
         self.told += len(chosen)
 
     def _make(self, source: int, at: NDArray[np.float64], t: float, at_start: bool = False) -> People:

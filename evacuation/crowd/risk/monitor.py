@@ -24,6 +24,9 @@ _BOUNDS = np.array(BOUNDS)
 #: Lower bounds of the classes in which people are counted, persons/m2.
 CLASSES = (0.0, 2.0, 4.0, 5.0, 7.0)
 
+#: From this density on people count as in a dense crowd, persons/m2.
+DENSE = 4.0
+
 #: What is told of a zone: the highest density and load, its index, the people in it.
 ZONE = ("density", "force", "index", "people")
 
@@ -45,12 +48,15 @@ class Monitor:
         self._held = {m: Held(thresholds()[m][1], count, kept.get(f"risk_held_{m}")) for m in METRICS}
         self.peak = {m: kept.get(f"risk_peak_{m}", np.zeros(count)).copy() for m in METRICS}
         self.first = kept.get("risk_first", np.full((len(COLOURS), count), np.nan)).copy()
+        self.most = kept.get("risk_most", np.zeros(count)).copy()
+        self.most_dense = kept.get("risk_most_dense", np.zeros(count)).copy()
         self.now = np.zeros(density.grid.shape)
         self.zone = {name: kept.get(f"risk_zone_{name}", np.zeros(count)).copy() for name in ZONE}
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
         own = {"highest": self.highest, "above": self.above, "first": self.first}
+        own |= {"most": self.most, "most_dense": self.most_dense}
         own |= {f"held_{m}": held.last for m, held in self._held.items()} | {
             f"peak_{m}": v for m, v in self.peak.items()
         }
@@ -64,8 +70,8 @@ class Monitor:
     def look(self, people: People) -> None:
         """Look at everybody before the first second: nothing is held yet."""
         self.now = self.density.of(people.x, people.w)
-        where = self.zone_of(people)
-        self.zone["people"] = np.bincount(where[where >= 0], minlength=len(self.zones)).astype(np.float64)
+        where, dense = self.zone_of(people), self.now.ravel()[self._flat(people)] >= DENSE
+        self._count(self._by_zone(where[where >= 0]), self._by_zone(where[(where >= 0) & dense]))
 
     def watch(self, people: People, t: float) -> None:
         """Look at everybody at `t` seconds since the first run began, when a second more has passed."""
@@ -75,10 +81,24 @@ class Monitor:
     def watch_stream(self, density: NDArray[np.float64], cell_m: float, t: float) -> None:
         """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does; its load is not known."""
         self.now = density
+        people, dense = np.zeros((2, len(self.zones)))
         for k in range(len(self.zones)):
-            cells = self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]]
-            self.zone["people"][k] = density.ravel()[cells].sum() * cell_m**2
+            there = density.ravel()[self._cells_of(k)]
+            people[k], dense[k] = there.sum() * cell_m**2, there[there >= DENSE].sum() * cell_m**2
+        self._count(people, dense)
         self.grade(np.zeros(0), np.zeros(0, np.int64), bool(density.any()), t)
+
+    def _cells_of(self, k: int) -> NDArray[np.int64]:
+        return np.asarray(self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]])
+
+    def _by_zone(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.bincount(where, minlength=len(self.zones)).astype(np.float64)
+
+    def _count(self, people: NDArray[np.float64], dense: NDArray[np.float64]) -> None:
+        """Keep how many people are in each zone now, and how many of them in a dense crowd."""
+        self.zone["people"] = people
+        np.maximum(self.most, people, out=self.most)
+        np.maximum(self.most_dense, dense, out=self.most_dense)
 
     def grade(self, load: NDArray[np.float64], zone: NDArray[np.int64], anybody: bool, t: float) -> None:
         """Grade the zones by the density now and by loads (person,) in zones (person,), at `t` seconds since the first run began."""
@@ -120,9 +140,17 @@ class Monitor:
         return row * grid.nx + col
 
     def table(self) -> pd.DataFrame:
-        """Return a row per zone: peaks, time above each bound at its worst cell, and when each colour begins, s after the start."""
+        """Return a row per zone: peaks, time above each bound at its worst cell, when each colour begins, s after the start, most people
+        at one time, in all and in a dense crowd (DENSE), its ground and how much of it was dense at some time, m2."""
         worst = self._cells.maximum(self.above)
         own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
         when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
         peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
-        return pd.DataFrame({"id": self.zones["id"].values, **peaks, **own, **when})
+        cells, area = [self._cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
+        reach = {
+            "most_people": self.most,
+            "dense_people": self.most_dense,
+            "ground_m2": np.array([len(there) * area for there in cells]),
+            "dense_m2": np.array([(self.highest.ravel()[there] >= DENSE).sum() * area for there in cells]),
+        }
+        return pd.DataFrame({"id": self.zones["id"].values, **peaks, **own, **when, **reach})

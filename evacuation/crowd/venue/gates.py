@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 
 import geopandas as gpd
 import numpy as np
@@ -15,6 +16,9 @@ from twin.clock import Clock
 from twin.grid import Grid
 from twin.hazard import Action
 from twin.overlay import within_polygons
+
+#: Measures that open a line that stands, and those that shut one that is open.
+OPENS, SHUTS = ("open_gate", "remove_cordon", "open_gap"), ("set_separator",)
 
 #: Water is read in the cells whose centre lies within this many cells of a gate: those that it touches on either side.
 NEAR_CELLS = 0.75
@@ -40,11 +44,11 @@ class Gates:
 
 
 class Timetable:
-    """The gates of a plan over a run: its own hours, the measures on them and the water at them.
+    """The gates of a plan over a run: their own hours (city time), the measures on them and the water at them.
 
     Water at a gate is the deepest on its line, or around the facility that it leads to; it shuts the gate from `closes_at_m`
-    on and as long as it stands so high. Measures act from their start to their end: `open_gate` opens a gate that the plan
-    keeps shut (never one under water), `meter_inflow` lets through `persons_per_s`, `one_way` lets people pass only in
+    on and as long as it stands so high. Measures act from their start to their end: OPENS open a line that the plan or its hours
+    keep shut (never one under water), SHUTS shut one, `meter_inflow` lets through `persons_per_s`, `one_way` lets people pass only in
     (`inward` 1) or only out (0).
     """
 
@@ -57,7 +61,15 @@ class Timetable:
         self._inner = np.array([gate.inner for gate in plan.gates], dtype=np.int8)
         self._seconds, self._depth = np.zeros(1), np.zeros((1, len(plan.gates)))
         self._state: Gates | None = None
-        self._under: tuple[list[Action], NDArray[np.bool_]] = [], np.zeros(0, bool)
+        self._under: tuple[list[Action], NDArray[np.bool_], NDArray[np.bool_]] = (
+            [],
+            np.zeros(0, bool),
+            np.zeros(0, bool),
+        )
+        zone = city.tz if city is not None else UTC
+        local = clock.start.astimezone(zone)
+        self._minute_0 = 60.0 * local.hour + local.minute + local.second / 60.0
+        self._duration_s = clock.duration_s
         if depth is not None and city is not None:
             self._seconds = np.array([clock.seconds(t) for t in depth["time"].values])
             self._depth = _water(plan, city, depth)
@@ -72,20 +84,28 @@ class Timetable:
 
     def at(self, t: float) -> Gates:
         """Return the state of the gates at `t` seconds; the same object as long as nothing changes."""
-        now, flooded = [a for a in self._actions if a.active(t)], self.flooded(t)
-        if self._state is None or now != self._under[0] or (flooded != self._under[1]).any():
-            self._state, self._under = self._under_these(now, flooded), (now, flooded)
+        now, flooded, closed = [a for a in self._actions if a.active(t)], self.flooded(t), self._closed(t)
+        before = self._under
+        if self._state is None or now != before[0] or (flooded != before[1]).any() or (closed != before[2]).any():
+            self._state, self._under = self._under_these(now, flooded, closed), (now, flooded, closed)
         return self._state
 
-    def _under_these(self, now: list[Action], flooded: NDArray[np.bool_]) -> Gates:
-        """Return the state of the gates under the measures that act and the water that stands."""
-        shut = np.array([not gate.opens for gate in self.plan.gates])
+    def _closed(self, t: float) -> NDArray[np.bool_]:
+        """Return which gates are shut at `t` seconds by the plan and its hours."""
+        minute = (self._minute_0 + t / 60.0) % 1440.0
+        return np.array([not gate.opens or not _open_at(gate.hours, minute) for gate in self.plan.gates])
+
+    def _under_these(self, now: list[Action], flooded: NDArray[np.bool_], closed: NDArray[np.bool_]) -> Gates:
+        """Return the state of the gates under the measures that act, the water that stands and their own hours."""
+        shut = closed.copy()
         way = np.zeros(len(shut), dtype=np.int8)
         per_s = np.array([gate.persons_per_s for gate in self.plan.gates])
         for action in now:
             k = self.plan.gate_index[action.place]
-            if action.kind == "open_gate":
+            if action.kind in OPENS:
                 shut[k] = False
+            elif action.kind in SHUTS:
+                shut[k] = True
             elif action.kind == "meter_inflow":
                 per_s[k] = min(per_s[k], action.values["persons_per_s"])
             elif action.kind == "one_way":
@@ -94,10 +114,20 @@ class Timetable:
 
     def ever_open(self) -> Gates:
         """Return the gates with each one open, and both ways, that is open without water at some time of the run."""
-        opened = {a.place for a in self._actions if a.kind == "open_gate"}
-        shut = np.array([not gate.opens and gate.id not in opened for gate in self.plan.gates])
+        opened = {a.place for a in self._actions if a.kind in OPENS}
+        minutes = np.append(np.arange(0.0, self._duration_s, 60.0), max(self._duration_s - 1.0, 0.0))
+        closed = np.all([self._closed(t) for t in minutes], axis=0)
+        shut = np.array([c and gate.id not in opened for c, gate in zip(closed, self.plan.gates, strict=True)])
         free = np.full(len(shut), np.inf)
         return Gates(shut, np.zeros(len(shut), np.int8), free, self._inner)
+
+
+def _open_at(hours: tuple[float, float] | None, minute: float) -> bool:
+    """Return whether a gate with these hours is open at a minute of the day."""
+    if hours is None:
+        return True
+    opens, shuts = hours
+    return opens <= minute < shuts if opens < shuts else minute >= opens or minute < shuts
 
 
 def _water(plan: Plan, city: City, depth: xr.DataArray) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ Inside, lengths are metres from the north-west corner of the plan's raster: x to
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,19 @@ MARGIN_M = 3.0
 WAY_CELL_M = (0.1, 0.25)
 MOST_CELLS = 6_000_000
 
+#: Lines that are open or shut, with whether they are open as drawn (a gate: as its `opens` says). A cordon stands until it is
+#: removed, a relief gap is a piece of a barrier that can be taken out, a separator stands from when it is set.
+GATE_KINDS = {"gate": True, "cordon": False, "relief_gap": False, "separator": True}
+
+#: Parts that stand in the way for good. A barrier is a wall whose load is told.
+WALL_KINDS = ("wall", "barrier")
+
+#: A plan that is smaller than this, m, has its coordinates in degrees; one further than this from its city has no coordinates of the city.
+SMALLEST_M, FURTHEST_M = 2.0, 20_000.0
+
+#: A gate is straight when its line is no longer than this, times the distance of its ends.
+STRAIGHT = 1.01
+
 #: Steepest slope or stair, m rise a horizontal metre: 45 degrees.
 STEEPEST = 1.0
 
@@ -39,8 +53,9 @@ BEYOND_M = 1.0
 
 @dataclass(frozen=True)
 class Gate:
-    """A way in or out: a line that is open or shut.
+    """A way in or out, or another line of GATE_KINDS that is open or shut.
 
+    `hours` are the minutes of the city's day between which it is open (past midnight where the first is larger), None: always.
     `persons_per_s` is the most that its barriers let through (infinite where the plan gives none). `rim`: it leads out of the
     venue. `inner` is the sign of its inner side (`evacuation.crowd.kernels.walls.side`). `entrance` is the facility behind it,
     whose water shuts it; "" for none.
@@ -55,6 +70,8 @@ class Gate:
     rim: bool
     inner: int
     entrance: str
+    kind: str = "gate"
+    hours: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,15 @@ class Source:
     shape: shapely.Geometry
     persons_per_s: float
     goals: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """A line that people lean on; `strength_n_m` is the line load it bears, N/m (NaN: not known)."""
+
+    id: str
+    shape: shapely.Geometry
+    strength_n_m: float
 
 
 @dataclass(frozen=True)
@@ -95,6 +121,7 @@ class Plan:
     slopes: tuple[Slope, ...]
     zones: gpd.GeoDataFrame
     grid: Grid
+    barriers: tuple[Barrier, ...] = ()
 
     @classmethod
     def of(cls, city: City, venue: str, cell_m: float | None = None) -> Plan:
@@ -106,6 +133,7 @@ class Plan:
         if venue not in known:
             raise ScenarioError("venue_unknown", found=venue, near=near(venue, known))
         parts = city.venues[city.venues["venue"] == venue]
+        _check_place(venue, city.place(venue), parts, city.grid)
         return cls.of_parts(venue, city.place(venue), parts, city.grid.crs, cell_m)
 
     @classmethod
@@ -116,20 +144,20 @@ class Plan:
         kinds = parts["kind"]
         for part in parts.itertuples():
             _check_shape(venue, part)
-        if not (kinds == "gate").any():
+        if not kinds.isin(GATE_KINDS).any():
             raise ScenarioError("venue_no_gate", venue=venue)
         if not (kinds == "source").any():
             raise ScenarioError("venue_no_source", venue=venue)
-        drawn = shapely.union_all(parts.geometry[kinds.isin(["wall", "gate", "obstacle"])].values)
+        drawn = shapely.union_all(parts.geometry[kinds.isin([*WALL_KINDS, *GATE_KINDS, "obstacle"])].values)
         ground = outline if outline.area > 0 else drawn.convex_hull
-        gates = tuple(_gate(venue, part, ground) for part in parts[kinds == "gate"].to_dict("records"))
+        gates = tuple(_gate(venue, part, ground) for part in parts[kinds.isin(GATE_KINDS)].to_dict("records"))
         goals = {str(p.id): p.geometry for p in parts[kinds == "goal"].itertuples()}
         narrow = min(gate.shape.length for gate in gates)
         cell = cell_m or float(np.clip(np.floor(narrow / 4 / 0.05) * 0.05, *WAY_CELL_M))
         return cls(
             id=venue,
             ground=ground,
-            walls=tuple(parts.geometry[kinds == "wall"].values),
+            walls=tuple(parts.geometry[kinds.isin(WALL_KINDS)].values),
             obstacles=tuple(parts.geometry[kinds == "obstacle"].values),
             gates=gates,
             sources=tuple(_source(venue, part, goals) for part in parts[kinds == "source"].to_dict("records")),
@@ -137,6 +165,10 @@ class Plan:
             slopes=tuple(_slope(venue, part) for part in parts[kinds.isin(["slope", "stair"])].to_dict("records")),
             zones=parts.loc[kinds == "zone", ["id", "name_zh", "name_en", "geometry"]].reset_index(drop=True),
             grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell),
+            barriers=tuple(
+                Barrier(str(p["id"]), p["geometry"], _number(p.get("strength_n_m"), np.nan))
+                for p in parts[kinds == "barrier"].to_dict("records")
+            ),
         )
 
     @cached_property
@@ -172,12 +204,24 @@ class Plan:
         return shape.intersection(self.ground).difference(shapely.union_all(solid).buffer(clearance, quad_segs=4))
 
 
+def _check_place(venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, city: Grid) -> None:
+    """Raise ScenarioError for a plan in degrees taken as metres, or one in metres taken as degrees: it lies nowhere near the city."""
+    west, south, east, north = shapely.total_bounds([outline, *parts.geometry.values])
+    if not np.isfinite([west, south, east, north]).all():
+        raise ScenarioError("venue_far", venue=venue, found=np.inf, expected=FURTHEST_M / 1000.0)
+    if max(east - west, north - south) < SMALLEST_M:
+        raise ScenarioError("venue_degrees", venue=venue, found=max(east - west, north - south), expected=SMALLEST_M)
+    away = shapely.box(west, south, east, north).distance(shapely.box(*city.bounds))
+    if away > FURTHEST_M:
+        raise ScenarioError("venue_far", venue=venue, found=away / 1000.0, expected=FURTHEST_M / 1000.0)
+
+
 def _check_shape(venue: str, part: Any) -> None:
     """Raise ScenarioError for a part without a usable shape, and for a gate that no body passes."""
-    wanted = {"wall": "Line", "gate": "Line", "obstacle": "Polygon", "zone": "Polygon", "goal": "Polygon"}
-    wanted |= {"slope": "Polygon", "stair": "Polygon"}
+    wanted = dict.fromkeys([*WALL_KINDS, *GATE_KINDS], "Line")
+    wanted |= dict.fromkeys(["obstacle", "zone", "goal", "slope", "stair"], "Polygon")
     shape = part.geometry
-    if part.kind == "gate" and shape is not None and shape.length < NARROWEST_M:
+    if part.kind in GATE_KINDS and shape is not None and shape.length < NARROWEST_M:
         raise ScenarioError("gate_narrow", venue=venue, gate=part.id, found=shape.length, expected=NARROWEST_M)
     if part.kind not in (*wanted, "source"):
         raise ScenarioError("venue_part_kind", venue=venue, part=part.id, found=part.kind, expected=[*wanted, "source"])
@@ -191,18 +235,35 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
     line = shapely.line_merge(part["geometry"])
     if not isinstance(line, shapely.LineString):
         raise ScenarioError("venue_part_shape", venue=venue, part=part["id"], kind="gate", found=line.geom_type)
+    ends = shapely.LineString([line.coords[0], line.coords[-1]])
+    if line.length > STRAIGHT * ends.length:
+        raise ScenarioError("gate_bent", venue=venue, gate=part["id"], found=line.length, expected=ends.length)
     inside = {sign: ground.buffer(1e-6).contains(_beside(line, sign, 0.2)) for sign in (1, -1)}
     return Gate(
         id=str(part["id"]),
         name_zh=str(part["name_zh"]),
         name_en=str(part["name_en"]),
         shape=line,
-        opens=_truth(part.get("opens"), True),
+        opens=_truth(part.get("opens"), True) if part["kind"] == "gate" else GATE_KINDS[part["kind"]],
         persons_per_s=_number(part.get("flow_per_s"), np.inf),
         rim=inside[1] != inside[-1],
         inner=-1 if inside[-1] and not inside[1] else 1,
         entrance=_text(part.get("entrance")),
+        kind=str(part["kind"]),
+        hours=_hours(venue, part),
     )
+
+
+def _hours(venue: str, part: dict[str, Any]) -> tuple[float, float] | None:
+    """Return the minutes of the day at which a gate is opened and shut; raise ScenarioError for what is no time of day."""
+    told = [_text(part.get(key)) for key in ("opens_at", "shuts_at")]
+    if not any(told):
+        return None
+    found = [re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)|24:00", text) for text in told]
+    if None in found or told[0] == told[1]:
+        raise ScenarioError("gate_hours", venue=venue, gate=part["id"], found=" – ".join(told))
+    opens, shuts = (60.0 * int(text.split(":")[0]) + int(text.split(":")[1]) for text in told)
+    return opens, shuts
 
 
 def _beside(line: shapely.LineString, sign: int, distance: float) -> shapely.Point:

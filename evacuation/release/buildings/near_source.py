@@ -18,11 +18,12 @@ from scipy import ndimage
 from evacuation.release.buildings.momentum import steady_wind
 from evacuation.release.buildings.obstacles import roofs
 from evacuation.release.buildings.particles import Carrier, Swarm, cell_of
+from evacuation.release.buildings.shelf import Shelf
 from evacuation.release.buildings.turbulence import turbulence
 from evacuation.release.buildings.wind import Box, Sectors, Wind, layers, log_law
 from evacuation.release.cloud import BREATHING_M, Cloud, Emission
 from evacuation.release.dilution import PASSIVE
-from evacuation.release.kernels.similarity import KAPPA, swayed
+from evacuation.release.kernels.similarity import KAPPA, MIDDLE, depletion, swayed
 from evacuation.release.weather import BLENDING_M, FLOOR_M, OPEN_Z0, Air
 from twin.city import City
 from twin.grid import Grid
@@ -36,6 +37,8 @@ HALF_M, CELL_M, LAYER_M, CLEAR_M = 300.0, 5.0, 2.5, 20.0
 LEAST_TOP_M, TOP_ROOFS = 60.0, 3.0
 #: Particles let go in a step, of a sudden release at once; looks at them in a step.
 PARTICLES, SUDDEN, LOOKS = 1000, 20_000, 10
+#: Thickness of the layer of air from which the ground takes gas, m.
+TAKEN_M = 1.0
 #: What leaves the box is joined over squares of this side, m.
 HAND_M = 25.0
 #: Below this share of open ground a cell counts as built: there the highest of its neighbours holds.
@@ -124,8 +127,8 @@ class Surroundings:
         top = max(LEAST_TOP_M, TOP_ROOFS * float(inner.max()))
         box = Box(west, south, CELL_M, layers(LAYER_M, top, min(float(inner.max()), 20.0), 1.15))
         self.rough = z0_m if not inner.any() else OPEN_Z0
-        around = partial(steady_wind, z0_m=self.rough)
-        self.sectors = Sectors(inner, box, log_law(1.0, BLENDING_M, z0_m), BLENDING_M, around=around)
+        self.shelf = Shelf(partial(steady_wind, z0_m=self.rough), f"steady {self.rough!r}")
+        self.sectors = Sectors(inner, box, log_law(1.0, BLENDING_M, z0_m), BLENDING_M, around=self.shelf)
         xs, ys = west + CELL_M * (np.arange(count) + 0.5), south + CELL_M * (np.arange(count) + 0.5)
         row, col, inside = grid.cells(*np.meshgrid(xs, ys))
         solid = np.zeros(grid.shape)
@@ -191,7 +194,7 @@ class BetweenBuildings:
         low, aloft = [e for e in emissions if e.axis <= 0.0], [e for e in emissions if e.axis > 0.0]
         self.dense |= any(emission.dilution != PASSIVE for emission in low)
         self.aloft |= bool(aloft)
-        every, near = dt / LOOKS, np.zeros(c.shape)
+        every, near, on_ground = dt / LOOKS, np.zeros(c.shape), 0.0
         gone: list[tuple[Array, Array, Array]] = []
         for look in range(LOOKS):
             rng = np.random.default_rng((SEED, number, look))
@@ -201,10 +204,11 @@ class BetweenBuildings:
                 elif look == 0:
                     self._let_go(emission, emission.kg, SUDDEN, air, rng)
             gone.append(self._move(every, air, number * LOOKS + look))
+            on_ground += self._deposit(every, air)
             near += self._on_ground() / LOOKS
         position, mass, age = (np.concatenate(part) for part in zip(*gone, strict=True))
         handed = aloft + self._handed(position, mass, age, dt, air)
-        taken = self.far.step(handed, dt, 1, number, air, t)
+        taken = on_ground + self.far.step(handed, dt, 1, number, air, t)
         lost = self.far.lose(self._grid)
         puffs, built = c.copy(), self._open_share() < OPEN_SHARE
         self.far.onto(self._grid, air, c[None])
@@ -275,6 +279,23 @@ class BetweenBuildings:
             setattr(self, name, getattr(self, name)[here])
         return out
 
+    def _deposit(self, seconds: float, air: Air) -> float:
+        """Let the ground take its part of the gas in `seconds`; return it, kg.
+
+        The lowest layer H = TAKEN_M loses c v / H in a second, with the speed v = u / (1 + u R) that the puffs have: u of the
+        surface and its film, R of the neutral air up to the middle of the layer.
+        """
+        if self.far.uptake <= 0.0:
+            return 0.0
+        share, low = np.zeros(len(self.mass)), self.position[:, 2] < TAKEN_M
+        for place in np.unique(self.place[low]):
+            z0, ustar = air.on_tile(*self.places[place])
+            rate = depletion(self.far.uptake, z0, 0.0, ustar, 0.5 * TAKEN_M / MIDDLE, 1.0 / TAKEN_M)
+            share[low & (self.place == place)] = -math.expm1(-rate * seconds)
+        taken = self.mass * share
+        self.mass = self.mass - taken
+        return float(taken.sum())
+
     def _open_share(self) -> Array:
         """Return the share of each cell of the city's grid that no building takes."""
         share = np.ones(self._grid.shape)
@@ -337,4 +358,6 @@ class BetweenBuildings:
         winds = [wind for around in self._around.values() for wind in around.sectors.known]
         if any(code == "unsteady" for wind in winds for code, _ in wind.notes):
             notes.append(("near_unsteady", {}))
+        if spoilt := sum(len(around.shelf.spoilt) for around in self._around.values()):
+            notes.append(("near_spoilt", {"count": spoilt}))
         return notes

@@ -43,7 +43,8 @@ def closeness(wind: Wind) -> tuple[Array, NDArray[np.bool_]]:
             break
         side = ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m
         distance[k] = np.minimum(distance[k], side)
-    distance = np.minimum(distance, np.maximum(box.z[:, None, None] - wind.roof, 0.0))
+    top = box.edges[(~wind.air).sum(axis=0)]
+    distance = np.where(wind.air, np.minimum(distance, np.abs(box.z[:, None, None] - top)), 0.0)
     near = np.zeros_like(wind.air)
     near[0] = True
     near[1:] |= ~wind.air[:-1]

@@ -130,16 +130,20 @@ def mixture(share, enthalpy, moisture, pressure, matter):
 
 
 @kernel
-def thin(excess_out, concentrations, air_enthalpy, pressure, matter):
-    """Find (density of the mixture with dry air - that of the air) / c at concentrations c (kg m-3) of the substance; unheated."""
-    _, air_density, _, _, _ = mixture(0.0, air_enthalpy, 0.0, pressure, matter)
+def thin(excess_out, concentrations, temperature, moisture, pressure, matter):
+    """Find (density of the mixture with air - that of the air) / c at concentrations c (kg m-3) of the substance; unheated.
+
+    The air has a temperature (K) and a mass share of water, `moisture`; what of it condenses in the cold warms the mixture.
+    """
+    air_enthalpy, _, _ = contents(temperature, 0.0, moisture, pressure, matter)
+    _, air_density, _, _, _ = mixture(0.0, air_enthalpy, moisture, pressure, matter)
     for k in range(len(concentrations)):
         c = concentrations[k]
         low, high, density = 0.0, 1.0, air_density
         for _ in range(40):  # the concentration rises with the share
             share = 0.5 * (low + high)
             enthalpy = share * matter.enthalpy + (1.0 - share) * air_enthalpy
-            _, density, _, _, _ = mixture(share, enthalpy, 0.0, pressure, matter)
+            _, density, _, _, _ = mixture(share, enthalpy, moisture, pressure, matter)
             if share * density > c:
                 high = share
             else:

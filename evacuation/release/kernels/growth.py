@@ -151,7 +151,7 @@ def advance(
                 )
                 sigma = math.sqrt(box * box + turb * turb)
                 h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
-                h = min(h, 0.1 * cold / max(warmed, 1e-9)) if warmed > 0.0 else h
+                h = min(h, 0.1 * cold / warmed) if warmed > 0.0 else h
                 half_z = max(z + 0.5 * h * higher, THINNEST_M)
                 half_box = box + 0.5 * h * wider
                 half_turb = math.sqrt(turb * turb + h * sway)

@@ -28,6 +28,8 @@ MEAN_OF_SIGMA = math.sqrt(
 NEUTRAL_SIDEWAYS = 1.92  # sigma_v / u*: Panofsky and Dutton 1984
 #: (Sc / Pr)^(2/3) of a gas like sulphur dioxide in air: Wesely and Hicks 1977, J. Air Poll. Control 27, 1110
 FILM = 1.4
+#: Share of a cloud's mean height at which the resistance of the air below is its mean over the cloud.
+MIDDLE = 0.6
 
 
 @kernel
@@ -206,10 +208,10 @@ def taken(uptake, z0, inv_l, ustar, zbar):
     """Return (speed at which the ground takes gas from the air at z0, m s-1; resistance up to the cloud's middle, s m-1).
 
     uptake (m s-1): one over the resistance of the surface itself; the film of still air on it is in series with it. The mean of
-    the resistance over the cloud is that at 0.6 of its mean height, to a tenth for all its shapes.
+    the resistance over the cloud is that at MIDDLE of its mean height, to a tenth for all its shapes.
     """
     film = 2.0 * FILM / (KAPPA * ustar)
-    return uptake / (1.0 + uptake * film), resistance(0.6 * zbar, z0, inv_l, ustar)
+    return uptake / (1.0 + uptake * film), resistance(MIDDLE * zbar, z0, inv_l, ustar)
 
 
 @kernel

@@ -19,7 +19,7 @@ from evacuation.release.kernels import slab_mixing as f
 from evacuation.release.kernels.equilibrium import AIR_MOLAR
 from evacuation.release.kernels.growth import PER_DECADE, POINTS
 from evacuation.release.proofs.prairie_grass import FOLDER, own_lateral, scores
-from evacuation.release.slab.ambient import ambient, blown, inv_l_of
+from evacuation.release.slab.ambient import ambient, blown, inv_l_of, moisture_of
 from evacuation.release.slab.sources import EvaporatingPool, Fluid, Jet
 from evacuation.release.slab.spread import Slab, spread
 from evacuation.release.sources.tank import DISCHARGE, Tank
@@ -159,7 +159,8 @@ def box(trial: pd.Series, arcs: Array, height: float) -> Array:
     dense = gas.gas_density(trial["source_T_K"], trial["p_atm_Pa"])
     half = math.sqrt(math.pi) * 0.5 * trial["pool_radius_m"]
     matter = Fluid.of(gas).matter(trial["source_T_K"], 0.0)
-    dilution = cold(matter, dense, temperature, trial["p_atm_Pa"])
+    moisture = moisture_of(trial["rel_humidity_pct"] / 100.0, temperature)
+    dilution = cold(matter, dense, temperature, trial["p_atm_Pa"], moisture)
     source = Emission(0, 0.0, 0.0, trial["rate_kg_s"], 0.0, dilution, dense, half, 0.5)
     cloud, step, best = Cloud(), 5.0, np.zeros(len(arcs))
     for k in range(240):

@@ -31,8 +31,7 @@ def ambient(
     far = (1.0 - 16.0 * bend * bent_l) ** -0.25 if bent_l < 0.0 else 1.0
     gain = -8.0 * bent_l / (1.0 - far) if bent_l < 0.0 else 0.0
 
-    vapour = humidity * math.exp(WATER_A - WATER_B / temperature)
-    moisture = WATER_MOLAR * vapour / (AIR_MOLAR + (WATER_MOLAR - AIR_MOLAR) * vapour)
+    moisture = moisture_of(humidity, temperature)
     molar = AIR_MOLAR * WATER_MOLAR / (WATER_MOLAR + (AIR_MOLAR - WATER_MOLAR) * moisture)
     air = Ambient(
         temperature=temperature, pressure=pressure, density=molar * pressure / (GAS * temperature),
@@ -44,6 +43,12 @@ def ambient(
     curve = (air.low * change - value) / air.low**2
     air = air._replace(slope=slope, curve=curve)
     return air._replace(sideways=spread_rate(air, 0.0))
+
+
+def moisture_of(humidity: float, temperature: float) -> float:
+    """Return the mass share of water in air at 1 atm of a relative humidity (0 to 1) and temperature (K)."""
+    vapour = humidity * math.exp(WATER_A - WATER_B / temperature)
+    return WATER_MOLAR * vapour / (AIR_MOLAR + (WATER_MOLAR - AIR_MOLAR) * vapour)
 
 
 def blown(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.sources.source import Content, Gas, Way
 from evacuation.release.substances import Substance
+from twin.clock import Clock
 from twin.errors import ScenarioError
 
 
@@ -55,3 +57,24 @@ class Given(Gas):
         """Return the mass that comes from the beginning until `t` (s), kg."""
         spans = np.clip(t - self.times[:-1], 0.0, np.diff(self.times))
         return float(spans @ self.rates[:-1])
+
+
+def of_series(
+    rate: xr.DataArray, clock: Clock, elapsed: float, began: float
+) -> tuple[float, tuple[tuple[float, float], ...]]:
+    """Return when a series of rates (kg s-1, time) begins, s since the first run's start, and its rates as a scenario lists them.
+
+    elapsed: s from the first run's start to that of the clock. began: when it began in an earlier run, NaN: it did not; else with its
+    first rate above 0. A last rate above 0 holds to the end of the run, or as long as the step before it where that is longer.
+    """
+    times = elapsed + np.array([clock.seconds(t) for t in rate["time"].values])
+    rates = rate.values.astype(float)
+    if rates[-1] > 0.0:
+        ends = max(elapsed + clock.duration_s, times[-1] + (times[-1] - times[-2]))
+        times, rates = np.append(times, ends), np.append(rates, 0.0)
+    start = float(times[np.argmax(rates > 0.0)]) if np.isnan(began) else began
+    # what held before it began is told by the row before
+    first = max(int(np.searchsorted(times, start, side="right")) - 1, 0)
+    since = np.maximum(times[first:] - start, 0.0)
+    rows = [(float(t), float(r)) for t, r in zip(since / 60.0, rates[first:], strict=True)]
+    return start, tuple(rows if rows[0][0] == 0.0 else [(0.0, 0.0), *rows])

@@ -35,6 +35,7 @@ USED_BY = {
     "phase": ("hole", "sudden"),
     "pressure_bar": ("hole", "sudden", "gas_pipe", "liquid_pipe", "flashing_pipe"),
     "rates_kg_s": ("rates",),
+    "forcing.source_rate": ("rates",),
     "pipe_length_m": ("gas_pipe", "liquid_pipe", "flashing_pipe"),
     "pipe_mm": ("gas_pipe", "liquid_pipe", "flashing_pipe"),
     "stack_m": ("rates",),

@@ -16,20 +16,25 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.cloud import BREATHING_M, Cloud, Emission
+from evacuation.release.history import History
 from evacuation.release.kernels import loads, street_air
 from evacuation.release.streets.facades import Facades, facades_of
 from evacuation.release.streets.network import BOX_M, Boxes, network_of
 from evacuation.release.streets.wind import mean_speed, wind_in
-from evacuation.release.toxicity import Curve
+from evacuation.release.toxicity import Limits
 from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
+from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.frames import new_frames
 from twin.grid import Grid
 
 Array = NDArray[np.float64]
 Notes = list[tuple[str, dict[str, Any]]]
+
+#: What a state keeps of the history of roads begins so.
+MET = "road_met_"
 
 
 class Streets(Protocol):
@@ -43,6 +48,9 @@ class Streets(Protocol):
 
     def fields(self) -> xr.Dataset:
         """Return the fields on roads."""
+
+    def rates(self) -> Array | None:
+        """Return the dose rate (frame, road), s-1, of each frame since the first run's start; None where no street is followed."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables of the streets."""
@@ -67,6 +75,10 @@ class NoStreets:
         """Return no field."""
         return xr.Dataset()
 
+    def rates(self) -> Array | None:
+        """Return that no street is followed."""
+        return None
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return no table."""
         return {}
@@ -83,16 +95,18 @@ class NoStreets:
 class StreetForm:
     """Gas on every road: in a canyon that of its boxes, the fullest of them; on an open road that of the cloud at the ground.
 
-    There are `steps` output steps. `facades` stand in for those of the city's buildings. Raises ScenarioError for a city without roads.
+    `flammable`: lower flammable limit, kg m-3, 0 for none. `facades` stand in for those of the city's buildings. Raises ScenarioError
+    for a city without roads.
     """
 
     def __init__(
-        self, city: City, grid: Grid, curve: Curve, steps: int, tolerance: float, arrays: Mapping[str, NDArray[Any]] | None,
-        facades: Facades | None = None,
+        self, city: City, grid: Grid, limits: Limits, flammable: float, clock: Clock, frame_s: float, tolerance: float,
+        arrays: Mapping[str, NDArray[Any]] | None, facades: Facades | None = None,
     ) -> None:  # fmt: skip
         if not len(city.roads):
             raise ScenarioError("release_streets", city=city.id)
-        self._ids, self._grid, self._curve, self._tolerance = city.roads["id"].to_numpy(str), grid, curve, tolerance
+        self._ids, self._grid, self._tolerance = city.roads["id"].to_numpy(str), grid, tolerance
+        self._curve, steps = limits.curves[2], clock.steps
         self.facades = facades or facades_of(city)
         net = network_of(city.roads, self.facades.width, self.facades.height, self.facades.canyon, BOX_M)
         self.boxes, self._lines = Boxes(net, arrays), city.roads.geometry.values[net.road]
@@ -113,6 +127,11 @@ class StreetForm:
         self.dose = np.array(kept.get("road_dose", none))
         self._frames, self._rates = (new_frames(steps + 1, none.shape) for _ in range(2))
         self._frames[0], self._at = self.c, 0
+        begun = {name[len(MET) :]: values for name, values in kept.items() if name.startswith(MET)}
+        frames = round(clock.duration_s / frame_s)
+        self._met = History((1, len(city.roads)), limits, flammable, frame_s, frames, begun or None)
+        self._severity = new_frames(steps + 1, none.shape)
+        self._severity[0] = self._met.severity[0]
         self._box_at: dict[tuple[float, float], int | None] = {}
 
     def step(self, cloud: Cloud, air: Air, emissions: list[Emission], dt: float, c: Array) -> None:
@@ -132,6 +151,7 @@ class StreetForm:
         if len(net.road):
             self.c[net.road] = np.maximum.reduceat(boxes.c, net.first_box[:-1])
         np.maximum(self.highest, self.c, out=self.highest)
+        self._met.add(self.c[None], dt)
         self._collect(dt)
 
     def frame(self, step_s: float) -> None:
@@ -140,7 +160,7 @@ class StreetForm:
         self._rates[self._at] = self._rate / step_s
         self._rate[:] = 0.0
         self._at += 1
-        self._frames[self._at] = self.c
+        self._frames[self._at], self._severity[self._at] = self.c, self._met.severity[0]
 
     def fields(self) -> xr.Dataset:
         """Return the fields on roads (time, edge) and (edge,); what lies off the grid is not known (NaN)."""
@@ -153,10 +173,19 @@ class StreetForm:
             "street_dose_rate": (timed, self._rates),
             "max_street_concentration": (timed[1:], self.highest.astype(np.float32)),
             "street_dose": (timed[1:], self.dose.astype(np.float32)),
+            "street_severity": (timed, self._severity),
+            "max_street_severity": (timed[1:], self._met.worst[0].copy()),
         }
         for _, values in fields.values():
             values[..., self._along.outside] = np.nan
         return xr.Dataset(fields, {"edge": self._ids})
+
+    def rates(self) -> Array | None:
+        """Return the dose rate (frame, road), s-1, of each frame since the first run's start; nothing off the grid."""
+        met, curve = self._met.frames[: self._met.count, 0], self._curve
+        out = np.zeros((1, *met.shape))
+        loads.add_load(out, met[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        return out[0]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return each road's form, width and height (m), and where the gas in the streets came from and went, kg."""
@@ -175,6 +204,7 @@ class StreetForm:
             "road_c": self.c,
             "road_highest": self.highest,
             "road_dose": self.dose,
+            **{f"{MET}{name}": values for name, values in self._met.arrays().items()},
         }
 
     def notes(self) -> Notes:

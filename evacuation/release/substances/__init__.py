@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
 from twin.errors import ScenarioError
 from twin.words import near
 
@@ -51,11 +55,21 @@ class Family:
     b: float = math.nan
     load: float = math.nan
 
-    def response(self, load: float) -> float:
-        """Return, of a toxic load: the share of people who would die (probit), or the share of the SLOT load."""
-        if math.isfinite(self.load):
+    @property
+    def slot(self) -> bool:
+        """Whether the relation is a load that about 1 % do not survive, and no probit."""
+        return math.isfinite(self.load)
+
+    def load_of(self, c: NDArray[np.floating], dt: float, unit: float) -> NDArray[np.float64]:
+        """Return the toxic load, min, of concentrations (time, place) that last `dt` s each, kg m-3; `unit`: 1 of C in kg m-3."""
+        return np.asarray(((c / unit) ** self.n).sum(axis=0) * dt / 60.0, dtype=np.float64)
+
+    def response(self, load: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return, of toxic loads: the share of people who would die (probit), or the share of the SLOT load."""
+        if self.slot:
             return load / self.load
-        return 0.5 * (1.0 + math.erf((self.a + self.b * math.log(load) - 5.0) / math.sqrt(2.0))) if load > 0 else 0.0
+        with np.errstate(divide="ignore"):  # no load: nobody dies
+            return np.asarray(ndtr(self.a + self.b * np.log(load) - 5.0))
 
 
 @dataclass(frozen=True)

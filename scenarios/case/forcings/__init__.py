@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from scenarios.case.forcings import attendance, counts, detectors, rain, river_stage, weather, wind
+from scenarios.case.forcings import attendance, counts, detectors, rain, river_stage, source_rate, weather, wind
 from scenarios.case.forcings.scene import Kind, Note, Scene
 from scenarios.case.part import Part
 from twin.hazard import Drivers
@@ -23,6 +23,7 @@ FORCINGS: dict[str, Kind] = {
     "attendance": attendance.KIND,
     "detectors": detectors.KIND,
     "counts": counts.KIND,
+    "source_rate": source_rate.KIND,
 }
 
 

@@ -11,6 +11,7 @@ from evacuation.release.kernels import growth
 from evacuation.release.kernels.equilibrium import AIR_CP, AIR_MOLAR
 from evacuation.release.leak import Leak
 from evacuation.release.proofs.worlds import even_air
+from evacuation.release.slab.ambient import moisture_of
 from evacuation.release.slab.sources import Fluid
 from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.tank import Tank
@@ -47,6 +48,21 @@ def test_ammonia_is_lighter_than_air_as_vapour_and_heavier_with_its_droplets() -
     assert wet[LAST] > 2.0 and dry[LAST] < 0.0 and wet[growth.POINTS] == dry[growth.POINTS] < 0.0
 
 
+def test_moisture_that_condenses_warms_a_cold_cloud() -> None:
+    """Far down all water is vapour again: a trace brings only its molecules and its cold, moist air or dry."""
+    fluid = Fluid.of(substance("ammonia"))
+    matter, dense = fluid.matter(fluid.boiling, 0.8), fluid.density(fluid.boiling, 0.8)
+    dry, moist = (
+        np.array(cold(matter, dense, 303.0, 101325.0, m).row[: growth.POINTS]) for m in (0.0, moisture_of(0.9, 303.0))
+    )
+    assert moisture_of(0.0, 303.0) == 0.0 and 0.02 < moisture_of(0.9, 303.0) < 0.03
+    air = 101325.0 * AIR_MOLAR / (8.314 * 303.0)
+    thick = np.arange(growth.POINTS) == 6  # a sixteenth of the density at the source
+    excess = np.array([dry[thick], moist[thick]]).ravel() * dense * 10.0 ** (-6 / growth.PER_DECADE) / air
+    assert excess[1] < 0.9 * excess[0], "mist gives its heat to the cloud"
+    assert moist[LAST] == pytest.approx(dry[LAST], rel=0.03)
+
+
 def test_even_gas_brings_the_same_at_every_concentration_warm_or_cold() -> None:
     row = np.array(even(0.6).row)
     for c in (3.0, 0.1, 1e-7):
@@ -67,6 +83,20 @@ def test_the_cold_of_a_cloud_stirs_it_and_goes_into_the_ground() -> None:
         cloud.step([source] if k < 5 else [], 20.0, 4, 4 * k, AIR, 20.0 * k)
     left = cloud.ends[growth.COLD, 1]
     assert (left > 0.0).all() and left[0] < 0.5 and left[0] == left.min() and len(cloud.dilutions) == 2
+
+
+def test_a_cloud_whose_cold_is_all_but_gone_goes_on_as_one_without() -> None:
+    """In light wind the ground takes the cold to a trace; that trace must not hold up the cloud's growth."""
+    row = Dilution(tuple(thinned("chlorine", 0.6).row))
+    light = even_air(0.05, -1.0 / 30.0, 3.0, z0=0.3)
+    clouds = []
+    for cold_left in (1e-11, 0.0):
+        cloud = Cloud()
+        cloud.step([Emission(0, 0.0, 0.0, 7.0, 0.0, row, 7.7, 100.0, 0.3)], 20.0, 2, 0, light, 0.0)
+        cloud.ends[growth.COLD] = cold_left
+        cloud.step([], 20.0, 2, 2, light, 20.0)
+        clouds.append(cloud.ends.copy())
+    np.testing.assert_allclose(clouds[0], clouds[1], rtol=1e-3, atol=1e-9)
 
 
 def test_a_leak_of_liquefied_gas_carries_its_droplets_into_the_cloud() -> None:

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE, even
-from evacuation.release.kernels import growth
+from evacuation.release.kernels import growth, pieces
 from evacuation.release.kernels.pieces import bell, normal
 from evacuation.release.kernels.similarity import shape, transport, vertical
 from evacuation.release.proofs.worlds import even_air
@@ -44,6 +44,7 @@ def test_unstable_air_lifts_faster_than_stable_air() -> None:
 def test_fast_functions_are_close_to_the_exact_ones() -> None:
     q = np.linspace(0.0, 11.0, 2000)
     assert max(abs(bell(v) / np.exp(-v) - 1.0) for v in q) < 5e-5
+    assert bell(11.1) == bell(1e9) == 0.0
     x = np.linspace(-4.0, 4.0, 801)
     exact = np.array([quad(lambda s: np.exp(-s * s / 2) / np.sqrt(2 * np.pi), -12, v)[0] for v in x[::40]])
     assert max(abs(normal(v) - e) for v, e in zip(x[::40], exact, strict=True)) < 3e-4
@@ -57,6 +58,27 @@ def test_cells_and_points_agree(emission: Emission, only_first: bool, to: float)
     xx, yy = np.meshgrid(GRID.x, GRID.y)
     points = cloud.at(xx.ravel(), yy.ravel(), AIR).reshape(GRID.shape)
     assert np.abs(c[0] - points).max() < to * points.max() and points.max() > 0
+
+
+@pytest.mark.parametrize("to_deg", [0.0, 37.0, 90.0, 180.0, 200.0, 270.0])
+@pytest.mark.parametrize("length", [0.0, 60.0, 700.0])
+def test_a_piece_is_drawn_alike_in_every_direction(to_deg: float, length: float) -> None:
+    a, s = np.deg2rad(to_deg), np.hypot(60.0, length / 4.0)
+    piece = np.array([[210.0, 190.0, np.cos(a), np.sin(a), length, s, 1.3 * s, 20.0, 30.0, 5.0]])
+    cells, points = np.full((1, *GRID.shape), np.nan), np.zeros(GRID.shape).ravel()
+    pieces.onto_cells(cells, piece, np.array([0, 1]), GRID.west, GRID.north, GRID.cell_m)
+    xx, yy = np.meshgrid(GRID.x, GRID.y)
+    pieces.at_points(points, piece, xx.ravel(), yy.ravel())
+    assert points.max() > 0 and np.abs(cells.ravel() - points).max() < 3e-3 * points.max()
+
+
+def test_a_piece_leaves_no_trace_beyond_what_it_reaches() -> None:
+    piece = np.array([[203.0, 197.0, 1.0, 0.0, 30.0, 4.0, 5.0, 20.0, 30.0, 5.0]])
+    cells = np.full((1, *GRID.shape), np.nan)
+    pieces.onto_cells(cells, piece, np.array([0, 1]), GRID.west, GRID.north, GRID.cell_m)
+    xx, yy = np.meshgrid(GRID.x, GRID.y)
+    far = np.maximum(np.maximum(203.0 - xx, xx - 233.0), np.abs(yy - 197.0)) > 5.0 * pieces.REACH + GRID.cell_m
+    assert cells[0][far].max() < 1e-9 * cells.max()
 
 
 def test_the_mass_over_the_ground_is_the_mass_let_go() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import shapely
 
 from evacuation.release.buildings import near_source
 from evacuation.release.buildings.near_source import BetweenBuildings
+from evacuation.release.buildings.wind import wind_around
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE, even
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, even_air, town, wind
@@ -25,7 +27,8 @@ GAS = Emission(0, X, Y, 2.0, 0.0, PASSIVE, 1.2, 1.0, 1.0)
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ANLAN_WIND_CACHE", str(tmp_path / "winds"))
     monkeypatch.setattr(near_source, "HALF_M", 100.0)
     monkeypatch.setattr(near_source, "PARTICLES", 400)
 
@@ -88,10 +91,67 @@ def test_two_halves_are_the_whole(city: City) -> None:
     assert one.keys() == two.keys() and all(np.array_equal(one[name], two[name]) for name in one)
 
 
+def test_the_ground_takes_as_much_of_the_particles_as_of_the_plume(open_city: City) -> None:
+    uptake, steps = 0.01, range(20)
+    air = replace(AIR, ustar=np.full_like(AIR.ustar, 0.15))  # so light that all stays in the box
+    near, cloud = BetweenBuildings(open_city, open_city.grid, uptake, None), Cloud(uptake=uptake)
+    taken, puffs, lost = 0.0, 0.0, 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_source, "HALF_M", 300.0)
+        for k in steps:
+            more = near.step([GAS], DT, k, air, k * DT, np.zeros((100, 100)), (0.0, 0.0))
+            taken, lost = taken + more[0], lost + more[1]
+            puffs += cloud.step([GAS], DT, 8, 8 * k, air, k * DT)
+    assert taken == pytest.approx(puffs, rel=0.2) and taken > 0.01 * len(steps) * DT * GAS.kg_s
+    assert near.airborne_kg + taken + lost == pytest.approx(len(steps) * DT * GAS.kg_s, rel=1e-12)
+
+
+def test_without_uptake_the_ground_takes_nothing(open_city: City) -> None:
+    assert carried(BetweenBuildings(open_city, open_city.grid, 0.0, None), range(3))[1] == 0.0
+
+
+def walled(city: City) -> City:
+    """Return the city with one wall 24 m high across the wind behind the source."""
+    wall = shapely.box(X + 30, Y - 50, X + 50, Y + 50)
+    return replace(city, buildings=city.buildings.iloc[:1].assign(floors=8).set_geometry([wall], crs=CRS))
+
+
+def test_a_wind_is_worked_out_once_and_a_spoilt_file_again(
+    city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, city = [], walled(city)
+    monkeypatch.setattr(near_source, "steady_wind", lambda *given, z0_m: asked.append(z0_m) or wind_around(*given))
+    one, first = (BetweenBuildings(city, city.grid, 0.0, None) for _ in range(2))
+    a, _, _ = carried(one, range(2))
+    kept = list((tmp_path / "winds").iterdir())
+    assert len(asked) == 1 and [path.suffix for path in kept] == [".wind"]
+    b, _, _ = carried(first, range(2))
+    assert len(asked) == 1 and np.array_equal(a, b) and "near_spoilt" not in dict(first.notes())
+    whole = kept[0].read_bytes()
+    for spoilt in (whole[:1000], b"", whole[:3000] + bytes(64) + whole[3064:]):
+        kept[0].write_bytes(spoilt)
+        near = BetweenBuildings(city, city.grid, 0.0, None)
+        c, _, _ = carried(near, range(2))
+        assert np.array_equal(a, c) and dict(near.notes())["near_spoilt"] == {"count": 1}
+        assert list((tmp_path / "winds").iterdir()) == kept and kept[0].read_bytes() != spoilt
+    assert len(asked) == 4
+    higher = replace(city, buildings=city.buildings.assign(floors=9))
+    carried(BetweenBuildings(higher, city.grid, 0.0, None), range(1))
+    assert len(asked) == 5  # other roofs, another wind
+
+
+def test_where_nothing_can_be_written_winds_are_worked_out_all_the_same(
+    city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("ANLAN_WIND_CACHE", str(tmp_path / "file" / "winds"))
+    near = BetweenBuildings(city, city.grid, 0.0, None)
+    assert carried(near, range(1))[0].max() > 0.0 and "near_spoilt" not in dict(near.notes())
+
+
 def test_a_wall_keeps_gas_from_what_lies_behind_it(open_city: City, city: City) -> None:
-    wall = city.buildings.iloc[:1].assign(floors=8).set_geometry([shapely.box(X + 30, Y - 50, X + 50, Y + 50)], crs=CRS)
     free, _, _ = carried(BetweenBuildings(open_city, open_city.grid, 0.0, None), range(20))
-    near = BetweenBuildings(replace(city, buildings=wall), city.grid, 0.0, None)
+    near = BetweenBuildings(walled(city), city.grid, 0.0, None)
     behind, _, _ = carried(near, range(20))
     row, col = 50, int((X - WEST + 60) / 20.0)
     assert behind[row - 1 : row + 2, col].mean() < 0.7 * free[row - 1 : row + 2, col].mean()

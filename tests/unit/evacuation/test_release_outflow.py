@@ -7,7 +7,10 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from evacuation.release.proofs.worlds import town, wind
 from evacuation.release.release import Release
@@ -68,6 +71,52 @@ def test_rates_in_time_come_when_they_are_told_and_no_later(city: City) -> None:
 def test_a_list_that_is_no_release_in_time_is_refused(city: City, rates: tuple[tuple[float, float], ...]) -> None:
     error = refused(city, outflow="rates", rates_kg_s=rates, phase=None, mass_kg=None)
     assert error.code == "release_rates" and len(error.values["found"]) == len(rates)
+
+
+def series(rows: dict[float, float]) -> dict[str, xr.DataArray]:
+    """Return the wind and a series of rates: seconds -> kg/s from then on."""
+    times = [CLOCK.times[0] + pd.Timedelta(seconds=s) for s in rows]
+    return EAST | {"source_rate": xr.DataArray(list(rows.values()), {"time": times}, ("time",), "source_rate")}
+
+
+GIVEN = replace(PLACE, outflow="rates", phase=None, mass_kg=None, step_s=30.0)
+
+
+def test_a_series_of_rates_says_when_it_begins_and_what_comes(city: City) -> None:
+    """Nothing for half a minute, 1 kg/s for the next, then 3 kg/s to the end of the run: 0, 30 and 210 kg."""
+    run = GIVEN.simulate(city, series({0.0: 0.0, 30.0: 1.0, 60.0: 3.0}), CLOCK)
+    assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 210.0])
+    assert run.tables["tanks"]["began_s"].tolist() == [30.0] and run.tables["tanks"]["left_kg"].iloc[0] < 1e-9
+    assert run.tables["events"]["begins_s"].tolist() == [30.0]
+
+
+@pytest.mark.parametrize("rows", [{0.0: 1.0, 70.0: 3.0, 130.0: 0.5, 200.0: 0.0}, {0.0: 0.0, 90.0: 2.0}])
+def test_a_series_of_rates_goes_on_where_an_earlier_run_stopped(city: City, rows: dict[float, float]) -> None:
+    long = Clock(CLOCK.start, 240.0, 60.0)
+    later = Clock(CLOCK.start + timedelta(seconds=120.0), 120.0, 60.0)
+    whole = GIVEN.simulate(city, series(rows), long)
+    first = GIVEN.simulate(city, series(rows), CLOCK)
+    second = GIVEN.simulate(city, series(rows), later, state=first.state)
+    np.testing.assert_array_equal(
+        second.fields["gas_concentration"].isel(time=-1), whole.fields["gas_concentration"].isel(time=-1)
+    )
+    out = [run.tables["tanks"]["out_kg"].iloc[0] for run in (whole, second)]
+    assert out[0] == pytest.approx(out[1], rel=1e-12) and out[0] > 100.0
+    assert second.tables["tanks"]["began_s"].iloc[0] + 120.0 == whole.tables["tanks"]["began_s"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"rates_kg_s": ((0.0, 1.0), (1.0, 0.0))}, "release_rates_twice"), ({"start_min": 1.0}, "release_rates_twice"),
+     ({"outflow": "hole"}, "release_unused")],
+)  # fmt: skip
+def test_a_series_of_rates_beside_another_word_on_them_is_refused(city: City, changes: dict, code: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        replace(GIVEN, **changes).check(city, series({0.0: 1.0, 60.0: 0.0}), CLOCK)
+    assert error.value.code == code
+    with pytest.raises(ScenarioError) as leaks_too:
+        GIVEN.check(city, series({0.0: 1.0}), CLOCK, (Action("leak", "b0", 30.0, None, {"hole_mm": 20.0}),))
+    assert leaks_too.value.values["name"] == "leak"
 
 
 PIPE = {

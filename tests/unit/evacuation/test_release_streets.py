@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+import xarray as xr
 from scipy.integrate import dblquad
 from scipy.special import j0, j1, y0, y1
 
@@ -25,17 +26,20 @@ from evacuation.release.streets.street_form import StreetForm
 from evacuation.release.streets.wind import WALL_Z0, StreetWind, exchange_speed, mean_speed, wind_in
 from evacuation.release.substances import substance
 from evacuation.release.toxicity import limits_of
+from evacuation.release.ways import Water, ways_of
+from scenarios.case.hazards import sheet
 from twin.city import City
 from twin.clock import Clock
 from twin.drivers import hand_on, handed
 from twin.errors import ScenarioError
+from twin.exposure.exposure import expose
 from twin.hazard import State
 from twin.streams import stream
 
 CLOCK = Clock(datetime(2026, 6, 20, 18, 0, tzinfo=timezone(timedelta(hours=8))), 1200.0, 300.0)
 DRIVERS = wind(CLOCK, {0.0: (2.0, 0.3), 600.0: (1.5, -0.8)})
 MODEL = Release(substance="chlorine", site="works/T1", mass_kg=600.0, wind_members=2, streets=True)
-CURVE = limits_of(substance("chlorine")).curves[2]
+LIMITS = limits_of(substance("chlorine"))
 AIR = even_air(0.3, 0.0, 1.92, z0=0.5)
 
 
@@ -170,7 +174,7 @@ def test_places_at_several_heights_read_what_the_cloud_says() -> None:
 
 @pytest.fixture
 def form(city: City) -> StreetForm:
-    return StreetForm(city, city.grid, CURVE, 1, TOLERANCE, None)
+    return StreetForm(city, city.grid, LIMITS, 0.0, CLOCK, 60.0, TOLERANCE, None)
 
 
 def test_gas_of_a_source_between_facades_goes_into_its_box_and_above_the_roofs_into_none(form: StreetForm) -> None:
@@ -194,7 +198,7 @@ def test_an_open_road_has_the_cloud_at_the_ground_and_one_off_the_grid_nothing_t
     moved = replace(city, roads=city.roads.set_geometry(lines))
     count = len(lines)
     none = Facades(np.full(count, np.nan), np.full(count, np.nan), np.zeros((count, 2)))
-    form = StreetForm(moved, city.grid, CURVE, 1, TOLERANCE, None, none)
+    form = StreetForm(moved, city.grid, LIMITS, 0.0, CLOCK, 60.0, TOLERANCE, None, none)
     c = np.zeros(city.grid.shape)
     c[10, :] = 3e-3  # along the first street from west to east, y = NORTH - 200 .. NORTH - 220
     form.step(Cloud(), AIR, [], 20.0, c)
@@ -228,8 +232,41 @@ def test_a_run_says_what_stands_in_its_streets(whole, city: City) -> None:
 def test_the_cloud_is_the_same_with_streets_and_without(whole, city: City) -> None:
     plain = replace(MODEL, streets=False).simulate(city, DRIVERS, CLOCK, (), stream(7, "release"))
     assert "street_concentration" not in plain.fields and "edge" not in plain.fields.dims
-    for name in plain.fields:
+    for name in set(plain.fields) - {"stay_or_leave", "leave_before"}:  # the way out leads through the streets
         np.testing.assert_array_equal(plain.fields[name], whole.fields[name])
+
+
+def test_a_road_has_the_colour_of_the_worse_of_its_street_and_the_cells(whole, city: City) -> None:
+    release = sheet("release")
+    seen, plain = (expose(city, fields, release) for fields in (whole.fields, without_streets(whole.fields)))
+    street = whole.fields["max_street_severity"].values
+    assert (street > plain.roads["peak"]).any() and (street < plain.roads["peak"]).any()
+    np.testing.assert_allclose(seen.roads["peak"], np.maximum(plain.roads["peak"], street), rtol=1e-6)
+    other = ~seen.places["kind"].isin(["road", "street"])
+    np.testing.assert_array_equal(seen.places["peak"][other], plain.places["peak"][other])
+
+
+def without_streets(fields: xr.Dataset) -> xr.Dataset:
+    """Return the fields on cells and blocks alone."""
+    return fields.drop_vars([name for name in fields if "edge" in fields[name].dims])
+
+
+def test_the_way_out_collects_the_higher_of_street_and_cloud(city: City) -> None:
+    ways = ways_of(city, 1.2, 60.0)
+    dry = Water(np.zeros(1), np.zeros((1, len(ways.x)), np.float32))
+    cells = np.full((10, *city.grid.shape), 1e-4)
+    everywhere = np.array([0])
+    for streets_, expected in (
+        (None, 1e-4),
+        (np.full((10, len(city.roads)), 5e-5), 1e-4),
+        (np.full((10, len(city.roads)), 3e-4), 3e-4),
+    ):
+        doses, _ = ways.least_doses(everywhere, cells, city.grid, 60.0, dry, 0, streets_)
+        assert doses[0, 0] == pytest.approx(600.0 * expected, rel=1e-12)
+    gassed = np.zeros((10, len(city.roads)))
+    gassed[:, ways.road[0]] = 1.0
+    least = ways.least_doses(everywhere, 0.0 * cells, city.grid, 60.0, dry, 0, gassed)[0][0, 0]
+    assert 0.0 < least < 600.0  # out of the street that holds the gas
 
 
 def test_a_run_cut_in_two_is_the_whole_run(whole, city: City, tmp_path) -> None:
@@ -237,9 +274,9 @@ def test_a_run_cut_in_two_is_the_whole_run(whole, city: City, tmp_path) -> None:
     first.state.save(tmp_path / "state.npz")
     kept = State.load(tmp_path / "state.npz")
     second = MODEL.simulate(city, DRIVERS, CLOCK.after(600.0), (), stream(7, "release"), kept)
-    for name in ("street_concentration", "street_dose_rate"):
+    for name in ("street_concentration", "street_dose_rate", "street_severity"):
         np.testing.assert_array_equal(whole.fields[name][2:], second.fields[name])
-    for name in ("max_street_concentration", "street_dose"):
+    for name in ("max_street_concentration", "street_dose", "max_street_severity"):
         np.testing.assert_array_equal(whole.fields[name], second.fields[name])
     with pytest.raises(ScenarioError, match="streets"):
         replace(MODEL, streets=False).simulate(city, DRIVERS, CLOCK.after(600.0), (), stream(7, "release"), kept)
@@ -263,7 +300,7 @@ def test_streets_without_roads_are_refused(city: City) -> None:
 
 def test_roads_add_to_the_size_of_the_results(city: City) -> None:
     more = MODEL.result_bytes(city, CLOCK) - replace(MODEL, streets=False).result_bytes(city, CLOCK)
-    assert more == 8 * len(city.roads) * 5
+    assert more == 12 * len(city.roads) * 5
 
 
 def test_no_road_needs_to_be_a_canyon() -> None:

@@ -37,6 +37,29 @@ def test_the_first_substances_are_there_under_their_names(name: str) -> None:
     assert len(substance(name).limits("AEGL3")) == 5
 
 
+@pytest.mark.parametrize("name", sorted(set(known().values())))
+def test_air_that_reaches_a_level_has_reached_those_below_it(name: str) -> None:
+    try:
+        limits = limits_of(substance(name))
+    except ScenarioError:
+        pytest.skip("a substance without limits is refused")
+    for seconds in (300.0, *WINDOWS_S, 5000.0, 20_000.0):
+        one, two, three = (curve.at(seconds) for curve in limits.curves)
+        assert one <= two * (1 + 1e-9) and two <= three * (1 + 1e-9), seconds
+
+
+def test_air_above_the_second_level_is_graded_so_where_the_first_was_published_higher() -> None:
+    gas = substance("carbon monoxide")
+    assert gas.limits("ERPG1")[3600.0] > gas.limits("AEGL2")[3600.0]
+    limits = limits_of(gas)
+    assert ("limit_capped", {"level": 1, "next": 2}) in limits.notes
+    worst = np.zeros((1, 1), dtype=np.float32)
+    c = np.full((1, 1), 2.1 * gas.limits("AEGL2")[3600.0], dtype=np.float32)
+    shares = np.asarray(c[0, 0] / limits.table()[:, WINDOWS_S.index(3600.0)], dtype=np.float32).reshape(3, 1, 1)
+    loads.severity(np.zeros((1, 1), dtype=np.float32), worst, shares, c, limits.table()[0].min(), 0.0)
+    assert 2.0 <= worst[0, 0] < 3.0
+
+
 def test_parts_per_million_become_kilograms() -> None:
     assert CHLORINE.kg_m3(1.0) == pytest.approx(2.898e-6, rel=1e-3)
     assert substance("propane").flammable_kg_m3 == pytest.approx(0.021 * 1.803, rel=2e-3), (

@@ -1,0 +1,69 @@
+"""Where everybody is, a few times a second: the trajectories of a run, for tools that measure walking people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from evacuation.crowd.people.walkers import People
+from evacuation.crowd.venue.plan import Plan
+from twin.errors import ScenarioError
+
+#: Most positions that a run keeps (16 bytes each, held in memory to its end); more is refused before it begins.
+MOST_ROWS = 2e7
+
+#: Bytes of one position: number, frame, x and y.
+ROW_BYTES = 16
+
+
+def check_size(venue: str, persons: float, seconds: float, per_s: int) -> None:
+    """Raise ScenarioError for more positions than are kept: `persons` inside for `seconds`, `per_s` positions a second each."""
+    if (rows := persons * seconds * per_s) > MOST_ROWS:
+        raise ScenarioError("crowd_tracks_large", venue=venue, found=rows, expected=MOST_ROWS, per_s=per_s)
+
+
+class Tracks:
+    """Keeps positions, in m east and north of the south-west corner of the plan's raster. People are synthetic.
+
+    The number of a person is that of his draws: it is the same in every run with the same seed, and names nobody.
+    """
+
+    def __init__(self, plan: Plan, per_s: int) -> None:
+        self._plan, self._per_s = plan, per_s
+        self._height = plan.grid.ny * plan.grid.cell_m
+        self._seen: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]] = []
+
+    def see(self, people: People) -> None:
+        """Keep where everybody is now, as the next frame."""
+        where = people.x.astype(np.float32), (self._height - people.w).astype(np.float32)
+        self._seen.append((people.number.astype(np.int32), *where))
+
+    @property
+    def rows(self) -> int:
+        """How many positions are kept."""
+        return sum(len(numbers) for numbers, _, _ in self._seen)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the positions (id, frame, x, y), and one row that says how to read them.
+
+        Frame k stands `k / frames_per_s` seconds after the start of the run. `ground` is the open ground as WKT in the same
+        metres, `west_m` and `south_m` are the map coordinates of their origin.
+        """
+        frames = np.repeat(np.arange(len(self._seen), dtype=np.int32), [len(n) for n, _, _ in self._seen])
+        number, x, y = (np.concatenate([seen[k] for seen in self._seen]) for k in range(3))
+        grid = self._plan.grid
+        west, south = grid.west, grid.north - self._height
+        ground = shapely.transform(open_ground(self._plan), lambda at: at - np.array([west, south]))
+        about = {"frames_per_s": self._per_s, "west_m": west, "south_m": south, "ground": ground.wkt}
+        return {
+            "tracks": pd.DataFrame({"id": number, "frame": frames, "x": x, "y": y}),
+            "tracks_about": pd.DataFrame([about]),
+        }
+
+
+def open_ground(plan: Plan) -> shapely.Geometry:
+    """Return the ground inside the outline without obstacles, and the strip around that somebody who leaves steps on."""
+    solid = shapely.union_all(list(plan.obstacles))
+    return plan.ground.buffer(1.0, join_style="mitre").difference(solid)
