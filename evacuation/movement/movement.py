@@ -403,7 +403,7 @@ def _queues(network: Network, routes: Routes, homes: Households, roads: Conditio
     return queues_of(
         nodes=network.layers * network.nodes, up=network.up, down=network.down, length=network.length, speed=network.free,
         capacity=network.capacity, storage=network.storage, wave=network.wave, weight=homes.weight, home=homes.node,
-        most=network.storage * roads.lanes.max(axis=0), at=routes.at,
+        most=network.storage * roads.lanes.max(axis=0), at=routes.at, layers=network.layers,
     )  # fmt: skip
 
 

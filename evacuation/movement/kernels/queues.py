@@ -121,6 +121,8 @@ def _make_room(links_out, places, j, t):
 
 @kernel(bare=True)
 def _fits(links, j, weight):
+    if links[j].count + links[j].hole_count >= links[j].size:
+        return False
     return links[j].inside + weight <= links[j].storage or links[j].inside == 0.0
 
 
@@ -175,6 +177,7 @@ def _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, 
     last = _place(links_out, j, links_out[j].count)
     places_out[last].traveller = p
     places_out[last].weight = weight
+    places_out[last].room_s = 0.0
     links_out[j].count += 1
     links_out[j].inside += weight
     links_out[j].next_in = t + weight * links_out[j].gap
@@ -305,6 +308,7 @@ def set_out(links_out, travellers_out, places_out, who, entry, when, t0):
         last = _place(links_out, i, links_out[i].count)
         places_out[last].traveller = p
         places_out[last].weight = travellers_out[p].weight
+        places_out[last].room_s = 0.0
         links_out[i].count += 1
         travellers_out[p].link = i
         travellers_out[p].reach = when[k]

@@ -24,8 +24,8 @@ TOWN = "a town that leaves: dry, flooded, under a cloud, with lanes reversed and
 BESIDE = "reported beside the bounded row"
 
 FIRE = (
-    "a ridge with 21,500 cars whose ways out close as a fire comes; published: 7.58 h fall to 7.25 h with information, "
-    "p 0.03 (5 + 5 runs)"
+    "a ridge with 21,500 cars whose ways out close as a fire comes; "
+    "published: 7.58 h fall to 7.25 h with information, p 0.03 (5 + 5 runs)"
 )
 CROWDED = "200,000 cars on 2,500 nodes and 9,800 links to 16 shelters"
 REAL = "the roads of OpenStreetMap, everybody told to leave, the west in water from half an hour on"

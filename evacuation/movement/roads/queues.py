@@ -104,12 +104,13 @@ def queues_of(
     home: NDArray[np.int32],
     most: NDArray[np.float64] | None = None,
     at: NDArray[np.int32] | None = None,
+    layers: int = 1,
 ) -> Queues:
     """Return empty queues on the links given, with an entry queue at each node that is the `home` (traveller,) of somebody.
 
     `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes), `at` (link,) the node
     of the ways (`next_link`) at which one chooses at its end (its own end, unless a turn is held there). People come out of
-    an entry queue as fast as out of the strongest link that leaves its node.
+    an entry queue as fast as out of the strongest link that leaves its node. Nobody changes between the `layers` of the nodes.
     """
     homes, in_queue = np.unique(home, return_counts=True)
     real, entries = len(up), len(homes)
@@ -123,7 +124,8 @@ def queues_of(
     slot[order] = np.arange(real) - np.repeat(np.cumsum(out) - out, out)
     to = np.concatenate([down, homes]).astype(np.int32)
     turns = out[to]
-    size = np.concatenate([np.ceil(storage if most is None else most) + 1, in_queue + 1]).astype(np.int32)
+    rings = _places_of(storage if most is None else most, up * layers // nodes, home * layers // nodes, weight)
+    size = np.concatenate([rings, in_queue + 1]).astype(np.int32)
 
     links = np.zeros(real + entries, LINK)
     links["up"] = np.concatenate([up, homes])
@@ -146,6 +148,20 @@ def queues_of(
         np.zeros(2 * (real + entries), HEAP),
         entry_of,
     )
+
+
+def _places_of(
+    most: NDArray[np.float64], layer: NDArray[np.integer], on: NDArray[np.integer], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the places that each link needs, (link,): for those of a unit and more, and for the lighter ones (riders) of its `layer`.
+
+    Each of the lighter ones needs one where it is and one where it has left room; more than fit by weight there cannot be.
+    """
+    places = np.ceil(most) + 1.0
+    for k in np.unique(on[weight < 1.0]):
+        light, mine = weight[(on == k) & (weight < 1.0)], layer == k
+        places[mine] += np.minimum(np.ceil(most[mine] / light.min()) + 1.0, 2.0 * len(light))
+    return places
 
 
 def _in_lines(count: int) -> NDArray[Any]:
