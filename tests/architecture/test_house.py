@@ -43,6 +43,7 @@ def test_every_error_raised_has_its_sentence() -> None:
 
 #: Families whose keys are put together from data: `level.<colour>`, `note.<code>` and the like.
 BUILT = (
+    "compass",
     "error",
     "level",
     "place",
