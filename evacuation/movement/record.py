@@ -242,7 +242,7 @@ def earliest(
 def _by_class(load: NDArray[np.float64], people: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the people in each class of load."""
     above = np.array([people[load >= least].sum() for least in DOSES] + [0.0])
-    return above[:-1] - above[1:]
+    return np.asarray(above[:-1] - above[1:])
 
 
 def _classes(values: NDArray[np.float64], times: pd.DatetimeIndex) -> pd.DataFrame:
