@@ -101,11 +101,11 @@ def zones(
 def orders(zones: pd.DataFrame) -> pd.DataFrame:
     """Return the zones that are ordered to leave: `by_s` the moment of the order, `people` who obey, `rests_on_s` when it can be known.
 
-    `dose_leave` is what 95 % of them do not exceed on the way (1 is AEGL-3), `late_share` the share who set out after an advice to
-    leave has ceased to hold.
+    `dose_leave` is what 95 % of those who have set out do not exceed at home and on the way (1 is AEGL-3; NaN: nobody has set out),
+    `late_share` the share who set out after an advice to leave has ceased to hold.
     """
     late = (zones["late"] / zones["leaving"].where(zones["leaving"] > 0.0)).fillna(0.0)
-    told = {"by_s": zones["ordered_s"], "people": zones["leaving"], "dose_leave": zones["dose_p95"], "late_share": late}
+    told = {"by_s": zones["ordered_s"], "people": zones["leaving"], "dose_leave": zones["load_left"], "late_share": late}
     return zones[["id", "rests_on_s"]].assign(**told)
 
 
