@@ -105,7 +105,12 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
     `late_share` the share who set out after an advice to leave has ceased to hold.
     """
     late = (zones["late"] / zones["leaving"].where(zones["leaving"] > 0.0)).fillna(0.0)
-    told = {"by_s": zones["ordered_s"], "people": zones["leaving"], "dose_leave": zones["load_left"], "late_share": late}
+    told = {
+        "by_s": zones["ordered_s"],
+        "people": zones["leaving"],
+        "dose_leave": zones["load_left"],
+        "late_share": late,
+    }
     return zones[["id", "rests_on_s"]].assign(**told)
 
 

@@ -38,7 +38,7 @@ def messages_ask_what_the_plan_asks(run: sc.Run, folder: Path) -> None:
 
 #: What makes a case quick enough for a test: coarse cells, and no more than so many members and people.
 COARSE = {"flood": {"cell_m": 20}, "release": {"cell_m": 40}}
-AT_MOST = {"release": {"wind_members": 4}, "crowd": {"persons": 2400, "arrivals_per_s": 0.2}}
+AT_MOST = {"release": {"wind_members": 4}, "crowd": {"persons": 3600, "arrivals_per_s": 0.2}}
 
 #: Cases that are quick as they are, and show nothing with fewer people.
 SMALL = ("festival-lane",)
