@@ -197,9 +197,7 @@ class Record:
             return np.stack([frame[name] for frame in self.frames]).astype(kind)
 
         city, edge, cell = self.city, ("time", "edge"), ("time", "cell")
-        shelters = self.goals.shelters
-        fill = np.zeros((len(self.frames), len(shelters)), np.float32)
-        fill[:, shelters["group"].values >= 0] = stack("fill")
+        shelters = self.goals.shelters.loc[self.goals.shelters["group"] >= 0, "id"]
         data: dict[str, Any] = {
             "people_at_home": (cell, stack("at_home")),
             "people_on_edge": (edge, stack("on_edge")),
@@ -213,8 +211,8 @@ class Record:
             "edge": np.array(city.roads["id"], dtype=str),
             "block": np.array(block_ids(city), dtype=str),
         }
-        data["shelter_fill"] = (("time", "shelter"), fill)
-        coords["shelter"] = np.array(shelters["id"], dtype=str)
+        data["shelter_fill"] = (("time", "shelter"), stack("fill"))
+        coords["shelter"] = np.array(shelters, dtype=str)
         return xr.Dataset(data, coords=coords)
 
     def counts(self) -> dict[str, pd.DataFrame]:

@@ -65,5 +65,4 @@ SHELTER_FILL = Variable(
     "share of a shelter's places taken",
     0.0,
     1.0,
-    comment="0 for a shelter that is not used: nobody is sent there",
 )
