@@ -62,14 +62,7 @@ def agreement(own: NDArray[Any], peer: NDArray[Any], where: NDArray[np.bool_]) -
 
 def run_slabx(job: dict[str, Any]) -> dict[str, Any] | None:
     """Run `benchmarks/peers/slabx_peer.py` on a spill; None where it is not installed. Raises CalledProcessError when it breaks."""
-    if not RELEASE_PYTHON.exists():
-        return None
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        subprocess.run([RELEASE_PYTHON, ROOT / "benchmarks" / "peers" / "slabx_peer.py", folder], check=True)
-        found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
-        return found
+    return _run(RELEASE_PYTHON, "slabx_peer.py", None, job)
 
 
 def run_uxsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | None:
@@ -77,15 +70,7 @@ def run_uxsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | N
 
     Raises CalledProcessError when it breaks.
     """
-    if not MOVEMENT_PYTHON.exists():
-        return None
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        np.savez(folder / "job.npz", **arrays)
-        (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        subprocess.run([MOVEMENT_PYTHON, ROOT / "benchmarks" / "peers" / "uxsim_peer.py", folder], check=True)
-        found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
-        return found
+    return _run(MOVEMENT_PYTHON, "uxsim_peer.py", arrays, job)
 
 
 def run_jupedsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] | None:
@@ -93,12 +78,20 @@ def run_jupedsim(arrays: dict[str, NDArray[Any]], **job: Any) -> dict[str, Any] 
 
     `arrays`: at (person, 2) in m, free (person,) in m/s. `job`: side_m, gate_m, seconds, step_s. Raises CalledProcessError when it breaks.
     """
-    if not CROWD_PYTHON.exists():
+    return _run(CROWD_PYTHON, "jupedsim_peer.py", arrays, job)
+
+
+def _run(
+    python: Path, script: str, arrays: dict[str, NDArray[Any]] | None, job: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Return what a peer's script says of a job; None where the peer is not installed."""
+    if not python.exists():
         return None
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        np.savez(folder / "job.npz", **arrays)
+        if arrays is not None:
+            np.savez(folder / "job.npz", **arrays)
         (folder / "job.json").write_text(json.dumps(job), "utf-8")
-        subprocess.run([CROWD_PYTHON, ROOT / "benchmarks" / "peers" / "jupedsim_peer.py", folder], check=True)
+        subprocess.run([python, ROOT / "benchmarks" / "peers" / script, folder], check=True)
         found: dict[str, Any] = json.loads((folder / "result.json").read_text("utf-8"))
         return found

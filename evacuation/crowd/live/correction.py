@@ -94,6 +94,7 @@ class Live:
         """Return what the next part of the run must know."""
         return {
             "live_last": self._last,
+            "live_good": self._good,
             "live_since": self._since,
             "live_repeats": self._repeats,
             "live_out": self._out,

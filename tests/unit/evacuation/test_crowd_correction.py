@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +17,7 @@ from evacuation.crowd.live.correction import AHEAD_MIN
 from scenarios.case import hazards
 from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, parts, with_hall
 from twin.city import City
+from twin.clock import Clock
 from twin.hazard import Outcome
 from twin.streams import stream
 from twin.words import say
@@ -84,6 +86,19 @@ def test_missing_stuck_and_jumping_readings_move_nobody_and_are_told(city: City)
     held = told(clock(150).times[:12], inside=[150.0] * 12)
     stuck = model.simulate(city, held, clock(150), rng=stream(3, "crowd")).tables["live"]
     assert "stuck" in set(stuck["state"]), "the hall empties and the counter goes on saying 150"
+
+
+def test_a_run_in_two_parts_believes_the_same_readings_as_one(city: City) -> None:
+    """The hall empties; a reading far off the run, near the counter's last good one, is believed in the second part too."""
+    model = Crowd("hall", persons=150, leave_within_s=20.0)
+    counts = told(clock(120).times[[1, 9]], inside=[148.0, 145.0])
+    whole = model.simulate(city, counts, clock(120), rng=stream(3, "crowd"))
+    first = model.simulate(city, counts, clock(60), rng=stream(3, "crowd"))
+    later = Clock(clock(60).start + timedelta(seconds=60), 60.0, 10.0)
+    second = model.simulate(city, counts, later, state=first.state)
+    both = pd.concat([first.tables["live"], second.tables["live"]], ignore_index=True)
+    assert both["state"].tolist() == whole.tables["live"]["state"].tolist() == ["ok", "ok"]
+    assert both["moved"].tolist() == whole.tables["live"]["moved"].tolist()
 
 
 def test_the_forecast_has_an_error_only_where_enough_was_read(city: City) -> None:

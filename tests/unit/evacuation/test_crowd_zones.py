@@ -1,4 +1,4 @@
-"""Zones follow their counts; a party arrives together; people take the other gate; dense ground of a district becomes single people."""
+"""A party arrives together; people take the other gate; dense ground of a district becomes single people."""
 
 from __future__ import annotations
 
@@ -9,25 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evacuation.crowd.district.handover import HandOver
-from evacuation.crowd.live.zones import Zone
 from evacuation.crowd.people.law import DECISION_S
 from evacuation.crowd.proofs.district import hall, open_stream
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, room
-from twin.errors import ScenarioError
-
-
-def test_a_zone_follows_its_gates_and_does_not_believe_a_jump() -> None:
-    zone = Zone()
-    state = zone.begin(1000.0)
-    for minute in range(1, 31):
-        state, believed = zone.told(zone.ahead(state, 60.0), 1000.0 + 60.0 * minute, came=2.0, went=1.0)
-        assert believed
-    ahead = zone.forecast(state)
-    assert abs(ahead[0, 1] - 3400.0) < 2.0 * ahead[0, 2] and (np.diff(ahead[:, 2]) > 0).all()
-    after, believed = zone.told(state, 60_000.0)
-    assert not believed and after is state
-    with pytest.raises(ScenarioError, match="negative"):
-        zone.told(state, -4.0)
 
 
 @given(st.integers(0, 2**31 - 1))

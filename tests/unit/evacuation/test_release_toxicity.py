@@ -39,10 +39,12 @@ def test_the_first_substances_are_there_under_their_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(known().values())))
 def test_air_that_reaches_a_level_has_reached_those_below_it(name: str) -> None:
-    try:
-        limits = limits_of(substance(name))
-    except ScenarioError:
-        pytest.skip("a substance without limits is refused")
+    gas = substance(name)
+    if not (gas.limits("AEGL3") or gas.limits("ERPG3") or gas.best("IDLH")):
+        with pytest.raises(ScenarioError):
+            limits_of(gas)
+        return
+    limits = limits_of(gas)
     for seconds in (300.0, *WINDOWS_S, 5000.0, 20_000.0):
         one, two, three = (curve.at(seconds) for curve in limits.curves)
         assert one <= two * (1 + 1e-9) and two <= three * (1 + 1e-9), seconds
