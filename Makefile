@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ANLAN_REFERENCE ?= $(abspath ../shared/reference)
 export ANLAN_REFERENCE
 
-.PHONY: demo test check bench desk peers city clean
+.PHONY: demo test test-all check bench desk peers city clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,7 +16,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)   ## run the main job on the demonstration city and name the report
 	$(BIN)/anlan demo
 
-test: $(READY)   ## every test; the browser test asks for Chromium and says so when it is absent
+test: $(READY)   ## every test but the slow proofs; the browser test asks for Chromium and says so when it is absent
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+test-all: $(READY) ## every test, the slow proofs too
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)  ## style, types, who may import whom, licences
