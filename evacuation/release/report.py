@@ -95,13 +95,19 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
                     "time": _told(row["began_s"], city, clock),
                     "cause": Word(f"report.release.cause.{row['cause']}"),
                     "out": f"{row['out_kg']:,.0f}",
-                    "left": f"{row['left_kg']:,.0f}",
+                    "left": _left(row["left_kg"]),
                     "rate": row["most_kg_s"],
                 },
             )
         )
         for row in section.tables["tanks"].to_dict("records")
     ]
+
+
+def _left(kg: float) -> Word:
+    """Return how much is left in a tank, NaN: not known."""
+    known = {} if pd.isna(kg) else {"kg": f"{kg:,.0f}"}
+    return Word("report.release.left" if known else "report.release.left_unknown", known)
 
 
 def _suspects(section: Section, city: City) -> list[Block]:
