@@ -23,6 +23,7 @@ from desk import pictures, served
 from desk.blocks import plain
 from desk.choice import one_of
 from desk.levels import graded, levels_legend
+from desk.own_marks import own_legend, own_marks
 from twin.blocks import Section
 from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, reach_of, shapes, window
 from twin.city import City
@@ -152,6 +153,8 @@ def _draw(
         frame, unknown = _frame(run.id, section.sheet.id, layer.code, step, city, section, layer)
         fields.append((f"{section.sheet.id}-{layer.code}", frame))
         legends.append(legend(layer, lang, title=_title(run, section, layer, lang), unknown=unknown))
+    own, named = own_marks(city, sections.values(), bounds, lang), own_legend(sections.values(), bounds, lang)
+    legends += [named] if named else []
     pictured = sum("image" in frame for _, frame in fields)
     base = {"image": _base(run.id, bounds, city), "kind": "jpeg", "bounds": pictures.corners(city, bounds)}
     deck = pdk.Deck(
@@ -161,6 +164,7 @@ def _draw(
             *(_features(name, f["shapes"]) for name, f in fields if "shapes" in f),
             _features("areas", _collection(_rimmed(places[~places["mark"]]), 70)),
             _features("marks", _collection(_rimmed(places[places["mark"]]), 255)),
+            *([_features("own", _collection(own, 255))] if len(own) else []),
         ],
         initial_view_state=_view(city, bounds),
         map_style=PLAIN_STYLE,

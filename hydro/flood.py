@@ -154,7 +154,9 @@ class Flood:
             self._notes(surface, drains, entrances, actions) + ((("handed_over", {}),) if handed else ()),
         )
 
-    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+    def check(
+        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
+    ) -> None:
         """Raise the first error that a run would begin with: its steps, measures on the drains, what the engine refuses."""
         self._exchanges(clock)
         self._check_drainage(actions)

@@ -112,8 +112,9 @@ class City:
     (Manning n, s m-1/3), `soil` (index of the infiltration class), `building` and `river` (bool), `cover` (class of
     `twin.landcover`). Tables carry the
     columns of COLUMNS in the CRS of the grid; a missing layer is an empty table. `venues` holds what stands inside a facility of kind
-    "venue" (`venue` is its id): walls, obstacles, gates, sources, goals, zones. `findings` are the faults of the data that its build
-    found and that every run repeats. `content_hash` identifies the input.
+    "venue" (`venue` is its id): walls, obstacles, gates, sources, goals, zones. `substances` are the city's own tables of
+    substances (CSV text, by name). `findings` are the faults of the data that its build found and that every run repeats.
+    `content_hash` identifies the input.
     """
 
     id: str
@@ -138,6 +139,7 @@ class City:
     event_overrides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     content_hash: str = ""
+    substances: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():

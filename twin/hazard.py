@@ -29,7 +29,7 @@ Drivers = Mapping[str, xr.DataArray]
 #: Called by a model as it advances with the share done, 0..1; raising stops the run.
 Progress = Callable[[float], None]
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 
 
 #: The place of a measure that works in the whole city.
@@ -222,8 +222,13 @@ class Weighed(Protocol):
 class Checked(Protocol):
     """A hazard that can say, before anything is simulated, what it cannot be run on."""
 
-    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
-        """Raise the TwinError of the first thing that cannot be; `drivers` are the forcing, earlier hazards gave nothing yet."""
+    def check(
+        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
+    ) -> None:
+        """Raise the TwinError of the first thing that cannot be, from `state` if one is given.
+
+        `drivers` are the forcing, earlier hazards gave nothing yet.
+        """
         ...
 
 

@@ -184,7 +184,9 @@ class Crowd:
             counts=told.counts(frames, clock),
         )
 
-    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+    def check(
+        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
+    ) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
         plan = self._plan(city)
         self._check(clock, self._attendance(drivers, clock))

@@ -240,7 +240,9 @@ class Movement:
             counts=counts,
         )
 
-    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+    def check(
+        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
+    ) -> None:
         """Raise ScenarioError for what can be seen to be wrong before anything is simulated; see `twin.hazard.Checked`.
 
         Looked at: the step of decisions, the warning, people, the zones named, measures on something that they cannot work on, roads,

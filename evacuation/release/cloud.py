@@ -66,12 +66,14 @@ class Cloud:
 
     Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`. Where
     the source is not known, `shifts` (member, 2) says how far each member's lies from what is emitted (m), `strengths` (member,)
-    how many times as strong it is. The ground takes the gas with `uptake` (m s-1), one over the resistance of its surface.
+    how many times as strong it is. `classes` (member,) says whose air each has: 0 that of the step, k the k-th of its `beside`. The
+    ground takes the gas with `uptake` (m s-1), one over the resistance of its surface.
     """
 
     def __init__(
         self, turns: Array | None = None, factors: Array | None = None, arrays: Mapping[str, NDArray[Any]] | None = None,
         shifts: Array | None = None, strengths: Array | None = None, uptake: float = 0.0,
+        classes: NDArray[np.int64] | None = None,
     ) -> None:  # fmt: skip
         given = arrays or {}
         self.uptake = uptake
@@ -86,6 +88,8 @@ class Cloud:
         self.strengths = np.asarray(
             given.get("cloud_strengths", np.ones((1, self.members)) if strengths is None else strengths)
         )
+        none = np.zeros(self.members, np.int64)
+        self.classes = np.asarray(given.get("cloud_classes", none if classes is None else np.append(0, classes)))
         self.ends = np.array(given.get("cloud_ends", np.zeros((growth.FIELDS, 2, 0))))
         self.mass, self.round = (
             np.array(given.get("cloud_mass", np.zeros(0))),
@@ -98,7 +102,7 @@ class Cloud:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        names = ("turns", "factors", "shifts", "strengths", "ends", "mass", "round", "chain", "dilutions")
+        names = ("turns", "factors", "shifts", "strengths", "classes", "ends", "mass", "round", "chain", "dilutions")
         return {f"cloud_{name}": getattr(self, name) for name in names}
 
     @property
@@ -157,8 +161,9 @@ class Cloud:
         )
         lost = np.zeros_like(run_s)
         status = growth.advance(
-            self.ends, lost, run_s, self.round, self.chain[0], to, air.turns, self.factors, self.dilutions, air.z0, air.ustar,
-            air.west, air.north, air.tile_m, air.inv_l, air.lateral, air.highest_m, air.density, self.uptake,
+            self.ends, lost, run_s, self.round, self.chain[0], to, air.turns, self.factors, self.classes, self.dilutions, air.z0,
+            *_stacked(air, "ustar"), air.west, air.north, air.tile_m, *_stacked(air, "inv_l", "lateral", "highest_m"), air.density,
+            self.uptake,
         )  # fmt: skip
         if status != growth.OK:
             raise NumericsError("cloud_steps", time=t)
@@ -242,8 +247,8 @@ class Cloud:
         """Return the pieces as the kernels draw them."""
         table = np.empty((len(self.mass), pieces.COLUMNS))
         pieces.draw(
-            table, self.ends, self.mass, self.round, self.factors[self.chain[0]], air.z0, air.ustar, air.west, air.north,
-            air.tile_m, air.inv_l, self.uptake, z,
+            table, self.ends, self.mass, self.round, self.factors[self.chain[0]], self.classes[self.chain[0]], air.z0,
+            *_stacked(air, "ustar"), air.west, air.north, air.tile_m, *_stacked(air, "inv_l"), self.uptake, z,
         )  # fmt: skip
         return table
 
@@ -251,6 +256,11 @@ class Cloud:
         """Keep these pieces, in this order."""
         self.ends, self.mass = np.ascontiguousarray(self.ends[:, :, which]), self.mass[which]
         self.round, self.chain = self.round[which], np.ascontiguousarray(self.chain[:, which])
+
+
+def _stacked(air: Air, *names: str) -> list[Array]:
+    """Return values of the air and of those beside it, one after the other."""
+    return [np.array([getattr(one, name) for one in (air, *air.beside)], dtype=np.float64) for name in names]
 
 
 def _at_source(emission: Emission, count: int, amount: float) -> Array:

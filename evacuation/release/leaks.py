@@ -99,7 +99,7 @@ class Leaks:
         return min(times) if times else np.nan
 
     def ledger(self) -> dict[str, float]:
-        """Return what has left the tanks, what lies in pools and what was washed out, kg."""
+        """Return what has left the tanks, what lies in pools and what was washed out, and what is left in tanks (NaN: not known), kg."""
         return {
             "out": sum(leak.out_kg for leak in self.leaks),
             "pools": sum(leak.pool.kg for leak in self.leaks),
@@ -113,7 +113,8 @@ class Leaks:
         return found.assign(known_s=found["begins_s"] + warned_s if known_s is None else known_s)
 
     def table(self, elapsed: float) -> pd.DataFrame:
-        """Return one row per tank that leaks: since when (s on this clock), why, what became of its content (kg), and where (m)."""
+        """Return one row per tank that leaks: since when (s on this clock), why, what became of its content (kg; NaN: not
+        known), and where (m)."""
         name = self.substance.name
         rows = [
             (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.source.kg, leak.pool.kg, leak.washed_kg,
@@ -209,14 +210,14 @@ def prepare(
 ) -> Leaks:
     """Return the tanks of a run, `goes_on` from another; raise ScenarioError for what cannot be, before a second is simulated."""
     table = city.facilities[(city.facilities["kind"] == "tank").values]
-    gas = _substance(asked, table, actions)
+    gas = _substance(asked, city, table, actions)
     made = Leaks(
         gas, [], {}, [], tuple(actions), asked.hole_m, asked.sudden, asked.float_hole_m, asked.height_m, np.zeros(0)
     )
     depth, made.depth_times = _depths(drivers, clock, table, city)
     for k, row in enumerate(table.to_dict("records")):
         mine, floats_m = _named(row.get("substance")), _number(row.get("floats_m"))
-        same = mine is None or (mine in known() and substance(mine).id == gas.id)
+        same = mine is None or known(city.substances).get(mine) == gas.id
         called = row["id"] == asked.site or any(a.place == row["id"] and a.kind == "leak" for a in actions)
         if called and not same:
             raise ScenarioError("release_other", site=row["id"], found=gas.id, expected=mine)
@@ -257,16 +258,16 @@ def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action]
     return Leaks(gas, leaks, {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
 
 
-def _substance(asked: Asked, table: pd.DataFrame, actions: Sequence[Action]) -> Substance:
+def _substance(asked: Asked, city: City, table: pd.DataFrame, actions: Sequence[Action]) -> Substance:
     """Return the run's substance: the one named, else that of the tank that leaks, else that of all tanks that may float."""
     if asked.substance is not None:
-        return substance(asked.substance)
+        return substance(asked.substance, city.substances)
     places = [asked.site] if asked.site else [a.place for a in actions if a.kind == "leak"]
     rows = table[table["id"].isin(places)] if places else table
     named = {n for n in (_named(v) for v in rows.get("substance", [])) if n is not None}
     if len(named) != 1:
-        raise ScenarioError("release_substance", found=sorted(named) or "-", expected=sorted(known()))
-    return substance(named.pop())
+        raise ScenarioError("release_substance", found=sorted(named) or "-", expected=sorted(known(city.substances)))
+    return substance(named.pop(), city.substances)
 
 
 def _tank(
@@ -288,12 +289,14 @@ def _tank(
     lacks = [
         n for n, v in (("mass_kg", held), ("temperature_k", temperature), ("pressure_pa", pressure)) if np.isnan(v)
     ]
-    kg = asked.mass_kg if chosen and asked.mass_kg is not None else DEFAULT_KG if np.isnan(held) else held
+    way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
+    if np.isnan(held) and way.outflow in USED_BY["mass_kg"]:
+        held = DEFAULT_KG
+    kg = asked.mass_kg if chosen and asked.mass_kg is not None else held
     temperature = DEFAULT_K if np.isnan(temperature) else temperature
     phase = (asked.phase if chosen else None) or phase or _phase(gas, temperature)
     if phase not in PHASES:
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
-    way = asked.way if chosen else Way(blowdown=asked.way.blowdown)
     if lacks and way.outflow in USED_BY["mass_kg"]:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
     content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)

@@ -1,7 +1,8 @@
 """Members of the wind within one run: the same leak in winds turned and sped by chance, reduced to shares as they go.
 
-They answer "how likely is this place to be met, as the wind is not known exactly". They share the source, the stability and all
-else; the scenario's `ensemble` varies parameters, a run each. A turn and a speed are drawn once per member and hold over the run.
+They answer "how likely is this place to be met, as the wind is not known exactly". They share the source and all else; the
+scenario's `ensemble` varies parameters, a run each. A turn, a speed and a class of stability are drawn once per member and hold over
+the run.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ def draw(count: int, direction_sd: float, speed_sd: float, rng: np.random.Genera
     """Return turns (degrees) and factors of speed, one a member."""
     drawn = rng if rng is not None else stream(0, "release")
     return drawn.normal(0.0, direction_sd, count), np.exp(drawn.normal(0.0, speed_sd, count))
+
+
+def classes(count: int, share: float, rng: np.random.Generator | None) -> NDArray[np.int64]:
+    """Return for each member 0: the stability as it is, 1: one class less stable, 2: one more; `share` of them are one class off."""
+    drawn = (rng if rng is not None else stream(0, "release")).random(count)
+    return np.asarray(np.select([drawn < 0.5 * share, drawn < share], [1, 2], 0), dtype=np.int64)
 
 
 class Shares:

@@ -33,8 +33,23 @@ from twin.variables import Unit, Variable
 
 #: Numbers that must be the same in a run that goes on from another.
 KEPT = (
-    *("cell_m", "step_s", "puffs_per_step", "wind_members", "direction_sd_deg", "speed_sd", "height_m"),
+    *(
+        "cell_m",
+        "step_s",
+        "puffs_per_step",
+        "wind_members",
+        "direction_sd_deg",
+        "speed_sd",
+        "stability_share",
+        "height_m",
+    ),
     *("streets", "near_source"),
+)
+
+#: What a scenario says of a source that it knows; detectors tell all of it of one that is sought.
+OF_A_SITE = (
+    *("mass_kg", "hole_mm", "outflow", "blowdown", "rates_kg_s", "pipe_length_m", "pipe_mm", "stack_m", "exit_m_s"),
+    *("exit_k", "phase", "pressure_bar", "start_min", "float_hole_mm", "bund_m2"),
 )
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
@@ -104,6 +119,12 @@ class Release:
     wind_members: Annotated[int, Ge(0), Le(64), Unit("1")] = 32
     direction_sd_deg: Annotated[float, Ge(0.0), Le(90.0), Unit("deg", "of a mean wind in town: assumed")] = 15.0
     speed_sd: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "of the logarithm of speed: assumed")] = 0.25
+    stability_share: Annotated[
+        float,
+        Ge(0.0),
+        Le(1.0),
+        Unit("1", "one Pasquill class off; methods agree in about six hours of ten (EPA-454/R-93-055), from memory"),
+    ] = 0.4
     streets: bool = False
     near_source: bool = False
 
@@ -126,17 +147,14 @@ class Release:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a release that cannot be, before it begins."""
         start_threads()
         grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
-        weather = Weather(city, drivers, clock, self.pasquill)
+        weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability)
         found = self._found(city, drivers, clock, weather, rng, state)
-        if state is None and found is None and self.site is not None and 60.0 * self.start_min >= clock.duration_s:
-            end = clock.duration_s / 60.0
-            raise ScenarioError("release_start", site=self.site, found=self.start_min, expected=end)
         tanks = (
             leaks.prepare(
                 self._asked(state, drivers, clock, actions), city, drivers, clock, actions, grid, state is not None
             )
             if found is None
-            else leaks.steady(found, substance(str(self.substance)), clock, actions, self.height_m)
+            else leaks.steady(found, found.gas, clock, actions, self.height_m)
         )
         gas, limits = tanks.substance, self._limits(tanks.substance)
         settings = self._settings(gas, frame_s)
@@ -156,7 +174,9 @@ class Release:
         run.advance(progress)
         return run.outcome(city, settings)
 
-    def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
+    def check(
+        self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
+    ) -> None:
         """Raise the TwinError of a site that is not there, or that cannot leak as it is told to; see `twin.hazard.Checked`."""
         self._frame_s(clock)
         if self.streets and not len(city.roads):
@@ -164,16 +184,18 @@ class Release:
         if self.site is None:
             return
         if self.site == leaks.DETECTED:
-            self._limits(substance(self.substance or ""))
+            self._check_sought(drivers, state)
+            self._limits(substance(self.substance or "", city.substances))
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
             check_sensors(city, drivers)
             return
         city.place(self.site)
+        asked = self._asked(state, drivers, clock, actions)
         if self.substance is not None:
-            self._limits(substance(self.substance))
+            self._limits(substance(self.substance, city.substances))
             grid = city.grid.at_cell_size(self.cell_m)
-            leaks.prepare(self._asked(None, drivers, clock, actions), city, {}, clock, actions, grid, goes_on=True)
+            leaks.prepare(asked, city, {}, clock, actions, grid, goes_on=True)
 
     def _frame_s(self, clock: Clock) -> float:
         """Return the length of a frame, s; raise ScenarioError where steps do not fit the output."""
@@ -194,9 +216,22 @@ class Release:
         """Return the source that the detectors tell of; None where the scenario says what leaks."""
         if self.site != leaks.DETECTED:
             return None
+        self._check_sought(drivers, state)
+        gas = substance(self.substance or "", city.substances)
+        return detected(city, drivers, clock, weather, gas, self.height_m, rng or stream(0, "release"))
+
+    def _check_sought(self, drivers: Drivers, state: State | None) -> None:
+        """Raise ScenarioError where a source that is sought goes on from another run, or something is said of it beforehand."""
         if state is not None:
             raise ScenarioError("release_detected_on")
-        return detected(city, drivers, clock, weather, substance(self.substance or ""), rng or stream(0, "release"))
+        given = [name for name in OF_A_SITE if getattr(self, name) != getattr(Release, name)]
+        if given := given + ["forcing.source_rate"] * ("source_rate" in drivers):
+            raise ScenarioError("release_sought", name=given[0])
+
+    @property
+    def varies_stability(self) -> bool:
+        """Whether the wind members differ in stability: not beside buildings, where the air is taken to be neutral."""
+        return self.wind_members > 0 and self.stability_share > 0.0 and not self.near_source
 
     @property
     def _way(self) -> Way:
@@ -206,6 +241,8 @@ class Release:
         check_used(self.outflow, vars(self) | {"forcing.source_rate": "source_rate" in drivers or None})
         left = str(state.settings.get("substance", "")) if state is not None else ""
         way, start_s = self._way, self.start_min * 60.0
+        began = leaks.began(state, str(self.site))
+        elapsed = state.numbers["elapsed_s"] if state else 0.0
         if (rate := drivers.get("source_rate")) is not None:
             told = {
                 "rates_kg_s": self.rates_kg_s != (),
@@ -214,9 +251,11 @@ class Release:
             }
             if twice := [name for name, also in told.items() if also]:
                 raise ScenarioError("release_rates_twice", name=twice[0])
-            began = leaks.began(state, str(self.site))
-            start_s, rows = of_series(rate, clock, state.numbers["elapsed_s"] if state else 0.0, began)
+            start_s, rows = of_series(rate, clock, elapsed, began)
             way = replace(way, rates_kg_s=rows)
+        if self.site is not None and np.isnan(began) and start_s >= elapsed + clock.duration_s:
+            ends = (elapsed + clock.duration_s) / 60.0
+            raise ScenarioError("release_start", site=self.site, found=start_s / 60.0, expected=ends)
         return leaks.Asked(
             substance=self.substance or left or None,
             site=self.site,

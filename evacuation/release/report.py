@@ -20,6 +20,9 @@ STYLE = {"leave": "alarm", "stay": "strong"}
 #: What a source is called that only the detectors tell of.
 SOUGHT = Word("report.release.sought")
 
+#: Levels whose zones the headline tells, and what they are called there.
+GRAVEST = {"AEGL-3": "zone_life", "LFL/2": "zone_burns"}
+
 #: Winds that the headline names, the first first; kilograms beyond the city from which it says so.
 MOST_WINDS, LEAST_KG = 3, 1.0
 
@@ -58,6 +61,7 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     ]
     if "fit" in section.tables and (fit := section.tables["fit"].iloc[0])["poor"]:
         found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
+    found += _reaches(section)
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
         found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
@@ -95,13 +99,19 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
                     "time": _told(row["began_s"], city, clock),
                     "cause": Word(f"report.release.cause.{row['cause']}"),
                     "out": f"{row['out_kg']:,.0f}",
-                    "left": f"{row['left_kg']:,.0f}",
+                    "left": _left(row["left_kg"]),
                     "rate": row["most_kg_s"],
                 },
             )
         )
         for row in section.tables["tanks"].to_dict("records")
     ]
+
+
+def _left(kg: float) -> Word:
+    """Return how much is left in a tank, NaN: not known."""
+    known = {} if pd.isna(kg) else {"kg": f"{kg:,.0f}"}
+    return Word("report.release.left" if known else "report.release.left_unknown", known)
 
 
 def _suspects(section: Section, city: City) -> list[Block]:
@@ -144,6 +154,23 @@ def _zones(section: Section) -> list[Block]:
         Table(heads, tuple(rows), figures=tuple(range(1, len(heads)))),
         Text(Word("report.release.zones_how"), "note"),
     ]
+
+
+def _reaches(section: Section) -> list[Block]:
+    """Return how far there may be danger to life or fire, by how likely that is; nothing where no zone is told or none is reached."""
+    if (table := section.tables.get("zones")) is None:
+        return []
+    found: list[Block] = []
+    for level, name in GRAVEST.items():
+        own = table[table["level"] == level].set_index("likely")
+        if len(own) and (own["area_m2"] > 0.0).any():
+            values = {
+                "level": Word(f"report.release.{name}"),
+                "half": _zone(own.loc[0.5]),
+                "tenth": _zone(own.loc[0.1]),
+            }
+            found.append(Text(Word("report.release.reaches", values), "strong"))
+    return found
 
 
 def _zone(row: pd.Series) -> Cell:

@@ -54,7 +54,9 @@ class Run:
         self.found = found
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
         shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
-        self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake)
+        off = model.stability_share if model.varies_stability else 0.0
+        classes = members.classes(model.wind_members, off, rng)
+        self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake, classes)
         self.near: NearSource = (
             NearMembers(city, grid, self.cloud, arrays) if model.near_source else NoNearSource(self.cloud)
         )
@@ -266,7 +268,7 @@ class Run:
                 "pools": after["pools"] - self.before["pools"],
             },
             tolerance=TOLERANCE,
-            remarks=({} if self.found else {"left_in_tanks": after["in_tanks"]})
+            remarks=({} if np.isnan(after["in_tanks"]) else {"left_in_tanks": after["in_tanks"]})
             | {"pieces": float(len(self.cloud.mass))},
         )
 
@@ -285,7 +287,11 @@ class Run:
     def _notes(self, told: pd.DataFrame, family: Family | None) -> list[tuple[str, dict[str, Any]]]:
         """Say what the reader must know: the form of the model, assumptions made here and limits met."""
         gas = self.tanks.substance
-        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
+        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name}), ("gusts", {})]
+        if self.flammable:
+            notes.append(("gusts_burn", {}))
+        if gas.own:
+            notes.append(("own_substance", {"file": f"substances/{gas.id}.csv"}))
         notes += list(self.limits.notes) + self.tanks.notes
         notes += self.tanks.told() + self.near.notes() + self.streets.notes()
         for leak in self.tanks.leaks:
@@ -310,6 +316,8 @@ class Run:
             values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
             code = "members" if self.found is None else "members_sources"
             notes.append((code, values | {"percent": 100 * self.model.speed_sd}))
+            share = {"percent": 100 * self.model.stability_share}
+            notes.append(("stability_varied", share) if self.model.varies_stability else ("stability_one", {}))
         else:
             notes.append(("one_wind", {}))
         if family:

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.kernels.similarity import KAPPA, profile, profiles, psi_m, sideways
-from evacuation.release.slab.ambient import inv_l_of, moisture_of
+from evacuation.release.slab.ambient import NEUTRAL, inv_l_of, moisture_of, stability_of
 from twin.city import City
 from twin.clock import Clock
 from twin.hazard import Drivers
@@ -50,7 +50,8 @@ class Air:
     the air moves to, `wind` the speed at 10 m over open ground (m s-1), `temperature` K. `turned` (row, column, 2) is cosine and sine
     of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere. `blown`
     (row, column, 2) is the forcing's wind on each tile, eastward and northward (m s-1); None where it is the same everywhere. `moisture`
-    is the mass share of water in the air.
+    is the mass share of water in the air. `beside`: the same air where its stability is one class off, less and more stable; empty:
+    that is not asked.
     """
 
     z0: Array
@@ -69,6 +70,7 @@ class Air:
     turned: Array | None = None
     blown: Array | None = None
     moisture: float = 0.0
+    beside: tuple[Air, ...] = ()
 
     @property
     def turns(self) -> Array:
@@ -112,10 +114,12 @@ class Held:
 class Weather:
     """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was.
 
-    A Pasquill class, A to F, stands for sun, cloud and wind where it is given.
+    A Pasquill class, A to F, stands for sun, cloud and wind where it is given. `beside`: whether the air of one class off is asked for.
     """
 
-    def __init__(self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None) -> None:
+    def __init__(
+        self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None, beside: bool = False
+    ) -> None:
         self._read, self.tz = {}, city.tz
         self.z0 = roughness(city)
         x = city.grid.west + TILE_M * np.arange(0.5, self.z0.shape[1], dtype=np.float64)
@@ -129,7 +133,7 @@ class Weather:
                 self._read[name] = Held(drivers[name], clock, x, y)
             elif name != "cloud_cover" or pasquill is None:
                 self.assumed[name] = default
-        self._clock, self._pasquill = clock, pasquill
+        self._clock, self._pasquill, self._beside = clock, pasquill, beside
         lon, lat = city.grid.lonlat((city.grid.west + city.grid.east) / 2, (city.grid.south + city.grid.north) / 2)
         self._lon, self._lat = float(lon), float(lat)
         self._west, self._north = city.grid.west, city.grid.north
@@ -146,16 +150,28 @@ class Weather:
         self.calm |= speed < CALM_M_S
         wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
         moment = self._clock.times[0] + pd.Timedelta(seconds=t)
-        if self._pasquill is None:
-            inv_l = stability(
-                wind, temperature, self._value("cloud_cover", t), sun_height(moment, self._lon, self._lat)
+        sun = sun_height(moment, self._lon, self._lat)
+        given = self._pasquill
+        inv_l = of_class(given) if given else stability(wind, temperature, self._value("cloud_cover", t), sun)
+        moisture = moisture_of(self._value("relative_humidity", t), temperature)
+
+        def with_(inv_l: float) -> Air:
+            return replace(
+                air_of(
+                    wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat
+                ),
+                moisture=moisture,
             )
-        else:
-            inv_l = of_class(self._pasquill)
-        air = air_of(wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat)
-        air = replace(air, moisture=moisture_of(self._value("relative_humidity", t), temperature))
+
+        others = [with_(class_off(inv_l, k, sun > 0.0)) for k in (-1.0, 1.0)] if self._beside else []
+        airs = [self._on_grid(air, t) for air in (with_(inv_l), *others)]
+        return replace(airs[0], beside=tuple(airs[1:]))
+
+    def _on_grid(self, air: Air, t: float) -> Air:
+        """Return the air with the wind of each tile, where the forcing has it on a grid."""
         if not self.gridded:
             return air
+        wind, east, north_ward = air.wind, air.east, air.north_ward
         us, vs = (self._read[name].on_tiles(t) for name in ("eastward_wind", "northward_wind"))
         speeds = np.hypot(us, vs)
         self.calm |= bool((speeds < CALM_M_S).any())
@@ -237,6 +253,17 @@ def of_class(pasquill: str) -> float:
     """Return 1 / L (m-1) over open ground of a Pasquill class, A to F, as SLAB reads it; |L| is at least SHORTEST_L_M."""
     inv_l = inv_l_of("ABCDEF".index(pasquill) + 1.0, OPEN_Z0)
     return max(-1.0 / SHORTEST_L_M, min(inv_l, 1.0 / SHORTEST_L_M))
+
+
+def class_off(inv_l: float, classes: float, day: bool) -> float:
+    """Return 1 / L (m-1) over open ground so many Pasquill classes more stable, between A and F and with |L| at least SHORTEST_L_M.
+
+    By day the ground does not make the air stable, nor unstable by night: there a class off ends at neutral.
+    """
+    off = stability_of(inv_l, OPEN_Z0)
+    low, high = (1.0 - NEUTRAL, max(off, 0.0)) if day else (min(off, 0.0), 6.0 - NEUTRAL)
+    shifted = inv_l_of(NEUTRAL + min(max(off + classes, low), high), OPEN_Z0)
+    return max(-1.0 / SHORTEST_L_M, min(shifted, 1.0 / SHORTEST_L_M))
 
 
 def sun_height(moment: pd.Timestamp, lon: float, lat: float) -> float:

@@ -164,13 +164,13 @@ class Case:
                     end=self._told(clock.duration_s if action.end_s is None else action.end_s),
                     run=f"{self._told(0.0)} – {self._told(clock.duration_s)}",
                 )
-        for name, model in self.models.items():
-            if isinstance(model, Checked):
-                model.check(city, handed(drivers, model), clock, self.actions_of(name))
         if self.earlier is not None:
             self.earlier.check(city, clock.start, self.actions(), self.where)
-            for name in self.models:
-                self.earlier.state(name, self.models)
+        states = {name: self.earlier.state(name, self.models) if self.earlier else None for name in self.models}
+        for name, model in self.models.items():
+            if isinstance(model, Checked):
+                model.check(city, handed(drivers, model), clock, self.actions_of(name), states[name])
+        if self.earlier is not None:
             self.earlier.check_varied(self.scenario.ensemble.vary, self.models, self.where)
         self.draws()
         return self

@@ -20,14 +20,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import desk.main
+import hydro.report
 import scenarios as sc
 from desk.city_map import _rimmed, _title
 from desk.levels import graded, levels_legend
+from desk.own_marks import own_marks
 from scenarios.case.hazards import sheet
+from twin.blocks import Mark
 from twin.city import City
 from twin.sheet import COLOURS
 
@@ -112,6 +116,25 @@ def test_a_frame_of_the_map_is_small_because_pictures_and_shapes_are_fetched_onc
     again = {x["id"]: x for x in json.loads(app.get("deck_gl_json_chart")[0].proto.json)["layers"]}
     same = [name for name in layers if again[name] == layers[name]]
     assert {"city", "areas", "marks"} <= set(same), "what does not move keeps its address"
+
+
+def test_what_a_hazard_marks_itself_stands_on_the_map_with_its_name(
+    storm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = sc.run(sc.load(storm).with_setting("forcing.rain.return_period_years=3"))
+    west, south, east, north = run.case.city.grid.bounds
+    marked = [Mark((west + east) / 2, (south + north) / 2, "the <dam>", 90.0), Mark(west - 9e3, south, "far off")]
+    monkeypatch.setattr(hydro.report, "marks", lambda section, city: marked, raising=False)
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    assert not app.exception and drawn(app)[-1] == "own"
+    assert "★" in said(app) and "the &lt;dam&gt;" in said(app) and "far off" not in said(app)
+    own = own_marks(run.case.city, sc.sections(run), run.case.city.grid.bounds, "en")
+    arrow, star = own.geometry
+    assert (
+        own["name"].tolist() == ["the <dam>"] * 2
+        and star.centroid.distance(shapely.Point(marked[0].x, marked[0].y)) < 1e-6
+    )
+    assert arrow.bounds[2] > star.bounds[2] and arrow.bounds[0] >= star.bounds[0], "it points east"
 
 
 def test_a_place_unknown_to_one_hazard_is_not_coloured_by_another_as_if_it_were_known(small_city: City) -> None:

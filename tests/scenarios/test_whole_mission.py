@@ -20,7 +20,7 @@ from evacuation.release.variables import STAY_OR_LEAVE, TOXIC_DOSE_RATE
 from scenarios.case import hazards
 from scenarios.runner.run import execute
 from twin import words
-from twin.bridge import cap
+from twin.bridge import cap, front
 from twin.city import City, empty_table
 from twin.errors import TwinError
 from twin.exposure import Moving, expose
@@ -244,3 +244,10 @@ def test_a_town_whose_only_shelter_floods_still_has_its_plan(case: sc.Case, smal
     assert ("movement.shelter_water", {"ids": ["s1"]}) in [(code, dict(values)) for code, values in run.notes]
     places = run.exposure["movement"].places.set_index("id")
     assert not places.loc["s1", "known"] and run.fields["movement"].sizes["shelter"] == 0
+    (page,) = [
+        b.said for b in front.event(run.event, run.case.city, sc.sections(run)) if getattr(b, "style", "") == "alarm"
+    ]
+    assert "Places of which nothing is known" in words.written(
+        page, "en"
+    ) and "shelters that nobody is sent to" in words.written(page, "en")
+    assert "没有人前往的避难场所" in words.written(page, "zh") and "1处" in words.written(page, "zh")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from twin.city import City
 from twin.grade import likely
 from twin.plan import Conflict, Event, Plan, Task
 from twin.sheet import COLOURS
-from twin.words import LANGS, Phrase, Word, say
+from twin.words import LANGS, Phrase, Word, has, say
 
 MOST_PLACES = 3  # places of the worst colour that are named for each hazard, the first to reach it first
 MOST_BLOCKS = 8  # names of affected blocks
@@ -27,7 +27,7 @@ def front(plan: Plan, sections: tuple[Section, ...], levels: pd.DataFrame, city:
     `levels` is the run's table of levels (`twin.grade.COLUMNS`), `told` writes a time as a clock in the city shows it.
     """
     asks = {(s.sheet.id, rule.code): rule.asks for s in sections for rule in s.sheet.tasks}
-    blocks = [*event(plan.event, city), *(block for s in sections for block in s.headline)]
+    blocks = [*event(plan.event, city, sections), *(block for s in sections for block in s.headline)]
     blocks += [hazards(plan, sections, levels, told)]
     blocks += [deadlines(plan, told, asks)] if plan.tasks else [Text(Word("report.no_tasks"))]
     return blocks + conflicts(plan, told, MOST_CONFLICTS)
@@ -53,8 +53,8 @@ def conflicts(plan: Plan, told: Told, most: int) -> list[Block]:
     ]
 
 
-def event(found: Event, city: City) -> list[Block]:
-    """Return the level of the whole case with its reason, the affected range, and of how many places nothing is known."""
+def event(found: Event, city: City, sections: Iterable[Section]) -> list[Block]:
+    """Return the level of the whole case with its reason, the affected range, and of how many places nothing is known, and of which."""
     blocks: list[Block] = [Text(Word("front.no_level"), "strong")]
     if found.level is not None:
         values = {"level": found.level, "why": _reason(found)}
@@ -66,8 +66,21 @@ def event(found: Event, city: City) -> list[Block]:
         key = "front.range" if names else "front.range_alone" if len(city.blocks) else "front.range_no_blocks"
         blocks.append(Text(Word(key, {"area": found.area_km2, "count": len(found.blocks), "names": names})))
     if found.unknown:
-        blocks.append(Text(Word("front.unknown", {"count": found.unknown}), "alarm"))
+        blocks.append(Text(Word("front.unknown", {"count": found.unknown, "which": _unknown(sections)}), "alarm"))
     return blocks
+
+
+def _unknown(sections: Iterable[Section]) -> list[Word]:
+    """Return for each hazard and kind of place of how many nothing is known; a hazard may say by `unknown.<kind>` what that means."""
+    found = []
+    for section in sections:
+        places, sheet = section.exposure.places, section.sheet
+        lost = places.loc[~places["known"].astype(bool), "kind"].value_counts(sort=False)
+        for kind, count in lost.items():
+            own = f"unknown.{sheet.kind}.{kind}"
+            values = {"hazard": sheet.name, "what": Word(own if has(own) else f"place.{kind}"), "count": int(count)}
+            found.append(Word("front.unknown_kind", values))
+    return found
 
 
 def _reason(found: Event) -> Word:

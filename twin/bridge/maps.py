@@ -148,13 +148,19 @@ def _kind(kind: str) -> str:
 def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, title: str = "") -> bytes:
     """Return a PNG of a field over the city with its places marked, or for one that is not wide the field alone.
 
-    `own` are the places that only the hazard knows. What reaches over a small part of the city is drawn larger.
+    `own` are the places that only the hazard knows. What reaches over a small part of the city is drawn larger, and of a field alone
+    what is seen of it.
     """
     size, dpi = ((9.6, 8.4), 120) if drawn.wide else ((5.6, 6.2), 150)
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
         figure = Figure(figsize=size, dpi=dpi, layout="constrained", facecolor=PAPER)
         axes = figure.add_subplot()
-        draw_city(axes, city, shapes.window(city, shapes.reach_of(city, drawn.field, own)))
+        reach = (
+            shapes.reach_of(city, drawn.field, own)
+            if drawn.wide
+            else shapes.shown_of(city, drawn.field, drawn.layer, own)
+        )
+        draw_city(axes, city, shapes.window(city, reach))
         field = shapes.draw_field(axes, city, drawn.field, drawn.layer, own)
         _colour_bar(figure, axes, field, drawn.layer, below=not drawn.wide)
         unknown = np.isnan(drawn.field.values).any()

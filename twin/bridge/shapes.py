@@ -33,6 +33,8 @@ INK = "#22303c"
 
 #: A field or places that reach over less than this share of the city's width and height are drawn larger.
 WHOLE = 0.5
+#: So many cells are shown around those that are seen of a field that is drawn larger.
+AROUND = 5
 #: An area less wide than this share of a map is marked like a point.
 SMALL = 0.08
 
@@ -81,6 +83,22 @@ def reach_of(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = Non
         return extent(field)
     west, south, east, north = shapes(city, field, own).total_bounds
     return float(west), float(south), float(east), float(north)
+
+
+def shown_of(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFrame | None = None) -> Bounds:
+    """Return the bounds of what is seen of a field on cells, with some cells around; of any other field, or of none, all of it."""
+    if not on_cells(field):
+        return reach_of(city, field, own)
+    seen = ~(field.values < layer.bounds[0])
+    if not seen.any():
+        return extent(field)
+    west, south, east, north = extent(field)
+    rows, cols = np.nonzero(seen.any(axis=1))[0], np.nonzero(seen.any(axis=0))[0]
+    dx, dy = (east - west) / field.sizes["x"], (north - south) / field.sizes["y"]
+    return (
+        max(west, west + dx * (cols[0] - AROUND)), max(south, north - dy * (rows[-1] + 1 + AROUND)),
+        min(east, west + dx * (cols[-1] + 1 + AROUND)), min(north, north - dy * (rows[0] - AROUND)),
+    )  # fmt: skip
 
 
 def draw_field(

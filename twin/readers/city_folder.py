@@ -2,8 +2,8 @@
 
 `city.yaml`, `terrain.tif`, `landcover.tif` and, where the city has them, `buildings.parquet`, `roads.parquet`,
 `population.parquet`, `facilities.parquet`, `blocks.parquet`, `sensors.parquet`, `levees.parquet`, `drains.inp`,
-`resources.yaml`, `venues/*.geojson`. Tables are GeoParquet in the CRS of the terrain. `SHA256SUMS`, where it is there, holds the sum
-of each file but `city.yaml`, in which a city sets its own thresholds by hand.
+`resources.yaml`, `venues/*.geojson`, `substances/*.csv`. Tables are GeoParquet in the CRS of the terrain. `SHA256SUMS`, where it is
+there, holds the sum of each file but `city.yaml`, in which a city sets its own thresholds by hand.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def open_folder(folder: Path) -> City:
         event_overrides=_rules(head, "event", folder / "city.yaml"),
         findings=(*_findings(head, folder / "city.yaml"), *(f for _, found in read.values() for f in found)),
         content_hash=_joined(sums),
+        substances=_substances(folder),
     )
 
 
@@ -101,6 +102,9 @@ def save_folder(city: City, folder: Path) -> None:
         parts.to_crs("EPSG:4326").to_file(path, driver="GeoJSON", COORDINATE_PRECISION=9)
     if city.drains is not None:
         (folder / "drains.inp").write_text(city.drains.inp, encoding="utf-8")
+    for name, text in city.substances.items():
+        (folder / "substances").mkdir(exist_ok=True)
+        (folder / "substances" / f"{name}.csv").write_text(text, "utf-8")
     if city.resources:
         rows = [{**asdict(r), "values": dict(r.values)} for r in city.resources]
         (folder / "resources.yaml").write_text(
@@ -127,7 +131,7 @@ def save_folder(city: City, folder: Path) -> None:
 
 def file_sums(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every data file of a city folder, by its path in there; raise SourceError for one that is shut."""
-    kinds = (".yaml", ".tif", ".parquet", ".inp", ".geojson")
+    kinds = (".yaml", ".tif", ".parquet", ".inp", ".geojson", ".csv")
     sums = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in kinds and p.is_file()):
         try:
@@ -246,6 +250,17 @@ def _resources(folder: Path) -> tuple[Resource, ...]:
         return tuple(replace(c, name_zh=one_line(c.name_zh), name_en=one_line(c.name_en)) for c in crews)
     except TypeError as error:
         raise SourceError("yaml_malformed", where=str(path), found=str(error)) from error
+
+
+def _substances(folder: Path) -> dict[str, str]:
+    """Return the city's own tables of substances as they stand, by name."""
+    found = {}
+    for path in sorted((folder / "substances").glob("*.csv")):
+        try:
+            found[path.stem] = path.read_text("utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise SourceError("file_unreadable", where=str(path), found=str(error)) from error
+    return found
 
 
 def _river_test(grid: Grid, cover: np.ndarray) -> Any:

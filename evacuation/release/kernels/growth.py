@@ -105,6 +105,7 @@ def advance(
     to,
     turned,
     factor,
+    classes,
     dilutions,
     z0,
     ustar,
@@ -122,15 +123,18 @@ def advance(
     lost_out (2, piece): the logarithm of what the ground has taken from it on the way.
 
     member (piece,): whose wind moves it; to (member, 2): unit vectors that the air moves to, factor (member,) of its speed, turned
-    (row, column, 2): cosine and sine of how far the air of a tile moves another way. z0, ustar (row, column): roughness (m) and
-    friction velocity (m s-1) of tiles of tile_m from (west, north), the nearest tile outside. inv_l: 1 / L (m-1). lateral:
-    sigma_v / u*. highest: largest mean height (m). uptake: of the ground (m s-1, 0: none). A puff's end 0 takes the place of its
+    (row, column, 2): cosine and sine of how far the air of a tile moves another way. classes (member,): the stability of each one's
+    air, by its number. z0 (row, column), ustar (stability, row, column): roughness (m) and friction velocity (m s-1) of tiles of
+    tile_m from (west, north), the nearest tile outside. Of each stability inv_l: 1 / L (m-1), lateral: sigma_v / u*, highest:
+    largest mean height (m). uptake: of the ground (m s-1, 0: none). A puff's end 0 takes the place of its
     end 1 before that one moves.
     """
     n_rows, n_cols = z0.shape
     bad = 0
     for k in nb.prange(ends_out.shape[2]):
         ex, ey, faster = to[member[k], 0], to[member[k], 1], factor[member[k]]
+        own = classes[member[k]]
+        bent, sideways, most = inv_l[own], lateral[own], highest[own]
         if round_[k]:
             for f in range(FIELDS):
                 ends_out[f, 0, k] = ends_out[f, 1, k]
@@ -145,9 +149,9 @@ def advance(
             while left > 1e-9:
                 row = min(max(int((north - y) / tile_m), 0), n_rows - 1)
                 col = min(max(int((x - west) / tile_m), 0), n_cols - 1)
-                rough, friction = z0[row, col], ustar[row, col] * faster
+                rough, friction = z0[row, col], ustar[own, row, col] * faster
                 _, wider, higher, warmed = motion(
-                    box, turb, z, source, dense, cold, axis, dilution, round_[k], rough, inv_l, friction, rho_air
+                    box, turb, z, source, dense, cold, axis, dilution, round_[k], rough, bent, friction, rho_air
                 )
                 sigma = math.sqrt(box * box + turb * turb)
                 h = min(left, 0.05 * z / max(abs(higher), 1e-9), 0.05 * sigma / max(wider, 1e-9))
@@ -167,25 +171,25 @@ def advance(
                     dilution,
                     round_[k],
                     rough,
-                    inv_l,
+                    bent,
                     friction,
                     rho_air,
                 )
                 c, s = turned[row, col, 0], turned[row, col, 1]
                 x += h * speed * (ex * c - ey * s)
                 y += h * speed * (ey * c + ex * s)
-                z = min(max(z + h * higher, THINNEST_M), highest)
+                z = min(max(z + h * higher, THINNEST_M), most)
                 box += h * wider
                 cold -= h * warmed
                 mean = from_axis(half_z, axis)[0] if axis > 0.0 else half_z
-                turb, sway = swayed(turb, sway, h, mean, inv_l, friction, lateral, highest)
+                turb, sway = swayed(turb, sway, h, mean, bent, friction, sideways, most)
                 if uptake > 0.0:
                     low = (
-                        vertical_aloft(half_z, axis, rough, inv_l, 0.0)
+                        vertical_aloft(half_z, axis, rough, bent, 0.0)
                         if axis > 0.0
-                        else vertical(half_z, rough, inv_l, 0.0)
+                        else vertical(half_z, rough, bent, 0.0)
                     )
-                    part = h * depletion(uptake, rough, inv_l, friction, mean, low)
+                    part = h * depletion(uptake, rough, bent, friction, mean, low)
                     lost += part
                     source *= math.exp(-part)
                 left -= h

@@ -75,27 +75,30 @@ def mean_place(length, s0, s1):
 
 
 @kernel(parallel=True)
-def draw(pieces_out, ends, mass, round_, factor, z0, ustar, west, north, tile_m, inv_l, uptake, z):
+def draw(pieces_out, ends, mass, round_, factor, classes, z0, ustar, west, north, tile_m, inv_l, uptake, z):
     """Prepare the pieces (piece, COLUMNS) for the height z (m), or the cloud's mean height where that is lower, unless it is aloft.
 
     A puff that grows as it moves is drawn a little behind: its fore part is the wider one, which to first order in that growth is a
     shift by twice d s / d u times the spread of places that a cell's gas comes from, over s. Lines have neighbours instead.
-    factor (piece,): how many times as fast the wind of its member is; uptake: of the ground, m s-1.
+    factor (piece,): how many times as fast the wind of its member is, classes (piece,): the number of its stability, of each of which
+    ustar (stability, row, column; m s-1) and inv_l (stability,; m-1) are given; uptake: of the ground, m s-1.
     """
     n_rows, n_cols = z0.shape
     for k in nb.prange(len(mass)):
         for e in range(2):
             row = min(max(int((north - ends[Y, e, k]) / tile_m), 0), n_rows - 1)
             col = min(max(int((ends[X, e, k] - west) / tile_m), 0), n_cols - 1)
-            mean, axis = ends[Z, e, k], ends[AXIS, e, k]
+            mean, axis, bent = ends[Z, e, k], ends[AXIS, e, k], inv_l[classes[k]]
             if axis > 0.0:
-                share = vertical_aloft(mean, axis, z0[row, col], inv_l, z)
+                share = vertical_aloft(mean, axis, z0[row, col], bent, z)
                 mean = from_axis(mean, axis)[0]
                 share = max(share, LEAST_SHARE)
             else:
-                share = vertical(mean, z0[row, col], inv_l, min(z, mean))
+                share = vertical(mean, z0[row, col], bent, min(z, mean))
             if uptake > 0.0:
-                share *= thinned(uptake, z0[row, col], inv_l, ustar[row, col] * factor[k], mean, min(z, mean))
+                share *= thinned(
+                    uptake, z0[row, col], bent, ustar[classes[k], row, col] * factor[k], mean, min(z, mean)
+                )
             pieces_out[k, F0 + e] = 1.0 / share
             pieces_out[k, S0 + e] = math.sqrt(ends[BOX, e, k] ** 2 + ends[TURB, e, k] ** 2)
         dx, dy = ends[X, 1, k] - ends[X, 0, k], ends[Y, 1, k] - ends[Y, 0, k]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.locate.readings import Readings
-from evacuation.release.substances import Substance, known, substance
+from evacuation.release.substances import Substance, known
 from evacuation.release.weather import Air, Weather
 from twin.city import City
 from twin.clock import Clock
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-#: Height of a detector over the ground and of a source that nobody has seen, m: assumed.
-DETECTOR_M, SOURCE_M = 1.5, 1.0
+#: Height of a detector over the ground, m: assumed.
+DETECTOR_M = 1.5
 
 #: A detector notices the gas at this share of its highest reading.
 NOTICED = 0.1
@@ -36,6 +37,9 @@ MOST, MANY = 2, 24
 #: Sources that give fewer of the readings than this within a factor of two explain them badly: the error of a reading that the search
 #: begins with (half of the plume, Student's t with 4 degrees of freedom) puts three quarters there. Assumed.
 FITS = 2.0 / 3.0
+
+#: Columns of the ends of a detector's path, m; both ends of a detector at a point are its place.
+ENDS = ["x0", "y0", "x1", "y1"]
 
 #: What detectors may read.
 QUANTITIES = ("detector_concentration", "detector_volume_share", "detector_lfl_share")
@@ -133,9 +137,15 @@ class Found:
 
 
 def detected(
-    city: City, drivers: Drivers, clock: Clock, weather: Weather, gas: Substance, rng: np.random.Generator
+    city: City,
+    drivers: Drivers,
+    clock: Clock,
+    weather: Weather,
+    gas: Substance,
+    height_m: float,
+    rng: np.random.Generator,
 ) -> Found:
-    """Return the source that explains what the city's gas detectors read in this run.
+    """Return the source, `height_m` over the ground, that explains what the city's gas detectors read in this run.
 
     Raises ScenarioError where no detector reads anything, or no source can be found.
     """
@@ -150,7 +160,7 @@ def detected(
     if not len(table) or not (table["value"] > table["least"]).any():
         raise ScenarioError("release_nothing_believed" if len(found) else "release_no_readings")
     worst = table.loc[table["value"].idxmax()]
-    first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]))
+    first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]), height_m)
     west, south, east, north = city.grid.bounds
     most = MOST if len(first) >= MANY else 1
     posterior = locate(
@@ -164,22 +174,31 @@ def detected(
 
 
 def check_sensors(city: City, drivers: Drivers) -> None:
-    """Raise ScenarioError for a detector with readings that stands outside the city."""
+    """Raise ScenarioError for a detector with readings that stands outside the city, or whose path is not one straight line."""
     places = city.sensors.set_index(city.sensors["id"].astype(str)).geometry
     for name in QUANTITIES:
         for sensor in (str(s) for s in drivers[name]["sensor"].values) if name in drivers else ():
-            point = places[sensor].centroid
-            if not bool(city.grid.cells([point.x], [point.y])[2][0]):
-                raise ScenarioError(
-                    "release_sensor_outside", sensor=sensor, x=round(point.x), y=round(point.y), expected=city.id
-                )
+            if places[sensor].geom_type == "LineString" and (bends := len(places[sensor].coords) - 2):
+                raise ScenarioError("release_sensor_bent", sensor=sensor, found=bends)
+            for x, y in _ends(places[sensor]).reshape(2, 2):
+                if not bool(city.grid.cells([x], [y])[2][0]):
+                    raise ScenarioError(
+                        "release_sensor_outside", sensor=sensor, x=round(x), y=round(y), expected=city.id
+                    )
+
+
+def _ends(place: shapely.Geometry) -> Array:
+    """Return x, y of both ends of the path that a detector looks along, m: those of a line, else twice the middle of what it is."""
+    line = place if place.geom_type == "LineString" else shapely.LineString([place.centroid] * 2)
+    return np.asarray(shapely.get_coordinates(line)[[0, -1]].ravel())
 
 
 def _tanks(city: City, gas: Substance) -> gpd.GeoDataFrame:
     """Return the tanks that hold the substance, or of which the city does not say what they hold."""
     tanks = city.facilities[(city.facilities["kind"] == "tank").values]
     held = tanks["substance"] if "substance" in tanks else pd.Series(None, index=tanks.index)
-    own = [pd.isna(name) or (name in known() and substance(name).id == gas.id) for name in held]
+    names = known(city.substances)
+    own = [pd.isna(name) or names.get(name) == gas.id for name in held]
     return tanks[own]
 
 
@@ -189,9 +208,10 @@ def _middles(tanks: gpd.GeoDataFrame) -> Array:
 
 
 def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.DataFrame:
-    """Return a row per reading in time order: time_s, sensor, x, y, value, and the detector's `least` and `most` (kg m-3).
+    """Return a row per reading in time order: time_s, sensor, x, y, value, the detector's `least` and `most` (kg m-3), and ENDS.
 
-    The last two from the columns `least_kg_m3` and `most_kg_m3` of the city's sensors, where it has them.
+    x, y: the middle of the path between the ends; a reading is the mean along it. `least` and `most` are those of the columns
+    `least_kg_m3` and `most_kg_m3` of the city's sensors, where it has them.
     """
     check_sensors(city, drivers)
     units = dict(zip(QUANTITIES, (1.0, gas.kg_m3(1e6), gas.flammable_kg_m3 or np.nan), strict=True))
@@ -207,28 +227,26 @@ def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.Dat
             continue
         field = drivers[name].transpose("time", "sensor")
         for k, sensor in enumerate(str(s) for s in field["sensor"].values):
-            point = places[sensor].centroid
+            path = _ends(places[sensor])
             for moment, value in zip(field["time"].values, field.values[:, k], strict=True):
                 if np.isfinite(value * unit):
-                    ends = (float(limits["least"][sensor]), float(limits["most"][sensor]))
-                    at = (clock.seconds(moment), sensor, float(point.x), float(point.y))
-                    rows.append((*at, float(value * unit), *ends))
-    return pd.DataFrame(rows, columns=["time_s", "sensor", "x", "y", "value", "least", "most"]).sort_values(
-        ["time_s", "sensor"], ignore_index=True
-    )
+                    scale = (float(limits["least"][sensor]), float(limits["most"][sensor]))
+                    middle = 0.5 * (path[:2] + path[2:])
+                    rows.append((clock.seconds(moment), sensor, *middle, float(value * unit), *scale, *path))
+    columns = ["time_s", "sensor", "x", "y", "value", "least", "most", *ENDS]
+    return pd.DataFrame(rows, columns=columns).sort_values(["time_s", "sensor"], ignore_index=True)
 
 
-def _readings(table: pd.DataFrame, clock: Clock, weather: Weather, x: float, y: float) -> Readings:
-    """Return the readings with the wind of their moments, over the roughness of a place."""
+def _readings(table: pd.DataFrame, clock: Clock, weather: Weather, x: float, y: float, height_m: float) -> Readings:
+    """Return the readings with the wind of their moments, of a source `height_m` high over the roughness of a place."""
     airs = {t: weather.at(t) for t in table["time_s"].unique()}
     own = [airs[t] for t in table["time_s"]]
     z0, _ = _ground(own[0], x, y)
-    at = table[["x", "y", "x", "y"]].to_numpy(float)
     return Readings(
         sensor=pd.factorize(table["sensor"])[0],
         time_s=table["time_s"].to_numpy(float),
         value=table["value"].to_numpy(float),
-        ends=at,
+        ends=table[ENDS].to_numpy(float),
         z=np.full(len(table), DETECTOR_M),
         east=np.array([a.east for a in own]),
         north=np.array([a.north_ward for a in own]),
@@ -239,7 +257,7 @@ def _readings(table: pd.DataFrame, clock: Clock, weather: Weather, x: float, y: 
         least=np.where(table["least"] > 0.0, table["least"], -np.inf),
         most=table["most"].to_numpy(float),
         z0=z0,
-        height=SOURCE_M,
+        height=height_m,
         highest=own[0].highest_m,
     )
 

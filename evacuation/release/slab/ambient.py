@@ -25,7 +25,7 @@ def ambient(
     for name, value in (("z0", z0), ("temperature", temperature), ("ustar", ustar), ("pressure", pressure)):
         if not value > 0.0:
             raise ScenarioError("slab_input", what=name, found=value)
-    s = _stability(inv_l, z0)
+    s = stability_of(inv_l, z0)
     bend = math.exp(-0.8 * s) if s < 0.0 else 1.0 + 0.8 * s
     bent_l = inv_l * (1.0 + max(at_m, 3.0) / bend)
     far = (1.0 - 16.0 * bend * bent_l) ** -0.25 if bent_l < 0.0 else 1.0
@@ -97,7 +97,7 @@ def inv_l_of(stability: float, z0: float) -> float:
     return math.copysign(one * off**exponent, stability - NEUTRAL) if off > 0.0 else 0.0
 
 
-def _stability(inv_l: float, z0: float) -> float:
+def stability_of(inv_l: float, z0: float) -> float:
     """Return how many Pasquill classes 1 / L (m-1) is off neutral, below 0 unstable."""
     if inv_l == 0.0:
         return 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,24 +19,25 @@ from twin.errors import ScenarioError
 class Given(Gas):
     """`rates` (kg s-1) from `times` on (s since it began, from 0, rising), each until the next; the last is 0.
 
-    It comes at `temperature` (K); `kg` is what has not come yet. What would come while it is shut does not come later.
+    It comes at `temperature` (K); `kg` is left of what the tank held, NaN where that is not known. What would come while it is
+    shut does not come later.
     """
 
     substance: Substance
     times: NDArray[np.float64]
     rates: NDArray[np.float64]
     temperature: float
-    kg: float = field(init=False)
+    kg: float = math.nan
     full_kg: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.full_kg = self.kg = float(self._until(self.times[-1]))
+        self.full_kg = self.kg
 
     @classmethod
     def of(cls, content: Content, way: Way) -> Given:
         """Return the rates that a scenario lists as (min, kg s-1); raise ScenarioError for a list that is no release in time.
 
-        Nor can more gas leave a stack than goes through its mouth.
+        Nor can more gas leave a stack than goes through its mouth, or a tank than it holds.
         """
         times, rates = np.array(way.rates_kg_s, dtype=float).reshape(-1, 2).T
         whole = len(times) > 1 and times[0] == 0.0 and (np.diff(times) > 0.0).all() and (rates >= 0.0).all()
@@ -45,7 +47,10 @@ class Given(Gas):
             most = float(rates.max()) / content.substance.gas_density(stack.temperature)
             if most > stack.flow_m3_s:
                 raise ScenarioError("release_flue", site=content.site, found=stack.flow_m3_s, expected=most)
-        return cls(content.substance, 60.0 * times, rates, content.temperature)
+        source = cls(content.substance, 60.0 * times, rates, content.temperature, content.kg)
+        if (total := source._until(source.times[-1])) > content.kg:
+            raise ScenarioError("release_too_much", site=content.site, found=total, expected=content.kg)
+        return source
 
     def outflow(self, hole_m: float, dt: float, since: float, open_share: float = 1.0) -> float:
         """Let go what comes in `dt` s, or a share of it; the hole does not matter."""

@@ -1,7 +1,8 @@
 """Substances: one table a file, each value with its unit, source and confidence. A file more is a substance more.
 
 Columns: quantity, value, unit, family (of values that disagree and are chosen by name: probits, toxic loads), source, confidence.
-Of a quantity with several values the first of the highest confidence is taken.
+Of a quantity with several values the first of the highest confidence is taken. A city may have tables of its own (`City.substances`);
+one that is called as one of these files stands in its place.
 """
 
 from __future__ import annotations
@@ -12,19 +13,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from twin.errors import ScenarioError
-from twin.words import near
+from twin.words import LANGS, near
 
 GAS = 8.314462
 #: Parts per million of the published limits are of air at 25 C and 1 atm.
 LIMITS_K, ATMOSPHERE_PA = 298.15, 101325.0
 
 CONFIDENCE = ("high", "medium", "low", "")
+
+#: Columns of a table.
+COLUMNS = ("quantity", "value", "unit", "family", "source", "confidence")
+
+#: No tables of a city.
+NONE: Mapping[str, str] = MappingProxyType({})
+
+#: How the quantities begin whose unit must be this one, and those that may lie below 0.
+UNITS = {
+    **{
+        "AEGL": "ppm",
+        "ERPG": "ppm",
+        "IDLH": "ppm",
+        "LFL": "vol%",
+        "molar_mass": "g/mol",
+        "boiling_point": "K",
+        "critical_t": "K",
+    },
+    **{"critical_p": "Pa", "latent": "J/kg", "gas_heat": "J/kg/K", "liquid_heat": "J/kg/K", "liquid_density": "kg/m3"},
+}
+SIGNED = ("antoine", "probit_a")
+
+#: What a relation of toxic load to harm consists of.
+RESPONSES = ({"probit_a", "probit_b", "probit_n"}, {"slot_load", "slot_n"})
 
 #: Durations of the published limits -> seconds.
 DURATIONS = {"10min": 600.0, "30min": 1800.0, "60min": 3600.0, "4h": 14400.0, "8h": 28800.0}
@@ -74,11 +100,15 @@ class Family:
 
 @dataclass(frozen=True)
 class Substance:
-    """A substance by its name in a scenario: `values` by quantity; `taken` is the one of the highest confidence."""
+    """A substance by its name in a scenario: `values` by quantity; `taken` is the one of the highest confidence.
+
+    own: the table is the city's.
+    """
 
     id: str
     name: Mapping[str, str]
     values: Mapping[str, tuple[Value, ...]]
+    own: bool = False
     taken: Mapping[str, Value] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -142,24 +172,33 @@ class Substance:
         return found
 
 
-@cache
-def known() -> dict[str, str]:
-    """Return every name a scenario may use -> the file's stem."""
-    stems = sorted(p.name[:-4] for p in files(__package__).iterdir() if p.name.endswith(".csv"))
-    names = {stem: stem for stem in stems}
-    for stem in stems:
-        names |= {row["value"]: stem for row in _rows(stem) if row["quantity"] == "also"}
+def known(own: Mapping[str, str] = NONE) -> dict[str, str]:
+    """Return every name a scenario may use -> the name of its table; `own`: tables of the city, by name."""
+    tables = _packaged() | {_key(name): text for name, text in own.items()}
+    names = {name: name for name in tables}
+    for name, text in tables.items():
+        names = {row["value"]: name for row in _rows(name, text) if row["quantity"] == "also"} | names
     return names
 
 
+def substance(name: str, own: Mapping[str, str] = NONE) -> Substance:
+    """Return a substance; `own`: tables of the city, by name.
+
+    Raises ScenarioError with near names for an unknown one, and for a table that lacks a column or a name of the substance, or has
+    a bad number or another unit than the model takes.
+    """
+    tables, names = {_key(file): text for file, text in own.items()}, known(own)
+    if (key := _key(name)) not in names:
+        raise ScenarioError("substance_unknown", found=name, near=near(key, sorted(names)))
+    file = names[key]
+    return _read(file, tables.get(file) or _packaged()[file], own=file in tables)
+
+
 @cache
-def substance(name: str) -> Substance:
-    """Return a substance; raise ScenarioError with near names for an unknown one, or for a table with a bad number."""
-    key = name.strip().lower().replace(" ", "_").replace("-", "_")
-    if key not in known():
-        raise ScenarioError("substance_unknown", found=name, near=near(key, sorted(known())))
-    stem, values, said = known()[key], dict[str, list[Value]](), dict[str, str]()
-    for row in _rows(stem):
+def _read(file: str, text: str, own: bool) -> Substance:
+    """Return the substance of a table."""
+    values, said = dict[str, list[Value]](), dict[str, str]()
+    for row in _rows(file, text):
         quantity = row["quantity"]
         if quantity in ("also", "cas"):
             continue
@@ -168,12 +207,53 @@ def substance(name: str) -> Substance:
             continue
         try:
             number = float(row["value"])
-        except ValueError:
-            raise ScenarioError("substance_number", found=f"{stem}.csv", name=quantity, text=row["value"]) from None
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number) or (number <= 0.0 and not quantity.startswith(SIGNED)):
+            raise ScenarioError("substance_number", found=f"{file}.csv", name=quantity, text=row["value"] or "-")
+        for start, unit in UNITS.items():
+            if quantity.startswith(start) and row["unit"].partition(" ")[0] != unit:
+                found = row["unit"] or "-"
+                raise ScenarioError("substance_unit", where=f"{file}.csv", name=quantity, found=found, expected=unit)
         known_as = row["confidence"] if row["confidence"] in CONFIDENCE else "low"
         values.setdefault(quantity, []).append(Value(number, row["unit"], row["family"], row["source"], known_as))
-    return Substance(stem, said, {q: tuple(v) for q, v in values.items()})
+    _check_families(file, values)
+    for lang in LANGS:
+        if not said.get(lang):
+            raise ScenarioError("substance_value", found=file, name=f"name_{lang}")
+    return Substance(file, said, {q: tuple(v) for q, v in values.items()}, own)
 
 
-def _rows(stem: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(files(__package__).joinpath(f"{stem}.csv").read_text("utf-8").splitlines()))
+def _check_families(file: str, values: Mapping[str, list[Value]]) -> None:
+    """Raise ScenarioError for a relation of toxic load to harm that is not whole, or whose unit of C is not said."""
+    for name in dict.fromkeys(v.family for vs in values.values() for v in vs if v.family):
+        own = {q: v for q, vs in values.items() for v in vs if v.family == name}
+        if set(own) not in RESPONSES:
+            raise ScenarioError("substance_response", where=f"{file}.csv", name=name, found=sorted(own))
+        for quantity, value in own.items():
+            if not any(unit in value.unit for unit in ("ppm", "mg/m3")):
+                found = value.unit or "-"
+                raise ScenarioError(
+                    "substance_unit", where=f"{file}.csv", name=quantity, found=found, expected="ppm, mg/m3"
+                )
+
+
+@cache
+def _packaged() -> dict[str, str]:
+    """Return the tables that come with the model, by name."""
+    paths = sorted((p for p in files(__package__).iterdir() if p.name.endswith(".csv")), key=lambda p: p.name)
+    return {path.name[:-4]: path.read_text("utf-8") for path in paths}
+
+
+@cache
+def _rows(file: str, text: str) -> list[dict[str, str]]:
+    """Return the rows of a table; raise ScenarioError where it lacks a column."""
+    reader = csv.DictReader(text.splitlines())
+    if not set(COLUMNS) <= set(found := list(reader.fieldnames or ())):
+        raise ScenarioError("substance_columns", where=f"{file}.csv", found=found, expected=list(COLUMNS))
+    return [{column: row[column] or "" for column in COLUMNS} for row in reader]
+
+
+def _key(name: str) -> str:
+    """Return a name as tables are called."""
+    return name.strip().lower().replace(" ", "_").replace("-", "_")

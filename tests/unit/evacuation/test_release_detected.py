@@ -12,8 +12,11 @@ import pytest
 import shapely
 import xarray as xr
 
+from evacuation.release.locate.detected import _readings, _table
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
+from evacuation.release.substances import substance
+from evacuation.release.weather import Weather
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Drivers
@@ -93,6 +96,14 @@ def test_no_reading_no_source(city, change) -> None:
         SOUGHT.check(city, given, CLOCK) if change is None else SOUGHT.simulate(city, given, CLOCK)
 
 
+@pytest.mark.parametrize("told", [{"mass_kg": 500.0}, {"start_min": 5.0}, {"outflow": "sudden"}, {"bund_m2": 9.0}, {}])
+def test_what_is_said_of_a_source_that_is_sought_is_refused(city, told) -> None:
+    given = AIR | {"source_rate": xr.DataArray([1.0], {"time": [np.datetime64("2026-06-20T10:00")]}, ("time",))}
+    with pytest.raises(ScenarioError, match=next(iter(told), "source_rate")) as error:
+        replace(SOUGHT, **told).check(city, AIR if told else given, CLOCK)
+    assert error.value.code == "release_sought"
+
+
 def test_two_leaks_are_both_found_and_both_run() -> None:
     """Two tanks 500 m apart across the wind, detectors beyond each: both are in ledger, members and tables."""
     places = PLACES | {f"h{k}": (x, y + 500.0) for k, (x, y) in enumerate(PLACES.values())}
@@ -157,6 +168,26 @@ def test_only_a_detector_that_sticks_is_no_answer(city) -> None:
     )
     with pytest.raises(ScenarioError, match="can be believed"):
         SOUGHT.simulate(city, AIR | {"detector_concentration": stuck}, CLOCK)
+
+
+def test_a_path_reads_the_mean_between_its_ends(city) -> None:
+    """The readings of a path are laid along it, and a plume that crosses it is diluted by its length: a point in it reads more."""
+    drivers, weather = read(city), Weather(city, AIR, CLOCK)
+    moved = city.sensors.copy()
+    moved.loc[0, "geometry"] = shapely.LineString([(WEST + 420.0, NORTH - 1300.0), (WEST + 420.0, NORTH - 700.0)])
+    own = replace(city, sensors=moved)
+    SOUGHT.check(own, drivers, CLOCK)
+    seen = {}
+    for name, at in (("path", own), ("point", city)):
+        table = _table(at, drivers, CLOCK, substance("chlorine"))
+        found = _readings(table, CLOCK, weather, WEST + 300.0, NORTH - 1010.0, 1.0)
+        seen[name] = found.seen(WEST + 300.0, NORTH - 1010.0)[(table["sensor"] == "g1").to_numpy()]
+    assert (seen["path"] > 0.0).all() and (seen["path"] < 0.5 * seen["point"]).all()
+    moved.loc[0, "geometry"] = shapely.LineString(
+        [(WEST, NORTH - 9.0), (WEST + 9.0, NORTH - 9.0), (WEST, NORTH - 99.0)]
+    )
+    with pytest.raises(ScenarioError, match="g1"):
+        SOUGHT.check(replace(city, sensors=moved), drivers, CLOCK)
 
 
 def test_a_detector_outside_the_city_is_named(city) -> None:

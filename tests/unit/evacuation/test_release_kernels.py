@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -25,6 +27,22 @@ def run(emission: Emission, steps: int, air=AIR, only_first: bool = False, cloud
     for k in range(steps):
         cloud.step([emission] if k == 0 or not only_first else [], 20.0, 8, 8 * k, air, 20.0 * k)
     return cloud
+
+
+def test_a_member_of_another_stability_is_the_cloud_of_that_air() -> None:
+    """To the last bit, on its way and on the cells; the pieces of the mean are those without members."""
+    beside = (even_air(0.3, -0.03, 2.4, z0=0.3, highest_m=500.0), even_air(0.25, 0.03, 1.9, z0=0.3, highest_m=80.0))
+    gas = replace(PLUME, dilution=even(0.6), dense=3.2)
+    cloud = Cloud(np.zeros(2), np.ones(2), uptake=1e-3, classes=np.array([1, 2]))
+    run(gas, 12, replace(AIR, beside=beside), cloud=cloud)
+    own = np.zeros((3, *GRID.shape))
+    cloud.onto(GRID, replace(AIR, beside=beside), own)
+    for member, air in enumerate((AIR, *beside)):
+        alone, c = Cloud(uptake=1e-3), np.zeros((1, *GRID.shape))
+        run(gas, 12, air, cloud=alone)
+        alone.onto(GRID, air, c)
+        np.testing.assert_array_equal(own[member], c[0])
+    assert own[0].max() > 0.0 and not np.array_equal(own[1], own[2])
 
 
 @pytest.mark.parametrize("inv_l", [0.0, 0.05, -0.05])

@@ -16,7 +16,8 @@ import xarray as xr
 import scenarios as sc
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
-from evacuation.release.weather import Weather, roughness, stability, sun_height
+from evacuation.release.slab.ambient import inv_l_of
+from evacuation.release.weather import OPEN_Z0, SHORTEST_L_M, Weather, class_off, roughness, stability, sun_height
 from scenarios.case.hazards import reported, sheet
 from scenarios.runner.run import execute
 from twin import words
@@ -82,6 +83,7 @@ def test_peaks_hold_every_step(leak) -> None:
     assert (fields["max_gas_severity"] >= fields["gas_severity"].max("time") * (1 - 1e-6)).all()
     assert float(fields["max_gas_severity"].max()) > 3.0
     assert float(fields["probability_aegl2"].max()) == 1.0 and "flammable_share" not in fields
+    assert "gusts" in codes(leak) and "gusts_burn" not in codes(leak)
 
 
 def test_a_split_run_equals_the_whole(city: City, leak, tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_events_open_and_shut_a_leak(city: City) -> None:
 def test_a_flammable_gas_shows_where_it_burns(city: City) -> None:
     lpg = simulate(city, model=Release(substance="lpg", site="b0", mass_kg=3000.0, outflow="sudden", wind_members=2))
     assert float(lpg.fields["flammable_share"].max()) > 0.5 and float(lpg.fields["max_gas_severity"].max()) >= 3.0
-    assert "probability_flammable" in lpg.fields
+    assert "probability_flammable" in lpg.fields and {"gusts", "gusts_burn"} <= codes(lpg)
 
 
 def test_a_cloud_that_leaves_is_not_called_safe(city: City) -> None:
@@ -242,6 +244,25 @@ def test_calm_and_missing_weather_are_told(city: City) -> None:
     outcome = simulate(city, wind(CLOCK, {0.0: (0.0, 0.0)}), wind_members=0)
     assert {"calm", "assumed_air_temperature", "assumed_cloud_cover", "one_wind", "two_phase", "form"} <= codes(outcome)
     assert float(outcome.fields["gas_concentration"].max()) > 0
+
+
+def test_members_differ_in_stability_and_the_result_says_so(city: City) -> None:
+    """The draws of turn and speed stay what they were; where the class varies only members have another air."""
+    one, other = (simulate(city, wind_members=8, stability_share=share) for share in (0.0, 1.0))
+    kept = [run.state.arrays for run in (one, other)]
+    assert not kept[0]["cloud_classes"].any() and set(kept[1]["cloud_classes"][1:]) == {1, 2}
+    np.testing.assert_array_equal(kept[0]["cloud_turns"], kept[1]["cloud_turns"])
+    np.testing.assert_array_equal(one.fields["gas_concentration"], other.fields["gas_concentration"])
+    assert (kept[0]["reached"] != kept[1]["reached"]).any()
+    assert "stability_one" in codes(one) and dict(other.notes)["stability_varied"] == {"percent": 100.0}
+
+
+def test_a_class_off_keeps_to_day_and_night() -> None:
+    d, open_air = inv_l_of(4.0, OPEN_Z0), [inv_l_of(k, OPEN_Z0) for k in (3.0, 5.0)]
+    assert class_off(d, -1.0, day=True) == pytest.approx(open_air[0]) and class_off(d, 1.0, day=True) == 0.0
+    assert class_off(d, 1.0, day=False) == pytest.approx(open_air[1]) and class_off(d, -1.0, day=False) == 0.0
+    assert class_off(open_air[0], 1.0, day=True) == pytest.approx(0.0, abs=1e-9)
+    assert class_off(inv_l_of(5.5, OPEN_Z0), 1.0, day=False) <= 1.0 / SHORTEST_L_M
 
 
 def test_air_follows_sun_cloud_and_houses(city: City) -> None:

@@ -30,6 +30,7 @@ from twin.errors import ScenarioError
 from twin.exposure import worst_colours
 from twin.readers.city_folder import save_folder
 from twin.sheet import COLOURS
+from twin.words import written
 
 CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 7200.0, 300.0)
 CAP = f"{{{NAMESPACE}}}"
@@ -190,5 +191,6 @@ def test_the_first_page_names_gas_tank_and_wind_and_the_map_marks_the_source(lea
     (section,) = sc.sections(execute(leak))
     text = " ".join(str(block.said.values) for block in section.headline if hasattr(block.said, "values"))
     assert "Chlorine" in text and "一号罐" in text and "1.0" in text
+    assert "Danger to life (AEGL-3)" in " ".join(written(block.said, "en") for block in section.headline)
     (mark,) = section.marks
     assert (mark.x, mark.y) == (WEST + 300.0, NORTH - 1010.0) and mark.toward_deg == pytest.approx(90.0)

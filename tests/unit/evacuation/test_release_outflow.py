@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -12,12 +14,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from evacuation.release import substances
 from evacuation.release.proofs.worlds import town, wind
 from evacuation.release.release import Release
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action, Outcome
+from twin.readers.city_folder import open_folder, save_folder
 
 CLOCK = Clock(datetime(2026, 6, 20, 18, 0, tzinfo=timezone(timedelta(hours=8))), 120.0, 60.0)
 EAST = wind(CLOCK, {0.0: (2.0, 0.0)})
@@ -58,9 +62,37 @@ def test_rates_in_time_come_when_they_are_told_and_no_later(city: City) -> None:
     run = simulated(city, **steps, height_m=20.0, start_min=0.5, step_s=30.0)
     assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 120.0])
     assert dict(run.notes)["aloft_heavy"] == {"height": 20.0} and "tank_assumed" not in dict(run.notes)
+    assert run.tables["tanks"]["left_kg"].isna().all() and "left_in_tanks" not in run.balance.remarks
     shut = simulated(city, Action("shut_valve", "b0", 30.0, 60.0), **steps, step_s=30.0)
     assert shut.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 30.0])
-    assert shut.tables["tanks"]["left_kg"].tolist() == pytest.approx([90.0])
+
+
+def test_rates_empty_a_tank_whose_content_is_known_and_never_more_than_that(city: City) -> None:
+    rates = {"site": "works/T1", "outflow": "rates", "phase": None, "mass_kg": None}
+    run = simulated(city, **rates, rates_kg_s=((0.0, 2.0), (1.0, 0.0)))
+    held = float(city.facilities["mass_kg"].iloc[0])
+    assert run.tables["tanks"]["left_kg"].tolist() == pytest.approx([held - 120.0])
+    error = refused(city, **rates, rates_kg_s=((0.0, held), (1.0, 0.0)))
+    assert error.code == "release_too_much" and error.values["found"] == 60.0 * held
+
+
+@pytest.mark.parametrize("changes", [{"start_min": 2.0}, {"mass_kg": None, "outflow": "rates", "phase": None}])
+def test_a_leak_that_begins_after_the_run_is_refused_before_it(city: City, changes: dict[str, Any]) -> None:
+    """Of the rates, the first above 0 comes when the run has ended."""
+    given = series({0.0: 0.0, 150.0: 1.0, 200.0: 0.0}) if "outflow" in changes else EAST
+    model = replace(PLACE, pressure_bar=None if "outflow" in changes else 5.0, **changes)
+    with pytest.raises(ScenarioError) as error:
+        model.check(city, given, CLOCK)
+    assert error.value.code == "release_start"
+
+
+def test_a_run_that_goes_on_may_begin_its_leak_on_the_clock_of_the_first(city: City) -> None:
+    """Minute 3 lies beyond a run of two minutes, and within one that goes on from it."""
+    first = simulated(city, pressure_bar=5.0)
+    later = replace(PLACE, pressure_bar=5.0, site="b1", start_min=3.0)
+    later.check(city, EAST, CLOCK, (), first.state)
+    with pytest.raises(ScenarioError, match="minute 4"):
+        replace(later, start_min=4.0).check(city, EAST, CLOCK, (), first.state)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +118,7 @@ def test_a_series_of_rates_says_when_it_begins_and_what_comes(city: City) -> Non
     """Nothing for half a minute, 1 kg/s for the next, then 3 kg/s to the end of the run: 0, 30 and 210 kg."""
     run = GIVEN.simulate(city, series({0.0: 0.0, 30.0: 1.0, 60.0: 3.0}), CLOCK)
     assert run.tables["mass"]["out_kg"].tolist() == pytest.approx([0.0, 30.0, 210.0])
-    assert run.tables["tanks"]["began_s"].tolist() == [30.0] and run.tables["tanks"]["left_kg"].iloc[0] < 1e-9
+    assert run.tables["tanks"]["began_s"].tolist() == [30.0] and run.tables["tanks"]["left_kg"].isna().all()
     assert run.tables["events"]["begins_s"].tolist() == [30.0]
 
 
@@ -127,6 +159,19 @@ PIPE = {
     "pipe_length_m": 2000.0,
     "pipe_mm": 200.0,
 }
+
+
+def test_a_city_lets_out_a_substance_of_its_own_and_the_result_says_whose_it_is(city: City, tmp_path: Path) -> None:
+    text = files(substances).joinpath("chlorine.csv").read_text("utf-8")
+    save_folder(replace(city, substances={"works_gas": text}), tmp_path / "town")
+    town = open_folder(tmp_path / "town")
+    run = simulated(town, substance="works_gas", pressure_bar=5.0)
+    assert (
+        dict(run.notes)["own_substance"] == {"file": "substances/works_gas.csv"} and run.balance.came_in["tanks"] > 0.0
+    )
+    assert refused(city, substance="works_gas").code == "substance_unknown"
+    (tmp_path / "town/substances/works_gas.csv").write_text(text.replace("AEGL3_60min,20", "AEGL3_60min,2"), "utf-8")
+    assert open_folder(tmp_path / "town").content_hash != town.content_hash
 
 
 def test_a_torn_gas_pipe_runs_from_the_scenario_and_says_what_it_leaves_out(city: City) -> None:

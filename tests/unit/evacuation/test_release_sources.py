@@ -174,7 +174,7 @@ def test_friction_of_a_two_phase_flow_follows_the_table_and_goes_on_beyond_it() 
 
 @pytest.mark.parametrize("make", [
     lambda: flashing(5.0), lambda: Tank(BENZENE, "liquid", 10_000.0, 293.15, 2e5), lambda: Vessel(METHANE, 500.0, 293.15, 5e6),
-    lambda: gas_pipe(10_000.0, 500.0), lambda: Given(METHANE, np.array([0.0, 1e4]), np.array([2.0, 0.0]), 293.15),
+    lambda: gas_pipe(10_000.0, 500.0), lambda: Given(METHANE, np.array([0.0, 1e4]), np.array([2.0, 0.0]), 293.15, 2e4),
 ])  # fmt: skip
 def test_half_an_opening_lets_out_half_as_fast(make) -> None:
     whole, half, shut = make(), make(), make()

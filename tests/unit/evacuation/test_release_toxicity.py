@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -115,14 +116,35 @@ def test_a_limit_that_is_missing_is_never_safe() -> None:
     assert limits_of(few).curves[2].at(28_800.0) < CHLORINE.kg_m3(20.0)
 
 
-def test_unknown_substances_and_bad_tables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_substance_is_named_with_its_neighbours() -> None:
     with pytest.raises(ScenarioError, match="chlorine"):
         substance("clorine")
-    monkeypatch.setattr(substances, "_rows", lambda stem: [
-        {"quantity": "molar_mass", "value": "heavy", "unit": "", "family": "", "source": "", "confidence": ""}
-    ])  # fmt: skip
-    with pytest.raises(ScenarioError, match="heavy"):
-        substance.__wrapped__("phosgene")
+
+
+TABLE = files(substances).joinpath("chlorine.csv").read_text("utf-8")
+
+
+def test_a_city_has_substances_of_its_own_and_they_come_first() -> None:
+    own = {"Works-Gas": TABLE.replace("cl2", "wg").replace("AEGL3_60min,20", "AEGL3_60min,2"), "chlorine": TABLE}
+    gas = substance("wg", own)
+    assert gas.own and gas.id == "works_gas" and gas.limits("AEGL3")[3600.0] == pytest.approx(gas.kg_m3(2.0))
+    assert substance("chlorine", own).own and not substance("chlorine").own
+    with pytest.raises(ScenarioError, match=r"substances/NAME\.csv"):
+        substance("works gas")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "says"),
+    [("70.906", "heavy", "substance_number", "heavy"), ("70.906", "nan", "substance_number", "nan"),
+     ("AEGL3_8h,7.1", "AEGL3_8h,-7.1", "substance_number", "AEGL3_8h"), ("AEGL3_8h,7.1,ppm", "AEGL3_8h,21,mg/m3", "substance_unit", "mg/m3"),
+     ("name_zh", "name_fr", "substance_value", "name_zh"), ("quantity,", "what,", "substance_columns", "what"),
+     ("probit_n,2.75", "other,2.75", "substance_response", "cpr18e")],
+)  # fmt: skip
+def test_what_a_table_cannot_say_is_named(old: str, new: str, code: str, says: str) -> None:
+    assert old in TABLE
+    with pytest.raises(ScenarioError, match=says) as error:
+        substance("gas", {"gas": TABLE.replace(old, new)})
+    assert error.value.code == code
 
 
 def test_families_that_disagree_stay_selectable() -> None:

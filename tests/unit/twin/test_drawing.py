@@ -113,6 +113,17 @@ def test_cells_of_another_grid_lie_where_they_are_and_the_unknown_is_grey(small_
     assert share(image, DARK) == pytest.approx(0.75 * share(known, DARK), rel=0.1)
 
 
+def test_a_map_of_a_field_alone_goes_close_to_what_is_seen_of_it(small_city) -> None:
+    """Two cells of 10 m at the rim of a hundred by a hundred, and some around them; where nothing is seen, all of it."""
+    y, x = NORTH - 5.0 - 10.0 * np.arange(100), WEST + 5.0 + 10.0 * np.arange(100)
+    field = xr.DataArray(np.zeros((100, 100)), dims=("y", "x"), coords={"y": y, "x": x})
+    assert shapes.shown_of(small_city, field, LAYER) == shapes.extent(field)
+    field[1, 50:52] = LAYER.bounds[-1]
+    assert shapes.shown_of(small_city, field, LAYER) == (WEST + 450, NORTH - 70, WEST + 570, NORTH)
+    field[1, 60] = np.nan
+    assert shapes.shown_of(small_city, field, LAYER)[2] == WEST + 660, "the unknown is seen"
+
+
 def test_a_field_over_most_of_the_city_shows_the_whole_city(small_city) -> None:
     assert shapes.window(small_city, shapes.reach_of(small_city, on("edge", small_city.roads["id"]))) == (
         small_city.grid.bounds
