@@ -18,6 +18,7 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.storeys import Storeys
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.barriers import Barriers
@@ -51,8 +52,8 @@ MOST_STEPS = 2e10
 class Crowd:
     """People who walk to the goals of a venue, or out of its gates, by the quickest open way, and press where it is full.
 
-    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid on one
-    storey for people who know the venue and see how full it is.
+    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid for
+    people who know the venue and see how full it is.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -95,7 +96,7 @@ class Crowd:
         state = state and state.check("crowd", city.grid.hash, self._settings(plan))
         attendance = self._attendance(drivers, clock)
         self._check(clock, attendance)
-        counted, said = counters(drivers, city, plan.ground)
+        counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
         if self.form == "stream":
             settings = self._settings(plan)
@@ -123,6 +124,7 @@ class Crowd:
             comers.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n), there, kept)
+        storeys = Storeys(plan)
         monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
         outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
@@ -149,7 +151,7 @@ class Crowd:
                 )
                 for part in range(self.tracks_per_s or 1):
                     some = DECISIONS // (self.tracks_per_s or 1)
-                    walkers.walk(began + t + part * some * DECISION_S, some)
+                    storeys.walk(walkers, began + t + part * some * DECISION_S, some)
                     if tracks is not None:
                         tracks.see(walkers.people)
                 walkers.people = doses.taken(walkers.people, t)
@@ -208,7 +210,10 @@ class Crowd:
         return found
 
     def _plan(self, city: City) -> Plan:
-        return Plan.of(city, self.venue, self.stream_cell_m if self.form == "stream" else None)
+        plan = Plan.of(city, self.venue, self.stream_cell_m if self.form == "stream" else None)
+        if plan.levels.many and self.form == "stream":
+            raise ScenarioError("levels_stream", venue=self.venue, found=[str(n) for n in plan.levels.numbers])
+        return plan
 
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""

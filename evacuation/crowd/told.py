@@ -47,9 +47,10 @@ def places_of(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> 
             "name_zh": [gate.name_zh for gate in plan.gates],
             "name_en": [gate.name_en for gate in plan.gates],
         },
-        geometry=[gate.shape for gate in plan.gates],
+        geometry=[plan.levels.on_map(gate.shape) for gate in plan.gates],
         crs=plan.grid.crs,
     )
+    zones = zones.set_geometry([plan.levels.on_map(shape) for shape in zones.geometry], crs=plan.grid.crs)
     both = gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
     return both.assign(name_zh=venue["zh"] + "·" + both["name_zh"], name_en=venue["en"] + ", " + both["name_en"])
 
@@ -116,20 +117,24 @@ def counts(frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
 
 
 def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> xr.Dataset:
-    """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time."""
+    """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time.
+
+    Of levels above one another a cell tells the densest; zones tell them apart.
+    """
     grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
     names = {"peak_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
     data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
+    folded = plan.levels.folded
     fields = xr.Dataset(
         {
-            "crowd_density": (("time", *space), np.stack([f.density for f in frames])),
-            "max_crowd_density": (space, monitor.highest.astype(np.float32)),
-            "dense_duration": (("density_bound", *space), monitor.above.astype(np.float32)),
+            "crowd_density": (("time", *space), np.stack([folded(f.density) for f in frames])),
+            "max_crowd_density": (space, folded(monitor.highest.astype(np.float32))),
+            "dense_duration": (("density_bound", *space), folded(monitor.above.astype(np.float32))),
             "gate_flow": (("time", "gate"), np.stack([f.flow for f in frames])),
             **data,
         },
         coords={
-            "time": clock.times.values, "y": grid.y, "x": grid.x, "density_bound": list(BOUNDS),
+            "time": clock.times.values, "y": grid.y, "x": grid.x[: grid.nx // len(plan.levels.numbers)], "density_bound": list(BOUNDS),
             "zone": monitor.zones["id"].values, "gate": np.array([gate.id for gate in plan.gates], dtype=object),
         },
     )  # fmt: skip

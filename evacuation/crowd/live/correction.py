@@ -103,11 +103,12 @@ class Live:
     def _stand(self, city: City) -> list[tuple[str, str, int]]:
         """Return the counters of this venue with the zone or gate each stands at."""
         found: list[tuple[str, str, int]] = []
+        here = self._plan.levels.on_map
         for sensor in city.sensors[city.sensors["kind"].isin(KINDS)].itertuples():
             if sensor.kind == ZONE_COUNTER:
-                inside = np.flatnonzero(self._zones.geometry.contains(sensor.geometry).values)
+                inside = np.flatnonzero([here(shape).contains(sensor.geometry) for shape in self._zones.geometry])
             else:
-                away = np.array([gate.shape.distance(sensor.geometry) for gate in self._plan.gates])
+                away = np.array([here(gate.shape).distance(sensor.geometry) for gate in self._plan.gates])
                 inside = np.array([away.argmin()]) if away.min() <= AT_GATE_M else np.zeros(0, int)
             if len(inside):
                 found.append((str(sensor.id), str(sensor.kind), int(inside[0])))
