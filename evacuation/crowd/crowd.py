@@ -147,7 +147,10 @@ class Crowd:
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
                 live.step(
-                    t, lambda: monitor.zone_of(walkers.people), walkers.flows[:, 1], _mover(comers, walkers, monitor)
+                    t,
+                    lambda zone: float((monitor.zone_of(walkers.people) == zone).sum()),
+                    walkers.flows[:, 1],
+                    _mover(comers, walkers, monitor),
                 )
                 for part in range(self.tracks_per_s or 1):
                     some = DECISIONS // (self.tracks_per_s or 1)
@@ -177,7 +180,7 @@ class Crowd:
                 "barriers": barriers.table(began),
                 **extra,
                 **({} if tracks is None else tracks.tables()),
-                **({"live": live.table(), "forecast": _forecast(live, frames, clock)} if live.read else {}),
+                **told.live_tables(live, frames, clock),
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
@@ -300,12 +303,6 @@ def _mover(comers: Comers, walkers: Walkers, monitor: Monitor) -> Callable[[int,
         return comers.correct(walkers, monitor.zones.geometry.iloc[zone], inside, count)
 
     return move
-
-
-def _forecast(live: Live, frames: list[told.Frame], clock: Clock) -> pd.DataFrame:
-    """Return what the run expects of the zones with counters after the last reading."""
-    people = np.stack([frame.zone["people"] for frame in frames])
-    return live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64))
 
 
 def _left(walkers: Walkers) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
@@ -114,6 +115,17 @@ def counts(frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
         return pd.DataFrame(values, index=clock.times, columns=[float(k + 1) for k in range(values.shape[1])])
 
     return {"density": table([f.by_density for f in frames]), "where": table([f.where for f in frames])}
+
+
+def live_tables(live: Live, frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
+    """Return the readings of the counters of the venue, and what the run expects of their zones after the last one; nothing without any."""
+    if not live.read:
+        return {}
+    people = np.stack([frame.zone["people"] for frame in frames])
+    return {
+        "live": live.table(),
+        "forecast": live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64)),
+    }
 
 
 def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> xr.Dataset:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evacuation.crowd import told
 from evacuation.crowd.district.inflow import Inflow
 from evacuation.crowd.district.stream import RENEWED_S, Stream, span
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.arrivals import Attendance
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.monitor import Monitor
@@ -63,6 +64,7 @@ def simulate(
     before = _ledger(inflow, stream) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
     ground = Density(plan.grid, finder.walkable, plan.grid.cell_m)
     monitor = Monitor(ground, told.zones_of(plan), kept)
+    live = Live(plan, monitor.zones, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0
     passed = np.array(kept["passed_last"]) if kept is not None else np.zeros(len(plan.gates))
     monitor.now = stream.total
@@ -77,6 +79,12 @@ def simulate(
             stream.set_gates(gates.at(t))
             flooded = told.under_water(flooded, gates.flooded(t), t)
             inflow.step(stream, t)
+            live.step(
+                t,
+                lambda zone: float(stream.total.ravel()[monitor.cells_of(zone)].sum()) * stream.cell**2,
+                stream.out[:-1],
+                lambda zone, count: inflow.correct(stream, monitor.cells_of(zone), count),
+            )
             stream.walk(1)
             monitor.watch_stream(stream.total, stream.cell, began + t + 1.0)
             through.append(stream.out.copy())
@@ -84,7 +92,7 @@ def simulate(
                 progress((t + 1.0) / clock.duration_s)
         passed = (stream.out[:-1] - left) / clock.step_s
         frames.append(_frame(monitor, inflow, stream, passed))
-    arrays = stream.record() | inflow.record() | monitor.record() | {"passed_last": passed}
+    arrays = stream.record() | inflow.record() | monitor.record() | live.record() | {"passed_last": passed}
     after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, settings)
     fields = told.fields(frames, monitor, plan, clock).drop_vars(CONTACT_FORCE.name)  # not known
     zones = monitor.table().assign(peak_force_n=np.nan)
@@ -99,10 +107,11 @@ def simulate(
             "gates": told.gate_table(plan, passed_by, out, flooded),
             "exits": exit_table(plan, _by_exit(plan, through)),
             "measures": told.measure_table(actions),
+            **told.live_tables(live, frames, clock),
         },
         told.balance(before, _ledger(inflow, stream), resumed=state is not None, tolerance=1e-9).check("crowd"),
         after,
-        tuple(_notes(asked, attendance, plan, finder, inflow, stream, monitor, drivers)),
+        (*_notes(asked, attendance, plan, finder, inflow, stream, monitor, drivers), *live.notes()),
         places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
         counts=told.counts(frames, clock),
     )
@@ -123,7 +132,14 @@ def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, flow: NDArray[np.fl
 
 def _ledger(inflow: Inflow, stream: Stream) -> dict[str, float]:
     outside, left = float(inflow.outside.sum()), float(stream.out.sum())
-    return {"made": inflow.made, "outside": outside, "inside": stream.inside, "left": left}
+    counted = {"counted_in": inflow.counted_in, "counted_out": inflow.counted_out}
+    return {
+        "made": inflow.made + inflow.counted_in,
+        "outside": outside,
+        "inside": stream.inside,
+        "left": left,
+        **counted,
+    }
 
 
 def _notes(
@@ -147,8 +163,6 @@ def _notes(
     if skipped := round(inflow.skipped):
         notes.append(("skipped", {"count": skipped}))
     notes += faults(plan)
-    if "people_count" in drivers:
-        notes.append(("stream_no_live", {}))
     if outside := round(inflow.outside.sum()):
         notes.append(("outside", {"count": outside}))
     if inside := round(stream.inside):

@@ -83,12 +83,13 @@ class Monitor:
         self.now = density
         people, dense = np.zeros((2, len(self.zones)))
         for k in range(len(self.zones)):
-            there = density.ravel()[self._cells_of(k)]
+            there = density.ravel()[self.cells_of(k)]
             people[k], dense[k] = there.sum() * cell_m**2, there[there >= DENSE].sum() * cell_m**2
         self._count(people, dense)
         self.grade(np.zeros(0), np.zeros(0, np.int64), bool(density.any()), t)
 
-    def _cells_of(self, k: int) -> NDArray[np.int64]:
+    def cells_of(self, k: int) -> NDArray[np.int64]:
+        """Return the cells of zone `k`, by their place in a field that is laid out in one row."""
         return np.asarray(self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]])
 
     def _by_zone(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -146,7 +147,7 @@ class Monitor:
         own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
         when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
         peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
-        cells, area = [self._cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
+        cells, area = [self.cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
         reach = {
             "most_people": self.most,
             "dense_people": self.most_dense,
