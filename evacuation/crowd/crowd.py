@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
@@ -71,7 +70,7 @@ class Crowd:
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
     tracks_per_s: Annotated[int, Ge(0), Le(20), Unit("s-1", "0: no trajectories; divides 20")] = 0
-    form: Literal["persons", "stream"] = "persons"
+    form: Literal["persons", "stream", "mixed"] = "persons"
     stream_cell_m: Annotated[float, Ge(0.5), Le(5.0), Unit("m", "form stream: gates are four cells wide or more")] = 1.0
     gate_closes_m: Annotated[
         float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
@@ -98,15 +97,15 @@ class Crowd:
         self._check(clock, attendance)
         counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
-        if self.form == "stream":
+        key = int(state.arrays["key"][0]) if state else _key(rng)
+        if self.form != "persons":
             settings = self._settings(plan)
             asked = district.Asked(**{f.name: getattr(self, f.name) for f in fields(district.Asked)})
-            done = district.simulate(asked, attendance, settings, city, drivers, clock, actions, state, progress)
+            done = district.simulate(asked, attendance, key, settings, city, drivers, clock, actions, state, progress)
             return replace(done, tables={**done.tables, **extra}, notes=(*done.notes, *said))
         gates = Timetable(plan, city, clock, actions, drivers.get("water_depth"), self.gate_closes_m)
         finder = Finder(plan)
         finder.check(gates.ever_open())
-        key = int(state.arrays["key"][0]) if state else _key(rng)
         comers = Comers(
             plan,
             finder,
@@ -213,8 +212,8 @@ class Crowd:
         return found
 
     def _plan(self, city: City) -> Plan:
-        plan = Plan.of(city, self.venue, self.stream_cell_m if self.form == "stream" else None)
-        if plan.levels.many and self.form == "stream":
+        plan = Plan.of(city, self.venue, self.stream_cell_m if self.form != "persons" else None)
+        if plan.levels.many and self.form != "persons":
             raise ScenarioError("levels_stream", venue=self.venue, found=[str(n) for n in plan.levels.numbers])
         return plan
 
@@ -246,7 +245,7 @@ class Crowd:
         if abs(DECISION_S / self.step_s - round(DECISION_S / self.step_s)) > 1e-9:
             raise ScenarioError("crowd_step", found=self.step_s, decision=DECISION_S)
         most = attendance.most if attendance else self.persons + self.arrivals_per_s * clock.duration_s
-        if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form == "stream"):
+        if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form != "persons"):
             raise ScenarioError("crowd_tracks", found=self.tracks_per_s, form=self.form, expected=DECISIONS)
         check_size(self.venue, most, clock.duration_s, self.tracks_per_s)
         if self.form == "persons" and (steps := most * clock.duration_s / self.step_s) > MOST_STEPS:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evacuation.crowd.district.singles import FILLED, Singles
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.people.arrivals import Attendance, weights_of
 from twin.errors import ScenarioError
@@ -15,9 +16,6 @@ from twin.hazard import Action
 
 #: Most persons/m2 at the start: more than this nobody moves (Weidmann 1993).
 MOST_AT_START = 5.4
-
-#: Nobody comes to where it is denser than this, persons/m2: they wait outside (assumed).
-FILLED = 4.0
 
 
 class Inflow:
@@ -70,15 +68,15 @@ class Inflow:
         if not self._attendance:
             self._go(float(count), 0.0)
 
-    def step(self, stream: Stream, t: float) -> None:
-        """Bring in who comes in the second after `t`, s on the clock, and tell who goes to leave."""
+    def step(self, stream: Stream, singles: Singles, t: float, now: float) -> None:
+        """Bring in who comes in the second after `t`, s on the clock (`now` since the first run began), and tell who goes to leave."""
         coming, going = self._per_s, 0.0
         if self._attendance:
             change = self._attendance.at(t) - (self.made + self.outside.sum() + self.skipped - self.told)
             coming, going = max(change, 0.0), max(-change, 0.0)
         if going > 0.0:
             self._go(going, t)
-        self._leave(stream)
+        self._leave(stream, singles, now)
         comes = coming * self._weights
         for action in self._skips:
             if action.active(t):
@@ -133,17 +131,19 @@ class Inflow:
         rows = [[persons / len(waits) / seconds, seconds, wait] for wait in waits]
         self._going = np.concatenate([self._going, rows])
 
-    def _leave(self, stream: Stream) -> None:
+    def _leave(self, stream: Stream, singles: Singles, now: float) -> None:
         """Let those walk off whose second it is, from wherever people stay."""
-        stay = float(stream.staying.sum()) * stream.cell**2
+        stay = float(stream.staying.sum()) * stream.cell**2 + singles.staying
         waits = self._going[:, 2] > 0.0
         part = np.where(waits, 0.0, np.minimum(self._going[:, 1], 1.0))
         wanted = float((self._going[:, 0] * part).sum())
         gone = min(wanted, stay)
         if gone > 0.0:
-            moved = stream.staying * min(gone / stay, 1.0)
+            share = min(gone / stay, 1.0)
+            moved = stream.staying * share
             stream.walking += moved
             stream.staying -= moved
+            singles.tell(share, now)
         done = gone / wanted if wanted > 0.0 else 1.0
         self._going[:, 1] -= part * done
         self._going[:, 2] -= waits

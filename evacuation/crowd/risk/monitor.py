@@ -78,15 +78,26 @@ class Monitor:
         self.look(people)
         self.grade(people.load, self.zone_of(people), people.count > 0, t)
 
-    def watch_stream(self, density: NDArray[np.float64], cell_m: float, t: float) -> None:
-        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does; its load is not known."""
+    def watch_stream(
+        self,
+        density: NDArray[np.float64],
+        counted: NDArray[np.float64],
+        cell_m: float,
+        loads: tuple[NDArray[np.float64], NDArray[np.int64]],
+        t: float,
+    ) -> None:
+        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does.
+
+        `counted` (ny, nx) is that by which its people are counted; `loads` are those of single people (person,), N, and their zones.
+        """
         self.now = density
         people, dense = np.zeros((2, len(self.zones)))
         for k in range(len(self.zones)):
-            there = density.ravel()[self.cells_of(k)]
-            people[k], dense[k] = there.sum() * cell_m**2, there[there >= DENSE].sum() * cell_m**2
+            there, own = self.cells_of(k), counted.ravel()
+            people[k] = own[there].sum() * cell_m**2
+            dense[k] = own[there][density.ravel()[there] >= DENSE].sum() * cell_m**2
         self._count(people, dense)
-        self.grade(np.zeros(0), np.zeros(0, np.int64), bool(density.any()), t)
+        self.grade(*loads, bool(density.any()), t)
 
     def cells_of(self, k: int) -> NDArray[np.int64]:
         """Return the cells of zone `k`, by their place in a field that is laid out in one row."""

@@ -121,22 +121,26 @@ class Finder:
         return self._ways(gates, self.slowness / pace)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
-        costs = [self._cost(*group, gates, slowness) for group in zip(self.wanted, self.knows, strict=True)]
+        costs = [self._cost(k, gates, slowness) for k in range(len(self.wanted))]
         directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
         for (x, w), cost in zip(directions, costs, strict=True):
             downhill(x, w, cost, self.wall)
         return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
 
-    def _cost(
-        self, goals: frozenset[str], known: frozenset[str], gates: Gates, slowness: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the cost of the way to the nearest of `goals`, or where the plan names none out of the venue by a gate that is known."""
+    def around(self, group: int) -> NDArray[np.float64]:
+        """Return what the way of a group costs at most from each cell, m, before it is found: FAR."""
+        return np.full(self.wall.shape, FAR)
+
+    def _cost(self, group: int, gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the cost of the way of a group to the nearest of its goals, or where the plan names none out of the venue by a gate
+        that it knows."""
+        goals, known = self.wanted[group], self.knows[group]
         out = [gate.rim and not gates.shut[k] and gates.lets_out(k) for k, gate in enumerate(self.plan.gates)]
         if any(way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)):
             out = [way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)]
         shape = self.wall.shape
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
-        cost = np.full(shape, FAR)
+        cost = self.around(group)
         for k, (gate, cells) in enumerate(zip(self.plan.gates, self._gate_cells, strict=True)):
             if gates.shut[k]:
                 blocked |= cells
@@ -148,6 +152,7 @@ class Finder:
                 cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
         for name in goals:
             cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
+        cost[blocked] = FAR
         changed = True
         while changed:
             if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, TOLERANCE_M, ROUNDS) < 0:
