@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-import pandas as pd
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.storeys import Storeys
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.barriers import Barriers
@@ -51,8 +51,8 @@ MOST_STEPS = 2e10
 class Crowd:
     """People who walk to the goals of a venue, or out of its gates, by the quickest open way, and press where it is full.
 
-    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid on one
-    storey for people who know the venue and see how full it is.
+    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid for
+    people who know the venue and see how full it is.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -70,7 +70,7 @@ class Crowd:
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
     tracks_per_s: Annotated[int, Ge(0), Le(20), Unit("s-1", "0: no trajectories; divides 20")] = 0
-    form: Literal["persons", "stream"] = "persons"
+    form: Literal["persons", "stream", "mixed"] = "persons"
     stream_cell_m: Annotated[float, Ge(0.5), Le(5.0), Unit("m", "form stream: gates are four cells wide or more")] = 1.0
     gate_closes_m: Annotated[
         float, Ge(0.01), Le(2.0), Unit("m", "as metro entrances in the flood's levels: assumed")
@@ -95,17 +95,17 @@ class Crowd:
         state = state and state.check("crowd", city.grid.hash, self._settings(plan))
         attendance = self._attendance(drivers, clock)
         self._check(clock, attendance)
-        counted, said = counters(drivers, city, plan.ground)
+        counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
-        if self.form == "stream":
+        key = int(state.arrays["key"][0]) if state else _key(rng)
+        if self.form != "persons":
             settings = self._settings(plan)
             asked = district.Asked(**{f.name: getattr(self, f.name) for f in fields(district.Asked)})
-            done = district.simulate(asked, attendance, settings, city, drivers, clock, actions, state, progress)
+            done = district.simulate(asked, attendance, key, settings, city, drivers, clock, actions, state, progress)
             return replace(done, tables={**done.tables, **extra}, notes=(*done.notes, *said))
         gates = Timetable(plan, city, clock, actions, drivers.get("water_depth"), self.gate_closes_m)
         finder = Finder(plan)
         finder.check(gates.ever_open())
-        key = int(state.arrays["key"][0]) if state else _key(rng)
         comers = Comers(
             plan,
             finder,
@@ -123,6 +123,7 @@ class Crowd:
             comers.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n), there, kept)
+        storeys = Storeys(plan)
         monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
         outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
@@ -145,11 +146,14 @@ class Crowd:
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
                 live.step(
-                    t, lambda: monitor.zone_of(walkers.people), walkers.flows[:, 1], _mover(comers, walkers, monitor)
+                    t,
+                    lambda zone: float((monitor.zone_of(walkers.people) == zone).sum()),
+                    walkers.flows[:, 1],
+                    _mover(comers, walkers, monitor),
                 )
                 for part in range(self.tracks_per_s or 1):
                     some = DECISIONS // (self.tracks_per_s or 1)
-                    walkers.walk(began + t + part * some * DECISION_S, some)
+                    storeys.walk(walkers, began + t + part * some * DECISION_S, some)
                     if tracks is not None:
                         tracks.see(walkers.people)
                 walkers.people = doses.taken(walkers.people, t)
@@ -175,7 +179,7 @@ class Crowd:
                 "barriers": barriers.table(began),
                 **extra,
                 **({} if tracks is None else tracks.tables()),
-                **({"live": live.table(), "forecast": _forecast(live, frames, clock)} if live.read else {}),
+                **told.live_tables(live, frames, clock),
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
@@ -210,7 +214,10 @@ class Crowd:
         return found
 
     def _plan(self, city: City) -> Plan:
-        return Plan.of(city, self.venue, self.stream_cell_m if self.form == "stream" else None)
+        plan = Plan.of(city, self.venue, self.stream_cell_m if self.form != "persons" else None)
+        if plan.levels.many and self.form != "persons":
+            raise ScenarioError("levels_stream", venue=self.venue, found=[str(n) for n in plan.levels.numbers])
+        return plan
 
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""
@@ -240,7 +247,7 @@ class Crowd:
         if abs(DECISION_S / self.step_s - round(DECISION_S / self.step_s)) > 1e-9:
             raise ScenarioError("crowd_step", found=self.step_s, decision=DECISION_S)
         most = attendance.most if attendance else self.persons + self.arrivals_per_s * clock.duration_s
-        if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form == "stream"):
+        if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form != "persons"):
             raise ScenarioError("crowd_tracks", found=self.tracks_per_s, form=self.form, expected=DECISIONS)
         check_size(self.venue, most, clock.duration_s, self.tracks_per_s)
         if self.form == "persons" and (steps := most * clock.duration_s / self.step_s) > MOST_STEPS:
@@ -297,12 +304,6 @@ def _mover(comers: Comers, walkers: Walkers, monitor: Monitor) -> Callable[[int,
         return comers.correct(walkers, monitor.zones.geometry.iloc[zone], inside, count)
 
     return move
-
-
-def _forecast(live: Live, frames: list[told.Frame], clock: Clock) -> pd.DataFrame:
-    """Return what the run expects of the zones with counters after the last reading."""
-    people = np.stack([frame.zone["people"] for frame in frames])
-    return live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64))
 
 
 def _left(walkers: Walkers) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
@@ -47,9 +48,10 @@ def places_of(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> 
             "name_zh": [gate.name_zh for gate in plan.gates],
             "name_en": [gate.name_en for gate in plan.gates],
         },
-        geometry=[gate.shape for gate in plan.gates],
+        geometry=[plan.levels.on_map(gate.shape) for gate in plan.gates],
         crs=plan.grid.crs,
     )
+    zones = zones.set_geometry([plan.levels.on_map(shape) for shape in zones.geometry], crs=plan.grid.crs)
     both = gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
     return both.assign(name_zh=venue["zh"] + "·" + both["name_zh"], name_en=venue["en"] + ", " + both["name_en"])
 
@@ -115,21 +117,36 @@ def counts(frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
     return {"density": table([f.by_density for f in frames]), "where": table([f.where for f in frames])}
 
 
+def live_tables(live: Live, frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
+    """Return the readings of the counters of the venue, and what the run expects of their zones after the last one; nothing without any."""
+    if not live.read:
+        return {}
+    people = np.stack([frame.zone["people"] for frame in frames])
+    return {
+        "live": live.table(),
+        "forecast": live.forecast(people, clock.step_s * np.arange(len(frames), dtype=np.float64)),
+    }
+
+
 def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> xr.Dataset:
-    """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time."""
+    """Return the fields: density on cells in time and what was reached there, figures of zones and gates in time.
+
+    Of levels above one another a cell tells the densest; zones tell them apart.
+    """
     grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
     names = {"peak_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
     data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
+    folded = plan.levels.folded
     fields = xr.Dataset(
         {
-            "crowd_density": (("time", *space), np.stack([f.density for f in frames])),
-            "max_crowd_density": (space, monitor.highest.astype(np.float32)),
-            "dense_duration": (("density_bound", *space), monitor.above.astype(np.float32)),
+            "crowd_density": (("time", *space), np.stack([folded(f.density) for f in frames])),
+            "max_crowd_density": (space, folded(monitor.highest.astype(np.float32))),
+            "dense_duration": (("density_bound", *space), folded(monitor.above.astype(np.float32))),
             "gate_flow": (("time", "gate"), np.stack([f.flow for f in frames])),
             **data,
         },
         coords={
-            "time": clock.times.values, "y": grid.y, "x": grid.x, "density_bound": list(BOUNDS),
+            "time": clock.times.values, "y": grid.y, "x": grid.x[: grid.nx // len(plan.levels.numbers)], "density_bound": list(BOUNDS),
             "zone": monitor.zones["id"].values, "gate": np.array([gate.id for gate in plan.gates], dtype=object),
         },
     )  # fmt: skip

@@ -24,7 +24,9 @@ PEAK_DENSITY = Variable(
 ZONE_PEOPLE = Variable("zone_people", "persons", ("time", "zone"), "分区人数", "people in a zone", 0.0, 1e7)
 CONTACT_FORCE = Variable(
     "contact_force", "N", ("time", "zone"), "最大接触力", "highest contact force on a person", 0.0, 1e6,
-    comment="half the largest principal value of the normal forces on one body, mean over 1 s; highest since the last output time",
+    comment="half the largest principal value of the normal forces on one body, mean over 1 s; highest since the last output time; "
+    "NaN where nobody is followed",
+    gaps=True,
 )  # fmt: skip
 CRUSH_INDEX = Variable(
     "crush_index", "1", ("time", "zone"), "拥挤危险指数", "crush index", 0.0, 1e4,

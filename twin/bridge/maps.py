@@ -30,6 +30,9 @@ from twin.words import LANGS, Phrase, Word, width, written
 
 PAPER, RIVER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
 
+#: Walls of venues, and lines in them that open, on a map less wide than this, m.
+WALL, GATE, NEAR_M = "#6d6459", "#2f8f5b", 1500.0
+
 #: What a hazard marks itself.
 MARK = "#12305c"
 
@@ -53,30 +56,47 @@ LEGEND_WIDTH = 150
 #: Letters of Latin script that fit over a map at the size of a title.
 TITLE_LETTERS = 76
 
+#: Letters that fit below the colour bar of a small map.
+BELOW_LETTERS = 62
+
 
 def both(key: str, **values: Any) -> str:
     """Return a word in Chinese and English on one line."""
     return in_both(Word(key, values))
 
 
-def in_both(phrase: Phrase) -> str:
-    """Return a phrase in Chinese and English on one line, once where it is the same in both."""
-    return " ".join(dict.fromkeys(written(phrase, lang) for lang in LANGS))
+def in_both(phrase: Phrase, between: str = " ") -> str:
+    """Return a phrase in Chinese and English on one line (or `between` them), once where it is the same in both."""
+    return between.join(dict.fromkeys(written(phrase, lang) for lang in LANGS))
 
 
 class Base(NamedTuple):
-    """What lies under every map of a city: the ground (red, green, blue of each cell, 0..255), buildings and roads as paths."""
+    """What lies under every map of a city: the ground (red, green, blue of each cell, 0..255), the rest as paths.
+
+    Of venues: `solid` what nobody walks on, `walls`, and `gates` with other lines that open.
+    """
 
     ground: NDArray[np.uint8]
     buildings: list[Path]
     roads: list[Path]
+    solid: list[Path]
+    walls: list[Path]
+    gates: list[Path]
 
     @classmethod
     @lru_cache(maxsize=1)
     def of(cls, city: City) -> Base:
         """Return the base of a city, made once for all maps of it."""
         buildings, roads = city.buildings.geometry.values, city.roads.geometry.values
-        return cls(_ground(city), shapes.outlines(buildings), shapes.courses(roads))
+        parts = city.venues.explode(index_parts=False) if len(city.venues) else city.venues
+        lines = parts.geom_type == "LineString"
+        solid, wall = parts["kind"] == "obstacle", parts["kind"].isin(["wall", "barrier"])
+        return cls(
+            _ground(city), shapes.outlines(buildings), shapes.courses(roads),
+            shapes.outlines(parts.geometry[solid & ~lines].values),
+            shapes.courses(parts.geometry[lines & wall].values),
+            shapes.courses(parts.geometry[lines & ~wall & (parts["kind"] != "source")].values),
+        )  # fmt: skip
 
 
 def _ground(city: City) -> NDArray[np.uint8]:
@@ -116,6 +136,12 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
     for track in city.facilities.geometry[city.facilities.geom_type == "LineString"]:
         axes.plot(*track.xy, color="#8a6fa8", linewidth=1.6, linestyle=(0, (4, 2)), zorder=2.5)
     west, south, east, north = window or city.grid.bounds
+    if east - west < NEAR_M and len(city.venues.cx[west:east, south:north]):
+        shapes.draw_paths(axes, base.solid, facecolor=BUILDING, edgecolor=WALL, linewidth=0.5, zorder=3.4)
+        shapes.draw_lines(axes, base.walls, WALL, 0.9, zorder=3.5)
+        shapes.draw_lines(axes, base.gates, GATE, 1.6, zorder=3.6)
+        for colour, word in ((WALL, "chart.venue_walls"), (GATE, "chart.venue_gates")):
+            axes.plot([], [], color=colour, label=both(word))
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
     if furniture:
         _scale_bar(axes)
@@ -170,6 +196,7 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
         _own_marks(axes, drawn.marks)
         if unknown:
             axes.plot([], [], "s", color=UNKNOWN, label=both("report.unknown"))
+        if unknown or (drawn.wide and axes.get_legend_handles_labels()[1]):
             axes.legend(loc="lower right", fontsize=8.5, framealpha=0.92)
         axes.set(xlabel="", ylabel="")
         _title(axes, title)
@@ -186,7 +213,9 @@ def _colour_bar(figure: Figure, axes: Any, image: Any, layer: MapLayer, *, below
         edges = [*bounds, bounds[-1] + 1.0]
         bar.set_ticks([(a + b) / 2 for a, b in pairwise(edges)], labels=list(layer.names))
         bar.ax.minorticks_off()
-    bar.set_label(both(layer.word), color=INK)
+    told = both(layer.word)
+    lines = told if width(told) <= (BELOW_LETTERS if below else TITLE_LETTERS) else in_both(Word(layer.word), "\n")
+    bar.set_label(lines, color=INK)
 
 
 def curve(drawn: Curve, tz: Any) -> bytes:

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district.inflow import Inflow
+from evacuation.crowd.district.singles import SINGLE_FROM, Singles
 from evacuation.crowd.district.stream import RENEWED_S, Stream, span
+from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.arrivals import Attendance
+from evacuation.crowd.people.law import Pressing
+from evacuation.crowd.risk.barriers import Barriers
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.monitor import Monitor
 from evacuation.crowd.risk.outflow import exit_table
@@ -30,9 +34,6 @@ from twin.variables import conform
 #: A gate of fewer cells lets through less than it would: its ends lie in the wall.
 FEWEST_CELLS = 4
 
-#: From this density on people touch, and only the form that follows persons says how hard they press, persons/m2.
-TOUCHES = 2.0
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -44,10 +45,13 @@ class Asked:
     leave_within_s: float
     gate_closes_m: float
     stream_cell_m: float
+    step_s: float
+    push_n: float
+    form: str
 
 
 def simulate(
-    asked: Asked, attendance: Attendance | None, settings: dict[str, str | float], city: City, drivers: Drivers, clock: Clock,
+    asked: Asked, attendance: Attendance | None, key: int, settings: dict[str, str | float], city: City, drivers: Drivers, clock: Clock,
     actions: tuple[Action, ...], state: State | None, progress: Progress | None,
 ) -> Outcome:  # fmt: skip
     """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a plan or figures that cannot be."""
@@ -60,49 +64,67 @@ def simulate(
     inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, actions, kept)
     if state is None:
         inflow.at_start(stream)
-    before = _ledger(inflow, stream) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
-    ground = Density(plan.grid, finder.walkable, plan.grid.cell_m)
-    monitor = Monitor(ground, told.zones_of(plan), kept)
+    monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
+    zones = monitor.zones if asked.form == "mixed" else monitor.zones.iloc[:0]
+    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept)
+    before = _ledger(inflow, stream, singles) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
+    live = Live(plan, monitor.zones, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0
     passed = np.array(kept["passed_last"]) if kept is not None else np.zeros(len(plan.gates))
-    monitor.now = stream.total
-    through = [stream.out.copy()]
-    frames = [_frame(monitor, inflow, stream, passed)]
+    monitor.now = singles.density()
+    through = [stream.out + singles.out]
+    frames = [_frame(monitor, inflow, stream, singles, passed)]
     flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
     for k in range(clock.steps):
         monitor.new_step()
-        left = stream.out[:-1].copy()
+        left = through[-1][:-1]
         for second in range(seconds):
             t = float(k * seconds + second)
             stream.set_gates(gates.at(t))
             flooded = told.under_water(flooded, gates.flooded(t), t)
-            inflow.step(stream, t)
-            stream.walk(1)
-            monitor.watch_stream(stream.total, stream.cell, began + t + 1.0)
-            through.append(stream.out.copy())
+            inflow.step(stream, singles, t, began + t)
+            live.step(
+                t,
+                lambda zone: float(stream.total.ravel()[monitor.cells_of(zone)].sum()) * stream.cell**2,
+                through[-1][:-1],
+                lambda zone, count: inflow.correct(stream, monitor.cells_of(zone), count),
+            )
+            dense = [stream.total.ravel()[monitor.cells_of(z)].max(initial=0.0) for z in range(len(zones))]
+            singles.begin(np.array(dense) >= SINGLE_FROM, began + t)
+            singles.walk(gates.at(t), began + t)
+            monitor.watch_stream(singles.density(), stream.total, stream.cell, singles.loads(), began + t + 1.0)
+            through.append(stream.out + singles.out)
             if progress is not None:
                 progress((t + 1.0) / clock.duration_s)
-        passed = (stream.out[:-1] - left) / clock.step_s
-        frames.append(_frame(monitor, inflow, stream, passed))
-    arrays = stream.record() | inflow.record() | monitor.record() | {"passed_last": passed}
+        passed = (through[-1][:-1] - left) / clock.step_s
+        frames.append(_frame(monitor, inflow, stream, singles, passed))
+    arrays = stream.record() | inflow.record() | singles.record() | {"key": np.array([key], dtype=np.uint64)}
+    arrays |= monitor.record() | live.record() | {"passed_last": passed}
     after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, settings)
-    fields = told.fields(frames, monitor, plan, clock).drop_vars(CONTACT_FORCE.name)  # not known
-    zones = monitor.table().assign(peak_force_n=np.nan)
-    out = np.round(stream.out[:-1])
+    fields = told.fields(frames, monitor, plan, clock)
+    fields = fields if len(zones) else fields.drop_vars(CONTACT_FORCE.name)  # not known
+    since = singles.since if len(zones) else np.full(len(monitor.zones), np.nan)
+    table = monitor.table().assign(single_after_s=since)
+    table["peak_force_n"] = table["peak_force_n"].where(~np.isnan(since))
+    out = np.round(through[-1][:-1])
     unknown = np.full(len(plan.gates), np.nan)
     rim = np.array([gate.rim for gate in plan.gates])
     passed_by = np.stack([unknown, np.where(rim, out, np.nan)], axis=1)
     return Outcome(
-        conform(fields, *(v for v in KEPT if v != CONTACT_FORCE)),
+        conform(fields, *(v for v in KEPT if v != CONTACT_FORCE or len(zones))),
         {
-            "zones": zones,
+            "zones": table,
             "gates": told.gate_table(plan, passed_by, out, flooded),
             "exits": exit_table(plan, _by_exit(plan, through)),
             "measures": told.measure_table(actions),
+            "barriers": Barriers.unknown(plan),
+            **told.live_tables(live, frames, clock),
         },
-        told.balance(before, _ledger(inflow, stream), resumed=state is not None, tolerance=1e-9).check("crowd"),
+        told.balance(before, _ledger(inflow, stream, singles), resumed=state is not None, tolerance=1e-9).check(
+            "crowd"
+        ),
         after,
-        tuple(_notes(asked, attendance, plan, finder, inflow, stream, monitor, drivers)),
+        (*_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers), *live.notes()),
         places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
         counts=told.counts(frames, clock),
     )
@@ -114,21 +136,31 @@ def _by_exit(plan: Plan, through: list[NDArray[np.float64]]) -> list[NDArray[np.
     return [np.append(out[:-1], [out[-1] if goals == 1 else np.nan] * goals) for out in through]
 
 
-def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, flow: NDArray[np.float64]) -> told.Frame:
-    where = (round(inflow.outside.sum()), round(stream.inside), round(stream.out.sum()))
+def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, singles: Singles, flow: NDArray[np.float64]) -> told.Frame:
+    out = float(stream.out.sum() + singles.out.sum())
+    where = (round(inflow.outside.sum()), round(stream.inside + singles.persons), round(out))
     by_density = monitor.by_density_of(monitor.now, stream.cell)
     zone = {name: values.copy() for name, values in monitor.zone.items()}
+    zone["force"][~singles.followed(len(monitor.zones))] = np.nan  # not known
     return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
 
 
-def _ledger(inflow: Inflow, stream: Stream) -> dict[str, float]:
-    outside, left = float(inflow.outside.sum()), float(stream.out.sum())
-    return {"made": inflow.made, "outside": outside, "inside": stream.inside, "left": left}
+def _ledger(inflow: Inflow, stream: Stream, singles: Singles) -> dict[str, float]:
+    outside, left = float(inflow.outside.sum()), float(stream.out.sum() + singles.out.sum())
+    inside = stream.inside + singles.persons
+    counted = {"counted_in": inflow.counted_in, "counted_out": inflow.counted_out}
+    return {
+        "made": inflow.made + inflow.counted_in,
+        "outside": outside,
+        "inside": inside,
+        "left": left,
+        **counted,
+    }
 
 
 def _notes(
-    asked: Asked, attendance: Attendance | None, plan: Plan, finder: Finder, inflow: Inflow, stream: Stream, monitor: Monitor,
-    drivers: Drivers,
+    asked: Asked, attendance: Attendance | None, plan: Plan, finder: Finder, inflow: Inflow, stream: Stream, singles: Singles,
+    monitor: Monitor, drivers: Drivers,
 ) -> list[tuple[str, Mapping[str, Any]]]:  # fmt: skip
     """Say what the reader must know: assumptions made here and limits met."""
     count = round(inflow.made + inflow.outside.sum())
@@ -139,19 +171,23 @@ def _notes(
     narrow = [gate.id for k, gate in enumerate(plan.gates) if span(finder.gate_cells(k)) < FEWEST_CELLS]
     if narrow:
         notes.append(("stream_gates", {"gates": narrow, "cells": FEWEST_CELLS}))
-    dense = [str(z) for z, peak in zip(monitor.zones["id"], monitor.peak["density"], strict=True) if peak >= TOUCHES]
+    single, ids = singles.followed(len(monitor.zones)), monitor.zones["id"].astype(str)
+    if single.any():
+        told_of = [f"{z} ({after / 60.0:.1f} min)" for z, after in zip(ids[single], singles.since[single], strict=True)]
+        notes.append(("mixed", {"zones": told_of, "density": SINGLE_FROM, "push": asked.push_n}))
+    dense = [
+        z for z, peak, own in zip(ids, monitor.peak["density"], single, strict=True) if peak >= SINGLE_FROM and not own
+    ]
     if dense:
-        notes.append(("stream_touches", {"zones": dense, "density": TOUCHES}))
+        notes.append(("stream_touches", {"zones": dense, "density": SINGLE_FROM}))
     if not len(plan.zones):
         notes.append(("no_zones", {"venue": asked.venue}))
     if skipped := round(inflow.skipped):
         notes.append(("skipped", {"count": skipped}))
     notes += faults(plan)
-    if "people_count" in drivers:
-        notes.append(("stream_no_live", {}))
     if outside := round(inflow.outside.sum()):
         notes.append(("outside", {"count": outside}))
-    if inside := round(stream.inside):
+    if inside := round(stream.inside + singles.persons):
         notes.append(("inside", {"count": inside}))
     if tagged(drivers, "dose_rate"):
         notes.append(("stream_no_dose", {}))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evacuation.crowd.district.singles import FILLED, Singles
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.people.arrivals import Attendance, weights_of
 from twin.errors import ScenarioError
@@ -16,12 +17,10 @@ from twin.hazard import Action
 #: Most persons/m2 at the start: more than this nobody moves (Weidmann 1993).
 MOST_AT_START = 5.4
 
-#: Nobody comes to where it is denser than this, persons/m2: they wait outside (assumed).
-FILLED = 4.0
-
 
 class Inflow:
-    """Brings people to the sources of a plan. `outside` (source,) wait for room; `made` have come in, `told` were told to leave.
+    """Brings people to the sources of a plan. `outside` (source,) wait for room; `made` have come in, `told` were told to leave,
+    and live counts have added `counted_in` and taken away `counted_out`.
 
     With an attendance those present stay until it falls, and then so many leave within `within_s`; without, `persons` are there at
     the start and leave within `within_s`, and `per_s` come and walk on at once. A source has its `persons_per_s` as its part of those
@@ -42,14 +41,15 @@ class Inflow:
         self._weights = weights_of(plan, [len(cells[0]) for cells in self._cells])
         kept = kept or {}
         self.outside = kept.get("inflow_outside", np.zeros(len(plan.sources))).copy()
-        self.made, self.told, self.skipped = (float(v) for v in kept.get("inflow_numbers", np.zeros(3)))
+        numbers = kept.get("inflow_numbers", np.zeros(5))
+        self.made, self.told, self.skipped, self.counted_in, self.counted_out = (float(v) for v in numbers)
         self._going = kept.get(
             "inflow_going", np.zeros((0, 3))
         ).copy()  # (persons a second, seconds left, seconds to wait)
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
-        numbers = np.array([self.made, self.told, self.skipped])
+        numbers = np.array([self.made, self.told, self.skipped, self.counted_in, self.counted_out])
         return {"inflow_outside": self.outside, "inflow_numbers": numbers, "inflow_going": self._going}
 
     def at_start(self, stream: Stream) -> None:
@@ -68,15 +68,15 @@ class Inflow:
         if not self._attendance:
             self._go(float(count), 0.0)
 
-    def step(self, stream: Stream, t: float) -> None:
-        """Bring in who comes in the second after `t`, s on the clock, and tell who goes to leave."""
+    def step(self, stream: Stream, singles: Singles, t: float, now: float) -> None:
+        """Bring in who comes in the second after `t`, s on the clock (`now` since the first run began), and tell who goes to leave."""
         coming, going = self._per_s, 0.0
         if self._attendance:
             change = self._attendance.at(t) - (self.made + self.outside.sum() + self.skipped - self.told)
             coming, going = max(change, 0.0), max(-change, 0.0)
         if going > 0.0:
             self._go(going, t)
-        self._leave(stream)
+        self._leave(stream, singles, now)
         comes = coming * self._weights
         for action in self._skips:
             if action.active(t):
@@ -95,6 +95,31 @@ class Inflow:
                 self.outside[k] -= come
                 self.made += come
 
+    def correct(self, stream: Stream, cells: NDArray[np.int64], count: float) -> float:
+        """Add `count` people on cells (places in a field laid out in one row; below 0: take them away); return how many it could be.
+
+        Who is added goes where and when those go who are there (or anywhere, where nobody is); nobody is added beyond FILLED.
+        """
+        where = cells[stream.finder.walkable.ravel()[cells]]
+        fields = [field.reshape(len(field), -1) for field in (stream.walking, stream.staying)]
+        area = stream.cell**2
+        here = sum(float(field[:, where].sum()) for field in fields) * area
+        if count < 0.0:
+            gone = min(-count, here)
+            for field in fields:
+                field[:, where] *= 1.0 - gone / here if here else 1.0
+            self.counted_out += gone
+            return -gone
+        mix = np.stack([(field[:, where] if here else field).sum(axis=1) for field in fields])
+        room = np.maximum(FILLED - stream.total.ravel()[where], 0.0) * area
+        come = min(count, float(room.sum()))
+        if come <= 0.0 or mix.sum() <= 0.0:
+            return 0.0
+        for field, share in zip(fields, mix / mix.sum(), strict=True):
+            field[:, where] += share[:, None] * come * room / room.sum() / area
+        self.counted_in += come
+        return come
+
     def _go(self, persons: float, t: float) -> None:
         """Tell so many of those who stay to leave, evenly over the time, in stages where a measure says so; those outside go when
         they have come in."""
@@ -106,17 +131,19 @@ class Inflow:
         rows = [[persons / len(waits) / seconds, seconds, wait] for wait in waits]
         self._going = np.concatenate([self._going, rows])
 
-    def _leave(self, stream: Stream) -> None:
+    def _leave(self, stream: Stream, singles: Singles, now: float) -> None:
         """Let those walk off whose second it is, from wherever people stay."""
-        stay = float(stream.staying.sum()) * stream.cell**2
+        stay = float(stream.staying.sum()) * stream.cell**2 + singles.staying
         waits = self._going[:, 2] > 0.0
         part = np.where(waits, 0.0, np.minimum(self._going[:, 1], 1.0))
         wanted = float((self._going[:, 0] * part).sum())
         gone = min(wanted, stay)
         if gone > 0.0:
-            moved = stream.staying * min(gone / stay, 1.0)
+            share = min(gone / stay, 1.0)
+            moved = stream.staying * share
             stream.walking += moved
             stream.staying -= moved
+            singles.tell(share, now)
         done = gone / wanted if wanted > 0.0 else 1.0
         self._going[:, 1] -= part * done
         self._going[:, 2] -= waits

@@ -45,7 +45,8 @@ class Stream:
     """Persons/m2 of each group, `walking` and `staying` (group, ny, nx), on the raster of a plan's ways.
 
     `out` counts who has left, by gate (goals of the venue count as no gate: the last). A gate lets through what its width takes, or
-    its barriers; one narrower than a cell is as wide as it is.
+    its barriers; one narrower than a cell is as wide as it is. `present` (ny, nx) are persons/m2 who stand in the way and are no part
+    of the density: single people.
     """
 
     def __init__(
@@ -58,13 +59,13 @@ class Stream:
         self.walking, self.staying = (kept.get(f"stream_{n}", np.zeros(shape)).copy() for n in ("walking", "staying"))
         self.out = kept.get("stream_out", np.zeros(len(plan.gates) + 1)).copy()
         self._right, self._down, self._give, self._x, self._w = (np.zeros(shape) for _ in range(5))
-        self._take, self._total = (np.zeros(plan.grid.shape) for _ in range(2))
+        self._take, self._total, self.present = (np.zeros(plan.grid.shape) for _ in range(3))
         #: a step, s: whole steps a second, and nobody crosses a cell in one
         self.dt = 1.0 / np.ceil(FREE_M_S * np.sqrt(2.0) / self.cell)
         self._open(gates)
         if "stream_ways" in kept and np.array_equal(kept["stream_gates"], _state(gates)):
             x, w = kept["stream_ways"]
-            self._ways, self._since = Ways(x, w, np.zeros(0)), float(kept["stream_since"])
+            self._ways, self._since = Ways(x, w, kept["stream_cost"]), float(kept["stream_since"])
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
@@ -74,13 +75,19 @@ class Stream:
             "stream_out": self.out,
             "stream_since": np.array(self._since),
             "stream_ways": np.stack([self._ways.x, self._ways.w]),
+            "stream_cost": self._ways.cost,
             "stream_gates": _state(self._gates),
         }
 
     @property
+    def cost(self) -> Array:
+        """What the way of each group costs from each cell, m of free ground; (group, ny, nx), FAR where there is none."""
+        return self._ways.cost
+
+    @property
     def total(self) -> Array:
-        """Persons/m2 of all groups, (ny, nx)."""
-        return np.asarray((self.walking + self.staying).sum(axis=0))
+        """Persons/m2 of all groups and of those `present`, (ny, nx)."""
+        return np.asarray((self.walking + self.staying).sum(axis=0) + self.present)
 
     @property
     def inside(self) -> float:
@@ -112,6 +119,13 @@ class Stream:
         self._at = np.nonzero(sink >= 0)
         self._sink = sink[self._at]
 
+    def floor(self) -> NDArray[np.bool_]:
+        """Return the cells inside the walls that are no gate's."""
+        return np.asarray(
+            self.finder.walkable
+            & ~np.logical_or.reduce([self.finder.gate_cells(k) for k in range(len(self.plan.gates))])
+        )
+
     def walk(self, seconds: int) -> None:
         """Move the crowd on by whole seconds."""
         ratio = self.dt / self.cell
@@ -121,6 +135,7 @@ class Stream:
                 self._since = 0.0
             for _ in range(round(1.0 / self.dt)):
                 stream.add_up(self._total, self.walking, self.staying)
+                self._total += self.present
                 stream.steer(
                     self._x, self._w, self._total, self.walking, self._ways.x, self._ways.w, self._blocked, YIELDS, self.cell
                 )  # fmt: skip

@@ -103,11 +103,12 @@ class Live:
     def _stand(self, city: City) -> list[tuple[str, str, int]]:
         """Return the counters of this venue with the zone or gate each stands at."""
         found: list[tuple[str, str, int]] = []
+        here = self._plan.levels.on_map
         for sensor in city.sensors[city.sensors["kind"].isin(KINDS)].itertuples():
             if sensor.kind == ZONE_COUNTER:
-                inside = np.flatnonzero(self._zones.geometry.contains(sensor.geometry).values)
+                inside = np.flatnonzero([here(shape).contains(sensor.geometry) for shape in self._zones.geometry])
             else:
-                away = np.array([gate.shape.distance(sensor.geometry) for gate in self._plan.gates])
+                away = np.array([here(gate.shape).distance(sensor.geometry) for gate in self._plan.gates])
                 inside = np.array([away.argmin()]) if away.min() <= AT_GATE_M else np.zeros(0, int)
             if len(inside):
                 found.append((str(sensor.id), str(sensor.kind), int(inside[0])))
@@ -116,16 +117,16 @@ class Live:
     def step(
         self,
         t: float,
-        zone_of: Callable[[], NDArray[np.int64]],
-        went_out: NDArray[np.int64],
-        move: Callable[[int, int], int],
+        people_in: Callable[[int], float],
+        went_out: NDArray[Any],
+        move: Callable[[int, int], float],
     ) -> None:
-        """Take the readings of second `t` on the clock. `zone_of()` gives the zone of each person now, `went_out` (gate,) who has gone
-        out through each gate so far."""
+        """Take the readings of second `t` on the clock. `people_in(zone)` gives who is in a zone now, `went_out` (gate,) who has
+        gone out through each gate so far."""
         for k in np.flatnonzero((self._seconds >= t) & (self._seconds < t + 1.0)):
             for i, (sensor, kind, of) in enumerate(self._sensors):
                 if kind == ZONE_COUNTER:
-                    has, zone, share, sign = float((zone_of() == of).sum()), of, COUNT_SHARE, 1.0
+                    has, zone, share, sign = people_in(of), of, COUNT_SHARE, 1.0
                     place = str(self._zones["id"].iloc[of])
                 else:
                     has, share, sign = (

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import shapely
 
-from evacuation.crowd.district.handover import HandOver
+from evacuation.crowd.district.handover import WALKS, HandOver
 from evacuation.crowd.district.stream import FREE_M_S, MOST, Stream
 from evacuation.crowd.kernels.stream import speed
 from evacuation.crowd.people import draws
@@ -179,7 +179,7 @@ def hand_over(_: Reference) -> dict[str, float]:
         people = walkers.people
         stand, take = np.column_stack([people.x, people.w]), np.zeros(floor.shape, np.int64)
         new: list[np.ndarray] = []
-        owed = both.owed[0]
+        owed = both.owed[WALKS, 0]
         cells = np.argwhere(owed > 0.0)
         for row, col in cells[np.argsort(-owed[tuple(cells.T)], kind="stable")]:
             if len(new) >= np.floor(owed.sum() + 1e-9):
@@ -188,7 +188,7 @@ def hand_over(_: Reference) -> dict[str, float]:
             if not (len(stand) and (np.hypot(*(stand - at).T) < 0.41).any()):
                 new.append(at)
                 stand, take[row, col] = np.vstack([stand, at]), 1
-        both.people(0, take)
+        both.people(WALKS, 0, take)
         if new:
             ids = np.arange(number, number + len(new))
             number += len(new)

@@ -52,6 +52,11 @@ class Barriers:
         fails = np.isnan(self.fails_after) & (held > self.strength)
         self.fails_after[fails] = t
 
+    @classmethod
+    def unknown(cls, plan: Plan) -> pd.DataFrame:
+        """Return the table of a run in which nobody is followed: no load is known."""
+        return cls(plan).table(0.0).assign(peak_n_m=np.nan)
+
     def table(self, began: float) -> pd.DataFrame:
         """Return a row per barrier: highest load and strength, N/m, and when the load first passes it, s on this run's clock."""
         return pd.DataFrame(

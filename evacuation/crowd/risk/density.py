@@ -47,8 +47,23 @@ class Density:
         return field * self._scale
 
 
+class OverStairs(Density):
+    """A density over several levels: who walks near the middle of a stair that joins two of them counts on both."""
+
+    def __init__(self, plan: Plan, grid: Grid, walkable: NDArray[np.bool_]) -> None:
+        super().__init__(grid, walkable, plan.grid.cell_m)
+        self._plan = plan
+
+    def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the density (ny, nx) of people at local places."""
+        moved = self._plan.levels.across(*self._plan.at(x, w), -3.0 * WIDTH_M, 0.0)
+        twice = moved != 0.0
+        return super().of(np.concatenate([x, (x + moved)[twice]]), np.concatenate([w, w[twice]]))
+
+
 def over(plan: Plan, walkable: NDArray[np.bool_], cell_m: float) -> Density:
     """Return the density over a plan on cells of `cell_m`, which begin at the same corner as its raster of ways."""
     fine = plan.grid
     ny, nx = (int(np.ceil(n * fine.cell_m / cell_m - 1e-9)) for n in fine.shape)
-    return Density(Grid(fine.crs, fine.west, fine.north, cell_m, ny, nx), walkable, fine.cell_m)
+    grid = Grid(fine.crs, fine.west, fine.north, cell_m, ny, nx)
+    return OverStairs(plan, grid, walkable) if plan.levels.joins else Density(grid, walkable, fine.cell_m)

@@ -52,6 +52,7 @@ class Doses:
             return people
         rate = np.zeros(people.count)
         x, y = self._plan.at(people.x, people.w)
+        x = self._plan.levels.map_x(x)
         for grid, seconds, values in self._rates:
             now = values[max(int(np.searchsorted(seconds, t, side="right")) - 1, 0)]
             row, col, inside = grid.cells(x, y)

@@ -78,17 +78,29 @@ class Monitor:
         self.look(people)
         self.grade(people.load, self.zone_of(people), people.count > 0, t)
 
-    def watch_stream(self, density: NDArray[np.float64], cell_m: float, t: float) -> None:
-        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does; its load is not known."""
+    def watch_stream(
+        self,
+        density: NDArray[np.float64],
+        counted: NDArray[np.float64],
+        cell_m: float,
+        loads: tuple[NDArray[np.float64], NDArray[np.int64]],
+        t: float,
+    ) -> None:
+        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does.
+
+        `counted` (ny, nx) is that by which its people are counted; `loads` are those of single people (person,), N, and their zones.
+        """
         self.now = density
         people, dense = np.zeros((2, len(self.zones)))
         for k in range(len(self.zones)):
-            there = density.ravel()[self._cells_of(k)]
-            people[k], dense[k] = there.sum() * cell_m**2, there[there >= DENSE].sum() * cell_m**2
+            there, own = self.cells_of(k), counted.ravel()
+            people[k] = own[there].sum() * cell_m**2
+            dense[k] = own[there][density.ravel()[there] >= DENSE].sum() * cell_m**2
         self._count(people, dense)
-        self.grade(np.zeros(0), np.zeros(0, np.int64), bool(density.any()), t)
+        self.grade(*loads, bool(density.any()), t)
 
-    def _cells_of(self, k: int) -> NDArray[np.int64]:
+    def cells_of(self, k: int) -> NDArray[np.int64]:
+        """Return the cells of zone `k`, by their place in a field that is laid out in one row."""
         return np.asarray(self._cells.cells[self._cells.starts[k] : self._cells.starts[k + 1]])
 
     def _by_zone(self, where: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -146,7 +158,7 @@ class Monitor:
         own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
         when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
         peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
-        cells, area = [self._cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
+        cells, area = [self.cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
         reach = {
             "most_people": self.most,
             "dense_people": self.most_dense,

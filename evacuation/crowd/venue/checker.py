@@ -47,6 +47,7 @@ def _lines(plan: Plan) -> list[shapely.LineString]:
 
 def _at(plan: Plan, point: shapely.Geometry) -> str:
     """Return a place of a plan as one reads it off in QGIS: map coordinates to a centimetre."""
+    point = plan.levels.on_map(point)
     return f"{point.x:.2f}, {point.y:.2f}"
 
 

@@ -131,9 +131,15 @@ def _open_at(hours: tuple[float, float] | None, minute: float) -> bool:
 
 
 def _water(plan: Plan, city: City, depth: xr.DataArray) -> NDArray[np.float64]:
-    """Return the deepest water (time, gate) in the cells at each gate's line, or around the facility that it leads to."""
+    """Return the deepest water (time, gate) in the cells at each gate's line, or around the facility that it leads to.
+
+    At a gate of another level than 0 without such a facility there is none: the water of the map lies on level 0.
+    """
     grid = Grid.of_axes(city.grid.crs, depth["y"].values, depth["x"].values, str(depth.name))
     known = set(city.ids("place"))
-    at = [city.place(gate.entrance) if gate.entrance in known else gate.shape for gate in plan.gates]
+    at = [
+        city.place(gate.entrance) if gate.entrance in known else plan.levels.on_map(gate.shape) for gate in plan.gates
+    ]
     around = gpd.GeoSeries([place.buffer(NEAR_CELLS * grid.cell_m) for place in at], crs=plan.grid.crs)
-    return np.nan_to_num(within_polygons(grid, around).maximum(depth.values))
+    outdoors = [gate.entrance in known or plan.levels.number_of(gate.shape) == 0 for gate in plan.gates]
+    return np.nan_to_num(within_polygons(grid, around).maximum(depth.values)) * outdoors

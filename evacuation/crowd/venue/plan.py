@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.venue.levels import Levels, lay
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.grid import Grid
@@ -111,7 +112,10 @@ class Slope:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS."""
+    """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS.
+
+    Several `levels` lie side by side: all shapes and places are in that plane, and `levels.on_map` returns them to the map.
+    """
 
     id: str
     ground: shapely.Geometry
@@ -123,6 +127,7 @@ class Plan:
     slopes: tuple[Slope, ...]
     zones: gpd.GeoDataFrame
     grid: Grid
+    levels: Levels
     barriers: tuple[Barrier, ...] = ()
 
     @classmethod
@@ -150,8 +155,10 @@ class Plan:
             raise ScenarioError("venue_no_gate", venue=venue)
         if not (kinds == "source").any():
             raise ScenarioError("venue_no_source", venue=venue)
+        levels, outline, parts = lay(venue, outline, parts, MARGIN_M)
+        kinds = parts["kind"]
         drawn = shapely.union_all(parts.geometry[kinds.isin([*WALL_KINDS, *GATE_KINDS, "obstacle"])].values)
-        ground = outline if outline.area > 0 else drawn.convex_hull
+        ground = outline if outline.area > 0 else levels.hull(drawn)
         gates = tuple(_gate(venue, part, ground) for part in parts[kinds.isin(GATE_KINDS)].to_dict("records"))
         goals = {str(p.id): p.geometry for p in parts[kinds == "goal"].itertuples()}
         narrow = min(gate.shape.length for gate in gates)
@@ -166,7 +173,8 @@ class Plan:
             goals=goals,
             slopes=tuple(_slope(venue, part) for part in parts[kinds.isin(["slope", "stair"])].to_dict("records")),
             zones=parts.loc[kinds == "zone", ["id", "name_zh", "name_en", "geometry"]].reset_index(drop=True),
-            grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell),
+            grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell, levels),
+            levels=levels,
             barriers=tuple(
                 Barrier(str(p["id"]), p["geometry"], _number(p.get("strength_n_m"), np.nan))
                 for p in parts[kinds == "barrier"].to_dict("records")
@@ -308,9 +316,11 @@ def _ids(value: Any) -> frozenset[str]:
     return frozenset(filter(None, _text(value).replace(" ", "").split(",")))
 
 
-def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float) -> Grid:
+def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float, levels: Levels) -> Grid:
     west, south, east, north = bounds
     west, north = np.floor(west - MARGIN_M), np.ceil(north + MARGIN_M)
+    if levels.many:
+        west, east = levels.west, levels.west + len(levels.numbers) * levels.span_m - MARGIN_M
     nx, ny = int(np.ceil((east + MARGIN_M - west) / 2)) * 2, int(np.ceil((north - south + MARGIN_M) / 2)) * 2
     per_m = round(1 / cell, 6)
     if (cells := nx * ny * per_m**2) > MOST_CELLS:

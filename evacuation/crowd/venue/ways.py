@@ -11,6 +11,7 @@ from evacuation.crowd.kernels.arrays import Ways
 from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep
 from evacuation.crowd.kernels.stream import GAMMA, JAM
 from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.levels import Join
 from evacuation.crowd.venue.plan import Plan, beyond
 from twin.errors import NumericsError, ScenarioError
 
@@ -25,6 +26,15 @@ MOST_SLOW = 5.0
 
 #: Up to this density, persons/m2, everybody walks as fast as alone: Weidmann's factor is 1 but for 4e-17.
 FREE_PER_M2 = 0.05
+
+#: Costs are found to this, m.
+TOLERANCE_M = 1e-3
+
+#: At both ends of a stair that joins levels there must be open ground so far from it, m.
+STEP_OFF_M = 0.5
+
+#: Of a stair that joins levels: its rows, its columns on the level of its foot and of its head, whether a cell lies in the upper half.
+TwoLevels = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
 
 #: Rounds of sweeps after which a way is not found: a maze of more turns than this is refused.
 ROUNDS = 500
@@ -47,6 +57,7 @@ class Finder:
         self.wall = _near(plan, line[owner < 0])
         for obstacle in plan.obstacles:
             self.wall |= self.cells_of(obstacle)
+        self._joined = [self._two_levels(join) for join in plan.levels.joins]
         self._gate_cells = [_near(plan, line[owner == k]) & ~self.wall for k in range(len(plan.gates))]
         self.slowness = 1.0 + WALL_COST * np.clip(
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
@@ -60,6 +71,7 @@ class Finder:
         self.wanted, self.knows = ([group[k] for group in groups] for k in (0, 1))
         self.group_of = {name: groups.index(aim) for name, aim in aims.items()}
         self.stranger_of = {name: groups.index(aim) for name, aim in strange.items()}
+        self._from_the_walked_halves(self.slowness)
         self.rise, self.stair = np.zeros((2, *grid.shape)), np.zeros(grid.shape, dtype=bool)
         for slope in plan.slopes:
             on = self.cells_of(slope.shape)
@@ -104,26 +116,31 @@ class Finder:
         if density.max() <= FREE_PER_M2:
             return self.of(gates)
         known = np.maximum(density, FREE_PER_M2)
+        self._from_the_walked_halves(known)
         pace = np.clip(1.0 - np.exp(-GAMMA * (1.0 / known - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
         return self._ways(gates, self.slowness / pace)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
-        costs = [self._cost(*group, gates, slowness) for group in zip(self.wanted, self.knows, strict=True)]
+        costs = [self._cost(k, gates, slowness) for k in range(len(self.wanted))]
         directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
         for (x, w), cost in zip(directions, costs, strict=True):
             downhill(x, w, cost, self.wall)
         return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
 
-    def _cost(
-        self, goals: frozenset[str], known: frozenset[str], gates: Gates, slowness: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the cost of the way to the nearest of `goals`, or where the plan names none out of the venue by a gate that is known."""
+    def around(self, group: int) -> NDArray[np.float64]:
+        """Return what the way of a group costs at most from each cell, m, before it is found: FAR."""
+        return np.full(self.wall.shape, FAR)
+
+    def _cost(self, group: int, gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the cost of the way of a group to the nearest of its goals, or where the plan names none out of the venue by a gate
+        that it knows."""
+        goals, known = self.wanted[group], self.knows[group]
         out = [gate.rim and not gates.shut[k] and gates.lets_out(k) for k, gate in enumerate(self.plan.gates)]
         if any(way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)):
             out = [way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)]
         shape = self.wall.shape
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
-        cost = np.full(shape, FAR)
+        cost = self.around(group)
         for k, (gate, cells) in enumerate(zip(self.plan.gates, self._gate_cells, strict=True)):
             if gates.shut[k]:
                 blocked |= cells
@@ -135,12 +152,41 @@ class Finder:
                 cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
         for name in goals:
             cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
-        if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, 1e-3, ROUNDS) < 0:
-            raise NumericsError("venue_maze", venue=self.plan.id)
+        cost[blocked] = FAR
+        changed = True
+        while changed:
+            if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, TOLERANCE_M, ROUNDS) < 0:
+                raise NumericsError("venue_maze", venue=self.plan.id)
+            changed = self._across_stairs(cost, blocked)
         return cost
 
+    def _two_levels(self, join: Join) -> TwoLevels:
+        """Return the cells of a stair on both of its levels, and which of them lie in its upper half."""
+        levels, grid = self.plan.levels, self.plan.grid
+        rows, foot = np.nonzero(self.cells_of(levels.laid(join.shape, join.foot)))
+        head = foot + round((join.head - join.foot) * levels.span_m / grid.cell_m)
+        here = grid.x[foot] - join.foot * levels.span_m
+        return rows, foot, head, join.past_middle(here, grid.y[rows]) > 0.0
+
+    def _from_the_walked_halves(self, values: NDArray[np.float64]) -> None:
+        """Give the half of a stair that nobody walks on, on each of its levels, the values of the other level."""
+        for rows, foot, head, upper in self._joined:
+            values[rows[upper], foot[upper]] = values[rows[upper], head[upper]]
+            values[rows[~upper], head[~upper]] = values[rows[~upper], foot[~upper]]
+
+    def _across_stairs(self, cost: NDArray[np.float64], blocked: NDArray[np.bool_]) -> bool:
+        """Give both levels of each stair the lower cost; return whether that changed one."""
+        changed = False
+        for rows, foot, head, _ in self._joined:
+            free = ~(blocked[rows, foot] | blocked[rows, head])
+            rows, foot, head = rows[free], foot[free], head[free]
+            one, other = cost[rows, foot], cost[rows, head]
+            changed |= bool((np.abs(one - other) > TOLERANCE_M).any())
+            cost[rows, foot] = cost[rows, head] = np.minimum(one, other)
+        return changed
+
     def check(self, ever_open: Gates) -> None:
-        """Raise ScenarioError for a source outside the walls, a room with no way out, or a goal that no source reaches.
+        """Raise ScenarioError for a source outside the walls, a room with no way out, a stair to nowhere, or a goal that no source reaches.
 
         `ever_open` has every gate open that is open at any time of the run.
         """
@@ -149,6 +195,13 @@ class Finder:
             sealed |= cells
         rooms, _ = ndimage.label(~sealed)
         outside = rooms == rooms[0, 0]
+        for join in plan.levels.joins:
+            for k, way in ((join.foot, -1.0), (join.head, 1.0)):
+                step = way * STEP_OFF_M * np.array(join.up)
+                landing = shapely.transform(plan.levels.laid(join.end(way), k), lambda at, step=step: at + step)
+                on = self.cells_of(landing) & ~self.wall
+                if not on.any() or outside[on].any():
+                    raise ScenarioError("stair_end", venue=plan.id, part=join.id, level=plan.levels.numbers[k])
         ways = self.of(ever_open)
         for source in plan.sources:
             on = self.cells_of(source.shape) & ~sealed
@@ -169,7 +222,13 @@ class Finder:
             if gates.shut[k]:
                 blocked |= cells
         rooms, _ = ndimage.label(~blocked)
-        return np.asarray(np.isin(rooms, np.unique(rooms[goal])) & ~blocked)
+        found, before = set(np.unique(rooms[goal])), -1
+        while len(found) > before:
+            before = len(found)
+            for rows, foot, head, _ in self._joined:
+                sides = {*np.unique(rooms[rows, foot]), *np.unique(rooms[rows, head])} - {0}
+                found |= sides if sides & found else set()
+        return np.asarray(np.isin(rooms, list(found)) & ~blocked)
 
     @property
     def walkable(self) -> NDArray[np.bool_]:

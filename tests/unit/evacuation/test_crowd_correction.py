@@ -115,3 +115,21 @@ def test_the_forecast_has_an_error_only_where_enough_was_read(city: City) -> Non
     )
     sd = many.tables["forecast"]["sd"].to_numpy()
     assert (np.diff(sd) > 0).all() and 5.0 < sd[0] < 150.0
+
+
+def test_the_density_form_is_moved_by_counts_too(city: City) -> None:
+    """A run that holds 60 people too few: three counts bring it to the truth, and the ledger closes."""
+    model = Crowd("hall", persons=200, leave_within_s=600.0, form="stream", stream_cell_m=0.5)
+    times = clock(120).times
+    truth = model.simulate(city, {}, clock(120)).fields["zone_people"][:, 0].values
+    few = replace(model, persons=140)
+    led = few.simulate(city, told(times[[2, 3, 4]], inside=list(truth[[2, 3, 4]])), clock(120))
+    off = np.abs(led.fields["zone_people"][5:, 0].values - truth[5:])
+    assert off.max() < 10.0, "60 too few without the counts"
+    table = led.tables["live"]
+    assert table["moved"].iloc[0] > 40 and abs(led.balance.error) <= 1e-9
+    assert led.balance.came_in["counted_in"] == pytest.approx(table["moved"].clip(lower=0).sum())
+    less = few.simulate(city, told(times[[2]], inside=[80.0]), clock(60))
+    assert less.tables["live"]["moved"].iloc[0] < -30 and abs(less.balance.error) <= 1e-9
+    assert less.balance.went_out["counted_out"] == pytest.approx(-less.tables["live"]["moved"].iloc[0])
+    assert len(led.tables["forecast"]) == 0, "the run ends before the forecast begins"

@@ -11,6 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import scenarios as sc
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.proofs.district import hall, open_stream
 from evacuation.crowd.proofs.worlds import line
@@ -19,6 +20,7 @@ from tests.unit.evacuation.test_crowd_hazard import clock, parts, water, with_ha
 from twin.city import City
 from twin.errors import ScenarioError
 from twin.hazard import Action, State
+from twin.readers.city_folder import save_folder
 from twin.streams import stream
 from twin.words import say
 
@@ -104,3 +106,28 @@ def test_nobody_is_made_or_lost_in_any_hall(seed: int, density: float, wide: flo
     assert stream_.inside + stream_.out.sum() == pytest.approx(count, rel=1e-12)
     assert stream_.total.min() >= 0.0 and stream_.total.max() <= 5.4 + 1e-9
     assert (stream_.total[~floor & ~stream_.finder.gate_cells(0) & ~stream_.finder.beyond_cells(0)] == 0.0).all()
+
+
+@pytest.mark.parametrize("form", ["stream", "mixed"])
+def test_from_scenario_to_plan(city: City, tmp_path: Path, form: str) -> None:
+    """The forms that follow nobody, or few, go all the way to a plan and a report, and say what they do not know."""
+    save_folder(city, tmp_path / "town")
+    path = tmp_path / "evening.yaml"
+    path.write_text(
+        f"""schema: 1
+name: {{zh: 礼堂散场, en: The hall empties}}
+city: {tmp_path / "town"}
+start: 2026-06-20T18:00+08:00
+hours: 0.02
+output_minutes: 0.2
+hazards:
+  - crowd: {{venue: hall, persons: 180, form: {form}, stream_cell_m: 0.5}}
+seed: 7
+""",
+        "utf-8",
+    )
+    run = sc.run(sc.load(path), fresh=True)
+    assert abs(run.balances["crowd"]["relative_error"]) <= 1e-9
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert ("followed person by person" in page) == (form == "mixed")
+    assert ("load: not known" in page) == (form == "stream")

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evacuation.crowd.district.handover import HandOver
+from evacuation.crowd.district.handover import WALKS, HandOver
 from evacuation.crowd.people.law import DECISION_S
 from evacuation.crowd.proofs.district import hall, open_stream
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, room
@@ -23,14 +23,12 @@ def test_dense_ground_becomes_single_people_and_nobody_is_lost(seed: int) -> Non
     both = HandOver(stream)
     before = both.persons
     both.walk(5)
-    dense = both.dense()
-    assert (stream.total[dense] >= 2.0).all()
-    both.begin(dense)
+    both.begin(stream.total >= 2.0)
     both.walk(20)
-    taken = both.people(0, np.full(floor.shape, 3))
+    taken = both.people(WALKS, 0, np.full(floor.shape, 3))
     assert both.persons + stream.out.sum() + taken.sum() == pytest.approx(before, rel=1e-12)
     both.single[:] = False
-    both.give_back(0, taken)
+    both.give_back(WALKS, 0, taken)
     assert both.persons + stream.out.sum() == pytest.approx(before, rel=1e-12)
 
 

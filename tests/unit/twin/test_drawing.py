@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -228,3 +229,39 @@ def test_each_city_has_its_own_base(small_city) -> None:
     bare = replace(small_city, buildings=small_city.buildings.iloc[:0])
     whole, without, again = (maps.picture(c, Picture(LAYER, field)) for c in (small_city, bare, small_city))
     assert whole == again != without
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_a_long_caption_ends_within_the_picture(small_city, monkeypatch: pytest.MonkeyPatch, wide: bool) -> None:
+    long = {
+        "zh": "最大人群密度 (人/m²),成员90%分位数",
+        "en": "Highest crowd density (persons/m²), 90 % quantile of the members",
+    }
+    words.add({"layer.drawn.long": long})
+    figures = []
+    monkeypatch.setattr(maps, "png", lambda figure: figures.append(figure) or b"")
+    own = zones()
+    maps.picture(
+        small_city, Picture(replace(LAYER, word="layer.drawn.long"), on("zone", own["id"]), own, wide=wide), own
+    )
+    (figure,) = figures
+    FigureCanvasAgg(figure).draw()
+    label = figure.axes[-1].xaxis.label if not wide else figure.axes[-1].yaxis.label
+    box, page = label.get_window_extent(), figure.bbox
+    assert long["en"] in label.get_text()
+    assert box.x0 >= page.x0 and box.x1 <= page.x1 and box.y0 >= page.y0 and box.y1 <= page.y1
+
+
+def test_the_walls_of_a_venue_are_drawn_on_a_map_of_it(small_city) -> None:
+    box = shapely.box(WEST + 400, NORTH - 500, WEST + 500, NORTH - 400)
+    parts = gpd.GeoDataFrame(
+        {"id": ["h/w", "h/g"], "kind": ["wall", "gate"], "venue": "h", "name_zh": "墙", "name_en": "wall"},
+        geometry=[box.exterior, shapely.LineString([(WEST + 420, NORTH - 450), (WEST + 480, NORTH - 450)])],
+        crs=CRS,
+    )
+    field = on("zone", zones()["id"]).where(lambda v: v < 0)
+    bare, drawn = (
+        maps.picture(city, Picture(LAYER, field, None), zones())
+        for city in (small_city, replace(small_city, venues=parts))
+    )
+    assert share(drawn, maps.GATE) > share(bare, maps.GATE) + 5e-4 and share(drawn, maps.WALL) > share(bare, maps.WALL)

@@ -1,0 +1,337 @@
+"""Zones of a district in which people are followed one by one from when it gets dense there (`form: mixed`).
+
+A zone is handed over whole. Who comes to it leaves the density and stands where there is room (`handover.HandOver`), who walks out of it
+goes back to the density, and stands still where that is too dense to take him. Both see one another as density: people of a zone
+take the way that costs least through the crowd beyond it, and the density flows into a zone as far as it has room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from evacuation.crowd.district.handover import STAYS, WALKS, HandOver
+from evacuation.crowd.district.stream import Stream
+from evacuation.crowd.kernels.eikonal import FAR
+from evacuation.crowd.people import draws
+from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
+from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.risk.density import over
+from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.plan import MARGIN_M, MOST_CELLS, WAY_CELL_M, Plan
+from evacuation.crowd.venue.ways import Finder
+from twin.grid import Grid
+
+#: A zone is handed over when it is so dense somewhere in it, persons/m2: from there on people touch.
+SINGLE_FROM = 2.0
+
+#: Nobody comes to where the density holds more than this, persons/m2: they wait, outside or in their zone (assumed).
+FILLED = 4.0
+
+#: Cells on which the density in a zone is told, m, or one finer that divides those of the district.
+TOLD_CELL_M = 0.5
+
+
+class ZoneFinder(Finder):
+    """Finds ways within a zone: beyond it they cost what they do in the district's crowd."""
+
+    def __init__(self, plan: Plan, stream: Stream, beyond: NDArray[np.bool_]) -> None:
+        self._stream, self._beyond = stream, beyond
+        north = round((stream.plan.grid.north - plan.grid.north) / stream.cell)
+        west = round((plan.grid.west - stream.plan.grid.west) / stream.cell)
+        times = round(stream.cell / plan.grid.cell_m)
+        self._rows = north + np.arange(plan.grid.ny) // times
+        self._columns = west + np.arange(plan.grid.nx) // times
+        super().__init__(plan)
+
+    def _of_district(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (ny, nx) of the district on the cells of the zone's raster."""
+        return np.asarray(values[np.ix_(self._rows, self._columns)])
+
+    def around(self, group: int) -> NDArray[np.float64]:
+        """Return what the way costs from the cells beyond the zone; FAR in it."""
+        return np.where(self._of_district(self._beyond), self._of_district(self._stream.cost[group]), FAR)
+
+    def of(self, gates: Gates) -> Any:
+        """Return the ways under a state of the gates, found anew: the crowd beyond the zone changes."""
+        return self._ways(gates, self.slowness)
+
+    @property
+    def walkable(self) -> NDArray[np.bool_]:
+        """The cells inside the outline that can be walked on."""
+        return np.asarray(self.cells_of(self.plan.ground) & ~self.wall)
+
+
+class Zone:
+    """A zone that is handed over: `cells` (ny, nx) of the district are its own, `single` those on which somebody can be set."""
+
+    def __init__(
+        self, k: int, shape: shapely.Geometry, stream: Stream, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
+    ) -> None:  # fmt: skip
+        self.k, self._stream = k, stream
+        floor = stream.floor()
+        self.cells = stream.finder.cells_of(shape) & floor
+        self.beyond = floor & ~self.cells
+        self.plan = around(stream.plan, shape, self.cells)
+        self.finder = ZoneFinder(self.plan, stream, self.beyond)
+        times = round(stream.cell / self.plan.grid.cell_m)
+        self._told = 2 if times % 2 == 0 else 1
+        self._density = over(self.plan, self.finder.walkable, self._told * self.plan.grid.cell_m)
+        self.places = _places(self.plan, shape)
+        self._cell = self.cell_of(self.places[:, 0], self.places[:, 1])
+        room = np.zeros(self.cells.size, np.int64)
+        np.add.at(room, self._cell, 1)
+        self.single = self.cells & (room.reshape(self.cells.shape) > 0)
+        there = People.standing(
+            np.zeros((0, 2)), **{n: np.zeros(0) for n in ("radius", "free", "group", "leaves", "number")}
+        )
+        self.walkers = Walkers(self.plan, self.finder, pressing, People.of(kept) if kept is not None else there, kept)
+
+    def cell_of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the cells of the district, by their place in a field laid out in one row, of local places of the zone."""
+        grid, cell = self._stream.plan.grid, self._stream.cell
+        column = ((x + self.plan.grid.west - grid.west) / cell).astype(np.int64)
+        return ((w + grid.north - self.plan.grid.north) / cell).astype(np.int64) * grid.nx + column
+
+    def free(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the places (n, 2) on which nobody stands, and the cell of each."""
+        people = self.walkers.people
+        if not people.count:
+            return self.places, self._cell
+        free = cKDTree(np.column_stack([people.x, people.w])).query(self.places)[0] >= APART_M
+        return self.places[free], self._cell[free]
+
+    def walk(self, t: float, steps: int) -> list[tuple[People, NDArray[np.int64]]]:
+        """Move everybody by a number of decisions; return who has walked out, with the cell he stands on.
+
+        Who would walk out to where it is too dense stands still.
+        """
+        gone: list[tuple[People, NDArray[np.int64]]] = []
+        full = (self._stream.total > FILLED).ravel()
+        for k in range(steps):
+            before = self.walkers.people
+            self.walkers.walk(t + k * DECISION_S, 1)
+            people = self.walkers.people
+            cell = self.cell_of(people.x, people.w)
+            out = self.beyond.ravel()[cell]
+            if not out.any():
+                continue
+            held = np.flatnonzero(out & full[cell])
+            if len(held):
+                order = np.argsort(before.number)
+                was = order[np.searchsorted(before.number[order], people.number[held])]
+                people.x[held], people.w[held] = before.x[was], before.w[was]
+                people.vx[held] = people.vw[held] = 0.0
+            left = out & ~full[cell]
+            gone.append((people.chosen(left), cell[left]))
+            self.walkers.people = people.chosen(~left)
+        return gone
+
+    def density(self) -> NDArray[np.float64]:
+        """Return the density of its people on the cells of the district that its raster covers (the mean of each cell's parts)."""
+        people = self.walkers.people
+        fine = self._density.of(people.x, people.w)
+        n = round(self._stream.cell / self.plan.grid.cell_m) // self._told
+        return np.asarray(fine.reshape(fine.shape[0] // n, n, fine.shape[1] // n, n).mean(axis=(1, 3)))
+
+    def window(self) -> tuple[slice, slice]:
+        """Return where its raster lies in that of the district."""
+        rows, columns = self.finder._rows, self.finder._columns
+        return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+class Singles:
+    """The zones that are handed over, in the order in which they were. `stream.present` holds their people for the density."""
+
+    def __init__(
+        self, stream: Stream, zones: gpd.GeoDataFrame, key: int, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
+    ) -> None:  # fmt: skip
+        self._stream, self._shapes, self._key, self._pressing = stream, list(zones.geometry), key, pressing
+        self.hand = HandOver(stream)
+        self.since = np.full(len(zones), np.nan)
+        self.zones: list[Zone] = []
+        self.made, self._told = 0, 0.0
+        if kept is not None and "singles_since" in kept:
+            self.since = kept["singles_since"].copy()
+            self.made, self._told = int(kept["singles_numbers"][0]), float(kept["singles_numbers"][1])
+            for k in kept["singles_order"].astype(np.int64):
+                mark = f"singles_{k}_"
+                own = {name.removeprefix(mark): values for name, values in kept.items() if name.startswith(mark)}
+                self._add(Zone(int(k), self._shapes[k], stream, pressing, own))
+            self.hand.owed = kept[
+                "singles_owed"
+            ].copy()  # after the zones: on their cells nobody is left in the density
+            self._stand()
+
+    def record(self) -> dict[str, NDArray[Any]]:
+        """Return what the next part of the run must know."""
+        own = {
+            "singles_since": self.since,
+            "singles_numbers": np.array([self.made, self._told]),
+            "singles_order": np.array([zone.k for zone in self.zones], dtype=np.float64),
+            "singles_owed": self.hand.owed,
+        }
+        for zone in self.zones:
+            own |= {f"singles_{zone.k}_{name}": values for name, values in zone.walkers.record().items()}
+        return own
+
+    def followed(self, count: int) -> NDArray[np.bool_]:
+        """Return which of `count` zones are handed over."""
+        found = np.zeros(count, dtype=bool)
+        found[[zone.k for zone in self.zones]] = True
+        return found
+
+    @property
+    def persons(self) -> float:
+        """Persons in the zones: people, and those owed."""
+        return sum(zone.walkers.people.count for zone in self.zones) + float(self.hand.owed.sum())
+
+    @property
+    def staying(self) -> float:
+        """Those of them who are not told to go."""
+        return float(self.hand.owed[STAYS].sum()) + sum(int(_stay(z.walkers.people).sum()) for z in self.zones)
+
+    @property
+    def out(self) -> NDArray[np.float64]:
+        """Who of them has left, by gate; the last: at goals."""
+        out = np.zeros(len(self._stream.plan.gates) + 1)
+        for zone in self.zones:
+            out[:-1] += zone.walkers.left_by_gate
+            out[-1] += zone.walkers.left_by_goal.sum()
+        return out
+
+    def begin(self, dense: NDArray[np.bool_], t: float) -> None:
+        """Hand over the zones (zone,) that are dense at `t` seconds since the first run began."""
+        for k in np.flatnonzero(dense & np.isnan(self.since)):
+            if fits(self._stream.plan, self._shapes[k]):
+                self._add(Zone(int(k), self._shapes[k], self._stream, self._pressing, None))
+                self.since[k] = t
+                self._stand()
+
+    def _add(self, zone: Zone) -> None:
+        zone.single &= ~self.hand.single  # of two zones that overlap the first
+        self.zones.append(zone)
+        self.hand.begin(zone.single)
+
+    def walk(self, gates: Gates, t: float) -> None:
+        """Move density and people on by a second from `t`, s since the first run began."""
+        self.hand.walk(1)
+        for zone in self.zones:
+            self._set(zone, t)
+            zone.walkers.set_gates(gates)
+            for people, cell in zone.walk(t, round(1.0 / DECISION_S)):
+                self._give_back(people, cell)
+        self.hand.take_in()  # who walked from one zone to another
+        self._stand()
+
+    def tell(self, share: float, t: float) -> None:
+        """Tell a share of those who stay to go now; parts of a person add up until he is whole."""
+        move = share * self.hand.owed[STAYS]
+        self.hand.owed[STAYS] -= move
+        self.hand.owed[WALKS] += move
+        for zone in self.zones:
+            self._told += share * int(_stay(zone.walkers.people).sum())
+        for zone in self.zones:
+            stay = np.flatnonzero(_stay(zone.walkers.people))
+            some = min(int(self._told + 1e-9), len(stay))
+            if some > 0:
+                order = draws.uniform(self._key, zone.walkers.people.number[stay], draws.ORDER)
+                zone.walkers.leave(stay[np.argsort(order, kind="stable")[:some]], np.full(some, t))
+                self._told -= some
+
+    def _set(self, zone: Zone, t: float) -> None:
+        """Set people of a zone who are owed where there is room."""
+        shape = self.hand.single.shape
+        for kind in (WALKS, STAYS):
+            for group in range(self.hand.owed.shape[1]):
+                if self.hand.owed[kind, group][zone.single].sum() < 1.0 - 1e-9:
+                    continue
+                places, cell = zone.free()
+                room = np.bincount(cell[zone.single.ravel()[cell]], minlength=zone.single.size).reshape(shape)
+                take = self.hand.people(kind, group, room).ravel()
+                count = int(take.sum())
+                ids = np.arange(self.made, self.made + count, dtype=np.int64)
+                self.made += count
+                by_cell = np.lexsort((draws.uniform(self._key + self.made, np.arange(len(cell)), draws.PLACE), cell))
+                rank = np.arange(len(cell)) - np.searchsorted(cell[by_cell], cell[by_cell])
+                at = places[by_cell[rank < take[cell[by_cell]]]]
+                new = People.standing(
+                    at, radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
+                    group=np.full(count, group), leaves=np.full(count, t if kind == WALKS else np.inf), number=ids,
+                )  # fmt: skip
+                zone.walkers.people = zone.walkers.people.joined(new)
+
+    def _give_back(self, people: People, cell: NDArray[np.int64]) -> None:
+        for kind, of_kind in ((STAYS, _stay(people)), (WALKS, ~_stay(people))):
+            for group in np.unique(people.group[of_kind]):
+                there = cell[of_kind & (people.group == group)]
+                count = np.bincount(there, minlength=self.hand.single.size)
+                self.hand.give_back(kind, int(group), count.reshape(self.hand.single.shape))
+
+    def _stand(self) -> None:
+        """Tell the density where people of the zones are."""
+        present = self.hand.owed.sum(axis=(0, 1)).ravel().copy()
+        for zone in self.zones:
+            people = zone.walkers.people
+            np.add.at(present, zone.cell_of(people.x, people.w), 1.0)
+        self._stream.present[:] = np.maximum(present, 0.0).reshape(self.hand.single.shape) / self._stream.cell**2
+
+    def density(self) -> NDArray[np.float64]:
+        """Return persons/m2 (ny, nx): the density, and in the zones that of their people."""
+        both = self._stream.total - self._stream.present + self.hand.owed.sum(axis=(0, 1)) / self._stream.cell**2
+        for zone in self.zones:
+            own = np.where(zone.cells[zone.window()], zone.density(), 0.0)
+            both[zone.window()] += own
+        return np.asarray(np.maximum(both, 0.0))
+
+    def loads(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the load on each person, N, and his zone."""
+        if not self.zones:
+            return np.zeros(0), np.zeros(0, np.int64)
+        loads = [zone.walkers.people.load for zone in self.zones]
+        return np.concatenate(loads), np.repeat([zone.k for zone in self.zones], [len(load) for load in loads])
+
+
+def _stay(people: People) -> NDArray[np.bool_]:
+    return np.asarray(np.isinf(people.leaves))
+
+
+def around(plan: Plan, shape: shapely.Geometry, cells: NDArray[np.bool_]) -> Plan:
+    """Return a plan on a fine raster around a zone, whose cells divide those (ny, nx) of the district's plan."""
+    grid = plan.grid
+    narrow = min((g.shape.length for g in plan.gates if g.shape.distance(shape) < grid.cell_m), default=np.inf)
+    times = int(np.ceil(grid.cell_m / np.clip(np.floor(min(narrow, 9.0) / 4 / 0.05) * 0.05, *WAY_CELL_M) - 1e-9))
+    margin = int(np.ceil(MARGIN_M / grid.cell_m))
+    rows, columns = np.nonzero(cells)
+    top, left = max(rows.min() - margin, 0), max(columns.min() - margin, 0)
+    bottom, right = min(rows.max() + margin + 1, grid.ny), min(columns.max() + margin + 1, grid.nx)
+    fine = Grid(
+        grid.crs, grid.west + left * grid.cell_m, grid.north - top * grid.cell_m, grid.cell_m / times,
+        int(bottom - top) * times, int(right - left) * times,
+    )  # fmt: skip
+    return replace(plan, grid=fine)
+
+
+def fits(plan: Plan, shape: shapely.Geometry) -> bool:
+    """Return whether the raster of a zone is small enough to be followed person by person."""
+    west, south, east, north = shape.bounds
+    return bool((east - west) * (north - south) / WAY_CELL_M[0] ** 2 <= MOST_CELLS)
+
+
+def _places(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
+    """Return places (n, 2, local) of a zone on which people can be set, APART_M from one another."""
+    ground = plan.free_ground(shape, OFF_WALL_M)
+    if ground.is_empty:
+        return np.zeros((0, 2))
+    west, south, east, north = ground.bounds
+    xx, yy = np.meshgrid(np.arange(west, east + 1e-9, APART_M), np.arange(south, north + 1e-9, APART_M))
+    at = np.column_stack([xx.ravel(), yy.ravel()])
+    return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])

@@ -1,0 +1,116 @@
+"""A venue of two levels: people of the upper one come down the stair and out, nobody is lost, and the levels are told apart."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.people.storeys import Storeys
+from evacuation.crowd.proofs.worlds import filled
+from evacuation.crowd.risk.density import over
+from evacuation.crowd.venue.checker import faults
+from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
+from tests.unit.evacuation.test_crowd_hazard import X, Y, at, clock, with_hall
+from twin.city import City
+from twin.errors import ScenarioError
+from twin.streams import stream
+
+BOX = shapely.box(X, Y, X + 16, Y + 10)
+
+
+def storeys(**changes: dict[str, object] | None) -> gpd.GeoDataFrame:
+    """Two halls of 16 m by 10 m above each other, a gate in the east of the lower one, a stair of 6 m by 2 m up to the west."""
+    line = shapely.LineString
+    rows: dict[str, dict[str, object]] = {
+        "east": {"kind": "gate", "geometry": line(at((16, 4), (16, 6)))},
+        "wall-0": {"kind": "wall", "geometry": line(at((16, 6), (16, 10), (0, 10), (0, 0), (16, 0), (16, 4)))},
+        "wall-1": {"kind": "wall", "level": 1, "geometry": line(at((0, 0), (16, 0), (16, 10), (0, 10), (0, 0)))},
+        "low": {"kind": "source", "flow_per_s": 1.0, "geometry": shapely.box(X + 12, Y + 1, X + 15, Y + 9)},
+        "high": {"kind": "source", "level": 1, "flow_per_s": 3.0, "geometry": shapely.box(X + 1, Y, X + 15, Y + 10)},
+        "front": {"kind": "zone", "geometry": shapely.box(X + 11, Y, X + 16, Y + 10)},
+        "gallery": {"kind": "zone", "level": 1, "geometry": shapely.box(X + 11, Y, X + 16, Y + 10)},
+        "flight": {"kind": "zone", "level": 0, "geometry": shapely.box(X + 4, Y + 4, X + 10, Y + 6)},
+        "stair": {
+            "kind": "stair", "level": 0, "to_level": 1, "rise": 0.5, "up_deg": 270.0,
+            "geometry": shapely.box(X + 4, Y + 4, X + 10, Y + 6),
+        },
+    }  # fmt: skip
+    for name, change in changes.items():
+        rows[name] = rows.get(name, {}) | (change or {})
+    table = [{"id": f"hall/{n}", "venue": "hall", "name_zh": n, "name_en": n} | row for n, row in rows.items()]
+    return gpd.GeoDataFrame(pd.DataFrame(table), geometry="geometry", crs="EPSG:4547")
+
+
+def test_people_of_the_upper_level_come_down_and_out(small_city: City) -> None:
+    out = Crowd("hall", persons=80).simulate(with_hall(small_city, storeys()), {}, clock(90), rng=stream(1, "crowd"))
+    assert out.tables["gates"]["left"].tolist() == [80] and out.balance.error == 0.0
+    assert (out.counts["where"].sum(axis=1) == 80).all()
+    people = out.fields["zone_people"].to_pandas()
+    start, most = people.iloc[0], people.max()
+    assert start["hall/front"] == 20 and 10 < start["hall/gallery"] < 30, "each level counts its own"
+    assert most["hall/flight"] > 5 and people.iloc[-1].sum() == 0
+    assert out.fields.sizes["x"] < 60, "the map has the width of one level"
+    assert out.places.set_index("id").loc["hall/gallery"].geometry.equals(shapely.box(X + 11, Y, X + 16, Y + 10))
+
+
+def test_people_are_seen_and_touched_across_the_middle_of_a_stair() -> None:
+    """Two rows of people pressed together on a stair, far from its middle and across it, press alike."""
+    plan = Plan.of_parts("hall", BOX, storeys(), "EPSG:4547")
+    loads = []
+    for middle in (8.6, 7.0 + 0.16):
+        walkers = filled(plan, 2)
+        place = plan.local(np.array([[X + middle, Y + 5.0], [X + middle - 0.32, Y + 5.0]]))
+        moved = plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
+        people = walkers.people._replace(x=place[:, 0] + moved, w=place[:, 1], radius=np.full(2, 0.17))
+        walkers.people = people._replace(leaves=np.full(2, np.inf))
+        assert (moved != 0.0).sum() == (middle < 8.0)
+        Storeys(plan).walk(walkers, 0.0, 1)
+        assert walkers.people.count == 2
+        order = np.argsort(walkers.people.number)
+        loads.append(walkers.people.load[order])
+    assert loads[0].min() > 1.0
+    np.testing.assert_allclose(loads[1], loads[0], rtol=1e-9)
+
+
+def test_density_does_not_end_at_the_middle_of_a_stair() -> None:
+    plan = Plan.of_parts("hall", BOX, storeys(), "EPSG:4547")
+    assert faults(plan) == [], "the rails of the stair are no slivers and leave no gaps"
+    density = over(plan, Finder(plan).walkable, 0.5)
+    xx, yy = np.meshgrid(np.arange(4.2, 10.0, 0.5), np.arange(4.25, 6.0, 0.5))
+    place = plan.local(np.column_stack([X + xx.ravel(), Y + yy.ravel()]))
+    x = place[:, 0] + plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
+    field = plan.levels.folded(density.of(x, place[:, 1]))
+    row = field[np.argmin(np.abs(density.grid.y - (Y + 5.0)))]
+    column = ((X + np.array([6.5, 7.0, 7.5]) - density.grid.west) / 0.5).astype(int)
+    assert np.ptp(row[column]) < 0.05 * row[column].mean() and row[column].min() > 3.0
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("level_apart", {"roof": {"kind": "zone", "level": 2, "geometry": BOX}}),
+        ("level_number", {"front": {"level": "upper"}}),
+        ("stair_nowhere", {"stair": {"to_level": 3}}),
+        ("stair_end", {"stair": {"up_deg": 90.0, "geometry": shapely.box(X + 4, Y + 4, X + 15.9, Y + 6)}}),
+        ("stair_short", {"stair": {"up_deg": 0.0}}),
+        ("stair_gate", {"rope": {"kind": "gate", "geometry": shapely.LineString(at((8, 4), (8, 6)))}}),
+        ("stairs_overlap", {"second": {"kind": "stair", "level": 0, "to_level": 1, "rise": 0.5, "up_deg": 270.0, "geometry": shapely.box(X + 4, Y + 5, X + 10, Y + 7)}}),
+        ("room_sealed", {"bar": {"kind": "wall", "level": 1, "geometry": shapely.LineString(at((3.6, 3), (3.6, 7), (12, 7), (12, 3), (3.6, 3)))}}),
+    ],
+)  # fmt: skip
+def test_levels_that_cannot_be_are_named(small_city: City, code: str, changes: dict[str, dict[str, object]]) -> None:
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=5).check(with_hall(small_city, storeys(**changes)), {}, clock(60))
+    assert error.value.code == code
+    assert "hall" in error.value.message("en") and "hall" in error.value.message("zh")
+
+
+def test_the_density_form_refuses_several_levels(small_city: City) -> None:
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=5, form="stream").check(with_hall(small_city, storeys()), {}, clock(60))
+    assert error.value.code == "levels_stream"

@@ -1,0 +1,69 @@
+"""A district as a density in which the dense zones are followed person by person: nobody is lost, and what their form alone tells is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from evacuation.crowd.crowd import Crowd
+from scenarios.case.hazards import sheet
+from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, parts, with_hall
+from twin.city import City
+from twin.hazard import State
+from twin.streams import stream
+from twin.words import say
+
+MIXED = Crowd("hall", persons=150, leave_within_s=20.0, form="mixed", stream_cell_m=0.5)
+
+
+@pytest.fixture
+def city(small_city: City) -> City:
+    """The hall with a zone before its east gate, and one at the far end that never gets dense."""
+    rows = parts(north=None, close=shapely.LineString([(X + 7, Y + 10), (X + 8, Y + 10)]))
+    far = rows[rows["id"] == "hall/front"].assign(id="hall/far", geometry=[shapely.box(X, Y, X + 0.9, Y + 10)])
+    return with_hall(small_city, gpd.GeoDataFrame(pd.concat([rows, far], ignore_index=True), crs=rows.crs))
+
+
+def test_a_dense_zone_is_followed_and_nobody_is_lost(city: City) -> None:
+    out = MIXED.simulate(city, {}, clock(150), rng=stream(1, "crowd"))
+    where = out.counts["where"]
+    assert abs(out.balance.error) <= 1e-9 and (where.sum(axis=1) == 150).all()
+    zones = out.tables["zones"].set_index("id")
+    assert zones.loc["hall/front", "single_after_s"] > 0 and zones.loc["hall/front", "peak_force_n"] > 0
+    assert np.isnan(zones.loc["hall/far", ["single_after_s", "peak_force_n"]].astype(float)).all(), (
+        "not known, not nothing"
+    )
+    assert where[3.0].iloc[-1] >= 148, "they leave by the gate of their zone"
+    left = out.tables["exits"].groupby("s")["left"].sum()
+    assert (left.diff().iloc[1:] >= -1e-9).all()
+    alone = Crowd("hall", persons=150, leave_within_s=20.0).simulate(city, {}, clock(150), rng=stream(1, "crowd"))
+    exits = alone.tables["exits"].groupby("s")["left"].sum()
+    half = [float(np.interp(75.0, t.to_numpy(), t.index.to_numpy())) for t in (left, exits)]
+    assert half[0] == pytest.approx(half[1], rel=0.25), "the queue before the gate is that of single people"
+    sheet("crowd")
+    assert "hall/front" in say("note.crowd.mixed", lang="en", **dict(out.notes)["mixed"])
+    assert "stream_touches" not in dict(out.notes) or "hall/front" not in dict(out.notes)["stream_touches"]["zones"]
+
+
+def test_a_split_run_equals_the_whole(city: City, tmp_path: Path) -> None:
+    whole = MIXED.simulate(city, {}, clock(60), rng=stream(1, "crowd"))
+    first = MIXED.simulate(city, {}, clock(40), rng=stream(1, "crowd"))
+    first.state.save(tmp_path / "state.npz")
+    second = MIXED.simulate(city, {}, clock(20), state=State.load(tmp_path / "state.npz"))
+    assert not np.isnan(first.tables["zones"]["single_after_s"].iloc[0]), "the zone is followed before the split"
+    for name, values in whole.state.arrays.items():
+        np.testing.assert_array_equal(second.state.arrays[name], values, err_msg=name)
+
+
+def test_people_walk_out_of_a_zone_back_into_the_density(small_city: City) -> None:
+    """A dense zone in the midst of the hall: its people walk on through the density to the gates."""
+    rows = parts(front=shapely.box(X + 2, Y + 1, X + 8, Y + 9))
+    out = MIXED.simulate(with_hall(small_city, rows), {}, clock(150), rng=stream(1, "crowd"))
+    assert abs(out.balance.error) <= 1e-9
+    assert out.tables["zones"]["single_after_s"].notna().all()
+    assert out.counts["where"][3.0].iloc[-1] >= 148
