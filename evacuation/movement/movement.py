@@ -147,7 +147,8 @@ class Movement:
         leaves &= np.isfinite(orders_s[homes.block]) & np.isfinite(homes.delay_s)
         leaves &= (homes.care < 0) | (homes.seats > 0.0)  # who is in care leaves with a vehicle, or not at all
         queues, rooms = _queues(network, routes, homes, roads), rooms_of(city, drivers, clock)
-        standing = begin(goals, routes, len(zones), len(homes.persons))
+        lists, count = homes.lists(network, self.guided)
+        standing = begin(goals, routes, count, len(homes.persons))
         habits = routes.ways(network.dry_s)[1]
         if state:
             queues.restore(state.arrays)
@@ -157,7 +158,7 @@ class Movement:
         made = state is not None and state.numbers["planned"] > 0.0
         plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
         decisions = Decisions(
-            homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
+            homes, orders_s, leaves, standing.left, standing.quota, lists, stops,
             standing.vehicle, standing.boards_s, standing.turned, routes, plan,
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
