@@ -127,10 +127,12 @@ class Movement:
         self._check_plan(city, clock, actions)
         per_frame = round(clock.step_s / self.decision_s)
         rescue = any(a.kind == "transport" for a in actions) or has_vehicles(city)
-        network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s, rescue=rescue)
+        network = self._network(city, actions, rescue)
         goals, care = goals_of(city, network, drivers, actions), care_of(city, network)
         outward = self._outward(city, network, goals, actions)
-        roads = self._conditions(city, network, drivers, clock, actions, outward)
+        roads = conditions_of(
+            city, network, drivers, clock, actions, decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=outward,
+        )  # fmt: skip
         routes = routes_of(city, network, goals, actions, outward)
         state = state and state.check("movement", city.grid.hash, self._settings(goals, routes))
         homes = self._homes(city, network, care, clock, rng, state)
@@ -145,8 +147,9 @@ class Movement:
         leaves &= np.isfinite(orders_s[homes.block]) & np.isfinite(homes.delay_s)
         leaves &= (homes.care < 0) | (homes.seats > 0.0)  # who is in care leaves with a vehicle, or not at all
         queues, rooms = _queues(network, routes, homes, roads), rooms_of(city, drivers, clock)
-        standing = begin(goals, routes, len(zones), len(homes.persons))
-        habits = routes.ways(network.length / network.free)[1]
+        lists, count = homes.lists(network, self.guided)
+        standing = begin(goals, routes, count, len(homes.persons))
+        habits = routes.ways(network.dry_s)[1]
         if state:
             queues.restore(state.arrays)
             standing.restore(state.arrays, stops, rooms)
@@ -155,7 +158,7 @@ class Movement:
         made = state is not None and state.numbers["planned"] > 0.0
         plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
         decisions = Decisions(
-            homes, orders_s, leaves, standing.left, standing.quota, homes.lists(len(zones), self.guided), stops,
+            homes, orders_s, leaves, standing.left, standing.quota, lists, stops,
             standing.vehicle, standing.boards_s, standing.turned, routes, plan,
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
@@ -249,7 +252,7 @@ class Movement:
         shelters and ways out, and homes of those who cannot leave alone.
         """
         self._check_plan(city, clock, actions)
-        network = network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s)
+        network = self._network(city, actions)
         goals = goals_of(city, network, {}, actions)
         care_of(city, network)
         routes_of(city, network, goals, actions, self._outward(city, network, goals, actions))
@@ -278,6 +281,11 @@ class Movement:
                     f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5]) or "–"
                 )
 
+    def _network(self, city: City, actions: tuple[Action, ...], rescue: bool = False) -> Network:
+        """Return the network of a run, with the links that a contraflow opens."""
+        turned = frozenset(a.place for a in actions if a.kind == "contraflow")
+        return network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s, rescue=rescue, contraflow=turned)
+
     def _outward(self, city: City, network: Network, goals: Goals, actions: tuple[Action, ...]) -> dict[int, bool]:
         """Return for each road under contraflow or with a held turn whether people leave against its drawn direction.
 
@@ -298,15 +306,6 @@ class Movement:
             if len(link):
                 found[row] = bool(nearest[network.up[link[0]]] < nearest[network.down[link[0]]])
         return found
-
-    def _conditions(
-        self, city: City, network: Network, drivers: Drivers, clock: Clock, actions: tuple[Action, ...], outward: dict[int, bool]
-    ) -> Conditions:  # fmt: skip
-        """Return the conditions of the run."""
-        return conditions_of(
-            city, network, drivers, clock, actions,
-            decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=outward,
-        )  # fmt: skip
 
     def _homes(
         self, city: City, network: Network, care: Care, clock: Clock, rng: np.random.Generator | None, state: State | None
@@ -347,6 +346,7 @@ class Movement:
             "shelters": ", ".join(goals.shelters.loc[goals.shelters["group"] >= 0, "id"].astype(str)),
             "groups": float(routes.groups),
             "nodes": float(routes.nodes),
+            "links": float(len(routes.at)),
         }
 
     def _state(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
-from evacuation.movement.record import Record
+from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.goals import FAR_M
 from twin.plan import shown
 
@@ -92,6 +93,20 @@ def notes_of(
     metres, far_off = far_homes(record.city, network, homes)
     if far_off > 0.0:
         notes.append(("homes_far", {"metres": round(metres), "people": shown(far_off)}))
+    on_way = float(record.frames[-1]["states"][STATES.index("en_route")])
+    if on_way > 0.0:
+        queued = record.frames[-1]["queued"]
+        ids = (
+            record.city.roads["id"]
+            .astype(str)
+            .values[np.argsort(-queued, kind="stable")[: min(5, int((queued > 0.0).sum()))]]
+        )
+        waiting = shown(float(queued.sum()))
+        notes.append(("still_on_way", {"people": shown(on_way), "queued": waiting, "ids": list(ids) or ["–"]}))
+    t95_s, least_s = (float(found["bound"][name].iloc[0]) for name in ("t95_s", "bound_s"))
+    since_s = record.now - float(record.orders_s.min())
+    if np.isnan(t95_s) and np.isfinite(since_s) and least_s > since_s:
+        notes.append(("needs_longer", {"hours": math.floor(least_s / 360.0) / 10.0, "run": round(since_s / 3600.0, 1)}))
     if len(stuck := found["stranded"]):
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
     return tuple(notes)

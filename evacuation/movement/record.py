@@ -156,12 +156,20 @@ class Record:
         return state
 
     def last_departure(self, t: float) -> NDArray[np.float64]:
-        """Return the last moment, s on the clock, to leave each node of all layers on free roads, seen at `t`; infinite for never."""
-        last = np.zeros(self.network.layers * self.network.nodes)
+        """Return the last moment, s on the clock, to leave each node of all layers on free roads, seen at `t`; infinite for never.
+
+        Cars do not take a turn that is held now, or that is held before they have left the road behind it.
+        """
+        routes, last = self.routes, np.zeros(self.routes.nodes)
+        of = routes.link if len(routes.link) > len(routes.at) else slice(None)
         spell = self.conditions.at(t)
+        closes = self._closes[spell][of].copy()
+        for choice, action in routes.held:
+            begins_s = -np.inf if action.active(t) else action.start_s if action.start_s > t else np.inf
+            closes[choice] = min(closes[choice], begins_s)
         last_departures(
-            last, np.zeros(len(last), HEAP), spell, self._closes[spell], self.conditions.begins, self.conditions.speed,
-            self._run, self.network.length, self.network.up, *self.network.into, self.goals.node,
+            last, np.zeros(len(last), HEAP), spell, closes, self.conditions.begins, self.conditions.speed[:, of], self._run[:, of],
+            self.network.length[of], routes.up, *routes.into, routes.node,
         )  # fmt: skip
         return last
 

@@ -121,7 +121,7 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             Text(_at(row["last_departure_s"], city, clock), "strong"),
             shown(row["late"]) if np.isfinite(row["leave_before_s"]) else NOTHING,
             shown(row["stranded"]),
-            *(_load(row[name]) for name in loads),
+            *(f"{_load(row[f'{name}_half'])} · {_load(row[name])}" for name in loads),
         )
         for row in table.to_dict("records")
     )

@@ -76,12 +76,12 @@ class Standing:
             stop.gathered_s = float(arrays["stop_gathered_s"][k]) if k < len(arrays["stop_gathered_s"]) else -np.inf
 
 
-def begin(goals: Goals, routes: Routes, blocks: int, parties: int) -> Standing:
+def begin(goals: Goals, routes: Routes, lists: int, parties: int) -> Standing:
     """Return how a run stands at its begin: the shelters' places are free, those of a plan's approaches are not given out yet."""
     left = np.zeros(routes.groups)
     left[-1] = np.inf
     return Standing(
-        left, np.zeros((2 * blocks + 1, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
+        left, np.zeros((lists, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
         np.full(parties, np.nan), np.full(parties, np.nan), np.full((routes.groups, routes.nodes), -1, np.int32),
         np.zeros(len(routes.at)),
     )  # fmt: skip

@@ -47,10 +47,11 @@ def zones(
 ) -> pd.DataFrame:  # fmt: skip
     """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it.
 
-    `load_left` and `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home.
+    `load_left` and `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home;
+    `load_left_half`, `load_stayed_half`: that half of them do not exceed.
     """
     homes, leaves = record.homes, record.leaves
-    state, dose, load = record.state(queues, cost), record.dose(queues), record.load(queues)
+    state, load = record.state(queues, cost), record.load(queues)
     stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
@@ -83,19 +84,20 @@ def zones(
                 "last_departure_s": 60.0 * first[k] if first[k] < NEVER_MIN else np.nan,
                 "leave_before_s": float(before),
                 "late": float(homes.persons[late].sum()),
-                "dose_mean": _mean(dose[travelled], homes.persons[travelled]),
-                "dose_p95": quantile(dose[travelled], homes.persons[travelled], MOST) if travelled.any() else 0.0,
-                "dose_most": float(dose[travelled].max()) if travelled.any() else 0.0,
-                "load_left": quantiles(load[travelled], homes.persons[travelled], (MOST,))[0],
-                "load_stayed": quantiles(stayed[mine], homes.persons[mine], (MOST,))[0],
+                **_spread("load_left", load[travelled], homes.persons[travelled]),
+                **_spread("load_stayed", stayed[mine], homes.persons[mine]),
             }
         )
     columns = [
         "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
-        "leave_before_s", "late", "dose_mean", "dose_p95", "dose_most", "load_left",
-        "load_stayed",
+        "leave_before_s", "late", "load_left_half", "load_left", "load_stayed_half", "load_stayed",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _spread(name: str, load: NDArray[np.float64], persons: NDArray[np.float64]) -> dict[str, float]:
+    """Return the toxic load that 95 %, and that half of the persons do not exceed; NaN for nobody."""
+    return dict(zip((f"{name}_half", name), quantiles(load, persons, (HALF, MOST)), strict=True))
 
 
 def orders(zones: pd.DataFrame) -> pd.DataFrame:

@@ -78,6 +78,7 @@ def sources(tmp_path: Path) -> Path:
     table(
         [line((0, 100), (200, 100), (400, 100)), line((200, 0), (200, 100)), line((300, 50), (300, 150)), line((0, 5), (9, 5))],
         name=["东西路", "南路", "跨线桥", "小径"], fclass=["secondary", "支路", "tertiary", "footway"], bridge=["F", "F", "T", "F"],
+        oneway=["B", "T", "F", "B"],
     ).to_file(tmp_path / "roads.shp", encoding="gb18030")  # fmt: skip
     (tmp_path / "roads.cpg").unlink()
     table([box(10, 10, 30, 30), box(50, 10, 70, 30)], height=[18.0, None]).to_file(tmp_path / "buildings.gpkg")
@@ -106,6 +107,10 @@ def test_the_example_of_the_page_builds_with_every_layer_it_names(built: City) -
     assert roads["name_zh"].tolist() == ["东西路", "东西路", "南路", "跨线桥"]
     assert roads["road_class"].tolist() == ["secondary", "secondary", "tertiary", "tertiary"]
     assert roads["level"].tolist() == [0, 0, 0, 1] and roads.length.tolist() == pytest.approx([200, 200, 100, 100])
+    assert roads["oneway"].tolist() == [False, False, True, True] and roads["lanes"].tolist() == [4, 4, 1, 1]
+    assert [line.coords[0][1] > line.coords[-1][1] for line in roads.geometry[2:]] == [True, False], (
+        "drawn as they are run"
+    )
     ends = [{u, v} for u, v in zip(roads["u"], roads["v"], strict=True)]
     assert len(ends[0] & ends[1] & ends[2]) == 1, "three roads meet where one ends on the other"
     assert not ends[3] & (ends[0] | ends[1] | ends[2]), "a road that only crosses does not meet"

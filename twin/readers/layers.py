@@ -33,7 +33,7 @@ def read_roads(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd
     """Return the roads table of a file of lines, split where one ends on another, and what was mended or assumed.
 
     Columns, where the file has them: name or name_zh and name_en, road_class (highway, fclass), lanes, speed_kmh (maxspeed),
-    bridge, tunnel. A road without a class is `residential`; a line of a class that is no road (a footway) is left out.
+    bridge, tunnel, oneway, junction. A road without a class is `residential`; a line of a class that is no road (a footway) is left out.
     """
     lines, found = _of_kind(path, crs, source_crs, 1)
     kind = _series(lines, ("road_class", "highway", "fclass")).replace(CLASSES_ZH).fillna("residential")
@@ -46,23 +46,27 @@ def read_roads(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd
     zh, en = names_of(lines, [""] * len(lines))
     lanes = _series(lines, ("lanes",)).map(osm.lanes_of).astype(float)
     speed = _series(lines, ("speed_kmh", "maxspeed")).map(osm.speed_of).astype(float)
+    said, junction = (_series(lines, (tag,)) for tag in ("oneway", "junction"))
+    direction = np.array([osm.direction_of(*t) for t in zip(said, kind, junction, strict=True)])
     raised, sunk = (_series(lines, (tag,), "no").map(_said_so) for tag in ("bridge", "tunnel"))
     roads = gpd.GeoDataFrame(
         {
             "name_zh": zh,
             "name_en": en,
             "road_class": kind.values,
-            "lanes": lanes.fillna(kind.map(lambda k: osm.CLASSES[k][0])).astype(int).values,
+            "lanes": lanes.fillna(osm.class_lanes(kind, direction != 0)).astype(int).values,
             "speed_kmh": speed.fillna(kind.map(lambda k: osm.CLASSES[k][1])).astype(float).values,
             "level": (raised.astype(int) - sunk.astype(int)).values,
+            "oneway": direction != 0,
         },
-        geometry=lines.geometry.values,
+        geometry=np.where(direction < 0, shapely.reverse(lines.geometry.values), lines.geometry.values),
         crs=crs,
     )
     roads = _joined_up(roads)
     roads["underpass"] = osm.short_tunnels(roads, roads["level"] == -1)
     roads.insert(0, "id", [f"road-{k + 1:05d}" for k in range(len(roads))])
-    return roads, found + osm.from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+    found += osm.from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+    return roads, found + osm.two_way(said, direction != 0)
 
 
 def read_buildings(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:

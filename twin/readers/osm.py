@@ -26,6 +26,7 @@ import osmnx as ox
 import pandas as pd
 import shapely
 from lxml import etree
+from numpy.typing import NDArray
 
 from twin.city import empty_table
 from twin.errors import SourceError
@@ -66,7 +67,13 @@ AMENITIES = {
 }
 
 #: Tags of a way that a road keeps: two ways that differ in one of them are two roads.
-ROAD_TAGS = ("highway", "lanes", "maxspeed", "name", "name:en", "bridge", "tunnel")
+ROAD_TAGS = ("highway", "lanes", "maxspeed", "name", "name:en", "bridge", "tunnel", "oneway", "junction")
+
+#: Values of `oneway`: vehicles run along the way as it is drawn, or against it; F and T stand in extracts as shapefiles.
+ALONG, AGAINST = frozenset({"yes", "true", "1", "f"}), frozenset({"-1", "reverse", "t"})
+
+#: Values of `oneway` for a direction that changes in the day, and of `junction` for one that needs no `oneway`.
+CHANGING, ROUND = frozenset({"reversible", "alternating"}), frozenset({"roundabout", "circular"})
 
 #: Values of `bridge` and `tunnel` that leave a way on the ground: fords in a flood, arches through a house, roofs over a road.
 ON_GROUND = frozenset({"", "no", "low_water_crossing", "building_passage", "avalanche_protector", "culvert"})
@@ -88,16 +95,18 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the roads table and what had to be assumed or left out; raise SourceError when the file holds no road.
 
     A road is a piece of the network between two junctions along which none of ROAD_TAGS changes. `level` is 1 on a bridge,
-    -1 in a tunnel, else 0; an `underpass` is a tunnel of less than UNDERPASS_M from mouth to mouth.
+    -1 in a tunnel, else 0; an `underpass` is a tunnel of less than UNDERPASS_M from mouth to mouth. A road of which vehicles run
+    one direction only is `oneway`, and drawn in that direction (see `direction_of`).
     """
     graph, cut = _pbf_graph(path) if path.name.endswith(".pbf") else _xml_graph(path)
     if not graph.number_of_edges():
         raise SourceError("osm_empty", where=str(path))
     simple = ox.convert.to_undirected(ox.simplify_graph(graph, edge_attrs_differ=ROAD_TAGS, remove_rings=False))
-    nodes, edges = ox.graph_to_gdfs(simple)
-    edges = _from_u_to_v(edges.reset_index(), nodes).to_crs(crs)
+    edges = ox.graph_to_gdfs(simple, nodes=False).reset_index()
+    edges = edges.assign(u=edges["from"], v=edges["to"]).to_crs(crs)  # as the line is drawn
     tags = edges.reindex(columns=list(ROAD_TAGS))
     kind = tags["highway"]
+    oneway = np.array([direction_of(*t) != 0 for t in zip(tags["oneway"], kind, tags["junction"], strict=True)])
     lanes = tags["lanes"].map(lanes_of).astype(float)
     speed = tags["maxspeed"].map(speed_of).astype(float)
     name = tags["name"].fillna("").astype(str)
@@ -110,25 +119,51 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
             "name_zh": name.values,
             "name_en": tags["name:en"].fillna(name).astype(str).values,
             "road_class": kind.values,
-            "lanes": lanes.fillna(kind.map(lambda k: CLASSES[k][0])).astype(int).values,
+            "lanes": lanes.fillna(class_lanes(kind, oneway)).astype(int).values,
             "speed_kmh": speed.fillna(kind.map(lambda k: CLASSES[k][1])).astype(float).values,
             "level": (raised.astype(int) - sunk.astype(int)).values,
             "underpass": short_tunnels(edges, sunk & ~raised),
+            "oneway": oneway,
         },
         geometry=edges.geometry.values,
         crs=crs,
     )
     found = [Finding("ways_clipped", cut, place=str(path.name), assumed="cut_there")] if cut else []
-    return roads, found + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+    return roads, found + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()}) + two_way(
+        tags["oneway"], oneway
+    )
 
 
-def _from_u_to_v(edges: gpd.GeoDataFrame, nodes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the edges with each line drawn from its node u to its node v: one direction of a street was dropped, not always its own."""
-    begin = shapely.get_point(edges.geometry.values, 0)
-    apart = [shapely.distance(begin, nodes.geometry.loc[edges[end]].values) for end in ("u", "v")]
-    turned = apart[1] < apart[0]
-    lines = np.where(turned, shapely.reverse(edges.geometry.values), edges.geometry.values)
-    return edges.set_geometry(gpd.GeoSeries(lines, crs=edges.crs))
+def direction_of(oneway: Any, highway: Any, junction: Any = None) -> int:
+    """Return whether vehicles run a way as it is drawn (1), against it (-1) or both ways (0).
+
+    The tag `oneway` says so; without it motorways and roundabouts are run as drawn and all else both ways. A direction that
+    changes in the day (`reversible`) counts as both.
+    """
+    said = _plain(oneway)
+    if said in ALONG or said in AGAINST:
+        return 1 if said in ALONG else -1
+    return int(said == "" and (highway == "motorway" or _plain(junction) in ROUND))
+
+
+def class_lanes(kind: pd.Series, oneway: NDArray[np.bool_]) -> pd.Series:
+    """Return the lanes of roads by class: those of both directions, on a road of one direction half of them."""
+    both = kind.map(lambda k: CLASSES[k][0])
+    return both.where(~oneway, np.maximum(both // 2, 1))
+
+
+def two_way(said: pd.Series, oneway: NDArray[np.bool_]) -> list[Finding]:
+    """Return what to tell of roads that are taken as two-way though nothing says so: none has a `oneway`, or it changes."""
+    told = said.map(_plain)
+    changing = int(told.isin(CHANGING).sum())
+    found = [Finding("oneway_changing", changing, assumed="two_way")] if changing else []
+    silent = len(said) > 0 and not oneway.any() and bool((told == "").all())
+    return [Finding("oneway_missing", len(said), assumed="two_way"), *found] if silent else found
+
+
+def _plain(value: Any) -> str:
+    """Return a tag's value in small letters, "" for none."""
+    return "" if value is None or value is pd.NA or value != value else str(value).strip().lower().removesuffix(".0")
 
 
 def from_class_table(missing: Mapping[str, pd.Series]) -> list[Finding]:
@@ -210,7 +245,7 @@ def read_foot_underpasses(path: Path, crs: str) -> gpd.GeoDataFrame:
 
 
 def _xml_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
-    """Return the roads' graph, node to node and both ways, and how many ways name nodes that the file does not hold."""
+    """Return the roads' graph, node to node as vehicles run, and how many ways name nodes that the file does not hold."""
     at: dict[str, tuple[float, float]] = {}
     ways = []  # some extracts hold them before their nodes
     with _opened(path) as file:
@@ -250,14 +285,16 @@ def _pbf_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
 def _add_way(
     graph: nx.MultiDiGraph, at: dict[Any, tuple[float, float]], refs: list[Any], tags: dict[str, Any], way: Any
 ) -> None:
-    """Add the edges of a way between those of its nodes that are known, in both directions."""
+    """Add the edges of a way between those of its nodes that are known, in the directions in which vehicles run it."""
     kept = {tag: tags[tag] for tag in ROAD_TAGS if isinstance(tags.get(tag), str)}
-    for u, v in pairwise(refs):
+    direction = direction_of(*(tags.get(tag) for tag in ("oneway", "highway", "junction")))
+    for u, v in pairwise(refs if direction >= 0 else refs[::-1]):
         if u != v and u in at and v in at:
             for node in (u, v):
                 graph.add_node(node, x=at[node][0], y=at[node][1])
             graph.add_edge(u, v, osmid=way, **kept)
-            graph.add_edge(v, u, osmid=way, **kept)
+            if direction == 0:
+                graph.add_edge(v, u, osmid=way, **kept)
 
 
 def _lonlat(lon: str | None, lat: str | None) -> tuple[float, float]:
@@ -275,7 +312,7 @@ def _features(path: Path, tags: dict[str, Any], crs: str) -> gpd.GeoDataFrame:
             custom_filter=tags, keep_nodes=True, keep_ways=True, keep_relations=False
         )
         return gpd.GeoDataFrame(geometry=[], crs=crs) if found is None else found.to_crs(crs).reset_index(drop=True)
-    with _plain(path) as plain:
+    with _unpacked(path) as plain:
         try:
             found = ox.features_from_xml(plain, tags=tags)
         except Exception as error:
@@ -300,7 +337,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _plain(path: Path) -> Iterator[Path]:
+def _unpacked(path: Path) -> Iterator[Path]:
     """Yield the path of an unpacked copy of a packed file, or the path itself."""
     with _opened(path) as packed:
         if path.suffix not in PACKED:

@@ -65,7 +65,7 @@ class Command(mesa.Agent):
 class Shelters(mesa.Agent):
     """Who hands out the places: those that a plan keeps for one's list, then the nearest shelter, last the ways out of the city.
 
-    A list is a block by car or on foot; on the last list nothing is ever kept (`quota` has a row for each).
+    A list is a neighbourhood by car or on foot (`Households.lists`); on the last list nothing is ever kept (`quota` has a row for each).
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Shelters(mesa.Agent):
             reach[:, group] = np.bincount(mine[there], people[there], len(self.quota))
         near = (reach > 0.5 * total[:, None]) & (
             total[:, None] > 0.0
-        )  # a few cut-off homes do not shut a goal for their block
+        )  # a few cut-off homes do not shut a goal for their list
         mean = np.divide(each, reach, out=np.full_like(each, np.inf), where=near)
         own, places = routes.approach >= 0, self.left.copy()
         if own.any():
@@ -163,8 +163,8 @@ class Decisions(mesa.Model):
     """The decision clock over all agents.
 
     `orders_s` (block,) are the moments of the orders, infinite for a block that is not told to leave; `leaves` (party,) says who
-    obeys or follows; `left` (group,) are the places left, `quota` (list, group) those that a plan keeps for who leaves a block
-    by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `vehicle` (party,) which one each has
+    obeys or follows; `left` (group,) are the places left, `quota` (list, group) those that a plan keeps for who leaves a
+    neighbourhood by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `vehicle` (party,) which one each has
     boarded and `boards_s` (party,) when that leaves, s, `turned` (link,) the persons whom a plan sends along each link by another way
     than the fastest.
     """

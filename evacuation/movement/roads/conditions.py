@@ -129,16 +129,17 @@ def conditions_of(
     speed[:, car] = car_speed(wet[:, car], network.free[car])
     speed[:, foot] = foot_speed(wet[:, foot], pulled[:, foot], network.free[foot], wade_m)
     speed[:, rescue] = rescue_speed(wet[:, rescue], network.free[rescue])
-    opened = ~np.take(shut[new], network.road, axis=1)
+    opened = ~np.take(shut[new], network.road, axis=1) & ~network.against
     lanes = np.ones_like(speed)
     for action in actions:
         if action.kind == "contraflow":
             row = int(np.flatnonzero((city.roads["id"] == action.place).values)[0])
             during = np.array([action.active(t) for t in begins])
-            for link in np.flatnonzero((network.road == row) & car):
+            mine = (network.road == row) & car
+            for link in np.flatnonzero(mine):
                 leaves = bool(network.reverse[link]) == reversed_lanes[row]
-                lanes[during, link] = 2.0 if leaves else 1.0
-                opened[during, link] &= leaves
+                lanes[during, link] = 2.0 if leaves and not network.against[mine].any() else 1.0
+                opened[during, link] = leaves & ~shut[new][during, row]
     unknown = np.zeros(len(city.roads), bool)
     for along in (depth, dose):
         unknown |= along.unknown

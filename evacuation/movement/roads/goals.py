@@ -108,7 +108,7 @@ def _exits(city: City, network: Network) -> list[int]:
     near = np.minimum.reduce([x - west, east - x, y - south, north - y]) <= RIM_M
     ends = np.flatnonzero(near & (network.degree == 1))
     each = np.concatenate([ends + layer * network.nodes for layer in range(network.layers)])
-    return [int(n) for n in each if network.connected[n]]
+    return [int(n) for n in each if network.reached[n]]
 
 
 def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from evacuation.movement.roads.mend import mended
 from twin.city import City
@@ -51,7 +51,8 @@ class Network:
     """Nodes and links of all `layers`; a node of layer k is its number plus k times the number of nodes.
 
     Link arrays, shape (link,): `up`, `down` node, `road` row of the city's roads, `layer`, `reverse` (against the drawn
-    direction), `length` m, `free` m/s, `capacity` and `storage` in units (cars, or persons on foot), `wave` m/s.
+    direction), `length` m, `free` m/s, `capacity` and `storage` in units (cars, or persons on foot), `wave` m/s; `against` a
+    one-way road, open by contraflow only.
     `assumed` counts roads whose lanes, speed or pavement were taken from CLASS_DEFAULTS; `gaps` and `loops` what was mended.
     """
 
@@ -68,6 +69,7 @@ class Network:
     capacity: NDArray[np.float64]
     storage: NDArray[np.float64]
     wave: NDArray[np.float64]
+    against: NDArray[np.bool_]
     assumed: int = 0
     gaps: int = 0
     loops: int = 0
@@ -93,18 +95,34 @@ class Network:
         return starts, order
 
     @cached_property
+    def dry_s(self) -> NDArray[np.float64]:
+        """The time of each link on dry and empty roads, (link,), s; infinite against a one-way road."""
+        return np.where(self.against, np.inf, self.length / self.free)
+
+    @cached_property
     def connected(self) -> NDArray[np.bool_]:
-        """Which nodes lie in the largest connected part of their layer, (layer x node,): what is off it is an error of the map."""
-        count = self.layers * self.nodes
-        links = coo_array((np.ones(len(self.up)), (self.up, self.down)), shape=(count, count))
-        part: NDArray[np.int32] = np.asarray(connected_components(links, directed=False)[1])
-        keep = np.zeros(count, bool)
+        """Which nodes lie in the largest part of their layer in which everybody can go everywhere, (layer x node,).
+
+        What is off it is an error of the map, or a one-way road that the rim of the map cuts off.
+        """
+        part = connected_components(self._matrix(~self.against), connection="strong")[1].reshape(
+            self.layers, self.nodes
+        )
+        return np.concatenate([mine == np.bincount(mine).argmax() for mine in part])
+
+    @cached_property
+    def reached(self) -> NDArray[np.bool_]:
+        """Which nodes can be gone to from the connected part, (layer x node,): by one-way roads too, and where contraflow opens one."""
+        found, links = self.connected.copy(), self._matrix(np.ones(len(self.up), bool))
         for layer in range(self.layers):
-            mine = part[layer * self.nodes : (layer + 1) * self.nodes]
-            if len(mine):
-                largest = np.bincount(mine).argmax()
-                keep[layer * self.nodes : (layer + 1) * self.nodes] = mine == largest
-        return keep
+            first = layer * self.nodes + int(np.argmax(found[layer * self.nodes : (layer + 1) * self.nodes]))
+            found[breadth_first_order(links, first, return_predecessors=False)] = True
+        return found
+
+    def _matrix(self, some: NDArray[np.bool_]) -> csr_array:
+        """Return some of the links (link,) as a matrix, (layer x node, layer x node)."""
+        count = self.layers * self.nodes
+        return csr_array((np.ones(int(some.sum())), (self.up[some], self.down[some])), shape=(count, count))
 
     def nearest(self, x: float, y: float, layer: int) -> int:
         """Return the node of a layer's connected part that lies nearest to a point; -1 where it has none."""
@@ -114,11 +132,14 @@ class Network:
         return int(own[np.argmin((self.x[own] - x) ** 2 + (self.y[own] - y) ** 2)]) + layer * self.nodes
 
 
-def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool = False) -> Network:
+def network_of(
+    city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool = False, contraflow: frozenset[str] = frozenset()
+) -> Network:
     """Return the graph of a city's roads: two directed links a road and layer.
 
     A column `oneway` says of a road, as maps do, whether vehicles run it in its drawn direction alone (true, 1, "yes") or against it
-    (-1, "-1", "reverse"); all else is both ways, and walkers always go both ways.
+    (-1, "-1", "reverse"); all else is both ways, and walkers always go both ways. Roads (ids) that ever come under `contraflow`
+    have their other link too, `against` their direction.
 
     Lanes are shared by the two directions. `veh_h_lane` is what a lane carries in an evacuation, `walk_m_s` the speed of
     groups on foot on dry ground; `rescue` adds the layer of rescue vehicles, on the lanes of the cars.
@@ -129,9 +150,10 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool =
         raise ScenarioError("movement_no_roads")
     junctions = mended(roads)
     ids, first, last = junctions.ids, junctions.first, junctions.last
-    lanes, speed, width, assumed = _of_class(roads)
     ahead, back = _directions(roads)
     oneway = ~(ahead & back)
+    lanes, speed, width, assumed = _of_class(roads, oneway)
+    turned = oneway & roads["id"].astype(str).isin(contraflow).values
     length = np.maximum(roads.geometry.length.values.astype(float), 1.0)
     per_side = np.where(oneway, lanes, np.maximum(lanes / 2.0, 1.0))
     parts = []
@@ -141,7 +163,8 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool =
         jam = per_side * JAM_VEH_M_LANE if layer != FOOT else width * JAM_PERSONS_M2
         wave = np.full(len(roads), CAR_WAVE_M_S if layer != FOOT else WALK_WAVE_M_S)
         for reverse in (False, True):
-            there = (flow > 0.0) & (first != last) & ((layer == FOOT) | (back if reverse else ahead))
+            usual = (back if reverse else ahead) | (layer == FOOT)
+            there = (flow > 0.0) & (first != last) & (usual | (turned & (layer == CAR)))
             k = np.flatnonzero(there)
             up, down = (last, first) if reverse else (first, last)
             parts.append(
@@ -156,14 +179,15 @@ def network_of(city: City, *, veh_h_lane: float, walk_m_s: float, rescue: bool =
                     flow[k],
                     room(jam[k] * length[k], flow[k], length[k], free[k], wave[k]),
                     wave[k],
+                    ~usual[k],
                 )
             )
-    up_of, down_of, road, layers, against, metres, speeds, flows, storage, waves = (
+    up_of, down_of, road, layers, reverse_of, metres, speeds, flows, storage, waves, against = (
         np.concatenate(p) for p in zip(*parts, strict=True)
     )
     return Network(
         ids, junctions.x, junctions.y, up_of.astype(np.int32), down_of.astype(np.int32), road.astype(np.int32),
-        layers.astype(np.int8), against.astype(bool), metres, speeds, flows, storage, waves, assumed,
+        layers.astype(np.int8), reverse_of.astype(bool), metres, speeds, flows, storage, waves, against.astype(bool), assumed,
         junctions.gaps, junctions.loops, 3 if rescue else 2,
     )  # fmt: skip
 
@@ -187,10 +211,16 @@ def _directions(roads: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool
     return ~said.isin(("-1", "reverse")).values, ~said.isin(("true", "1", "yes")).values
 
 
-def _of_class(roads: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
-    """Return lanes, km/h and pavement (m) of each road, and how many roads lack some of them."""
+def _of_class(
+    roads: pd.DataFrame, oneway: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
+    """Return lanes, km/h and pavement (m) of each road, and how many roads lack some of them.
+
+    The lanes of a class are those of both directions: a one-way road has half of them.
+    """
     names = roads["road_class"].astype(str).str.removesuffix("_link")
     defaults = np.array([CLASS_DEFAULTS.get(name, CLASS_DEFAULTS["other"]) for name in names], dtype=float)
+    defaults[oneway, 0] = np.maximum(defaults[oneway, 0] // 2, 1.0)
     found, lacks = [], np.zeros(len(roads), bool)
     for k, column in enumerate(("lanes", "speed_kmh", "pavement_m")):
         own = (

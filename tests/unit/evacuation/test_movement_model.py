@@ -72,6 +72,19 @@ def test_who_finds_no_place_leaves_the_city_and_it_is_said(town) -> None:
     assert (curve["arrived"] <= curve["left"]).all() and (curve["left"] <= curve["leaving"]).all()
 
 
+def test_who_is_still_on_the_way_where_and_that_no_plan_is_faster_is_said() -> None:
+    full = worlds.town(5, shelter_places=0.0, people=600.0)
+    found = leave(full, hours=0.5)
+    told = dict(found.notes)
+    queued = found.fields["people_queued"].isel(time=-1).to_series().sort_values()
+    assert at_end(found, "en_route") > 0 and set(told["still_on_way"]["ids"]) == set(queued.index[-5:])
+    bound = found.tables["bound"].iloc[0]
+    assert np.isnan(bound["t95_s"]) and bound["bound_s"] > 1800.0
+    assert told["needs_longer"]["run"] == 0.5 and told["needs_longer"]["hours"] * 3600.0 <= bound["bound_s"]
+    done = codes(leave(worlds.town(5, people=4.0), hours=2.0))
+    assert not {"still_on_way", "needs_longer"} & set(done)
+
+
 def test_only_the_zones_asked_for_leave_and_later_if_they_are_held_back(town) -> None:
     held = Action("delay_zone", "b1", 0.0, None, {"delay_min": 20.0})
     found = leave(town, replace(ALL, zones=("b0", "b1")), actions=(held,))

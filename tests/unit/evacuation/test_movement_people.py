@@ -180,6 +180,20 @@ def test_a_held_turn_sends_cars_another_way_and_lets_walkers_pass(town) -> None:
     assert dict(held.notes)["held_turns"] == {"ids": [up]}
 
 
+def test_a_held_turn_counts_for_the_last_departure_of_cars_alone(town) -> None:
+    """Only the northern road stays open; it is reached by the middle street, straight on, which cars may not go."""
+    town = replace(town, facilities=town.facilities.iloc[:0])
+    shut = tuple(Action("close_road", road, 1800.0) for road in ("out-w", "out-e", "out-s"))
+    shut += tuple(Action("close_road", road) for road in ("r0-1-0", "r0-2-0"))
+    turn = Action("hold_turn", "r0-2-1", 0.0, None, {"turn_deg": 0.0})
+    later = replace(turn, start_s=1200.0)
+    left = [leave(town, actions=(*shut, *more)).tables["zones"]["last_departure_s"] for more in ((), (turn,), (later,))]
+    assert left[0].isna().all(), "by the northern road everybody can leave whenever they like"
+    assert (left[1] < 1800.0).all() and (left[2] < 1800.0).all()
+    on_foot = replace(town, population=town.population.assign(car_share=0.0))
+    assert leave(on_foot, actions=(*shut, turn)).tables["zones"]["last_departure_s"].isna().all(), "walkers are not held"
+
+
 def at_goal(found) -> float:
     return float(found.counts["end_state"].iloc[-1, :2].sum())
 

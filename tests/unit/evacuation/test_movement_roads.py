@@ -12,9 +12,12 @@ import pandas as pd
 import pytest
 import shapely
 
+from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from evacuation.movement.roads.network import CAR, FOOT, Network, network_of
 from twin.errors import ScenarioError
+from twin.hazard import Action
+from twin.streams import stream
 
 TOWN = worlds.town(4)
 
@@ -62,6 +65,46 @@ def test_oneway_binds_vehicles_as_maps_say_it_and_never_walkers(said: Any, ways:
     assert sorted(found.reverse[mine & (found.layer == FOOT)]) == [False, True]
     share = found.capacity[mine & (found.layer == CAR)][0] / PLAIN.capacity[(PLAIN.road == 0) & (PLAIN.layer == CAR)][0]
     assert share == (1.0 if len(ways) == 2 else 2.0)  # all lanes of a road of one direction lead there
+
+
+def one_way(roads: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Let all ways out of the town but one lead inward; their lines are drawn outward."""
+    inward = roads["id"].isin(["out-w", "out-n", "out-s"])
+    return roads.assign(oneway=np.where(inward, "-1", "no"))
+
+
+def driven(*actions: Action) -> set[str]:
+    """Return the roads that cars run in the town of which all ways out but one lead inward."""
+    town = replace(TOWN, roads=one_way(TOWN.roads.copy()), facilities=TOWN.facilities.iloc[:0])
+    model = Movement(zones="all", mean_delay_min=5.0)
+    paths = model.simulate(town, {}, worlds.clock(1.0), actions, stream(7, "movement")).tables["trajectories"]
+    return set(paths.loc[paths["by"] == "car", "id"])
+
+
+def test_nobody_drives_against_a_one_way_road_unless_contraflow_opens_it() -> None:
+    plain, turned = driven(), driven(Action("contraflow", "out-w"))
+    assert "out-e" in plain and not plain & {"out-w", "out-n", "out-s"}
+    assert "out-w" in turned and not turned & {"out-n", "out-s"}
+
+
+def test_a_one_way_road_that_contraflow_turns_has_all_its_lanes_and_no_more() -> None:
+    town = replace(TOWN, roads=one_way(TOWN.roads.copy()))
+    found = network_of(town, veh_h_lane=600.0, walk_m_s=1.0, contraflow=frozenset({"out-w"}))
+    mine = (found.road == list(TOWN.roads["id"]).index("out-w")) & (found.layer == CAR)
+    assert found.against[mine].sum() == 1 and found.against.sum() == 1
+    np.testing.assert_allclose(found.capacity[mine], 2 * 600.0 / 3600.0)
+    assert np.isinf(found.dry_s[found.against]).all()
+
+
+def test_a_way_that_only_leads_out_of_the_net_is_a_goal_and_no_home() -> None:
+    outward = network(lambda roads: roads.assign(oneway=roads["id"].str.startswith("out-")))
+    inward = network(one_way)
+    ends = {
+        name: [int(np.flatnonzero(n.ids == f"rim-{k}")[0]) for k in "wens"]
+        for name, n in (("o", outward), ("i", inward))
+    }
+    assert not outward.connected[ends["o"]].any() and outward.reached[ends["o"]].all()
+    assert inward.reached[ends["i"]].tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize("column", ["lanes", "speed_kmh"])

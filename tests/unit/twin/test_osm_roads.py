@@ -136,3 +136,43 @@ def test_an_underpass_for_people_on_foot_is_a_place(tmp_path: Path) -> None:
     found = read_foot_underpasses(path, CRS)
     assert found["name_zh"].tolist() == ["地下通道"] and found["kind"].tolist() == ["underpass"]
     assert found.length.iloc[0] == pytest.approx(200.0, rel=0.01), "steps and passage are one place"
+
+
+@pytest.mark.parametrize(
+    ("tags", "oneway", "begins_at"),
+    [
+        ({}, False, None),
+        ({"oneway": "no"}, False, None),
+        ({"oneway": "reversible"}, False, None),
+        ({"oneway": "yes"}, True, "1"),
+        ({"oneway": "1"}, True, "1"),
+        ({"oneway": "-1"}, True, "4"),
+        ({"junction": "roundabout"}, True, "1"),
+        ({"junction": "roundabout", "oneway": "no"}, False, None),
+        ({"highway": "motorway"}, True, "1"),
+        ({"highway": "motorway", "oneway": "no"}, False, None),
+    ],
+)
+def test_a_road_of_one_direction_is_drawn_as_vehicles_run_it(tags, oneway, begins_at, tmp_path: Path) -> None:
+    roads, findings = read_roads(
+        written(
+            tmp_path, way(10, [1, 2, 3, 4], **{"highway": "secondary", **tags}), way(11, [4, 5], highway="tertiary")
+        ),
+        CRS,
+    )
+    road = roads[roads["road_class"] != "tertiary"].iloc[0]
+    assert len(roads) == 2 and road["oneway"] == oneway and not roads.set_index("road_class")["oneway"]["tertiary"]
+    if begins_at:
+        assert road["u"] == begins_at and road["v"] == {"1": "4", "4": "1"}[begins_at]
+        assert (road.geometry.coords[-1][0] > road.geometry.coords[0][0]) == (begins_at == "1")
+    both = {"secondary": 4, "motorway": 6}[road["road_class"]]
+    assert road["lanes"] == (both // 2 if oneway else both)  # the class has the lanes of both directions
+    told = {f.code for f in findings}
+    assert ("oneway_missing" in told) == (tags in ({}, {"highway": "secondary"}))
+    assert ("oneway_changing" in told) == (tags.get("oneway") == "reversible")
+
+
+def test_pieces_of_one_street_with_other_directions_stay_apart(tmp_path: Path) -> None:
+    roads, _ = read_roads(street(tmp_path, oneway="-1"), CRS)
+    along = roads.assign(x=roads.geometry.centroid.x).sort_values("x")
+    assert along["oneway"].tolist() == [False, True, False] and along["u"].iloc[1] == "5"
