@@ -401,11 +401,11 @@ def _flow(network: Network, routes: Routes, homes: Households, leaves: NDArray[n
 
 
 def _queues(network: Network, routes: Routes, homes: Households, roads: Conditions) -> Queues:
-    """Return empty queues with room for the most lanes that a link ever has."""
+    """Return empty queues that know the most lanes that a link ever has."""
     return queues_of(
         nodes=network.layers * network.nodes, up=network.up, down=network.down, length=network.length, speed=network.free,
         capacity=network.capacity, storage=network.storage, wave=network.wave, weight=homes.weight, home=homes.node,
-        most=network.storage * roads.lanes.max(axis=0), at=routes.at, layers=network.layers,
+        lanes=roads.lanes.max(axis=0), at=routes.at, layers=network.layers,
     )  # fmt: skip
 
 

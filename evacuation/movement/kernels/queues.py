@@ -5,7 +5,7 @@ before it (FIFO), and moves on when the end lets one pass (`gap` seconds per uni
 has room. Room that is left at the end of a link is room at its begin `wave_s` later: so queues grow and dissolve backwards, as in
 the link transmission model (Yperman 2007, kinematic wave with a triangular or, where capacity is held low, a trapezoidal
 diagram). Where several links want into one, each gets its share by capacity (start-time fair queueing, Goyal 1997).
-Speed, entry and dose rate of a link hold for the length of one call.
+Speed, entry and dose rate of a link hold for the length of one call. Layers of links that nobody changes between run beside each other.
 
 An event reads a dozen figures of one or two links, anywhere in the network. So a link is a record, and its figures lie
 side by side: separate arrays cost a cache miss each, and numba counts references to every one of them at every call.
@@ -14,8 +14,9 @@ side by side: separate arrays cost a cache miss each, and numba counts reference
 from __future__ import annotations
 
 import numpy as np
+from numba import prange
 
-from evacuation.movement.kernels.heap import drop_first, put
+from evacuation.movement.kernels.agenda import moment, note, open_call, take
 from twin.jit import kernel
 
 #: What `next_link` says instead of a link.
@@ -26,7 +27,6 @@ AT_HOME, SAFE = -1, -2
 
 #: What a link is: its figures hold for one call.
 LINK_IS = (
-    ("up", "i4"),  # node it begins at
     ("down", "i4"),  # node it ends at
     ("entry", "?"),  # a queue of those who set out: no length, no end of room
     ("opened", "?"),  # may be entered
@@ -38,13 +38,15 @@ LINK_IS = (
     ("dose_rate", "f8"),  # 1/s
     ("slot", "i4"),  # which of the links that leave its first node it is
     ("turn", "i4"),  # its first place among the turns: one for each link it can lead to
-    ("ring", "i8"),  # its first place among the places
-    ("size", "i4"),  # places it has
+    ("ring", "i4"),  # its first place among the holes
+    ("size", "i4"),  # holes it has place for
 )
 
 #: Where a link stands: kept from call to call, and in a saved state.
 LINK_STANDS = (
     ("count", "i4"),  # travellers on it
+    ("lead", "i4"),  # the first of them
+    ("last", "i4"),  # and the last, if there is any
     ("hole_count", "i4"),  # those that have left it and whose room has not reached its begin
     ("inside", "f8"),  # units on it, and units that have left it but are not yet room at its begin
     ("run", "f8"),  # m that its travellers have come since the first start
@@ -55,15 +57,14 @@ LINK_STANDS = (
     ("passed", "f8"),  # units that have left it
 )
 
-#: Where in its ring its first traveller stands, and who waits during a call: the first link that waits to get into this one,
+#: Where in its ring its first hole stands, and who waits during a call: the first link that waits to get into this one,
 #: the next that waits for the same as this one, and the virtual time at which it began.
-LINK_WAITS = (("head", "i4"), ("first", "i4"), ("after", "i4"), ("start", "f8"))
+LINK_WAITS = (("hole", "i4"), ("first", "i4"), ("after", "i4"), ("start", "f8"))
 
 LINK = np.dtype([*LINK_IS, *LINK_STANDS, *LINK_WAITS], align=True)
 
-#: A place of a ring: a traveller and its units; when it has left, the moment at which its room reaches the begin of the link, s.
-#: In each ring those that have left stand before those on the link.
-PLACE = np.dtype([("traveller", "i4"), ("weight", "f4"), ("room_s", "f8")], align=True)
+#: A hole: the moment at which the room that somebody left reaches the begin of the link, s, and the units that had it.
+HOLE = np.dtype([("room_s", "f8"), ("weight", "f4")], align=True)
 
 #: As long as a line of the cache, so that an event reads one.
 TRAVELLER = np.dtype(
@@ -72,32 +73,21 @@ TRAVELLER = np.dtype(
         ("group", "i4"),  # where it goes, a row of `next_link`; -1 for nowhere
         ("ways", "i4"),  # rows to add to it: 0, or where in `next_link` the ways begin that it goes by
         ("link", "i4"),  # the link it is on, or AT_HOME, SAFE
+        ("behind", "i4"),  # who comes behind it on its link, if anybody does
         ("reach", "f8"),  # `run` at which it is at the link's end; of an entry queue the moment it sets out
         ("mark", "f8"),  # `dose` of the link when it came
         ("dose", "f8"),  # collected on links it has left
         ("left", "f8"),  # s, when it came onto the road
         ("safe", "f8"),  # s, when it arrived
-        ("spare", "f8"),
     ],
     align=True,
 )
 
 
 @kernel(bare=True)
-def _place(links, i, k):
-    """Return the place of the traveller that is the `k`-th on link `i`; with `k` below nothing that of one who has left it."""
-    at = links[i].head + k
-    if at < 0:
-        at += links[i].size
-    elif at >= links[i].size:
-        at -= links[i].size
-    return links[i].ring + at
-
-
-@kernel(bare=True)
-def _ready(links, travellers, places, i, t0):
+def _ready(links, travellers, i, t0):
     """Return when the first traveller of link `i` can leave it, infinite for never at this speed."""
-    p = places[links[i].ring + links[i].head].traveller
+    p = links[i].lead
     if links[i].entry:
         return max(travellers[p].reach, links[i].next_out)
     ahead = travellers[p].reach - links[i].run
@@ -109,135 +99,141 @@ def _ready(links, travellers, places, i, t0):
 
 
 @kernel(bare=True)
-def _make_room(links_out, places, j, t):
+def _make_room(links_out, holes, j, t):
     """Count room that has reached the begin of link `j` by `t`."""
     while links_out[j].hole_count > 0:
-        at = _place(links_out, j, -links_out[j].hole_count)
-        if places[at].room_s > t:
+        at = links_out[j].ring + links_out[j].hole
+        if holes[at].room_s > t:
             break
-        links_out[j].inside -= places[at].weight
+        links_out[j].inside -= holes[at].weight
         links_out[j].hole_count -= 1
+        links_out[j].hole = links_out[j].hole + 1 if links_out[j].hole + 1 < links_out[j].size else 0
+
+
+@kernel(bare=True)
+def _leave_room(links_out, holes_out, i, weight, t):
+    """Note that somebody of `weight` has left link `i`."""
+    if links_out[i].hole_count == links_out[i].size:
+        _make_room(links_out, holes_out, i, t)
+    at = links_out[i].hole + links_out[i].hole_count
+    at = links_out[i].ring + (at if at < links_out[i].size else at - links_out[i].size)
+    holes_out[at].room_s = t + links_out[i].wave_s
+    holes_out[at].weight = weight
+    links_out[i].hole_count += 1
 
 
 @kernel(bare=True)
 def _fits(links, j, weight):
-    if links[j].count + links[j].hole_count >= links[j].size:
-        return False
     return links[j].inside + weight <= links[j].storage or links[j].inside == 0.0
 
 
 @kernel(bare=True)
-def _see_end(links, travellers, places, heap_out, size, i, t0, t1, t):
-    """Note when link `i` is to be looked at again, if that is before `t1`; return the size of the heap."""
-    if links[i].count > 0:
-        when = max(_ready(links, travellers, places, i, t0), t)
-        if when < t1:
-            size = put(heap_out, size, i, when)
-    return size
+def _append(links_out, travellers_out, i, p):
+    """Put traveller `p` behind all others on link `i`."""
+    if links_out[i].count == 0:
+        links_out[i].lead = p
+    else:
+        travellers_out[links_out[i].last].behind = p
+    links_out[i].last = p
+    links_out[i].count += 1
+    travellers_out[p].link = i
 
 
 @kernel(bare=True)
-def _see_begin(links, places, heap_out, size, j, t1, t):
+def _see_end(links, travellers, call_out, things_out, lists_out, i, t):
+    """Note when link `i` is to be looked at again."""
+    if links[i].count > 0:
+        note(call_out, things_out, lists_out, i, max(_ready(links, travellers, i, call_out[0].begin), t))
+
+
+@kernel(bare=True)
+def _see_begin(links, holes, call_out, things_out, lists_out, j, t):
     """Note when the begin of link `j` is to be looked at again: when it is free and, if it is full, has room."""
     when = max(links[j].next_in, t)
     if links[j].hole_count > 0 and links[j].inside >= links[j].storage:
-        when = max(when, places[_place(links, j, -links[j].hole_count)].room_s)
+        when = max(when, holes[links[j].ring + links[j].hole].room_s)
     e = len(links) + j
-    if when < t1 and (heap_out[e].place < 0 or when < heap_out[heap_out[e].place].key):
-        size = put(heap_out, size, e, when)
-    return size
+    if when < moment(call_out, things_out, e):
+        note(call_out, things_out, lists_out, e, when)
 
 
 @kernel(bare=True)
-def _leave(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t):
-    """Take the first traveller off link `i`; return the size of the heap."""
-    at = links_out[i].ring + links_out[i].head
-    p = places_out[at].traveller
-    weight = places_out[at].weight
-    links_out[i].head = _place(links_out, i, 1) - links_out[i].ring
+def _leave(links_out, travellers_out, holes_out, call_out, things_out, lists_out, i, t):
+    """Take the first traveller off link `i`."""
+    p = links_out[i].lead
+    weight = travellers_out[p].weight
+    links_out[i].lead = travellers_out[p].behind
     links_out[i].count -= 1
     links_out[i].next_out = t + weight * links_out[i].gap
     links_out[i].passed += weight
-    stood = links_out[i].dose + links_out[i].dose_rate * (t - t0)
+    stood = links_out[i].dose + links_out[i].dose_rate * (t - call_out[0].begin)
     travellers_out[p].dose += stood - travellers_out[p].mark
     if links_out[i].entry:
         travellers_out[p].left = t
     else:
-        places_out[at].room_s = t + links_out[i].wave_s
-        links_out[i].hole_count += 1
+        _leave_room(links_out, holes_out, i, weight, t)
         if links_out[i].first >= 0:
-            size = _see_begin(links_out, places_out, heap_out, size, i, t1, t)
-    return _see_end(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t)
+            _see_begin(links_out, holes_out, call_out, things_out, lists_out, i, t)
+    _see_end(links_out, travellers_out, call_out, things_out, lists_out, i, t)
 
 
 @kernel(bare=True)
-def _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, t):
-    """Put traveller `p` onto link `j`; return the size of the heap."""
-    weight = travellers_out[p].weight
-    last = _place(links_out, j, links_out[j].count)
-    places_out[last].traveller = p
-    places_out[last].weight = weight
-    places_out[last].room_s = 0.0
-    links_out[j].count += 1
+def _enter(links_out, travellers_out, call_out, things_out, lists_out, j, p, t):
+    """Put traveller `p` onto link `j`."""
+    weight, since = travellers_out[p].weight, t - call_out[0].begin
+    _append(links_out, travellers_out, j, p)
     links_out[j].inside += weight
     links_out[j].next_in = t + weight * links_out[j].gap
-    travellers_out[p].link = j
-    travellers_out[p].reach = links_out[j].run + links_out[j].speed * (t - t0) + links_out[j].length
-    travellers_out[p].mark = links_out[j].dose + links_out[j].dose_rate * (t - t0)
-    if links_out[j].count == 1:
-        size = _see_end_of_new(links_out, heap_out, size, j, t1, t)
-    return size
+    travellers_out[p].reach = links_out[j].run + links_out[j].speed * since + links_out[j].length
+    travellers_out[p].mark = links_out[j].dose + links_out[j].dose_rate * since
+    if links_out[j].count == 1 and links_out[j].speed > 0.0:
+        when = max(t + links_out[j].length / links_out[j].speed, links_out[j].next_out)
+        note(call_out, things_out, lists_out, j, when)
 
 
 @kernel(bare=True)
-def _see_end_of_new(links, heap_out, size, j, t1, t):
-    if links[j].speed > 0.0:
-        when = max(t + links[j].length / links[j].speed, links[j].next_out)
-        if when < t1:
-            size = put(heap_out, size, j, when)
-    return size
-
-
-@kernel(bare=True)
-def _serve(links_out, travellers_out, places_out, tags_out, heap_out, size, i, j, start, t0, t1, t):
+def _serve(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, i, j, start, t):
     """Move the first traveller of link `i` onto link `j`, whose virtual time goes on to `start`."""
-    p = places_out[links_out[i].ring + links_out[i].head].traveller
+    p = links_out[i].lead
     links_out[j].virtual = start
     tags_out[links_out[i].turn + links_out[j].slot] = start + travellers_out[p].weight * links_out[i].gap
-    size = _leave(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t)
-    return _enter(links_out, travellers_out, places_out, heap_out, size, j, p, t0, t1, t)
+    _leave(links_out, travellers_out, holes_out, call_out, things_out, lists_out, i, t)
+    _enter(links_out, travellers_out, call_out, things_out, lists_out, j, p, t)
 
 
 @kernel(bare=True)
-def _at_end(links_out, travellers_out, places_out, tags_out, heap_out, next_link, size, i, t0, t1, t):
-    """Let the first traveller of link `i` arrive, move on or wait; return the size of the heap."""
-    p = places_out[links_out[i].ring + links_out[i].head].traveller
+def _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, i, t):
+    """Let the first traveller of link `i` arrive, move on or wait."""
+    p = links_out[i].lead
     group = travellers_out[p].group
     j = next_link[group + travellers_out[p].ways, links_out[i].down] if group >= 0 else NO_WAY
     if j == ARRIVED:
         travellers_out[p].link = SAFE
         travellers_out[p].safe = t
-        return _leave(links_out, travellers_out, places_out, heap_out, size, i, t0, t1, t)
+        _leave(links_out, travellers_out, holes_out, call_out, things_out, lists_out, i, t)
+        return
     if j < 0 or not links_out[j].opened:
-        return size  # until the next call
+        return  # until the next call
     start = max(links_out[j].virtual, tags_out[links_out[i].turn + links_out[j].slot])
-    _make_room(links_out, places_out, j, t)
+    _make_room(links_out, holes_out, j, t)
     if links_out[j].first < 0 and links_out[j].next_in <= t and _fits(links_out, j, travellers_out[p].weight):
-        return _serve(links_out, travellers_out, places_out, tags_out, heap_out, size, i, j, start, t0, t1, t)
+        _serve(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, i, j, start, t)
+        return
     links_out[i].start = start
     links_out[i].after = links_out[j].first
     links_out[j].first = i
-    return _see_begin(links_out, places_out, heap_out, size, j, t1, t)
+    _see_begin(links_out, holes_out, call_out, things_out, lists_out, j, t)
 
 
 @kernel(bare=True)
-def _at_begin(links_out, travellers_out, places_out, tags_out, heap_out, size, j, t0, t1, t):
-    """Let in the one of those who wait for link `j` whose turn it is; return the size of the heap."""
-    _make_room(links_out, places_out, j, t)
+def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, j, t):
+    """Let in the one of those who wait for link `j` whose turn it is."""
+    _make_room(links_out, holes_out, j, t)
     if links_out[j].first < 0:
-        return size
+        return
     if links_out[j].next_in > t:
-        return _see_begin(links_out, places_out, heap_out, size, j, t1, t)
+        _see_begin(links_out, holes_out, call_out, things_out, lists_out, j, t)
+        return
     best, before_best, before, i = -1, -1, -1, links_out[j].first
     while i >= 0:
         if (
@@ -247,81 +243,84 @@ def _at_begin(links_out, travellers_out, places_out, tags_out, heap_out, size, j
         ):
             best, before_best = i, before
         before, i = i, links_out[i].after
-    p = places_out[links_out[best].ring + links_out[best].head].traveller
-    if not _fits(links_out, j, travellers_out[p].weight):
+    if not _fits(links_out, j, travellers_out[links_out[best].lead].weight):
         if links_out[j].hole_count > 0:
-            when = places_out[_place(links_out, j, -links_out[j].hole_count)].room_s
-            e = len(links_out) + j
-            if when < t1:
-                size = put(heap_out, size, e, when)
-        return size  # else when someone leaves it
+            when = holes_out[links_out[j].ring + links_out[j].hole].room_s
+            note(call_out, things_out, lists_out, len(links_out) + j, when)
+        return  # else when someone leaves it
     if before_best < 0:
         links_out[j].first = links_out[best].after
     else:
         links_out[before_best].after = links_out[best].after
     start = links_out[best].start
-    size = _serve(links_out, travellers_out, places_out, tags_out, heap_out, size, best, j, start, t0, t1, t)
+    _serve(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, best, j, start, t)
     if links_out[j].first >= 0:
-        size = _see_begin(links_out, places_out, heap_out, size, j, t1, t)
-    return size
+        _see_begin(links_out, holes_out, call_out, things_out, lists_out, j, t)
 
 
 @kernel(bare=True)
-def advance(links_out, travellers_out, places_out, tags_out, heap_scratch, next_link, t0, t1):
-    """Move everybody from `t0` to `t1`, s; return how many events there were.
-
-    `links_out` (link,) LINK, `travellers_out` (traveller,) TRAVELLER, `places_out` (place,) PLACE, `tags_out` (turn,) the virtual
-    time of each turn, `heap_scratch` (2 x link,) HEAP: link e is looked at at its end, e - links at its begin.
-    `next_link` (group, node): the link that leads on from a node, NO_WAY or ARRIVED. Those who wait are looked at anew at `t0`.
-    """
-    count = len(links_out)
-    for i in range(count):
-        links_out[i].first = -1
-        links_out[i].after = -1
-        heap_scratch[i].place = -1
-        heap_scratch[count + i].place = -1
-    size, events = 0, 0
-    for i in range(count):
-        size = _see_end(links_out, travellers_out, places_out, heap_scratch, size, i, t0, t1, t0)
-    while size > 0:
-        e = heap_scratch[0].thing
-        t = heap_scratch[0].key
-        size = drop_first(heap_scratch, size)
+def _advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
+    """Move those on the links `own` (n,) from `t0` to `t1`, s; return how many events there were."""
+    open_call(call_out, lists_out, t0, t1)
+    for i in own:
+        _see_end(links_out, travellers_out, call_out, things_out, lists_out, i, t0)
+    events = 0
+    while True:
+        e, t = take(call_out, things_out, lists_out)
+        if e < 0:
+            break
         events += 1
-        if e < count:
-            size = _at_end(links_out, travellers_out, places_out, tags_out, heap_scratch, next_link, size, e, t0, t1, t)
+        if e < len(links_out):
+            _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, e, t)
         else:
-            size = _at_begin(links_out, travellers_out, places_out, tags_out, heap_scratch, size, e - count, t0, t1, t)
-    for i in range(count):
+            j = e - len(links_out)
+            _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, j, t)
+    for i in own:
+        links_out[i].first = -1
+        _make_room(links_out, holes_out, i, t1)
         links_out[i].run += links_out[i].speed * (t1 - t0)
         links_out[i].dose += links_out[i].dose_rate * (t1 - t0)
     return events
 
 
+@kernel(parallel=True)
+def advance(
+    events_out, links_out, travellers_out, holes_out, tags_out, call_scratch, things_scratch, lists_scratch, next_link, own, starts, t0, t1
+):  # fmt: skip
+    """Move everybody from `t0` to `t1`, s; write how many events there were on each layer, (layer,): no layer knows of another.
+
+    `links_out` (link,) LINK, `travellers_out` (traveller,) TRAVELLER, `holes_out` (hole,) HOLE, `tags_out` (turn,) the virtual time
+    of each turn. `call_scratch` (layer, 1) CALL, `things_scratch` (layer, 2 x link) THING, `lists_scratch` (layer, spell): link e is
+    looked at at its end, e - links at its begin. `next_link` (group, node): the link that leads on from a node, NO_WAY or
+    ARRIVED. The links of layer m are `own[starts[m]:starts[m + 1]]`. Those who wait are looked at anew at `t0`.
+    """
+    for m in prange(len(events_out)):
+        events_out[m] = _advance(
+            links_out, travellers_out, holes_out, tags_out, call_scratch[m], things_scratch[m], lists_scratch[m], next_link,
+            own[starts[m] : starts[m + 1]], t0, t1,
+        )  # fmt: skip
+
+
 @kernel(bare=True)
-def set_out(links_out, travellers_out, places_out, who, entry, when, t0):
+def set_out(links_out, travellers_out, who, entry, when, t0):
     """Put travellers `who` (n,) at the end of the entry queues `entry` (n,); they set out at `when` (n,),
     rising in each queue, s; the links stand as they do at `t0`.
     """
     for k in range(len(who)):
         p, i = who[k], entry[k]
-        last = _place(links_out, i, links_out[i].count)
-        places_out[last].traveller = p
-        places_out[last].weight = travellers_out[p].weight
-        places_out[last].room_s = 0.0
-        links_out[i].count += 1
-        travellers_out[p].link = i
+        _append(links_out, travellers_out, i, p)
         travellers_out[p].reach = when[k]
         travellers_out[p].mark = links_out[i].dose + links_out[i].dose_rate * (when[k] - t0)
 
 
 @kernel(bare=True)
-def waiting(count_out, links, travellers, places, persons):
+def waiting(count_out, links, travellers, persons):
     """Write the persons who stand at the end of each link and wait, (link,); `persons` (traveller,)."""
     for i in range(len(links)):
         count_out[i] = 0.0
-        for k in range(links[i].count):
-            p = places[_place(links, i, k)].traveller
+        p = links[i].lead
+        for _ in range(links[i].count):
             if links[i].entry or travellers[p].reach - links[i].run > 1e-9:
                 break
             count_out[i] += persons[p]
+            p = travellers[p].behind

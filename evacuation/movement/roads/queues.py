@@ -10,52 +10,62 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.movement.kernels import queues as kernels
-from evacuation.movement.kernels.heap import HEAP
-from evacuation.movement.kernels.queues import AT_HOME, LINK, LINK_STANDS, PLACE, TRAVELLER
+from evacuation.movement.kernels.agenda import CALL, SPELLS, THING
+from evacuation.movement.kernels.queues import AT_HOME, HOLE, LINK, LINK_STANDS, TRAVELLER
 from evacuation.movement.roads.conditions import Conditions
 from evacuation.movement.roads.network import Network
+from twin.jit import start_threads
 
 #: What changes of a link while people move: a saved state holds it.
 STANDS = [name for name, _ in LINK_STANDS]
 
 #: What changes of a traveller.
-MOVES = [name for name in TRAVELLER.names or () if name != "spare"]
+MOVES = list(TRAVELLER.names or ())
 
 
 @dataclass(frozen=True)
 class Queues:
-    """Links with the entry queues behind them, their rings, travellers and turns, and the working space of a call.
+    """Links with the entry queues behind them, travellers, the room they leave behind, and turns.
 
-    `entry_of` (node,) is the entry queue of each node, -1 for one where nobody sets out.
+    `entry_of` (node,) is the entry queue of each node, -1 for one where nobody sets out. The links of layer m are
+    `own[starts[m]:starts[m + 1]]`; `agenda` is the working space of a call, of each layer its own.
     """
 
     links: NDArray[Any]
     travellers: NDArray[Any]
-    places: NDArray[Any]
+    holes: NDArray[Any]
     tags: NDArray[np.float64]
-    heap: NDArray[Any]
+    agenda: tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]
     entry_of: NDArray[np.int32]
+    own: NDArray[np.int32]
+    starts: NDArray[np.int64]
 
     def set_out(
         self, who: NDArray[np.integer], node: NDArray[np.integer], when: NDArray[np.float64], t0: float = 0.0
     ) -> None:
         """Send travellers `who` (n,) into the entry queues of their nodes (n,) at `when` (n,), rising, s; it is `t0`."""
-        kernels.set_out(self.links, self.travellers, self.places, who, self.entry_of[node], when, t0)
+        kernels.set_out(self.links, self.travellers, who, self.entry_of[node], when, t0)
 
     def advance(self, next_link: NDArray[np.int32], t0: float, t1: float) -> int:
-        """Move everybody from `t0` to `t1`, s; return the number of events."""
-        return int(kernels.advance(self.links, self.travellers, self.places, self.tags, self.heap, next_link, t0, t1))
+        """Move everybody from `t0` to `t1`, s, each layer on a thread of its own; return the number of events."""
+        events = np.zeros(len(self.starts) - 1, np.int64)
+        kernels.advance(
+            events, self.links, self.travellers, self.holes, self.tags, *self.agenda, next_link, self.own, self.starts, t0, t1
+        )  # fmt: skip
+        return int(events.sum())
 
     def waiting(self, persons: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the persons who wait at the end of each link, (link,)."""
         count = np.zeros(len(self.links))
-        kernels.waiting(count, self.links, self.travellers, self.places, persons)
+        kernels.waiting(count, self.links, self.travellers, persons)
         return count
 
     def on(self, link: int) -> NDArray[np.int32]:
         """Return the travellers on a link, the one nearest to its end first."""
-        own = self.links[link]
-        return np.asarray(self.places["traveller"][own["ring"] + (own["head"] + np.arange(own["count"])) % own["size"]])
+        found = [int(self.links["lead"][link])]
+        for _ in range(self.links["count"][link]):
+            found.append(int(self.travellers["behind"][found[-1]]))
+        return np.array(found[:-1], np.int32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that changes, by name, to go on from."""
@@ -63,19 +73,15 @@ class Queues:
         kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
         kept |= {f"traveller_{name}": self.travellers[name].copy() for name in MOVES}
         return (
-            kept
-            | {f"place_{name}": self.places[name][in_use] for name in PLACE.names or ()}
-            | {"tags": self.tags.copy()}
+            kept | {f"hole_{name}": self.holes[name][in_use] for name in HOLE.names or ()} | {"tags": self.tags.copy()}
         )
 
     def _in_use(self) -> NDArray[np.int64]:
-        """Return the places that hold somebody, or room that has not reached the begin of its link; link by link, the first to go first."""
-        first, size, ring = (self.links[name].astype(np.int64) for name in ("head", "size", "ring"))
-        first -= self.links["hole_count"]
-        held = (self.links["hole_count"] + self.links["count"]).astype(np.int64)
+        """Return which holes have not reached the begin of their link; link by link, the first to come first."""
+        first, size, ring, held = (self.links[name].astype(np.int64) for name in ("hole", "size", "ring", "hole_count"))
         nth = np.arange(held.sum()) - np.repeat(np.cumsum(held) - held, held)
-        places: NDArray[np.int64] = np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held)
-        return places
+        found: NDArray[np.int64] = np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held)
+        return found
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
@@ -83,10 +89,10 @@ class Queues:
             self.links[name] = arrays[f"link_{name}"]
         for name in MOVES:
             self.travellers[name] = arrays[f"traveller_{name}"]
-        self.links["head"] = self.links["hole_count"]
+        self.links["hole"] = 0
         in_use = self._in_use()
-        for name in PLACE.names or ():
-            self.places[name][in_use] = arrays[f"place_{name}"]
+        for name in HOLE.names or ():
+            self.holes[name][in_use] = arrays[f"hole_{name}"]
         self.tags[:] = arrays["tags"]
 
 
@@ -102,17 +108,18 @@ def queues_of(
     wave: NDArray[np.float64],
     weight: NDArray[np.float64],
     home: NDArray[np.int32],
-    most: NDArray[np.float64] | None = None,
+    lanes: NDArray[np.float64] | None = None,
     at: NDArray[np.int32] | None = None,
     layers: int = 1,
 ) -> Queues:
     """Return empty queues on the links given, with an entry queue at each node that is the `home` (traveller,) of somebody.
 
-    `most` (link,) is the largest storage that a link will ever have (its own, unless a measure adds lanes), `at` (link,) the node
-    of the ways (`next_link`) at which one chooses at its end (its own end, unless a turn is held there). People come out of
+    `lanes` (link,) are the most that a link will ever have as a share of its own (1, unless a measure adds some), `at` (link,) the
+    node of the ways (`next_link`) at which one chooses at its end (its own end, unless a turn is held there). People come out of
     an entry queue as fast as out of the strongest link that leaves its node. Nobody changes between the `layers` of the nodes.
     """
-    homes, in_queue = np.unique(home, return_counts=True)
+    start_threads()
+    homes = np.unique(home)
     real, entries = len(up), len(homes)
     entry_of = np.full(nodes, -1, np.int32)
     entry_of[homes] = real + np.arange(entries, dtype=np.int32)
@@ -124,44 +131,45 @@ def queues_of(
     slot[order] = np.arange(real) - np.repeat(np.cumsum(out) - out, out)
     to = np.concatenate([down, homes]).astype(np.int32)
     turns = out[to]
-    rings = _places_of(storage if most is None else most, up * layers // nodes, home * layers // nodes, weight)
-    size = np.concatenate([rings, in_queue + 1]).astype(np.int32)
+    layer = np.concatenate([up, homes]) * layers // nodes
+    light = np.array([weight[home * layers // nodes == k].min(initial=1.0) for k in range(layers)])
+    rate = capacity if lanes is None else capacity * lanes
+    size = np.zeros(real + entries, np.int32)
+    size[:real] = _holes_of(rate * length / wave, light[layer[:real]])
 
     links = np.zeros(real + entries, LINK)
-    links["up"] = np.concatenate([up, homes])
     links["down"] = np.concatenate([down if at is None else at, homes])
     links["entry"][real:] = True
-    links["opened"][:real] = True
+    links["opened"][:real], links["first"] = True, -1
     links["length"][:real], links["speed"][:real], links["wave_s"][:real] = length, speed, length / wave
     links["gap"] = 1.0 / np.concatenate([capacity, strongest[homes]])
     links["storage"] = np.concatenate([storage, np.full(entries, np.inf)])
     links["slot"][:real] = slot
     links["turn"], links["ring"], links["size"] = np.cumsum(turns) - turns, np.cumsum(size) - size, size
+    things = np.zeros((layers, 2 * (real + entries)), THING)
+    things["place"] = -1
     travellers = _in_lines(len(home))
     travellers["weight"], travellers["group"], travellers["link"] = weight, -1, AT_HOME
-    travellers["left"], travellers["safe"] = np.nan, np.nan
+    travellers["behind"], travellers["left"], travellers["safe"] = -1, np.nan, np.nan
     return Queues(
         links,
         travellers,
-        np.zeros(int(size.sum()), PLACE),
+        np.zeros(int(size.sum()), HOLE),
         np.zeros(max(int(turns.sum()), 1)),
-        np.zeros(2 * (real + entries), HEAP),
+        (np.zeros((layers, 1), CALL), things, np.zeros((layers, SPELLS), np.int32)),
         entry_of,
+        np.argsort(layer, kind="stable").astype(np.int32),
+        np.searchsorted(np.sort(layer), np.arange(layers + 1)),
     )
 
 
-def _places_of(
-    most: NDArray[np.float64], layer: NDArray[np.integer], on: NDArray[np.integer], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the places that each link needs, (link,): for those of a unit and more, and for the lighter ones (riders) of its `layer`.
+def _holes_of(passing: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the most holes that a link can have, (link,): of those that leave it while a hole travels back to its begin.
 
-    Each of the lighter ones needs one where it is and one where it has left room; more than fit by weight there cannot be.
+    Of `passing` (link,) units only the last to leave can go beyond what its end lets pass in that time; the others weigh no less than the
+    `light` (link,) one of their layer.
     """
-    places = np.ceil(most) + 1.0
-    for k in np.unique(on[weight < 1.0]):
-        light, mine = weight[(on == k) & (weight < 1.0)], layer == k
-        places[mine] += np.minimum(np.ceil(most[mine] / light.min()) + 1.0, 2.0 * len(light))
-    return places
+    return np.ceil(passing / light) + 2.0
 
 
 def _in_lines(count: int) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from evacuation.movement.kernels.agenda import CALL, THING, note, open_call, take
 from evacuation.movement.kernels.heap import HEAP, drop_first, put
 from evacuation.movement.kernels.paths import last_departures
 from evacuation.movement.proofs.worlds import chain, grid, run
@@ -46,6 +47,41 @@ def test_a_heap_of_many_gives_them_in_order_however_they_were_moved() -> None:
     assert order == np.lexsort((np.arange(300), keys)).tolist() and (heap["place"] == -1).all()
 
 
+def test_an_agenda_gives_things_in_the_order_of_their_moments_whichever_spell_they_are_noted_in() -> None:
+    rng = np.random.default_rng(4)
+    call, things, lists = np.zeros(1, CALL), np.zeros(200, THING), np.zeros(16, np.int32)
+    things["place"] = -1
+    open_call(call, lists, 60.0, 120.0)
+    when = np.round(rng.uniform(60.0, 119.0, 200), 1)
+    for thing in rng.permutation(200):
+        note(call, things, lists, thing, when[thing])
+    for thing in range(0, 200, 3):  # moved forward
+        when[thing] -= 0.5 * (when[thing] - 60.0)
+        note(call, things, lists, thing, when[thing])
+    note(call, things, lists, 7, 120.0)  # not before the end: it stays where it is
+    found = [take(call, things, lists) for _ in range(100)]
+    now = found[-1][1]
+    again = found[0][0]
+    note(call, things, lists, again, now)  # noted once more, for the same moment
+    found += [take(call, things, lists) for _ in range(101)]
+    assert take(call, things, lists)[0] == -1 and (things["place"] == -1).all() and (lists == -1).all()
+    assert [t for _, t in found] == sorted(t for _, t in found)
+    once = [thing for thing, t in found if not (thing == again and t == now)]
+    assert once == np.lexsort((np.arange(200), when)).tolist()
+
+
+def test_room_that_has_come_back_is_room_also_where_nobody_wants_in() -> None:
+    """Ten cars pass 100 m at 10 m/s with gaps back at 5 m/s: the last leaves at 19 s and its room is back at 39 s."""
+    web = chain(100.0, 1000.0)
+    queues = web.queues(np.zeros(10, np.int32))
+    queues.set_out(np.arange(10), np.zeros(10, np.int32), np.arange(10.0))
+    lead = web.ways(web.length / web.speed)
+    queues.advance(lead, 0.0, 38.0)
+    assert queues.links["inside"][0] == 1.0
+    queues.advance(lead, 38.0, 40.0)
+    assert queues.links["inside"][0] == 0.0
+
+
 def test_a_state_holds_who_is_there_and_the_room_that_is_on_its_way_back() -> None:
     rng = np.random.default_rng(2)
     web = grid(6, 2, rng)
@@ -53,7 +89,7 @@ def test_a_state_holds_who_is_there_and_the_room_that_is_on_its_way_back() -> No
     queues = run(web, home, rng.uniform(0.0, 60.0, 500), step_s=20.0, most_s=80.0)
     kept = queues.arrays()
     links = queues.links
-    assert 0 < len(kept["place_traveller"]) == links["count"].sum() + links["hole_count"].sum() < len(queues.places)
+    assert 0 < len(kept["hole_room_s"]) == links["hole_count"].sum() < len(queues.holes)
     other = web.queues(home)
     other.restore(kept)
     for name, values in other.arrays().items():
@@ -92,6 +128,7 @@ def test_a_queue_never_has_more_than_has_room_and_nobody_is_lost() -> None:
         queues.advance(web.ways(web.cost(queues)), 30.0 * k, 30.0 * (k + 1))
         links = queues.links[: len(web.up)]
         assert (links["inside"] <= np.maximum(links["storage"], 1.0)).all()
+        assert (links["hole_count"] <= links["size"]).all()
         on_links = int(queues.links["count"].sum())
         assert on_links + int((queues.travellers["link"] == -2).sum()) == 900
 
