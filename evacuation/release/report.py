@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ SOUGHT = Word("report.release.sought")
 
 #: Levels whose zones the headline tells, and what they are called there.
 GRAVEST = {"AEGL-3": "zone_life", "LFL/2": "zone_burns"}
+
+#: What reaches over fewer cells than these is not told apart by them: assumed.
+FEW_CELLS = 4
 
 #: Winds that the headline names, the first first; kilograms beyond the city from which it says so.
 MOST_WINDS, LEAST_KG = 3, 1.0
@@ -170,13 +174,15 @@ def _reaches(section: Section) -> list[Block]:
                 "tenth": _zone(own.loc[0.1]),
             }
             found.append(Text(Word("report.release.reaches", values), "strong"))
+            if float(own["reach_m"].max()) < FEW_CELLS * (cell := abs(float(np.diff(section.fields["x"][:2])[0]))):
+                found.append(Text(Word("report.release.coarse", {"cell": cell}), "alarm"))
     return found
 
 
 def _zone(row: pd.Series) -> Cell:
     if row["area_m2"] <= 0.0:
         return Word("report.release.zone_none")
-    reach = "–" if pd.isna(row["reach_m"]) else f"{round(row['reach_m'], -1):,.0f}"
+    reach = "–" if pd.isna(row["reach_m"]) else f"{10 * math.ceil(row['reach_m'] / 10.0):,}"
     word = "report.release.zone_rim" if row["at_rim"] else "report.release.zone_area"
     return Word(word, {"area": f"{row['area_m2'] / 1e6:.2g}", "reach": reach})
 

@@ -21,13 +21,13 @@ def zones(
 ) -> pd.DataFrame:
     """Return a row per level (`shares`: level -> share of members (y, x) that reach it) and likelihood: area, reach, whether at the rim.
 
-    area_m2: of the cells in the zone. reach_m: from the nearest source (map points) to the middle of the farthest of them, missing
+    area_m2: of the cells in the zone. reach_m: from the nearest source (map points) to the far corner of the farthest of them, missing
     without sources or cells. at_rim: the zone touches the city's rim, so that it goes on, by how much is not known.
     """
     xx, yy = np.meshgrid(grid.x, grid.y)
-    away = np.full(grid.shape, np.inf)
+    away, half = np.full(grid.shape, np.inf), 0.5 * grid.cell_m
     for x, y in sources:
-        away = np.minimum(away, np.hypot(xx - x, yy - y))
+        away = np.minimum(away, np.hypot(np.abs(xx - x) + half, np.abs(yy - y) + half))
     rows = []
     for level, share in shares.items():
         for likely in LIKELY:

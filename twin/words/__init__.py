@@ -129,7 +129,7 @@ def one_line(text: str) -> str:
 
 
 def written(value: object, lang: str, digits: int = DIGITS) -> str:
-    """Write a value as a person would: numbers rounded, lists with commas, a name in both languages in this one.
+    """Write a value as a person would: numbers rounded, lists with the commas of the language, a name in both languages in this one.
 
     What has `in_words(lang)` says itself.
 
@@ -142,7 +142,7 @@ def written(value: object, lang: str, digits: int = DIGITS) -> str:
     if isinstance(value, dict) and set(value) == set(LANGS):
         return str(value[lang])
     if isinstance(value, (list, tuple, set)):
-        return ", ".join(written(item, lang, digits) for item in value)
+        return ("、" if lang == "zh" else ", ").join(written(item, lang, digits) for item in value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 

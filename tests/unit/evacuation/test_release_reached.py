@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import norm
 
+from evacuation.release import report
 from evacuation.release.proofs.worlds import town, wind
 from evacuation.release.release import Release
 from evacuation.release.substances import substance
 from evacuation.release.zones import zones
+from scenarios.case.hazards import sheet
 from twin.clock import Clock
 from twin.grid import Grid
 from twin.hazard import Outcome
+from twin.words import written
 
 CLOCK = Clock(datetime(2026, 6, 20, 18, 0, tzinfo=timezone(timedelta(hours=8))), 3600.0, 300.0)
 TANK = Release(
@@ -78,8 +84,23 @@ def test_a_zone_at_the_rim_says_that_it_goes_on() -> None:
     share = np.zeros((10, 10))
     share[5, 2:] = 0.6
     table = zones(grid, {"AEGL-2": share}, [(25.0, 45.0)]).set_index("likely")
-    assert table.loc[0.5, "area_m2"] == 800.0 and table.loc[0.5, "reach_m"] == pytest.approx(70.0)
+    assert table.loc[0.5, "area_m2"] == 800.0 and table.loc[0.5, "reach_m"] == pytest.approx(np.hypot(75.0, 5.0))
     assert table["at_rim"].tolist() == [True, True, False] and np.isnan(table.loc[0.9, "reach_m"])
+
+
+@pytest.mark.parametrize(("cells", "coarse"), [(2, True), (6, False)])
+def test_the_first_page_tells_how_far_it_may_burn_and_where_cells_are_too_coarse_for_it(
+    cells: int, coarse: bool
+) -> None:
+    grid = Grid("EPSG:4547", 0.0, 200.0, 20.0, 10, 10)
+    share = np.zeros((10, 10))
+    share[5, 1 : 1 + cells] = 0.6
+    table = zones(grid, {"AEGL-3": 0.0 * share, "LFL/2": share}, [(30.0, 90.0)])
+    section: Any = SimpleNamespace(tables={"zones": table}, fields=xr.Dataset(coords={"x": grid.x}))
+    sheet("release")
+    told = [written(block.said, "en") for block in report._reaches(section)]
+    assert told[0].startswith("It may burn (half of the lower flammable limit): ") and len(told) == 1 + coarse
+    assert f"up to {10 * np.ceil(np.hypot(20.0 * cells - 10.0, 10.0) / 10.0):.0f} m (at least 50 % likely)" in told[0]
 
 
 def test_windows_open_when_the_air_outdoors_stays_cleaner_and_not_before_the_warning(run: Outcome) -> None:

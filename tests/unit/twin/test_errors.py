@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import pytest
 import simpy
 
+from twin import words
 from twin.errors import ContractError, NumericsError, ScenarioError, SourceError, TwinError
 
 WAYS: dict[str, Callable[[TwinError], TwinError]] = {
@@ -69,3 +70,7 @@ def test_an_error_in_a_child_process_arrives_as_itself() -> None:
         error = pool.submit(fail, "a").exception()
     assert isinstance(error, ScenarioError) and error.values == {"found": "a", "near": ["b"]}
     assert error.message("en") == ScenarioError("unknown_case", found="a", near=["b"]).message("en")
+
+
+def test_a_list_has_the_commas_of_its_language() -> None:
+    assert [words.written(["a", {"zh": "乙", "en": "b"}], lang) for lang in ("zh", "en")] == ["a、乙", "a, b"]
