@@ -165,7 +165,10 @@ def _notes(
     """Say what the reader must know: assumptions made here and limits met."""
     count = round(inflow.made + inflow.outside.sum())
     notes: list[tuple[str, Mapping[str, Any]]] = [
-        ("stream", {"cell": stream.cell, "renewed": RENEWED_S}),
+        (
+            "mixed_form" if asked.form == "mixed" else "stream",
+            {"cell": stream.cell, "renewed": RENEWED_S, "density": SINGLE_FROM},
+        ),
         ("people", {"count": count, "basis": "forcing" if attendance else "asked"}),
     ]
     narrow = [gate.id for k, gate in enumerate(plan.gates) if span(finder.gate_cells(k)) < FEWEST_CELLS]

@@ -256,7 +256,7 @@ class Singles:
                     continue
                 places, cell = zone.free()
                 room = np.bincount(cell[zone.single.ravel()[cell]], minlength=zone.single.size).reshape(shape)
-                take = self.hand.people(kind, group, room).ravel()
+                take = self.hand.people(kind, group, room, zone.single).ravel()
                 count = int(take.sum())
                 ids = np.arange(self.made, self.made + count, dtype=np.int64)
                 self.made += count

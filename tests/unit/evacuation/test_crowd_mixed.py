@@ -67,3 +67,14 @@ def test_people_walk_out_of_a_zone_back_into_the_density(small_city: City) -> No
     assert abs(out.balance.error) <= 1e-9
     assert out.tables["zones"]["single_after_s"].notna().all()
     assert out.counts["where"][3.0].iloc[-1] >= 148
+
+
+def test_people_walk_from_one_followed_zone_into_the_next(small_city: City) -> None:
+    """Two zones share a side: who leaves the one stands in the other, and the hall empties as that of single people."""
+    rows = parts(north=None, close=shapely.LineString([(X + 7, Y + 10), (X + 8, Y + 10)]))
+    back = rows[rows["id"] == "hall/front"].assign(id="hall/back", geometry=[shapely.box(X, Y, X + 11, Y + 10)])
+    city = with_hall(small_city, gpd.GeoDataFrame(pd.concat([rows, back], ignore_index=True), crs=rows.crs))
+    model = Crowd("hall", persons=220, leave_within_s=20.0, form="mixed", stream_cell_m=0.5)
+    out = model.simulate(city, {}, clock(150), rng=stream(1, "crowd"))
+    assert out.tables["zones"]["single_after_s"].notna().all() and abs(out.balance.error) <= 1e-9
+    assert out.counts["where"][3.0].iloc[-1] >= 218
