@@ -48,7 +48,8 @@ class HandOver:
     def people(self, kind: int, group: int, room: NDArray[np.int64], within: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Take whole people of a kind and group out of what is owed `within` cells, at most `room` in each; return how many in each.
 
-        Both (ny, nx). Never more than are owed there in all; where parts of several cells make a person, the fullest gives more than it has.
+        Both (ny, nx). Never more than are owed there in all; where parts of several cells make a person, the fullest gives more than it
+        has.
         """
         owed = np.where(within, self.owed[kind, group], 0.0)
         most = max(int(np.floor(owed.sum() + 1e-9)), 0)
