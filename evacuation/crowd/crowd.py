@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district import district
+from evacuation.crowd.district.inflow import Inflow
+from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
@@ -36,6 +38,7 @@ from twin.drivers import tagged
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import Action, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
+from twin.words import near
 
 #: Decisions in a second; people come, gates change and the monitor looks once a second.
 DECISIONS = round(1.0 / DECISION_S)
@@ -190,14 +193,25 @@ class Crowd:
 
     def check(self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = ()) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
-        plan = self._plan(city)
-        self._check(clock, self._attendance(drivers, clock))
-        Finder(plan).check(Timetable(plan, city, clock, actions, None, self.gate_closes_m).ever_open())
+        plan, attendance = self._plan(city), self._attendance(drivers, clock)
+        self._check(clock, attendance)
+        gates, finder = Timetable(plan, city, clock, actions, None, self.gate_closes_m), Finder(plan)
+        finder.check(gates.ever_open())
+        figures = attendance, self.persons, self.arrivals_per_s, self.leave_within_s
+        if self.form == "persons":
+            Comers(plan, finder, 0, *figures).at_start()
+        else:
+            stream = Stream(plan, finder, gates.at(0.0))
+            Inflow(stream, *figures).at_start(stream)
 
     @classmethod
     def check_city(cls, city: City) -> list[tuple[str, Mapping[str, Any]]]:
         """Return what is wrong with the venues of a city; see `twin.hazard.ChecksCities`. A bad one hinders no other hazard."""
         found: list[tuple[str, Mapping[str, Any]]] = []
+        lost = city.venues[~city.venues["venue"].isin(city.ids("venue"))]
+        for venue, parts in lost.groupby(lost["venue"].fillna("–").astype(str)):
+            near_ones = near(str(venue), city.ids("venue"))
+            found.append(("venue_of_no_place", {"parts": list(parts["id"][:5]), "venue": venue, "near": near_ones}))
         for venue in city.ids("venue"):
             if not (city.venues["venue"] == venue).any():
                 found.append(("venue_undrawn", {"venue": venue}))
