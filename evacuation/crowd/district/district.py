@@ -139,7 +139,7 @@ def _by_exit(plan: Plan, through: list[NDArray[np.float64]]) -> list[NDArray[np.
 def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, singles: Singles, flow: NDArray[np.float64]) -> told.Frame:
     out = float(stream.out.sum() + singles.out.sum())
     where = (round(inflow.outside.sum()), round(stream.inside + singles.persons), round(out))
-    by_density = monitor.by_density_of(monitor.now, stream.cell)
+    by_density = monitor.by_density_of(stream.total, stream.cell)
     zone = {name: values.copy() for name, values in monitor.zone.items()}
     zone["force"][~singles.followed(len(monitor.zones))] = np.nan  # not known
     return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
