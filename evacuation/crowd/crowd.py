@@ -19,7 +19,7 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
-from evacuation.crowd.people.storeys import Storeys
+from evacuation.crowd.people.storeys import MOST_STEPS, Storeys
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.barriers import Barriers
@@ -45,9 +45,6 @@ DECISIONS = round(1.0 / DECISION_S)
 
 #: A day on which a city's venues are looked at, before there is a scenario: each gate that opens at some hour counts as open.
 ANY_DAY = Clock(datetime(2026, 1, 1, tzinfo=UTC), 86_400.0)
-
-#: Most steps of single persons in a run: about an hour and a half of computing on one thread (docs/crowd.md). More is refused.
-MOST_STEPS = 2e10
 
 
 @dataclass(frozen=True)

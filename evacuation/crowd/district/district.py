@@ -66,7 +66,7 @@ def simulate(
         inflow.at_start(stream)
     monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
     zones = monitor.zones if asked.form == "mixed" else monitor.zones.iloc[:0]
-    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept)
+    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept, clock.duration_s)
     before = _ledger(inflow, stream, singles) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
     live = Live(plan, monitor.zones, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0

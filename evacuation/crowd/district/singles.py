@@ -21,9 +21,11 @@ from scipy.spatial import cKDTree
 from evacuation.crowd.district.handover import STAYS, WALKS, HandOver
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.kernels.eikonal import FAR
+from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
 from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.storeys import MOST_STEPS
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.venue.gates import Gates
@@ -158,8 +160,11 @@ class Singles:
     """The zones that are handed over, in the order in which they were. `stream.present` holds their people for the density."""
 
     def __init__(
-        self, stream: Stream, zones: gpd.GeoDataFrame, key: int, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
+        self, stream: Stream, zones: gpd.GeoDataFrame, key: int, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None,
+        seconds: float,
     ) -> None:  # fmt: skip
+        #: ground on which people can be followed for `seconds` within the most steps of a run, m2
+        self._most_m2 = MOST_STEPS * pressing.step_s / max(seconds, 1.0) / JAM
         self._stream, self._shapes, self._key, self._pressing = stream, list(zones.geometry), key, pressing
         self.hand = HandOver(stream)
         self.since = np.full(len(self._shapes), np.nan)
@@ -221,7 +226,8 @@ class Singles:
             of = (*(member for g in touching for member in g.of), int(k))
             if not fits(self._stream, shapely.union_all([self._shapes[member] for member in of])):
                 touching, of = [], (int(k),)
-            if fits(self._stream, self._shapes[k]):
+            followed = sum(g.shape.area for g in self.grounds) + self._shapes[k].area
+            if followed <= self._most_m2 and fits(self._stream, self._shapes[k]):
                 self._follow(of, None, touching)
                 self.since[k] = t
                 self._stand()
