@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from evacuation.crowd import told
 from evacuation.crowd.district import district
+from evacuation.crowd.district.inflow import Inflow
+from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
-from evacuation.crowd.people.storeys import Storeys
+from evacuation.crowd.people.storeys import MOST_STEPS, Storeys
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.barriers import Barriers
@@ -36,15 +38,13 @@ from twin.drivers import tagged
 from twin.errors import ScenarioError, TwinError
 from twin.hazard import Action, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
+from twin.words import near
 
 #: Decisions in a second; people come, gates change and the monitor looks once a second.
 DECISIONS = round(1.0 / DECISION_S)
 
 #: A day on which a city's venues are looked at, before there is a scenario: each gate that opens at some hour counts as open.
 ANY_DAY = Clock(datetime(2026, 1, 1, tzinfo=UTC), 86_400.0)
-
-#: Most steps of single persons in a run: about an hour and a half of computing on one thread (docs/crowd.md). More is refused.
-MOST_STEPS = 2e10
 
 
 @dataclass(frozen=True)
@@ -192,14 +192,25 @@ class Crowd:
         self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
     ) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
-        plan = self._plan(city)
-        self._check(clock, self._attendance(drivers, clock))
-        Finder(plan).check(Timetable(plan, city, clock, actions, None, self.gate_closes_m).ever_open())
+        plan, attendance = self._plan(city), self._attendance(drivers, clock)
+        self._check(clock, attendance)
+        gates, finder = Timetable(plan, city, clock, actions, None, self.gate_closes_m), Finder(plan)
+        finder.check(gates.ever_open())
+        figures = attendance, self.persons, self.arrivals_per_s, self.leave_within_s
+        if self.form == "persons":
+            Comers(plan, finder, 0, *figures).at_start()
+        else:
+            stream = Stream(plan, finder, gates.at(0.0))
+            Inflow(stream, *figures).at_start(stream)
 
     @classmethod
     def check_city(cls, city: City) -> list[tuple[str, Mapping[str, Any]]]:
         """Return what is wrong with the venues of a city; see `twin.hazard.ChecksCities`. A bad one hinders no other hazard."""
         found: list[tuple[str, Mapping[str, Any]]] = []
+        lost = city.venues[~city.venues["venue"].isin(city.ids("venue"))]
+        for venue, parts in lost.groupby(lost["venue"].fillna("–").astype(str)):
+            near_ones = near(str(venue), city.ids("venue"))
+            found.append(("venue_of_no_place", {"parts": list(parts["id"][:5]), "venue": venue, "near": near_ones}))
         for venue in city.ids("venue"):
             if not (city.venues["venue"] == venue).any():
                 found.append(("venue_undrawn", {"venue": venue}))

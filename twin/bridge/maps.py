@@ -73,7 +73,7 @@ def in_both(phrase: Phrase, between: str = " ") -> str:
 class Base(NamedTuple):
     """What lies under every map of a city: the ground (red, green, blue of each cell, 0..255), the rest as paths.
 
-    Of venues: `solid` what nobody walks on, `walls`, and `gates` with other lines that open.
+    Of venues: `solid` what nobody walks on, `walls` with the sides of stairs, and `gates` with other lines that open.
     """
 
     ground: NDArray[np.uint8]
@@ -94,7 +94,7 @@ class Base(NamedTuple):
         return cls(
             _ground(city), shapes.outlines(buildings), shapes.courses(roads),
             shapes.outlines(parts.geometry[solid & ~lines].values),
-            shapes.courses(parts.geometry[lines & wall].values),
+            shapes.courses(parts.geometry[lines & wall].values) + shapes.outlines(parts.geometry[parts["kind"] == "stair"].values),
             shapes.courses(parts.geometry[lines & ~wall & (parts["kind"] != "source")].values),
         )  # fmt: skip
 

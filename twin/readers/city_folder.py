@@ -207,9 +207,19 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
     for column in ("name_zh", "name_en"):
         if column in table:
             table[column] = table[column].map(lambda name: one_line(name) if isinstance(name, str) else name)
-    if table.geometry.isna().any() or table.geometry.is_empty.any():
-        bad = table.loc[table.geometry.isna() | table.geometry.is_empty, "id"]
-        raise SourceError("table_geometry", where=str(path), found=list(bad[:5]), count=len(bad))
+    lost = table.geometry.isna() | table.geometry.is_empty
+    if name == "venues":
+        path = folder / "venues"
+        lost |= (table.geom_type == "LineString") & (table.length == 0.0)
+        for column, other in (("name_zh", "name_en"), ("name_en", "name_zh")):
+            known = table.get(column, pd.Series(index=table.index, dtype=object))
+            table[column] = (
+                known.fillna(table[other]).fillna(table["id"]) if other in table else known.fillna(table["id"])
+            )
+    if lost.any():
+        raise SourceError(
+            "table_geometry", where=str(path), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum())
+        )
     return sound(table, path.name)
 
 

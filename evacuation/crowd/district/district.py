@@ -66,7 +66,7 @@ def simulate(
         inflow.at_start(stream)
     monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
     zones = monitor.zones if asked.form == "mixed" else monitor.zones.iloc[:0]
-    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept)
+    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept, clock.duration_s)
     before = _ledger(inflow, stream, singles) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
     live = Live(plan, monitor.zones, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0
@@ -139,7 +139,7 @@ def _by_exit(plan: Plan, through: list[NDArray[np.float64]]) -> list[NDArray[np.
 def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, singles: Singles, flow: NDArray[np.float64]) -> told.Frame:
     out = float(stream.out.sum() + singles.out.sum())
     where = (round(inflow.outside.sum()), round(stream.inside + singles.persons), round(out))
-    by_density = monitor.by_density_of(monitor.now, stream.cell)
+    by_density = monitor.by_density_of(stream.total, stream.cell)
     zone = {name: values.copy() for name, values in monitor.zone.items()}
     zone["force"][~singles.followed(len(monitor.zones))] = np.nan  # not known
     return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
@@ -165,7 +165,10 @@ def _notes(
     """Say what the reader must know: assumptions made here and limits met."""
     count = round(inflow.made + inflow.outside.sum())
     notes: list[tuple[str, Mapping[str, Any]]] = [
-        ("stream", {"cell": stream.cell, "renewed": RENEWED_S}),
+        (
+            "mixed_form" if asked.form == "mixed" else "stream",
+            {"cell": stream.cell, "renewed": RENEWED_S, "density": SINGLE_FROM},
+        ),
         ("people", {"count": count, "basis": "forcing" if attendance else "asked"}),
     ]
     narrow = [gate.id for k, gate in enumerate(plan.gates) if span(finder.gate_cells(k)) < FEWEST_CELLS]

@@ -45,19 +45,24 @@ class HandOver:
             owed[:, self.single] += density[:, self.single] * self.stream.cell**2
             density[:, self.single] = 0.0
 
-    def people(self, kind: int, group: int, room: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Take whole people of a kind and group out of what is owed, at most `room` (ny, nx) in each cell; return how many in each.
+    def people(self, kind: int, group: int, room: NDArray[np.int64], within: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Take whole people of a kind and group out of what is owed `within` cells, at most `room` in each; return how many in each.
 
-        Never more than are owed in all; where parts of several cells make a person, the fullest gives more than it has.
+        Both (ny, nx). Never more than are owed there in all; where parts of several cells make a person, the fullest gives more than it
+        has.
         """
-        owed = self.owed[kind, group]
-        whole = np.clip(np.floor(owed + 1e-9), 0, room).astype(np.int64)
-        rest, left = owed - whole, room - whole
-        could = np.flatnonzero(((rest > 0.0) & (left > 0)).ravel())
-        more = max(int(np.floor(owed.sum() - whole.sum() + 1e-9)), 0)
-        whole.ravel()[could[np.argsort(-rest.ravel()[could], kind="stable")[:more]]] += 1
-        owed -= whole
-        return np.asarray(whole)
+        owed = np.where(within, self.owed[kind, group], 0.0)
+        most = max(int(np.floor(owed.sum() + 1e-9)), 0)
+        whole = np.clip(np.floor(owed + 1e-9), 0, room).astype(np.int64).ravel()
+        first = np.argsort(-whole, kind="stable")
+        before = np.cumsum(whole[first]) - whole[first]
+        whole[first] = np.clip(most - before, 0, whole[first])
+        rest, left = owed.ravel() - whole, room.ravel() - whole
+        could = np.flatnonzero((rest > 0.0) & (left > 0) & within.ravel())
+        whole[could[np.argsort(-rest[could], kind="stable")[: most - int(whole.sum())]]] += 1
+        taken = whole.reshape(owed.shape)
+        self.owed[kind, group] -= taken
+        return np.asarray(taken)
 
     def give_back(self, kind: int, group: int, count: NDArray[np.int64]) -> None:
         """Put people of a kind and group who have walked out of their cells (ny, nx) back into the density."""

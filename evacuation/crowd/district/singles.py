@@ -1,13 +1,14 @@
 """Zones of a district in which people are followed one by one from when it gets dense there (`form: mixed`).
 
-A zone is handed over whole. Who comes to it leaves the density and stands where there is room (`handover.HandOver`), who walks out of it
-goes back to the density, and stands still where that is too dense to take him. Both see one another as density: people of a zone
-take the way that costs least through the crowd beyond it, and the density flows into a zone as far as it has room.
+A zone is handed over whole, and zones that touch are one ground. Who comes to it leaves the density and stands where there is room
+(`handover.HandOver`), who walks out of it goes back to the density, and waits where that is too dense to take him. Both see one another
+as density: people of a zone take the way that costs least through the crowd beyond it, and the density flows into a zone as far as it
+has room.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +21,11 @@ from scipy.spatial import cKDTree
 from evacuation.crowd.district.handover import STAYS, WALKS, HandOver
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.kernels.eikonal import FAR
+from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
 from evacuation.crowd.people.law import DECISION_S, Pressing
+from evacuation.crowd.people.storeys import MOST_STEPS
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.venue.gates import Gates
@@ -70,13 +73,14 @@ class ZoneFinder(Finder):
         return np.asarray(self.cells_of(self.plan.ground) & ~self.wall)
 
 
-class Zone:
-    """A zone that is handed over: `cells` (ny, nx) of the district are its own, `single` those on which somebody can be set."""
+class Followed:
+    """Ground on which people are followed: the zones `of`, which touch. `cells` (ny, nx) of the district are its own, `single` those on
+    which somebody can be set."""
 
     def __init__(
-        self, k: int, shape: shapely.Geometry, stream: Stream, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
+        self, of: tuple[int, ...], shape: shapely.Geometry, stream: Stream, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
     ) -> None:  # fmt: skip
-        self.k, self._stream = k, stream
+        self.of, self.shape, self._stream = of, shape, stream
         floor = stream.floor()
         self.cells = stream.finder.cells_of(shape) & floor
         self.beyond = floor & ~self.cells
@@ -112,35 +116,39 @@ class Zone:
     def walk(self, t: float, steps: int) -> list[tuple[People, NDArray[np.int64]]]:
         """Move everybody by a number of decisions; return who has walked out, with the cell he stands on.
 
-        Who would walk out to where it is too dense stands still.
+        Who walks out to where it is too dense waits there, and others behind him.
         """
         gone: list[tuple[People, NDArray[np.int64]]] = []
-        full = (self._stream.total > FILLED).ravel()
+        full = (self._stream.total - self._stream.present > FILLED).ravel()
         for k in range(steps):
-            before = self.walkers.people
             self.walkers.walk(t + k * DECISION_S, 1)
             people = self.walkers.people
             cell = self.cell_of(people.x, people.w)
             out = self.beyond.ravel()[cell]
-            if not out.any():
-                continue
-            held = np.flatnonzero(out & full[cell])
-            if len(held):
-                order = np.argsort(before.number)
-                was = order[np.searchsorted(before.number[order], people.number[held])]
-                people.x[held], people.w[held] = before.x[was], before.w[was]
-                people.vx[held] = people.vw[held] = 0.0
+            waits = out & full[cell] & ~_stay(people)
+            people.leaves[waits] = t + (k + 2) * DECISION_S
             left = out & ~full[cell]
-            gone.append((people.chosen(left), cell[left]))
-            self.walkers.people = people.chosen(~left)
+            if left.any():
+                gone.append((people.chosen(left), cell[left]))
+                self.walkers.people = people.chosen(~left)
         return gone
 
+    def take_over(self, old: Followed) -> None:
+        """Take the people and the counts of a ground that lies within this one."""
+        people, grid = old.walkers.people, self.plan.grid
+        moved = people._replace(
+            x=people.x + old.plan.grid.west - grid.west, w=people.w + grid.north - old.plan.grid.north
+        )
+        self.walkers.people = self.walkers.people.joined(moved)
+        for own, its in zip(self.walkers.counts, old.walkers.counts, strict=True):
+            own += its
+
     def density(self) -> NDArray[np.float64]:
-        """Return the density of its people on the cells of the district that its raster covers (the mean of each cell's parts)."""
+        """Return the density of its people on the cells of the district that its raster covers: the highest in each cell."""
         people = self.walkers.people
         fine = self._density.of(people.x, people.w)
         n = round(self._stream.cell / self.plan.grid.cell_m) // self._told
-        return np.asarray(fine.reshape(fine.shape[0] // n, n, fine.shape[1] // n, n).mean(axis=(1, 3)))
+        return np.asarray(fine.reshape(fine.shape[0] // n, n, fine.shape[1] // n, n).max(axis=(1, 3)))
 
     def window(self) -> tuple[slice, slice]:
         """Return where its raster lies in that of the district."""
@@ -152,82 +160,101 @@ class Singles:
     """The zones that are handed over, in the order in which they were. `stream.present` holds their people for the density."""
 
     def __init__(
-        self, stream: Stream, zones: gpd.GeoDataFrame, key: int, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None
+        self, stream: Stream, zones: gpd.GeoDataFrame, key: int, pressing: Pressing, kept: Mapping[str, NDArray[Any]] | None,
+        seconds: float,
     ) -> None:  # fmt: skip
+        #: ground on which people can be followed for `seconds` within the most steps of a run, m2
+        self._most_m2 = MOST_STEPS * pressing.step_s / max(seconds, 1.0) / JAM
         self._stream, self._shapes, self._key, self._pressing = stream, list(zones.geometry), key, pressing
         self.hand = HandOver(stream)
-        self.since = np.full(len(zones), np.nan)
-        self.zones: list[Zone] = []
+        self.since = np.full(len(self._shapes), np.nan)
+        self.grounds: list[Followed] = []
+        self._zone_at = np.full(stream.total.size, -1)
         self.made, self._told = 0, 0.0
         if kept is not None and "singles_since" in kept:
             self.since = kept["singles_since"].copy()
             self.made, self._told = int(kept["singles_numbers"][0]), float(kept["singles_numbers"][1])
-            for k in kept["singles_order"].astype(np.int64):
-                mark = f"singles_{k}_"
+            ground_of = kept["singles_ground_of"].astype(np.int64)
+            for g in range(int(ground_of.max(initial=-1)) + 1):
+                mark = f"singles_{g}_"
                 own = {name.removeprefix(mark): values for name, values in kept.items() if name.startswith(mark)}
-                self._add(Zone(int(k), self._shapes[k], stream, pressing, own))
-            self.hand.owed = kept[
-                "singles_owed"
-            ].copy()  # after the zones: on their cells nobody is left in the density
+                self._follow(tuple(int(k) for k in np.flatnonzero(ground_of == g)), own)
+            self.hand.owed = kept["singles_owed"].copy()
             self._stand()
 
     def record(self) -> dict[str, NDArray[Any]]:
         """Return what the next part of the run must know."""
-        own = {
+        ground_of = np.full(len(self.since), -1.0)
+        own: dict[str, NDArray[Any]] = {}
+        for g, ground in enumerate(self.grounds):
+            ground_of[list(ground.of)] = g
+            own |= {f"singles_{g}_{name}": values for name, values in ground.walkers.record().items()}
+        return own | {
             "singles_since": self.since,
             "singles_numbers": np.array([self.made, self._told]),
-            "singles_order": np.array([zone.k for zone in self.zones], dtype=np.float64),
+            "singles_ground_of": ground_of,
             "singles_owed": self.hand.owed,
         }
-        for zone in self.zones:
-            own |= {f"singles_{zone.k}_{name}": values for name, values in zone.walkers.record().items()}
-        return own
 
     def followed(self, count: int) -> NDArray[np.bool_]:
         """Return which of `count` zones are handed over."""
-        found = np.zeros(count, dtype=bool)
-        found[[zone.k for zone in self.zones]] = True
-        return found
+        return np.asarray(np.append(~np.isnan(self.since), np.zeros(count, dtype=bool))[:count])
 
     @property
     def persons(self) -> float:
         """Persons in the zones: people, and those owed."""
-        return sum(zone.walkers.people.count for zone in self.zones) + float(self.hand.owed.sum())
+        return sum(ground.walkers.people.count for ground in self.grounds) + float(self.hand.owed.sum())
 
     @property
     def staying(self) -> float:
         """Those of them who are not told to go."""
-        return float(self.hand.owed[STAYS].sum()) + sum(int(_stay(z.walkers.people).sum()) for z in self.zones)
+        return float(self.hand.owed[STAYS].sum()) + sum(int(_stay(z.walkers.people).sum()) for z in self.grounds)
 
     @property
     def out(self) -> NDArray[np.float64]:
         """Who of them has left, by gate; the last: at goals."""
         out = np.zeros(len(self._stream.plan.gates) + 1)
-        for zone in self.zones:
-            out[:-1] += zone.walkers.left_by_gate
-            out[-1] += zone.walkers.left_by_goal.sum()
+        for ground in self.grounds:
+            out[:-1] += ground.walkers.left_by_gate
+            out[-1] += ground.walkers.left_by_goal.sum()
         return out
 
     def begin(self, dense: NDArray[np.bool_], t: float) -> None:
         """Hand over the zones (zone,) that are dense at `t` seconds since the first run began."""
         for k in np.flatnonzero(dense & np.isnan(self.since)):
-            if fits(self._stream.plan, self._shapes[k]):
-                self._add(Zone(int(k), self._shapes[k], self._stream, self._pressing, None))
+            touching = [g for g in self.grounds if g.shape.distance(self._shapes[k]) < self._stream.cell]
+            of = (*(member for g in touching for member in g.of), int(k))
+            if not fits(self._stream, shapely.union_all([self._shapes[member] for member in of])):
+                touching, of = [], (int(k),)
+            followed = sum(g.shape.area for g in self.grounds) + self._shapes[k].area
+            if followed <= self._most_m2 and fits(self._stream, self._shapes[k]):
+                self._follow(of, None, touching)
                 self.since[k] = t
                 self._stand()
 
-    def _add(self, zone: Zone) -> None:
-        zone.single &= ~self.hand.single  # of two zones that overlap the first
-        self.zones.append(zone)
-        self.hand.begin(zone.single)
+    def _follow(
+        self, of: tuple[int, ...], kept: Mapping[str, NDArray[Any]] | None, instead_of: Sequence[Followed] = ()
+    ) -> None:
+        """Follow people on the ground of zones, with those of the grounds that it takes in."""
+        shape = shapely.union_all([self._shapes[k] for k in of])
+        new = Followed(of, shape, self._stream, self._pressing, kept)
+        for old in instead_of:
+            self.hand.single &= ~old.single
+            new.take_over(old)
+        self.grounds = [g for g in self.grounds if g not in instead_of] + [new]
+        new.single &= ~self.hand.single  # of two grounds that overlap the first
+        self.hand.begin(new.single)
+        for k in of:
+            there = self._stream.finder.cells_of(self._shapes[k]).ravel() & (self._zone_at < 0)
+            self._zone_at[there] = k
 
     def walk(self, gates: Gates, t: float) -> None:
         """Move density and people on by a second from `t`, s since the first run began."""
         self.hand.walk(1)
-        for zone in self.zones:
-            self._set(zone, t)
-            zone.walkers.set_gates(gates)
-            for people, cell in zone.walk(t, round(1.0 / DECISION_S)):
+        for ground in self.grounds:
+            self._set(ground, t)
+            ground.walkers.set_gates(gates)
+            for people, cell in ground.walk(t, round(1.0 / DECISION_S)):
                 self._give_back(people, cell)
         self.hand.take_in()  # who walked from one zone to another
         self._stand()
@@ -237,26 +264,26 @@ class Singles:
         move = share * self.hand.owed[STAYS]
         self.hand.owed[STAYS] -= move
         self.hand.owed[WALKS] += move
-        for zone in self.zones:
-            self._told += share * int(_stay(zone.walkers.people).sum())
-        for zone in self.zones:
-            stay = np.flatnonzero(_stay(zone.walkers.people))
+        for ground in self.grounds:
+            self._told += share * int(_stay(ground.walkers.people).sum())
+        for ground in self.grounds:
+            stay = np.flatnonzero(_stay(ground.walkers.people))
             some = min(int(self._told + 1e-9), len(stay))
             if some > 0:
-                order = draws.uniform(self._key, zone.walkers.people.number[stay], draws.ORDER)
-                zone.walkers.leave(stay[np.argsort(order, kind="stable")[:some]], np.full(some, t))
+                order = draws.uniform(self._key, ground.walkers.people.number[stay], draws.ORDER)
+                ground.walkers.leave(stay[np.argsort(order, kind="stable")[:some]], np.full(some, t))
                 self._told -= some
 
-    def _set(self, zone: Zone, t: float) -> None:
+    def _set(self, ground: Followed, t: float) -> None:
         """Set people of a zone who are owed where there is room."""
         shape = self.hand.single.shape
         for kind in (WALKS, STAYS):
             for group in range(self.hand.owed.shape[1]):
-                if self.hand.owed[kind, group][zone.single].sum() < 1.0 - 1e-9:
+                if self.hand.owed[kind, group][ground.single].sum() < 1.0 - 1e-9:
                     continue
-                places, cell = zone.free()
-                room = np.bincount(cell[zone.single.ravel()[cell]], minlength=zone.single.size).reshape(shape)
-                take = self.hand.people(kind, group, room).ravel()
+                places, cell = ground.free()
+                room = np.bincount(cell[ground.single.ravel()[cell]], minlength=ground.single.size).reshape(shape)
+                take = self.hand.people(kind, group, room, ground.single).ravel()
                 count = int(take.sum())
                 ids = np.arange(self.made, self.made + count, dtype=np.int64)
                 self.made += count
@@ -267,7 +294,7 @@ class Singles:
                     at, radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
                     group=np.full(count, group), leaves=np.full(count, t if kind == WALKS else np.inf), number=ids,
                 )  # fmt: skip
-                zone.walkers.people = zone.walkers.people.joined(new)
+                ground.walkers.people = ground.walkers.people.joined(new)
 
     def _give_back(self, people: People, cell: NDArray[np.int64]) -> None:
         for kind, of_kind in ((STAYS, _stay(people)), (WALKS, ~_stay(people))):
@@ -279,25 +306,26 @@ class Singles:
     def _stand(self) -> None:
         """Tell the density where people of the zones are."""
         present = self.hand.owed.sum(axis=(0, 1)).ravel().copy()
-        for zone in self.zones:
-            people = zone.walkers.people
-            np.add.at(present, zone.cell_of(people.x, people.w), 1.0)
+        for ground in self.grounds:
+            people = ground.walkers.people
+            np.add.at(present, ground.cell_of(people.x, people.w), 1.0)
         self._stream.present[:] = np.maximum(present, 0.0).reshape(self.hand.single.shape) / self._stream.cell**2
 
     def density(self) -> NDArray[np.float64]:
-        """Return persons/m2 (ny, nx): the density, and in the zones that of their people."""
+        """Return persons/m2 (ny, nx): the density, and in the zones the highest of their people in each cell."""
         both = self._stream.total - self._stream.present + self.hand.owed.sum(axis=(0, 1)) / self._stream.cell**2
-        for zone in self.zones:
-            own = np.where(zone.cells[zone.window()], zone.density(), 0.0)
-            both[zone.window()] += own
+        for ground in self.grounds:
+            own = np.where(ground.cells[ground.window()], ground.density(), 0.0)
+            both[ground.window()] += own
         return np.asarray(np.maximum(both, 0.0))
 
     def loads(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the load on each person, N, and his zone."""
-        if not self.zones:
+        if not self.grounds:
             return np.zeros(0), np.zeros(0, np.int64)
-        loads = [zone.walkers.people.load for zone in self.zones]
-        return np.concatenate(loads), np.repeat([zone.k for zone in self.zones], [len(load) for load in loads])
+        loads = np.concatenate([g.walkers.people.load for g in self.grounds])
+        at = np.concatenate([self._zone_at[g.cell_of(g.walkers.people.x, g.walkers.people.w)] for g in self.grounds])
+        return loads[at >= 0], at[at >= 0]
 
 
 def _stay(people: People) -> NDArray[np.bool_]:
@@ -320,10 +348,13 @@ def around(plan: Plan, shape: shapely.Geometry, cells: NDArray[np.bool_]) -> Pla
     return replace(plan, grid=fine)
 
 
-def fits(plan: Plan, shape: shapely.Geometry) -> bool:
-    """Return whether the raster of a zone is small enough to be followed person by person."""
-    west, south, east, north = shape.bounds
-    return bool((east - west) * (north - south) / WAY_CELL_M[0] ** 2 <= MOST_CELLS)
+def fits(stream: Stream, shape: shapely.Geometry) -> bool:
+    """Return whether there is ground in a zone, and its raster is small enough to follow people on."""
+    cells = stream.finder.cells_of(shape) & stream.floor()
+    if not cells.any():
+        return False
+    grid = around(stream.plan, shape, cells).grid
+    return grid.nx * grid.ny <= MOST_CELLS
 
 
 def _places(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:

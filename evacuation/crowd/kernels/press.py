@@ -71,7 +71,7 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
     friction are divided by 1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them
     take from one person in a step. Load (N): half the largest principal value of sum f n n (f the normal forces), a mean
     over `load_time`: for somebody pressed by F from two sides it is F. On a slope m g sin(angle) pulls down whoever touches
-    somebody or a wall; who stands free braces himself.
+    somebody or a wall; who stands free braces himself, and on a stair each step is level.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
@@ -133,8 +133,8 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
             sxx += force * nx * nx
             sxw += force * nx * nw
             sww += force * nw * nw
-        if count > 0:
-            rr, cc = int(pw / floor.way_size), int(px / floor.way_size)
+        rr, cc = int(pw / floor.way_size), int(px / floor.way_size)
+        if count > 0 and not floor.stair[rr, cc]:
             rx, rw = floor.rise_x[rr, cc], floor.rise_w[rr, cc]
             pull = mass * GRAVITY / math.sqrt(1.0 + rx * rx + rw * rw)
             fx -= pull * rx

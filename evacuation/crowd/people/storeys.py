@@ -8,6 +8,9 @@ from evacuation.crowd.people.law import DECISION_S
 from evacuation.crowd.people.walkers import Walkers
 from evacuation.crowd.venue.plan import Plan
 
+#: Most steps of single persons in a run: about an hour and a half of computing on one thread (docs/crowd.md). More is refused.
+MOST_STEPS = 2e10
+
 #: Who is within this of the middle of such a stair, m along it, walks in the way of those on its other half: further than anybody looks.
 SEEN_M = 3.0
 

@@ -100,6 +100,11 @@ class Walkers:
         start_threads()
 
     @property
+    def counts(self) -> Counts:
+        """All that is counted so far."""
+        return self._counts
+
+    @property
     def tokens(self) -> NDArray[np.float64]:
         """The passes that each gate has saved."""
         return self._counts.tokens

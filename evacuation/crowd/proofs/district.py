@@ -188,7 +188,7 @@ def hand_over(_: Reference) -> dict[str, float]:
             if not (len(stand) and (np.hypot(*(stand - at).T) < 0.41).any()):
                 new.append(at)
                 stand, take[row, col] = np.vstack([stand, at]), 1
-        both.people(WALKS, 0, take)
+        both.people(WALKS, 0, take, both.single)
         if new:
             ids = np.arange(number, number + len(new))
             number += len(new)

@@ -140,10 +140,11 @@ class Monitor:
         met = self.now.ravel()[self._flat(people)]
         return np.bincount(np.digitize(met, CLASSES) - 1, minlength=len(CLASSES))
 
-    def by_density_of(self, density: NDArray[np.float64], cell_m: float) -> NDArray[np.int64]:
-        """Return how many people of a density stand at a density in each of CLASSES."""
-        met = density.ravel()
-        found = np.bincount(np.digitize(met, CLASSES) - 1, weights=met * cell_m**2, minlength=len(CLASSES))
+    def by_density_of(self, counted: NDArray[np.float64], cell_m: float) -> NDArray[np.int64]:
+        """Return how many people, counted (ny, nx) in persons/m2, stand at a density in each of CLASSES."""
+        found = np.bincount(
+            np.digitize(self.now.ravel(), CLASSES) - 1, weights=counted.ravel() * cell_m**2, minlength=len(CLASSES)
+        )
         return np.round(found).astype(np.int64)
 
     def _flat(self, people: People) -> NDArray[np.int64]:

@@ -176,7 +176,7 @@ class Plan:
             grid=_raster(venue, crs, shapely.union_all([drawn, ground, *parts.geometry.values]).bounds, cell, levels),
             levels=levels,
             barriers=tuple(
-                Barrier(str(p["id"]), p["geometry"], _number(p.get("strength_n_m"), np.nan))
+                Barrier(str(p["id"]), p["geometry"], _number(venue, p, "strength_n_m", np.nan))
                 for p in parts[kinds == "barrier"].to_dict("records")
             ),
         )
@@ -255,7 +255,7 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
         name_en=str(part["name_en"]),
         shape=line,
         opens=_truth(part.get("opens"), True) if part["kind"] == "gate" else GATE_KINDS[part["kind"]],
-        persons_per_s=_number(part.get("flow_per_s"), np.inf),
+        persons_per_s=_number(venue, part, "flow_per_s", np.inf),
         rim=inside[1] != inside[-1],
         inner=-1 if inside[-1] and not inside[1] else 1,
         entrance=_text(part.get("entrance")),
@@ -295,7 +295,7 @@ def beyond(gate: Gate) -> shapely.Geometry:
 
 def _slope(venue: str, part: dict[str, Any]) -> Slope:
     """Return a slope or stair; raise ScenarioError for one without a usable grade or direction."""
-    rise, up = _number(part.get("rise"), np.nan), _number(part.get("up_deg"), np.nan)
+    rise, up = _number(venue, part, "rise", np.nan), _number(venue, part, "up_deg", np.nan, low=-360.0)
     if not (0.0 <= rise <= STEEPEST and np.isfinite(up)):
         raise ScenarioError("venue_slope", venue=venue, part=part["id"], rise=rise, up=up, expected=STEEPEST)
     return Slope(str(part["id"]), part["geometry"], rise, up, part["kind"] == "stair")
@@ -308,7 +308,7 @@ def _source(venue: str, part: dict[str, Any], goals: dict[str, Any], gates: tupl
     for asked, there in ((wanted, set(goals)), (came_by, ways_in)):
         for goal in sorted(asked - there):
             raise ScenarioError("source_goal", venue=venue, source=part["id"], found=goal, expected=sorted(there))
-    return Source(str(part["id"]), part["geometry"], _number(part.get("flow_per_s"), np.nan), wanted, came_by)
+    return Source(str(part["id"]), part["geometry"], _number(venue, part, "flow_per_s", np.nan), wanted, came_by)
 
 
 def _ids(value: Any) -> frozenset[str]:
@@ -332,8 +332,15 @@ def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def _number(value: Any, otherwise: float) -> float:
-    return otherwise if value is None or pd.isna(value) else float(value)
+def _number(venue: str, part: dict[str, Any], key: str, otherwise: float, low: float = 0.0) -> float:
+    """Return a number of a part, `otherwise` where it has none; raise ScenarioError for a word, and for one below `low`."""
+    text = _text(part.get(key)).strip()
+    if not text:
+        return otherwise
+    value = pd.to_numeric(text, errors="coerce")
+    if not value >= low:
+        raise ScenarioError("venue_number", venue=venue, part=part["id"], column=key, found=text, expected=low)
+    return float(value)
 
 
 def _truth(value: Any, otherwise: bool) -> bool:

@@ -10,7 +10,7 @@ import shapely
 
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.people.storeys import Storeys
-from evacuation.crowd.proofs.worlds import filled
+from evacuation.crowd.proofs.worlds import SECOND, filled
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.plan import Plan
@@ -114,3 +114,14 @@ def test_the_density_form_refuses_several_levels(small_city: City) -> None:
     with pytest.raises(ScenarioError) as error:
         Crowd("hall", persons=5, form="stream").check(with_hall(small_city, storeys()), {}, clock(60))
     assert error.value.code == "levels_stream"
+
+
+def test_a_crowd_goes_up_a_stair_to_the_next_level_without_end() -> None:
+    """A hundred people below take the stair between its rails: nobody stays, for no arch of those who slide back holds them."""
+    rows = storeys(east={"level": 1}, low={"geometry": shapely.box(X + 11, Y + 1, X + 15, Y + 9)})
+    rows.loc[rows["id"] == "hall/wall-0", "level"], rows.loc[rows["id"] == "hall/wall-1", "level"] = 1, 0
+    plan = Plan.of_parts("hall", BOX, rows[rows["id"] != "hall/high"], "EPSG:4547")
+    walkers, both = filled(plan, 100), Storeys(plan)
+    for second in range(100):
+        both.walk(walkers, float(second), SECOND)
+    assert walkers.left == 100 == walkers.left_by_gate.sum()

@@ -11,6 +11,7 @@ import pytest
 import shapely
 
 from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.district import singles
 from scenarios.case.hazards import sheet
 from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, parts, with_hall
 from twin.city import City
@@ -67,3 +68,24 @@ def test_people_walk_out_of_a_zone_back_into_the_density(small_city: City) -> No
     assert abs(out.balance.error) <= 1e-9
     assert out.tables["zones"]["single_after_s"].notna().all()
     assert out.counts["where"][3.0].iloc[-1] >= 148
+
+
+def test_people_walk_from_one_followed_zone_into_the_next(small_city: City) -> None:
+    """Two zones share a side: who leaves the one stands in the other, and the hall empties as that of single people."""
+    rows = parts(north=None, close=shapely.LineString([(X + 7, Y + 10), (X + 8, Y + 10)]))
+    back = rows[rows["id"] == "hall/front"].assign(id="hall/back", geometry=[shapely.box(X, Y, X + 11, Y + 10)])
+    city = with_hall(small_city, gpd.GeoDataFrame(pd.concat([rows, back], ignore_index=True), crs=rows.crs))
+    model = Crowd("hall", persons=220, leave_within_s=20.0, form="mixed", stream_cell_m=0.5)
+    out = model.simulate(city, {}, clock(150), rng=stream(1, "crowd"))
+    assert out.tables["zones"]["single_after_s"].notna().all() and abs(out.balance.error) <= 1e-9
+    assert out.counts["where"][3.0].iloc[-1] >= 218
+
+
+def test_a_zone_too_large_for_single_people_stays_in_the_density_and_is_named(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(singles, "MOST_STEPS", 1e5)
+    out = MIXED.simulate(city, {}, clock(40), rng=stream(1, "crowd"))
+    assert out.tables["zones"]["single_after_s"].isna().all() and "mixed" not in dict(out.notes)
+    assert "hall/front" in dict(out.notes)["stream_touches"]["zones"]
+    assert out.fields["contact_force"].isnull().all(), "not known, not nothing"

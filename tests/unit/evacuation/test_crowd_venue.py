@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -21,8 +22,9 @@ from evacuation.crowd.venue.plan import Plan
 from scenarios.case import hazards
 from tests.unit.evacuation.test_crowd_hazard import X, Y, at, clock, parts, with_hall
 from twin.city import City
-from twin.errors import ScenarioError
+from twin.errors import ScenarioError, SourceError
 from twin.hazard import Action
+from twin.readers.city_folder import open_folder, save_folder
 from twin.streams import stream
 from twin.words import say
 
@@ -224,3 +226,44 @@ def test_a_staged_end_lets_the_nearest_go_first_and_nobody_is_lost(small_city: C
     out = stream_form.simulate(city, {}, clock(120), staged, stream(1, "crowd"))
     total = out.tables["exits"].groupby("s")["left"].sum()
     assert 30 < total.loc[59.0] <= 40.01 and total.loc[120.0] > 75
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("venue_number", {"flow_per_s": -2.0}),
+        ("venue_number", {"flow_per_s": "many"}),
+        ("sources_overlap", {"kind": "source", "geometry": shapely.box(X + 0.5, Y + 0.5, X + 10, Y + 9.5)}),
+    ],
+)
+def test_figures_and_sources_that_cannot_be_are_refused_before_the_run(small_city: City, code, change) -> None:
+    row = {"kind": "gate", "geometry": shapely.LineString(at((10.5, 0), (10.5, 10)))} | change
+    table = with_part("more", row.pop("kind"), row.pop("geometry"), **row)
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=100).check(with_hall(small_city, table), {}, clock(60))
+    assert error.value.code == code and "hall/more" in error.value.message("en")
+
+
+@pytest.mark.parametrize("form", ["persons", "stream"])
+def test_more_people_than_fit_are_refused_before_the_run(small_city: City, form: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=3200, form=form).check(with_hall(small_city), {}, clock(60))
+    assert error.value.code == "venue_too_many"
+
+
+def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
+    """Names may be missing, parts of a venue that is not there are told, a line without length is refused by name."""
+    rows = with_part("extra", "zone", shapely.box(X, Y, X + 2, Y + 2))
+    rows.loc[rows["id"] == "hall/extra", ["name_zh", "name_en"]] = None
+    rows.loc[rows["id"] == "hall/front", "venue"] = "hal"
+    save_folder(with_hall(small_city, rows), tmp_path / "town")
+    city = open_folder(tmp_path / "town")
+    assert city.place_name("hall/extra") == {"zh": "hall/extra", "en": "hall/extra"}
+    ((code, values),) = Crowd.check_city(city)
+    assert code == "venue_of_no_place" and values["parts"] == ["hall/front"] and "hall" in values["near"]
+    path = tmp_path / "town" / "venues" / "hall.geojson"
+    drawn = gpd.read_file(path)
+    drawn.loc[drawn["id"] == "hall/north", "geometry"] = shapely.LineString([(114.0, 30.0), (114.0, 30.0)])
+    drawn.to_file(path, driver="GeoJSON")
+    with pytest.raises(SourceError, match="hall/north"):
+        open_folder(tmp_path / "town")

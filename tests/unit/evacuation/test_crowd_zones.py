@@ -25,8 +25,13 @@ def test_dense_ground_becomes_single_people_and_nobody_is_lost(seed: int) -> Non
     both.walk(5)
     both.begin(stream.total >= 2.0)
     both.walk(20)
-    taken = both.people(WALKS, 0, np.full(floor.shape, 3))
+    taken = both.people(WALKS, 0, np.full(floor.shape, 3), both.single)
     assert both.persons + stream.out.sum() + taken.sum() == pytest.approx(before, rel=1e-12)
+    for _ in range(4):
+        some = both.single & (rng.random(floor.shape) < 0.5)
+        owed = both.owed[WALKS, 0][some].sum()
+        taken += (more := both.people(WALKS, 0, rng.integers(0, 4, floor.shape), some))
+        assert more.sum() <= owed + 1e-6 or more.sum() == 0, "nobody is made where parts of people are owed"
     both.single[:] = False
     both.give_back(WALKS, 0, taken)
     assert both.persons + stream.out.sum() == pytest.approx(before, rel=1e-12)
