@@ -218,7 +218,7 @@ def bounds(expanded: bool) -> Row:
         return least_time([(flow, VEHICLES - at_goal)], 0.95, at_goal)
 
     def in_time() -> float:
-        roads = planned.roads_of(web)
+        roads = worlds.roads_of(web)
         found = expanded_of(roads, home, np.zeros(VEHICLES), np.ones(VEHICLES), 2.0 * pooled())
         return found.least_time(0.95 * VEHICLES - 1e-6)
 
@@ -230,7 +230,7 @@ def bounds(expanded: bool) -> Row:
 
 
 def bound_gap() -> Row:
-    """Return T95 over its bound with shelters, approaches and release by plan, and without."""
+    """Return T95 over its bound with approaches and release by plan, and without."""
     found = planned.gap(reference())
     return {
         "metric": "T95 over its bound", "value": found["planned"], "unit": "1", "target": ("value", "<=", 1.15),

@@ -194,7 +194,9 @@ class City:
         return self.facilities, self.blocks, self.roads, self.levees, self.sensors, self.venues, *drains
 
     def place(self, place_id: str) -> shapely.Geometry:
-        """Return the geometry of anything in the city that has this id; raise SourceError when nothing has."""
+        """Return the geometry of anything in the city that has this id, its bounds for its own; raise SourceError when nothing has."""
+        if place_id == self.id:
+            return shapely.box(*self.grid.bounds)
         for table in self._places:
             hit = table.geometry[table["id"] == place_id]
             if len(hit):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
 from evacuation.movement.record import STATES, Record
+from evacuation.movement.roads.expanded import BEYOND
 from evacuation.movement.roads.goals import FAR_M
 from twin.plan import shown
 
@@ -68,12 +69,14 @@ def notes_of(
         notes.append(("roads_mended", {"gaps": network.gaps, "loops": network.loops}))
     if off := int((~network.connected[: network.nodes]).sum()):
         notes.append(("nodes_off", {"count": off}))
+    if (parts := 1 + int(network.parts[: network.nodes].max(initial=0))) > 1:
+        notes.append(("parts", {"count": parts}))
     exits = len(goals.node) - int(goals.start[-2])
-    if leaving > places:
+    if exits and len(told) and not len(goals.places[:-1]):
+        notes.append(("no_shelter", {}))
+    elif leaving > places:
         code = "too_few_places" if exits else "no_way_out"
         notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
-    elif len(told) and not len(goals.places[:-1]):
-        notes.append(("no_shelter", {}))
     unused = goals.shelters[goals.shelters["why"] != ""]
     for why, some in unused.groupby("why"):
         notes.append((f"shelter_{why}", {"ids": list(some["id"])}))
@@ -101,11 +104,11 @@ def notes_of(
             .astype(str)
             .values[np.argsort(-queued, kind="stable")[: min(5, int((queued > 0.0).sum()))]]
         )
-        waiting = shown(float(queued.sum()))
-        notes.append(("still_on_way", {"people": shown(on_way), "queued": waiting, "ids": list(ids) or ["–"]}))
+        in_queue = shown(float(queued.sum()))
+        notes.append(("still_on_way", {"people": shown(on_way), "queued": in_queue, "ids": list(ids) or ["–"]}))
     t95_s, least_s = (float(found["bound"][name].iloc[0]) for name in ("t95_s", "bound_s"))
     since_s = record.now - float(record.orders_s.min())
-    if np.isnan(t95_s) and np.isfinite(since_s) and least_s > since_s:
+    if np.isnan(t95_s) and np.isfinite(since_s) and least_s > BEYOND * since_s:  # the bins reach no farther
         notes.append(("needs_longer", {"hours": math.floor(least_s / 360.0) / 10.0, "run": round(since_s / 3600.0, 1)}))
     if len(stuck := found["stranded"]):
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))

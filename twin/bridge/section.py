@@ -72,8 +72,13 @@ def peak(section: Section) -> Picture:
 
 
 def scaled(section: Section, scale: Scale) -> list[Block]:
-    """Return who and what is in the classes of a scale: a table, in time a chart, and what its figures mean."""
+    """Return who and what is in the classes of a scale: a table, in time a chart, and what its figures mean.
+
+    Of a scale that the model counts, on which everybody stays in the first class in every member, one sentence says so.
+    """
     sheet, tables = section.sheet, section.exposure.counts.get(scale.code, {})
+    if scale.harms_from is None and not scale.variable and _all_first(section, scale):
+        return [Text(Word("report.all_first", {"name": _class_word(sheet, scale, 0)}))]
     table = _by_class(section, scale) if scale.variable else _own_counts(section, scale)
     blocks: list[Block] = []
     if scale.harms_from is not None and "people" in tables:
@@ -129,6 +134,13 @@ def _own_counts(section: Section, scale: Scale) -> Table:
 
     heads = (_label(section.sheet, scale), Word("report.people"), Word("report.people_end"))
     return Table(heads, tuple(map(row, range(len(scale.classes)))), (1, 2))
+
+
+def _all_first(section: Section, scale: Scale) -> bool:
+    """Return whether a scale counts somebody, and nobody beyond its first class at any time, in no quantile of an ensemble either."""
+    parts = [part.counts.get(scale.code, {}) for part in (section.exposure, *_quantiles(section.exposure))]
+    tables = [table for part in parts for table in part.values()]
+    return bool(tables) and all(table.iloc[:, 0].any() and not table.iloc[:, 1:].any(axis=None) for table in tables)
 
 
 def _quantiles(exposure: Exposure) -> list[Exposure]:

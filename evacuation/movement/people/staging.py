@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: First step of the search, as a share of what a zone's people wait in queues, and the least: assumed.
+#: First step of the search, as a share of what a zone's people take longer than others, and the least: assumed.
 STEP, LEAST = 0.6, 0.1
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a release gives: the time that matters (T95), s, and the mean time that the people of each zone stand in queues, s."""
+    """What a release gives: the time that matters (T95), s, and how long the people of each zone take after their order, (zone,), s."""
 
     t95_s: float
     wait_s: NDArray[np.float64]
@@ -25,7 +25,7 @@ def staged(
 ) -> tuple[NDArray[np.float64], Trial, Trial]:
     """Return the delays (zone,), s, of the best release found, what it gives, and what comes of releasing all at once.
 
-    Each of `rounds` trials holds zones back by a share of what their people wait, beyond the zone that waits least. What clears
+    Each of `rounds` trials holds zones back by a share of what their people take longer than those of the fastest zone. What clears
     sooner is kept; else the step halves, down to LEAST. Where nothing is better all delays are 0: then the roads, not
     the order of release, set the time.
     """

@@ -8,8 +8,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from evacuation.movement.proofs.planned import roads_of
-from evacuation.movement.proofs.worlds import Web, chain, grid, run
+from evacuation.movement.proofs.worlds import Web, chain, grid, roads_of, run
 from evacuation.movement.roads.assignment import assign
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import expanded_of

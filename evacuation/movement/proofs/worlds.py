@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evacuation.movement.kernels import paths
 from evacuation.movement.kernels.heap import HEAP
+from evacuation.movement.roads.expanded import Roads
 from evacuation.movement.roads.queues import Queues, queues_of
 from twin.city import City, empty_table
 from twin.clock import Clock
@@ -89,6 +90,15 @@ def grid(side: int, goals: int, rng: np.random.Generator, *, metres: float = 200
     return Web(
         side * side, up, down, length, np.full(count, 50.0 / 3.6), capacity, np.maximum(2 * 0.14 * length, 2.0),
         np.full(count, 5.0), chosen,
+    )  # fmt: skip
+
+
+def roads_of(web: Web) -> Roads:
+    """Return a web of cars as the roads of a bound: never shut, with places for all."""
+    one = np.ones(len(web.up))
+    return Roads(
+        web.nodes, web.up, web.down, web.length / web.speed, web.capacity, one, one, np.array([0, len(web.goals)]), web.goals,
+        np.array([np.inf]), np.zeros(1), np.zeros((1, len(web.up)), bool),
     )  # fmt: skip
 
 

@@ -31,6 +31,10 @@ WALK_FLOW_S_M = 0.6
 #: Persons that stand on a square metre of pavement, and the speed at which a gap travels back through them: assumed.
 JAM_PERSONS_M2, WALK_WAVE_M_S = 4.0, 0.5
 
+#: A part of the map from which no way leads to the largest one, but with this share of its junctions and so many of them, is no fault of
+#: the map, but a district cut off: assumed.
+PART_SHARE, PART_NODES = 0.05, 10
+
 #: The most lanes, km/h or metres of pavement that a road can have; more is a slip in the data: assumed.
 MOST = 1000.0
 
@@ -100,23 +104,30 @@ class Network:
         return np.where(self.against, np.inf, self.length / self.free)
 
     @cached_property
-    def connected(self) -> NDArray[np.bool_]:
-        """Which nodes lie in the largest part of their layer in which everybody can go everywhere, (layer x node,).
+    def parts(self) -> NDArray[np.int64]:
+        """Which part of its layer each node lies in, (layer x node,): everybody can go everywhere in it. 0 is the largest.
 
-        What is off it is an error of the map, or a one-way road that the rim of the map cuts off.
+        Nodes of smaller parts have -1: errors of the map, or one-way roads that its rim cuts off. But what holds PART_SHARE as
+        many nodes as the largest, and PART_NODES, is a part of its own.
         """
-        part = connected_components(self._matrix(~self.against), connection="strong")[1].reshape(
+        found = connected_components(self._matrix(~self.against), connection="strong")[1].reshape(
             self.layers, self.nodes
         )
-        return np.concatenate([mine == np.bincount(mine).argmax() for mine in part])
+        return np.concatenate([_by_size(part) for part in found])
+
+    @property
+    def connected(self) -> NDArray[np.bool_]:
+        """Which nodes people live at, and go to from others, (layer x node,)."""
+        return self.parts >= 0
 
     @cached_property
     def reached(self) -> NDArray[np.bool_]:
-        """Which nodes can be gone to from the connected part, (layer x node,): by one-way roads too, and where contraflow opens one."""
+        """Which nodes can be gone to from a part, (layer x node,): by one-way roads too, and where contraflow opens one."""
         found, links = self.connected.copy(), self._matrix(np.ones(len(self.up), bool))
-        for layer in range(self.layers):
-            first = layer * self.nodes + int(np.argmax(found[layer * self.nodes : (layer + 1) * self.nodes]))
-            found[breadth_first_order(links, first, return_predecessors=False)] = True
+        layer = np.repeat(np.arange(self.layers), self.nodes)
+        for first in np.unique(np.where(found, layer * self.nodes + self.parts, -1), return_index=True)[1]:
+            if found[first]:
+                found[breadth_first_order(links, first, return_predecessors=False)] = True
         return found
 
     def _matrix(self, some: NDArray[np.bool_]) -> csr_array:
@@ -201,6 +212,17 @@ def room(
 ) -> NDArray[np.float64]:
     """Return the units that have room on each link: those that stand in a jam, but enough for its capacity to pass, and for two."""
     return np.maximum(np.maximum(jam, flow * (length / free + length / wave)), 2.0)
+
+
+def _by_size(part: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the number of each node's part (node,) in the order of their size, -1 for those too small to be one."""
+    size = np.bincount(part)
+    order = np.argsort(-size, kind="stable")
+    kept = size[order] >= max(PART_NODES, PART_SHARE * size.max())
+    kept[0] = True
+    number = np.full(len(size), -1)
+    number[order[kept]] = np.arange(int(kept.sum()))
+    return np.asarray(number[part])
 
 
 def _directions(roads: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -85,6 +85,37 @@ def test_who_is_still_on_the_way_where_and_that_no_plan_is_faster_is_said() -> N
     assert not {"still_on_way", "needs_longer"} & set(done)
 
 
+def test_a_district_that_no_road_joins_to_the_rest_is_stranded_where_it_has_no_way_out(town) -> None:
+    """The streets between the second and the third column are missing; the west has a road out and no shelter, then neither."""
+    middle = worlds.WEST + 400.0
+    ends = shapely.get_x(shapely.get_point(town.roads.geometry.values, [[0], [-1]]))
+    apart = town.roads[~((ends.min(axis=0) < middle) & (ends.max(axis=0) > middle))].reset_index(drop=True)
+    west = (town.facilities.geometry.x < middle).values
+    split = replace(town, roads=apart, facilities=town.facilities[~west])
+    found = leave(split, hours=2.0)
+    assert dict(found.notes)["parts"] == {"count": 2} and at_end(found, "stranded") == 0.0
+    assert found.fields["people_on_edge"].sel(edge="out-w").values.max() > 0, "the west leaves by its own road"
+    shut = replace(split, roads=apart[apart["id"] != "out-w"].reset_index(drop=True))
+    stuck = leave(shut, hours=2.0).tables["stranded"]
+    assert set(stuck["id"]) == {"b0", "b2"} and set(stuck["why"]) == {"no_way"}
+    assert stuck["persons"].sum() > 0.6 * 0.4 * town.population["night"].sum() * 0.66
+
+
+def test_a_city_without_blocks_is_one_block_that_has_a_place(town) -> None:
+    bare = replace(town, blocks=town.blocks.iloc[:0])
+    (zone,) = leave(bare, hours=0.25).tables["zones"]["id"]
+    assert bare.place(zone).bounds == (town.grid.west, town.grid.south, town.grid.east, town.grid.north)
+
+
+def test_a_city_without_shelters_says_that_everybody_leaves_it(town) -> None:
+    for city in (
+        replace(town, facilities=town.facilities.iloc[:0]),
+        replace(town, facilities=town.facilities.assign(capacity=0)),
+    ):
+        told = codes(leave(city, hours=0.25))
+        assert "no_shelter" in told and "too_few_places" not in told
+
+
 def test_only_the_zones_asked_for_leave_and_later_if_they_are_held_back(town) -> None:
     held = Action("delay_zone", "b1", 0.0, None, {"delay_min": 20.0})
     found = leave(town, replace(ALL, zones=("b0", "b1")), actions=(held,))

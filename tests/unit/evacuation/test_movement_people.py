@@ -191,7 +191,9 @@ def test_a_held_turn_counts_for_the_last_departure_of_cars_alone(town) -> None:
     assert left[0].isna().all(), "by the northern road everybody can leave whenever they like"
     assert (left[1] < 1800.0).all() and (left[2] < 1800.0).all()
     on_foot = replace(town, population=town.population.assign(car_share=0.0))
-    assert leave(on_foot, actions=(*shut, turn)).tables["zones"]["last_departure_s"].isna().all(), "walkers are not held"
+    assert leave(on_foot, actions=(*shut, turn)).tables["zones"]["last_departure_s"].isna().all(), (
+        "walkers are not held"
+    )
 
 
 def at_goal(found) -> float:

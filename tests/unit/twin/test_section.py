@@ -171,6 +171,23 @@ def test_a_scale_that_the_model_counts_tells_each_class_and_hides_the_few(small_
     assert "在场 | 900 | <10" in said(common.common(section, told), "zh")
 
 
+def test_a_scale_on_which_everybody_stays_in_the_first_class_is_one_sentence(small_city) -> None:
+    section = fair(small_city)
+    table = section.exposure.counts["end"]["people"]
+    still = table.copy()
+    still.iloc[:, 0], still.iloc[:, 1] = 900.0, 0.0
+    exposure = replace(section.exposure, counts={"end": {"people": still}})
+    calm = replace(section, exposure=exposure)
+    (sentence,) = common.scaled(calm, section.sheet.scales[0])
+    assert "“inside”" in said([sentence]) and "“在场”" in said([sentence], "zh")
+    late = replace(exposure, spread={90: section.exposure.counts})
+    assert len(common.scaled(replace(section, exposure=late), section.sheet.scales[0])) > 1, (
+        "in some member they do not"
+    )
+    harms = replace(section.sheet.scales[0], harms_from=2.0)
+    assert len(common.scaled(calm, harms)) > 1, "that nobody is harmed is a figure of its own"
+
+
 def test_the_map_of_a_hazard_without_a_field_of_worst_values_is_the_lead_variables(small_city) -> None:
     section = fair(small_city)
     picture = common.peak(section)
