@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.heap import HEAP, drop_first, put
+from evacuation.movement.kernels.heap import ROW, drop_first, put
 from twin.jit import kernel
 
 #: Spells of a call.
@@ -16,9 +16,7 @@ SPELLS = 1024
 
 #: Row of a thing: its place in the heap (as in HEAP), -1 where it is nowhere, IN_A_LIST where it stands in the list of a spell, at its
 #: moment `when`, between the things `before` and `after` (-1 for none).
-THING = np.dtype(
-    [*((n, HEAP.fields[n][0]) for n in HEAP.names), ("when", "f8"), ("after", "i4"), ("before", "i4")], align=True
-)
+THING = np.dtype([*ROW, ("when", "f8"), ("after", "i4"), ("before", "i4")], align=True)
 
 IN_A_LIST = -2
 

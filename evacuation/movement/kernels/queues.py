@@ -315,12 +315,9 @@ def set_out(links_out, travellers_out, who, entry, when, t0):
 
 @kernel(bare=True)
 def waiting(count_out, links, travellers, persons):
-    """Write the persons who stand at the end of each link and wait, (link,); `persons` (traveller,)."""
-    for i in range(len(links)):
-        count_out[i] = 0.0
-        p = links[i].lead
-        for _ in range(links[i].count):
-            if links[i].entry or travellers[p].reach - links[i].run > 1e-9:
-                break
+    """Write the persons who stand at the end of each link, or in an entry queue, and wait, (link,); `persons` (traveller,)."""
+    count_out[:] = 0.0
+    for p in range(len(travellers)):
+        i = travellers[p].link
+        if i >= 0 and (links[i].entry or travellers[p].reach - links[i].run <= 1e-9):
             count_out[i] += persons[p]
-            p = travellers[p].behind

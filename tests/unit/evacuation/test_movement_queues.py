@@ -146,6 +146,15 @@ def test_a_closed_link_keeps_people_before_it_until_it_opens() -> None:
     assert queues.travellers["safe"][0] == pytest.approx(70.0)
 
 
+def test_who_cannot_get_onto_a_road_waits_at_home() -> None:
+    """A road with room for two cars that take 100 s: of five that set out at once three still wait at home at 10 s."""
+    web = chain(1000.0, storage=2.0)
+    queues = web.queues(np.zeros(5, np.int32))
+    queues.set_out(np.arange(5), np.zeros(5, np.int32), np.zeros(5))
+    queues.advance(web.ways(web.length / web.speed), 0.0, 10.0)
+    assert queues.waiting(np.full(5, 2.0)).tolist() == [0.0, 6.0]
+
+
 def test_the_last_departure_is_the_closing_less_the_way() -> None:
     """Two links of 100 m at 10 m/s that is halved from 60 s on; the second closes at 100 s: leave it by 100, enter it by 80.
 
