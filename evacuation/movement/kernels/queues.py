@@ -152,9 +152,11 @@ def _see_end(links, travellers, call_out, things_out, lists_out, i, t):
 
 @kernel(bare=True)
 def _see_begin(links, holes, call_out, things_out, lists_out, j, t):
-    """Note when the begin of link `j` is to be looked at again: when it is free and, if it is full, has room."""
+    """Note when the begin of link `j` is to be looked at again: when it is free and has room, or else when somebody leaves it."""
     when = max(links[j].next_in, t)
-    if links[j].hole_count > 0 and links[j].inside >= links[j].storage:
+    if links[j].inside >= links[j].storage:
+        if links[j].hole_count == 0:
+            return
         when = max(when, holes[links[j].hole].room_s)
     e = len(links) + j
     if when < moment(call_out, things_out, e):
@@ -266,9 +268,23 @@ def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_o
 def _advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
     """Move those on the links `own` (n,) from `t0` to `t1`, s; return how many events there were."""
     open_call(call_out, lists_out, t0, t1)
+    first, last, events = -1, -1, 0
     for i in own:
-        _see_end(links_out, travellers_out, call_out, things_out, lists_out, i, t0)
-    events = 0
+        if links_out[i].count > 0:
+            when = _ready(links_out, travellers_out, i, t0)
+            if when > t0:
+                note(call_out, things_out, lists_out, i, when)
+                continue
+            # most of a jammed network is looked at at once: in a row, not through the heap
+            if first < 0:
+                first = i
+            else:
+                links_out[last].after = i
+            links_out[i].after, last = -1, i
+    while first >= 0:
+        i, first = first, links_out[first].after
+        events += 1
+        _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, i, t0)
     while True:
         e, t = take(call_out, things_out, lists_out)
         if e < 0:
