@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from evacuation.movement.kernels import people as kernels
 from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.kernels.paths import last_departures
-from evacuation.movement.kernels.queues import AT_HOME, SAFE
 from evacuation.movement.people.households import Households
-from evacuation.movement.people.shuttles import waits
 from evacuation.movement.people.zones import AREA_SHARE, block_ids
 from evacuation.movement.roads.conditions import Conditions, foresight
 from evacuation.movement.roads.goals import Goals
@@ -26,7 +24,7 @@ from evacuation.movement.trajectories import Paths, followed, passed, sample
 from twin.city import City
 from twin.clock import Clock
 
-#: End states, in the order of the classes of the scale `end_state`.
+#: End states, in the order of the classes of the scale `end_state` and of the codes of `kernels.people`.
 STATES = ("safe", "sheltered", "at_home", "en_route", "awaits_transport", "stranded", "over_exposed")
 
 #: Lower bounds of the classes of the scales `dose_on_way` and `dose`, toxic load (1 = AEGL-3).
@@ -58,8 +56,16 @@ class Record:
         self._pair_block, self._pair_node = pairs // nodes, pairs % nodes
         self._run, self._closes = foresight(self.conditions)
         self.home_dose, self.room_load = np.zeros(len(homes.persons)), np.zeros(len(self.city.population))
-        self._settled = homes.persons * (homes.care < 0)  # who is in care comes on top of the people of the cells
-        self._in_cell = np.bincount(homes.cell, self._settled, len(self.city.population))
+        self._parties = np.zeros(len(homes.persons), kernels.PARTY)
+        for name, column in (
+            ("persons", homes.persons),
+            ("cell", homes.cell),
+            ("block", homes.block),
+            ("pair", self._pair),
+        ):
+            self._parties[name] = column
+        self._parties["care"] = homes.care >= 0  # who is in care comes on top of the people of the cells
+        self._in_cell = np.bincount(homes.cell, homes.persons * (homes.care < 0), len(self.city.population))
         self.paths: list[Paths] = []
         self._sample = sample(self.leaves)
 
@@ -72,33 +78,29 @@ class Record:
         `room_load` (cell,) what one who never left has.
         """
         self.home_dose, self.room_load, self.now = home_dose, room_load, t
-        link, goal, dose, held = self._seen(queues, cost)
-        load = home_dose + dose
-        state = self._states(link, goal, held, load)
-        people, roads = self.homes.persons, len(self.city.roads)
-        real = len(self.network.up)
-        home = (link == AT_HOME) | (link >= real)
-        on_road = (link >= 0) & (link < real)
-        road = self.network.road[link[on_road]]
-        cells = len(self.city.population)
-        at_home = np.bincount(self.homes.cell, self._settled * home, cells)
-        spell = self.conditions.at(t)
+        city, roads, places = self.city, len(self.city.roads), len(self.goals.places)
+        state, dose, load = np.zeros(len(STATES)), np.zeros(len(DOSES)), np.zeros(len(DOSES))
+        at_home, on_edge, in_goal = np.zeros(len(city.population)), np.zeros(roads), np.zeros(places)
+        at_pair, poisoned = np.zeros(len(self._pair_node)), np.zeros(len(self.orders_s), bool)
+        kernels.tally(
+            state, dose, load, at_home, on_edge, in_goal, at_pair, poisoned, *self._seen(queues), cost, self.network.road,
+            *self._goes(), home_dose, np.array(DOSES),
+        )  # fmt: skip
+        spell, real = self.conditions.at(t), len(self.network.up)
         blocked, car = self.conditions.blocked[spell], self.network.layer == 0
         open_to_cars = np.bincount(self.network.road[car & ~blocked], minlength=roads) > 0
-        arrived = link == SAFE
-        in_goal = np.bincount(goal[arrived], people[arrived], len(self.goals.places))
-        waiting = queues.waiting(people)
+        waiting = queues.waiting(self.homes.persons)
         self.frames.append(
             {
-                "at_home": np.divide(at_home, self._in_cell, out=np.ones(cells), where=self._in_cell > 0),
-                "on_edge": np.bincount(road, people[on_road], roads),
+                "at_home": np.divide(at_home, self._in_cell, out=np.ones_like(at_home), where=self._in_cell > 0),
+                "on_edge": on_edge,
                 "queued": np.bincount(self.network.road, waiting[:real], roads),
                 "closed": ~open_to_cars,
-                "minutes": self._minutes_left(t, spell, people * home, load >= DOSES[-1]),
+                "minutes": self._minutes_left(t, at_pair, poisoned),
                 "fill": in_goal[:-1] / self.goals.places[:-1],
-                "states": np.bincount(state, people, len(STATES)),
-                "doses": _by_class(dose, people),
-                "loads": _by_class(load, people),
+                "states": state,
+                "doses": dose,
+                "loads": load,
                 "wait_home": waiting[real:].sum(keepdims=True),
             }
         )
@@ -107,7 +109,7 @@ class Record:
         """Return the toxic load that each party has collected on the way, (party,)."""
         found = np.zeros(len(self.homes.persons))
         kernels.dose_now(found, queues.travellers, queues.links)
-        return np.maximum(found, 0.0)
+        return found
 
     def load(self, queues: Queues) -> NDArray[np.float64]:
         """Return the toxic load that each party has collected at home and on the way, (party,)."""
@@ -123,37 +125,17 @@ class Record:
 
         Over-exposed before all, then arrived, stranded, in care and not yet fetched though ordered to leave, at home, on the way.
         """
-        link, goal, dose, held = self._seen(queues, cost)
-        return self._states(link, goal, held, self.home_dose + dose)
+        found = np.zeros(len(self._parties), np.int64)
+        kernels.states(found, *self._seen(queues), cost, *self._goes(), self.home_dose, DOSES[-1])
+        return found
 
-    def _seen(
-        self, queues: Queues, cost: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return of each party (party,) its link, the row of `Goals.places` it goes to, its load on the way, and whether it is held up."""
-        count = len(self.homes.persons)
-        link, group, dose, held = (
-            np.empty(count, np.int32),
-            np.empty(count, np.int32),
-            np.empty(count),
-            np.empty(count, bool),
-        )
-        kernels.seen(link, group, dose, held, queues.travellers, queues.links, cost)
-        return link, np.append(self.routes.serves, -1)[group], np.maximum(dose, 0.0), held
+    def _seen(self, queues: Queues) -> tuple[NDArray[Any], ...]:
+        """Return those who travel, the links they are on, and the parties they are."""
+        return queues.travellers, queues.links, self._parties
 
-    def _states(
-        self, link: NDArray[np.int32], goal: NDArray[np.int64], held: NDArray[np.bool_], load: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
-        """Return the state of each party from what is seen of it, an index of STATES."""
-        enters = link >= len(self.network.up)
-        state = np.where((link == AT_HOME) | enters, STATES.index("at_home"), STATES.index("en_route"))
-        ordered = (self.orders_s <= self.now)[self.homes.block]
-        state[waits(self.homes, link, ordered)] = STATES.index("awaits_transport")
-        state[held] = STATES.index("stranded")
-        arrived = link == SAFE
-        state[arrived & (goal == self.goals.exits)] = STATES.index("safe")
-        state[arrived & (goal != self.goals.exits)] = STATES.index("sheltered")
-        state[load >= DOSES[-1]] = STATES.index("over_exposed")
-        return state
+    def _goes(self) -> tuple[NDArray[np.int64], int, NDArray[np.bool_]]:
+        """Return the row of `Goals.places` that each group goes to, that of the ways out, and which blocks are ordered to leave now."""
+        return self.routes.serves, self.goals.exits, self.orders_s <= self.now
 
     def last_departure(self, t: float) -> NDArray[np.float64]:
         """Return the last moment, s on the clock, to leave each node of all layers on free roads, seen at `t`; infinite for never.
@@ -173,15 +155,11 @@ class Record:
         )  # fmt: skip
         return last
 
-    def _minutes_left(
-        self, t: float, spell: int, home: NDArray[np.float64], poisoned: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """Return the minutes until a twentieth of those at `home` (party,) in each block have no way out; 0 where any is `poisoned`."""
-        blocks = len(block_ids(self.city))
+    def _minutes_left(self, t: float, at_home: NDArray[np.float64], poisoned: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the minutes until a twentieth of those `at_home` (pair,) in each block have no way out; 0 where any is `poisoned`."""
         left = np.clip((self.last_departure(t) - t) / 60.0, 0.0, NEVER_MIN)[self._pair_node]
-        people = np.bincount(self._pair, home, len(left)).astype(np.float64)
-        found = earliest(left, people, self._pair_block, blocks)
-        found[self.homes.block[poisoned]] = 0.0
+        found = earliest(left, at_home, self._pair_block, len(poisoned))
+        found[poisoned] = 0.0
         return found
 
     def before(self, queues: Queues) -> NDArray[np.int32]:
@@ -245,12 +223,6 @@ def earliest(
     found = np.full(blocks, NEVER_MIN)
     np.minimum.at(found, block[met], left[met])
     return found
-
-
-def _by_class(load: NDArray[np.float64], people: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the people in each class of load."""
-    above = np.array([people[load >= least].sum() for least in DOSES] + [0.0])
-    return np.asarray(above[:-1] - above[1:])
 
 
 def _classes(values: NDArray[np.float64], times: pd.DatetimeIndex) -> pd.DataFrame:

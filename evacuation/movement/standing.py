@@ -36,11 +36,11 @@ class Standing:
 
     def open_shelters(self, goals: Goals, routes: Routes, t: float) -> None:
         """Give out the places of the shelters that have been opened by `t`, s on the clock."""
-        table = goals.shelters[goals.shelters["group"] >= 0]
-        for group, opens_s in zip(table["group"], table["opens_s"], strict=True):
-            if not self.opened[group] and opens_s <= t:
-                self.opened[group] = True
-                self.left[group] += goals.places[group]
+        group, opens_s = goals.shelters["group"].values, goals.shelters["opens_s"].values
+        for g in group[(group >= 0) & (opens_s <= t)]:
+            if not self.opened[g]:
+                self.opened[g] = True
+                self.left[g] += goals.places[g]
 
     def set_out(
         self, who: NDArray[np.int64], when: NDArray[np.float64], cell: NDArray[np.int32], before: NDArray[np.float64],

@@ -37,7 +37,7 @@ def quantiles(values: NDArray[np.float64], persons: NDArray[np.float64], shares:
     total = persons.sum()
     if total <= 0.0:
         return [np.nan] * len(shares)
-    order = np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")
+    order = np.argsort(np.where(np.isnan(values), np.inf, values))
     at = np.searchsorted(np.cumsum(persons[order]), np.array(shares) * total - 1e-9)
     return [float(v) for v in values[order[np.minimum(at, len(order) - 1)]]]
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.heap import HEAP, drop_first, put
+from evacuation.movement.kernels.heap import ROW, drop_first, put
 from twin.jit import kernel
 
 #: Spells of a call.
 SPELLS = 1024
 
 #: Row of a thing: its place in the heap (as in HEAP), -1 where it is nowhere, IN_A_LIST where it stands in the list of a spell, at its
-#: moment `when`, between the things `before` and `after` (-1 for none).
-THING = np.dtype(
-    [*((n, HEAP.fields[n][0]) for n in HEAP.names), ("when", "f8"), ("after", "i4"), ("before", "i4")], align=True
-)
+#: moment `when`, before the thing `after` (-1 for none).
+THING = np.dtype([*ROW, ("when", "f8"), ("after", "i4")], align=True)
 
 IN_A_LIST = -2
 
@@ -45,29 +43,32 @@ def _spell_of(call, lists, when):
 def note(call_out, things_out, lists_out, thing, when):
     """Note that `thing` is to be looked at at `when`, s, if that is before the end of the call.
 
-    A thing noted before is moved, and only ever to an earlier moment.
+    A thing noted before is moved, which is rare, and only ever to an earlier moment.
     """
     if when >= call_out[0].end:
         return
     if things_out[thing].place == IN_A_LIST:
-        before, after = things_out[thing].before, things_out[thing].after
-        if before >= 0:
-            things_out[before].after = after
-        else:
-            lists_out[_spell_of(call_out, lists_out, things_out[thing].when)] = after
-        if after >= 0:
-            things_out[after].before = before
-        things_out[thing].place = -1
+        _unlist(call_out, things_out, lists_out, thing)
     spell = _spell_of(call_out, lists_out, when)
     if spell <= call_out[0].spell:
         call_out[0].count = put(things_out, call_out[0].count, thing, when)
         return
-    first = lists_out[spell]
     things_out[thing].place, things_out[thing].when = IN_A_LIST, when
-    things_out[thing].before, things_out[thing].after = -1, first
-    if first >= 0:
-        things_out[first].before = thing
-    lists_out[spell] = thing
+    things_out[thing].after, lists_out[spell] = lists_out[spell], thing
+
+
+@kernel(bare=True)
+def _unlist(call, things_out, lists_out, thing):
+    """Take a thing out of the list in which it stands."""
+    things_out[thing].place = -1
+    spell = _spell_of(call, lists_out, things_out[thing].when)
+    if lists_out[spell] == thing:
+        lists_out[spell] = things_out[thing].after
+        return
+    before = lists_out[spell]
+    while things_out[before].after != thing:
+        before = things_out[before].after
+    things_out[before].after = things_out[thing].after
 
 
 @kernel(bare=True)

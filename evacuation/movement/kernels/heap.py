@@ -10,7 +10,9 @@ import numpy as np
 from twin.jit import kernel
 
 #: Row k holds the thing that stands at place k of the heap, with its key; the row of a thing holds its place, -1 for none.
-HEAP = np.dtype([("key", "f8"), ("thing", "i4"), ("place", "i4")], align=True)
+ROW = [("key", "f8"), ("thing", "i4"), ("place", "i4")]
+
+HEAP = np.dtype(ROW, align=True)
 
 
 @kernel(bare=True)

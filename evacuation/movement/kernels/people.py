@@ -1,11 +1,18 @@
-"""Who is given a place where."""
+"""Who is given a place where, what state people are in, and how many there are of each."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.queues import NO_WAY
+from evacuation.movement.kernels.queues import AT_HOME, NO_WAY, SAFE
 from twin.jit import kernel
+
+#: States of a party, in the order in which they are counted.
+ARRIVED_OUT, ARRIVED_IN, STAYS, ON_ROAD, AWAITS, HELD_UP, OVER_EXPOSED = range(7)
+
+#: A party as it is counted: its persons, the rows of their cell, of their block, and of the pair of block and junction they leave
+#: by; whether they are in care.
+PARTY = np.dtype([("persons", "f8"), ("cell", "i4"), ("block", "i4"), ("pair", "i4"), ("care", "?")], align=True)
 
 
 @kernel(bare=True)
@@ -36,13 +43,19 @@ def give_places(travellers_out, left_out, quota_out, who, persons, zone, node, c
 
 
 @kernel(bare=True)
-def who_is_cut_off(cut_out, travellers, links, cost):
-    """Mark the travellers on the road or in an entry queue whose goal no way leads to now, (traveller,); return how many."""
+def who_is_cut_off(who_out, travellers, links, cost, some):
+    """Write who on the road or in an entry queue has no way to its goal now, (traveller,), rising; return how many.
+
+    `cost` (group, node); who has no goal is left out where there is not `some` way (node,) to any.
+    """
     count = 0
     for p in range(len(travellers)):
         link, group = travellers[p].link, travellers[p].group
-        cut_out[p] = link >= 0 and (group < 0 or cost[group, links[link].down] == np.inf)
-        count += cut_out[p]
+        if link >= 0:
+            node = links[link].down
+            if some[node] if group < 0 else cost[group, node] == np.inf:
+                who_out[count] = p
+                count += 1
     return count
 
 
@@ -64,25 +77,83 @@ def see(travellers_out, links, next_link, blocked):
 
 
 @kernel(bare=True)
-def dose_now(dose_out, travellers, links):
-    """Write what each traveller has collected up to now on the way, (traveller,)."""
-    for p in range(len(travellers)):
-        link = travellers[p].link
-        dose_out[p] = travellers[p].dose
-        if link >= 0:
-            dose_out[p] += links[link].dose - travellers[p].mark
+def _state_of(travellers, links, parties, p, cost, serves, exits, ordered, load, harmful):
+    """Return the state of party `p`, with its toxic load; see `states`."""
+    link, group = travellers[p].link, travellers[p].group
+    if load >= harmful:
+        return OVER_EXPOSED
+    if link == SAFE:
+        return ARRIVED_OUT if serves[group] == exits else ARRIVED_IN
+    if link == AT_HOME:
+        return AWAITS if parties[p].care and ordered[parties[p].block] else STAYS
+    if (not links[link].entry and links[link].speed <= 0.0) or group < 0 or cost[group, links[link].down] == np.inf:
+        return HELD_UP
+    return STAYS if links[link].entry else ON_ROAD
 
 
 @kernel(bare=True)
-def seen(link_out, group_out, dose_out, held_out, travellers, links, cost):
-    """Write of each traveller (traveller,) its link, its group, what it has collected on the way, and whether it is held up.
+def _dose_of(travellers, links, p):
+    """Return what traveller `p` has collected up to now on the way."""
+    link = travellers[p].link
+    now = links[link].dose - travellers[p].mark if link >= 0 else 0.0
+    return max(travellers[p].dose + now, 0.0)
 
-    Held up is who stands on a road on which nobody moves, or has no open way ahead at these costs (group, node).
-    """
+
+@kernel(bare=True)
+def dose_now(dose_out, travellers, links):
+    """Write what each traveller has collected up to now on the way, (traveller,)."""
     for p in range(len(travellers)):
-        link, group = travellers[p].link, travellers[p].group
-        link_out[p], group_out[p], dose_out[p], held_out[p] = link, group, travellers[p].dose, False
-        if link >= 0:
-            dose_out[p] += links[link].dose - travellers[p].mark
-            stands = not links[link].entry and links[link].speed <= 0.0
-            held_out[p] = stands or group < 0 or cost[group, links[link].down] == np.inf
+        dose_out[p] = _dose_of(travellers, links, p)
+
+
+@kernel(bare=True)
+def states(state_out, travellers, links, parties, cost, serves, exits, ordered, home_dose, harmful):
+    """Write the state of each party, (party,): over-exposed before all, then arrived, held up, waiting to be fetched, at home, on the way.
+
+    Held up is who stands on a road on which nobody moves, or has no open way ahead at these costs (group, node). `serves` (group,)
+    is the row of places a group belongs to, `exits` that of the ways out; `ordered` (block,); `home_dose` (party,) is the load
+    collected at home, `harmful` the load from which on one is over-exposed.
+    """
+    for p in range(len(parties)):
+        load = home_dose[p] + _dose_of(travellers, links, p)
+        state_out[p] = _state_of(travellers, links, parties, p, cost, serves, exits, ordered, load, harmful)
+
+
+@kernel(bare=True)
+def tally(
+    states_out, doses_out, loads_out, cells_out, roads_out, goals_out, pairs_out, poisoned_out, travellers, links, parties, cost, road,
+    serves, exits, ordered, home_dose, classes,
+):  # fmt: skip
+    """Add up persons: by state, by class of the load on the way and of all load, and by where they are.
+
+    `cells_out` (cell,) and `pairs_out` (pair,) those at home (in cells without those in care), `roads_out` (road,) those on the road,
+    `goals_out` (goal,) those who have arrived; `poisoned_out` (block,) says where anybody has the load of the last of `classes`.
+    All else as in `states`.
+    """
+    harmful = classes[-1]
+    for p in range(len(parties)):
+        link, persons = travellers[p].link, parties[p].persons
+        dose = _dose_of(travellers, links, p)
+        load = home_dose[p] + dose
+        states_out[_state_of(travellers, links, parties, p, cost, serves, exits, ordered, load, harmful)] += persons
+        doses_out[_class_of(dose, classes)] += persons
+        loads_out[_class_of(load, classes)] += persons
+        if load >= harmful:
+            poisoned_out[parties[p].block] = True
+        if link == AT_HOME or (link >= 0 and links[link].entry):
+            pairs_out[parties[p].pair] += persons
+            if not parties[p].care:
+                cells_out[parties[p].cell] += persons
+        elif link >= 0:
+            roads_out[road[link]] += persons
+        else:
+            goals_out[serves[travellers[p].group]] += persons
+
+
+@kernel(bare=True)
+def _class_of(load, classes):
+    """Return the class of a load: the last whose lower bound it reaches."""
+    k = len(classes) - 1
+    while k > 0 and load < classes[k]:
+        k -= 1
+    return k

@@ -8,7 +8,8 @@ diagram). Where several links want into one, each gets its share by capacity (st
 Speed, entry and dose rate of a link hold for the length of one call. Layers of links that nobody changes between run beside each other.
 
 An event reads a dozen figures of one or two links, anywhere in the network. So a link is a record, and its figures lie
-side by side: separate arrays cost a cache miss each, and numba counts references to every one of them at every call.
+side by side in the order of their use: separate arrays cost a cache miss each, and numba counts references to every one of them
+at every call.
 """
 
 from __future__ import annotations
@@ -25,43 +26,46 @@ NO_WAY, ARRIVED = -1, -2
 #: Where a traveller is when it is on no link.
 AT_HOME, SAFE = -1, -2
 
-#: What a link is: its figures hold for one call.
-LINK_IS = (
-    ("down", "i4"),  # node it ends at
-    ("entry", "?"),  # a queue of those who set out: no length, no end of room
-    ("opened", "?"),  # may be entered
-    ("length", "f8"),  # m
-    ("speed", "f8"),  # m/s, 0 where nobody moves
-    ("gap", "f8"),  # seconds a unit takes to pass either end
-    ("storage", "f8"),  # units that have room
-    ("wave_s", "f8"),  # seconds until room left at the end is room at the begin
-    ("dose_rate", "f8"),  # 1/s
-    ("slot", "i4"),  # which of the links that leave its first node it is
-    ("turn", "i4"),  # its first place among the turns: one for each link it can lead to
-    ("ring", "i4"),  # its first place among the holes
-    ("size", "i4"),  # holes it has place for
+#: A link, three lines of the cache long: what both its ends need, then what is needed when somebody leaves it, then when one enters.
+LINK = np.dtype(
+    [
+        ("speed", "f8"),  # m/s, 0 where nobody moves
+        ("gap", "f8"),  # seconds a unit takes to pass either end
+        ("run", "f8"),  # m that its travellers have come since the first start
+        ("dose", "f8"),  # what one who stood there since the first start has collected
+        ("dose_rate", "f8"),  # 1/s
+        ("inside", "f8"),  # units on it, and units that have left it but are not yet room at its begin
+        ("count", "i4"),  # travellers on it
+        ("hole_count", "i4"),  # those that have left it and whose room has not reached its begin
+        ("hole", "i4"),  # the first of these holes
+        ("first", "i4"),  # during a call: the first link that waits to get into this one
+        ("next_out", "f8"),  # s, when its end is free again
+        ("wave_s", "f8"),  # seconds until room left at the end is room at the begin
+        ("passed", "f8"),  # units that have left it
+        ("start", "f8"),  # during a call: the virtual time at which it began to wait
+        ("lead", "i4"),  # the first traveller on it
+        ("down", "i4"),  # node it ends at
+        ("turn", "i4"),  # its first place among the turns: one for each link it can lead to
+        ("after", "i4"),  # during a call: the next link that waits for the same as this one
+        ("ring", "i4"),  # its first place among the holes
+        ("ring_end", "i4"),  # and the place after its last
+        ("entry", "?"),  # a queue of those who set out: no length, no end of room
+        ("next_in", "f8"),  # s, when its begin is free again
+        ("virtual", "f8"),  # virtual time of those who want in
+        ("storage", "f8"),  # units that have room
+        ("length", "f8"),  # m
+        ("last", "i4"),  # the last traveller on it, if there is any
+        ("slot", "i4"),  # which of the links that leave its first node it is
+        ("opened", "?"),  # may be entered
+        ("spare", "c16"),
+    ],
+    align=True,
 )
 
-#: Where a link stands: kept from call to call, and in a saved state.
+#: Where a link stands: kept from call to call, and in a saved state. All else holds for one call.
 LINK_STANDS = (
-    ("count", "i4"),  # travellers on it
-    ("lead", "i4"),  # the first of them
-    ("last", "i4"),  # and the last, if there is any
-    ("hole_count", "i4"),  # those that have left it and whose room has not reached its begin
-    ("inside", "f8"),  # units on it, and units that have left it but are not yet room at its begin
-    ("run", "f8"),  # m that its travellers have come since the first start
-    ("dose", "f8"),  # what one who stood there since the first start has collected
-    ("next_out", "f8"),  # s, when its end is free again
-    ("next_in", "f8"),  # s, when its begin is free again
-    ("virtual", "f8"),  # virtual time of those who want in
-    ("passed", "f8"),  # units that have left it
-)
-
-#: Where in its ring its first hole stands, and who waits during a call: the first link that waits to get into this one,
-#: the next that waits for the same as this one, and the virtual time at which it began.
-LINK_WAITS = (("hole", "i4"), ("first", "i4"), ("after", "i4"), ("start", "f8"))
-
-LINK = np.dtype([*LINK_IS, *LINK_STANDS, *LINK_WAITS], align=True)
+    "count", "lead", "last", "hole_count", "inside", "run", "dose", "next_out", "next_in", "virtual", "passed",
+)  # fmt: skip
 
 #: A hole: the moment at which the room that somebody left reaches the begin of the link, s, and the units that had it.
 HOLE = np.dtype([("room_s", "f8"), ("weight", "f4")], align=True)
@@ -101,22 +105,22 @@ def _ready(links, travellers, i, t0):
 @kernel(bare=True)
 def _make_room(links_out, holes, j, t):
     """Count room that has reached the begin of link `j` by `t`."""
-    while links_out[j].hole_count > 0:
-        at = links_out[j].ring + links_out[j].hole
-        if holes[at].room_s > t:
-            break
-        links_out[j].inside -= holes[at].weight
+    while links_out[j].hole_count > 0 and holes[links_out[j].hole].room_s <= t:
+        links_out[j].inside -= holes[links_out[j].hole].weight
         links_out[j].hole_count -= 1
-        links_out[j].hole = links_out[j].hole + 1 if links_out[j].hole + 1 < links_out[j].size else 0
+        links_out[j].hole = (
+            links_out[j].hole + 1 if links_out[j].hole + 1 < links_out[j].ring_end else links_out[j].ring
+        )
 
 
 @kernel(bare=True)
 def _leave_room(links_out, holes_out, i, weight, t):
     """Note that somebody of `weight` has left link `i`."""
-    if links_out[i].hole_count == links_out[i].size:
+    size = links_out[i].ring_end - links_out[i].ring
+    if links_out[i].hole_count == size:
         _make_room(links_out, holes_out, i, t)
     at = links_out[i].hole + links_out[i].hole_count
-    at = links_out[i].ring + (at if at < links_out[i].size else at - links_out[i].size)
+    at = at if at < links_out[i].ring_end else at - size
     holes_out[at].room_s = t + links_out[i].wave_s
     holes_out[at].weight = weight
     links_out[i].hole_count += 1
@@ -148,10 +152,12 @@ def _see_end(links, travellers, call_out, things_out, lists_out, i, t):
 
 @kernel(bare=True)
 def _see_begin(links, holes, call_out, things_out, lists_out, j, t):
-    """Note when the begin of link `j` is to be looked at again: when it is free and, if it is full, has room."""
+    """Note when the begin of link `j` is to be looked at again: when it is free and has room, or else when somebody leaves it."""
     when = max(links[j].next_in, t)
-    if links[j].hole_count > 0 and links[j].inside >= links[j].storage:
-        when = max(when, holes[links[j].ring + links[j].hole].room_s)
+    if links[j].inside >= links[j].storage:
+        if links[j].hole_count == 0:
+            return
+        when = max(when, holes[links[j].hole].room_s)
     e = len(links) + j
     if when < moment(call_out, things_out, e):
         note(call_out, things_out, lists_out, e, when)
@@ -245,7 +251,7 @@ def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_o
         before, i = i, links_out[i].after
     if not _fits(links_out, j, travellers_out[links_out[best].lead].weight):
         if links_out[j].hole_count > 0:
-            when = holes_out[links_out[j].ring + links_out[j].hole].room_s
+            when = holes_out[links_out[j].hole].room_s
             note(call_out, things_out, lists_out, len(links_out) + j, when)
         return  # else when someone leaves it
     if before_best < 0:
@@ -262,9 +268,23 @@ def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_o
 def _advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
     """Move those on the links `own` (n,) from `t0` to `t1`, s; return how many events there were."""
     open_call(call_out, lists_out, t0, t1)
+    first, last, events = -1, -1, 0
     for i in own:
-        _see_end(links_out, travellers_out, call_out, things_out, lists_out, i, t0)
-    events = 0
+        if links_out[i].count > 0:
+            when = _ready(links_out, travellers_out, i, t0)
+            if when > t0:
+                note(call_out, things_out, lists_out, i, when)
+                continue
+            # most of a jammed network is looked at at once: in a row, not through the heap
+            if first < 0:
+                first = i
+            else:
+                links_out[last].after = i
+            links_out[i].after, last = -1, i
+    while first >= 0:
+        i, first = first, links_out[first].after
+        events += 1
+        _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, i, t0)
     while True:
         e, t = take(call_out, things_out, lists_out)
         if e < 0:
@@ -315,12 +335,9 @@ def set_out(links_out, travellers_out, who, entry, when, t0):
 
 @kernel(bare=True)
 def waiting(count_out, links, travellers, persons):
-    """Write the persons who stand at the end of each link and wait, (link,); `persons` (traveller,)."""
-    for i in range(len(links)):
-        count_out[i] = 0.0
-        p = links[i].lead
-        for _ in range(links[i].count):
-            if links[i].entry or travellers[p].reach - links[i].run > 1e-9:
-                break
+    """Write the persons who stand at the end of each link, or in an entry queue, and wait, (link,); `persons` (traveller,)."""
+    count_out[:] = 0.0
+    for p in range(len(travellers)):
+        i = travellers[p].link
+        if i >= 0 and (links[i].entry or travellers[p].reach - links[i].run <= 1e-9):
             count_out[i] += persons[p]
-            p = travellers[p].behind

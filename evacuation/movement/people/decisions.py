@@ -134,11 +134,11 @@ class Shelters(mesa.Agent):
             self.left[group] -= persons
 
     def give_anew(self, queues: Queues, persons: NDArray[np.float64], cost: NDArray[np.float64]) -> int:
-        """Give those on the way whose goal is cut off another one, and take their places back; return how many still have none."""
-        cut = np.zeros(len(persons), bool)
-        if not who_is_cut_off(cut, queues.travellers, queues.links, cost):
+        """Give those on the way whose goal is cut off another one, and take their places back; return how many of them have none."""
+        who = np.empty(len(persons), np.int64)
+        who = who[: who_is_cut_off(who, queues.travellers, queues.links, cost, np.isfinite(cost).any(axis=0))]
+        if not len(who):
             return 0
-        who = np.flatnonzero(cut)
         had = queues.travellers["group"][who]
         np.add.at(self.left, had[had >= 0], persons[who[had >= 0]])
         self.give(queues, who, persons, queues.links["down"][queues.travellers["link"][who]], cost)

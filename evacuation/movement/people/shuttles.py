@@ -16,7 +16,7 @@ import numpy as np
 import simpy
 from numpy.typing import NDArray
 
-from evacuation.movement.kernels.queues import AT_HOME, SAFE
+from evacuation.movement.kernels.queues import SAFE
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import Households
 from evacuation.movement.people.zones import block_ids
@@ -170,8 +170,3 @@ def aboard(homes: Households, stops: list[Stop]) -> Households:
         mine = homes.care == stop.home if stop.home >= 0 else (homes.block == stop.block) & (homes.layer == FOOT)
         node[mine], layer[mine], seats[mine] = stop.node, RESCUE if stop.home >= 0 else CAR, stop.seats.min()
     return replace(homes, node=node, layer=layer, seats=seats)
-
-
-def waits(homes: Households, link: NDArray[np.int32], ordered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return who is in care, is `ordered` (party,) to leave, and has not been fetched, (party,)."""
-    return np.asarray((homes.care >= 0) & ordered & (link == AT_HOME))

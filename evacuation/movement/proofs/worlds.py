@@ -55,7 +55,7 @@ class Web:
         starts = np.searchsorted(self.down[order], np.arange(self.nodes + 1)).astype(np.int32)
         found, lead = np.zeros((1, self.nodes)), np.zeros((1, self.nodes), np.int32)
         goals = np.array([0, len(self.goals)], np.int32)
-        paths.ways(found, lead, np.zeros(self.nodes, HEAP), cost, self.up, starts, order, goals, self.goals)
+        paths.ways(found, lead, np.zeros(found.shape, HEAP), cost, self.up, starts, order, goals, self.goals)
         return lead
 
     def cost(self, queues: Queues) -> NDArray[np.float64]:

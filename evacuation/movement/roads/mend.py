@@ -66,9 +66,11 @@ def mended(roads: gpd.GeoDataFrame) -> Mended:
     _check(roads)
     ends = np.concatenate([roads["u"].astype(str), roads["v"].astype(str)])
     ids, number = np.unique(ends, return_inverse=True)
-    points = np.concatenate([shapely.get_point(roads.geometry.values, k) for k in (0, -1)])
+    points, line = shapely.get_coordinates(roads.geometry.values, return_index=True)
+    each = np.arange(len(roads))
+    points = points[np.concatenate([np.searchsorted(line, each), np.searchsorted(line, each, "right") - 1])]
     x, y = np.zeros(len(ids)), np.zeros(len(ids))
-    x[number], y[number] = shapely.get_x(points), shapely.get_y(points)
+    x[number], y[number] = points.T
     level = np.tile(levels(roads), 2)
     lowest, highest = np.full(len(ids), np.inf), np.full(len(ids), -np.inf)
     np.minimum.at(lowest, number, level)

@@ -16,8 +16,8 @@ from evacuation.movement.roads.conditions import Conditions
 from evacuation.movement.roads.network import Network
 from twin.jit import start_threads
 
-#: What changes of a link while people move: a saved state holds it.
-STANDS = [name for name, _ in LINK_STANDS]
+#: Bytes of a line of the cache.
+LINE = 64
 
 #: What changes of a traveller.
 MOVES = list(TRAVELLER.names or ())
@@ -70,7 +70,7 @@ class Queues:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return copies of all that changes, by name, to go on from."""
         in_use = self._in_use()
-        kept = {f"link_{name}": self.links[name].copy() for name in STANDS}
+        kept = {f"link_{name}": self.links[name].copy() for name in LINK_STANDS}
         kept |= {f"traveller_{name}": self.travellers[name].copy() for name in MOVES}
         return (
             kept | {f"hole_{name}": self.holes[name][in_use] for name in HOLE.names or ()} | {"tags": self.tags.copy()}
@@ -78,18 +78,19 @@ class Queues:
 
     def _in_use(self) -> NDArray[np.int64]:
         """Return which holes have not reached the begin of their link; link by link, the first to come first."""
-        first, size, ring, held = (self.links[name].astype(np.int64) for name in ("hole", "size", "ring", "hole_count"))
+        first, ring, end, held = (self.links[n].astype(np.int64) for n in ("hole", "ring", "ring_end", "hole_count"))
         nth = np.arange(held.sum()) - np.repeat(np.cumsum(held) - held, held)
-        found: NDArray[np.int64] = np.repeat(ring, held) + (np.repeat(first, held) + nth) % np.repeat(size, held)
+        found = np.repeat(first, held) + nth
+        found -= np.where(found >= np.repeat(end, held), np.repeat(end - ring, held), 0)
         return found
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Set all that changes to what a state kept."""
-        for name in STANDS:
+        for name in LINK_STANDS:
             self.links[name] = arrays[f"link_{name}"]
         for name in MOVES:
             self.travellers[name] = arrays[f"traveller_{name}"]
-        self.links["hole"] = 0
+        self.links["hole"] = self.links["ring"]
         in_use = self._in_use()
         for name in HOLE.names or ():
             self.holes[name][in_use] = arrays[f"hole_{name}"]
@@ -137,7 +138,7 @@ def queues_of(
     size = np.zeros(real + entries, np.int32)
     size[:real] = _holes_of(rate * length / wave, light[layer[:real]])
 
-    links = np.zeros(real + entries, LINK)
+    links = _in_lines(real + entries, LINK)
     links["down"] = np.concatenate([down if at is None else at, homes])
     links["entry"][real:] = True
     links["opened"][:real], links["first"] = True, -1
@@ -145,10 +146,11 @@ def queues_of(
     links["gap"] = 1.0 / np.concatenate([capacity, strongest[homes]])
     links["storage"] = np.concatenate([storage, np.full(entries, np.inf)])
     links["slot"][:real] = slot
-    links["turn"], links["ring"], links["size"] = np.cumsum(turns) - turns, np.cumsum(size) - size, size
+    links["turn"], links["ring_end"] = np.cumsum(turns) - turns, np.cumsum(size)
+    links["ring"] = links["hole"] = links["ring_end"] - size
     things = np.zeros((layers, 2 * (real + entries)), THING)
     things["place"] = -1
-    travellers = _in_lines(len(home))
+    travellers = _in_lines(len(home), TRAVELLER)
     travellers["weight"], travellers["group"], travellers["link"] = weight, -1, AT_HOME
     travellers["behind"], travellers["left"], travellers["safe"] = -1, np.nan, np.nan
     return Queues(
@@ -172,12 +174,11 @@ def _holes_of(passing: NDArray[np.float64], light: NDArray[np.float64]) -> NDArr
     return np.ceil(passing / light) + 2.0
 
 
-def _in_lines(count: int) -> NDArray[Any]:
-    """Return room for so many travellers, each on a line of the cache of its own."""
-    line = TRAVELLER.itemsize
-    raw = np.zeros((count + 1) * line, np.uint8)
-    skipped = -raw.ctypes.data % line
-    return raw[skipped : skipped + count * line].view(TRAVELLER)
+def _in_lines(count: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return room for so many records of a `kind`, each from the begin of a line of the cache on."""
+    raw = np.zeros(count * kind.itemsize + LINE, np.uint8)
+    skipped = -raw.ctypes.data % LINE
+    return raw[skipped : skipped + count * kind.itemsize].view(kind)
 
 
 def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -> None:

@@ -60,7 +60,7 @@ class Routes:
             if t is not None and action.active(t):
                 each[choice] = np.inf
         shape = (self.groups, self.nodes)
-        found, lead, heap = np.zeros(shape), np.zeros(shape, np.int32), np.zeros(self.nodes, HEAP)
+        found, lead, heap = np.zeros(shape), np.zeros(shape, np.int32), np.zeros(shape, HEAP)
         own = np.flatnonzero(self.approach >= 0)
         first, last = (int(own[0]), int(own[-1]) + 1) if len(own) else (self.groups, self.groups)
         # who comes by an approach does not drive through a goal on the way
@@ -71,7 +71,7 @@ class Routes:
         ):
             if a < b:
                 paths.ways(
-                    found[a:b], lead[a:b], heap, costs, self.up, *self.into, self.start[a : b + 1], self.node
+                    found[a:b], lead[a:b], heap[a:b], costs, self.up, *self.into, self.start[a : b + 1], self.node
                 )  # fmt: skip
         return found, lead if len(self.link) == len(self.at) else np.where(lead >= 0, self.link[lead], lead)
 
@@ -83,7 +83,7 @@ class Routes:
             if action.active(t):
                 each[choice] = np.inf
         paths.ways(
-            one, np.zeros(one.shape, np.int32), np.zeros(self.nodes, HEAP), each, self.up, *self.into,
+            one, np.zeros(one.shape, np.int32), np.zeros(one.shape, HEAP), each, self.up, *self.into,
             np.array([0, 1], np.int32), np.array([node], np.int32),
         )  # fmt: skip
         return np.array([one[0, self.node[a:b]].min(initial=np.inf) for a, b in pairwise(self.start)])

@@ -128,7 +128,7 @@ def test_a_queue_never_has_more_than_has_room_and_nobody_is_lost() -> None:
         queues.advance(web.ways(web.cost(queues)), 30.0 * k, 30.0 * (k + 1))
         links = queues.links[: len(web.up)]
         assert (links["inside"] <= np.maximum(links["storage"], 1.0)).all()
-        assert (links["hole_count"] <= links["size"]).all()
+        assert (links["hole_count"] <= links["ring_end"] - links["ring"]).all()
         on_links = int(queues.links["count"].sum())
         assert on_links + int((queues.travellers["link"] == -2).sum()) == 900
 
@@ -144,6 +144,15 @@ def test_a_closed_link_keeps_people_before_it_until_it_opens() -> None:
     queues.links["opened"][1] = True
     queues.advance(lead, 60.0, 120.0)
     assert queues.travellers["safe"][0] == pytest.approx(70.0)
+
+
+def test_who_cannot_get_onto_a_road_waits_at_home() -> None:
+    """A road with room for two cars that take 100 s: of five that set out at once three still wait at home at 10 s."""
+    web = chain(1000.0, storage=2.0)
+    queues = web.queues(np.zeros(5, np.int32))
+    queues.set_out(np.arange(5), np.zeros(5, np.int32), np.zeros(5))
+    queues.advance(web.ways(web.length / web.speed), 0.0, 10.0)
+    assert queues.waiting(np.full(5, 2.0)).tolist() == [0.0, 6.0]
 
 
 def test_the_last_departure_is_the_closing_less_the_way() -> None:
