@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evacuation.release.buildings.mass import CLOSED, MOST_ROUNDS, Poisson
-from evacuation.release.buildings.turbulence import SIGMAS, closeness
+from evacuation.release.buildings.turbulence import SHARE, closeness
 from evacuation.release.buildings.wind import Box, Inflow, Wind, faces, wind_around
 from evacuation.release.kernels.momentum import KAPPA, gain, gustiness, push, second_order, strain, sweep
 
 Array = NDArray[np.float64]
 
-#: u* over the root of the energy of the gusts, from the standard deviations of neutral air.
-SHARE = math.sqrt(2.0 / sum(s * s for s in SIGMAS))
+#: The viscosity times the rate of strain S is at most this share of the energy of the gusts: then no variance of a component is negative
+#: (Durbin 1996, doi:10.1016/0142-727X(95)00073-Y, with the largest rate of strain of air that keeps its volume, S / 3^0.5).
+REALIZABLE = 1.0 / math.sqrt(3.0)
+LEAST_STRAIN = 1e-9
 #: Cells that the fastest air crosses in a pseudo-time step; steps between two looks at the rate of strain.
 COURANT, STRAIN_EVERY = 2.0, 5
 #: The wind is steady when LOOK steps change what blows below the highest roof by less than this share; it is given up after LIMIT.
@@ -197,6 +199,7 @@ class _Stage:
                 self.strain, self.speed, self.wind, air, self.length, self.law, shape, widths, self.thick[0], self.spans
             )
         np.multiply(self.length, SHARE * np.sqrt(self.energy), out=self.nu)
+        np.minimum(self.nu, REALIZABLE * self.energy / np.maximum(self.strain, LEAST_STRAIN), out=self.nu)
         before = self.energy.copy()
         for colour in (0, 1):
             gustiness(self.energy, before, self.wind, self.strain, self.nu, self.length, air, shape, widths,

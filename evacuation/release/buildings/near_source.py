@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from evacuation.release.buildings.momentum import steady_wind
-from evacuation.release.buildings.obstacles import roofs
+from evacuation.release.buildings.obstacles import roofs, wall_direction
 from evacuation.release.buildings.particles import Carrier, Swarm, cell_of
 from evacuation.release.buildings.shelf import Shelf
 from evacuation.release.buildings.turbulence import turbulence
@@ -114,12 +114,17 @@ class NoNearSource:
 
 
 class Surroundings:
-    """The box around one place: its buildings, the winds around them and the ground that is open in each cell of the city's grid."""
+    """The box around one place: its buildings, the winds around them and the ground that is open in each cell of the city's grid.
+
+    It is turned about the place so that most walls near it lie along its cells.
+    """
 
     def __init__(self, city: City, grid: Grid, x: float, y: float, z0_m: float) -> None:
         self.x, self.y = x, y
         west, south, count = x - HALF_M, y - HALF_M, round(2.0 * HALF_M / CELL_M)
         houses = city.buildings.assign(height_m=FLOOR_M * city.buildings["floors"].astype(float))
+        self.turn_deg = wall_direction(houses.cx[west : x + HALF_M, south : y + HALF_M])
+        houses = houses.set_geometry(houses.rotate(-self.turn_deg, origin=(x, y)))
         roof = roofs(houses, west, south, CELL_M, (count, count)) if len(houses) else np.zeros((count, count))
         rim = round(CLEAR_M / CELL_M)
         inner = np.zeros_like(roof)
@@ -130,17 +135,25 @@ class Surroundings:
         self.shelf = Shelf(partial(steady_wind, z0_m=self.rough), f"steady {self.rough!r}")
         self.sectors = Sectors(inner, box, log_law(1.0, BLENDING_M, z0_m), BLENDING_M, around=self.shelf)
         xs, ys = west + CELL_M * (np.arange(count) + 0.5), south + CELL_M * (np.arange(count) + 0.5)
-        row, col, inside = grid.cells(*np.meshgrid(xs, ys))
+        centres = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+        row, col, inside = (part.reshape(count, count) for part in grid.cells(*self.turned(centres, 1.0).T))
         solid = np.zeros(grid.shape)
         np.add.at(solid, (row[inside], col[inside]), (inner > 0)[inside] * CELL_M**2)
         self.open = np.maximum(1.0 - solid / grid.cell_m**2, 0.0)
         self._carriers: dict[int, Carrier] = {}
 
+    def turned(self, position: Array, way: float) -> Array:
+        """Return positions (n, 2 or 3) of the box on the map (`way` 1), or those of the map in the box (-1)."""
+        c, s = math.cos(math.radians(self.turn_deg)), way * math.sin(math.radians(self.turn_deg))
+        out, (east, north) = position.copy(), (position[:, 0] - self.x, position[:, 1] - self.y)
+        out[:, 0], out[:, 1] = self.x + c * east - s * north, self.y + s * east + c * north
+        return out
+
     def carrier(self, from_deg: float) -> Carrier:
-        """Return what carries particles in a wind of 1 m s-1 at 60 m from a direction."""
-        sector = self.sectors.sector(from_deg)
+        """Return what carries particles in a wind of 1 m s-1 at 60 m from a direction of the map."""
+        sector = self.sectors.sector(from_deg + self.turn_deg)
         if sector not in self._carriers:
-            wind = self.sectors.wind(1.0, from_deg)
+            wind = self.sectors.wind(1.0, from_deg + self.turn_deg)
             self._carriers[sector] = Carrier(wind, turbulence(wind, self.rough))
         return self._carriers[sector]
 
@@ -259,7 +272,8 @@ class BetweenBuildings:
         far, turn = emission.half_width * np.sqrt(rng.random(count)), 2.0 * np.pi * rng.random(count)
         height = np.minimum(2.0 * emission.mean_height * rng.random(count), wind.box.edges[-1] - 1e-3)
         at = np.stack([emission.x + far * np.cos(turn), emission.y + far * np.sin(turn), height], axis=1)
-        new = Swarm.at(self._into_air(wind, at), rng)
+        around = self._surroundings(place, air)
+        new = Swarm.at(around.turned(self._into_air(wind, around.turned(at, -1.0)), 1.0), rng)
         self.position = np.concatenate([self.position, new.position])
         self.fluctuation = np.concatenate([self.fluctuation, new.fluctuation])
         self.drawn = np.concatenate([self.drawn, new.drawn])
@@ -268,7 +282,7 @@ class BetweenBuildings:
         self.place = np.concatenate([self.place, np.full(count, place)])
 
     def _into_air(self, wind: Wind, at: Array) -> Array:
-        """Return positions, those outside the box or in buildings at the centre of the nearest cell of air of their layer."""
+        """Return positions in the box, those outside or in buildings at the centre of the nearest cell of air of their layer."""
         inside, (level, row, col) = cell_of(wind, at)
         bad = ~inside | ~wind.air[level, row, col]
         box = wind.box
@@ -286,10 +300,12 @@ class BetweenBuildings:
         here = np.ones(len(self.mass), bool)
         for place in np.unique(self.place):
             mine = self.place == place
-            swarm = Swarm(self.position[mine], self.fluctuation[mine], self.drawn[mine], here[mine])
+            around = self._surroundings(int(place), air)
+            boxed = around.turned(self.position[mine], -1.0)
+            swarm = Swarm(boxed, self.fluctuation[mine], self.drawn[mine], here[mine])
             carrier, speed = self._carrier(int(place), air)  # all scales with the speed: time does in its stead
             swarm = carrier.moved(swarm, seconds * speed, seed * len(self.places) + int(place))
-            self.position[mine], self.fluctuation[mine] = swarm.position, swarm.fluctuation
+            self.position[mine], self.fluctuation[mine] = around.turned(swarm.position, 1.0), swarm.fluctuation
             self.drawn[mine], here[mine] = swarm.drawn, swarm.here
         self.age += seconds
         out = (self.position[~here], self.mass[~here], self.age[~here])

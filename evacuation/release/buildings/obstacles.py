@@ -5,6 +5,7 @@ Touching cells of about one roof height are one obstacle, however many footprint
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -43,6 +44,19 @@ def roofs(buildings: gpd.GeoDataFrame, west: float, south: float, cell_m: float,
             held = shapely.contains_xy(outline, xx, yy)
             part[held] = np.maximum(part[held], float(height))
     return roof
+
+
+def wall_direction(buildings: gpd.GeoDataFrame) -> float:
+    """Return by how many degrees (-45 to 45, counter-clockwise from east) the walls are turned: the mean over their length, where a
+    quarter turn changes nothing; 0 without buildings.
+
+    Cells along the walls need no steps, which hold up the wind in a street like so many corners.
+    """
+    rings, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(buildings.geometry)), return_index=True)
+    along = np.diff(rings @ (1.0, 1j))[np.diff(ring) == 0]
+    length = np.abs(along)
+    quarters = (along**4 / np.maximum(length, 1e-9) ** 3).sum()
+    return round(math.degrees(np.angle(quarters)) / 4.0, 6) if len(along) else 0.0
 
 
 @dataclass(frozen=True)

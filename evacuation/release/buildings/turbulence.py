@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 #: Standard deviations of the wind along east, north and up over u* in neutral air near the ground (Panofsky and Dutton 1984). East and
 #: north are taken alike, the mean of along and across: the wind around buildings has no one direction.
 SIGMAS = (math.sqrt((2.39**2 + 1.92**2) / 2),) * 2 + (1.25,)
+#: u* over the root of the energy of the gusts that mix, where they are made and lost alike: C_mu^(1/4), C_mu = 0.09 (Launder and Spalding
+#: 1974, doi:10.1016/0045-7825(74)90029-2; 0.55 in Pope 2000, section 10.3).
+SHARE = 0.09**0.25
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,11 @@ def scalar_speed(wind: Wind, turbulence: Turbulence, x: Array, y: Array, z: Arra
     """Return the mean of the scalar speed (m s-1), as an anemometer without direction shows it, and the speed of the mean wind, at
     points.
 
-    Gusts are taken as normal and alike in all directions. NaN in buildings and outside the box.
+    Gusts are taken as normal and alike in all directions, with the energy (u* / SHARE)^2. NaN in buildings and outside the box.
     """
     mean = at_points(wind, wind.centres, x, y, z)
     speed = np.sqrt((mean**2).sum(axis=0))
-    sigma = math.sqrt(sum(s * s for s in SIGMAS) / 3) * at_points(wind, turbulence.ustar[None], x, y, z)[0]
+    sigma = math.sqrt(2.0 / 3.0) / SHARE * at_points(wind, turbulence.ustar[None], x, y, z)[0]
     s, m = np.maximum(sigma, 1e-9), np.maximum(speed, 1e-9)
     felt = s * math.sqrt(2 / math.pi) * np.exp(-0.5 * (m / s) ** 2) + (m + s * s / m) * erf(m / (s * math.sqrt(2.0)))
     return felt, speed

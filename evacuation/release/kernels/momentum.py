@@ -4,10 +4,13 @@ The unknowns are the components of the wind on the faces of cells, the pressure 
 centres:
 
     dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m)
-    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l,     nu = c l k^0.5,     S^2 = 2 S_ij S_ij
+    dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l,     S^2 = 2 S_ij S_ij
+    nu = min(c l k^0.5, k / (3^0.5 S))
 
 with the mixing length l, kappa times the distance to the nearest wall, and c = u* / k^0.5 where gusts are made and lost alike (Prandtl's
-one equation of 1945, as in Pope 2000, Turbulent Flows, section 10.3). The step is implicit with upwind differences; what a limited
+one equation of 1945, as in Pope 2000, Turbulent Flows, section 10.3). The bound on nu keeps the variance of each component of the gusts,
+2 k / 3 - 2 nu S_nn, from being negative where air is strained fast, as before walls and at corners (Durbin 1996,
+doi:10.1016/0142-727X(95)00073-Y). The step is implicit with upwind differences; what a limited
 second-order difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of
 second order. Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where
 nu is even.

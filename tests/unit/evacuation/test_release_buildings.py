@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import shapely
 
-from evacuation.release.buildings.obstacles import Obstacles, roofs
+from evacuation.release.buildings.obstacles import Obstacles, roofs, wall_direction
 from evacuation.release.buildings.particles import Swarm, particles
-from evacuation.release.buildings.turbulence import SIGMAS, closeness, scalar_speed, turbulence
+from evacuation.release.buildings.turbulence import SHARE, closeness, scalar_speed, turbulence
 from evacuation.release.buildings.wind import Box, Sectors, Wind, faces, layers, log_law, power_law, wind_around
 from evacuation.release.kernels import zones
 from evacuation.release.kernels.particles import pair
@@ -153,11 +153,23 @@ def test_the_nearest_wall_is_half_a_cell_away_or_more_wherever_a_roof_ends_in_it
         assert distance[over - 1, 4, 5] == min(2.5, box.z[over - 1])  # beside the wall, or nearer to the ground
 
 
+def test_the_walls_direction_is_that_of_most_of_their_length() -> None:
+    court = shapely.box(0, 0, 40, 20).difference(shapely.box(10, 5, 30, 15))
+    houses = gpd.GeoDataFrame(
+        geometry=[court, shapely.MultiPolygon([shapely.box(60, 0, 70, 9), shapely.box(80, 0, 99, 9)])]
+    )
+    assert wall_direction(houses) == 0.0 == wall_direction(houses.iloc[:0])
+    for turn in (-44.0, -3.0, 21.5, 44.0):
+        assert wall_direction(houses.set_geometry(houses.rotate(turn, origin=(7, 5)))) == pytest.approx(turn, abs=1e-5)
+    shed = gpd.GeoDataFrame(geometry=[houses.geometry[0], shapely.affinity.rotate(shapely.box(50, 0, 51, 1), 40.0)])
+    assert abs(wall_direction(shed)) < 1.0
+
+
 def test_gusts_alone_give_a_scalar_speed_in_calm_air() -> None:
     wind = wind_around(np.zeros((6, 8)), BOX, INFLOW, 270.0)
     gusty, calm = turbulence(wind, 0.1), wind.scaled(0.0)
     felt, speed = scalar_speed(calm, gusty, np.array([116.0]), np.array([212.0]), np.array([5.0]))
-    sigma = np.sqrt(sum(s * s for s in SIGMAS) / 3) * gusty.ustar[2, 3, 3]
+    sigma = np.sqrt(2.0 / 3.0) * gusty.ustar[2, 3, 3] / SHARE  # of the energy (u* / SHARE)^2
     assert speed[0] == 0.0 and felt[0] == pytest.approx(np.sqrt(8.0 / np.pi) * sigma, rel=1e-6)  # Maxwell 1860
 
 

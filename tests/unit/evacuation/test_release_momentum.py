@@ -83,6 +83,17 @@ def test_it_says_no_longer_that_momentum_is_missing_but_where_it_did_not_come_to
     assert dict(steady_wind(cube(), BOX, INFLOW, 270.0, Z0, halvings=0).notes)["unsteady"] > 1e-9
 
 
+def test_no_component_of_the_gusts_has_a_negative_variance() -> None:
+    stage = momentum._Stage(wind_around(cube(), BOX, INFLOW, 270.0), INFLOW, 270.0, Z0, None)
+    for k in range(21):
+        stage.step(k)
+    energy = stage.energy.copy()
+    stage.step(21)
+    most = stage.strain / np.sqrt(3.0)  # of any rate of strain of air that keeps its volume
+    assert (2.0 / 3.0 * energy - 2.0 * stage.nu * most >= -1e-12 * energy).all()
+    assert (2.0 / 3.0 * energy - 2.0 * SHARE * stage.length * np.sqrt(energy) * most < 0.0).any()
+
+
 def test_the_inflows_own_gusts_are_carried(around: Wind) -> None:
     gusty = steady_wind(cube(), BOX, INFLOW, 270.0, Z0, gusts=lambda z: np.full(np.shape(z), 4.0))
     assert gusty.ustar[5, 2, 3] == pytest.approx(2.0 * SHARE, rel=0.2) and gusty.ustar[5, 2, 3] > around.ustar[5, 2, 3]

@@ -12,7 +12,7 @@ import shapely
 
 from evacuation.release.buildings import near_source
 from evacuation.release.buildings.near_members import NearMembers
-from evacuation.release.buildings.near_source import BetweenBuildings
+from evacuation.release.buildings.near_source import BetweenBuildings, Surroundings
 from evacuation.release.buildings.wind import wind_around
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import PASSIVE, even
@@ -157,6 +157,27 @@ def test_a_wall_keeps_gas_from_what_lies_behind_it(open_city: City, city: City) 
     row, col = 50, int((X - WEST + 60) / 20.0)
     assert behind[row - 1 : row + 2, col].mean() < 0.7 * free[row - 1 : row + 2, col].mean()
     assert "near_source" in {code for code, _ in near.notes()}
+
+
+def test_the_box_is_turned_so_that_walls_lie_along_its_cells(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_source, "steady_wind", lambda *given, z0_m: wind_around(*given))
+    plain = walled(city)
+    houses = plain.buildings
+    leaning = replace(plain, buildings=houses.set_geometry(houses.rotate(20.0, origin=(X, Y))))
+    one, other = (Surroundings(each, city.grid, X, Y, 0.1) for each in (plain, leaning))
+    assert one.turn_deg == 0.0 and other.turn_deg == pytest.approx(20.0, abs=1e-5)
+    assert one.sectors.roof.any() and np.array_equal(one.sectors.roof, other.sectors.roof)
+    east = np.array([[X + 50.0, Y, 3.0]])  # a point east of the place on the map is south of east in the box
+    assert other.turned(east, -1.0)[0] == pytest.approx(
+        [X + 50.0 * np.cos(np.radians(20.0)), Y - 50.0 * np.sin(np.radians(20.0)), 3.0], abs=1e-4
+    )
+    assert other.turned(other.turned(east, -1.0), 1.0) == pytest.approx(east, abs=1e-8)
+    assert np.array_equal(one.carrier(270.0).wind.u, other.carrier(250.0).wind.u)  # across the wall in both
+    row, col = np.nonzero(other.open < 1.0)
+    taken = 1.0 - other.open[row, col]
+    middle = leaning.buildings.geometry.centroid.iloc[0]
+    assert (taken * (WEST + 20.0 * col + 10.0)).sum() / taken.sum() == pytest.approx(middle.x, abs=3.0)
+    assert (taken * (NORTH - 20.0 * row - 10.0)).sum() / taken.sum() == pytest.approx(middle.y, abs=3.0)
 
 
 def test_a_source_in_a_building_begins_outside_and_says_so(city: City) -> None:
