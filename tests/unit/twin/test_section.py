@@ -306,7 +306,7 @@ def test_the_first_page_answers_what_where_who_by_when_how_sure(small_city) -> N
     first = [" ".join(cell.itertext()) for cell in tables[1].xpath(".//tr[td]")[0]]
     assert "Steward" in first[2] and first[3] == "–" and "到长街" in first[1]
     assert re.search(
-        r"Places of which nothing is known: 1 \((Fair|Dust), [^()]+: 1\)\. Level and range above are lower bounds\.",
+        r"Places of which nothing is known: 1 \((Fair|Dust) – [^()]+: 1\)\. Level and range above are lower bounds\.",
         text,
     )
 
