@@ -140,7 +140,7 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
         shapes.draw_paths(axes, base.solid, facecolor=BUILDING, edgecolor=WALL, linewidth=0.5, zorder=3.4)
         shapes.draw_lines(axes, base.walls, WALL, 0.9, zorder=3.5)
         shapes.draw_lines(axes, base.gates, GATE, 1.6, zorder=3.6)
-        for colour, word in ((WALL, "chart.venue_walls"), (GATE, "chart.venue_gates")):
+        for colour, word in ((WALL, "chart.walls"), (GATE, "chart.gates")):
             axes.plot([], [], color=colour, label=both(word))
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
     if furniture:
