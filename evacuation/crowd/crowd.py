@@ -196,7 +196,9 @@ class Crowd:
         self._check(clock, attendance)
         gates, finder = Timetable(plan, city, clock, actions, None, self.gate_closes_m), Finder(plan)
         finder.check(gates.ever_open())
-        figures = attendance, self.persons, self.arrivals_per_s, self.leave_within_s
+        if attendance is not None:
+            return  # who is there at the start of a run that goes on came before it, and stands elsewhere
+        figures = None, self.persons, self.arrivals_per_s, self.leave_within_s
         if self.form == "persons":
             Comers(plan, finder, 0, *figures).at_start()
         else:

@@ -126,13 +126,7 @@ class Comers:
             at = _spread(self.plan, self.plan.sources[k], 2.0 * np.pi * turn, np.sqrt(far))
             parts.append(self._make(k, at, 0.0, at_start=True))
         whole = parts[0]
-        for k, part in enumerate(parts[1:], 1):
-            if whole.count and part.count:
-                tree = cKDTree(np.column_stack([whole.x, whole.w]))
-                near = tree.query(np.column_stack([part.x, part.w]))[0] < 0.5 * BODIES_M
-                if near.any():
-                    name = self.plan.sources[k].id
-                    raise ScenarioError("sources_overlap", venue=self.plan.id, source=name, found=int(near.sum()))
+        for part in parts[1:]:
             whole = whole.joined(part)
         if self._attendance:
             return whole

@@ -27,6 +27,9 @@ WALLED = 0.2
 #: This share of a zone, source or goal must lie inside the outline.
 INSIDE = 0.98
 
+#: So much of a source may lie on another one.
+TWICE = 0.1
+
 Fault = tuple[str, Mapping[str, Any]]
 
 
@@ -35,7 +38,7 @@ def faults(plan: Plan) -> list[Fault]:
 
     A plan that cannot be run is refused by `Plan.of` and `Finder.check`.
     """
-    return [*_gaps(plan), *_slivers(plan), *_gates(plan), *_outside(plan), *_loads(plan)]
+    return [*_gaps(plan), *_slivers(plan), *_gates(plan), *_outside(plan), *_sources(plan), *_loads(plan)]
 
 
 def _lines(plan: Plan) -> list[shapely.LineString]:
@@ -113,6 +116,16 @@ def _outside(plan: Plan) -> list[Fault]:
         if share < INSIDE:
             found.append(("part_outside", {"venue": plan.id, "part": name, "percent": 100.0 * (1.0 - share)}))
     return found
+
+
+def _sources(plan: Plan) -> list[Fault]:
+    """Return sources of which a good part lies on another one: who is there at the start would stand in somebody."""
+    areas = [source for source in plan.sources if source.shape.area > 0.0]
+    return [
+        ("sources_twice", {"venue": plan.id, "sources": [one.id, other.id]})
+        for one, other in combinations(areas, 2)
+        if one.shape.intersection(other.shape).area > TWICE * min(one.shape.area, other.shape.area)
+    ]
 
 
 def _loads(plan: Plan) -> list[Fault]:

@@ -84,6 +84,13 @@ def test_a_gap_is_told_with_its_width_and_place() -> None:
     assert found["gap"] == pytest.approx(0.12) and found["where"] == f"{X + 8.12:.2f}, {Y + 10:.2f}"
 
 
+def test_two_sources_on_one_another_are_told_and_their_people_survive(small_city: City) -> None:
+    table = with_part("more", "source", shapely.box(X + 0.5, Y + 0.5, X + 10, Y + 9.5))
+    assert codes(Plan.of_parts("hall", HALL, table, "EPSG:4547")) == ["sources_twice"]
+    out = Crowd("hall", persons=80).simulate(with_hall(small_city, table), {}, clock(60), rng=stream(1, "crowd"))
+    assert out.balance.error == 0.0 and out.counts["where"][3.0].iloc[-1] == 80
+
+
 def test_two_gates_on_one_another_are_named() -> None:
     table = with_part("again", "gate", shapely.LineString(at((16, 4.2), (16, 5.8))))
     assert "gate_twice" in codes(Plan.of_parts("hall", HALL, table, "EPSG:4547"))
@@ -233,7 +240,6 @@ def test_a_staged_end_lets_the_nearest_go_first_and_nobody_is_lost(small_city: C
     [
         ("venue_number", {"flow_per_s": -2.0}),
         ("venue_number", {"flow_per_s": "many"}),
-        ("sources_overlap", {"kind": "source", "geometry": shapely.box(X + 0.5, Y + 0.5, X + 10, Y + 9.5)}),
     ],
 )
 def test_figures_and_sources_that_cannot_be_are_refused_before_the_run(small_city: City, code, change) -> None:
