@@ -165,7 +165,10 @@ class City:
 
     @cached_property
     def road_graph(self) -> nx.MultiGraph[Any]:
-        """The roads as an undirected multigraph: nodes carry x, y; edges carry the road id and length_m."""
+        """The roads as an undirected multigraph: nodes carry x, y; edges carry the road id and length_m.
+
+        Crews on duty run one-way roads both ways; who leaves the city does not (`evacuation.movement`).
+        """
         graph: nx.MultiGraph[Any] = nx.MultiGraph()
         for road in self.roads.itertuples():
             line = road.geometry

@@ -96,16 +96,12 @@ def notes_of(
     metres, far_off = far_homes(record.city, network, homes)
     if far_off > 0.0:
         notes.append(("homes_far", {"metres": round(metres), "people": shown(far_off)}))
-    on_way = float(record.frames[-1]["states"][STATES.index("en_route")])
-    if on_way > 0.0:
+    if (on_way := float(record.frames[-1]["states"][STATES.index("en_route")])) > 0.0:
         queued = record.frames[-1]["queued"]
-        ids = (
-            record.city.roads["id"]
-            .astype(str)
-            .values[np.argsort(-queued, kind="stable")[: min(5, int((queued > 0.0).sum()))]]
-        )
-        in_queue = shown(float(queued.sum()))
-        notes.append(("still_on_way", {"people": shown(on_way), "queued": in_queue, "ids": list(ids) or ["–"]}))
+        longest = np.argsort(-queued, kind="stable")[: min(5, int((queued > 0.0).sum()))]
+        said = {"people": shown(on_way), "queued": shown(float(queued.sum()))}
+        ids = record.city.roads["id"].astype(str).values[longest]
+        notes.append(("still_queued" if len(ids) else "still_on_way", {**said, "ids": list(ids)}))
     t95_s, least_s = (float(found["bound"][name].iloc[0]) for name in ("t95_s", "bound_s"))
     since_s = record.now - float(record.orders_s.min())
     if np.isnan(t95_s) and np.isfinite(since_s) and least_s > BEYOND * since_s:  # the bins reach no farther

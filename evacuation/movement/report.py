@@ -126,19 +126,19 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
         for row in table.to_dict("records")
     )
     heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "late", "stuck", *loads)))
-    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8))]
+    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8, 9))]
 
 
 def _shelters(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
-    """Return the shelters with their places, who came, and when they were full."""
+    """Return the shelters with their places, who came, and when they were full, or why one is not used."""
     if table is None or not len(table):
         return []
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             city.place_name(row["id"]),
             f"{row['capacity']:,.0f}",
-            shown(row["taken"]),
-            _at(row["first_s"], city, clock),
+            NOTHING if row["why_not"] else shown(row["taken"]),
+            _word(f"unused.{row['why_not']}") if row["why_not"] else _at(row["first_s"], city, clock),
             _at(row["full_s"], city, clock),
         )
         for row in table.to_dict("records")
@@ -164,8 +164,12 @@ def _word(code: str, values: Mapping[str, Any] | None = None) -> Word:
 
 
 def _load(value: float) -> str:
-    """Return a toxic load to two figures; a dash for one of nobody."""
-    return f"{value:.2g}" if np.isfinite(value) else NOTHING
+    """Return a toxic load, large ones as whole numbers, others to two figures; a dash for one of nobody."""
+    if not np.isfinite(value):
+        return NOTHING
+    if 0.0 < value < 0.001:
+        return "<0.001"
+    return f"{value:,.0f}" if value >= 10.0 else f"{value:.2g}"
 
 
 def _at(seconds: float, city: City, clock: Clock) -> str:

@@ -80,12 +80,12 @@ def test_who_is_still_on_the_way_where_and_that_no_plan_is_faster_is_said() -> N
     found = leave(full, hours=0.5)
     told = dict(found.notes)
     queued = found.fields["people_queued"].isel(time=-1).to_series().sort_values()
-    assert at_end(found, "en_route") > 0 and set(told["still_on_way"]["ids"]) == set(queued.index[-5:])
+    assert at_end(found, "en_route") > 0 and set(told["still_queued"]["ids"]) == set(queued.index[-5:])
     bound = found.tables["bound"].iloc[0]
     assert np.isnan(bound["t95_s"]) and bound["bound_s"] > 1800.0
     assert told["needs_longer"]["run"] == 0.5 and told["needs_longer"]["hours"] * 3600.0 <= bound["bound_s"]
     done = codes(leave(worlds.town(5, people=4.0), hours=2.0))
-    assert not {"still_on_way", "needs_longer"} & set(done)
+    assert not {"still_on_way", "still_queued", "needs_longer"} & set(done)
 
 
 def test_a_district_that_no_road_joins_to_the_rest_is_stranded_where_it_has_no_way_out(town) -> None:

@@ -163,7 +163,7 @@ def test_osm_keeps_roads_only_and_says_what_is_assumed(tmp_path: Path) -> None:
     assert len(roads) == 3 and set(roads["road_class"]) == {"primary", "residential"}
     assert roads.loc[roads["road_class"] == "primary", "lanes"].tolist() == [6, 6]
     assert roads.loc[roads["road_class"] == "residential", "speed_kmh"].iloc[0] == pytest.approx(48.3, abs=0.1)
-    assert {f.values["tag"]: f.count for f in findings} == {"maxspeed": 2, "lanes": 1}
+    assert {f.values.get("tag", f.code): f.count for f in findings} == {"maxspeed": 2, "lanes": 1, "oneway_missing": 3}
     (tmp_path / "no.osm").write_text(OSM.replace("highway", "landuse"), "utf-8")
     with pytest.raises(SourceError):
         read_roads(tmp_path / "no.osm", "EPSG:4547")
