@@ -37,7 +37,7 @@ class Approaches:
         found, lead = np.zeros((count, web.nodes)), np.zeros((count, web.nodes), np.int32)
         before = web.up[self.links].astype(np.int32)
         paths.ways(
-            found, lead, np.zeros(found.shape, HEAP), np.where(self._through, np.inf, cost), web.up, self._starts, self._order,
+            found, lead, np.zeros(web.nodes, HEAP), np.where(self._through, np.inf, cost), web.up, self._starts, self._order,
             np.arange(count + 1, dtype=np.int32), before,
         )  # fmt: skip
         found += cost[self.links][:, None]
