@@ -10,43 +10,44 @@ from evacuation.movement.kernels.queues import ARRIVED, NO_WAY
 from twin.jit import kernel
 
 
-@kernel(parallel=True)
+@kernel(bare=True)
 def ways(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal_start, goal_node):
     """Write for each group of goals the cost of the way from each node and the link it begins with (Dijkstra 1959, reversed).
 
     `cost` (link,) s, infinite where closed; links into node n are `into_link[into_start[n]:into_start[n + 1]]`; goals of
     group g are `goal_node[goal_start[g]:goal_start[g + 1]]`. `cost_out`, `next_out` (group, node): infinite and NO_WAY
-    where no way leads. `heap_scratch` (group, node) HEAP.
+    where no way leads.
     """
+    for g in range(len(goal_start) - 1):
+        lead, least = next_out[g], cost_out[g]
+        lead[:] = NO_WAY
+        least[:] = np.inf
+        for node in range(len(lead)):
+            heap_scratch[node].place = -1
+        size = 0
+        for k in range(goal_start[g], goal_start[g + 1]):
+            lead[goal_node[k]] = ARRIVED
+            least[goal_node[k]] = 0.0
+            size = put(heap_scratch, size, goal_node[k], 0.0)
+        while size > 0:
+            node = heap_scratch[0].thing
+            size = drop_first(heap_scratch, size)
+            for k in range(into_start[node], into_start[node + 1]):
+                link = into_link[k]
+                reached = least[node] + cost[link]
+                if reached < least[up[link]]:
+                    lead[up[link]] = link
+                    least[up[link]] = reached
+                    size = put(heap_scratch, size, up[link], reached)
+
+
+@kernel(parallel=True)
+def ways_beside(cost_out, next_out, heap_scratch, cost, up, into_start, into_link, goal_start, goal_node):
+    """Do what `ways` does, for several groups at a time; `heap_scratch` (group, node)."""
     for g in prange(len(goal_start) - 1):
-        _ways_of(
-            cost_out[g], next_out[g], heap_scratch[g], cost, up, into_start, into_link,
-            goal_node[goal_start[g] : goal_start[g + 1]],
+        ways(
+            cost_out[g : g + 1], next_out[g : g + 1], heap_scratch[g], cost, up, into_start, into_link, goal_start[g : g + 2], goal_node
         )  # fmt: skip
-
-
-@kernel(bare=True)
-def _ways_of(least, lead, heap_scratch, cost, up, into_start, into_link, goals):
-    """Write the ways to `goals` (n,); see `ways`."""
-    lead[:] = NO_WAY
-    least[:] = np.inf
-    for node in range(len(lead)):
-        heap_scratch[node].place = -1
-    size = 0
-    for goal in goals:
-        lead[goal] = ARRIVED
-        least[goal] = 0.0
-        size = put(heap_scratch, size, goal, 0.0)
-    while size > 0:
-        node = heap_scratch[0].thing
-        size = drop_first(heap_scratch, size)
-        for k in range(into_start[node], into_start[node + 1]):
-            link = into_link[k]
-            reached = least[node] + cost[link]
-            if reached < least[up[link]]:
-                lead[up[link]] = link
-                least[up[link]] = reached
-                size = put(heap_scratch, size, up[link], reached)
 
 
 @kernel(bare=True)

@@ -265,8 +265,14 @@ def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_o
 
 
 @kernel(bare=True)
-def _advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
-    """Move those on the links `own` (n,) from `t0` to `t1`, s; return how many events there were."""
+def advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
+    """Move those on the links `own` (n,), rising, from `t0` to `t1`, s; return how many events there were.
+
+    `links_out` (link,) LINK, `travellers_out` (traveller,) TRAVELLER, `holes_out` (hole,) HOLE, `tags_out` (turn,) the virtual time
+    of each turn. An agenda is the working space: `call_out` (1,) CALL, `things_out` (2 x link,) THING, `lists_out` (spell,): link e is
+    looked at at its end, e - links at its begin. `next_link` (group, node): the link that leads on from a node, NO_WAY or
+    ARRIVED; no way leads from `own` links to others. Those who wait are looked at anew at `t0`.
+    """
     open_call(call_out, lists_out, t0, t1)
     first, last, events = -1, -1, 0
     for i in own:
@@ -304,19 +310,16 @@ def _advance(links_out, travellers_out, holes_out, tags_out, call_out, things_ou
 
 
 @kernel(parallel=True)
-def advance(
-    events_out, links_out, travellers_out, holes_out, tags_out, call_scratch, things_scratch, lists_scratch, next_link, own, starts, t0, t1
+def advance_beside(
+    events_out, links_out, travellers_out, holes_out, tags_out, calls_out, things_out, lists_out, next_link, own, starts, t0, t1
 ):  # fmt: skip
-    """Move everybody from `t0` to `t1`, s; write how many events there were on each layer, (layer,): no layer knows of another.
+    """Do what `advance` does for several layers at a time, which know nothing of one another; write the events of each, (layer,).
 
-    `links_out` (link,) LINK, `travellers_out` (traveller,) TRAVELLER, `holes_out` (hole,) HOLE, `tags_out` (turn,) the virtual time
-    of each turn. `call_scratch` (layer, 1) CALL, `things_scratch` (layer, 2 x link) THING, `lists_scratch` (layer, spell): link e is
-    looked at at its end, e - links at its begin. `next_link` (group, node): the link that leads on from a node, NO_WAY or
-    ARRIVED. The links of layer m are `own[starts[m]:starts[m + 1]]`. Those who wait are looked at anew at `t0`.
+    The links of layer m are `own[starts[m]:starts[m + 1]]`, its agenda is row m of `calls_out`, `things_out` and `lists_out`.
     """
     for m in prange(len(events_out)):
-        events_out[m] = _advance(
-            links_out, travellers_out, holes_out, tags_out, call_scratch[m], things_scratch[m], lists_scratch[m], next_link,
+        events_out[m] = advance(
+            links_out, travellers_out, holes_out, tags_out, calls_out[m], things_out[m], lists_out[m], next_link,
             own[starts[m] : starts[m + 1]], t0, t1,
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ import shapely
 from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from evacuation.movement.roads.network import network_of
+from evacuation.movement.roads.queues import FEW
 from twin.city import City
 from twin.hazard import Action, Outcome, State
 from twin.proof import Reference
@@ -125,15 +126,15 @@ def dose(_: Reference) -> float:
 
 
 def threads(_: Reference) -> float:
-    """Return the largest difference between runs on one and on two threads."""
+    """Return the largest difference between runs on one and on two threads; infinite for a town that is too small to need two."""
     before, found = numba.get_num_threads(), []
     try:
         for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
             numba.set_num_threads(count)
-            found.append(MODEL.simulate(worlds.town(), {}, worlds.clock(1.0), (), stream(7, "movement")))
+            found.append(MODEL.simulate(worlds.town(people=600.0), {}, worlds.clock(0.5), (), stream(7, "movement")))
     finally:
         numba.set_num_threads(before)
-    return _difference(*found)
+    return _difference(*found) if len(found[0].state.arrays["traveller_link"]) >= FEW else np.inf
 
 
 def restart(_: Reference) -> float:

@@ -61,7 +61,7 @@ def _fixed(
     shape = (len(goals), web.nodes)
     cost, lead = np.zeros(shape), np.zeros(shape, np.int32)
     paths.ways(
-        cost, lead, np.zeros(shape, HEAP), web.length / web.speed, web.up, starts, order,
+        cost, lead, np.zeros(web.nodes, HEAP), web.length / web.speed, web.up, starts, order,
         np.arange(len(goals) + 1, dtype=np.int32), goals,
     )  # fmt: skip
     return FixedPaths(web, lanes, home[away], goal[away], when[away], goals, lead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
@@ -49,13 +50,17 @@ class Web:
         found.travellers["group"] = 0
         return found
 
+    @cached_property
+    def into(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Links into each node: (starts, links)."""
+        order = np.argsort(self.down, kind="stable").astype(np.int32)
+        return np.searchsorted(self.down[order], np.arange(self.nodes + 1)).astype(np.int32), order
+
     def ways(self, cost: NDArray[np.float64]) -> NDArray[np.int32]:
         """Return the link that leads on from each node, (1, node), at link costs, s."""
-        order = np.argsort(self.down, kind="stable").astype(np.int32)
-        starts = np.searchsorted(self.down[order], np.arange(self.nodes + 1)).astype(np.int32)
         found, lead = np.zeros((1, self.nodes)), np.zeros((1, self.nodes), np.int32)
         goals = np.array([0, len(self.goals)], np.int32)
-        paths.ways(found, lead, np.zeros(found.shape, HEAP), cost, self.up, starts, order, goals, self.goals)
+        paths.ways(found, lead, np.zeros(self.nodes, HEAP), cost, self.up, *self.into, goals, self.goals)
         return lead
 
     def cost(self, queues: Queues) -> NDArray[np.float64]:
@@ -110,7 +115,7 @@ def run(
     order = np.argsort(when, kind="stable")
     queues.set_out(order, home[order], when[order])
     t = 0.0
-    while t < most_s and np.isnan(queues.travellers["safe"]).any():
+    while t < most_s and queues.links["count"].any():
         queues.advance(web.ways(web.cost(queues)), t, t + step_s)
         t += step_s
     return queues

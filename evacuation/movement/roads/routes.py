@@ -22,6 +22,9 @@ from twin.city import City
 from twin.errors import ScenarioError
 from twin.hazard import Action
 
+#: Nodes of all groups below which waking a second thread costs more than it saves: some 5 ms of work.
+FEW = 50_000
+
 
 @dataclass(frozen=True)
 class Routes:
@@ -60,7 +63,7 @@ class Routes:
             if t is not None and action.active(t):
                 each[choice] = np.inf
         shape = (self.groups, self.nodes)
-        found, lead, heap = np.zeros(shape), np.zeros(shape, np.int32), np.zeros(shape, HEAP)
+        found, lead = np.zeros(shape), np.zeros(shape, np.int32)
         own = np.flatnonzero(self.approach >= 0)
         first, last = (int(own[0]), int(own[-1]) + 1) if len(own) else (self.groups, self.groups)
         # who comes by an approach does not drive through a goal on the way
@@ -69,10 +72,11 @@ class Routes:
             (first, last, np.where(self.through, np.inf, each)),
             (last, self.groups, each),
         ):
+            beside = (b - a) * self.nodes >= FEW
+            heap = np.zeros((b - a, self.nodes) if beside else self.nodes, HEAP)
+            find = paths.ways_beside if beside else paths.ways
             if a < b:
-                paths.ways(
-                    found[a:b], lead[a:b], heap[a:b], costs, self.up, *self.into, self.start[a : b + 1], self.node
-                )  # fmt: skip
+                find(found[a:b], lead[a:b], heap, costs, self.up, *self.into, self.start[a : b + 1], self.node)
         return found, lead if len(self.link) == len(self.at) else np.where(lead >= 0, self.link[lead], lead)
 
     def back(self, node: int, cost: NDArray[np.float64], t: float) -> NDArray[np.float64]:
@@ -83,7 +87,7 @@ class Routes:
             if action.active(t):
                 each[choice] = np.inf
         paths.ways(
-            one, np.zeros(one.shape, np.int32), np.zeros(one.shape, HEAP), each, self.up, *self.into,
+            one, np.zeros(one.shape, np.int32), np.zeros(self.nodes, HEAP), each, self.up, *self.into,
             np.array([0, 1], np.int32), np.array([node], np.int32),
         )  # fmt: skip
         return np.array([one[0, self.node[a:b]].min(initial=np.inf) for a, b in pairwise(self.start)])

@@ -7,7 +7,7 @@ import pytest
 
 from evacuation.movement.kernels.agenda import CALL, THING, note, open_call, take
 from evacuation.movement.kernels.heap import HEAP, drop_first, put
-from evacuation.movement.kernels.paths import last_departures
+from evacuation.movement.kernels.paths import last_departures, ways, ways_beside
 from evacuation.movement.proofs.worlds import chain, grid, run
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from evacuation.movement.roads.conditions import car_speed, foot_speed
@@ -80,6 +80,20 @@ def test_room_that_has_come_back_is_room_also_where_nobody_wants_in() -> None:
     assert queues.links["inside"][0] == 1.0
     queues.advance(lead, 38.0, 40.0)
     assert queues.links["inside"][0] == 0.0
+
+
+def test_groups_beside_each_other_find_the_same_ways_as_one_after_another() -> None:
+    rng = np.random.default_rng(6)
+    web = grid(12, 7, rng, uneven=True)
+    shape, goals = (7, web.nodes), np.arange(8, dtype=np.int32)
+    found = []
+    for find, heap in ((ways, np.zeros(web.nodes, HEAP)), (ways_beside, np.zeros(shape, HEAP))):
+        cost, lead = np.zeros(shape), np.zeros(shape, np.int32)
+        find(cost, lead, heap, web.length / web.speed, web.up, *web.into, goals, web.goals)
+        found.append((cost, lead))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (found[0][0][np.arange(7), web.goals] == 0.0).all() and np.isfinite(found[0][0]).all()
 
 
 def test_a_state_holds_who_is_there_and_the_room_that_is_on_its_way_back() -> None:
