@@ -68,7 +68,7 @@ class Crowd:
     ] = 0.0
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
-    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
+    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "calibrated on the density before gate_050_w56_040")] = 20.0
     tracks_per_s: Annotated[int, Ge(0), Le(20), Unit("s-1", "0: no trajectories; divides 20")] = 0
     form: Literal["persons", "stream", "mixed"] = "persons"
     stream_cell_m: Annotated[float, Ge(0.5), Le(5.0), Unit("m", "form stream: gates are four cells wide or more")] = 1.0

@@ -131,6 +131,7 @@ class Law(NamedTuple):
     foresight: float
     repulsion: float
     repulsion_range: float
+    dodge: float
     sight: float
     meet_time: float
     pass_lane: float

@@ -22,6 +22,7 @@ LANE_AHEAD_M = (
     2.0  # over this distance people ahead count less and less in the choice of a lane; seen to one and a half of it
 )
 FACING = -0.5  # cosine of two ways: who go against one another more than this pass with their shoulders turned
+JOINING = 0.2  # two ways run together where they close at more than this share of a walk (assumed)
 APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
@@ -162,13 +163,15 @@ def wait_for_each_other(plans_out, parties_scratch, n, people):
 def choose(plans_out, begin, end, start, people, floor, gates, law):
     """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
 
-    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal;
-    speed min(free, (s - l + Tf v) / (T + Tf)), s the distance to the nearest one in his way, who walks away at v. Of two with the
-    same goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each
-    other for ever. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which
-    speed along e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who
-    has no gap left leans towards his goal with `push` newton; if somebody comes towards him, or another direction is better, he
-    steps aside. A gate that bars him stands in his way like a person. People behind a wall are not seen.
+    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal; k is
+    `repulsion` where everybody has the same goals, else `dodge`, and up to twice that for who comes towards him. Speed
+    min(free, (s - l + Tf v) / (T + Tf)), s the distance to the nearest one in his way, who walks away at v. Of two with the same
+    goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each other
+    for ever; who touches somebody nearer is stopped by him, too, where their ways run together, so that no arch holds before a
+    door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along
+    e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no
+    gap left leans towards his goal with `push` newton; if somebody comes towards him, or another direction is better, he steps
+    aside. A gate that bars him stands in his way like a person. People behind a wall are not seen.
     """
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
@@ -191,13 +194,13 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
                 worth = there * along - law.follow * share * free
                 if worth > best:
                     best, ex, ew, pace, side_step, meets = worth, tx, tw, there, across, True
-        if pace <= 0.0:
-            pace = min(law.push * law.relax / law.mass, free)
-            ex, ew = goal_x, goal_w
-            if meets:
-                pace = min(law.sidestep, free)
-                way = 1.0 if side_step >= 0.0 else -1.0
-                ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
+        blocked, lean = pace <= 0.0, min(law.push * law.relax / law.mass, free)
+        if pace < lean:
+            pace, ex, ew = lean, goal_x, goal_w
+        if blocked and meets:
+            pace = min(law.sidestep, free)
+            way = 1.0 if side_step >= 0.0 else -1.0
+            ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
         plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
 
 
@@ -242,10 +245,10 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
                 # to the side away from him; of two who meet each keeps to the right unless he stands clearly right of the other
                 right = ex * dw - ew * dx + 0.2 * comes * d > 0.0
                 met = max(d - law.meet_time * comes * plans_out.free[i], 0.5 * law.gap_length)
-                strength = (1.0 + comes) * law.repulsion * math.exp((law.gap_length - met) / law.repulsion_range)
+                strength = (1.0 + comes) * math.exp((law.gap_length - met) / law.repulsion_range)
                 aside += strength if right else -strength
     plans_out.pairs[i] = count
-    return aside
+    return aside * (law.dodge if floor.wants.shape[0] > 1 else law.repulsion)
 
 
 @kernel
@@ -255,7 +258,7 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
     Ground is free to the next one in his way or a gate that bars him, with `walls` to a wall, too. In the share (0..1) those
     ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
     """
-    x, w, ahead, free = people.x, people.w, plans_out.ahead, plans_out.free[i]
+    x, w, radius, ahead, free = people.x, people.w, people.radius, plans_out.ahead, plans_out.free[i]
     px, pw, far = x[i], w[i], ahead[i]
     speed = math.sqrt(people.vx[i] * people.vx[i] + people.vw[i] * people.vw[i])
     see = law.gap_length + min(free, speed + 0.5) * (law.gap_time + law.foresight)
@@ -274,11 +277,16 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             along = ex * dx + ew * dw
             if along <= 0.0 or j == i or (ahead[j] > far and people.group[j] == people.group[i]):
                 continue
-            off = abs(ew * dx - ex * dw)
-            if off > law.lane or along > (see if several else gap):
+            off, d = abs(ew * dx - ex * dw), math.sqrt(dx * dx + dw * dw)
+            if along > (see if several else gap):
                 continue
+            if off > law.lane:
+                if d > radius[i] + radius[j] or people.group[j] != people.group[i]:
+                    continue
+                join_x, join_w = plans_out.way_x[j] - plans_out.way_x[i], plans_out.way_w[j] - plans_out.way_w[i]
+                if join_x * dx + join_w * dw > -JOINING * d:
+                    continue
             opposes = people.group[j] != people.group[i] and ex * plans_out.way_x[j] + ew * plans_out.way_w[j] < 0.0
-            d = math.sqrt(dx * dx + dw * dw)
             if several:
                 weight = math.exp(-d / LANE_AHEAD_M)
                 everybody += weight

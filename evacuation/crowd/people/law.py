@@ -10,24 +10,29 @@ from annotated_types import Ge, Le
 from evacuation.crowd.kernels.arrays import Law
 from twin.variables import Unit
 
-#: Newtons, kilograms and metres of contact: Helbing, Farkas and Vicsek 2000, doi:10.1038/35035023. Time in which a person takes up
-#: the wanted velocity: 1 / 4.5 s, damping of somebody pushed (Dufour, Stapelle and Nicolas 2026, doi:10.21468/SciPostPhysCodeb.67).
-MASS_KG, RELAX_S, STIFFNESS = 75.0, 0.222, 1.2e5
+#: Mass of a person, kg, and the time in which a person takes up the wanted velocity, s: 1 / 4.5 s, damping of somebody pushed
+#: (Dufour, Stapelle and Nicolas 2026, doi:10.21468/SciPostPhysCodeb.67).
+MASS_KG, RELAX_S = 75.0, 0.222
 
-#: Dashpot of a contact, kg/s: half of the critical one of two bodies, 2 sqrt(k m / 2) (assumed: bodies do not bounce).
-DAMPING = 2121.0
+#: Spring of a contact, N/m, and its dashpot, kg/s: calibrated once on the pushed row with room in front (Feldmann and Adrian 2023,
+#: doi:10.1016/j.ssci.2023.106173). Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023) have a spring of 1.2e5.
+STIFFNESS, DAMPING = 3e4, 300.0
 
 #: The collision-free speed model (Tordeux, Chraibi and Seyfried 2016, doi:10.1007/978-3-319-33482-0_29) foreseeing who walks ahead
 #: and who comes towards one (after Xu, Chraibi and Seyfried 2021, doi:10.1016/j.trc.2021.103464). Time and length of the gap, width
 #: to either side in which somebody is in the way, time by which the one ahead is foreseen, strength and range of turning aside.
 #: Calibrated once, on the shared runs uo-180-180-070, uo-180-180-120, uo-240-240-130, uo-300-300-160, uo-240-240-240, ao-300,
 #: gate_050_w56_040 (flow) and on the bins uni_open of fd_binned.csv (speed); never by case.
-GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.60, 0.51, 0.25, 0.7, 0.5, 0.2
+GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.61, 0.51, 0.26, 0.7, 0.15, 0.2
 
 #: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and the
 #: speed of a step aside where he stands in the way, m/s. Calibrated once, on the shared runs bo-360-090-090, bot-360-120-120 and
 #: bo-360-160-160.
 SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.2, 0.3
+
+#: Strength of turning aside where people have different goals: calibrated once, on the runs of two directions named above. Among
+#: people of one goal it would make dense flows too fast.
+DODGE = 0.5
 
 #: Of a lane: how many free speeds a direction is worth less in which everybody comes towards one (assumed).
 FOLLOW = 0.5
@@ -36,9 +41,9 @@ FOLLOW = 0.5
 #: 0.341 m (both in `people/draws.py`; that people turn so: Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008).
 TURNED = 0.25 / 0.341
 
-#: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000; calibrated once on the shared runs uo-180-180-070 and
-#: gate_050_w56_040), and the most of it over the normal force (0.4 to 0.5 in Dufour, Stapelle and Nicolas 2026).
-FRICTION, COULOMB = 1.5e5, 0.4
+#: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000), and the most of it over the normal force (0.4 to 0.5 in
+#: Dufour, Stapelle and Nicolas 2026): both calibrated once on the shared runs uo-180-180-070 and gate_050_w56_040.
+FRICTION, COULOMB = 1.5e4, 0.3
 
 #: Whom one may touch before the next decision, m beyond the sum of radii, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0
@@ -52,7 +57,7 @@ class Pressing:
     """How people press: the step of the contacts, and the force with which somebody leans who has no gap left."""
 
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
-    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "a calm crowd leans lightly: assumed")] = 10.0
+    push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "calibrated on the density before gate_050_w56_040")] = 20.0
 
     @property
     def law(self) -> Law:
@@ -67,6 +72,7 @@ class Pressing:
             foresight=FORESIGHT_S,
             repulsion=REPULSION,
             repulsion_range=REPULSION_RANGE_M,
+            dodge=DODGE,
             sight=SIGHT_M,
             meet_time=MEET_S,
             pass_lane=PASS_LANE_M,

@@ -159,12 +159,12 @@ def test_a_barrier_is_pressed_and_its_strength_is_held_against_the_load(small_ci
     drawn = plan_of(outline, shapes, strength_n_m=[np.nan, np.nan, np.nan, 35.0])
     walkers = filled(drawn, 4, pressing=Pressing())
     people = walkers.people
-    people.x[:], people.w[:] = drawn.local(np.array([[6 - r + 0.002, 1.5 + k] for k, r in enumerate(people.radius)])).T
+    people.x[:], people.w[:] = drawn.local(np.array([[6 - r + 0.008, 1.5 + k] for k, r in enumerate(people.radius)])).T
     barriers = Barriers(drawn)
     for second in range(8):
         barriers.watch(people, second + 1.0)
     row = barriers.table(0.0).iloc[0]
-    pressed = 4 * 1.2e5 * 0.002 / rail.length
+    pressed = 4 * 3e4 * 0.008 / rail.length
     assert row["peak_n_m"] == pytest.approx(pressed, rel=1e-6) and row["fails"] and row["by_s"] == 1.0
     strong = Barriers(replace(drawn, barriers=(replace(drawn.barriers[0], strength_n_m=5000.0),)))
     strong.watch(people, 1.0)
