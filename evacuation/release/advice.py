@@ -119,7 +119,7 @@ def indoors(history: History, curve: Curve, people: People) -> Indoors:
 class Foreseen:
     """What the run foresees, for the advice.
 
-    `probability` (y, x): share of wind members that reach AEGL-2 (zeros without members); `residents` (y, x): people at home, or
+    `probability` (y, x): share of wind members that reach AEGL-2 (NaN without members); `residents` (y, x): people at home, or
     ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
     ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's.
     """

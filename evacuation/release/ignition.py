@@ -29,7 +29,7 @@ SHORTEST_S = 600.0
 class Burning:
     """Shares of the lower flammable limit: `frames` (time, y, x) means of each frame, `highest` (y, x) of every step.
 
-    `probability` (y, x): share of wind members that reach half of the limit, zeros without members.
+    `probability` (y, x): share of wind members that reach half of the limit, NaN without members.
     """
 
     frames: NDArray[np.float32]

@@ -58,10 +58,10 @@ class Shares:
     def shares(self) -> Array:
         """Return the share of members that reach AEGL-2, AEGL-3 and half of the lower flammable limit (3, y, x).
 
-        Zeros where there are no members.
+        NaN where there are no members: not known.
         """
         if not self.reached.shape[1]:
-            return np.zeros((3, *self.reached.shape[2:]))
+            return np.full((3, *self.reached.shape[2:]), np.nan)
         return np.asarray((self.reached >= 1.0).mean(axis=1))
 
     def arrays(self) -> dict[str, NDArray[Any]]:

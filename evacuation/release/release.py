@@ -123,7 +123,7 @@ class Release:
         float,
         Ge(0.0),
         Le(1.0),
-        Unit("1", "one Pasquill class off; methods agree in about six hours of ten (EPA-454/R-93-055), from memory"),
+        Unit("1", "one Pasquill class off; assumed: ways to tell it agree in about six hours of ten"),
     ] = 0.4
     streets: bool = False
     near_source: bool = False

@@ -137,6 +137,7 @@ def test_a_block_that_only_some_members_meet_is_told_to_stay(city: City) -> None
 def test_no_members_means_no_probability(city: City) -> None:
     one = simulate(city, wind_members=0)
     assert "probability_aegl2" not in one.fields and "one_wind" in codes(one)
+    assert one.tables["advice"]["probability"].isna().all(), "what is not known is not 0 %"
 
 
 def test_members_shift_with_the_stream_and_repeat_with_it(city: City, leak) -> None:
