@@ -57,7 +57,7 @@ Phase = Literal["pressurised_liquid", "liquid", "gas"]
 
 @dataclass(frozen=True)
 class Release:
-    """A substance that leaks from a tank or a place into the wind; first form.
+    """A substance that leaks from a tank or a place into the wind.
 
     The release begins `start_min` after the start of the first run at `site` (a tank of the city, or any place), by an event `leak`,
     or when the flood lifts a tank. With `site: detected` place, rate and beginning are sought from what the city's gas detectors

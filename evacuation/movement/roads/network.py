@@ -15,7 +15,7 @@ from evacuation.movement.roads.mend import mended
 from twin.city import City
 from twin.errors import ScenarioError
 
-#: The layers of the graph. They do not hinder one another: cars and walkers (first form), and rescue vehicles, for which others
+#: The layers of the graph. They do not hinder one another: cars and walkers, and rescue vehicles, for which others
 #: make way (assumed); these are there only where a run has some.
 CAR, FOOT, RESCUE = 0, 1, 2
 
