@@ -242,7 +242,7 @@ def test_what_a_tank_does_not_say_is_assumed_and_noted(city: City) -> None:
 
 def test_calm_and_missing_weather_are_told(city: City) -> None:
     outcome = simulate(city, wind(CLOCK, {0.0: (0.0, 0.0)}), wind_members=0)
-    assert {"calm", "assumed_air_temperature", "assumed_cloud_cover", "one_wind", "two_phase", "form"} <= codes(outcome)
+    assert {"calm_few", "assumed_air_temperature", "assumed_cloud_cover", "one_wind", "two_phase", "form"} <= codes(outcome)
     assert float(outcome.fields["gas_concentration"].max()) > 0
 
 
