@@ -128,11 +128,14 @@ class Run:
     def _wind(self) -> pd.DataFrame:
         """Return speed (m s-1) and direction (degrees it comes from; NaN in a calm) of the mean wind.
 
-        A row for each output time from which it is another.
+        A row for the beginning and each time from which the forcing makes it another.
         """
-        airs = [self.weather.at(k * self.clock.step_s) for k in range(self.clock.steps + 1)]
+        changes = self.weather.changes
+        seconds = np.append(0.0, changes[(changes > 0.0) & (changes < self.clock.duration_s)])
+        airs = [self.weather.at(t) for t in seconds]
+        times = self.clock.times[0] + pd.to_timedelta(seconds, unit="s")
         away = np.rad2deg(np.arctan2([-air.east for air in airs], [-air.north_ward for air in airs])) % 360.0
-        table = pd.DataFrame({"time": self.clock.times, "speed_m_s": [air.wind for air in airs], "from_deg": away})
+        table = pd.DataFrame({"time": times, "speed_m_s": [air.wind for air in airs], "from_deg": away})
         table.loc[[math.isinf(air.wider) for air in airs], "from_deg"] = np.nan
         values = table[["speed_m_s", "from_deg"]].round(3).fillna(-1.0)
         return table[(values != values.shift()).any(axis=1)].reset_index(drop=True)
