@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evacuation.release.dilution import PASSIVE, Dilution
 from evacuation.release.kernels import growth, pieces
+from evacuation.release.members import spread
 from evacuation.release.splitting import split, too_wide
 from evacuation.release.weather import Air
 from twin.errors import NumericsError
@@ -115,6 +116,10 @@ class Cloud:
         """Where each member's pieces begin (member + 1,)."""
         return np.searchsorted(self.chain[0], np.arange(self.members + 1))
 
+    def turns_in(self, air: Air) -> Array:
+        """Return by how much each member's wind is turned in this air, degrees clockwise: the weaker it is, the more."""
+        return np.append(self.turns[:1], spread(self.turns[1:], air.wider))
+
     @property
     def airborne_kg(self) -> float:
         """Mass of member 0 in the air and in sight, kg."""
@@ -151,7 +156,7 @@ class Cloud:
             order = np.argsort(self.chain[0], kind="stable")
             run_s = np.ascontiguousarray(run_s[:, order])
             self._keep(order)
-        a = np.deg2rad(self.turns)
+        a = np.deg2rad(self.turns_in(air))
         to = np.stack(
             [
                 air.east * np.cos(a) + air.north_ward * np.sin(a),

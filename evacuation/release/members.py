@@ -2,11 +2,12 @@
 
 They answer "how likely is this place to be met, as the wind is not known exactly". They share the source and all else; the
 scenario's `ensemble` varies parameters, a run each. A turn, a speed and a class of stability are drawn once per member and hold over
-the run.
+the run; the weaker the wind, the wider the turn.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +21,24 @@ from twin.streams import stream
 Array = NDArray[np.float64]
 
 
+#: In a calm so many members, all round, stand closer to one another than the gas of each is wide: assumed.
+ALL_ROUND = 8
+
+
 def draw(count: int, direction_sd: float, speed_sd: float, rng: np.random.Generator | None) -> tuple[Array, Array]:
     """Return turns (degrees) and factors of speed, one a member."""
     drawn = rng if rng is not None else stream(0, "release")
     return drawn.normal(0.0, direction_sd, count), np.exp(drawn.normal(0.0, speed_sd, count))
+
+
+def spread(turns: Array, wider: float) -> Array:
+    """Return the turns (degrees) of members in a wind in which they spread `wider` times as wide as drawn, at most half round.
+
+    Where it is infinite they stand evenly all round, in the order of their turns.
+    """
+    if math.isinf(wider):
+        return np.asarray(360.0 * ((np.argsort(np.argsort(turns, kind="stable")) + 0.5) / max(len(turns), 1) - 0.5))
+    return turns if wider == 1.0 else np.clip(wider * turns, -180.0, 180.0)
 
 
 def classes(count: int, share: float, rng: np.random.Generator | None) -> NDArray[np.int64]:

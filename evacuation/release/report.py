@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evacuation.release.members import ALL_ROUND
 from twin.blocks import Block, Cell, Curve, Mark, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -16,10 +17,13 @@ from twin.phrases import compass
 from twin.words import LANGS, Phrase, Word
 
 #: What a block is told -> how it stands out.
-STYLE = {"leave": "alarm", "stay": "strong"}
+STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong"}
 
 #: What a source is called that only the detectors tell of.
 SOUGHT = Word("report.release.sought")
+
+#: Why nothing is known of a block that is given no advice.
+UNKNOWN = ("calm", "off_grid")
 
 #: Levels whose zones the headline tells, and what they are called there.
 GRAVEST = {"AEGL-3": "zone_life", "LFL/2": "zone_burns"}
@@ -66,6 +70,9 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     if "fit" in section.tables and (fit := section.tables["fit"].iloc[0])["poor"]:
         found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
     found += _reaches(section)
+    if about["calm"]:
+        few = Word("note.release.calm_few", {"least": ALL_ROUND})
+        found.append(Text(few if about["members"] < ALL_ROUND else Word("report.release.calm"), "alarm"))
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
         found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
@@ -73,7 +80,9 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
 
 
 def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
-    """Return a wind with the time from which it blows."""
+    """Return a wind with the time from which it blows, or a calm with that from which it lasts."""
+    if pd.isna(row["from_deg"]):
+        return Word("report.release.calm_from", {"time": clock.told(row["time"], city.tz)})
     said = {
         "time": clock.told(row["time"], city.tz),
         "speed": f"{row['speed_m_s']:.1f}",
@@ -83,9 +92,10 @@ def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
 
 
 def marks(section: Section, city: City) -> list[Mark]:
-    """Return the sources that leak, each with where the wind blows when it is first known."""
+    """Return the sources that leak, each with where the wind blows at first, unless it is calm then."""
     tanks, wind = section.tables["tanks"], section.tables["wind"]
-    toward = (float(wind["from_deg"].iloc[0]) + 180.0) % 360.0 if len(wind) else None
+    known = len(wind) and pd.notna(wind["from_deg"].iloc[0])
+    toward = (float(wind["from_deg"].iloc[0]) + 180.0) % 360.0 if known else None
     return [
         Mark(row["x"], row["y"], SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]), toward)
         for row in tanks.to_dict("records")
@@ -190,7 +200,7 @@ def _zone(row: pd.Series) -> Cell:
 def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the table of advice, the blocks that must leave first, then by dose; blocks without any are left out."""
     table = section.tables["advice"]
-    table = table[(table["advice"] != "none") | (table["reason"] == "off_grid")]
+    table = table[(table["advice"] != "none") | table["reason"].isin(UNKNOWN)]
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
         return [title, Text(Word("report.release.no_advice"))]
@@ -202,7 +212,7 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     rows: list[tuple[Cell, ...]] = [
         (
             city.place_name(row["id"]),
-            Text(Word(f"report.release.choice.{row['advice']}"), STYLE.get(row["advice"], "plain")),
+            _choice(row),
             *((_told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
             *((_told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),) if leaves else ()),
             *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
@@ -223,6 +233,13 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     heads = tuple(Word(f"report.release.{name}") for name in names)
     figures = (*range(first - burns, first), *range(first, first + 4))
     return [title, Table(heads, tuple(rows), figures=figures), Text(_how(section), "note")]
+
+
+def _choice(row: Mapping[str, Any]) -> Text:
+    """Return what a block is told; that nothing is known of it is no leave to do nothing."""
+    unknown = row["advice"] == "none" and row["reason"] in UNKNOWN
+    choice = "unknown" if unknown else row["advice"]
+    return Text(Word(f"report.release.choice.{choice}"), STYLE.get(choice, "plain"))
 
 
 def _concerns(row: Mapping[str, Any]) -> Phrase:

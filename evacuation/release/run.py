@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from evacuation.release.substances import Family
 from evacuation.release.toxicity import WINDOWS_S, Limits
 from evacuation.release.variables import LIKELY, REACHED
 from evacuation.release.ways import Water, Ways
-from evacuation.release.weather import Weather
+from evacuation.release.weather import CALM_M_S, STEADY_M_S, Weather
 from evacuation.release.zones import zones
 from twin.city import City
 from twin.clock import Clock
@@ -72,6 +73,8 @@ class Run:
         self.frames, self.rates, self.severity = (new_frames(clock.steps + 1, grid.shape) for _ in range(3))
         self.frames[0], self.severity[0] = self.c, self.history.severity
         self.masses = [self._mass()]
+        #: how wide, against a steady wind, the directions of members spread at most while there was gas
+        self.widest = 1.0
 
     def advance(self, progress: Progress | None) -> None:
         """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
@@ -82,6 +85,8 @@ class Run:
             t = k * dt
             air = self.weather.at(t)
             emissions: list[Emission] = self.tanks.step(t, self.elapsed + t, dt, air)
+            if not np.isnan(self.tanks.began):
+                self.widest = max(self.widest, air.wider)
             taken = self.cloud.step(emissions, dt, model.puffs_per_step, self.number, air, t)
             lost = self.cloud.lose(self.grid)
             self.cloud.onto(self.grid, air, self.all)
@@ -121,12 +126,23 @@ class Run:
         return "night" if hour >= NIGHT_HOURS[0] or hour < NIGHT_HOURS[1] else "day"
 
     def _wind(self) -> pd.DataFrame:
-        """Return speed (m s-1) and direction (degrees it comes from) of the mean wind from each output time at which it changes."""
-        airs = [self.weather.at(k * self.clock.step_s) for k in range(self.clock.steps + 1)]
+        """Return speed (m s-1) and direction (degrees it comes from; NaN in a calm) of the mean wind.
+
+        A row for the beginning and each time from which the forcing makes it another.
+        """
+        changes = self.weather.changes
+        seconds = np.append(0.0, changes[(changes > 0.0) & (changes < self.clock.duration_s)])
+        airs = [self.weather.at(t) for t in seconds]
+        times = self.clock.times[0] + pd.to_timedelta(seconds, unit="s")
         away = np.rad2deg(np.arctan2([-air.east for air in airs], [-air.north_ward for air in airs])) % 360.0
-        table = pd.DataFrame({"time": self.clock.times, "speed_m_s": [air.wind for air in airs], "from_deg": away})
-        values = table[["speed_m_s", "from_deg"]].round(3)
+        table = pd.DataFrame({"time": times, "speed_m_s": [air.wind for air in airs], "from_deg": away})
+        table.loc[[math.isinf(air.wider) for air in airs], "from_deg"] = np.nan
+        values = table[["speed_m_s", "from_deg"]].round(3).fillna(-1.0)
         return table[(values != values.shift()).any(axis=1)].reset_index(drop=True)
+
+    def _any_way(self) -> bool:
+        """Return whether the gas met a calm and too few members tell where it may go: then no block is known to be spared."""
+        return math.isinf(self.widest) and self.model.wind_members < members.ALL_ROUND
 
     def _assumed(self) -> pd.DataFrame:
         """Return what the advice takes of people, one row; `known_min` is missing where the last reading says when a leak is known."""
@@ -137,6 +153,7 @@ class Run:
             "walk_m_s": self.model.walk_m_s,
             "known_min": known,
             "over_edge_kg": over,
+            "calm": math.isinf(self.widest),
         }
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
@@ -163,6 +180,8 @@ class Run:
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
         )  # fmt: skip
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
+        if self._any_way():
+            told.loc[told["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
@@ -191,6 +210,7 @@ class Run:
     def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
         timed, space = ("time", "y", "x"), ("y", "x")
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
+        choice[told["reason"] == "calm"] = np.nan
         # out of a gas that may burn one leaves as long as it stands there
         pays = (told["advice"] == "leave") & ~told["burns"].astype(bool)
         leave = told["by_s"].where(pays).to_numpy(float)
@@ -307,7 +327,7 @@ class Run:
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
         if self.weather.calm:
-            notes.append(("calm", {}))
+            notes.append(("calm_few", {"least": members.ALL_ROUND}) if self._any_way() else ("calm", {}))
         for name, value in self.weather.assumed.items():
             notes.append((f"assumed_{name}", {"value": value}))
         if (over := self.near.over_edge_kg(self.grid) + self.lost) > 0:
@@ -316,6 +336,8 @@ class Run:
             values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
             code = "members" if self.found is None else "members_sources"
             notes.append((code, values | {"percent": 100 * self.model.speed_sd}))
+            if self.widest > 1.0:
+                notes.append(("wider", {"steady": STEADY_M_S, "calm": CALM_M_S}))
             share = {"percent": 100 * self.model.stability_share}
             notes.append(("stability_varied", share) if self.model.varies_stability else ("stability_one", {}))
         else:

@@ -8,6 +8,7 @@ van Ulden and Holtslag 1985 by night).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,13 @@ FLOOR_M = 3.0  # height of a floor: assumed
 SHORTEST_L_M = 30.0
 #: Winds below this are calm: turbulence and drift are those of this wind, m/s.
 CALM_M_S = 0.5
+#: Below this the direction of the mean wind is less certain: it meanders by some 0.5 m/s sideways whatever its speed, 15 degrees here
+#: (Hanna 1983, doi:10.1175/1520-0450(1983)022<1424:LTIAPM>2.0.CO;2).
+STEADY_M_S = 2.0
+#: Air slower than this does not tell where it moves to, m/s.
+STILL_M_S = 1e-9
+#: The components of the wind.
+WIND = ("eastward_wind", "northward_wind")
 #: Smallest sideways turbulence, m/s: slow meandering in calm air (as AERMOD assumes).
 LEAST_SIGMA_V = 0.2
 #: Weather that the forcing does not give: K, share of the sky, relative humidity (in dry air a cold cloud stays cold for longest).
@@ -51,7 +59,7 @@ class Air:
     of the angle, counter-clockwise, by which the air of a tile moves another way than that; None where it moves so everywhere. `blown`
     (row, column, 2) is the forcing's wind on each tile, eastward and northward (m s-1); None where it is the same everywhere. `moisture`
     is the mass share of water in the air. `beside`: the same air where its stability is one class off, less and more stable; empty:
-    that is not asked.
+    that is not asked. `wider`: how many times as wide as in a steady wind the members' directions spread.
     """
 
     z0: Array
@@ -70,6 +78,7 @@ class Air:
     turned: Array | None = None
     blown: Array | None = None
     moisture: float = 0.0
+    wider: float = 1.0
     beside: tuple[Air, ...] = ()
 
     @property
@@ -100,11 +109,11 @@ class Held:
             array = array.interp(x=("column", inside["x"]), y=("row", inside["y"]))
             array = array.transpose("time", "row", "column")
         self._values = array.values.astype(np.float64)
-        self._seconds = np.array([clock.seconds(t) for t in array["time"].values])
+        self.seconds = np.array([clock.seconds(t) for t in array["time"].values])
 
     def on_tiles(self, t: float) -> Array:
         """Return the value at `t` seconds on the clock, of no dimension or (row, column)."""
-        return np.asarray(self._values[max(int(np.searchsorted(self._seconds, t + 1e-9, side="right")) - 1, 0)])
+        return np.asarray(self._values[max(int(np.searchsorted(self.seconds, t + 1e-9, side="right")) - 1, 0)])
 
     def at(self, t: float) -> float:
         """Return the value at `t` seconds on the clock, of a field its mean over the city."""
@@ -112,8 +121,11 @@ class Held:
 
 
 class Weather:
-    """What the forcing and the city say of the air; `assumed` names what had to be assumed, `calm` whether the wind ever was.
+    """What the forcing and the city say of the air.
 
+    `assumed` names what had to be assumed, `calm` whether the wind ever was, anywhere, `changes` when the forcing gives another
+    wind (s on the clock). In still air the last direction that was known goes on; before any was, the first that will be; east where none
+    ever is.
     A Pasquill class, A to F, stands for sun, cloud and wind where it is given. `beside`: whether the air of one class off is asked for.
     """
 
@@ -124,7 +136,7 @@ class Weather:
         self.z0 = roughness(city)
         x = city.grid.west + TILE_M * np.arange(0.5, self.z0.shape[1], dtype=np.float64)
         y = city.grid.north - TILE_M * np.arange(0.5, self.z0.shape[0], dtype=np.float64)
-        for name in ("eastward_wind", "northward_wind"):
+        for name in WIND:
             self._read[name] = Held(drivers[name] if name in drivers else drivers[f"{name}_grid"], clock, x, y)
         self.gridded = "eastward_wind" not in drivers
         self.assumed: dict[str, float] = {}
@@ -138,15 +150,18 @@ class Weather:
         self._lon, self._lat = float(lon), float(lat)
         self._west, self._north = city.grid.west, city.grid.north
         self.calm = False
+        self.changes = np.union1d(*(self._read[name].seconds for name in WIND))
 
     def _value(self, name: str, t: float) -> float:
         return self._read[name].at(t) if name in self._read else self.assumed[name]
 
     def at(self, t: float) -> Air:
         """Return the air at `t` seconds on the clock."""
-        u, v = self._read["eastward_wind"].at(t), self._read["northward_wind"].at(t)
-        speed = math.hypot(u, v)
-        east, north_ward = (u / speed, v / speed) if speed > 0 else (1.0, 0.0)
+        speed = math.hypot(*self._mean(t))
+        u, v = map(float, self._moved(t, self._mean))
+        moved = math.hypot(u, v)
+        east, north_ward = (u / moved, v / moved) if moved > 0 else (1.0, 0.0)
+        spread = wider(float(np.nanmean(np.hypot(*self._tiles(t)))))
         self.calm |= speed < CALM_M_S
         wind, temperature = max(speed, CALM_M_S), self._value("air_temperature", t)
         moment = self._clock.times[0] + pd.Timedelta(seconds=t)
@@ -161,24 +176,45 @@ class Weather:
                     wind, (east, north_ward), inv_l, temperature, self.z0, self._west, self._north, TILE_M, self._lat
                 ),
                 moisture=moisture,
+                wider=spread,
             )
 
         others = [with_(class_off(inv_l, k, sun > 0.0)) for k in (-1.0, 1.0)] if self._beside else []
         airs = [self._on_grid(air, t) for air in (with_(inv_l), *others)]
         return replace(airs[0], beside=tuple(airs[1:]))
 
+    def _mean(self, t: float) -> Array:
+        """Return the mean wind over the city (2,), m/s."""
+        return np.array([self._read[name].at(t) for name in WIND])
+
+    def _tiles(self, t: float) -> Array:
+        """Return the wind of each tile (2, row, column), or of all of them (2,), m/s."""
+        return np.stack([self._read[name].on_tiles(t) for name in WIND])
+
+    def _moved(self, t: float, winds: Callable[[float], Array]) -> Array:
+        """Return the winds (2, ...) of a moment, still ones as they last were, or else first will be, when they were not still."""
+        found = winds(t)
+        for s in (*self.changes[self.changes <= t][::-1], *self.changes[self.changes > t]):
+            still = np.hypot(*found) < STILL_M_S
+            if not still.any():
+                break
+            found = np.where(still, winds(s), found)
+        return found
+
     def _on_grid(self, air: Air, t: float) -> Air:
         """Return the air with the wind of each tile, where the forcing has it on a grid."""
         if not self.gridded:
             return air
         wind, east, north_ward = air.wind, air.east, air.north_ward
-        us, vs = (self._read[name].on_tiles(t) for name in ("eastward_wind", "northward_wind"))
+        us, vs = self._tiles(t)
         speeds = np.hypot(us, vs)
         self.calm |= bool((speeds < CALM_M_S).any())
-        along, aside = us * east + vs * north_ward, vs * east - us * north_ward
-        still = speeds < 1e-9
+        to_east, to_north = self._moved(t, self._tiles)
+        along, aside = to_east * east + to_north * north_ward, to_north * east - to_east * north_ward
+        moved = np.hypot(to_east, to_north)
+        still = moved < STILL_M_S
         turned = np.stack([np.where(still, 1.0, along), np.where(still, 0.0, aside)], axis=-1)
-        turned /= np.where(still, 1.0, speeds)[..., None]
+        turned /= np.where(still, 1.0, moved)[..., None]
         return replace(
             air, ustar=air.ustar * np.maximum(speeds, CALM_M_S) / wind, turned=turned, blown=np.stack([us, vs], axis=-1)
         )
@@ -247,6 +283,16 @@ def stability(wind: float, temperature: float, cloud: float, sun: float) -> floa
         return 0.0
     inv_l = KAPPA * GRAVITY * 0.09 * (1.0 - 0.5 * cloud**2) / (temperature * ustar**2)
     return min(inv_l, 1.0 / SHORTEST_L_M)
+
+
+def wider(speed: float) -> float:
+    """Return how many times as wide as in a steady wind directions spread at a speed (m/s); infinite in a calm: all round.
+
+    STEADY_M_S / speed below STEADY_M_S. In a calm every direction is as likely, as in AERMOD's random plume (Cimorelli et al. 2005,
+    doi:10.1175/JAM2227.1).
+    """
+    told = round(speed, 6)
+    return math.inf if told < CALM_M_S else max(STEADY_M_S / told, 1.0)
 
 
 def of_class(pasquill: str) -> float:

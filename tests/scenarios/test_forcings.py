@@ -90,6 +90,13 @@ def test_a_wind_that_turns_through_north_never_blows_from_the_south(tmp_path: Pa
     assert east[2] == 0.0 and north[2] == 0.0, "a calm is a wind"
 
 
+def test_still_air_keeps_what_the_vane_shows(tmp_path: Path) -> None:
+    drivers, _ = given(tmp_path, {"wind": {"speed_m_s": 0, "from_deg": 120}})
+    east, north = (float(v.item()) for v in drivers.values())
+    assert 0.0 < np.hypot(east, north) < 1e-3
+    assert np.rad2deg(np.arctan2(-east, -north)) % 360.0 == pytest.approx(120.0)
+
+
 def test_a_station_s_wind_in_city_time(tmp_path: Path) -> None:
     (tmp_path / "wind.csv").write_text(
         "time,speed_m_s,from_deg\n2026-06-20 18:00,2,270\n2026-06-20T10:30Z,3,0\n2026-06-20 19:00,1,90\n", "utf-8"

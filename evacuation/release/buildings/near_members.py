@@ -86,7 +86,7 @@ class NearMembers:
 
     def _blown(self, air: Air, member: int) -> Air:
         """Return the air of a member: turned clockwise and sped."""
-        a = np.deg2rad(self._cloud.turns[member])
+        a = np.deg2rad(self._cloud.turns_in(air)[member])
         east = air.east * np.cos(a) + air.north_ward * np.sin(a)
         north = air.north_ward * np.cos(a) - air.east * np.sin(a)
         return replace(air, east=float(east), north_ward=float(north), ustar=air.ustar * self._cloud.factors[member])

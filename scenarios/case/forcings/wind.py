@@ -28,8 +28,12 @@ From = Annotated[float, Field(ge=0, le=360, description="where it comes from: 0 
 COLUMNS = {"speed_m_s": (0.0, 150.0), "from_deg": (0.0, 360.0)}
 
 
+#: What a vane shows in still air goes on as the direction of a wind of this speed, m/s, far below any that is told as one.
+VANE_M_S = 1e-6
+
+
 class ConstantWind(Part):
-    """One wind for the whole run; `speed_m_s: 0` is a calm."""
+    """One wind for the whole run; `speed_m_s: 0` is a calm, `from_deg` then what the vane shows, 0 nothing (as stations report it)."""
 
     speed_m_s: Speed
     from_deg: From
@@ -82,6 +86,7 @@ def build(
     else:
         table = stepped("forcing.wind", wind, scene)
     speed, towards = table["speed_m_s"].to_numpy(float), np.deg2rad(table["from_deg"].to_numpy(float) + 180.0)
+    speed = np.where((speed == 0.0) & (table["from_deg"].to_numpy(float) > 0.0), VANE_M_S, speed)
     components = {EASTWARD_WIND.name: speed * np.sin(towards), NORTHWARD_WIND.name: speed * np.cos(towards)}
     return [xr.DataArray(v, {"time": table.index.values}, ("time",), name) for name, v in components.items()], said
 

@@ -241,9 +241,18 @@ def test_what_a_tank_does_not_say_is_assumed_and_noted(city: City) -> None:
     assert told["kg"] == 10_000.0 and told["phase"] == "pressurised_liquid" and len(told["what"]) == 3
 
 
+def test_the_wind_shifts_when_the_forcing_says_and_not_at_an_output_time(city: City) -> None:
+    shifts = {0.0: (2.0, 0.0), 480.0: (0.0, 2.5), 600.0: (0.0, 2.5), 840.0: (0.0, -2.0), 7200.0: (3.0, 0.0)}
+    table = simulate(city, wind(CLOCK, shifts), clock=CLOCK.first(900.0), wind_members=0).tables["wind"]
+    assert [CLOCK.seconds(t) for t in table["time"]] == [0.0, 480.0, 840.0]
+    assert table["from_deg"].tolist() == pytest.approx([270.0, 180.0, 0.0])
+
+
 def test_calm_and_missing_weather_are_told(city: City) -> None:
     outcome = simulate(city, wind(CLOCK, {0.0: (0.0, 0.0)}), wind_members=0)
-    assert {"calm", "assumed_air_temperature", "assumed_cloud_cover", "one_wind", "two_phase", "form"} <= codes(outcome)
+    assert {"calm_few", "assumed_air_temperature", "assumed_cloud_cover", "one_wind", "two_phase", "form"} <= codes(
+        outcome
+    )
     assert float(outcome.fields["gas_concentration"].max()) > 0
 
 
