@@ -63,12 +63,27 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
         )
         for row in tanks.to_dict("records")
     ]
-    if "fit" in section.tables and (fit := section.tables["fit"].iloc[0])["poor"]:
-        found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
-    found += _reaches(section)
+    found += [*_ranges(section.tables), *_reaches(section)]
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
         found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
+    return found
+
+
+def _ranges(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
+    """Return how well a source is known that only the detectors tell of, and what speaks against it; nothing for one that is known."""
+    if "fit" not in tables:
+        return []
+    rows, fit, found = tables["tanks"], tables["fit"].iloc[0], list[Block]()
+    for out_kg, (_, own) in zip(rows["out_kg"], tables["source"].groupby("number"), strict=True):
+        low, middle, high = own.sort_values("share")["rate"]
+        said = {"radius": math.ceil(own["radius_m"].iloc[0]), "low": low, "middle": middle, "high": high}
+        said |= {name: f"{out_kg * rate / middle:,.0f}" for name, rate in (("least", low), ("most", high))}
+        found.append(Text(Word("report.release.ranges", said), "strong"))
+    if fit["poor"]:
+        found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
+    if fit["guessed"]:
+        found.append(Text(Word("note.release.search_guessed"), "alarm"))
     return found
 
 
