@@ -47,7 +47,8 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     tanks, wind, about = section.tables["tanks"], section.tables["wind"], section.tables["assumed"].iloc[0]
     if not len(tanks):
         return [Text(Word("note.release.no_leak"))]
-    found: list[Block] = [
+    found: list[Block] = [_kept(row, city, clock) for row in tanks.to_dict("records") if row["held"]]
+    found += [
         Text(
             Word(
                 "report.release.leaks",
@@ -62,12 +63,23 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
             "strong",
         )
         for row in tanks.to_dict("records")
+        if not row["held"]
     ]
     found += [*_ranges(section.tables), *_reaches(section)]
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
         found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
     return found
+
+
+def _kept(row: Mapping[str, Any], city: City, clock: Clock) -> Text:
+    """Return of a tank of which a measure holds everything back which one it is, and from when it would leak."""
+    said = {
+        "tank": SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]),
+        "time": _told(row["began_s"], city, clock),
+        "measure": Word(f"note.release.held.{row['held']}"),
+    }
+    return Text(Word("report.release.held", said), "alarm")
 
 
 def _ranges(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
@@ -99,7 +111,7 @@ def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
 
 def marks(section: Section, city: City) -> list[Mark]:
     """Return the sources that leak, each with where the wind blows when it is first known."""
-    tanks, wind = section.tables["tanks"], section.tables["wind"]
+    tanks, wind = section.tables["tanks"].query("held == ''"), section.tables["wind"]
     toward = (float(wind["from_deg"].iloc[0]) + 180.0) % 360.0 if len(wind) else None
     return [
         Mark(row["x"], row["y"], SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]), toward)
@@ -109,7 +121,8 @@ def marks(section: Section, city: City) -> list[Mark]:
 
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return a sentence per tank that leaks."""
-    return [
+    held = [_kept(row, city, clock) for row in section.tables["tanks"].to_dict("records") if row["held"]]
+    return [*held] + [
         Text(
             Word(
                 "report.release.found" if row["cause"] == "detectors" else "report.release.tank",
@@ -124,6 +137,7 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
             )
         )
         for row in section.tables["tanks"].to_dict("records")
+        if not row["held"]
     ]
 
 

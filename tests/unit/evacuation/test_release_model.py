@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +17,7 @@ import xarray as xr
 import scenarios as sc
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
+from evacuation.release.report import headline, marks
 from evacuation.release.slab.ambient import inv_l_of
 from evacuation.release.weather import OPEN_Z0, SHORTEST_L_M, Weather, class_off, roughness, stability, sun_height
 from scenarios.case.hazards import reported, sheet
@@ -195,6 +197,25 @@ def test_events_open_and_shut_a_leak(city: City) -> None:
     assert 0.3 * out[2] < shut.tables["mass"]["out_kg"].iloc[-1] < 0.5 * out[2]
     curtain = simulate(city, actions=(Action("water_curtain", "works/T1", 0.0, None, {"share": 0.5}),))
     assert curtain.balance.went_out["washed_out"] > 50.0 and abs(curtain.balance.error) < 1e-12
+
+
+def test_a_valve_that_is_shut_before_the_leak_is_told_and_nothing_is_said_to_leak(city: City) -> None:
+    valve = Action("shut_valve", "works/T1", 0.0)
+    shut = simulate(city, actions=(valve,), wind_members=0)
+    assert dict(shut.notes)["held"] == {"tank": "works/T1", "measure": "shut_valve"} and "valve" in codes(shut)
+    sheet("release")
+    section = SimpleNamespace(tables=shut.tables, fields=shut.fields)
+    first, *rest = headline(section, city, CLOCK)
+    assert first.style == "alarm" and "the valve is shut" in words.written(first.said, "en")
+    assert not any("leaks from" in words.written(block.said, "en") for block in rest) and not marks(section, city)
+    late = simulate(city, actions=(replace(valve, start_s=600.0),), wind_members=0)
+    assert "held" not in codes(late) and "valve" in codes(late)
+
+
+def test_no_valve_and_no_patch_holds_a_tank_that_bursts(city: City) -> None:
+    closed = (Action("shut_valve", "works/T1", 0.0), Action("patch", "works/T1", 0.0, None, {"share": 1.0}))
+    burst = simulate(city, actions=closed, outflow="sudden", wind_members=0)
+    assert burst.tables["mass"]["out_kg"].iloc[-1] == 600.0 and "held" not in codes(burst)
 
 
 def test_a_flammable_gas_shows_where_it_burns(city: City) -> None:
