@@ -173,7 +173,7 @@ def refused(case: sc.Case) -> TwinError:
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
-        ({"forcing": {"rain": {"mm_h": 30, "hours": 0.5}}}, "needs", "wind"),
+        ({"forcing": {"rain": {"mm_h": 30, "hours": 0.5}}}, "needs", "speed_m_s, from_deg"),
         ({"release": {"site": "works/T9", "substance": "chlorine"}}, "unknown_place", "works/T1"),
         ({"release": {"site": "works/T1", "substance": "ammonia"}}, "release_other", "chlorine"),
         ({"movement": {"zones": ["b9"]}}, "movement_zone", "b1"),

@@ -90,4 +90,5 @@ KIND = Kind(
     ConstantWind | Annotated[list[WindRow], Field(min_length=1)] | StationWind | GridWind,
     (EASTWARD_WIND, NORTHWARD_WIND, EASTWARD_WIND_GRID, NORTHWARD_WIND_GRID),
     build,
+    asks=("speed_m_s", "from_deg"),
 )
