@@ -257,6 +257,15 @@ def prepare(
     return made
 
 
+def may_float(city: City) -> bool:
+    """Return whether a tank of the city, with what it holds, has a depth at which the flood lifts it."""
+    tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+    return any(
+        not np.isnan(_number(row.get("floats_m"))) and _named(row.get("substance")) is not None
+        for row in tanks.to_dict("records")
+    )
+
+
 def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action], height_m: float) -> Leaks:
     """Return the sources that the detectors tell of: gas at the rates found, from their beginning to the end of the run."""
     lasts, leaks = np.array([0.0, clock.duration_s - found.began_s]), []

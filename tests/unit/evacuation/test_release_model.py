@@ -199,6 +199,17 @@ def test_events_open_and_shut_a_leak(city: City) -> None:
     assert curtain.balance.went_out["washed_out"] > 50.0 and abs(curtain.balance.error) < 1e-12
 
 
+def test_where_nothing_can_leak_the_check_refuses_it(city: City) -> None:
+    unsited = Release(substance="chlorine", wind_members=0)
+    assert any("release_site" in group and "water_depth" in group for group in unsited.needs)
+    assert not any("release_site" in group for group in replace(unsited, site="works/T1").needs)
+    unsited.check(city, EAST, CLOCK)
+    fixed = replace(city, facilities=city.facilities.assign(floats_m=np.nan))
+    with pytest.raises(ScenarioError, match="nothing can leak"):
+        unsited.check(fixed, EAST, CLOCK)
+    unsited.check(fixed, EAST, CLOCK, (Action("leak", "works/T1", 300.0, None, {"hole_mm": 10.0}),))
+
+
 def test_a_valve_that_is_shut_before_the_leak_is_told_and_nothing_is_said_to_leak(city: City) -> None:
     valve = Action("shut_valve", "works/T1", 0.0)
     shut = simulate(city, actions=(valve,), wind_members=0)
