@@ -68,7 +68,8 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     found += [*_ranges(section.tables), *_reaches(section)]
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
-        found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
+        said = {"kg": f"{about['over_edge_kg']:,.0f}", "far": f"{about['out_of_sight_kg']:,.0f}"}
+        found.append(Text(Word("note.release.over_edge", said), "alarm"))
     return found
 
 

@@ -240,6 +240,17 @@ def test_a_cloud_that_leaves_is_not_called_safe(city: City) -> None:
     assert dict(fast.notes)["over_edge"]["kg"] > 10.0
 
 
+def test_what_drifts_beyond_the_city_is_told_with_the_part_that_the_ledger_calls_far_off(city: City) -> None:
+    sheet("release")
+    clock = Clock(START, 5400.0, 300.0)
+    far = simulate(city, wind(clock, {0.0: (14.0, 0.0)}), clock, wind_members=0)
+    told, lost = dict(far.notes)["over_edge"], far.balance.went_out["out_of_sight"]
+    assert told["far"] == lost > 1.0 and told["kg"] >= lost
+    first = headline(SimpleNamespace(tables=far.tables, fields=far.fields), city, clock)
+    (said,) = [text for block in first if "beyond the city" in (text := words.written(block.said, "en"))]
+    assert f"{told['kg']:,.0f} kg of gas" in said and f"{lost:,.0f} kg of it more than 10 km off" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
