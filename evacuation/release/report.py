@@ -122,8 +122,8 @@ def marks(section: Section, city: City) -> list[Mark]:
 
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return a sentence per tank that leaks."""
-    held = [_kept(row, city, clock) for row in section.tables["tanks"].to_dict("records") if row["held"]]
-    return [*held] + [
+    held: list[Block] = [_kept(row, city, clock) for row in section.tables["tanks"].to_dict("records") if row["held"]]
+    return held + [
         Text(
             Word(
                 "report.release.found" if row["cause"] == "detectors" else "report.release.tank",
