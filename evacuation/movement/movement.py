@@ -371,6 +371,7 @@ class Movement:
         in_car = max(self.persons_per_car, record.homes.most_in_car)
         return {
             "zones": by_zone,
+            "conflicts": zones.loc[zones["conflict"], ["id"]].reset_index(drop=True),
             "orders": tables.orders(by_zone),
             "last_departures": tables.last_departures(by_zone),
             "shelters": by_shelter,

@@ -40,7 +40,7 @@ def notes_of(
             )
         )
     else:
-        notes.append(("nobody_told", {}))
+        notes.append(("all_conflict" if zones["conflict"].any() else "nobody_told", {}))
     late = zones[(zones["why"] == "advice") & zones["known_s"].notna()]
     if warning and (late["known_s"] > warned_s).any():
         notes.append(("known_later", {"count": len(late), "warning": warning}))

@@ -17,6 +17,9 @@ from twin.words import Word
 #: Places named where people are stranded: those with the most people.
 MOST_PLACES = 15
 
+#: Blocks named on the first page that are advised to stay although water would have them leave.
+MOST_CONFLICTS = 8
+
 NOTHING = "–"
 
 
@@ -32,6 +35,17 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_doses(tables.get("doses")),
         *_stranded(tables.get("stranded"), city),
     ]
+
+
+def headline(section: Section, city: City, clock: Clock) -> list[Block]:
+    """Return the blocks that are advised to stay although water would have them leave: a person must decide. Nothing without."""
+    ids = section.tables["conflicts"]["id"]
+    if not len(ids):
+        return []
+    names: list[object] = [city.place_name(i) for i in ids.head(MOST_CONFLICTS)]
+    if (more := len(ids) - MOST_CONFLICTS) > 0:
+        names.append(Word("report.unknown_more", {"count": more}))
+    return [Text(Word("note.movement.conflict", {"count": len(ids), "ids": names}), "alarm")]
 
 
 def _clearing(tables: Mapping[str, pd.DataFrame], clock: Clock) -> list[Block]:

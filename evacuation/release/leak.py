@@ -64,10 +64,11 @@ class Leak:
     ) -> list[Emission]:
         """Return what goes into the air in `dt` s; the rest runs into the pool, and `curtain` (share) is washed out.
 
-        since: s since it began. open_share: what a valve or a patch leaves open; 0 is shut.
+        since: s since it began. open_share: what a valve or a patch leaves open of a hole or pipe behind it; 0 is shut. Neither holds
+        what goes all at once.
         """
         share, flash = self.source.airborne_share(), self.source.flash_share()
-        at_once = self.source.kg if self.sudden and open_share > 0.0 else 0.0
+        at_once = self.source.kg if self.sudden else 0.0
         flows = self.hole_m > 0.0 and open_share > 0.0
         out = at_once or (self.source.outflow(self.hole_m, dt, since, open_share) if flows else 0.0)
         if at_once:

@@ -114,22 +114,26 @@ class Leaks:
 
     def table(self, elapsed: float) -> pd.DataFrame:
         """Return one row per tank that leaks: since when (s on this clock), why, what became of its content (kg; NaN: not
-        known), and where (m)."""
+        known), where (m), and the kind of measure by which all of it is `held` back (empty: none)."""
         name = self.substance.name
         rows = [
             (leak.id, leak.began - elapsed, CAUSES[leak.cause], leak.out_kg, leak.source.kg, leak.pool.kg, leak.washed_kg,
-             leak.most_kg_s, name["zh"], name["en"], leak.x, leak.y)
+             leak.most_kg_s, name["zh"], name["en"], leak.x, leak.y, self._held(leak))
             for leak in self.leaks
             if not np.isnan(leak.began)
         ]  # fmt: skip
         columns = ["id", "began_s", "cause", "out_kg", "left_kg", "pool_kg", "washed_kg", "most_kg_s", "substance_zh",
-                   "substance_en", "x", "y"]  # fmt: skip
+                   "substance_en", "x", "y", "held"]  # fmt: skip
         return pd.DataFrame(rows, columns=columns)
 
     def told(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return what must be said of the sources that leaked: how they are taken, and where that falls short."""
         leaked = [leak for leak in self.leaks if not np.isnan(leak.began)]
         found: list[tuple[str, Mapping[str, Any]]] = [] if leaked else [("no_leak", {})]
+        valves = [a.place for a in self.actions if a.kind == "shut_valve"]
+        if holds := [leak.id for leak in leaked if leak.id in valves]:
+            found.append(("valve", {"ids": holds}))
+        found += [("held", {"tank": leak.id, "measure": held}) for leak in leaked if (held := self._held(leak))]
         axis = max((leak.axis_m for leak in leaked), default=0.0)
         if axis > 0.0:
             found.append(("aloft", {"height": axis}))
@@ -144,6 +148,12 @@ class Leaks:
         if any(leak.buoyant for leak in self.leaks):
             found.append(("buoyant", {}))
         return found
+
+    def _held(self, leak: Leak) -> str:
+        """Return the kind of measure that holds back all of a leak that has begun; empty where something came out or nothing holds it."""
+        mine = [a for a in self.actions if a.place == leak.id]
+        kinds = {a.kind for a in mine if a.kind == "shut_valve" or (a.kind == "patch" and a.values["share"] >= 1.0)}
+        return max(kinds, default="") if leak.out_kg <= 0.0 else ""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps of the tanks."""
@@ -245,6 +255,15 @@ def prepare(
     elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:
         raise ScenarioError("release_nothing")
     return made
+
+
+def may_float(city: City) -> bool:
+    """Return whether a tank of the city, with what it holds, has a depth at which the flood lifts it."""
+    tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+    return any(
+        not np.isnan(_number(row.get("floats_m"))) and _named(row.get("substance")) is not None
+        for row in tanks.to_dict("records")
+    )
 
 
 def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action], height_m: float) -> Leaks:

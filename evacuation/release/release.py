@@ -24,12 +24,13 @@ from evacuation.release.ways import water_on, ways_of
 from evacuation.release.weather import Weather
 from twin.city import City
 from twin.clock import Clock
-from twin.drivers import tagged
+from twin.drivers import STATE, tagged
 from twin.errors import ScenarioError
 from twin.hazard import Action, Drivers, Outcome, Progress, State
 from twin.jit import start_threads
 from twin.streams import stream
 from twin.variables import Unit, Variable
+from twin.words import near
 
 #: Numbers that must be the same in a run that goes on from another.
 KEPT = (
@@ -51,6 +52,9 @@ OF_A_SITE = (
     *("mass_kg", "hole_mm", "outflow", "blowdown", "rates_kg_s", "pipe_length_m", "pipe_mm", "stack_m", "exit_m_s"),
     *("exit_k", "phase", "pressure_bar", "start_min", "float_hole_mm", "bund_m2"),
 )
+
+#: What makes something leak where no site is named: one of these, or it is named.
+UNSITED = ("release_site", "leak", "water_depth", STATE)
 
 Phase = Literal["pressurised_liquid", "liquid", "gas"]
 
@@ -133,6 +137,8 @@ class Release:
             raise ScenarioError("release_one_member")
         if self.streets:
             object.__setattr__(self, "gives", (*type(self).gives, STREET_DOSE_RATE))
+        if self.site is None:
+            object.__setattr__(self, "needs", (*type(self).needs, UNSITED))
 
     def simulate(
         self,
@@ -183,6 +189,8 @@ class Release:
         if self.streets and not len(city.roads):
             raise ScenarioError("release_streets", city=city.id)
         if self.site is None:
+            if state is None and not any(a.kind == "leak" for a in actions) and not leaks.may_float(city):
+                raise ScenarioError("release_nothing")
             return
         if self.site == leaks.DETECTED:
             self._check_sought(drivers, state)
@@ -191,7 +199,8 @@ class Release:
                 raise ScenarioError("release_no_readings")
             check_sensors(city, drivers)
             return
-        city.place(self.site)
+        if self.site != city.id and self.site not in (places := city.ids("place")):
+            raise ScenarioError("release_site", found=self.site, near=near(self.site, places))
         asked = self._asked(state, drivers, clock, actions)
         if self.substance is not None:
             self._limits(substance(self.substance, city.substances))

@@ -51,7 +51,8 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     tanks, wind, about = section.tables["tanks"], section.tables["wind"], section.tables["assumed"].iloc[0]
     if not len(tanks):
         return [Text(Word("note.release.no_leak"))]
-    found: list[Block] = [
+    found: list[Block] = [_kept(row, city, clock) for row in tanks.to_dict("records") if row["held"]]
+    found += [
         Text(
             Word(
                 "report.release.leaks",
@@ -66,16 +67,43 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
             "strong",
         )
         for row in tanks.to_dict("records")
+        if not row["held"]
     ]
-    if "fit" in section.tables and (fit := section.tables["fit"].iloc[0])["poor"]:
-        found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
-    found += _reaches(section)
+    found += [*_ranges(section.tables), *_reaches(section)]
     if about["calm"]:
         few = Word("note.release.calm_few", {"least": ALL_ROUND})
         found.append(Text(few if about["members"] < ALL_ROUND else Word("report.release.calm"), "alarm"))
     found.append(Text(Word("report.release.mean_wind" if about["members"] else "note.release.one_wind"), "note"))
     if about["over_edge_kg"] >= LEAST_KG:
-        found.append(Text(Word("note.release.over_edge", {"kg": f"{about['over_edge_kg']:,.0f}"}), "alarm"))
+        said = {"kg": f"{about['over_edge_kg']:,.0f}", "far": f"{about['out_of_sight_kg']:,.0f}"}
+        found.append(Text(Word("note.release.over_edge", said), "alarm"))
+    return found
+
+
+def _kept(row: Mapping[str, Any], city: City, clock: Clock) -> Text:
+    """Return of a tank of which a measure holds everything back which one it is, and from when it would leak."""
+    said = {
+        "tank": SOUGHT if row["cause"] == "detectors" else city.place_name(row["id"]),
+        "time": _told(row["began_s"], city, clock),
+        "measure": Word(f"note.release.held.{row['held']}"),
+    }
+    return Text(Word("report.release.held", said), "alarm")
+
+
+def _ranges(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
+    """Return how well a source is known that only the detectors tell of, and what speaks against it; nothing for one that is known."""
+    if "fit" not in tables:
+        return []
+    rows, fit, found = tables["tanks"], tables["fit"].iloc[0], list[Block]()
+    for out_kg, (_, own) in zip(rows["out_kg"], tables["source"].groupby("number"), strict=True):
+        low, middle, high = own.sort_values("share")["rate"]
+        said = {"radius": math.ceil(own["radius_m"].iloc[0]), "low": low, "middle": middle, "high": high}
+        said |= {name: f"{out_kg * rate / middle:,.0f}" for name, rate in (("least", low), ("most", high))}
+        found.append(Text(Word("report.release.ranges", said), "strong"))
+    if fit["poor"]:
+        found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
+    if fit["guessed"]:
+        found.append(Text(Word("note.release.search_guessed"), "alarm"))
     return found
 
 
@@ -93,7 +121,7 @@ def _blows(row: Mapping[str, Any], city: City, clock: Clock) -> Word:
 
 def marks(section: Section, city: City) -> list[Mark]:
     """Return the sources that leak, each with where the wind blows at first, unless it is calm then."""
-    tanks, wind = section.tables["tanks"], section.tables["wind"]
+    tanks, wind = section.tables["tanks"].query("held == ''"), section.tables["wind"]
     known = len(wind) and pd.notna(wind["from_deg"].iloc[0])
     toward = (float(wind["from_deg"].iloc[0]) + 180.0) % 360.0 if known else None
     return [
@@ -104,7 +132,8 @@ def marks(section: Section, city: City) -> list[Mark]:
 
 def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return a sentence per tank that leaks."""
-    return [
+    held: list[Block] = [_kept(row, city, clock) for row in section.tables["tanks"].to_dict("records") if row["held"]]
+    return held + [
         Text(
             Word(
                 "report.release.found" if row["cause"] == "detectors" else "report.release.tank",
@@ -119,6 +148,7 @@ def _tanks(section: Section, city: City, clock: Clock) -> list[Block]:
             )
         )
         for row in section.tables["tanks"].to_dict("records")
+        if not row["held"]
     ]
 
 

@@ -154,6 +154,7 @@ class Run:
             "known_min": known,
             "over_edge_kg": over,
             "calm": math.isinf(self.widest),
+            "out_of_sight_kg": self.lost,
         }
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
@@ -331,7 +332,7 @@ class Run:
         for name, value in self.weather.assumed.items():
             notes.append((f"assumed_{name}", {"value": value}))
         if (over := self.near.over_edge_kg(self.grid) + self.lost) > 0:
-            notes.append(("over_edge", {"kg": over}))
+            notes.append(("over_edge", {"kg": over, "far": self.lost}))
         if self.model.wind_members:
             values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
             code = "members" if self.found is None else "members_sources"

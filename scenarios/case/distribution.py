@@ -6,7 +6,7 @@ import math
 from typing import Annotated
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from scenarios.case.part import Part
 
@@ -21,7 +21,9 @@ class Distribution(Part):
     uniform: Pair | None = Field(None, description="[least, most]")
     normal: Pair | None = Field(None, description="[mean, standard deviation]")
     lognormal: Pair | None = Field(None, description="[median, standard deviation of the logarithm]")
-    choice: Annotated[list[float | str], Field(min_length=1)] | None = Field(None, description="values, equally likely")
+    choice: Annotated[list[StrictBool | float | str], Field(min_length=1)] | None = Field(
+        None, description="values, equally likely"
+    )
 
     @property
     def is_whole(self) -> bool:

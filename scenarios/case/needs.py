@@ -30,7 +30,10 @@ def check(models: Mapping[str, Hazard], drivers: Drivers, kinds: set[str], left:
     for name, model in models.items():
         hazard = sheet(kind_of(name)).name
         for group in lacking(model, offered | ({STATE} if name in left else set())):
-            raise ScenarioError("needs", where=where, hazard=hazard, missing=[_told(word, known) for word in group])
+            missing = {
+                _written(word): _told(word, known) for word in reversed(group)
+            }  # of what one key gives the first
+            raise ScenarioError("needs", where=where, hazard=hazard, missing=list(missing.values())[::-1])
         for v in model.gives:
             if v.name in giver:
                 raise ScenarioError(
@@ -78,16 +81,23 @@ def read_later(models: Mapping[str, Hazard], drivers: Drivers) -> list[Note]:
     return notes
 
 
+def _written(word: str) -> str:
+    """Return what a scenario writes to give a word of a hazard's `needs`: keys under `forcing` with what they ask, else the word."""
+    found = []
+    for key, kind in FORCINGS.items():
+        if word in names_and_tags(kind.gives):
+            found.append(f"forcing.{key}" + (f": {', '.join(kind.asks)}" if kind.asks else ""))
+    return ", ".join(found) or word
+
+
 def _told(word: str, known: Mapping[str, Variable]) -> dict[str, str]:
     """Return what a word of a hazard's `needs` means in each language: a variable, a measure, a state or a tag.
 
-    Behind it stands what a scenario writes to give it: the key under `forcing` where there is one, else the word itself.
+    Behind it stands what a scenario writes to give it.
     """
     if f"need.{word}" in keys("en"):
         return {lang: say(f"need.{word}", lang=lang) for lang in LANGS}
-    written = (
-        ", ".join(f"forcing.{key}" for key, kind in FORCINGS.items() if word in names_and_tags(kind.gives)) or word
-    )
+    written = _written(word)
     if (v := known.get(word)) is not None:
         zh, en = v.zh, v.en
     elif f"measure.{word}" in keys("en"):

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from datetime import tzinfo
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import (
     AwareDatetime,
@@ -141,10 +141,16 @@ def build_model(name: str, parameters: dict[str, Any], where: str) -> Hazard:
     `where` is the scenario's file, empty where the error is told inside a sentence that names it.
     """
     kind = model_class(kind_of(name))
+    hints, at = get_type_hints(kind), ": ".join(part for part in (where, f"hazards.{name}") if part)
+    for key, value in parameters.items():  # the validator takes texts and numbers for true or false as well
+        if hints.get(key) is bool and not isinstance(value, bool):
+            raise ScenarioError(
+                "field", where=at, field=key, found=repr(value)[:80], expected=Wanted("bool_type", "", {})
+            )
     try:
         model: Hazard = _adapter(kind).validate_python(parameters)
     except ValidationError as error:
-        raise explain(error, ": ".join(part for part in (where, f"hazards.{name}") if part), kind) from None
+        raise explain(error, at, kind) from None
     return model
 
 

@@ -433,6 +433,26 @@ def test_population_finer_than_100_m_and_personal_columns_are_refused(small_city
     assert error.value.code == "duplicate_ids"
 
 
+@pytest.mark.parametrize("value", ["yes", "true", 1, 0.0])
+def test_what_is_neither_true_nor_false_is_refused_for_a_switch(value: object) -> None:
+    rows = [{"release": {"substance": "chlorine", "near_source": value}}]
+    with pytest.raises(ScenarioError) as error:
+        build_hazards(parse({**VALID, "hazards": rows}, "s.yaml"), "s.yaml")
+    assert error.value.code == "field" and "must be true or false" in error.value.message("en")
+    assert "near_source" in error.value.message("zh") and "true" in error.value.message("zh")
+    with pytest.raises(ScenarioError, match="must be true or false"):
+        parse({**VALID, "forcing": {"rain": {"gauge": "rain.csv", "cumulative": value}}}, "s.yaml")
+
+
+def test_a_switch_that_is_true_or_false_is_taken() -> None:
+    for value in (True, False):
+        rows = [{"release": {"substance": "chlorine", "near_source": value}}]
+        assert build_hazards(parse({**VALID, "hazards": rows}, "s.yaml"), "s.yaml")["release"].near_source is value
+        varied = {"vary": {"release.near_source": {"choice": [value]}}}
+        (drawn,) = parse({**VALID, "ensemble": varied}, "s.yaml").ensemble.vary["release.near_source"].ends
+        assert drawn is value
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "offered", "not_offered"),
     [

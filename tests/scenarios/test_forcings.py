@@ -251,6 +251,7 @@ def test_wrong_rows_are_told(code: str, tmp_path: Path) -> None:
 BAD_FORMS = {
     "negative speed": ({"wind": {"speed_m_s": -1, "from_deg": 0}}, "forcing.wind.speed_m_s"),
     "direction": ({"wind": [{"at": "18:00", "speed_m_s": 1, "from_deg": 361}]}, "forcing.wind.0.from_deg"),
+    "a wind of no weather": ({"wind": {"speed_m_s": 90, "from_deg": 0}}, "forcing.wind.speed_m_s"),
     "no direction": ({"wind": {"speed_m_s": 1}}, "forcing.wind.from_deg"),
     "nan": ({"wind": {"speed_m_s": float("nan"), "from_deg": 0}}, "forcing.wind.speed_m_s"),
     "unknown forcing": ({"wnid": 3}, "wind"),
@@ -259,6 +260,14 @@ BAD_FORMS = {
     "no rows": ({"attendance": []}, "forcing.attendance"),
     "less than nobody": ({"attendance": [{"place": "venue-square", "persons": -1}]}, "forcing.attendance.0.persons"),
 }
+
+
+def test_a_station_file_with_a_wind_of_no_weather_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "wind.csv").write_text(
+        "time,speed_m_s,from_deg\n2026-06-20 18:00,90,270\n2026-06-20 21:00,9,270\n", "utf-8"
+    )
+    assert "60" in error_of(tmp_path, {"wind": {"station": "wind.csv"}}).message("en")
+    given(tmp_path, {"wind": {"speed_m_s": 60, "from_deg": 0}})
 
 
 @pytest.mark.parametrize("kind", sorted(BAD_FORMS))

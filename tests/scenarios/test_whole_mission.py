@@ -159,6 +159,8 @@ def test_the_same_question_has_the_same_answer(run: sc.Run, case: sc.Case, monke
     assert sc.run(case).folder == run.folder
 
 
+WIND = {"speed_m_s": 2.0, "from_deg": 200}
+
 Change = Callable[[City], City]
 
 
@@ -173,8 +175,8 @@ def refused(case: sc.Case) -> TwinError:
 @pytest.mark.parametrize(
     ("changes", "code", "said"),
     [
-        ({"forcing": {"rain": {"mm_h": 30, "hours": 0.5}}}, "needs", "wind"),
-        ({"release": {"site": "works/T9", "substance": "chlorine"}}, "unknown_place", "works/T1"),
+        ({"forcing": {"rain": {"mm_h": 30, "hours": 0.5}}}, "needs", "speed_m_s, from_deg"),
+        ({"release": {"site": "works/T9", "substance": "chlorine"}}, "release_site", "hazards.release.site"),
         ({"release": {"site": "works/T1", "substance": "ammonia"}}, "release_other", "chlorine"),
         ({"movement": {"zones": ["b9"]}}, "movement_zone", "b1"),
         ({"crowd": {"venue": "hill"}}, "venue_unknown", "hall"),
@@ -189,6 +191,14 @@ def test_what_cannot_be_is_refused_before_a_second_is_simulated(
     )
     error = refused(changed)
     assert error.code == code and said in error.message("en")
+
+
+def test_a_release_of_which_nobody_says_where_it_leaks_is_refused_without_a_flood(case: sc.Case) -> None:
+    alone = case.with_changes(hazards=[{"release": {"substance": "chlorine"}}], forcing={"wind": WIND})
+    error = refused(alone)
+    assert error.code == "needs" and "hazards.release.site" in error.message("en")
+    event = {"kind": "leak", "place": "works/T1", "start": "21:05", "values": {"hole_mm": 10}}
+    alone.with_changes(measures=[event]).check()
 
 
 @pytest.mark.parametrize(

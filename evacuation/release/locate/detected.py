@@ -64,10 +64,10 @@ class Found:
     faults: pd.DataFrame
     gas: Substance
 
-    def radius(self, share: float = 0.9) -> float:
-        """Return how far from its middle a share of the samples of the least certain source lies, m."""
+    def radii(self, share: float = 0.9) -> list[float]:
+        """Return of each source how far from its middle a share of its samples lies, m."""
         places = zip(self.posterior.sources, self.posterior.places, strict=True)
-        return max(float(np.hypot(own["x"] - x, own["y"] - y).quantile(share)) for own, (x, y) in places)
+        return [float(np.hypot(own["x"] - x, own["y"] - y).quantile(share)) for own, (x, y) in places]
 
     def draws(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Return of `count` samples drawn, after the middle: shifts (source, 1 + count, 2), m, and how many times as strong."""
@@ -87,20 +87,25 @@ class Found:
         return (count / len(row)).reshape(grid.shape).astype(np.float32)
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
-        """Return `source`, quantiles of x, y (m) and rate (kg/s), `suspects`, the tanks that may be it, faults of `detectors`,
-        and the `fit`.
+        """Return `source`, quantiles of x, y (m) and rate (kg/s) and how far 90 % of its places lie from the middle (`radius_m`),
+        `suspects`, the tanks that may be it, faults of `detectors`, and the `fit`: how well it explains the readings, and whether the
+        search is a guess (`guessed`).
 
         A second source stands below the first, with the `number` 2.
         """
-        found = [own.quantile([0.05, 0.5, 0.95]).assign(number=n + 1) for n, own in enumerate(self.posterior.sources)]
+        found = [
+            own.quantile([0.05, 0.5, 0.95]).assign(number=n + 1, radius_m=radius)
+            for n, (own, radius) in enumerate(zip(self.posterior.sources, self.radii(), strict=True))
+        ]
         source = pd.concat(found).rename_axis("share").reset_index()
-        fit = pd.DataFrame({"within_two": [self.posterior.within_two], "poor": [self.posterior.within_two < FITS]})
+        within = self.posterior.within_two
+        fit = pd.DataFrame({"within_two": [within], "poor": [within < FITS], "guessed": [bool(self.posterior.guessed)]})
         return {"source": source, "suspects": self.suspects(city), "detectors": self.faults, "fit": fit}
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:
         """Say how sure the source is, which detectors were not believed, and where the search is a guess."""
         rates = [own["rate"].quantile([0.05, 0.95]) for own in self.posterior.sources]
-        said: dict[str, Any] = {"count": self.readings, "sensors": self.sensors, "radius": round(self.radius())}
+        said: dict[str, Any] = {"count": self.readings, "sensors": self.sensors, "radius": round(max(self.radii()))}
         limits = {"low": min(float(r.iloc[0]) for r in rates), "high": max(float(r.iloc[1]) for r in rates)}
         told: list[tuple[str, dict[str, Any]]] = [("detected", said | limits)]
         if len(rates) > 1:

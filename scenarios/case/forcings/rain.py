@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from hydro.storms.design_storm import alternating, chicago, intensity, pattern
 from scenarios.case.forcings.scene import Kind, Note, Scene, TimedFile
@@ -60,7 +60,7 @@ class RainFile(TimedFile):
     """
 
     stamps: Literal["start", "end"] | None = None
-    cumulative: bool | None = None
+    cumulative: StrictBool | None = None
     gaps: Literal["dry", "held"] | None = None
     missing: tuple[float, ...] = ()
 

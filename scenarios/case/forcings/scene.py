@@ -91,10 +91,11 @@ class Kind:
     """A kind of forcing: its form in a scenario file (for pydantic), the variables it may give, and what makes them.
 
     `varies` is how members of an ensemble differ in it: by a "factor" on its values, by a "shift" added to them where zero is
-    no more than a datum, or not at all ("").
+    no more than a datum, or not at all (""). `asks` are the keys of its plainest form, told where it is missing.
     """
 
     spec: Any
     gives: tuple[Variable, ...]
     build: Callable[[Any, Scene], tuple[list[xr.DataArray], list[Note]]]
     varies: str = "factor"
+    asks: tuple[str, ...] = ()

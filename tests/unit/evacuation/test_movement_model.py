@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from evacuation.movement.movement import Movement
 from evacuation.movement.people.households import delays
 from evacuation.movement.proofs import worlds
 from evacuation.movement.record import STATES
+from evacuation.movement.report import headline
 from evacuation.movement.roads.goals import goals_of
 from evacuation.movement.roads.network import network_of
 from evacuation.movement.roads.routes import routes_of
@@ -25,6 +27,7 @@ from twin.errors import ContractError, ScenarioError
 from twin.exposure.people import Moving
 from twin.hazard import Action, Hazard, State
 from twin.streams import stream
+from twin.words import written
 
 ALL = Movement(zones="all", mean_delay_min=5.0)
 
@@ -221,6 +224,20 @@ def test_told_to_stay_although_it_floods_is_a_conflict_for_a_person(town) -> Non
         town, replace(ALL, zones="auto"), {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))}
     )
     assert found.tables["zones"]["id"].tolist() == ["b2"] and ("conflict", {"count": 1, "ids": ["b0"]}) in found.notes
+
+
+def test_where_all_whom_water_would_have_leave_are_advised_to_stay_the_first_page_says_so(town) -> None:
+    clock, ids = worlds.clock(1.0), ["b0", "b1", "b2", "b3"]
+    advice = xr.DataArray(np.ones(4), dims="block", coords={"block": ids}, attrs={"tags": "advice"})
+    drivers = {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))}
+    found = leave(town, replace(ALL, zones="auto"), drivers)
+    assert not len(found.tables["zones"]) and "nobody_told" not in codes(found)
+    assert {"all_conflict", "conflict"} <= set(codes(found))
+    hazards.sheet("movement")
+    (block,) = headline(SimpleNamespace(tables=found.tables), town, clock)
+    assert block.style == "alarm" and "Block 0" in written(block.said, "en") and "街区0" in written(block.said, "zh")
+    quiet = leave(town, replace(ALL, zones="auto"), {}, hours=0.5)
+    assert not headline(SimpleNamespace(tables=quiet.tables), town, clock)
 
 
 def test_nobody_leaves_when_nothing_comes(town) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -15,12 +16,16 @@ import xarray as xr
 from evacuation.release.locate.detected import _readings, _table
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
+from evacuation.release.report import headline
 from evacuation.release.substances import substance
 from evacuation.release.weather import Weather
+from scenarios.case import hazards
+from twin.blocks import Text
 from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Drivers
 from twin.streams import stream
+from twin.words import written
 
 CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 3600.0, 300.0)
 AIR = wind(CLOCK, {0.0: (2.5, 0.4), 600.0: (2.4, -0.5)})
@@ -87,6 +92,26 @@ def test_nobody_is_told_before_the_last_reading(found) -> None:
     told = found.tables["advice"]
     assert set(told["known_s"].dropna()) == {1200.0} and (told["by_s"].dropna() >= 1200.0).all()
     assert "detected" in dict(found.notes)
+
+
+def test_the_first_page_gives_the_ranges_of_the_source_beside_its_values(city, found) -> None:
+    hazards.sheet("release")
+
+    def first(**fit: object) -> list[Text]:
+        tables = {**found.tables, "fit": found.tables["fit"].assign(**fit)}
+        section = SimpleNamespace(tables=tables, fields=found.fields)
+        return [block for block in headline(section, city, CLOCK) if isinstance(block, Text)]
+
+    source, out_kg = found.tables["source"].set_index("share"), found.tables["tanks"]["out_kg"].iloc[0]
+    away = source["radius_m"].iloc[0]
+    assert 0.0 < away == pytest.approx(dict(found.notes)["detected"]["radius"], abs=0.5)
+    known, ranges = (written(block.said, "en") for block in first(guessed=False)[:2])
+    assert f"{out_kg:,.0f} kg out" in known and f"within {np.ceil(away):.0f} m" in ranges
+    for share in (0.05, 0.95):
+        assert f"{out_kg * source['rate'][share] / source['rate'][0.5]:,.0f}" in ranges
+    words = [written(block.said, "en") for block in first(guessed=True) if block.style == "alarm"]
+    assert any("may lie outside the ranges" in text for text in words)
+    assert not any("outside the ranges" in written(block.said, "en") for block in first(guessed=False))
 
 
 @pytest.mark.parametrize("change", [{"scale": 0.0}, None])

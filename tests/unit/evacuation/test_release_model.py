@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +17,7 @@ import xarray as xr
 import scenarios as sc
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
+from evacuation.release.report import headline, marks
 from evacuation.release.slab.ambient import inv_l_of
 from evacuation.release.weather import OPEN_Z0, SHORTEST_L_M, Weather, class_off, roughness, stability, sun_height
 from scenarios.case.hazards import reported, sheet
@@ -198,6 +200,36 @@ def test_events_open_and_shut_a_leak(city: City) -> None:
     assert curtain.balance.went_out["washed_out"] > 50.0 and abs(curtain.balance.error) < 1e-12
 
 
+def test_where_nothing_can_leak_the_check_refuses_it(city: City) -> None:
+    unsited = Release(substance="chlorine", wind_members=0)
+    assert any("release_site" in group and "water_depth" in group for group in unsited.needs)
+    assert not any("release_site" in group for group in replace(unsited, site="works/T1").needs)
+    unsited.check(city, EAST, CLOCK)
+    fixed = replace(city, facilities=city.facilities.assign(floats_m=np.nan))
+    with pytest.raises(ScenarioError, match="nothing can leak"):
+        unsited.check(fixed, EAST, CLOCK)
+    unsited.check(fixed, EAST, CLOCK, (Action("leak", "works/T1", 300.0, None, {"hole_mm": 10.0}),))
+
+
+def test_a_valve_that_is_shut_before_the_leak_is_told_and_nothing_is_said_to_leak(city: City) -> None:
+    valve = Action("shut_valve", "works/T1", 0.0)
+    shut = simulate(city, actions=(valve,), wind_members=0)
+    assert dict(shut.notes)["held"] == {"tank": "works/T1", "measure": "shut_valve"} and "valve" in codes(shut)
+    sheet("release")
+    section = SimpleNamespace(tables=shut.tables, fields=shut.fields)
+    first, *rest = headline(section, city, CLOCK)
+    assert first.style == "alarm" and "the valve is shut" in words.written(first.said, "en")
+    assert not any("leaks from" in words.written(block.said, "en") for block in rest) and not marks(section, city)
+    late = simulate(city, actions=(replace(valve, start_s=600.0),), wind_members=0)
+    assert "held" not in codes(late) and "valve" in codes(late)
+
+
+def test_no_valve_and_no_patch_holds_a_tank_that_bursts(city: City) -> None:
+    closed = (Action("shut_valve", "works/T1", 0.0), Action("patch", "works/T1", 0.0, None, {"share": 1.0}))
+    burst = simulate(city, actions=closed, outflow="sudden", wind_members=0)
+    assert burst.tables["mass"]["out_kg"].iloc[-1] == 600.0 and "held" not in codes(burst)
+
+
 def test_a_flammable_gas_shows_where_it_burns(city: City) -> None:
     lpg = simulate(city, model=Release(substance="lpg", site="b0", mass_kg=3000.0, outflow="sudden", wind_members=2))
     assert float(lpg.fields["flammable_share"].max()) > 0.5 and float(lpg.fields["max_gas_severity"].max()) >= 3.0
@@ -207,6 +239,17 @@ def test_a_flammable_gas_shows_where_it_burns(city: City) -> None:
 def test_a_cloud_that_leaves_is_not_called_safe(city: City) -> None:
     fast = simulate(city, wind(CLOCK, {0.0: (8.0, 0.0)}), wind_members=0)
     assert dict(fast.notes)["over_edge"]["kg"] > 10.0
+
+
+def test_what_drifts_beyond_the_city_is_told_with_the_part_that_the_ledger_calls_far_off(city: City) -> None:
+    sheet("release")
+    clock = Clock(START, 5400.0, 300.0)
+    far = simulate(city, wind(clock, {0.0: (14.0, 0.0)}), clock, wind_members=0)
+    told, lost = dict(far.notes)["over_edge"], far.balance.went_out["out_of_sight"]
+    assert told["far"] == lost > 1.0 and told["kg"] >= lost
+    first = headline(SimpleNamespace(tables=far.tables, fields=far.fields), city, clock)
+    (said,) = [text for block in first if "beyond the city" in (text := words.written(block.said, "en"))]
+    assert f"{told['kg']:,.0f} kg of gas" in said and f"{lost:,.0f} kg of it more than 10 km off" in said
 
 
 @pytest.mark.parametrize(
