@@ -153,7 +153,9 @@ class Release:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a release that cannot be, before it begins."""
         start_threads()
         grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
-        state = state and state.check("release", state.grid_hash)  # another hazard's has no leaks; the grid is looked at below
+        state = state and state.check(
+            "release", state.grid_hash
+        )  # another hazard's has no leaks; the grid is looked at below
         weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
