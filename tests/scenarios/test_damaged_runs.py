@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import desk.main
 import scenarios as sc
-from scenarios.case.manifest import MANIFEST
+from scenarios.case.manifest import FORMAT, MANIFEST
 from scenarios.cli import app
 from twin.errors import RecordError
 
@@ -21,7 +21,7 @@ NESTED = "[" * 100_000
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", "{}", '{"finished": 3}', '{"finished": "2027", "format": "x"}', '{"finished": "2027", "format": 5}', NESTED, "\0", "\udcff"],
+    ["", "{", "[]", "3", "{}", '{"finished": 3}', '{"finished": "2027", "format": "x"}', f'{{"finished": "2027", "format": {FORMAT}}}', NESTED, "\0", "\udcff"],
     ids=["empty", "cut", "list", "number", "nothing", "time", "format", "unsealed", "nested", "nul", "bytes"],
 )  # fmt: skip
 def test_one_manifest_that_is_none_takes_down_no_other_run(smoke: sc.Run, text: str) -> None:
