@@ -75,7 +75,7 @@ def test_manholes_that_cannot_take_water_are_named_with_the_reason(small_city: C
     assert table.to_dict() == {"J1": "outside_grid", "J2": "no_open_cell"}
     note = dict(run.notes)["flood.manholes_uncoupled"]
     assert note == {"count": 2, "outside": 1, "walled": 1, "ids": ["J1", "J2"]}
-    assert "J1, J2" in say("note.flood.manholes_uncoupled", lang="zh", **note)
+    assert "J1、J2" in say("note.flood.manholes_uncoupled", lang="zh", **note)
     assert set(run.tables["flood-manholes"]["id"]) == {"J3"}
 
 
