@@ -96,8 +96,12 @@ class Job:
         (self.folder / "cancelled").touch()
         process = self._process()
         if process is not None:
-            members = process.children(recursive=True)
-            process.terminate()  # members end with it
+            members = []
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+                process.suspend()  # or it would start a member that nobody here knows of
+                members = process.children(recursive=True)
+                process.terminate()  # members end with it
+                process.resume()
             _gone, alive = psutil.wait_procs([process, *members], timeout=5)
             for stubborn in alive:
                 with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile

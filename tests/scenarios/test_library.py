@@ -53,7 +53,17 @@ def small(case: sc.Case) -> sc.Case:
     return case.with_changes(hours=max(min(1.0, case.scenario.hours), case.scenario.hours - 1.0))
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "scenarios" / "library").glob("*.yaml")))
+#: Cases whose venue is so large that its ways alone take a minute.
+SLOW = ("stadium-rain",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name in sorted(p.stem for p in (ROOT / "scenarios" / "library").glob("*.yaml"))
+    ],
+)
 def test_library_scenario(name: str, tmp_path: Path) -> None:
     case = sc.load(name).check()
     assert case.scenario.about_minutes, "the list of scenarios says how long each takes"
