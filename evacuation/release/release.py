@@ -153,9 +153,8 @@ class Release:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a release that cannot be, before it begins."""
         start_threads()
         grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
-        state = state and state.check(
-            "release", state.grid_hash
-        )  # another hazard's has no leaks; the grid is looked at below
+        # by its name alone: another hazard's has no leaks to look into; grid and settings are held against it below
+        state = state and state.check("release", state.grid_hash)
         weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
