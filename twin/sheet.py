@@ -147,8 +147,8 @@ class TaskRule:
     `table` whose columns hold what `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the
     task must come before, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR tells it in the
     worst colour that its place reaches, in the mildest where it reaches none. A row may hold `dose_stay` and `dose_leave`, what people
-    collect who stay there and who leave (1 is danger to life), and `late_share`, the share of them who set out too late: a task that
-    asks to leave and contradicts them is a conflict.
+    collect who stay there and who leave (1 is danger to life), and the shares of them who set out too late (`late_share`) and who
+    find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
     nothing of these), `excludes` what no other task may ask of the same place before this one is over.
     """

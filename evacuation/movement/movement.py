@@ -28,7 +28,7 @@ from evacuation.movement.roads.conditions import Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
 from evacuation.movement.roads.queues import Queues, cost_of, queues_of, set_roads
-from evacuation.movement.roads.routes import Routes, routes_of
+from evacuation.movement.roads.routes import Routes, outward_of, routes_of
 from evacuation.movement.standing import begin
 from evacuation.movement.variables import (
     MINUTES_LEFT,
@@ -129,7 +129,7 @@ class Movement:
         rescue = any(a.kind == "transport" for a in actions) or has_vehicles(city)
         network = self._network(city, actions, rescue)
         goals, care = goals_of(city, network, drivers, actions), care_of(city, network)
-        outward = self._outward(city, network, goals, actions)
+        outward = outward_of(city, network, goals, actions)
         roads = conditions_of(
             city, network, drivers, clock, actions, decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=outward,
         )  # fmt: skip
@@ -255,7 +255,7 @@ class Movement:
         network = self._network(city, actions)
         goals = goals_of(city, network, {}, actions)
         care_of(city, network)
-        routes_of(city, network, goals, actions, self._outward(city, network, goals, actions))
+        routes_of(city, network, goals, actions, outward_of(city, network, goals, actions))
 
     def _check_plan(self, city: City, clock: Clock, actions: tuple[Action, ...]) -> None:
         """Raise ScenarioError for parameters and measures that cannot be."""
@@ -285,27 +285,6 @@ class Movement:
         """Return the network of a run, with the links that a contraflow opens."""
         turned = frozenset(a.place for a in actions if a.kind == "contraflow")
         return network_of(city, veh_h_lane=self.veh_h_lane, walk_m_s=self.walk_m_s, rescue=rescue, contraflow=turned)
-
-    def _outward(self, city: City, network: Network, goals: Goals, actions: tuple[Action, ...]) -> dict[int, bool]:
-        """Return for each road under contraflow or with a held turn whether people leave against its drawn direction.
-
-        They leave towards the end that is nearer to a way out of the city; where no road leads out, nearer to a shelter.
-        """
-        rows = {
-            int(np.flatnonzero((city.roads["id"] == a.place).values)[0])
-            for a in actions
-            if a.kind in ("contraflow", "hold_turn")
-        }
-        if not rows:
-            return {}
-        cost, _ = routes_of(city, network, goals, (), {}).ways(network.length / network.free)
-        nearest = cost[-1] if np.isfinite(cost[-1]).any() else cost.min(axis=0)
-        found = {}
-        for row in rows:
-            link = np.flatnonzero((network.road == row) & (network.layer == CAR) & ~network.reverse)
-            if len(link):
-                found[row] = bool(nearest[network.up[link[0]]] < nearest[network.down[link[0]]])
-        return found
 
     def _homes(
         self, city: City, network: Network, care: Care, clock: Clock, rng: np.random.Generator | None, state: State | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,18 @@ from numpy.typing import NDArray
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
 from evacuation.movement.record import STATES, Record
-from evacuation.movement.roads.expanded import BEYOND
 from evacuation.movement.roads.goals import FAR_M
+from twin.city import City
 from twin.plan import shown
+
+#: Places that a note names at most.
+MOST_NAMES = 5
+
+
+def named(city: City, ids: Iterable[object]) -> list[dict[str, str]]:
+    """Return the names, in both languages, of some places of a city by their ids; those of one name once."""
+    names = [city.place_name(str(i)) for i in ids]
+    return [name for k, name in enumerate(names) if name not in names[:k]]
 
 
 def notes_of(
@@ -27,7 +36,7 @@ def notes_of(
     `zones` says why each block leaves, `found` are the tables of the run, `leaves` (party,) who leaves; the order is given at
     `warning`, which is `warned_s` on the clock.
     """
-    network, goals, homes, roads = record.network, record.goals, record.homes, record.conditions
+    city, network, goals, homes, roads = record.city, record.network, record.goals, record.homes, record.conditions
     told, places = zones[zones["why"] != ""], goals.places[:-1].sum()
     leaving = float(homes.persons[leaves].sum())
     notes: list[tuple[str, dict[str, Any]]] = [("first_form", {})]
@@ -51,13 +60,16 @@ def notes_of(
         notes.append(("told_late", {"percent": 100 * by_bulletin}))
     if len(fetched := found["in_care"]):
         inside, left = (shown(float(fetched[name].sum())) for name in ("people", "waiting"))
-        notes.append(("in_care", {"people": inside, "waiting": left, "ids": list(fetched["id"])}))
+        notes.append(("in_care", {"people": inside, "waiting": left, "names": named(city, fetched["id"])}))
         if care.assumed[np.isin(care.id, fetched["id"])].any():
             notes.append(("staff_assumed", {}))
+    if care.unknown.any():
+        unknown = care.id[care.unknown]
+        notes.append(("care_unknown", {"count": len(unknown), "names": named(city, unknown[:MOST_NAMES])}))
     if record.home_dose.any():
         notes.append(("home_dose", {}))
     if turns := list(found["measures"].loc[found["measures"]["kind"] == "hold_turn", "id"]):
-        notes.append(("held_turns", {"ids": turns}))
+        notes.append(("held_turns", {"names": named(city, turns)}))
     if len(found["buses"]):
         carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
         notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))
@@ -79,33 +91,39 @@ def notes_of(
         notes.append((code, {"places": round(places), "people": shown(leaving - places)}))
     unused = goals.shelters[goals.shelters["why"] != ""]
     for why, some in unused.groupby("why"):
-        notes.append((f"shelter_{why}", {"ids": list(some["id"])}))
+        notes.append((f"shelter_{why}", {"names": named(city, some["id"])}))
     far = goals.shelters[(goals.shelters["road_m"] > FAR_M) & (goals.shelters["why"] == "")]
     if len(far):
-        notes.append(("shelter_far", {"ids": list(far["id"]), "metres": round(float(far["road_m"].max()))}))
+        notes.append(("shelter_far", {"names": named(city, far["id"]), "metres": round(float(far["road_m"].max()))}))
     if roads.unknown:
         notes.append(("roads_unknown", {"count": roads.unknown}))
+    for code, table in (("zones_unknown", zones), ("shelters_unknown", goals.shelters)):
+        if len(unknown := table.loc[table["unknown"].astype(bool), "id"]):
+            notes.append((code, {"count": len(unknown), "names": named(city, unknown[:MOST_NAMES])}))
     if roads.unread:
         notes.append(("unread", {"names": list(roads.unread)}))
     if count := int(zones["conflict"].sum()):
-        notes.append(("conflict", {"count": count, "ids": list(zones.loc[zones["conflict"], "id"])}))
+        notes.append(("conflict", {"count": count, "names": named(city, zones.loc[zones["conflict"], "id"])}))
     late = found["zones"][found["zones"]["last_departure_s"] < found["zones"]["ordered_s"]]
     if len(late):
         people = shown(float(late["leaving"].sum()))
-        notes.append(("ordered_too_late", {"count": len(late), "ids": list(late["id"])[:5], "people": people}))
-    metres, far_off = far_homes(record.city, network, homes)
+        notes.append(
+            ("ordered_too_late", {"count": len(late), "names": named(city, late["id"][:MOST_NAMES]), "people": people})
+        )
+    metres, far_off = far_homes(city, network, homes)
     if far_off > 0.0:
         notes.append(("homes_far", {"metres": round(metres), "people": shown(far_off)}))
     if (on_way := float(record.frames[-1]["states"][STATES.index("en_route")])) > 0.0:
         queued = record.frames[-1]["queued"]
-        longest = np.argsort(-queued, kind="stable")[: min(5, int((queued > 0.0).sum()))]
+        longest = np.argsort(-queued, kind="stable")[: min(MOST_NAMES, int((queued > 0.0).sum()))]
         said = {"people": shown(on_way), "queued": shown(float(queued.sum()))}
-        ids = record.city.roads["id"].astype(str).values[longest]
-        notes.append(("still_queued" if len(ids) else "still_on_way", {**said, "ids": list(ids)}))
+        names = named(city, city.roads["id"].values[longest])
+        notes.append(("still_queued" if names else "still_on_way", {**said, "names": names}))
     t95_s, least_s = (float(found["bound"][name].iloc[0]) for name in ("t95_s", "bound_s"))
     since_s = record.now - float(record.orders_s.min())
-    if np.isnan(t95_s) and np.isfinite(since_s) and least_s > BEYOND * since_s:  # the bins reach no farther
+    if np.isnan(t95_s) and np.isfinite(since_s) and least_s > since_s:
         notes.append(("needs_longer", {"hours": math.floor(least_s / 360.0) / 10.0, "run": round(since_s / 3600.0, 1)}))
     if len(stuck := found["stranded"]):
-        notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "ids": list(stuck["id"][:5])}))
+        told_at = named(city, stuck["id"][:MOST_NAMES])
+        notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "names": told_at}))
     return tuple(notes)

@@ -45,7 +45,7 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
     names: list[object] = [city.place_name(i) for i in ids.head(MOST_CONFLICTS)]
     if (more := len(ids) - MOST_CONFLICTS) > 0:
         names.append(Word("report.unknown_more", {"count": more}))
-    return [Text(Word("note.movement.conflict", {"count": len(ids), "ids": names}), "alarm")]
+    return [Text(Word("note.movement.conflict", {"count": len(ids), "names": names}), "alarm")]
 
 
 def _clearing(tables: Mapping[str, pd.DataFrame], clock: Clock) -> list[Block]:
@@ -124,6 +124,7 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
     if table is None or not len(table):
         return []
     table = table.sort_values(["last_departure_s", "id"])
+    lapses = table["leave_before_s"].notna().any()
     loads = ("load_left", "load_stayed") if table["load_stayed"].any() or table["load_left"].any() else ()
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
@@ -133,14 +134,19 @@ def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
             shown(row["leaving"]),
             _at(row["t95_s"], city, clock),
             Text(_at(row["last_departure_s"], city, clock), "strong"),
-            shown(row["late"]) if np.isfinite(row["leave_before_s"]) else NOTHING,
-            shown(row["stranded"]),
+            *([shown(row["late"]) if np.isfinite(row["leave_before_s"]) else NOTHING] if lapses else []),
+            shown(row["no_way"]),
             *(f"{_load(row[f'{name}_half'])} · {_load(row[name])}" for name in loads),
         )
         for row in table.to_dict("records")
     )
-    heads = tuple(map(_word, ("zone", "why", "ordered", "leaving", "t95", "last", "late", "stuck", *loads)))
-    return [Text(_word("zones"), "title"), Table(heads, rows, figures=(3, 6, 7, 8, 9))]
+    names = ("zone", "why", "ordered", "leaving", "t95", "last", *(["late"] if lapses else []), "no_way", *loads)
+    heads = tuple(map(_word, names))
+    return [
+        Text(_word("zones"), "title"),
+        Table(heads, rows, figures=(3, *range(6, len(heads)))),
+        Text(_word("last_note"), "note"),
+    ]
 
 
 def _shelters(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
@@ -162,12 +168,17 @@ def _shelters(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Bloc
 
 
 def _stranded(table: pd.DataFrame | None, city: City) -> list[Block]:
-    """Return where people are stranded at the end and why."""
+    """Return where people are stranded at the end and why, roads of one name in one row."""
     if table is None or not len(table):
         return []
+    found: dict[tuple[str, str, str], float] = {}
+    for row in table.to_dict("records"):
+        name = city.place_name(row["id"])
+        key = name["zh"], name["en"], str(row["why"])
+        found[key] = found.get(key, 0.0) + float(row["persons"])
+    most = sorted(found.items(), key=lambda item: -item[1])[:MOST_PLACES]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (city.place_name(row["id"]), _word(f"stuck.{row['why']}"), shown(row["persons"]))
-        for row in table.head(MOST_PLACES).to_dict("records")
+        ({"zh": zh, "en": en}, _word(f"stuck.{why}"), shown(persons)) for (zh, en, why), persons in most
     )
     heads = tuple(_word(w) for w in ("where", "why_stuck", "stuck"))
     return [Text(_word("stranded"), "title"), Table(heads, rows, figures=(2,))]

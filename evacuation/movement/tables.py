@@ -16,6 +16,7 @@ from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
 from evacuation.movement.trajectories import by
 from twin.hazard import EVERYWHERE, Action
+from twin.plan import shown
 
 #: Shares of those who leave whose time of arrival is told.
 HALF, MOST = 0.5, 0.95
@@ -47,11 +48,14 @@ def zones(
 ) -> pd.DataFrame:  # fmt: skip
     """Return a row per block that is told to leave; moments are seconds on the clock, `began_s` those run before it.
 
-    `load_left` and `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home;
+    `no_way`: of those who leave, who are stranded, or still at home without an open way when the run ends. `load_left` and
+    `load_stayed`: the toxic load that 95 % do not exceed, of those who have set out, and of all had they stayed at home;
     `load_left_half`, `load_stayed_half`: that half of them do not exceed.
     """
     homes, leaves = record.homes, record.leaves
     state, load = record.state(queues, cost), record.load(queues)
+    shut_in = (queues.travellers["link"] == AT_HOME) & np.isinf(cost.min(axis=0))[homes.node]
+    no_way = leaves & (shut_in | (state == STATES.index("stranded")))
     stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
@@ -84,13 +88,14 @@ def zones(
                 "last_departure_s": 60.0 * first[k] if first[k] < NEVER_MIN else np.nan,
                 "leave_before_s": float(before),
                 "late": float(homes.persons[late].sum()),
+                "no_way": float(homes.persons[mine & no_way].sum()),
                 **_spread("load_left", load[travelled], homes.persons[travelled]),
                 **_spread("load_stayed", stayed[mine], homes.persons[mine]),
             }
         )
     columns = [
         "id", "why", "people", "leaving", "ordered_s", "rests_on_s", "half_s", "t95_s", *STATES, "cut_off", "last_departure_s",
-        "leave_before_s", "late", "load_left_half", "load_left", "load_stayed_half", "load_stayed",
+        "leave_before_s", "late", "no_way", "load_left_half", "load_left", "load_stayed_half", "load_stayed",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -104,14 +109,20 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
     """Return the zones that are ordered to leave: `by_s` the moment of the order, `people` who obey, `rests_on_s` when it can be known.
 
     `dose_leave` is what 95 % of those who have set out do not exceed at home and on the way (1 is AEGL-3; NaN: nobody has set out),
-    `late_share` the share who set out after an advice to leave has ceased to hold.
+    `late_share` the share who set out after an advice to leave has ceased to hold, `cut_off_share` that of those who find no open
+    way, who are `cut_off` persons. A zone in which nobody lives has no row.
     """
-    late = (zones["late"] / zones["leaving"].where(zones["leaving"] > 0.0)).fillna(0.0)
+    zones = zones[zones["people"] > 0.0].reset_index(drop=True)
+    late, cut_off = (
+        (zones[name] / zones["leaving"].where(zones["leaving"] > 0.0)).fillna(0.0) for name in ("late", "no_way")
+    )
     told = {
         "by_s": zones["ordered_s"],
         "people": zones["leaving"],
         "dose_leave": zones["load_left"],
         "late_share": late,
+        "cut_off_share": cut_off,
+        "cut_off": [shown(n) for n in zones["no_way"]],
     }
     return zones[["id", "rests_on_s"]].assign(**told)
 

@@ -23,8 +23,8 @@ from twin.sheet import COLOURS, Sheet, TaskRule
 #: Roads this near to the edge of a place lead out of it, m: assumed, half a wide street and its pavement.
 REACH_M = 30.0
 
-#: The share of people from which on those who set out too late are told as a conflict.
-MANY = 0.5
+#: The share of people from which on those who set out too late are told as a conflict, and those who find no open way.
+MANY, SOME = 0.5, 0.05
 
 Rules = Mapping[tuple[str, str], TaskRule]
 Results = Mapping[str, tuple[Sheet, Exposure]]
@@ -39,7 +39,8 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
     its edge. "excluded": one task is not over when another begins at the same place that asks for what the first excludes; one
     without a known end is never over. "leaving_harms_more": people are to leave a place where the row of a task, of whatever
     hazard, says that staying collects less (`dose_stay`) than leaving (`dose_leave`). "leaving_too_late": of the people of a row
-    (`late_share`) at least half set out when leaving has ceased to pay.
+    (`late_share`) at least half set out when leaving has ceased to pay. "leaving_cut_off": of them at least a twentieth find no open
+    way (`cut_off_share`).
     """
     found: list[Conflict] = []
     ways = _Ways(city, results)
@@ -50,7 +51,8 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
         if asks == "leave":
             found += ways.closing(task)
             found += _harms_more(task, tasks)
-            found += _too_late(task)
+            found += _of_too_many(task, "leaving_too_late", "late_share", MANY)
+            found += _of_too_many(task, "leaving_cut_off", "cut_off_share", SOME)
     found += _excluded(tasks, rules)
     return tuple(sorted(_merged(found), key=lambda c: (c.start, c.code, c.place, c.tasks)))
 
@@ -99,12 +101,10 @@ def _harms_more(task: Task, tasks: list[Task]) -> Iterator[Conflict]:
         yield replace(_conflict("leaving_harms_more", (task,), task.start, by), values=said)
 
 
-def _too_late(task: Task) -> Iterator[Conflict]:
-    share = task.evidence.get("late_share")
-    if share is not None and float(share) >= MANY:
-        yield replace(
-            _conflict("leaving_too_late", (task,), task.start, (task.hazard,)), values={"share": float(share)}
-        )
+def _of_too_many(task: Task, code: str, share_of: str, bound: float) -> Iterator[Conflict]:
+    share = task.evidence.get(share_of)
+    if share is not None and float(share) >= bound:
+        yield replace(_conflict(code, (task,), task.start, (task.hazard,)), values={"share": float(share)})
 
 
 class _Ways:

@@ -18,12 +18,14 @@ from lxml import etree
 import scenarios as sc
 from evacuation.release.variables import STAY_OR_LEAVE, TOXIC_DOSE_RATE
 from scenarios.case import hazards
+from scenarios.planning.dossier import dossier
 from scenarios.runner.run import execute
 from twin import words
 from twin.bridge import cap, front
 from twin.city import City, empty_table
 from twin.errors import TwinError
 from twin.exposure import Moving, expose
+from twin.plan import Conflict
 from twin.readers.city_folder import save_folder
 
 ALL = ("flood", "release", "movement", "crowd")
@@ -244,20 +246,26 @@ def test_an_order_that_can_be_needs_no_such_note(run: sc.Run) -> None:
 
 
 def test_a_town_whose_only_shelter_floods_still_has_its_plan(case: sc.Case, small_city: City, tmp_path: Path) -> None:
-    """The shelter stands in the basin: nobody is sent there, and how full it gets is not known."""
+    """The shelter stands in the basin: nobody is sent there, and movement gives it no colour."""
     moved = small_city.facilities.copy()
     moved.loc[moved["id"] == "s1", "geometry"] = shapely.Point(500_500, 3_399_745)
     save_folder(replace(small_city, facilities=moved), tmp_path / "town")
     order = [{"flood": {"cell_m": 20, "drainage": "none"}}, {"movement": {"zones": "all", "mean_delay_min": 5}}]
     forcing = {"rain": {"mm_h": 180, "hours": 0.5}}
     run = sc.run(case.with_changes(city=str(tmp_path / "town"), hazards=order, forcing=forcing))
-    assert ("movement.shelter_water", {"ids": ["s1"]}) in [(code, dict(values)) for code, values in run.notes]
-    places = run.exposure["movement"].places.set_index("id")
-    assert not places.loc["s1", "known"] and run.fields["movement"].sizes["shelter"] == 0
-    (page,) = [
-        b.said for b in front.event(run.event, run.case.city, sc.sections(run)) if getattr(b, "style", "") == "alarm"
-    ]
-    assert "Places of which nothing is known" in words.written(
-        page, "en"
-    ) and "shelters that nobody is sent to" in words.written(page, "en")
-    assert "没有人前往的避难场所" in words.written(page, "zh") and "1处" in words.written(page, "zh")
+    named = [run.case.city.place_name("s1")]
+    assert ("movement.shelter_water", {"names": named}) in [(code, dict(values)) for code, values in run.notes]
+    assert "s1" not in set(run.exposure["movement"].places["id"]) and run.fields["movement"].sizes["shelter"] == 0
+    alarms = [b for b in front.event(run.event, run.case.city, sc.sections(run)) if getattr(b, "style", "") == "alarm"]
+    assert not alarms, "that nobody goes there is no lack of knowledge"
+
+
+def test_orders_do_not_send_people_to_a_place_that_a_conflict_speaks_against(run: sc.Run) -> None:
+    plan = sc.draft_plan(run)
+    (opening,) = [t for t in plan.tasks if t.code == "open_shelter" and t.place == "s1"]
+    leaving = next(t for t in plan.tasks if t.code == "warn_zone")
+    unfit = Conflict("in_danger", (opening.id,), "s1", opening.place_name, opening.start, ("flood",), "red")
+    for conflicts, named in ((), True), ((unfit,), False):
+        orders = cap.Orders.of(dossier(run, replace(plan, conflicts=conflicts)))
+        said = " ".join(orders.said("movement", leaving.place, "en"))
+        assert (opening.place_name["en"] in said) is named and "leave from" in said

@@ -136,6 +136,14 @@ def test_leaving_that_costs_more_than_staying_is_a_conflict(small_city: City) ->
     assert late.code == "leaving_too_late" and late.values == {"share": 0.5}
 
 
+def test_leaving_when_one_in_twenty_find_no_open_way_is_a_conflict(small_city: City) -> None:
+    place, kind = site(small_city, True)
+    go = replace(task("T1", "one", "go", place, kind, 0, 10), evidence={"cut_off_share": 0.05})
+    (conflict,) = found(small_city, go)
+    assert (conflict.code, conflict.hazards, conflict.values) == ("leaving_cut_off", ("one",), {"share": 0.05})
+    assert not found(small_city, replace(go, evidence={"cut_off_share": 0.049}))
+
+
 def test_a_task_without_a_known_end_is_never_over(small_city: City) -> None:
     place, kind = site(small_city, True)
     stay = replace(task("T1", "two", "stay", place, kind, 0, 10), evidence={"open_end": True})
@@ -148,7 +156,15 @@ def test_every_conflict_has_a_sentence(small_city: City) -> None:
     flood = replace(found(small_city, task("T1", "one", "use", place, kind, 1, 2), two=exposure(small_city, (60, 90)))[0],
                     hazards=("flood",))  # fmt: skip
     figures = {"leave": 0.65, "stay": 0.32, "share": 0.5}
-    for code in ("in_danger", "unknown", "ways_close", "excluded", "leaving_harms_more", "leaving_too_late"):
+    for code in (
+        "in_danger",
+        "unknown",
+        "ways_close",
+        "excluded",
+        "leaving_harms_more",
+        "leaving_too_late",
+        "leaving_cut_off",
+    ):
         for lang in ("zh", "en"):
             said = phrases.conflict(replace(flood, code=code, values=figures), lang)
             assert phrases.say("hazard.flood", lang=lang) in said and "{" not in said

@@ -147,7 +147,8 @@ class Orders:
 
     @classmethod
     def of(cls, dossier: Dossier) -> Orders:
-        """Return the orders of a plan, and the places that it opens."""
+        """Return the orders of a plan, and the places that it opens: but for those whose use a conflict speaks against."""
+        unfit = {c.place for c in dossier.plan.conflicts if c.code in ("in_danger", "unknown")}
         rules = {(s.sheet.id, rule.code): rule for s in dossier.sections for rule in s.sheet.tasks}
         told: dict[tuple[str, str], list[Task]] = {}
         opened: list[str] = []
@@ -155,7 +156,7 @@ class Orders:
             asks = rules[task.hazard, task.code].asks if (task.hazard, task.code) in rules else ""
             if asks in RESPONSE:
                 told.setdefault((task.hazard, task.place), []).append(task)
-            elif asks == "open":
+            elif asks == "open" and task.place not in unfit:
                 opened.append(task.place)
         places = dossier.places()
         return cls(told, places.loc[[i for i in dict.fromkeys(opened) if i in places.index]], dossier)

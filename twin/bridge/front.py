@@ -13,7 +13,7 @@ from twin.city import City
 from twin.grade import likely
 from twin.plan import Conflict, Event, Plan, Task
 from twin.sheet import COLOURS
-from twin.words import LANGS, Phrase, Word, has, say
+from twin.words import LANGS, Phrase, Word, say
 
 MOST_PLACES = 3  # places of the worst colour that are named for each hazard, the first to reach it first
 MOST_BLOCKS = 8  # names of affected blocks
@@ -71,14 +71,13 @@ def event(found: Event, city: City, sections: Iterable[Section]) -> list[Block]:
 
 
 def _unknown(sections: Iterable[Section]) -> list[Word]:
-    """Return for each hazard and kind of place of how many nothing is known; a hazard may say by `unknown.<kind>` what that means."""
+    """Return for each hazard and kind of place of how many nothing is known."""
     found = []
     for section in sections:
         places, sheet = section.exposure.places, section.sheet
         lost = places.loc[~places["known"].astype(bool), "kind"].value_counts(sort=False)
         for kind, count in lost.items():
-            own = f"unknown.{sheet.kind}.{kind}"
-            values = {"hazard": sheet.name, "what": Word(own if has(own) else f"place.{kind}"), "count": int(count)}
+            values = {"hazard": sheet.name, "what": Word(f"place.{kind}"), "count": int(count)}
             found.append(Word("front.unknown_kind", values))
     return found
 

@@ -30,7 +30,7 @@ class Care:
     """Homes, (home,): `id`, people in them, staff on duty, vehicles of their own and the places of each, where they stand.
 
     `cell` and `block` are those of the nearest people; `node` is the junction that vehicles stop at. `assumed` says of which the
-    staff is assumed.
+    staff is assumed, `unknown` of which nothing says how many people are in them: they count as nobody.
     """
 
     id: NDArray[np.str_]
@@ -42,12 +42,14 @@ class Care:
     block: NDArray[np.int32]
     node: NDArray[np.int32]
     assumed: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
 
 
 def care_of(city: City, network: Network) -> Care:
     """Return the homes of a city: as many people as a column `in_care` says, else as they have places (`capacity`).
 
-    Columns `staff`, `vehicles` and `vehicle_places` are read where they are there. Raises ScenarioError for figures below zero.
+    A home without either, or with no places, is `unknown`. Columns `staff`, `vehicles` and `vehicle_places` are read where they are
+    there. Raises ScenarioError for figures below zero.
     """
     table = care_homes(city)
 
@@ -60,7 +62,9 @@ def care_of(city: City, network: Network) -> Care:
         return found
 
     none = np.zeros(len(table))
-    people = np.rint(column("in_care", column("capacity", none))).astype(np.int64)
+    beds = column("capacity", none)
+    inside = column("in_care", np.where(beds > 0.0, beds, np.nan))
+    people = np.rint(np.nan_to_num(inside)).astype(np.int64)
     centres = shapely.centroid(table.geometry.values)
     cells = shapely.centroid(city.population.geometry.values)
     cell = np.asarray(shapely.STRtree(cells).nearest(centres), dtype=np.int32) if len(table) else np.zeros(0, np.int32)
@@ -70,6 +74,7 @@ def care_of(city: City, network: Network) -> Care:
         column("vehicles", none).astype(np.int64), np.maximum(column("vehicle_places", none + OWN_PLACES), 1.0), cell,
         blocks_of(city)[cell], np.array([max(network.nearest(p.x, p.y, layer), 0) for p in centres], np.int32),
         np.isnan(pd.to_numeric(table["staff"], errors="coerce").values) if "staff" in table else np.ones(len(table), bool),
+        np.isnan(inside),
     )  # fmt: skip
 
 

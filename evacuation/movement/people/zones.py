@@ -40,14 +40,17 @@ def known_zones(city: City, zones: Zones) -> None:
 
 
 def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_m: float, dose: float) -> pd.DataFrame:
-    """Return a row per block: `why` it is told to leave ("" for not); "leave_before_s" and "known_s" where an advice names them.
+    """Return a row per block: `why` it is told to leave ("" for not); "leave_before_s" and "known_s" where an advice names them;
+    `unknown` where it is not known, though it was asked, whether water or cloud reach it.
 
     `auto`: blocks that an advice tells to leave; blocks of which a twentieth of the ground gets water (m, tag `slows_travel`)
     of `depth_m`; where nobody gives advice, blocks of which a twentieth collects the toxic load `dose` outdoors. Whom an advice
     tells to stay, stays: `conflict` where water would have them leave. Raises ScenarioError for a block that is not there.
     """
     ids = block_ids(city)
-    table = pd.DataFrame({"id": ids, "why": "", "leave_before_s": np.nan, "known_s": np.nan, "conflict": False})
+    table = pd.DataFrame(
+        {"id": ids, "why": "", "leave_before_s": np.nan, "known_s": np.nan, "conflict": False, "unknown": False}
+    )
     advice = next((f for f in tagged(drivers, "advice").values()), None)
     told = np.zeros(len(ids)) if advice is None else _of_ids(advice, ids)
     for name, column in (("leave_before", "leave_before_s"), ("advice_from", "known_s")):
@@ -58,20 +61,24 @@ def zones_of(city: City, drivers: Drivers, clock: Clock, zones: Zones, *, depth_
     if zones != "auto":
         known_zones(city, zones)
         return table.assign(why=["asked" if i in zones else "" for i in ids])
-    why = np.full(len(ids), "", dtype=object)
-    if len(city.blocks):
-        if advice is None:
-            why[_reached(city, drivers, "dose_rate", clock) >= dose] = "cloud"
-        why[_reached(city, drivers, "slows_travel", clock) >= depth_m] = "water"
+    why, unknown = np.full(len(ids), "", dtype=object), np.zeros(len(ids), bool)
+    asked = (*([("dose_rate", dose, "cloud")] if advice is None else []), ("slows_travel", depth_m, "water"))
+    for tag, bound, reason in asked if len(city.blocks) else ():
+        reached = _reached(city, drivers, tag, clock)
+        why[reached >= bound] = reason
+        unknown |= np.isnan(reached)
     why[told == LEAVE] = "advice"
     conflict = (told == STAY) & (why != "")
     why[told == STAY] = ""
-    return table.assign(why=why, conflict=conflict)
+    return table.assign(why=why, conflict=conflict, unknown=unknown & (why == ""))
 
 
 def _reached(city: City, drivers: Drivers, tag: str, clock: Clock) -> NDArray[np.float64]:
-    """Return what a twentieth of each block's ground reaches within the run: the highest depth, m, or the toxic load collected."""
-    worst = np.zeros(len(city.blocks))
+    """Return what a twentieth of each block's ground reaches within the run: the highest depth, m, or the toxic load collected.
+
+    NaN where no field says anything; 0 where there is none.
+    """
+    worst, some = np.full(len(city.blocks), np.nan), False
     for name, field in tagged(drivers, tag).items():
         if not {"time", "y", "x"} <= set(field.dims) or (tag == "slows_travel" and field.attrs.get("units") != "m"):
             continue
@@ -80,8 +87,8 @@ def _reached(city: City, drivers: Drivers, tag: str, clock: Clock) -> NDArray[np
         ground = np.isfinite(surface["terrain"].values) & ~surface["building"].values
         sampler = overlay.within_polygons(grid, city.blocks.geometry).keep(ground)
         cells = _load(field, clock) if tag == "dose_rate" else field.max("time").values
-        worst = np.fmax(worst, np.nan_to_num(sampler.quantile(cells[np.newaxis], 1.0 - AREA_SHARE)[0]))
-    return worst
+        worst, some = np.fmax(worst, sampler.quantile(cells[np.newaxis], 1.0 - AREA_SHARE)[0]), True
+    return worst if some else np.zeros(len(worst))
 
 
 def _load(rate: xr.DataArray, clock: Clock) -> NDArray[Any]:

@@ -35,7 +35,8 @@ class Goals:
     """Groups of goals: one for each shelter in use, the last for the ways out.
 
     `places` (group,) are infinite for the ways out; `shelters` has a row per shelter of the city with `group` (-1 for one not in
-    use), `why` it is not, and when it `opens_s` (minus infinity: it is open). Goals of group g are `node[start[g]:start[g + 1]]`.
+    use), `why` it is not, whether it is `unknown` what water or cloud do there, and when it `opens_s` (minus infinity: it is open).
+    Goals of group g are `node[start[g]:start[g + 1]]`.
     """
 
     shelters: pd.DataFrame
@@ -66,7 +67,7 @@ def goals_of(city: City, network: Network, drivers: Drivers, actions: tuple[Acti
     if (capacity < 0).any():
         bad = table.iloc[int(np.argmin(capacity))]
         raise ScenarioError("movement_shelter", shelter=str(bad["id"]), found=float(capacity.min()))
-    hit = _hit(city, drivers, table)
+    hit, unknown = _hit(city, drivers, table)
     rows: list[tuple[Any, ...]] = []
     places: list[float] = []
     nodes: list[list[int]] = []
@@ -78,7 +79,17 @@ def goals_of(city: City, network: Network, drivers: Drivers, actions: tuple[Acti
         why = "" if capacity[k] > 0 and own and not hit[k] else hit[k] or ("no_places" if own else "no_road")
         opens_s = opened[shelter.id].start_s if shelter.id in opened else -np.inf
         rows.append(
-            (shelter.id, shelter.name_zh, shelter.name_en, capacity[k], far, -1 if why else len(places), why, opens_s)
+            (
+                shelter.id,
+                shelter.name_zh,
+                shelter.name_en,
+                capacity[k],
+                far,
+                -1 if why else len(places),
+                why,
+                opens_s,
+                unknown[k] and not why,
+            )
         )
         if not why:
             places.append(capacity[k])
@@ -87,7 +98,7 @@ def goals_of(city: City, network: Network, drivers: Drivers, actions: tuple[Acti
     if not out and not places:
         raise ScenarioError("movement_no_goal", found=len(table), rim=RIM_M)
     nodes.append(out)
-    columns = ["id", "name_zh", "name_en", "capacity", "road_m", "group", "why", "opens_s"]
+    columns = ["id", "name_zh", "name_en", "capacity", "road_m", "group", "why", "opens_s", "unknown"]
     return Goals(
         pd.DataFrame(rows, columns=columns),
         np.array([*places, np.inf]),
@@ -111,14 +122,14 @@ def _exits(city: City, network: Network) -> list[int]:
     return [int(n) for n in each if network.reached[n]]
 
 
-def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:
+def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> tuple[list[str], NDArray[np.bool_]]:
     """Return why each shelter cannot be used: "water" or "cloud" within the run, or the "colour" that another hazard gives it.
 
-    "" for nothing known against it.
+    "" for nothing known against it; and of which some field says nothing.
     """
-    found = [""] * len(table)
+    found, unknown = [""] * len(table), np.zeros(len(table), bool)
     if not len(table):
-        return found
+        return found, unknown
     if "place_colour" in drivers:
         colour = drivers["place_colour"].reindex(place=table["id"].astype(str).values).values
         found = ["colour" if c >= UNFIT else "" for c in colour]
@@ -127,11 +138,13 @@ def _hit(city: City, drivers: Drivers, table: pd.DataFrame) -> list[str]:
             if not {"time", "y", "x"} <= set(field.dims) or (tag == "slows_travel" and field.attrs.get("units") != "m"):
                 continue
             grid = Grid.of_axes(city.grid.crs, field["y"].values, field["x"].values, name)
-            at = np.nan_to_num(overlay.places(grid, table.geometry).maximum(field.transpose("time", "y", "x").values))
+            at = overlay.places(grid, table.geometry).maximum(field.transpose("time", "y", "x").values)
+            unknown |= np.isnan(at).all(axis=0)
+            at = np.nan_to_num(at)
             if reason == "cloud":
                 step_s = np.diff(field["time"].values) / np.timedelta64(1, "s")
                 bad = step_s @ at[:-1] >= SHELTER_DOSE
             else:
                 bad = at.max(axis=0) >= SHELTER_WATER_M
             found = [(reason if b else "") or own for own, b in zip(found, bad, strict=True)]
-    return found
+    return found, unknown

@@ -133,6 +133,28 @@ def routes_of(
     )  # fmt: skip
 
 
+def outward_of(city: City, network: Network, goals: Goals, actions: tuple[Action, ...]) -> dict[int, bool]:
+    """Return for each road under contraflow or with a held turn, by its row, whether people leave against its drawn direction.
+
+    They leave towards the end that is nearer to a way out of the city; where no road leads out, nearer to a shelter.
+    """
+    rows = {
+        int(np.flatnonzero((city.roads["id"] == a.place).values)[0])
+        for a in actions
+        if a.kind in ("contraflow", "hold_turn")
+    }
+    if not rows:
+        return {}
+    cost, _ = routes_of(city, network, goals, (), {}).ways(network.length / network.free)
+    nearest = cost[-1] if np.isfinite(cost[-1]).any() else cost.min(axis=0)
+    found = {}
+    for row in rows:
+        link = np.flatnonzero((network.road == row) & (network.layer == CAR) & ~network.reverse)
+        if len(link):
+            found[row] = bool(nearest[network.up[link[0]]] < nearest[network.down[link[0]]])
+    return found
+
+
 def parted(
     routes: Routes, cost: NDArray[np.float64], lead: NDArray[np.int32], persons: NDArray[np.float64]
 ) -> NDArray[np.float64]:

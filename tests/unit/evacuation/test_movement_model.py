@@ -83,7 +83,9 @@ def test_who_is_still_on_the_way_where_and_that_no_plan_is_faster_is_said() -> N
     found = leave(full, hours=0.5)
     told = dict(found.notes)
     queued = found.fields["people_queued"].isel(time=-1).to_series().sort_values()
-    assert at_end(found, "en_route") > 0 and set(told["still_queued"]["ids"]) == set(queued.index[-5:])
+    assert at_end(found, "en_route") > 0 and told["still_queued"]["names"] == [
+        full.place_name(i) for i in queued.index[:-6:-1]
+    ]
     bound = found.tables["bound"].iloc[0]
     assert np.isnan(bound["t95_s"]) and bound["bound_s"] > 1800.0
     assert told["needs_longer"]["run"] == 0.5 and told["needs_longer"]["hours"] * 3600.0 <= bound["bound_s"]
@@ -223,7 +225,10 @@ def test_told_to_stay_although_it_floods_is_a_conflict_for_a_person(town) -> Non
     found = leave(
         town, replace(ALL, zones="auto"), {"a": advice, "water_depth": worlds.water(town, clock, np.full(13, 0.6))}
     )
-    assert found.tables["zones"]["id"].tolist() == ["b2"] and ("conflict", {"count": 1, "ids": ["b0"]}) in found.notes
+    assert (
+        found.tables["zones"]["id"].tolist() == ["b2"]
+        and ("conflict", {"count": 1, "names": [town.place_name("b0")]}) in found.notes
+    )
 
 
 def test_where_all_whom_water_would_have_leave_are_advised_to_stay_the_first_page_says_so(town) -> None:
@@ -370,6 +375,11 @@ def test_an_order_after_the_last_departure_is_told(town) -> None:
     for warning, late in (("23:40", True), ("23:00", False)):
         found = replace(ALL, warning=warning).simulate(town, {"water_depth": flood}, clock, (), stream(7, "movement"))
         assert ("ordered_too_late" in codes(found)) is late
+        orders, zones = found.tables["orders"].set_index("id"), found.tables["zones"].set_index("id")
+        share = zones["no_way"] / zones["leaving"]
+        np.testing.assert_allclose(orders["cut_off_share"], share.loc[orders.index], rtol=0.0, atol=0.0)
+        assert bool(orders["cut_off_share"].max() > 0.5) is late, "the west stands in water before it is ordered"
+        assert (zones["no_way"] >= zones["stranded"]).all()
 
 
 def test_homes_that_no_road_reaches_are_told(town) -> None:
@@ -396,7 +406,8 @@ def test_a_field_off_the_city_is_refused_and_not_taken_for_dry(town) -> None:
 def test_a_shelter_without_places_is_not_used_and_it_is_said(town) -> None:
     found = leave(replace(town, facilities=town.facilities.assign(capacity=0.0)))
     assert (
-        dict(found.notes)["shelter_no_places"]["ids"] == ["s0", "s1"] and found.tables["shelters"]["taken"].sum() == 0
+        dict(found.notes)["shelter_no_places"]["names"] == [town.place_name(i) for i in ("s0", "s1")]
+        and found.tables["shelters"]["taken"].sum() == 0
     )
 
 
@@ -406,6 +417,36 @@ def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -
     at_goal = found.counts["end_state"].iloc[-1, :2].sum()
     assert at_end(found, "stranded") + at_goal == found.tables["bound"]["leaving"].iloc[0]
     assert set(found.tables["stranded"]["why"]) == {"no_way"}
+    zones = found.tables["zones"]
+    assert (
+        zones["no_way"].sum() == zones["leaving"].sum() - at_goal
+        and found.tables["orders"]["cut_off_share"].min() > 0.5
+    )
+
+
+def test_what_is_not_known_of_a_shelter_or_a_block_is_said(town) -> None:
+    """Nothing is known of the water in the west, where a shelter stands; it is dry in the east."""
+    clock = worlds.clock(1.0)
+    field = worlds.water(town, clock, np.full(13, np.nan))
+    east = field.x.values > worlds.WEST + 0.5 * (town.grid.east - worlds.WEST)
+    field = xr.where(xr.DataArray(east, dims="x", coords={"x": field.x}), 0.0, field).transpose("time", "y", "x")
+    field = field.assign_attrs(units="m", tags="harms_people slows_travel").rename("water_depth")
+    model = replace(ALL, zones="auto")
+    told = dict(model.simulate(town, {"water_depth": field}, clock, (), stream(7, "movement")).notes)
+    assert told["shelters_unknown"] == {"count": 1, "names": [town.place_name("s1")]}
+    assert told["zones_unknown"] == {"count": 2, "names": [town.place_name(i) for i in ("b0", "b2")]}
+    known = dict(model.simulate(town, {"water_depth": field.fillna(0.0)}, clock, (), stream(7, "movement")).notes)
+    assert not {"shelters_unknown", "zones_unknown"} & set(known)
+
+
+def test_a_block_in_which_nobody_lives_is_not_ordered(town) -> None:
+    empty = town.population.assign(
+        day=town.population["day"].where(town.population.centroid.x > worlds.WEST + 500.0, 0.0)
+    )
+    empty["night"] = empty["day"]
+    found = leave(replace(town, population=empty))
+    zones, orders = found.tables["zones"].set_index("id"), found.tables["orders"]
+    assert 0 < len(orders) < len(zones) and (zones.loc[orders["id"], "people"] > 0).all()
 
 
 def test_a_flood_then_movement_go_to_a_plan_and_a_report(storm: Path) -> None:

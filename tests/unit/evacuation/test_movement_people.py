@@ -57,7 +57,7 @@ def test_those_who_cannot_leave_alone_are_never_safe_until_they_are_fetched(aged
     assert left.balance.came_in["in_care"] == 12.0 and left.balance.error == 0.0
     row = left.tables["in_care"].iloc[0]
     assert (row["people"], row["waiting"], row["fetched"], row["by_s"]) == (12.0, 12.0, 0.0, 1200.0)
-    assert ("in_care", {"people": 12, "waiting": 12, "ids": ["care_home-1"]}) in [
+    assert ("in_care", {"people": 12, "waiting": 12, "names": [aged.place_name("care_home-1")]}) in [
         (code, {**v, "people": 12, "waiting": 12}) for code, v in left.notes
     ]
     other = leave(aged, replace(ALL, zones=("b3",)))
@@ -162,6 +162,14 @@ def test_a_further_shelter_takes_people_from_when_it_opens() -> None:
     assert "school-1" not in set(leave(town).tables["shelters"]["id"])
 
 
+def test_a_hospital_of_which_no_figure_is_known_is_told_and_not_taken_for_empty(town) -> None:
+    unknown = leave(with_place(town, "hospital", np.nan))
+    assert dict(unknown.notes)["care_unknown"] == {"count": 1, "names": [{"zh": "hospital", "en": "hospital"}]}
+    assert "care_unknown" in dict(leave(with_place(town, "hospital", 0.0)).notes), "no beds are no figure"
+    for known in (with_place(town, "hospital", 3.0), with_place(town, "hospital", 0.0, in_care=0.0)):
+        assert "care_unknown" not in dict(leave(known).notes)
+
+
 def test_a_held_turn_sends_cars_another_way_and_lets_walkers_pass(town) -> None:
     """Everybody of the north goes out by the northern road; a post at its junction holds those who come up the middle street."""
     town = replace(town, facilities=town.facilities.iloc[:0])
@@ -177,7 +185,7 @@ def test_a_held_turn_sends_cars_another_way_and_lets_walkers_pass(town) -> None:
 
     assert straight(plain) == {"car", "foot"} and straight(held) == {"foot"}
     assert held.tables["bound"]["gap"].iloc[0] >= 1.0 and at_goal(held) == at_goal(plain), "they find another way"
-    assert dict(held.notes)["held_turns"] == {"ids": [up]}
+    assert dict(held.notes)["held_turns"] == {"names": [town.place_name(up)]}
 
 
 def test_a_held_turn_counts_for_the_last_departure_of_cars_alone(town) -> None:
