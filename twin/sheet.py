@@ -233,6 +233,16 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number of the whole run that runs are compared by: `column` of a table of the model that has one row, divided by `per`."""
+
+    code: str
+    table: str
+    column: str
+    per: float = 1.0
+
+
+@dataclass(frozen=True)
 class Cap:
     """What CAP 1.2 asks of a hazard: categories, the official event code if the city has one, response and urgency by colour."""
 
@@ -274,6 +284,12 @@ class Sheet:
     unlike: tuple[str, ...] = ()
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def of_members(self) -> frozenset[str]:
+        """The tables of the model that an ensemble keeps of each member: those that tasks or figures are drawn from."""
+        return frozenset({rule.table for rule in self.tasks if rule.table} | {figure.table for figure in self.figures})
 
     @property
     def kind(self) -> str:

@@ -23,7 +23,7 @@ from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.finding import Finding
 from twin.hazard import ChecksCities, Hazard, site_of
-from twin.sheet import CITY, COLOURS, QUANTILES, Cap, MapLayer, Measure, Rule, Scale, Sheet, TaskRule, kind_of
+from twin.sheet import CITY, COLOURS, QUANTILES, Cap, Figure, MapLayer, Measure, Rule, Scale, Sheet, TaskRule, kind_of
 
 #: name in a scenario -> the package that holds it.
 HAZARDS: dict[str, str] = {
@@ -75,6 +75,7 @@ def sheet(name: str) -> Sheet:
         unlike=tuple(raw.get("unlike", ())),
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
+        figures=tuple(_figure(row, said) for row in raw.get("figures", [])),
     ).check()
     for layer, percent in zip(made.spread_layers, QUANTILES, strict=True):
         peak = made.peak_layer.word
@@ -228,6 +229,12 @@ def _layer(row: dict[str, Any], said: Says) -> MapLayer:
         steps=tuple(map(float, steps)),
         sense=row.get("sense", "above"),
     )
+
+
+def _figure(row: dict[str, Any], said: Says) -> Figure:
+    """Return a figure and bring its label into the catalogue."""
+    said.add({f"figure.{said.owner}.{row['code']}": row["label"]})
+    return Figure(**{name: value for name, value in row.items() if name != "label"})
 
 
 def _measures(rows: list[dict[str, Any]], said: Says) -> dict[str, Measure]:

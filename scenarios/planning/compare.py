@@ -19,7 +19,7 @@ from twin.grade import likely
 from twin.grid import Grid, on_cells
 from twin.hazard import site_of
 from twin.plan import rounded, shown
-from twin.sheet import CITY, COLOURS, MapLayer, Scale, kind_of, names_of
+from twin.sheet import CITY, COLOURS, Figure, MapLayer, Scale, kind_of, names_of
 from twin.words import say, written
 
 #: Keys of a scenario whose change makes figures hard to compare: where, how long, and of how many members.
@@ -32,9 +32,9 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     A hazard of one kind at one place stands in the same rows whatever its name in each run. Rows are (hazard, figure, bound):
     people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
-    counts (by class, at the end), people of whom nothing is known, and what the measures take: minutes of each crew and yuan;
-    columns are run ids. What a run did not compute is NaN: its hazards, or people, roads and kinds of place of a city without
-    them.
+    counts (by class, at the end), people of whom nothing is known, what the sheet names besides (`Sheet.figures`), and what the
+    measures take: minutes of each crew and yuan; columns are run ids. What a run did not compute is NaN: its hazards, or people, roads
+    and kinds of place of a city without them.
     Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
@@ -48,8 +48,10 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     return table.where(table.notna() | ~efforts[:, np.newaxis], 0.0)
 
 
-def figures_of(run: Run, exposures: Mapping[str, Exposure], graded: pd.DataFrame) -> dict[tuple[str, str, str], float]:
-    """Return the figures of a run, or of one of its members, by (hazard, figure, bound); see `compare`."""
+def figures_of(
+    run: Run, exposures: Mapping[str, Exposure], graded: pd.DataFrame, member: int | None = None
+) -> dict[tuple[str, str, str], float]:
+    """Return the figures of a run, or of one `member`, by (hazard, figure, bound); see `compare`."""
     figures: dict[tuple[str, str, str], float] = {}
     for hazard in run.hazards:
         sheet, exposure = run.sheet(hazard), exposures[hazard]
@@ -64,11 +66,23 @@ def figures_of(run: Run, exposures: Mapping[str, Exposure], graded: pd.DataFrame
             figures[hazard, "places", colour] = float((levels["level"] == colour).sum())
         for kind in (k for k, rule in sheet.rules.items() if rule.closes_at and k in known):
             figures[hazard, "closed", kind] = float((exposure.closures["kind"] == kind).sum())
+        for said in sheet.figures:
+            figures[hazard, "said", said.code] = _said(run, hazard, said, member)
     for owner, unit, minutes, cost in _efforts(run):
         for figure, bound, value in (("crew_min", unit, minutes), ("cost_cny", "", cost)):
             key = (owner, figure, bound)
             figures[key] = figures.get(key, 0.0) + value
     return figures
+
+
+def _said(run: Run, hazard: str, figure: Figure, member: int | None) -> float:
+    """Return a figure of a run or of a member; of a whole ensemble the median, of two middle ones the larger; NaN where there is none."""
+    table = run.members_table(hazard, figure.table) if run.members else run.tables_of(hazard).get(figure.table)
+    if table is None or not len(table):
+        return np.nan
+    mine = table[table["member"] == member] if member is not None else table
+    value = float(mine[figure.column].fillna(np.inf).quantile(0.5, interpolation="higher")) / figure.per
+    return value if np.isfinite(value) else np.nan
 
 
 def _named(figures: Mapping[tuple[str, str, str], float], rows: Mapping[str, str]) -> dict[tuple[str, str, str], float]:
@@ -137,12 +151,15 @@ def compared(runs: list[Run], lang: str) -> pd.DataFrame:
 def label_of(row: tuple[str, str, str], titles: Mapping[str, Mapping[str, str]], lang: str) -> str:
     """Return a row of `compare` in words; `titles` are the names of the hazards compared."""
     hazard, figure, bound = row
-    family = {"places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind_of(hazard)}"}.get(
-        figure
-    )
+    kind = kind_of(hazard)
+    family = {
+        "places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind}", "said": f"figure.{kind}",
+    }.get(figure)  # fmt: skip
     label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
+    if figure == "counted":
+        label = say("compare.class", lang=lang, scale=say(f"{family}.{bound.partition('.')[0]}", lang=lang), name=label)
     whose = f"{titles[hazard][lang]} · " if len(titles) > 1 and hazard != CITY else ""
-    return f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"
+    return f"{whose}{label}" if figure == "said" else f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"
 
 
 def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:

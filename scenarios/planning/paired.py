@@ -38,7 +38,7 @@ def paired(run: Run, other: Run) -> pd.DataFrame:
     names, count = rows_of([run, other]), len(run.members)
     values: list[pd.DataFrame] = []
     for each, rows in zip((run, other), names, strict=True):
-        members = [figures_of(each, *each.of_member(k)) for k in range(count)]
+        members = [figures_of(each, *each.of_member(k), k) for k in range(count)]
         table = pd.DataFrame(members)
         table.columns = pd.MultiIndex.from_tuples([(rows.get(h, h), f, b) for h, f, b in members[0]])
         values.append(table)

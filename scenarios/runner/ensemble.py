@@ -103,7 +103,7 @@ def run_member(ask: Ask) -> None:
     for name, outcome in done.outcomes.items():
         sheet = case.sheet(name)
         keep_fields(outcome.fields, sheet, count, folder / name)
-        for table in {rule.table for rule in sheet.tasks if rule.table in outcome.tables}:
+        for table in sheet.of_members & set(outcome.tables):
             outcome.tables[table].to_parquet(folder / f"{name}-{table}.parquet")
     write_result(done.balances, done.notes, folder)
     if ask.member == 0:
@@ -130,7 +130,7 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
         spread_fields([folder / name for folder in folders], sheet, part / "fields.zarr", name)
         drop_in_time([folder / name for folder in folders])
         same += [name] if alike([folder / name for folder in folders]) else []
-        _join_tables(folders, name, {rule.table for rule in sheet.tasks if rule.table}, part)
+        _join_tables(folders, name, sheet.of_members, part)
     write_findings(exposures, graded(exposures, case), part)
     results = [json.loads((folder / RESULT).read_text("utf-8")) for folder in folders]
     errors = [{name: b["relative_error"] for name, b in result["balances"].items()} for result in results]
@@ -142,8 +142,8 @@ def _reduce(case: Case, part: Path, draws: list[Drawn]) -> None:
     write_result(results[0]["balances"], _notes(case, results, errors, same), part)
 
 
-def _join_tables(folders: list[Path], hazard: str, tables: set[str], part: Path) -> None:
-    """Write each table that tasks are drawn from once more, with the rows of all members and a column `member`."""
+def _join_tables(folders: list[Path], hazard: str, tables: frozenset[str], part: Path) -> None:
+    """Write each table that is kept of members once more, with the rows of all members and a column `member`."""
     for table in tables:
         found = [(k, folder / f"{hazard}-{table}.parquet") for k, folder in enumerate(folders)]
         rows = [pd.read_parquet(path).assign(member=k) for k, path in found if path.exists()]

@@ -121,7 +121,7 @@ class Run:
         return exposures, pd.read_parquet(folder / "levels.parquet")
 
     def members_table(self, hazard: str, table: str) -> pd.DataFrame | None:
-        """Return the rows of all members (column `member`) in a table of a hazard that tasks are drawn from.
+        """Return the rows of all members (column `member`) in a table of a hazard that is kept of members.
 
         None for a single run, and where no member has the table.
         """

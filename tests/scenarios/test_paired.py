@@ -50,7 +50,7 @@ def test_a_difference_is_that_of_the_members_with_students_interval(made) -> Non
     assert (table["low"] <= table["mean"]).all() and (table["mean"] <= table["high"]).all()
     assert (table["told"] == ((table["low"] > 0) | (table["high"] < 0))).all()
     one = rows[0]
-    pairs = [[module.figures_of(r, *r.of_member(k))[one] for k in range(5)] for r in (run, other)]
+    pairs = [[module.figures_of(r, *r.of_member(k), k)[one] for k in range(5)] for r in (run, other)]
     change = np.subtract(pairs[1], pairs[0])
     assert table.loc[one, "mean"] == pytest.approx(change.mean())
     assert table.loc[one, "high"] - table.loc[one, "mean"] == pytest.approx(
@@ -75,3 +75,23 @@ def test_other_draws_too_few_members_and_single_runs_are_not_paired(made) -> Non
     assert "cannot be told" in sc.told_apart(run, other, "en")[0]
     single = made(ensemble={})
     assert not module.can_pair(single, single) and sc.told_apart(single, single, "en") == []
+
+
+def test_how_soon_people_arrive_is_compared_and_told_from_chance(made) -> None:
+    """Two minutes to get going, or twelve: the time until half and until 95 % have arrived is a figure of runs and of members."""
+    plans = [{"zones": "all", "mean_delay_min": minutes} for minutes in (2, 12)]
+    soon, late = (
+        made(hours=1.0, hazards=[*QUICK["hazards"], {"movement": {**plan, "compliance": 1.0}}]) for plan in plans
+    )
+    rows = [("movement", "said", code) for code in ("half", "most")]
+    whole, table = sc.compare([soon, late]), sc.paired(soon, late)
+    times = [[run.members_table("movement", "bound")[f"t{n}_s"] / 60.0 for n in (50, 95)] for run in (soon, late)]
+    for k, row in enumerate(rows):
+        assert [whole.loc[row, run.id] for run in (soon, late)] == [np.median(each[k]) for each in times]
+        assert table.loc[row, "mean"] == pytest.approx((times[1][k] - times[0][k]).mean()) and table.loc[row, "told"]
+    labels = sc.compared([soon, late], "en").index
+    assert "Evacuation · 95 % have arrived (min after the first order)" in labels and labels.is_unique
+    counted = [row for row in whole.index if row[:2] == ("movement", "counted")]
+    assert len([name for name in labels if name.startswith("Evacuation · people: ")]) == len(counted), (
+        "no two share a name"
+    )
