@@ -95,6 +95,7 @@ def notes_of(
     far = goals.shelters[(goals.shelters["road_m"] > FAR_M) & (goals.shelters["why"] == "")]
     if len(far):
         notes.append(("shelter_far", {"names": named(city, far["id"]), "metres": round(float(far["road_m"].max()))}))
+    notes += [(f"no_{name}", {}) for name in roads.missing]
     if roads.unknown:
         notes.append(("roads_unknown", {"count": roads.unknown}))
     for code, table in (("zones_unknown", zones), ("shelters_unknown", goals.shelters)):

@@ -205,7 +205,7 @@ def _at(seconds: float, city: City, clock: Clock) -> str:
 
 
 def _minutes(seconds: float, down: bool = False) -> str:
-    """Return whole minutes, rounded up, or down for a bound; a dash for none."""
+    """Return whole minutes, a bound rounded down; a dash for none."""
     if not np.isfinite(seconds):
         return NOTHING
-    return f"{np.floor(seconds / 60.0) if down else np.ceil(seconds / 60.0):.0f}"
+    return f"{np.floor(seconds / 60.0) if down else seconds / 60.0:.0f}"

@@ -61,7 +61,7 @@ class Conditions:
 
     `begins` (spell,) s on the clock; `speed` m/s, `opened` and `dose_rate` 1/s (spell, link); `lanes` (spell, link) is the share
     of its own lanes that a link has (contraflow). `unknown` counts roads of which some field says nothing; they count as dry and
-    clean.
+    clean, as all do where there is no field at all: `missing`, of "water" and "cloud".
     """
 
     begins: NDArray[np.float64]
@@ -71,6 +71,7 @@ class Conditions:
     lanes: NDArray[np.float64]
     unknown: int
     unread: tuple[str, ...]
+    missing: tuple[str, ...]
 
     def at(self, t: float) -> int:
         """Return the spell that holds at `t` s."""
@@ -143,7 +144,8 @@ def conditions_of(
     unknown = np.zeros(len(city.roads), bool)
     for along in (depth, dose):
         unknown |= along.unknown
-    return Conditions(begins, speed, opened, rate, lanes, int(unknown.sum()), tuple(unread))
+    missing = tuple(name for name, along in (("water", depth), ("cloud", dose)) if not along.found)
+    return Conditions(begins, speed, opened, rate, lanes, int(unknown.sum()), tuple(unread), missing)
 
 
 class _Along:

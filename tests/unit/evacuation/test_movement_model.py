@@ -424,6 +424,17 @@ def test_when_all_roads_are_closed_everybody_is_stuck_and_it_is_said_why(town) -
     )
 
 
+def test_a_run_without_water_or_cloud_says_so(town) -> None:
+    clock = worlds.clock(0.5)
+    dry, clean = worlds.water(town, clock, np.zeros(7)), worlds.cloud(town, clock, 0.0)
+    for drivers, said in (
+        ({}, {"no_water", "no_cloud"}),
+        ({"water_depth": dry}, {"no_cloud"}),
+        ({"water_depth": dry, "toxic_dose_rate": clean}, set()),
+    ):
+        assert {"no_water", "no_cloud"} & set(codes(leave(town, drivers=drivers, hours=0.5))) == said
+
+
 def test_what_is_not_known_of_a_shelter_or_a_block_is_said(town) -> None:
     """Nothing is known of the water in the west, where a shelter stands; it is dry in the east."""
     clock = worlds.clock(1.0)
