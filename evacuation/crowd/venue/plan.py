@@ -155,7 +155,8 @@ class Plan:
             raise ScenarioError("venue_no_gate", venue=venue)
         if not (kinds == "source").any():
             raise ScenarioError("venue_no_source", venue=venue)
-        levels, outline, parts = lay(venue, outline, parts, MARGIN_M)
+        whole_m = 2.0 if cell_m is None else cell_m * float(np.ceil(2.0 / cell_m))
+        levels, outline, parts = lay(venue, outline, parts, MARGIN_M, whole_m)
         kinds = parts["kind"]
         drawn = shapely.union_all(parts.geometry[kinds.isin([*WALL_KINDS, *GATE_KINDS, "obstacle"])].values)
         ground = outline if outline.area > 0 else levels.hull(drawn)
@@ -319,13 +320,13 @@ def _ids(value: Any) -> frozenset[str]:
 def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float, levels: Levels) -> Grid:
     west, south, east, north = bounds
     west, north = np.floor(west - MARGIN_M), np.ceil(north + MARGIN_M)
-    if levels.many:
-        west, east = levels.west, levels.west + len(levels.numbers) * levels.span_m - MARGIN_M
-    nx, ny = int(np.ceil((east + MARGIN_M - west) / 2)) * 2, int(np.ceil((north - south + MARGIN_M) / 2)) * 2
+    west = levels.west if levels.many else west
+    nx, ny = (int(np.ceil((long + MARGIN_M) / 2)) * 2 for long in (east - west, north - south))
+    wide_m = len(levels.numbers) * levels.span_m if levels.many else float(nx)
     per_m = round(1 / cell, 6)
-    if (cells := nx * ny * per_m**2) > MOST_CELLS:
+    if (cells := wide_m * ny * per_m**2) > MOST_CELLS:
         raise ScenarioError("venue_large", venue=venue, found=int(cells), expected=MOST_CELLS, cell=cell)
-    return Grid(crs, float(west), float(north), cell, round(ny / cell), round(nx / cell))
+    return Grid(crs, float(west), float(north), cell, round(ny / cell), round(wide_m / cell))
 
 
 def _text(value: Any) -> str:
