@@ -152,7 +152,7 @@ class Stream:
                 )  # fmt: skip
                 stream.cross(
                     self._right, self._down, self._total, self.walking, self._x, self._w, self._blocked, self._share,
-                    *self.finder.rise, self.finder.stair, FREE_M_S, FULL, MOST,
+                    self.finder.uneven, *self.finder.rise, self.finder.stair, FREE_M_S, FULL, MOST,
                 )  # fmt: skip
                 stream.shares(self._give, self._take, self._right, self._down, self._total, self.walking, ratio)
                 stream.move(self.walking, self._right, self._down, self._give, self._take, ratio)

@@ -79,20 +79,25 @@ def steer(x_out, w_out, total, walking, to_x, to_w, blocked, yields, cell):
 
 
 @kernel
-def pace(x, w, rise_x, rise_w, stair, i, j):
-    """Return the speed over that on the level of who heads along (x, w) on cell (i, j): `decide.pace_on`."""
-    if rise_x[i, j] == 0.0 and rise_w[i, j] == 0.0 and not stair[i, j]:
-        return 1.0
-    return pace_on(x * rise_x[i, j] + w * rise_w[i, j], stair[i, j])
+def passes(sent, taken, x, w, i, j, ii, jj, rise_x, rise_w, stair):
+    """Return what passes from cell (i, j) to (ii, jj), persons m-1 s-1, of what is sent and taken on the level.
+
+    Each goes by the speed on its slope of who heads along (x, w): `decide.pace_on`.
+    """
+    sends = sent * pace_on(x * rise_x[i, j] + w * rise_w[i, j], stair[i, j])
+    return min(sends, taken * pace_on(x * rise_x[ii, jj] + w * rise_w[ii, jj], stair[ii, jj]))
 
 
 @kernel(parallel=True)
-def cross(right_out, down_out, total, walking, to_x, to_w, blocked, share, rise_x, rise_w, stair, free, full, most):
+def cross(
+    right_out, down_out, total, walking, to_x, to_w, blocked, share, uneven, rise_x, rise_w, stair, free, full, most
+):
     """Fill the flows through the faces between cells, persons m-1 s-1, by group: right_out (group, ny, nx), down_out likewise.
 
     Face (i, j) of right_out lies between columns j and j + 1, of down_out between rows i and i + 1; flows are positive to the right
     and down. total (ny, nx), walking (group, ny, nx) persons/m2; to_x, to_w (group, ny, nx) where a group heads; share (ny, nx): of a
-    cell's width that is open to those who come in; rise_x, rise_w (ny, nx) m up a metre to the right and down, stair (ny, nx): steps.
+    cell's width that is open to those who come in; rise_x, rise_w (ny, nx) m up a metre to the right and down, stair (ny, nx): steps,
+    uneven (ny, nx): any of these.
     A face lets through the smaller of what the cell behind sends and the cell before takes, each by the speed on its slope.
     """
     groups, ny, nx = walking.shape
@@ -111,17 +116,19 @@ def cross(right_out, down_out, total, walking, to_x, to_w, blocked, share, rise_
                     continue
                 there = total[ii, jj]
                 sends, takes = offered(there, free, full, most)
+                on, back = min(sent, takes * share[ii, jj]), min(sends, taken * share[i, j])
+                slow = uneven[i, j] or uneven[ii, jj]
                 for g in range(groups):
                     flow = 0.0
                     if walking[g, i, j] > 0.0:
                         x, w = to_x[g, i, j], to_w[g, i, j]
-                        from_here = sent * pace(x, w, rise_x, rise_w, stair, i, j)
-                        on = min(from_here, takes * share[ii, jj] * pace(x, w, rise_x, rise_w, stair, ii, jj))
+                        if slow:
+                            on = passes(sent, takes * share[ii, jj], x, w, i, j, ii, jj, rise_x, rise_w, stair)
                         flow += max(x if side == 0 else w, 0.0) * on * walking[g, i, j] / here
                     if walking[g, ii, jj] > 0.0:
                         x, w = to_x[g, ii, jj], to_w[g, ii, jj]
-                        from_there = sends * pace(x, w, rise_x, rise_w, stair, ii, jj)
-                        back = min(from_there, taken * share[i, j] * pace(x, w, rise_x, rise_w, stair, i, j))
+                        if slow:
+                            back = passes(sends, taken * share[i, j], x, w, ii, jj, i, j, rise_x, rise_w, stair)
                         flow += min(x if side == 0 else w, 0.0) * back * walking[g, ii, jj] / there
                     if side == 0:
                         right_out[g, i, j] = flow

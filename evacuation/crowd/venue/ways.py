@@ -82,6 +82,7 @@ class Finder:
             self.rise[0][on], self.rise[1][on] = slope.rise * np.sin(up), -slope.rise * np.cos(up)
             self.stair[on] = slope.stair
             self.slowness[on] *= SLOPE_COST if slope.stair else 1.0
+        self.uneven = self.stair | (self.rise != 0.0).any(axis=0)
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
         for k, shape in enumerate(plan.goals.values()):
             self.goal_of[self.cells_of(shape)] = k + 1
