@@ -13,13 +13,14 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pydeck as pdk
 import shapely
 import streamlit as st
 import xarray as xr
 
 import scenarios as sc
-from desk import pictures, served
+from desk import people, pictures, served
 from desk.blocks import plain
 from desk.choice import one_of
 from desk.levels import graded, levels_legend
@@ -81,11 +82,14 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
         on, under = places["mark"].any(), (~places["mark"]).any()
         if on and under and not st.toggle(say("desk.areas", lang=lang), key="areas"):
             places = places[places["mark"]]
+        walked = people.followed(sections.values())
+        if walked and not st.toggle(say("desk.people", lang=lang), value=True, key="people"):
+            walked = []
     with drawing:
-        moves = any(_in_time(section, layer) for section, layer in chosen)
+        moves = bool(walked) or any(_in_time(section, layer) for section, layer in chosen)
         playing = moves and st.toggle(say("desk.play", lang=lang), key="play")
         drawn = st.fragment(_draw, run_every=1.0 if playing else None)
-        drawn(run, sections, chosen, bounds, places, lang, moves, playing)
+        drawn(run, sections, chosen, walked, bounds, places, lang, moves, playing)
 
 
 def _fields(run: sc.Run, section: Section, lang: str) -> Chosen:
@@ -138,21 +142,29 @@ def _draw(
     run: sc.Run,
     sections: Sections,
     chosen: Chosen,
+    walked: list[Section],
     bounds: Bounds,
     places: gpd.GeoDataFrame,
     lang: str,
     moves: bool,
     playing: bool,
 ) -> None:
-    """Draw the city with the chosen fields; each redraw while `playing` moves on by one step of the clock."""
+    """Draw the city with the chosen fields and the people of the sections `walked`; each redraw while `playing` moves on by one step of
+    the clock."""
     city = run.case.city
-    moment = _moment(run, sections, lang, playing) if moves else None
+    moment = _moment(run, sections, walked, lang, playing) if moves else None
     fields, legends = [], [levels_legend(places, lang)]
     for section, layer in chosen:
         step = _step(section, moment) if moment is not None and _in_time(section, layer) else None
         frame, unknown = _frame(run.id, section.sheet.id, layer.code, step, city, section, layer)
         fields.append((f"{section.sheet.id}-{layer.code}", frame))
         legends.append(legend(layer, lang, title=_title(run, section, layer, lang), unknown=unknown))
+    standing = []
+    if moment is not None:
+        for section in walked:
+            layer_of, told = people.dots(city, section, run.case.clock, moment, lang)
+            standing.append(layer_of)
+            legends.append(told)
     own, named = own_marks(city, sections.values(), bounds, lang), own_legend(sections.values(), bounds, lang)
     legends += [named] if named else []
     pictured = sum("image" in frame for _, frame in fields)
@@ -162,6 +174,7 @@ def _draw(
             _image("city", base, 1.0),
             *(_image(name, f, AMONG_OTHERS if pictured > 1 else 1.0) for name, f in fields if "image" in f),
             *(_features(name, f["shapes"]) for name, f in fields if "shapes" in f),
+            *standing,
             _features("areas", _collection(_rimmed(places[~places["mark"]]), 70)),
             _features("marks", _collection(_rimmed(places[places["mark"]]), 255)),
             *([_features("own", _collection(own, 255))] if len(own) else []),
@@ -174,18 +187,21 @@ def _draw(
     st.html("".join(f"<div style='font-size:14px;line-height:1.9'>{told}</div>" for told in legends))
 
 
-def _moment(run: sc.Run, sections: Sections, lang: str, playing: bool) -> np.datetime64:
+def _moment(run: sc.Run, sections: Sections, walked: list[Section], lang: str, playing: bool) -> np.datetime64:
     """Return the moment to draw: the slider's, the next one of the clock while `playing`, the worst at first."""
-    times = _clock(sections)
-    key = f"time-{run.id}"
+    times = np.unique(np.concatenate([_clock(sections), people.moments(walked, run.case.clock)]))
+    key = f"time-{run.id}-{len(times)}"
     if key not in st.session_state:
-        st.session_state[key] = _worst(run.id, sections)
+        st.session_state[key] = int(np.searchsorted(times, _worst(run.id, sections)))
     elif playing:
         st.session_state[key] = (st.session_state[key] + 1) % len(times)
-    told, tz = run.case.clock.told, run.case.city.tz
-    k = st.select_slider(
-        say("desk.time", lang=lang), list(range(len(times))), format_func=lambda n: told(times[n], tz), key=key
-    )
+
+    def told(k: int) -> str:
+        """Return a moment as it is read, with its second where people are shown."""
+        hour = run.case.clock.told(times[k], run.case.city.tz)
+        return f"{hour}:{pd.Timestamp(times[k]).second:02d}" if walked else hour
+
+    k = st.select_slider(say("desk.time", lang=lang), list(range(len(times))), format_func=told, key=key)
     return times[int(k)]
 
 
@@ -200,8 +216,8 @@ def _step(section: Section, moment: np.datetime64) -> int:
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
-def _worst(run_id: str, _sections: Sections) -> int:
-    """Return the place on the clock where the lead fields together are worst: each by its steps of colour, summed and scaled."""
+def _worst(run_id: str, _sections: Sections) -> np.datetime64:
+    """Return the moment at which the lead fields together are worst: each by its steps of colour, summed and scaled."""
     times = _clock(_sections)
     score = np.zeros(len(times))
     for section in _sections.values():
@@ -214,7 +230,7 @@ def _worst(run_id: str, _sections: Sections) -> int:
         steps = np.array([_step(section, moment) for moment in times])
         share = (sums - sums.min()) / (np.ptp(sums) or 1.0)
         score += np.where(steps >= 0, share[steps], 0.0)
-    return int(np.argmax(score))
+    return np.datetime64(times[int(np.argmax(score))])
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

@@ -14,8 +14,8 @@ def picture(data: bytes, kind: str, place: str) -> str:
     return _address(data, f"image/{kind}", place)
 
 
-def collection(found: dict[str, Any], place: str) -> str:
-    """Return the address of a GeoJSON collection; see `picture`."""
+def collection(found: dict[str, Any] | list[dict[str, Any]], place: str) -> str:
+    """Return the address of a GeoJSON collection, or of a list of rows; see `picture`."""
     return _address(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode(), "application/json", place)
 
 

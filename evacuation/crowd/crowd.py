@@ -128,7 +128,7 @@ class Crowd:
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
         outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
         tracks = Tracks(plan, self.tracks_per_s) if self.tracks_per_s else None
-        live = Live(plan, monitor.zones, city, drivers, clock, kept)
+        live = Live(plan, told.drawn_of(plan, monitor.zones), city, drivers, clock, kept)
         before = _ledger(comers, walkers)
         monitor.look(walkers.people)
         if tracks is not None:
@@ -227,10 +227,7 @@ class Crowd:
         return found
 
     def _plan(self, city: City) -> Plan:
-        plan = Plan.of(city, self.venue, self.stream_cell_m if self.form != "persons" else None)
-        if plan.levels.many and self.form != "persons":
-            raise ScenarioError("levels_stream", venue=self.venue, found=[str(n) for n in plan.levels.numbers])
-        return plan
+        return Plan.of(city, self.venue, self.stream_cell_m if self.form != "persons" else None)
 
     def _settings(self, plan: Plan) -> dict[str, str | float]:
         """Return what a run that goes on from this one must share."""
@@ -262,8 +259,10 @@ class Crowd:
         most = attendance.most if attendance else self.persons + self.arrivals_per_s * clock.duration_s
         if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form != "persons"):
             raise ScenarioError("crowd_tracks", found=self.tracks_per_s, form=self.form, expected=DECISIONS)
-        check_size(self.venue, most, clock.duration_s, self.tracks_per_s)
-        if self.form == "persons" and (steps := most * clock.duration_s / self.step_s) > MOST_STEPS:
+        comes = 0.0 if attendance else self.arrivals_per_s * clock.duration_s
+        person_s = (most - comes / 2.0) * clock.duration_s  # who comes evenly is there half of the time at most
+        check_size(self.venue, person_s, self.tracks_per_s)
+        if self.form == "persons" and (steps := person_s / self.step_s) > MOST_STEPS:
             raise ScenarioError(
                 "crowd_large", venue=self.venue, persons=int(most), minutes=clock.duration_s / 60.0,
                 found=steps, expected=MOST_STEPS,
@@ -283,7 +282,10 @@ class Crowd:
             ("first_form", {}),
             (
                 "people",
-                {"count": comers.made + int(comers.outside.sum()), "basis": "forcing" if attendance else "asked"},
+                {
+                    "count": comers.made - comers.counted_in + int(comers.outside.sum()),
+                    "basis": "forcing" if attendance else "asked",
+                },
             ),
             ("pressing", {"push": self.push_n, "step": 1000 * self.step_s}),
             ("density", {"width": WIDTH_M, "cell": self.density_cell_m}),

@@ -9,6 +9,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -18,6 +19,9 @@ from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
 from twin.clock import Clock
 from twin.hazard import Action, Balance
+
+#: The rest of a venue beside its zones is a zone where it is so large, m2.
+LEAST_REST_M2 = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,20 @@ class Frame:
 
 
 def zones_of(plan: Plan) -> gpd.GeoDataFrame:
-    """Return the zones that are graded; the whole venue where the plan has none."""
-    if len(plan.zones):
-        return plan.zones
-    whole = {"id": [f"{plan.id}/whole"], "name_zh": ["全场"], "name_en": ["Whole venue"]}
-    return gpd.GeoDataFrame(whole, geometry=[plan.ground], crs=plan.grid.crs)
+    """Return the zones that are graded: those of the plan, and last the rest of the venue, so that no ground is without a colour."""
+    drawn = plan.zones
+    rest = plan.ground.difference(shapely.union_all(drawn.geometry.values)) if len(drawn) else plan.ground
+    if rest.area < LEAST_REST_M2:
+        return drawn
+    name = ("rest", "其余场地", "Rest of the venue") if len(drawn) else ("whole", "全场", "Whole venue")
+    row = {"id": [f"{plan.id}/{name[0]}"], "name_zh": [name[1]], "name_en": [name[2]]}
+    own = gpd.GeoDataFrame(row, geometry=[rest], crs=plan.grid.crs)
+    return gpd.GeoDataFrame(pd.concat([drawn, own], ignore_index=True), crs=plan.grid.crs)
+
+
+def drawn_of(plan: Plan, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the zones that the plan has drawn, the whole venue where it has none."""
+    return zones.iloc[: max(len(plan.zones), 1)]
 
 
 def places_of(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> gpd.GeoDataFrame:

@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scenarios as sc
+from scenarios.case import hazards
 from scenarios.case.schema import build_hazards, parse
+from twin import words
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.readers.city_folder import open_folder, save_folder
 
@@ -234,6 +236,7 @@ def test_measures_are_checked_before_the_run(
     assert error.value.code == code
 
 
+ON_THE_SQUARE = {"hazards": [{"crowd": {"venue": "venue-square", "persons": 10}}], "forcing": {}}
 BREACH = {"width_m": 60, "bottom_m": 20, "at": 0.5, "minutes": 10}
 
 
@@ -246,18 +249,30 @@ BREACH = {"width_m": 60, "bottom_m": 20, "at": 0.5, "minutes": 10}
         ("drain_pump", "PU_DIP", {"setting": 0}, "a pump of the drains", ["PU_DIP1", "PU_DIP2"]),
         ("gate", "PU1", {"opening": 0}, "an orifice, weir or outlet of the drains", ["SLUICE"]),
         ("pump", "underpas-2", {"flow_m3_s": 0.1}, "a place of the city", ["underpass-2"]),
+        ("open_gate", "square-north", {}, "a gate of a venue", ["venue-square/square-north"]),
+        ("open_gap", "venue-square/square-north", {}, "a relief gap of a venue", []),
     ],
 )
 def test_a_place_a_measure_cannot_act_on_is_told_with_file_measure_and_near_matches(
     kind: str, place: str, values: dict[str, float], wanted: str, near: list[str], tmp_path: Path
 ) -> None:
-    path = scenario(tmp_path, Path("linjiang"), measures=[{"kind": kind, "place": place, "values": values}])
+    measure = {"kind": kind, "place": place, "values": values}
+    path = scenario(
+        tmp_path, Path("linjiang"), measures=[measure], **(ON_THE_SQUARE if kind.startswith("open") else {})
+    )
     with pytest.raises(TwinError) as error:
         sc.load(path).check()
     sentence = error.value.message("en")
-    assert error.value.code == "measure_place"
+    assert error.value.code == ("measure_place" if near else "measure_no_place")
     assert all(word in sentence for word in (str(path), kind, place, wanted, *near))
     assert kind in error.value.message("zh") and place in error.value.message("zh")
+
+
+def test_what_each_measure_acts_on_has_a_name_in_both_languages() -> None:
+    for kind, measure in hazards.measures(hazards.HAZARDS).items():
+        for lang in ("zh", "en"):
+            named = words.keys(lang) & {f"wanted.{measure.acts_on}", f"place.{measure.acts_on}"}
+            assert named, (kind, measure.acts_on)
 
 
 def test_a_measure_in_a_city_without_such_places_is_refused(tmp_path: Path, small_folder: Path) -> None:

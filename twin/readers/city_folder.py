@@ -26,7 +26,7 @@ from twin.errors import SourceError
 from twin.finding import Finding
 from twin.grid import Grid
 from twin.landcover import surface_of
-from twin.readers.geometry import sound
+from twin.readers.geometry import nowhere, sound
 from twin.readers.raster import Raster, grid_of, read_raster, write_raster
 from twin.readers.swmm_inp import read_drains
 from twin.readers.yaml_file import read_yaml
@@ -219,6 +219,10 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
     if lost.any():
         raise SourceError(
             "table_geometry", where=str(path), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum())
+        )
+    if (lost := nowhere(table.geometry.values)).any():
+        raise SourceError(
+            "table_nowhere", where=str(path), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum())
         )
     return sound(table, path.name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from twin.finding import Finding
 
@@ -16,6 +17,7 @@ def sound(features: gpd.GeoDataFrame, where: str) -> tuple[gpd.GeoDataFrame, lis
     a feature without a shape, or with one that is not anywhere, is left out.
     """
     shapes = shapely.force_2d(features.geometry.values)
+    shapes[nowhere(shapes)] = None
     crossed = ~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)
     shapes[crossed] = shapely.make_valid(shapes[crossed], method="structure", keep_collapsed=False)
     mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
@@ -32,6 +34,12 @@ def sound(features: gpd.GeoDataFrame, where: str) -> tuple[gpd.GeoDataFrame, lis
             row = int(np.argmax(bad)) + 1
             found.append(Finding(code, int(bad.sum()), place=where, assumed=assumed, values={"row": row}))
     return kept.reset_index(drop=True), found
+
+
+def nowhere(shapes: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Return which shapes have points that lie nowhere: no CRS maps them."""
+    some = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    return np.asarray(some & ~np.isfinite(shapely.bounds(shapes)).all(axis=1))
 
 
 def _largest_kind(collection: shapely.GeometryCollection) -> shapely.Geometry:

@@ -65,13 +65,14 @@ def simulate(
     if state is None:
         inflow.at_start(stream)
     monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
-    zones = monitor.zones if asked.form == "mixed" else monitor.zones.iloc[:0]
+    drawn = told.drawn_of(plan, monitor.zones)
+    zones = drawn if asked.form == "mixed" else drawn.iloc[:0]
     singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept, clock.duration_s)
     before = _ledger(inflow, stream, singles) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
-    live = Live(plan, monitor.zones, city, drivers, clock, kept)
+    live = Live(plan, drawn, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0
     passed = np.array(kept["passed_last"]) if kept is not None else np.zeros(len(plan.gates))
-    monitor.now = singles.density()
+    monitor.look_stream(singles.density(), stream.total, stream.cell)
     through = [stream.out + singles.out]
     frames = [_frame(monitor, inflow, stream, singles, passed)]
     flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
@@ -103,7 +104,8 @@ def simulate(
     after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, settings)
     fields = told.fields(frames, monitor, plan, clock)
     fields = fields if len(zones) else fields.drop_vars(CONTACT_FORCE.name)  # not known
-    since = singles.since if len(zones) else np.full(len(monitor.zones), np.nan)
+    since = np.full(len(monitor.zones), np.nan)
+    since[: len(zones)] = singles.since
     table = monitor.table().assign(single_after_s=since)
     table["peak_force_n"] = table["peak_force_n"].where(~np.isnan(since))
     out = np.round(through[-1][:-1])
@@ -172,11 +174,15 @@ def _notes(
         ("people", {"count": count, "basis": "forcing" if attendance else "asked"}),
     ]
     narrow = [gate.id for k, gate in enumerate(plan.gates) if span(finder.gate_cells(k)) < FEWEST_CELLS]
+    narrow += [join.id for join in plan.levels.joins if join.width_m < FEWEST_CELLS * stream.cell]
     if narrow:
         notes.append(("stream_gates", {"gates": narrow, "cells": FEWEST_CELLS}))
     single, ids = singles.followed(len(monitor.zones)), monitor.zones["id"].astype(str)
     if single.any():
-        told_of = [f"{z} ({after / 60.0:.1f} min)" for z, after in zip(ids[single], singles.since[single], strict=True)]
+        told_of = [
+            f"{z} ({after / 60.0:.1f} min)"
+            for z, after in zip(ids[single], singles.since[~np.isnan(singles.since)], strict=True)
+        ]
         notes.append(("mixed", {"zones": told_of, "density": SINGLE_FROM, "push": asked.push_n}))
     dense = [
         z for z, peak, own in zip(ids, monitor.peak["density"], single, strict=True) if peak >= SINGLE_FROM and not own

@@ -62,7 +62,18 @@ class HandOver:
         whole[could[np.argsort(-rest[could], kind="stable")[: most - int(whole.sum())]]] += 1
         taken = whole.reshape(owed.shape)
         self.owed[kind, group] -= taken
+        self._level_out(self.owed[kind, group], within)
         return np.asarray(taken)
+
+    @staticmethod
+    def _level_out(owed: NDArray[np.float64], within: NDArray[np.bool_]) -> None:
+        """Let those cells `within` that are owed something make up for those that gave more than they had."""
+        short = within & (owed < 0.0)
+        if short.any():
+            rest = within & (owed > 0.0)
+            has, lacks = float(owed[rest].sum()), -float(owed[short].sum())
+            owed[short] = 0.0
+            owed[rest] *= max(1.0 - lacks / has, 0.0) if has else 0.0
 
     def give_back(self, kind: int, group: int, count: NDArray[np.int64]) -> None:
         """Put people of a kind and group who have walked out of their cells (ny, nx) back into the density."""

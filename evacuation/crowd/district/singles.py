@@ -16,6 +16,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from evacuation.crowd.district.handover import STAYS, WALKS, HandOver
@@ -27,7 +28,7 @@ from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.storeys import MOST_STEPS
 from evacuation.crowd.people.walkers import People, Walkers
-from evacuation.crowd.risk.density import over
+from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import MARGIN_M, MOST_CELLS, WAY_CELL_M, Plan
 from evacuation.crowd.venue.ways import Finder
@@ -83,6 +84,7 @@ class Followed:
         self.of, self.shape, self._stream = of, shape, stream
         floor = stream.floor()
         self.cells = stream.finder.cells_of(shape) & floor
+        self.cells[stream.finder.unwalked[0], stream.finder.unwalked[1]] = False
         self.beyond = floor & ~self.cells
         self.plan = around(stream.plan, shape, self.cells)
         self.finder = ZoneFinder(self.plan, stream, self.beyond)
@@ -119,7 +121,7 @@ class Followed:
         Who walks out to where it is too dense waits there, and others behind him.
         """
         gone: list[tuple[People, NDArray[np.int64]]] = []
-        full = (self._stream.total - self._stream.present > FILLED).ravel()
+        full = (self._stream.free > FILLED).ravel()
         for k in range(steps):
             self.walkers.walk(t + k * DECISION_S, 1)
             people = self.walkers.people
@@ -312,8 +314,14 @@ class Singles:
         self._stream.present[:] = np.maximum(present, 0.0).reshape(self.hand.single.shape) / self._stream.cell**2
 
     def density(self) -> NDArray[np.float64]:
-        """Return persons/m2 (ny, nx): the density, and in the zones the highest of their people in each cell."""
-        both = self._stream.total - self._stream.present + self.hand.owed.sum(axis=(0, 1)) / self._stream.cell**2
+        """Return persons/m2 (ny, nx): the density, and in the zones the highest of their people in each cell.
+
+        Who is owed counts as wide as a person does: part of one in a small cell is no crush.
+        """
+        both, owed = self._stream.total - self._stream.present, self.hand.owed.sum(axis=(0, 1))
+        if owed.any():
+            wide = WIDTH_M / np.sqrt(2.0) / self._stream.cell
+            both += ndimage.gaussian_filter(owed / self._stream.cell**2, wide, truncate=3.0)
         for ground in self.grounds:
             own = np.where(ground.cells[ground.window()], ground.density(), 0.0)
             both[ground.window()] += own
@@ -345,7 +353,7 @@ def around(plan: Plan, shape: shapely.Geometry, cells: NDArray[np.bool_]) -> Pla
         grid.crs, grid.west + left * grid.cell_m, grid.north - top * grid.cell_m, grid.cell_m / times,
         int(bottom - top) * times, int(right - left) * times,
     )  # fmt: skip
-    return replace(plan, grid=fine)
+    return replace(plan, grid=fine, levels=replace(plan.levels, joins=()))  # of a stair each half is walked by itself
 
 
 def fits(stream: Stream, shape: shapely.Geometry) -> bool:

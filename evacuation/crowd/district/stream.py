@@ -3,6 +3,8 @@
 Hughes 2002 (Transp. Res. B 36, 507, doi:10.1016/S0191-2615(01)00015-7): d rho / dt + div(rho v(R) n) = 0, n down the travel time whose
 slope is 1 / v(R), R the density of all groups, v(R) of Weidmann 1993. Between two cells goes what the one behind sends and the one
 before takes (Daganzo 1994), so queues grow back from where the way is narrow; no cell holds more than the density at which nobody moves.
+Stairs and slopes are walked as slowly as by people (`kernels.decide.pace_on`). Who passes the middle of a stair that joins two levels is
+set on the other one; the cells there are filled from both sides, so that one step may put a little more into them.
 """
 
 from __future__ import annotations
@@ -90,6 +92,13 @@ class Stream:
         return np.asarray((self.walking + self.staying).sum(axis=0) + self.present)
 
     @property
+    def free(self) -> Array:
+        """Persons/m2 of all groups where somebody stands who walks on: without those `present`, across the middle of stairs."""
+        found = (self.walking + self.staying).sum(axis=0)
+        self.finder.from_the_walked_halves(found)
+        return np.asarray(found)
+
+    @property
     def inside(self) -> float:
         """Persons inside."""
         return float((self.walking.sum() + self.staying.sum()) * self.cell**2)
@@ -130,23 +139,33 @@ class Stream:
         """Move the crowd on by whole seconds."""
         ratio = self.dt / self.cell
         for _ in range(seconds):
+            self._change_levels()
             if self._since >= RENEWED_S:
                 self._ways = self.finder.quickest(self._gates, self.total)
                 self._since = 0.0
             for _ in range(round(1.0 / self.dt)):
                 stream.add_up(self._total, self.walking, self.staying)
                 self._total += self.present
+                self.finder.from_the_walked_halves(self._total)
                 stream.steer(
                     self._x, self._w, self._total, self.walking, self._ways.x, self._ways.w, self._blocked, YIELDS, self.cell
                 )  # fmt: skip
                 stream.cross(
-                    self._right, self._down, self._total, self.walking, self._x, self._w, self._blocked, self._share, FREE_M_S,
-                    FULL, MOST,
+                    self._right, self._down, self._total, self.walking, self._x, self._w, self._blocked, self._share,
+                    self.finder.uneven, *self.finder.rise, self.finder.stair, FREE_M_S, FULL, MOST,
                 )  # fmt: skip
                 stream.shares(self._give, self._take, self._right, self._down, self._total, self.walking, ratio)
                 stream.move(self.walking, self._right, self._down, self._give, self._take, ratio)
+                self._change_levels()
                 self._leave()
             self._since += 1.0
+
+    def _change_levels(self) -> None:
+        """Set who has passed the middle of a stair on its other level."""
+        rows, columns, walked = self.finder.unwalked
+        for density in (self.walking, self.staying) if len(rows) else ():
+            density[:, rows, walked] += density[:, rows, columns]
+            density[:, rows, columns] = 0.0
 
     def _leave(self) -> None:
         """Let go who has reached a way out."""

@@ -7,6 +7,7 @@ import math
 import numba as nb
 import numpy as np
 
+from evacuation.crowd.kernels.decide import pace_on
 from twin.jit import kernel
 
 #: Weidmann 1993: v = v0 (1 - exp(-1.913 (1 / R - 1 / 5.4))), R persons/m2; nobody moves at 5.4.
@@ -77,14 +78,27 @@ def steer(x_out, w_out, total, walking, to_x, to_w, blocked, yields, cell):
                     w_out[g, i, j] = w / size if size > 1e-9 else 0.0
 
 
+@kernel
+def passes(sent, taken, x, w, i, j, ii, jj, rise_x, rise_w, stair):
+    """Return what passes from cell (i, j) to (ii, jj), persons m-1 s-1, of what is sent and taken on the level.
+
+    Each goes by the speed on its slope of who heads along (x, w): `decide.pace_on`.
+    """
+    sends = sent * pace_on(x * rise_x[i, j] + w * rise_w[i, j], stair[i, j])
+    return min(sends, taken * pace_on(x * rise_x[ii, jj] + w * rise_w[ii, jj], stair[ii, jj]))
+
+
 @kernel(parallel=True)
-def cross(right_out, down_out, total, walking, to_x, to_w, blocked, share, free, full, most):
+def cross(
+    right_out, down_out, total, walking, to_x, to_w, blocked, share, uneven, rise_x, rise_w, stair, free, full, most
+):
     """Fill the flows through the faces between cells, persons m-1 s-1, by group: right_out (group, ny, nx), down_out likewise.
 
     Face (i, j) of right_out lies between columns j and j + 1, of down_out between rows i and i + 1; flows are positive to the right
     and down. total (ny, nx), walking (group, ny, nx) persons/m2; to_x, to_w (group, ny, nx) where a group heads; share (ny, nx): of a
-    cell's width that is open to those who come in. A face lets through the smaller of what the cell behind sends and the cell
-    before takes.
+    cell's width that is open to those who come in; rise_x, rise_w (ny, nx) m up a metre to the right and down, stair (ny, nx): steps,
+    uneven (ny, nx): any of these.
+    A face lets through the smaller of what the cell behind sends and the cell before takes, each by the speed on its slope.
     """
     groups, ny, nx = walking.shape
     for line in nb.prange(ny):
@@ -103,14 +117,19 @@ def cross(right_out, down_out, total, walking, to_x, to_w, blocked, share, free,
                 there = total[ii, jj]
                 sends, takes = offered(there, free, full, most)
                 on, back = min(sent, takes * share[ii, jj]), min(sends, taken * share[i, j])
+                slow = uneven[i, j] or uneven[ii, jj]
                 for g in range(groups):
                     flow = 0.0
                     if walking[g, i, j] > 0.0:
-                        a = to_x[g, i, j] if side == 0 else to_w[g, i, j]
-                        flow += max(a, 0.0) * on * walking[g, i, j] / here
+                        x, w = to_x[g, i, j], to_w[g, i, j]
+                        if slow:
+                            on = passes(sent, takes * share[ii, jj], x, w, i, j, ii, jj, rise_x, rise_w, stair)
+                        flow += max(x if side == 0 else w, 0.0) * on * walking[g, i, j] / here
                     if walking[g, ii, jj] > 0.0:
-                        b = to_x[g, ii, jj] if side == 0 else to_w[g, ii, jj]
-                        flow += min(b, 0.0) * back * walking[g, ii, jj] / there
+                        x, w = to_x[g, ii, jj], to_w[g, ii, jj]
+                        if slow:
+                            back = passes(sends, taken * share[i, j], x, w, ii, jj, i, j, rise_x, rise_w, stair)
+                        flow += min(x if side == 0 else w, 0.0) * back * walking[g, ii, jj] / there
                     if side == 0:
                         right_out[g, i, j] = flow
                     else:

@@ -171,7 +171,15 @@ class Live:
             return []
         added, taken = (sum(max(way * r.moved, 0.0) for r in self.read) for way in (1.0, -1.0))
         told: list[tuple[str, Mapping[str, Any]]] = [
-            ("live", {"count": len(self.read), "added": round(added), "taken": round(taken)})
+            (
+                "live",
+                {
+                    "count": sum(r.state == "ok" for r in self.read),
+                    "of": len(self.read),
+                    "added": round(added),
+                    "taken": round(taken),
+                },
+            )
         ]
         for state in STATES[1:]:
             if bad := [r.sensor for r in self.read if r.state == state]:

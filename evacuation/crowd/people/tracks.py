@@ -18,9 +18,9 @@ MOST_ROWS = 2e7
 ROW_BYTES = 16
 
 
-def check_size(venue: str, persons: float, seconds: float, per_s: int) -> None:
-    """Raise ScenarioError for more positions than are kept: `persons` inside for `seconds`, `per_s` positions a second each."""
-    if (rows := persons * seconds * per_s) > MOST_ROWS:
+def check_size(venue: str, person_s: float, per_s: int) -> None:
+    """Raise ScenarioError for more positions than are kept: `per_s` a second for `person_s`, seconds of all who are inside."""
+    if (rows := person_s * per_s) > MOST_ROWS:
         raise ScenarioError("crowd_tracks_large", venue=venue, found=rows, expected=MOST_ROWS, per_s=per_s)
 
 
@@ -49,7 +49,8 @@ class Tracks:
         """Return the positions (id, frame, x, y), and one row that says how to read them.
 
         Frame k stands `k / frames_per_s` seconds after the start of the run. `ground` is the open ground as WKT in the same
-        metres, `west_m` and `south_m` are the map coordinates of their origin.
+        metres, `west_m` and `south_m` are the map coordinates of their origin. `levels` of them lie side by side, each `level_span_m` east
+        of the one below it.
         """
         frames = np.repeat(np.arange(len(self._seen), dtype=np.int32), [len(n) for n, _, _ in self._seen])
         number, x, y = (np.concatenate([seen[k] for seen in self._seen]) for k in range(3))
@@ -57,6 +58,8 @@ class Tracks:
         west, south = grid.west, grid.north - self._height
         ground = shapely.transform(open_ground(self._plan), lambda at: at - np.array([west, south]))
         about = {"frames_per_s": self._per_s, "west_m": west, "south_m": south, "ground": ground.wkt}
+        levels = self._plan.levels
+        about |= {"levels": len(levels.numbers), "level_span_m": levels.span_m}
         return {
             "tracks": pd.DataFrame({"id": number, "frame": frames, "x": x, "y": y}),
             "tracks_about": pd.DataFrame([about]),

@@ -86,9 +86,14 @@ class Monitor:
         loads: tuple[NDArray[np.float64], NDArray[np.int64]],
         t: float,
     ) -> None:
-        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `watch` does.
+        """Look at a crowd that is a density, as `watch` does; `loads` are those of single people (person,), N, and their zones."""
+        self.look_stream(density, counted, cell_m)
+        self.grade(*loads, bool(density.any()), t)
 
-        `counted` (ny, nx) is that by which its people are counted; `loads` are those of single people (person,), N, and their zones.
+    def look_stream(self, density: NDArray[np.float64], counted: NDArray[np.float64], cell_m: float) -> None:
+        """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `look` does.
+
+        `counted` (ny, nx) is that by which its people are counted.
         """
         self.now = density
         people, dense = np.zeros((2, len(self.zones)))
@@ -97,7 +102,6 @@ class Monitor:
             people[k] = own[there].sum() * cell_m**2
             dense[k] = own[there][density.ravel()[there] >= DENSE].sum() * cell_m**2
         self._count(people, dense)
-        self.grade(*loads, bool(density.any()), t)
 
     def cells_of(self, k: int) -> NDArray[np.int64]:
         """Return the cells of zone `k`, by their place in a field that is laid out in one row."""

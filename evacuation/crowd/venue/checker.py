@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.plan import ATTRIBUTES, Plan
 
 #: Ends of walls that stand further apart than the first, m, and nearer than the second were meant to meet (both assumed: the
 #: snapping of a drawing, and what nobody passes).
@@ -27,6 +28,9 @@ WALLED = 0.2
 #: This share of a zone, source or goal must lie inside the outline.
 INSIDE = 0.98
 
+#: An attribute so like a known one was meant to be it (assumed).
+LIKE = 0.7
+
 #: So much of a source may lie on another one.
 TWICE = 0.1
 
@@ -38,7 +42,15 @@ def faults(plan: Plan) -> list[Fault]:
 
     A plan that cannot be run is refused by `Plan.of` and `Finder.check`.
     """
-    return [*_gaps(plan), *_slivers(plan), *_gates(plan), *_outside(plan), *_sources(plan), *_loads(plan)]
+    return [
+        *_gaps(plan),
+        *_slivers(plan),
+        *_gates(plan),
+        *_outside(plan),
+        *_sources(plan),
+        *_loads(plan),
+        *_unread(plan),
+    ]
 
 
 def _lines(plan: Plan) -> list[shapely.LineString]:
@@ -132,3 +144,13 @@ def _loads(plan: Plan) -> list[Fault]:
     """Return the barriers of which nobody says what they bear."""
     unknown = [barrier.id for barrier in plan.barriers if not np.isfinite(barrier.strength_n_m)]
     return [("barrier_unknown", {"venue": plan.id, "barriers": unknown})] if unknown else []
+
+
+def _unread(plan: Plan) -> list[Fault]:
+    """Return attributes that are not read but are written nearly as one that is and is not there; others are the drawing's own."""
+    missing = [name for name in ATTRIBUTES if name not in plan.said]
+    unread = [name for name in plan.said if name not in ATTRIBUTES]
+    meant = {name: difflib.get_close_matches(name, missing, 1, LIKE) for name in unread}
+    return [
+        ("venue_attribute", {"venue": plan.id, "found": name, "near": like[0]}) for name, like in meant.items() if like
+    ]

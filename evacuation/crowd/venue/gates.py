@@ -44,7 +44,7 @@ class Gates:
 
 
 class Timetable:
-    """The gates of a plan over a run: their own hours (city time), the measures on them and the water at them.
+    """The gates of a plan over a run: their own hours (city time) and one way, the measures on them and the water at them.
 
     Water at a gate is the deepest on its line, or around the facility that it leads to; it shuts the gate from `closes_at_m`
     on and as long as it stands so high. Measures act from their start to their end: OPENS open a line that the plan or its hours
@@ -98,7 +98,7 @@ class Timetable:
     def _under_these(self, now: list[Action], flooded: NDArray[np.bool_], closed: NDArray[np.bool_]) -> Gates:
         """Return the state of the gates under the measures that act, the water that stands and their own hours."""
         shut = closed.copy()
-        way = np.zeros(len(shut), dtype=np.int8)
+        way = self._drawn_ways()
         per_s = np.array([gate.persons_per_s for gate in self.plan.gates])
         for action in now:
             k = self.plan.gate_index[action.place]
@@ -113,13 +113,20 @@ class Timetable:
         return Gates(shut | flooded, way, per_s, self._inner)
 
     def ever_open(self) -> Gates:
-        """Return the gates with each one open, and both ways, that is open without water at some time of the run."""
+        """Return the gates with each one open that is open without water at some time of the run, and one way only where the plan says
+        so and no measure makes it another."""
         opened = {a.place for a in self._actions if a.kind in OPENS}
         minutes = np.append(np.arange(0.0, self._duration_s, 60.0), max(self._duration_s - 1.0, 0.0))
         closed = np.all([self._closed(t) for t in minutes], axis=0)
         shut = np.array([c and gate.id not in opened for c, gate in zip(closed, self.plan.gates, strict=True)])
         free = np.full(len(shut), np.inf)
-        return Gates(shut, np.zeros(len(shut), np.int8), free, self._inner)
+        turned = {a.place for a in self._actions if a.kind == "one_way"}
+        moved = np.array([gate.id in turned for gate in self.plan.gates])
+        return Gates(shut, np.where(moved, 0, self._drawn_ways()).astype(np.int8), free, self._inner)
+
+    def _drawn_ways(self) -> NDArray[np.int8]:
+        """Return which way each gate is passed as the plan has it."""
+        return np.array([gate.one_way for gate in self.plan.gates], dtype=np.int8)
 
 
 def _open_at(hours: tuple[float, float] | None, minute: float) -> bool:

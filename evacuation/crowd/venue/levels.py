@@ -40,6 +40,12 @@ class Join:
         """Return how far above its middle places of the map lie, m along the stair."""
         return np.asarray(x * self.up[0] + y * self.up[1] - self.middle)
 
+    @property
+    def width_m(self) -> float:
+        """How wide it is in the mean, m."""
+        long = np.ptp(shapely.get_coordinates(self.shape) @ np.array(self.up))
+        return float(self.shape.area / long)
+
     def upper(self) -> shapely.Geometry:
         """Return its upper half."""
         far = 10.0 * (1.0 + self.shape.length)
@@ -144,9 +150,9 @@ class Levels:
 
 
 def lay(
-    venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, margin_m: float
+    venue: str, outline: shapely.Geometry, parts: gpd.GeoDataFrame, margin_m: float, whole_m: float
 ) -> tuple[Levels, shapely.Geometry, gpd.GeoDataFrame]:
-    """Return the levels of a venue, with its outline and parts laid side by side.
+    """Return the levels of a venue, with its outline and parts laid side by side, a multiple of `whole_m` apart.
 
     `level` is the level of a part (whole number; 0 where it has none), `to_level` that at the head of a stair or slope which joins two.
     Zones and sources on such a stair reach over both of its halves. Raises ScenarioError for levels that cannot be.
@@ -157,7 +163,7 @@ def lay(
     numbers = tuple(sorted({int(n) for n in number[~joining]} or {0}))
     west, _, east, _ = shapely.total_bounds([outline, *parts.geometry.values])
     west = float(np.floor(west - margin_m))
-    span = float(2.0 * np.ceil((east + margin_m - west) / 2.0))
+    span = float(whole_m * np.ceil((east + margin_m - west) / whole_m))
     levels = Levels(numbers, west, span)
     if not levels.many and not joining.any():
         return levels, outline, parts

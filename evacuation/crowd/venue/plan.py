@@ -36,6 +36,12 @@ MOST_CELLS = 6_000_000
 #: removed, a relief gap is a piece of a barrier that can be taken out, a separator stands from when it is set.
 GATE_KINDS = {"gate": True, "cordon": False, "relief_gap": False, "separator": True}
 
+#: What a drawing may say of its parts (docs/venue.md).
+ATTRIBUTES = (
+    "id", "kind", "venue", "name_zh", "name_en", "geometry", "capacity", "width_m", "opens", "opens_at", "shuts_at", "one_way_deg",
+    "flow_per_s", "entrance", "goals", "came_by", "strength_n_m", "rise", "up_deg", "level", "to_level",
+)  # fmt: skip
+
 #: Parts that stand in the way for good. A barrier is a wall whose load is told.
 WALL_KINDS = ("wall", "barrier")
 
@@ -45,8 +51,14 @@ SMALLEST_M, FURTHEST_M = 2.0, 20_000.0
 #: A gate is straight when its line is no longer than this, times the distance of its ends.
 STRAIGHT = 1.01
 
+#: A gate's one way leads across its line: within 60 degrees of the right angle.
+ACROSS = 0.5
+
 #: Steepest slope or stair, m rise a horizontal metre: 45 degrees.
 STEEPEST = 1.0
+
+#: Words of a file that say yes and no.
+TRUE, FALSE = ("true", "1", "1.0", "yes", "是"), ("false", "0", "0.0", "no", "否")
 
 #: How far beyond a gate in the rim its goal lies, m.
 BEYOND_M = 1.0
@@ -59,7 +71,7 @@ class Gate:
     `hours` are the minutes of the city's day between which it is open (past midnight where the first is larger), None: always.
     `persons_per_s` is the most that its barriers let through (infinite where the plan gives none). `rim`: it leads out of the
     venue. `inner` is the sign of its inner side (`evacuation.crowd.kernels.walls.side`). `entrance` is the facility behind it,
-    whose water shuts it; "" for none.
+    whose water shuts it; "" for none. `one_way` is the sign of the side that one comes from, 0 both ways.
     """
 
     id: str
@@ -73,6 +85,7 @@ class Gate:
     entrance: str
     kind: str = "gate"
     hours: tuple[float, float] | None = None
+    one_way: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,8 @@ class Slope:
 class Plan:
     """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS.
 
-    Several `levels` lie side by side: all shapes and places are in that plane, and `levels.on_map` returns them to the map.
+    Several `levels` lie side by side: all shapes and places are in that plane, and `levels.on_map` returns them to the map. `said`
+    are the attributes that the drawing gives to some part.
     """
 
     id: str
@@ -129,6 +143,7 @@ class Plan:
     grid: Grid
     levels: Levels
     barriers: tuple[Barrier, ...] = ()
+    said: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, city: City, venue: str, cell_m: float | None = None) -> Plan:
@@ -155,7 +170,9 @@ class Plan:
             raise ScenarioError("venue_no_gate", venue=venue)
         if not (kinds == "source").any():
             raise ScenarioError("venue_no_source", venue=venue)
-        levels, outline, parts = lay(venue, outline, parts, MARGIN_M)
+        said = tuple(str(column) for column in parts.dropna(axis="columns", how="all").columns)
+        whole_m = 2.0 if cell_m is None else cell_m * float(np.ceil(2.0 / cell_m))
+        levels, outline, parts = lay(venue, outline, parts, MARGIN_M, whole_m)
         kinds = parts["kind"]
         drawn = shapely.union_all(parts.geometry[kinds.isin([*WALL_KINDS, *GATE_KINDS, "obstacle"])].values)
         ground = outline if outline.area > 0 else levels.hull(drawn)
@@ -179,6 +196,7 @@ class Plan:
                 Barrier(str(p["id"]), p["geometry"], _number(venue, p, "strength_n_m", np.nan))
                 for p in parts[kinds == "barrier"].to_dict("records")
             ),
+            said=said,
         )
 
     @cached_property
@@ -254,14 +272,28 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
         name_zh=str(part["name_zh"]),
         name_en=str(part["name_en"]),
         shape=line,
-        opens=_truth(part.get("opens"), True) if part["kind"] == "gate" else GATE_KINDS[part["kind"]],
+        opens=_truth(venue, part, "opens", True) if part["kind"] == "gate" else GATE_KINDS[part["kind"]],
         persons_per_s=_number(venue, part, "flow_per_s", np.inf),
         rim=inside[1] != inside[-1],
         inner=-1 if inside[-1] and not inside[1] else 1,
         entrance=_text(part.get("entrance")),
         kind=str(part["kind"]),
         hours=_hours(venue, part),
+        one_way=_one_way(venue, part, line),
     )
+
+
+def _one_way(venue: str, part: dict[str, Any], line: shapely.LineString) -> int:
+    """Return the sign of the side from which alone a gate is passed, 0 for both; raise ScenarioError for a direction along its line."""
+    towards = _number(venue, part, "one_way_deg", np.nan, low=-360.0)
+    if np.isnan(towards):
+        return 0
+    (x0, y0), (x1, y1) = line.coords[0], line.coords[-1]
+    turn, long = np.radians(towards), np.hypot(x1 - x0, y1 - y0)
+    across = ((y1 - y0) * np.sin(turn) - (x1 - x0) * np.cos(turn)) / long
+    if abs(across) < ACROSS:
+        raise ScenarioError("gate_one_way", venue=venue, gate=part["id"], found=towards)
+    return -1 if across > 0.0 else 1
 
 
 def _hours(venue: str, part: dict[str, Any]) -> tuple[float, float] | None:
@@ -319,13 +351,13 @@ def _ids(value: Any) -> frozenset[str]:
 def _raster(venue: str, crs: str, bounds: tuple[float, float, float, float], cell: float, levels: Levels) -> Grid:
     west, south, east, north = bounds
     west, north = np.floor(west - MARGIN_M), np.ceil(north + MARGIN_M)
-    if levels.many:
-        west, east = levels.west, levels.west + len(levels.numbers) * levels.span_m - MARGIN_M
-    nx, ny = int(np.ceil((east + MARGIN_M - west) / 2)) * 2, int(np.ceil((north - south + MARGIN_M) / 2)) * 2
+    west = levels.west if levels.many else west
+    nx, ny = (int(np.ceil((long + MARGIN_M) / 2)) * 2 for long in (east - west, north - south))
+    wide_m = len(levels.numbers) * levels.span_m if levels.many else float(nx)
     per_m = round(1 / cell, 6)
-    if (cells := nx * ny * per_m**2) > MOST_CELLS:
+    if (cells := wide_m * ny * per_m**2) > MOST_CELLS:
         raise ScenarioError("venue_large", venue=venue, found=int(cells), expected=MOST_CELLS, cell=cell)
-    return Grid(crs, float(west), float(north), cell, round(ny / cell), round(nx / cell))
+    return Grid(crs, float(west), float(north), cell, round(ny / cell), round(wide_m / cell))
 
 
 def _text(value: Any) -> str:
@@ -343,7 +375,9 @@ def _number(venue: str, part: dict[str, Any], key: str, otherwise: float, low: f
     return float(value)
 
 
-def _truth(value: Any, otherwise: bool) -> bool:
-    """Return a truth value that a file may hold as a word."""
-    text = _text(value).lower()
-    return otherwise if not text else text in ("true", "1", "1.0", "yes")
+def _truth(venue: str, part: dict[str, Any], key: str, otherwise: bool) -> bool:
+    """Return a truth value that a file may hold as a word; raise ScenarioError for one that is neither."""
+    text = _text(part.get(key)).strip().lower()
+    if text and text not in (*TRUE, *FALSE):
+        raise ScenarioError("venue_truth", venue=venue, part=part["id"], column=key, found=text)
+    return text in TRUE if text else otherwise

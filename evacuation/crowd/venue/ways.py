@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Ways
-from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep
+from evacuation.crowd.kernels.eikonal import FAR, downhill, sweep, wake_around
 from evacuation.crowd.kernels.stream import GAMMA, JAM
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.levels import Join
@@ -58,6 +60,7 @@ class Finder:
         for obstacle in plan.obstacles:
             self.wall |= self.cells_of(obstacle)
         self._joined = [self._two_levels(join) for join in plan.levels.joins]
+        self.unwalked = self._unwalked()
         self._gate_cells = [_near(plan, line[owner == k]) & ~self.wall for k in range(len(plan.gates))]
         self.slowness = 1.0 + WALL_COST * np.clip(
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
@@ -71,7 +74,7 @@ class Finder:
         self.wanted, self.knows = ([group[k] for group in groups] for k in (0, 1))
         self.group_of = {name: groups.index(aim) for name, aim in aims.items()}
         self.stranger_of = {name: groups.index(aim) for name, aim in strange.items()}
-        self._from_the_walked_halves(self.slowness)
+        self.from_the_walked_halves(self.slowness)
         self.rise, self.stair = np.zeros((2, *grid.shape)), np.zeros(grid.shape, dtype=bool)
         for slope in plan.slopes:
             on = self.cells_of(slope.shape)
@@ -79,6 +82,7 @@ class Finder:
             self.rise[0][on], self.rise[1][on] = slope.rise * np.sin(up), -slope.rise * np.cos(up)
             self.stair[on] = slope.stair
             self.slowness[on] *= SLOPE_COST if slope.stair else 1.0
+        self.uneven = self.stair | (self.rise != 0.0).any(axis=0)
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
         for k, shape in enumerate(plan.goals.values()):
             self.goal_of[self.cells_of(shape)] = k + 1
@@ -116,16 +120,18 @@ class Finder:
         if density.max() <= FREE_PER_M2:
             return self.of(gates)
         known = np.maximum(density, FREE_PER_M2)
-        self._from_the_walked_halves(known)
-        pace = np.clip(1.0 - np.exp(-GAMMA * (1.0 / known - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
-        return self._ways(gates, self.slowness / pace)
+        self.from_the_walked_halves(known)
+        slowness, dense = self.slowness.copy(), known > FREE_PER_M2
+        slowness[dense] /= np.clip(1.0 - np.exp(-GAMMA * (1.0 / known[dense] - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
+        return self._ways(gates, slowness)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
-        costs = [self._cost(k, gates, slowness) for k in range(len(self.wanted))]
-        directions = [np.zeros((2, *self.wall.shape), np.float32) for _ in costs]
-        for (x, w), cost in zip(directions, costs, strict=True):
-            downhill(x, w, cost, self.wall)
-        return Ways(np.stack([d[0] for d in directions]), np.stack([d[1] for d in directions]), np.stack(costs))
+        shape = (len(self.wanted), *self.wall.shape)
+        ways = Ways(np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape))
+        for k in range(len(self.wanted)):
+            ways.cost[k] = self._cost(k, gates, slowness)
+            downhill(ways.x[k], ways.w[k], ways.cost[k], self.wall)
+        return ways
 
     def around(self, group: int) -> NDArray[np.float64]:
         """Return what the way of a group costs at most from each cell, m, before it is found: FAR."""
@@ -153,9 +159,10 @@ class Finder:
         for name in goals:
             cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
         cost[blocked] = FAR
-        changed = True
-        while changed:
-            if sweep(cost, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, TOLERANCE_M, ROUNDS) < 0:
+        awake, changed = np.zeros(shape, dtype=bool), np.nonzero(cost < FAR)
+        while len(changed[0]):
+            wake_around(awake, *changed)
+            if sweep(cost, awake, slowness, blocked, way_x, way_w, self.plan.grid.cell_m, TOLERANCE_M, ROUNDS) < 0:
                 raise NumericsError("venue_maze", venue=self.plan.id)
             changed = self._across_stairs(cost, blocked)
         return cost
@@ -168,22 +175,35 @@ class Finder:
         here = grid.x[foot] - join.foot * levels.span_m
         return rows, foot, head, join.past_middle(here, grid.y[rows]) > 0.0
 
-    def _from_the_walked_halves(self, values: NDArray[np.float64]) -> None:
-        """Give the half of a stair that nobody walks on, on each of its levels, the values of the other level."""
+    def _unwalked(self) -> NDArray[np.int64]:
+        """Return (3, cell) the rows and columns of the halves of stairs that nobody walks on, and the columns of the same cells on the
+        other level, where people walk."""
+        found = [np.zeros((3, 0), dtype=np.int64)]
         for rows, foot, head, upper in self._joined:
-            values[rows[upper], foot[upper]] = values[rows[upper], head[upper]]
-            values[rows[~upper], head[~upper]] = values[rows[~upper], foot[~upper]]
+            found += [np.stack([rows, foot, head])[:, upper], np.stack([rows, head, foot])[:, ~upper]]
+        return np.concatenate(found, axis=1)
 
-    def _across_stairs(self, cost: NDArray[np.float64], blocked: NDArray[np.bool_]) -> bool:
-        """Give both levels of each stair the lower cost; return whether that changed one."""
-        changed = False
+    def from_the_walked_halves(self, values: NDArray[Any]) -> None:
+        """Give the half of a stair that nobody walks on, on each of its levels, the values of the other level."""
+        rows, columns, walked = self.unwalked
+        values[rows, columns] = values[rows, walked]
+
+    def _across_stairs(
+        self, cost: NDArray[np.float64], blocked: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give both levels of each stair the lower cost; return the rows and columns of the cells that this changed, none where it
+        changed each by TOLERANCE_M at most."""
+        found = [np.zeros((2, 0), dtype=np.int64)]
+        most = 0.0
         for rows, foot, head, _ in self._joined:
             free = ~(blocked[rows, foot] | blocked[rows, head])
             rows, foot, head = rows[free], foot[free], head[free]
             one, other = cost[rows, foot], cost[rows, head]
-            changed |= bool((np.abs(one - other) > TOLERANCE_M).any())
+            most = max(most, float(np.abs(one - other).max(initial=0.0)))
+            found += [np.stack([rows, foot])[:, one > other], np.stack([rows, head])[:, other > one]]
             cost[rows, foot] = cost[rows, head] = np.minimum(one, other)
-        return changed
+        rows, columns = np.concatenate(found, axis=1) if most > TOLERANCE_M else found[0]
+        return rows, columns
 
     def check(self, ever_open: Gates) -> None:
         """Raise ScenarioError for a source outside the walls, a room with no way out, a stair to nowhere, or a goal that no source reaches.

@@ -80,6 +80,8 @@ def test_missing_stuck_and_jumping_readings_move_nobody_and_are_told(city: City)
     assert led.tables["live"]["state"].tolist() == ["ok", "missing", "jump", "ok"]
     assert led.tables["live"]["moved"].iloc[1:3].tolist() == [0.0, 0.0]
     notes = dict(led.notes)
+    assert (notes["live"]["count"], notes["live"]["of"]) == (2, 4)
+    assert notes["people"]["count"] == 150, "by the scenario: whom the counts added is told beside"
     assert notes["live_jump"]["sensors"] == ["inside"] and notes["live_missing"]["count"] == 1
     assert "inside" in say("note.crowd.live_jump", lang="en", **notes["live_jump"])
     model = Crowd("hall", persons=150, leave_within_s=150.0)

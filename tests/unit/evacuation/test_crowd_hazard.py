@@ -212,7 +212,21 @@ seed: 7
         "utf-8",
     )
     run = execute(sc.load(path), fresh=True)
-    assert run.levels["place"].tolist() == ["hall/front"] and run.levels["level"].iloc[0] in ("yellow", "orange", "red")
+    levels = run.levels.set_index("place")["level"]
+    assert set(levels.index) == {"hall/front", "hall/rest"} and levels["hall/front"] in ("yellow", "orange", "red")
     assert {task.code for task in sc.draft_plan(run).tasks} >= {"watch_zone"}
     assert run.balances["crowd"]["relative_error"] == 0.0
     assert run.exposure["crowd"].basis == "model"
+
+
+def test_a_crush_beside_the_zones_has_a_colour_too(small_city: City) -> None:
+    """The only zone lies in a corner where nobody is: what happens before the gates is told of the rest of the venue."""
+    corner = with_hall(small_city, parts(front=shapely.box(X, Y, X + 1, Y + 1)))
+    meters = tuple(
+        Action("meter_inflow", f"hall/{gate}", 0.0, None, {"persons_per_s": 0.2}) for gate in ("east", "north")
+    )
+    out = Crowd("hall", persons=400).simulate(corner, {}, clock(120), meters, rng=stream(1, "crowd"))
+    zones = out.tables["zones"].set_index("id")
+    assert np.isnan(zones.loc["hall/front", "orange_after_s"]) and zones.loc["hall/rest", "orange_after_s"] < 120
+    assert zones["ground_m2"].sum() == pytest.approx(160.0, rel=0.02)
+    assert out.places.set_index("id").loc["hall/rest", "name_en"].endswith("Rest of the venue")

@@ -9,10 +9,13 @@ import pytest
 import shapely
 
 from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.district.stream import MOST, Stream
+from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people.storeys import Storeys
 from evacuation.crowd.proofs.worlds import SECOND, filled
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.venue.checker import faults
+from evacuation.crowd.venue.gates import Timetable
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from tests.unit.evacuation.test_crowd_hazard import X, Y, at, clock, with_hall
@@ -110,10 +113,45 @@ def test_levels_that_cannot_be_are_named(small_city: City, code: str, changes: d
     assert "hall" in error.value.message("en") and "hall" in error.value.message("zh")
 
 
-def test_the_density_form_refuses_several_levels(small_city: City) -> None:
-    with pytest.raises(ScenarioError) as error:
-        Crowd("hall", persons=5, form="stream").check(with_hall(small_city, storeys()), {}, clock(60))
-    assert error.value.code == "levels_stream"
+@pytest.mark.parametrize("form", ["stream", "mixed"])
+def test_the_density_forms_go_by_the_stairs_too(small_city: City, form: str) -> None:
+    crowd = Crowd("hall", persons=120, form=form, stream_cell_m=0.25)
+    out = crowd.simulate(with_hall(small_city, storeys()), {}, clock(180), rng=stream(1, "crowd"))
+    assert abs(out.balance.error) <= 1e-9
+    assert out.counts["where"][3.0].iloc[-1] == pytest.approx(120, abs=1), "all come down and out"
+    people = out.fields["zone_people"].to_pandas()
+    assert people["hall/flight"].max() > 5 and people.iloc[0]["hall/gallery"] > 10
+    assert people.iloc[-1].sum() < 1.5, "the zones count whom the ledger counts"
+    followed = out.tables["zones"].set_index("id")["single_after_s"].notna()
+    assert followed.any() == (form == "mixed")
+
+
+@pytest.mark.parametrize("cell_m", [0.5, 0.7, 1.0])
+def test_levels_lie_whole_cells_of_the_density_apart(cell_m: float) -> None:
+    plan = Plan.of_parts("hall", BOX, storeys(), "EPSG:4547", cell_m)
+    assert plan.levels.span_m / cell_m == pytest.approx(round(plan.levels.span_m / cell_m), abs=1e-9)
+    assert plan.grid.nx % len(plan.levels.numbers) == 0
+
+
+def test_a_density_comes_down_a_stair_as_slowly_as_people_and_no_denser_than_the_level() -> None:
+    """A full gallery streams down 2 m of stairs: at most the largest flow of the level times 0.69 / 1.34, and nowhere beyond JAM."""
+    plan = Plan.of_parts("hall", BOX, storeys(), "EPSG:4547", 0.25)
+    finder = Finder(plan)
+    crowd = Stream(plan, finder, Timetable(plan, None, clock(60), (), None, 1.0).at(0.0))
+    upper = finder.cells_of(plan.levels.laid(shapely.box(X, Y, X + 16, Y + 10), 1)) & finder.walkable
+    upper[finder.unwalked[0], finder.unwalked[1]] = False
+    crowd.walking[:, upper] = 4.0 / len(finder.wanted)
+    there, most = crowd.inside, 0.0
+    crowd.walk(20)
+    before = crowd.out.sum()
+    for _ in range(40):
+        crowd.walk(1)
+        most = max(most, float(crowd.total.max()))
+        assert crowd.inside + crowd.out.sum() == pytest.approx(there, rel=1e-12)
+    assert (crowd.walking[:, finder.unwalked[0], finder.unwalked[1]] == 0.0).all()
+    assert most <= JAM + 0.1
+    flow = (crowd.out.sum() - before) / 40.0 / 2.0
+    assert 0.5 * MOST * 0.69 / 1.34 < flow <= MOST * 0.69 / 1.34
 
 
 def test_a_crowd_goes_up_a_stair_to_the_next_level_without_end() -> None:

@@ -130,4 +130,5 @@ seed: 7
     assert abs(run.balances["crowd"]["relative_error"]) <= 1e-9
     page = (run.folder / "report.html").read_text("utf-8")
     assert ("followed person by person" in page) == (form == "mixed")
-    assert ("load: not known" in page) == (form == "stream")
+    assert "load: not known" in page, "nobody follows people beside the zones"
+    assert ("N on one person" in page) == (form == "mixed")

@@ -273,3 +273,39 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
     drawn.to_file(path, driver="GeoJSON")
     with pytest.raises(SourceError, match="hall/north"):
         open_folder(tmp_path / "town")
+
+
+def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_not() -> None:
+    table = parts().assign(one_way=lambda t: [90.0] + [None] * (len(t) - 1), fid=1, note="drawn in May", opens_att=None)
+    found = [
+        values for code, values in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547")) if code == "venue_attribute"
+    ]
+    assert [(values["found"], values["near"]) for values in found] == [("one_way", "one_way_deg")]
+
+
+@pytest.mark.parametrize(
+    ("code", "column", "value"),
+    [("gate_one_way", "one_way_deg", 5.0), ("venue_truth", "opens", "ajar"), ("venue_number", "one_way_deg", "north")],
+)
+def test_a_gate_that_says_what_cannot_be_is_refused(code: str, column: str, value: object) -> None:
+    table = parts()
+    table[column] = pd.Series([value] + [None] * (len(table) - 1), dtype=object)
+    with pytest.raises(ScenarioError) as error:
+        Plan.of_parts("hall", HALL, table, "EPSG:4547")
+    assert error.value.code == code and "hall/east" in error.value.message("en") + error.value.message("zh")
+
+
+def test_a_one_way_line_of_the_plan_is_passed_that_way_alone_and_a_measure_turns_it(small_city: City) -> None:
+    """The east gate leads in alone (270 degrees: to the west): the hall empties by the north gate, or not at all where that is shut."""
+    table = parts()
+    table["one_way_deg"] = np.where(table["id"] == "hall/east", 270.0, np.nan)
+    city = with_hall(small_city, table)
+    out = Crowd("hall", persons=30).simulate(city, {}, clock(60), rng=stream(1, "crowd"))
+    assert out.tables["gates"].set_index("id")["left"].to_dict() == {"hall/east": 0, "hall/north": 30}
+    shut = with_hall(small_city, table.assign(opens=np.where(table["id"] == "hall/north", "false", None)))
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=30).check(shut, {}, clock(60))
+    assert error.value.code == "room_sealed"
+    turned = (Action("one_way", "hall/east", 0.0, None, {"inward": 0.0}),)
+    out = Crowd("hall", persons=30).simulate(shut, {}, clock(60), turned, rng=stream(1, "crowd"))
+    assert out.tables["gates"].set_index("id")["left"].to_dict() == {"hall/east": 30, "hall/north": 0}
