@@ -55,7 +55,7 @@ class Shares:
     """What each member has brought each cell, outdoors (`reached`) and in a room there (`inside`).
 
     Both (3, member, y, x): loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit. `air` (member, y, x): the
-    concentration in the room, kg m-3.
+    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`.
     """
 
     def __init__(
@@ -64,26 +64,37 @@ class Shares:
         shape: tuple[int, int],
         limits: Limits,
         flammable: float,
+        frame_s: float,
         arrays: Mapping[str, NDArray[Any]] | None,
     ) -> None:
+        self._frame_s, self._part_s = frame_s, 0.0
         self._curves, self._half_flammable = limits.curves[1:], 0.5 * flammable
         self._present = float(limits.table()[0].min())
         kept = arrays or {}
         self.reached = np.array(kept.get("reached", np.zeros((3, count, *shape))))
         self.inside = np.array(kept.get("reached_inside", np.zeros((3, count, *shape))))
         self.air = np.array(kept.get("members_rooms", np.zeros((count, *shape))))
-        self._mean = np.zeros_like(self.air)
+        self._sum, self._mean = np.zeros_like(self.air), np.zeros_like(self.air)
 
     def add(self, c: Array, dt: float, changes_s: float) -> None:
         """Add what `dt` s at c (member, y, x), kg m-3, bring; rooms change their air at `changes_s` (s-1)."""
         if not len(c):
             return
-        loads.air_rooms(self.air, self._mean, c, changes_s, dt)
-        for reached, air in ((self.reached, c), (self.inside, self._mean)):
-            for level, curve in enumerate(self._curves):
-                loads.add_load(reached[level], air, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
-            if self._half_flammable:
-                np.maximum(reached[2], air / self._half_flammable, out=reached[2])
+        self._reach(self.reached, c, dt)
+        self._sum += c
+        self._part_s += dt
+        if self._part_s >= self._frame_s - 1e-6:
+            self._sum *= dt / self._frame_s
+            loads.air_rooms(self.air, self._mean, self._sum, changes_s, self._frame_s)
+            self._reach(self.inside, self._mean, self._frame_s)
+            self._sum[:], self._part_s = 0.0, 0.0
+
+    def _reach(self, reached: Array, air: Array, dt: float) -> None:
+        """Add what `dt` s in air (member, y, x) bring."""
+        for level, curve in enumerate(self._curves):
+            loads.add_load(reached[level], air, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+        if self._half_flammable:
+            np.maximum(reached[2], air / self._half_flammable, out=reached[2])
 
     def shares(self) -> Array:
         """Return the share of members that reach AEGL-2, AEGL-3 and half of the lower flammable limit (3, y, x).

@@ -65,7 +65,7 @@ class Run:
         self.before = tanks.ledger() | {"air": self.near.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
-        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
+        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, frame_s, arrays)
         self.ahead = Ahead(grid.shape, frame_s)
         self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}

@@ -61,7 +61,7 @@ def test_rooms_follow_the_exact_box() -> None:
     history = History((3, 3), limits, 0.0, dt, 40, None)
     c = np.zeros((3, 3))
     c.flat[cells] = outside
-    ahead, shares = Ahead((3, 3), dt), Shares(0, (3, 3), limits, 0.0, None)
+    ahead, shares = Ahead((3, 3), dt), Shares(0, (3, 3), limits, 0.0, dt, None)
     for _ in range(40):
         history.add(c, dt)
         ahead.look(600.0, history, shares, np.zeros((0, 3, 3)))
