@@ -176,7 +176,7 @@ def advise(
     )
     outdoors = rate.sum(axis=0) * dt
     warned, out = _frame(people.warned_s, history), _frame(people.warned_s + people.ready_s, history)
-    ground = _cells(city, grid)
+    ground = cells_of(city, grid)
     spots = _spots(ground, outdoors)
     met = [s is not None and np.isfinite(people.warned_s) and history.worst.flat[s] >= 1.0 for s in spots]
     leaving = Leaving(
@@ -298,7 +298,7 @@ def _on(times: dict[str, float], elapsed: float) -> dict[str, float]:
     return {name: value - elapsed if name.endswith("_s") else value for name, value in times.items()}
 
 
-def _cells(city: City, grid: Grid) -> list[NDArray[np.int64]]:
+def cells_of(city: City, grid: Grid) -> list[NDArray[np.int64]]:
     """Return the cells of each block."""
     sampler = overlay.within_polygons(grid, city.blocks.geometry)
     return np.split(sampler.cells, sampler.starts[1:-1])

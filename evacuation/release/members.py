@@ -25,6 +25,10 @@ Array = NDArray[np.float64]
 ALL_ROUND = 8
 
 
+#: Shares of half the lower flammable limit from which a place is at severity 2 and 3 (`kernels.loads.severity`).
+BURNS = (0.6, 1.0)
+
+
 def draw(count: int, direction_sd: float, speed_sd: float, rng: np.random.Generator | None) -> tuple[Array, Array]:
     """Return turns (degrees) and factors of speed, one a member."""
     drawn = rng if rng is not None else stream(0, "release")
@@ -48,7 +52,11 @@ def classes(count: int, share: float, rng: np.random.Generator | None) -> NDArra
 
 
 class Shares:
-    """What each member has brought each cell: loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit."""
+    """What each member has brought each cell, outdoors (`reached`) and in a room there (`inside`).
+
+    Both (3, member, y, x): loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit. `air` (member, y, x): the
+    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`.
+    """
 
     def __init__(
         self,
@@ -56,19 +64,37 @@ class Shares:
         shape: tuple[int, int],
         limits: Limits,
         flammable: float,
+        frame_s: float,
         arrays: Mapping[str, NDArray[Any]] | None,
     ) -> None:
+        self._frame_s, self._part_s = frame_s, 0.0
         self._curves, self._half_flammable = limits.curves[1:], 0.5 * flammable
-        self.reached = np.array(arrays["reached"]) if arrays is not None else np.zeros((3, count, *shape))
+        self._present = float(limits.table()[0].min())
+        kept = arrays or {}
+        self.reached = np.array(kept.get("reached", np.zeros((3, count, *shape))))
+        self.inside = np.array(kept.get("reached_inside", np.zeros((3, count, *shape))))
+        self.air = np.array(kept.get("members_rooms", np.zeros((count, *shape))))
+        self._sum, self._mean = np.zeros_like(self.air), np.zeros_like(self.air)
 
-    def add(self, c: Array, dt: float) -> None:
-        """Add what `dt` s at c (member, y, x), kg m-3, bring."""
+    def add(self, c: Array, dt: float, changes_s: float) -> None:
+        """Add what `dt` s at c (member, y, x), kg m-3, bring; rooms change their air at `changes_s` (s-1)."""
         if not len(c):
             return
+        self._reach(self.reached, c, dt)
+        self._sum += c
+        self._part_s += dt
+        if self._part_s >= self._frame_s - 1e-6:
+            self._sum *= dt / self._frame_s
+            loads.air_rooms(self.air, self._mean, self._sum, changes_s, self._frame_s)
+            self._reach(self.inside, self._mean, self._frame_s)
+            self._sum[:], self._part_s = 0.0, 0.0
+
+    def _reach(self, reached: Array, air: Array, dt: float) -> None:
+        """Add what `dt` s in air (member, y, x) bring."""
         for level, curve in enumerate(self._curves):
-            loads.add_load(self.reached[level], c, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+            loads.add_load(reached[level], air, dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
         if self._half_flammable:
-            np.maximum(self.reached[2], c / self._half_flammable, out=self.reached[2])
+            np.maximum(reached[2], air / self._half_flammable, out=reached[2])
 
     def shares(self) -> Array:
         """Return the share of members that reach AEGL-2, AEGL-3 and half of the lower flammable limit (3, y, x).
@@ -79,6 +105,28 @@ class Shares:
             return np.full((3, *self.reached.shape[2:]), np.nan)
         return np.asarray((self.reached >= 1.0).mean(axis=1))
 
+    def ever(self) -> Array:
+        """Return the shares of members that reach the severity 2 and 3 outdoors, and in rooms (4, y, x); NaN without members."""
+        return self._graded((self.reached, self.reached[2], True), (self.inside, self.inside[2], True))
+
+    def standing(self, c: Array) -> Array:
+        """Return the same of those in which the gas still stands there, outdoors at c (member, y, x), kg m-3."""
+        half = self._half_flammable or np.inf
+        return self._graded(
+            (self.reached, c / half, c >= self._present), (self.inside, self.air / half, self.air >= self._present)
+        )
+
+    def _graded(self, *places: tuple[Array, Array, Any]) -> Array:
+        """Return the shares at severity 2 and 3 of each place: loads, shares of half the flammable limit, and where gas stands."""
+        if not self.reached.shape[1]:
+            return np.full((4, *self.reached.shape[2:]), np.nan)
+        return np.concatenate(
+            [
+                [((met[level] >= 1.0) & here | (burns >= BURNS[level])).mean(axis=0) for level in range(2)]
+                for met, burns, here in places
+            ]
+        )
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        return {"reached": self.reached}
+        return {"reached": self.reached, "reached_inside": self.inside, "members_rooms": self.air}

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evacuation.release.advice import POSSIBLE
+from evacuation.release.ahead import AHEAD_MIN
+from evacuation.release.history import LONGEST_FRAME_S
 from evacuation.release.members import ALL_ROUND
 from twin.blocks import Block, Cell, Curve, Mark, Section, Table, Text
 from twin.city import City
@@ -24,6 +27,21 @@ SOUGHT = Word("report.release.sought")
 
 #: Why nothing is known of a block that is given no advice.
 UNKNOWN = ("calm", "off_grid")
+
+#: Lower bounds of severity with the colour that a block has there, the worst first.
+GRADES = ((3.0, "red"), (2.0, "orange"), (1.0, "yellow"))
+
+#: What these levels are called, of a gas that is judged by where it burns and of any other.
+GRADE_NAMES = {True: ("LFL/2", "0.3 LFL", "LFL/10"), False: ("AEGL-3", "AEGL-2", "AEGL-1")}
+
+#: Where people are, as the table of the danger ahead has it.
+SIDES = ("outdoors", "indoors")
+
+#: The run is looked at within so many minutes after people are warned: the longest frame.
+LOOKED_MIN = LONGEST_FRAME_S / 60.0
+
+#: Blocks that the headline tells of the danger now and later.
+MOST_AHEAD = 6
 
 #: Levels whose zones the headline tells, and what they are called there.
 GRAVEST = {"AEGL-3": "zone_life", "LFL/2": "zone_burns"}
@@ -41,6 +59,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_tanks(section, city, clock),
         *_suspects(section, city),
         *_masses(section),
+        *_ahead(section, city, clock),
         *_advice(section, city, clock),
         *_zones(section),
     ]
@@ -69,7 +88,7 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
         for row in tanks.to_dict("records")
         if not row["held"]
     ]
-    found += [*_ranges(section.tables), *_reaches(section)]
+    found += [*_ranges(section.tables), *_reaches(section), *_ahead(section, city, clock, MOST_AHEAD)]
     if about["calm"]:
         few = Word("note.release.calm_few", {"least": ALL_ROUND})
         found.append(Text(few if about["members"] < ALL_ROUND else Word("report.release.calm"), "alarm"))
@@ -78,6 +97,58 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
         said = {"kg": f"{about['over_edge_kg']:,.0f}", "far": f"{about['out_of_sight_kg']:,.0f}"}
         found.append(Text(Word("note.release.over_edge", said), "alarm"))
     return found
+
+
+def _ahead(section: Section, city: City, clock: Clock, most: int | None = None) -> list[Block]:
+    """Return where it is dangerous now and later, outdoors and indoors: the blocks met, the worst now first, `most` of them."""
+    table, about, tanks = section.tables["ahead"], section.tables["assumed"].iloc[0], section.tables["tanks"]
+    if not len(table):
+        leaks = tanks["held"].eq("").any() and len(city.blocks)
+        return [Text(Word("report.release.ahead_never"), "alarm")] if leaks else []
+    now = table["at_s"].iloc[0]
+    minutes = (now - tanks["began_s"].min()) / 60.0
+    kind = "read" if "fit" in section.tables else "warned" if minutes <= about["known_min"] + LOOKED_MIN else "begins"
+    since = Word(f"report.release.ahead_since_{kind}", {"minutes": f"{minutes:.0f}"})
+    said = Word("report.release.ahead", {"now": _told(now, city, clock), "since": since, "later": AHEAD_MIN[1]})
+    found: list[Block] = [Text(said, "strong" if most else "title")]
+    moments = {name: own.set_index("id") for name, own in table.groupby("moment", sort=False)}
+    if pd.isna(moments["later"]["at_s"].iloc[0]):
+        found.append(Text(Word("report.release.ahead_ends", {"minutes": AHEAD_MIN[1]}), "alarm"))
+        del moments["later"]
+    worst = pd.DataFrame({name: own["outdoors"].fillna(np.inf) for name, own in moments.items()})
+    likely = pd.DataFrame({name: own["outdoors_aegl2"] for name, own in moments.items()})
+    met = worst[(worst >= 1.0).any(axis=1) | (likely >= POSSIBLE).any(axis=1)]
+    order = met.reset_index().sort_values([*moments, "id"], ascending=[*(False for _ in moments), True])["id"].tolist()
+    if not order:
+        return [*found, Text(Word("report.release.no_advice"))]
+    heads, sides = [Word("report.release.block")], [(where, name) for where in SIDES for name in moments]
+    for where, name in sides:
+        at = moments[name]["at_s"].iloc[0]
+        when = Word("report.release.ahead_run") if name == "run" else _told(at, city, clock)
+        heads.append(Word(f"report.release.ahead_{where}", {"when": when}))
+    rows: list[tuple[Cell, ...]] = [
+        (city.place_name(i), *(_graded(moments[name].loc[i], where, about["burns"]) for where, name in sides))
+        for i in order[:most]
+    ]
+    found.append(Table(tuple(heads), tuple(rows)))
+    if len(order) > len(rows):
+        found.append(Text(Word("report.release.ahead_more", {"count": len(order) - len(rows)}), "note"))
+    _, two, three = GRADE_NAMES[about["burns"]][::-1]
+    brackets = Word("report.release.ahead_brackets", {"two": two, "three": three})
+    found.append(Text(brackets, "note") if about["members"] else Text(Word("report.release.ahead_one"), "alarm"))
+    return found if most else [*found, Text(Word("report.release.ahead_how"), "note")]
+
+
+def _graded(row: pd.Series, where: str, burns: bool) -> Cell:
+    """Return the level of a block at a moment with the shares of members that bring it to the second and the third."""
+    if pd.isna(severity := row[where]):
+        return Text(Word("report.release.choice.unknown"), "alarm")
+    level = next((k for k, (least, _) in enumerate(GRADES) if severity >= least), None)
+    name = "–" if level is None else GRADE_NAMES[burns][level]
+    shares = [row[f"{where}_{code}"] for code in ("aegl2", "aegl3")]
+    if pd.notna(shares[0]) and (level is not None or max(shares) > 0.0):
+        name += f" ({' / '.join(f'{100 * share:.0f}' for share in shares)} %)"
+    return name if level is None else Text(name, GRADES[level][1])
 
 
 def _kept(row: Mapping[str, Any], city: City, clock: Clock) -> Text:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from evacuation.release import advice, ignition, leaks, members
+from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
@@ -64,7 +65,8 @@ class Run:
         self.before = tanks.ledger() | {"air": self.near.airborne_kg}
         frames = round(clock.duration_s / frame_s)
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
-        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, arrays)
+        self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, frame_s, arrays)
+        self.ahead = Ahead(grid.shape, frame_s)
         self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}
         zeros = np.zeros(grid.shape)
@@ -99,7 +101,8 @@ class Run:
             np.maximum(self.highest, self.c, out=self.highest)
             loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
             self.history.add(self.c, dt)
-            self.shares.add(self.all[1:], dt)
+            self.shares.add(self.all[1:], dt, self._changes_s(self.elapsed + t))
+            self.ahead.look(self._warned(), self.history, self.shares, self.all[1:])
             if (k + 1) % steps == 0:
                 self.streets.frame(self.clock.step_s)
                 self.dose += rate
@@ -119,6 +122,12 @@ class Run:
         if self.found is not None:
             return self.found.known_s
         return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
+
+    def _changes_s(self, moment: float) -> float:
+        """Return the air changes of rooms (s-1) at a moment, s since the first run's start: shut from the frame of the warning on."""
+        frame_s, warned = self.history.frame_s, self._warned()
+        shut = math.isfinite(warned) and moment >= math.ceil(warned / frame_s - 1e-9) * frame_s - 1e-6
+        return float(self.model.air_changes_shut if shut else self.model.air_changes_open) / 3600.0
 
     def _at_home(self) -> str:
         """Return whom the city counts at home when the run begins: its people of the "night" or of the "day"."""
@@ -155,6 +164,7 @@ class Run:
             "over_edge_kg": over,
             "calm": math.isinf(self.widest),
             "out_of_sight_kg": self.lost,
+            "burns": ignition.leads(self.flammable, self.limits.curves[2]),
         }
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
@@ -183,7 +193,8 @@ class Run:
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():
             told.loc[told["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
-        fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family))
+        inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
+        fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
@@ -196,6 +207,7 @@ class Run:
                 "sparks": ignition.sparks(told),
                 "wind": self._wind(),
                 "assumed": self._assumed(),
+                "ahead": self._ahead(city, inside, foreseen.burning is not None),
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
@@ -207,6 +219,27 @@ class Run:
             self._state(settings),
             tuple(self._notes(told, family)),
         )
+
+    def _ahead(self, city: City, inside: tuple[Any, Any], burns: bool) -> pd.DataFrame:
+        """Return how bad it is in each block now and later; a calm that too few members follow leaves open where it is not."""
+        blocks = city.blocks["id"].astype(str) if len(city.blocks) else ()
+        ground = dict(zip(blocks, advice.cells_of(city, self.grid) if len(city.blocks) else (), strict=True))
+        table = by_block(
+            ground, self.ahead, inside, self.history.worst, self.shares.ever(), 0.0 if burns else advice.SHARE, self.elapsed,
+            self.history.frame_s,
+        )  # fmt: skip
+        if self._any_way():
+            for where in ("outdoors", "indoors"):
+                table.loc[~(table[where] >= 1.0), [where, f"{where}_aegl2", f"{where}_aegl3"]] = np.nan
+        return table
+
+    def _moments(self, indoors: Any) -> dict[str, Any]:
+        """Return severity at each moment outdoors and in rooms; nothing where nobody is warned within the run."""
+        if self.ahead.counts[0] < 0:
+            return {}
+        fields = {"gas_severity_ahead": self.ahead.outdoors, "indoor_severity_ahead": indoors.astype(np.float32)}
+        axes = {"ahead": np.array(AHEAD_MIN), "y": self.grid.y, "x": self.grid.x}
+        return {name: xr.DataArray(values, axes, tuple(axes)) for name, values in fields.items()}
 
     def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
         timed, space = ("time", "y", "x"), ("y", "x")

@@ -43,6 +43,29 @@ GAS_SEVERITY = Variable(
 MAX_GAS_SEVERITY = Variable(
     "max_gas_severity", "1", SPACE, "最高危害程度", "highest severity of the gas", 0.0, 1e9, comment="of every frame"
 )
+GAS_SEVERITY_AHEAD = Variable(
+    "gas_severity_ahead",
+    "1",
+    ("ahead", "y", "x"),
+    "发出警报时和20分钟后的危害程度",
+    "severity of the gas when people are warned and 20 min later",
+    0.0,
+    1e9,
+    comment="as gas_severity, `ahead` minutes after people are warned (in a run that begins later: after its beginning); missing after"
+    " the run's end: not known",
+    gaps=True,
+)
+INDOOR_SEVERITY_AHEAD = Variable(
+    "indoor_severity_ahead",
+    "1",
+    ("ahead", "y", "x"),
+    "发出警报时和20分钟后的室内危害程度",
+    "severity of the air indoors when people are warned and 20 min later",
+    0.0,
+    1e9,
+    comment="as gas_severity_ahead, of the air in a room at this cell: windows open until the warning, then shut, never aired",
+    gaps=True,
+)
 MAX_GAS_CONCENTRATION = Variable(
     "max_gas_concentration",
     "kg m-3",
@@ -236,8 +259,8 @@ GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, INDOOR_DOSE, STAY_OR_LEAVE, LEAVE_B
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
 LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run
-#: has it: a flammable gas, wind members, a source that detectors tell of, streets.
+#: has it: a warning within it, a flammable gas, wind members, a source that detectors tell of, streets.
 REACHED = (
-    GAS_SEVERITY, MAX_GAS_SEVERITY, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE, *HARM, SOURCE_SHARE, *LIKELY,
-    STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE, STREET_SEVERITY, MAX_STREET_SEVERITY,
+    GAS_SEVERITY, MAX_GAS_SEVERITY, GAS_SEVERITY_AHEAD, INDOOR_SEVERITY_AHEAD, MAX_GAS_CONCENTRATION, FLAMMABLE_SHARE, OUTDOOR_DOSE,
+    *HARM, SOURCE_SHARE, *LIKELY, STREET_CONCENTRATION, MAX_STREET_CONCENTRATION, STREET_DOSE, STREET_SEVERITY, MAX_STREET_SEVERITY,
 )  # fmt: skip

@@ -122,6 +122,20 @@ def indoors(c_in, c_out, changes_s, dt):
 
 
 @kernel(parallel=True)
+def air_rooms(air_out, mean_out, c, changes_s, dt):
+    """Move the air of rooms on by dt s in air of concentration c; all (member, row, column), kg m-3; mean_out: its mean meanwhile."""
+    members, rows, cols = c.shape
+    fade, kept = exchange(changes_s, dt)
+    for line in nb.prange(members * rows):
+        n, j = line // rows, line % rows
+        for i in range(cols):
+            outside = c[n, j, i]
+            off = air_out[n, j, i] - outside
+            mean_out[n, j, i] = outside + off * kept
+            air_out[n, j, i] = outside + off * fade
+
+
+@kernel(parallel=True)
 def indoor_load(load_out, inside_out, frames, met, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
     """Follow the air of rooms at the cells met (room,) through frames (time, cell) of dt s, and what people collect there.
 

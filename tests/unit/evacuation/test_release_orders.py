@@ -24,6 +24,7 @@ from evacuation.release.substances import substance
 from evacuation.release.toxicity import limits_of
 from scenarios.case.hazards import sheet
 from scenarios.runner.run import execute
+from twin.blocks import Text
 from twin.bridge.cap import NAMESPACE
 from twin.clock import Clock
 from twin.errors import ScenarioError
@@ -189,8 +190,9 @@ def test_a_block_has_one_set_of_orders_and_messages_say_them(leak: sc.Case, tmp_
 
 def test_the_first_page_names_gas_tank_and_wind_and_the_map_marks_the_source(leak: sc.Case) -> None:
     (section,) = sc.sections(execute(leak))
-    text = " ".join(str(block.said.values) for block in section.headline if hasattr(block.said, "values"))
+    texts = [block.said for block in section.headline if isinstance(block, Text)]
+    text = " ".join(str(said.values) for said in texts if hasattr(said, "values"))
     assert "Chlorine" in text and "一号罐" in text and "1.0" in text
-    assert "Danger to life (AEGL-3)" in " ".join(written(block.said, "en") for block in section.headline)
+    assert "Danger to life (AEGL-3)" in " ".join(written(said, "en") for said in texts)
     (mark,) = section.marks
     assert (mark.x, mark.y) == (WEST + 300.0, NORTH - 1010.0) and mark.toward_deg == pytest.approx(90.0)
