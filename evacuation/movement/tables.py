@@ -110,7 +110,8 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
 
     `dose_leave` is what 95 % of those who have set out do not exceed at home and on the way (1 is AEGL-3; NaN: nobody has set out),
     `late_share` the share who set out after an advice to leave has ceased to hold, `cut_off_share` that of those who find no open
-    way, who are `cut_off` persons. A zone in which nobody lives has no row.
+    way, who are `cut_off` persons; `ways`: "closed" where the last departure comes before the order. A zone in which nobody lives has
+    no row.
     """
     zones = zones[zones["people"] > 0.0].reset_index(drop=True)
     late, cut_off = (
@@ -123,6 +124,7 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
         "late_share": late,
         "cut_off_share": cut_off,
         "cut_off": [shown(n) for n in zones["no_way"]],
+        "ways": np.where(zones["last_departure_s"] < zones["ordered_s"], "closed", "open"),
     }
     return zones[["id", "rests_on_s"]].assign(**told)
 
