@@ -55,7 +55,8 @@ def zones(
     homes, leaves = record.homes, record.leaves
     state, load = record.state(queues, cost), record.load(queues)
     shut_in = (queues.travellers["link"] == AT_HOME) & np.isinf(cost.min(axis=0))[homes.node]
-    no_way = leaves & (shut_in | (state == STATES.index("stranded")))
+    lost = leaves & (shut_in | (state == STATES.index("stranded")))
+    no_way = np.bincount(homes.block[lost], homes.persons[lost], len(zones))
     stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
@@ -88,7 +89,7 @@ def zones(
                 "last_departure_s": 60.0 * first[k] if first[k] < NEVER_MIN else np.nan,
                 "leave_before_s": float(before),
                 "late": float(homes.persons[late].sum()),
-                "no_way": float(homes.persons[mine & no_way].sum()),
+                "no_way": float(no_way[k]),
                 **_spread("load_left", load[travelled], homes.persons[travelled]),
                 **_spread("load_stayed", stayed[mine], homes.persons[mine]),
             }
