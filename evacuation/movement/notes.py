@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
+from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import STATES, Record
 from evacuation.movement.roads.goals import FAR_M
 from twin.city import City
@@ -70,6 +71,8 @@ def notes_of(
         notes.append(("home_dose", {}))
     if turns := list(found["measures"].loc[found["measures"]["kind"] == "hold_turn", "id"]):
         notes.append(("held_turns", {"names": named(city, turns)}))
+    if len(idle := _idle(found["measures"], record, care, leaves)):
+        notes.append(("measures_idle", {"names": named(city, idle)}))
     if len(found["buses"]):
         carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
         notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))
@@ -128,3 +131,19 @@ def notes_of(
         told_at = named(city, stuck["id"][:MOST_NAMES])
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "names": told_at}))
     return tuple(notes)
+
+
+def _idle(measures: pd.DataFrame, record: Record, care: Care, leaves: NDArray[np.bool_]) -> list[str]:
+    """Return the places at which a measure fetches or holds back people, and from which nobody leaves."""
+    homes, blocks, homes_of_care = record.homes, block_ids(record.city), list(care.id)
+    found = []
+    for place, kind in zip(measures["id"], measures["kind"], strict=True):
+        if kind == "transport":
+            mine = homes.care == homes_of_care.index(place)
+        elif kind in ("bus", "delay_zone"):
+            mine = (homes.block == blocks.index(place)) & (homes.care < 0)
+        else:
+            continue
+        if not (leaves & mine).any():
+            found.append(str(place))
+    return found

@@ -60,7 +60,7 @@ def _clearing(tables: Mapping[str, pd.DataFrame], clock: Clock) -> list[Block]:
         "bound": _minutes(bound["bound_s"], down=True),
         "bound_departures": _minutes(bound["bound_departures_s"], down=True),
     }
-    code = "bound" if np.isfinite(bound["t95_s"]) else "not_cleared"
+    code = "bound" if np.isfinite(bound["t95_s"]) else "not_cleared" if np.isfinite(bound["t50_s"]) else "not_half"
     drawn = curve[["left", "arrived"]].set_axis(clock.times, axis=0)
     labels = (_word("left"), _word("arrived"))
     return [

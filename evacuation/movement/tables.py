@@ -55,7 +55,8 @@ def zones(
     homes, leaves = record.homes, record.leaves
     state, load = record.state(queues, cost), record.load(queues)
     shut_in = (queues.travellers["link"] == AT_HOME) & np.isinf(cost.min(axis=0))[homes.node]
-    no_way = leaves & (shut_in | (state == STATES.index("stranded")))
+    lost = leaves & (shut_in | (state == STATES.index("stranded")))
+    no_way = np.bincount(homes.block[lost], homes.persons[lost], len(zones))
     stayed = record.room_load[homes.cell]
     safe = queues.travellers["safe"] - began_s
     set_out = queues.travellers["left"] - began_s
@@ -88,7 +89,7 @@ def zones(
                 "last_departure_s": 60.0 * first[k] if first[k] < NEVER_MIN else np.nan,
                 "leave_before_s": float(before),
                 "late": float(homes.persons[late].sum()),
-                "no_way": float(homes.persons[mine & no_way].sum()),
+                "no_way": float(no_way[k]),
                 **_spread("load_left", load[travelled], homes.persons[travelled]),
                 **_spread("load_stayed", stayed[mine], homes.persons[mine]),
             }
@@ -110,7 +111,8 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
 
     `dose_leave` is what 95 % of those who have set out do not exceed at home and on the way (1 is AEGL-3; NaN: nobody has set out),
     `late_share` the share who set out after an advice to leave has ceased to hold, `cut_off_share` that of those who find no open
-    way, who are `cut_off` persons. A zone in which nobody lives has no row.
+    way, who are `cut_off` persons; `ways`: "closed" where the last departure comes before the order. A zone in which nobody lives has
+    no row.
     """
     zones = zones[zones["people"] > 0.0].reset_index(drop=True)
     late, cut_off = (
@@ -123,6 +125,7 @@ def orders(zones: pd.DataFrame) -> pd.DataFrame:
         "late_share": late,
         "cut_off_share": cut_off,
         "cut_off": [shown(n) for n in zones["no_way"]],
+        "ways": np.where(zones["last_departure_s"] < zones["ordered_s"], "closed", "open"),
     }
     return zones[["id", "rests_on_s"]].assign(**told)
 

@@ -27,7 +27,7 @@ from twin.errors import ContractError, ScenarioError
 from twin.exposure.people import Moving
 from twin.hazard import Action, Hazard, State
 from twin.streams import stream
-from twin.words import written
+from twin.words import say, written
 
 ALL = Movement(zones="all", mean_delay_min=5.0)
 
@@ -372,6 +372,7 @@ def test_bad_input_is_one_clear_sentence(town) -> None:
 def test_an_order_after_the_last_departure_is_told(town) -> None:
     clock = worlds.clock(1.0)
     flood = worlds.water(town, clock, np.interp(np.arange(13), [0, 3, 4], [0.0, 0.0, 1.0]))
+    hazards.sheet("movement")  # brings the words
     for warning, late in (("23:40", True), ("23:00", False)):
         found = replace(ALL, warning=warning).simulate(town, {"water_depth": flood}, clock, (), stream(7, "movement"))
         assert ("ordered_too_late" in codes(found)) is late
@@ -380,6 +381,9 @@ def test_an_order_after_the_last_departure_is_told(town) -> None:
         np.testing.assert_allclose(orders["cut_off_share"], share.loc[orders.index], rtol=0.0, atol=0.0)
         assert bool(orders["cut_off_share"].max() > 0.5) is late, "the west stands in water before it is ordered"
         assert (zones["no_way"] >= zones["stranded"]).all()
+        assert ("closed" in set(orders["ways"])) is late
+        said = say("order.movement.warn_zone", lang="en", place="West", by="23:40", ways="closed" if late else "open")
+        assert said.endswith("direct.") if not late else "others have closed" in said
 
 
 def test_homes_that_no_road_reaches_are_told(town) -> None:

@@ -170,6 +170,18 @@ def test_a_hospital_of_which_no_figure_is_known_is_told_and_not_taken_for_empty(
         assert "care_unknown" not in dict(leave(known).notes)
 
 
+def test_a_measure_where_nobody_leaves_is_told(town, aged) -> None:
+    bus, van = {"buses": 2.0, "seats": 40.0}, {"vehicles": 1.0, "places": 4.0}
+    asked = (
+        Action("bus", "b1", 0.0, None, bus),
+        Action("transport", "care_home-1", 0.0, None, van),
+        Action("bus", "b2", 0.0, None, bus),
+    )
+    told = dict(leave(aged, replace(ALL, zones=("b2",)), actions=asked).notes)
+    assert told["measures_idle"] == {"names": [aged.place_name(i) for i in ("b1", "care_home-1")]}
+    assert "measures_idle" not in dict(leave(aged, actions=asked).notes)
+
+
 def test_a_held_turn_sends_cars_another_way_and_lets_walkers_pass(town) -> None:
     """Everybody of the north goes out by the northern road; a post at its junction holds those who come up the middle street."""
     town = replace(town, facilities=town.facilities.iloc[:0])

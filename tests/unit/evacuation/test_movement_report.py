@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evacuation.movement.movement import Movement
@@ -49,3 +50,37 @@ def test_the_load_of_a_zone_is_told_for_half_and_for_nearly_all_and_in_plain_fig
         loads += [row[8] for row in cells(found, town, "Zones told to leave", "en")]
     assert all(load.count(" · ") == 1 and "e-" not in load and "e+" not in load for load in loads)
     assert "<0.001 · <0.001" in loads
+
+
+@pytest.mark.parametrize(
+    ("t50", "t95", "said"),
+    [(600.0, 1200.0, "95 % after 20 min"), (600.0, np.nan, "half: 10 min"), (np.nan, np.nan, "not even half")],
+)
+def test_how_far_the_zones_have_cleared_is_said_without_a_gap(t50: float, t95: float, said: str) -> None:
+    town = worlds.town(4, people=20.0)
+    found = ALL.simulate(town, {}, worlds.clock(0.5), (), stream(7, "movement"))
+    found.tables["bound"] = found.tables["bound"].assign(t50_s=t50, t95_s=t95)
+    hazards.sheet("movement")
+    strong = [
+        b
+        for b in blocks(SimpleNamespace(tables=found.tables), town, worlds.clock(0.5))
+        if getattr(b, "style", "") == "strong"
+    ]
+    assert said in written(strong[0].said, "en")
+    assert all(
+        "–" not in written(strong[0].said, lang) and "{" not in written(strong[0].said, lang) for lang in ("zh", "en")
+    )
+
+
+def test_roads_of_one_name_are_one_row_of_those_stranded() -> None:
+    town = worlds.town(4, people=20.0)
+    town = replace(town, roads=town.roads.assign(name_zh="中路", name_en="Middle Road"))
+    found = ALL.simulate(town, {}, worlds.clock(0.5), (), stream(7, "movement"))
+    rows = [
+        ("r0-0-0", "road", "road_impassable", 30.0),
+        ("r0-1-0", "road", "road_impassable", 20.0),
+        ("b1", "home", "no_way", 40.0),
+    ]
+    found.tables["stranded"] = pd.DataFrame(rows, columns=["id", "where", "why", "persons"])
+    told = cells(found, town, "Where people are stranded at the end", "en")
+    assert [(row[0], row[2]) for row in told] == [("Middle Road", "50"), (town.place_name("b1")["en"], "40")]
