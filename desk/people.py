@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from desk import served
 from twin.blocks import Section
-from twin.bridge.trajectories import ABOUT, TRACKS
+from twin.bridge.trajectories import ABOUT, TRACKS, level_of
 from twin.city import City
 from twin.clock import Clock
 from twin.plan import shown
@@ -87,7 +87,7 @@ def _at(section: Section, clock: Clock, moment: np.datetime64) -> tuple[pd.DataF
     first, end = np.searchsorted(tracks["frame"].to_numpy(), [frame, frame + 1])
     there = tracks.iloc[first:end]
     x, span = there["x"].to_numpy(np.float64), float(about["level_span_m"])
-    level = np.clip(x // span, 0, int(about["levels"]) - 1).astype(np.int64)
+    level = level_of(x, about)
     return pd.DataFrame(
         {"x": about["west_m"] + x - level * span, "y": about["south_m"] + there["y"].to_numpy(np.float64)}
     ), level

@@ -20,8 +20,8 @@ from evacuation.crowd.venue.plan import Plan
 from twin.clock import Clock
 from twin.hazard import Action, Balance
 
-#: The rest of a venue beside its zones is a zone where it is so large, m2.
-LEAST_REST_M2 = 1.0
+#: The rest of a venue beside its zones is a zone where so much of it, m2, lies further than this from its rim, m: somebody can stand there.
+LEAST_REST_M2, RIM_M = 1.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def zones_of(plan: Plan) -> gpd.GeoDataFrame:
     """Return the zones that are graded: those of the plan, and last the rest of the venue, so that no ground is without a colour."""
     drawn = plan.zones
     rest = plan.ground.difference(shapely.union_all(drawn.geometry.values)) if len(drawn) else plan.ground
-    if rest.area < LEAST_REST_M2:
+    if len(drawn) and rest.buffer(-RIM_M).area < LEAST_REST_M2:
         return drawn
     name = ("rest", "其余场地", "Rest of the venue") if len(drawn) else ("whole", "全场", "Whole venue")
     row = {"id": [f"{plan.id}/{name[0]}"], "name_zh": [name[1]], "name_en": [name[2]]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ import shapely
 from twin.blocks import Section
 from twin.bridge.dossier import Dossier
 
-#: The tables of a hazard that keeps trajectories: id, frame, x, y (m); and one row with frames_per_s, ground (WKT), west_m, south_m.
+#: The tables of a hazard that keeps trajectories: id, frame, x, y (m); and one row with frames_per_s, ground (WKT), west_m, south_m, and
+#: how many levels lie side by side there, each level_span_m east of the one below it.
 TRACKS, ABOUT = "tracks", "tracks_about"
 
 VERSION = 2
@@ -35,8 +37,9 @@ CREATE INDEX frame_id_idx ON trajectory_data (frame, id);
 def write(dossier: Dossier, folder: Path) -> list[Path]:
     """Write `<hazard>-trajectories.sqlite` and `.parquet` for each hazard that kept where its people were.
 
-    Both hold synthetic people in metres from the origin that `metadata` (SQLite) and the parquet's own attributes name, with the
-    CRS, the run and the time of frame 0 in UTC.
+    Of several levels each has files of its own (`<hazard>-trajectories-level-1`, the lowest), in the same metres of the map. Both hold
+    synthetic people in metres from the origin that `metadata` (SQLite) and the parquet's own attributes name, with the CRS, the run and
+    the time of frame 0 in UTC.
     """
     written: list[Path] = []
     for section in dossier.sections:
@@ -45,8 +48,13 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     return written
 
 
+def level_of(x: np.ndarray, about: Any) -> np.ndarray:
+    """Return the level (0 the lowest) of positions by their x, m; `about` is the row of ABOUT."""
+    return np.clip(np.asarray(x, float) // float(about["level_span_m"]), 0, int(about["levels"]) - 1).astype(np.int64)
+
+
 def _write(stem: Path, section: Section, dossier: Dossier) -> list[Path]:
-    about = section.tables[ABOUT].iloc[0]
+    about, tracks = section.tables[ABOUT].iloc[0], section.tables[TRACKS]
     facts = {
         "fps": f"{float(about['frames_per_s']):g}",
         "origin_x": f"{about['west_m']:.3f}",
@@ -56,12 +64,27 @@ def _write(stem: Path, section: Section, dossier: Dossier) -> list[Path]:
         "run": dossier.plan.run_id,
         "people": "synthetic",
     }
-    tracks = section.tables[TRACKS]
-    parquet, sqlite = stem.with_suffix(".parquet"), stem.with_suffix(".sqlite")
+    if about["levels"] == 1:
+        return _write_both(stem, tracks, about["ground"], facts)
+    level, pieces = level_of(tracks["x"].to_numpy(), about), shapely.get_parts(shapely.from_wkt(about["ground"]))
+    of_piece = level_of(shapely.bounds(pieces)[:, 0], about)
+    written: list[Path] = []
+    for k in range(int(about["levels"])):
+        east = k * float(about["level_span_m"])
+        there = tracks[level == k]
+        ground = shapely.transform(shapely.union_all(pieces[of_piece == k]), lambda at, east=east: at - [east, 0.0])
+        there = there.assign(x=(there["x"] - east).astype(tracks["x"].dtype)).reset_index(drop=True)
+        own = stem.with_name(f"{stem.name}-level-{k + 1}")
+        written += _write_both(own, there, ground.wkt, facts | {"level": str(k + 1)})
+    return written
+
+
+def _write_both(stem: Path, tracks: pd.DataFrame, ground: str, facts: dict[str, str]) -> list[Path]:
+    parquet, sqlite = (stem.with_name(stem.name + end) for end in (".parquet", ".sqlite"))
     plain = tracks.copy(deep=False)
-    plain.attrs = {**facts, "geometry": about["ground"]}
+    plain.attrs = {**facts, "geometry": ground}
     plain.to_parquet(parquet, compression="zstd")
-    _write_sqlite(sqlite, tracks, about["ground"], facts)
+    _write_sqlite(sqlite, tracks, ground, facts)
     return [sqlite, parquet]
 
 
@@ -78,7 +101,7 @@ def _write_sqlite(path: Path, tracks: pd.DataFrame, ground: str, facts: dict[str
         about = {"version": str(VERSION), **facts, **{name: str(value) for name, value in bounds.items()}}
         file.executemany("INSERT INTO metadata VALUES (?, ?)", about.items())
         file.execute("INSERT INTO geometry VALUES (?, ?)", (1, ground))
-        frames = range(int(tracks["frame"].max()) + 1)
+        frames = range(int(tracks["frame"].max()) + 1 if len(tracks) else 0)
         file.executemany("INSERT INTO frame_data VALUES (?, 1)", ((frame,) for frame in frames))
         file.commit()
 

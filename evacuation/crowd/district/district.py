@@ -43,6 +43,7 @@ class Asked:
     persons: int
     arrivals_per_s: float
     leave_within_s: float
+    strangers: float
     gate_closes_m: float
     stream_cell_m: float
     step_s: float
@@ -61,7 +62,9 @@ def simulate(
     finder.check(gates.ever_open())
     kept = state.arrays if state else None
     stream = Stream(plan, finder, gates.at(0.0), kept)
-    inflow = Inflow(stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, actions, kept)
+    inflow = Inflow(
+        stream, attendance, asked.persons, asked.arrivals_per_s, asked.leave_within_s, actions, kept, asked.strangers
+    )
     if state is None:
         inflow.at_start(stream)
     monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)

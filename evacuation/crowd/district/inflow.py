@@ -24,12 +24,12 @@ class Inflow:
 
     With an attendance those present stay until it falls, and then so many leave within `within_s`; without, `persons` are there at
     the start and leave within `within_s`, and `per_s` come and walk on at once. A source has its `persons_per_s` as its part of those
-    who come where all have one, else that of its ground.
+    who come where all have one, else that of its ground. The share `strangers` of all knows only the way it came in.
     """
 
     def __init__(
         self, stream: Stream, attendance: Attendance | None, persons: int, per_s: float, within_s: float,
-        actions: tuple[Action, ...] = (), kept: Mapping[str, NDArray[Any]] | None = None,
+        actions: tuple[Action, ...] = (), kept: Mapping[str, NDArray[Any]] | None = None, strangers: float = 0.0,
     ) -> None:  # fmt: skip
         self._skips = [a for a in actions if a.kind == "skip_stop"]
         self._staged = [a for a in actions if a.kind == "staged_end"]
@@ -37,7 +37,8 @@ class Inflow:
         self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
         plan, finder = stream.plan, stream.finder
         self._cells = [np.nonzero(finder.cells_of(s.shape) & finder.walkable) for s in plan.sources]
-        self._group = [finder.group_of[s.id] for s in plan.sources]
+        known, strange = ([of[s.id] for s in plan.sources] for of in (finder.group_of, finder.stranger_of))
+        self._groups = ((known, 1.0 - strangers), (strange, strangers))
         self._weights = weights_of(plan, [len(cells[0]) for cells in self._cells])
         kept = kept or {}
         self.outside = kept.get("inflow_outside", np.zeros(len(plan.sources))).copy()
@@ -63,7 +64,8 @@ class Inflow:
                     "venue_too_many", venue=stream.plan.id, source=source, found=round(share), expected=room
                 )
             density = share / area if area > 0.0 else 0.0
-            stream.staying[self._group[k]][cells] += density
+            for group, part in self._groups:
+                stream.staying[group[k]][cells] += part * density
         self.made += count
         if not self._attendance:
             self._go(float(count), 0.0)
@@ -91,7 +93,8 @@ class Inflow:
             come = min(float(self.outside[k]), float(room.sum()))
             if come > 0.0:
                 into = stream.staying if self._attendance else stream.walking
-                into[self._group[k]][cells] += come * room / room.sum() / stream.cell**2
+                for group, part in self._groups:
+                    into[group[k]][cells] += part * come * room / room.sum() / stream.cell**2
                 self.outside[k] -= come
                 self.made += come
 

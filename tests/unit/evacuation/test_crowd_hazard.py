@@ -230,3 +230,19 @@ def test_a_crush_beside_the_zones_has_a_colour_too(small_city: City) -> None:
     assert np.isnan(zones.loc["hall/front", "orange_after_s"]) and zones.loc["hall/rest", "orange_after_s"] < 120
     assert zones["ground_m2"].sum() == pytest.approx(160.0, rel=0.02)
     assert out.places.set_index("id").loc["hall/rest", "name_en"].endswith("Rest of the venue")
+
+
+def test_the_push_which_nobody_knows_well_can_vary_between_members(city: City, tmp_path: Path) -> None:
+    save_folder(city, tmp_path / "town")
+    text = """schema: 1
+name: {zh: 礼堂散场, en: The hall empties}
+city: town
+start: 2026-06-20T18:00+08:00
+hours: 0.05
+output_minutes: 0.5
+hazards:
+  - crowd: {venue: hall, persons: 60}
+ensemble: {members: 3, vary: {crowd.push_n: {uniform: [10.0, 60.0]}}}
+"""
+    (tmp_path / "evening.yaml").write_text(text, "utf-8")
+    sc.load(tmp_path / "evening.yaml").check()

@@ -20,6 +20,7 @@ from evacuation.crowd.proofs.worlds import SECOND, filled, line, room
 from evacuation.crowd.risk.outflow import WINDOW_S, Outflow
 from scenarios.runner.run import execute
 from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, with_hall
+from tests.unit.evacuation.test_crowd_levels import storeys
 from twin.blocks import Curve, Section
 from twin.city import City
 from twin.errors import ScenarioError
@@ -166,3 +167,36 @@ def test_a_flow_falters_only_before_a_queue_and_where_it_shall_not() -> None:
         walkers.walk(float(second), SECOND)
         going.watch(walkers.people, walkers.flows, free, second + 1.0)
     assert going.largest[0] == pytest.approx(walkers.flows.sum() / WINDOW_S / 2.0) and going.largest[0] > 0.8
+
+
+def test_pedpy_reads_each_level_of_a_venue_by_itself(small_city: City, tmp_path: Path) -> None:
+    """Whoever comes down the stair is in the files of both levels, first in the upper one's, and both lie at one place of the map."""
+    save_folder(with_hall(small_city, storeys()), tmp_path / "town")
+    text = """schema: 1
+name: {zh: 楼上楼下, en: Upstairs and downstairs}
+city: town
+start: 2026-06-20T18:00+08:00
+hours: 0.0125
+output_minutes: 0.25
+hazards:
+  - crowd: {venue: hall, persons: 40, tracks_per_s: 2}
+"""
+    (tmp_path / "evening.yaml").write_text(text, "utf-8")
+    run = execute(sc.load(tmp_path / "evening.yaml"), fresh=True)
+    written = sc.export_run(run, tmp_path / "out", ["trajectories"])
+    names = {f"crowd-trajectories-level-{k}{end}" for k in (1, 2) for end in (".sqlite", ".parquet")}
+    assert {path.name for path in written} == names
+    found, last = {}, {}
+    for path in sorted(p for p in written if p.suffix == ".sqlite"):
+        tracks = pedpy.load_trajectory_from_jupedsim_sqlite(trajectory_file=path)
+        ground = pedpy.load_walkable_area_from_jupedsim_sqlite(trajectory_file=path)
+        assert ground.polygon.covers(shapely.multipoints(tracks.data[["x", "y"]].to_numpy()))
+        table = pd.read_parquet(path.with_suffix(".parquet"))
+        x = table["x"] + float(table.attrs["origin_x"])
+        assert x.between(X - 1, X + 17).all() and len(table) == len(tracks.data)
+        found[path.stem], last[path.stem] = tracks.data, tracks.data.groupby("id")["frame"].max()
+    lower, upper = found.values()
+    both = set(lower["id"]) & set(upper["id"])
+    assert len(both) > 5 and lower.groupby("frame").size().loc[0] + upper.groupby("frame").size().loc[0] == 40
+    first_below = lower.groupby("id")["frame"].min()
+    assert all(first_below[person] == last["crowd-trajectories-level-2"][person] + 1 for person in both)

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import shapely
 
+from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.proofs.worlds import emptied, filled, line, plan_of
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
+from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, parts, with_hall
+from twin.city import City
 from twin.errors import ScenarioError
+from twin.streams import stream
 
 
 def hall(came_by: str) -> Plan:
@@ -42,3 +46,18 @@ def test_strangers_take_another_exit_while_theirs_is_shut() -> None:
 def test_a_way_in_that_is_not_there_is_refused() -> None:
     with pytest.raises(ScenarioError, match="portal"):
         hall("portal")
+
+
+@pytest.mark.parametrize("form", ["stream", "mixed"])
+def test_strangers_of_a_density_leave_by_the_way_they_came_too(small_city: City, form: str) -> None:
+    """Half of those beside the east gate know the north gate alone, and as many leave by it; else nobody would."""
+    rows = parts(floor=shapely.box(X + 11, Y + 2, X + 15.5, Y + 8), front=shapely.box(X + 1, Y + 1, X + 3, Y + 3))
+    rows["came_by"] = np.where(rows["id"] == "hall/floor", "hall/north", None)
+    left = []
+    for share in (0.0, 0.5):
+        crowd = Crowd("hall", persons=12, form=form, stream_cell_m=0.25, strangers=share)
+        out = crowd.simulate(with_hall(small_city, rows), {}, clock(90), rng=stream(1, "crowd"))
+        assert abs(out.balance.error) <= 1e-9
+        left.append(out.tables["gates"].set_index("id")["left"])
+    assert left[0]["hall/north"] <= 1 and left[0]["hall/east"] == pytest.approx(12, abs=1)
+    assert left[1]["hall/north"] == pytest.approx(6, abs=1) and left[1]["hall/east"] == pytest.approx(6, abs=1)
