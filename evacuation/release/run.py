@@ -76,7 +76,7 @@ class Run:
         self.frames[0], self.severity[0] = self.c, self.history.severity
         self.masses = [self._mass()]
         #: how wide, against a steady wind, the directions of members spread at most while there was gas
-        self.widest = 1.0
+        self.widest = float(numbers.get("widest", 1.0))
 
     def advance(self, progress: Progress | None) -> None:
         """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
@@ -328,13 +328,14 @@ class Run:
 
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
-        arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        arrays |= self.weather.arrays() | {"c": self.c, "highest": self.highest, "dose": self.dose}
         arrays |= self.near.arrays() | self.streets.arrays() | (self.water.arrays() if self.water else {})
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
             "lost_kg": self.lost,
             "taken_kg": self.taken,
+            "widest": self.widest,
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
@@ -360,7 +361,7 @@ class Run:
             notes.append(("pasquill", {"name": self.model.pasquill}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
-        if self.weather.calm:
+        if self.weather.calm or math.isinf(self.widest):
             notes.append(("calm_few", {"least": members.ALL_ROUND}) if self._any_way() else ("calm", {}))
         for name, value in self.weather.assumed.items():
             notes.append((f"assumed_{name}", {"value": value}))
