@@ -14,6 +14,7 @@ from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.gusts import PEAK_S, peak_factor
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found
@@ -260,6 +261,8 @@ class Run:
             "leave_before": (("block",), leave),
             "advice_from": (("block",), told["known_s"].to_numpy(float)),
         }
+        if self.model.outflow != "sudden":
+            data["peak_gas_concentration"] = (space, (peak_factor(PEAK_S) * self.highest).astype(np.float32))
         if self.model.wind_members:
             data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
         if self.found is not None:
@@ -342,7 +345,9 @@ class Run:
     def _notes(self, told: pd.DataFrame, family: Family | None) -> list[tuple[str, dict[str, Any]]]:
         """Say what the reader must know: the form of the model, assumptions made here and limits met."""
         gas = self.tanks.substance
-        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name}), ("gusts", {})]
+        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
+        peak = {"seconds": PEAK_S, "times": round(peak_factor(PEAK_S), 2)}
+        notes.append(("gusts", peak) if self.model.outflow != "sudden" else ("gusts_sudden", {}))
         if self.flammable:
             notes.append(("gusts_burn", {}))
         if gas.own:
