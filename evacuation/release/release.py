@@ -155,7 +155,8 @@ class Release:
         grid, frame_s = city.grid.at_cell_size(self.cell_m), self._frame_s(clock)
         # by its name alone: another hazard's has no leaks to look into; grid and settings are held against it below
         state = state and state.check("release", state.grid_hash)
-        weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability)
+        kept = state.arrays if state is not None else None
+        weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability, kept)
         found = self._found(city, drivers, clock, weather, rng, state)
         tanks = (
             leaks.prepare(
@@ -241,8 +242,8 @@ class Release:
 
     @property
     def varies_stability(self) -> bool:
-        """Whether the wind members differ in stability: not beside buildings, where the air is taken to be neutral."""
-        return self.wind_members > 0 and self.stability_share > 0.0 and not self.near_source
+        """Whether the wind members differ in stability."""
+        return self.wind_members > 0 and self.stability_share > 0.0
 
     @property
     def _way(self) -> Way:

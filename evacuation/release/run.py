@@ -14,6 +14,7 @@ from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.gusts import PEAK_S, peak_factor
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found
@@ -76,7 +77,7 @@ class Run:
         self.frames[0], self.severity[0] = self.c, self.history.severity
         self.masses = [self._mass()]
         #: how wide, against a steady wind, the directions of members spread at most while there was gas
-        self.widest = 1.0
+        self.widest = float(numbers.get("widest", 1.0))
 
     def advance(self, progress: Progress | None) -> None:
         """Go through the clock: tanks, air, cloud, doses, members; keep a frame at every output time."""
@@ -260,6 +261,8 @@ class Run:
             "leave_before": (("block",), leave),
             "advice_from": (("block",), told["known_s"].to_numpy(float)),
         }
+        if self.model.outflow != "sudden":
+            data["peak_gas_concentration"] = (space, (peak_factor(PEAK_S) * self.highest).astype(np.float32))
         if self.model.wind_members:
             data |= {v.name: (space, shares[k].astype(np.float32)) for k, v in enumerate(LIKELY[:2])}
         if self.found is not None:
@@ -328,20 +331,23 @@ class Run:
 
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
-        arrays |= {"c": self.c, "highest": self.highest, "dose": self.dose}
+        arrays |= self.weather.arrays() | {"c": self.c, "highest": self.highest, "dose": self.dose}
         arrays |= self.near.arrays() | self.streets.arrays() | (self.water.arrays() if self.water else {})
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
             "lost_kg": self.lost,
             "taken_kg": self.taken,
+            "widest": self.widest,
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
 
     def _notes(self, told: pd.DataFrame, family: Family | None) -> list[tuple[str, dict[str, Any]]]:
         """Say what the reader must know: the form of the model, assumptions made here and limits met."""
         gas = self.tanks.substance
-        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name}), ("gusts", {})]
+        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
+        peak = {"seconds": PEAK_S, "times": round(peak_factor(PEAK_S), 2)}
+        notes.append(("gusts", peak) if self.model.outflow != "sudden" else ("gusts_sudden", {}))
         if self.flammable:
             notes.append(("gusts_burn", {}))
         if gas.own:
@@ -360,7 +366,7 @@ class Run:
             notes.append(("pasquill", {"name": self.model.pasquill}))
         if self.weather.gridded:
             notes.append(("wind_mean", {}))
-        if self.weather.calm:
+        if self.weather.calm or math.isinf(self.widest):
             notes.append(("calm_few", {"least": members.ALL_ROUND}) if self._any_way() else ("calm", {}))
         for name, value in self.weather.assumed.items():
             notes.append((f"assumed_{name}", {"value": value}))

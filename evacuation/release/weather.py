@@ -8,7 +8,7 @@ van Ulden and Holtslag 1985 by night).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,14 +124,15 @@ class Weather:
     """What the forcing and the city say of the air.
 
     `assumed` names what had to be assumed, `calm` whether the wind ever was, anywhere, `changes` when the forcing gives another
-    wind (s on the clock). In still air the last direction that was known goes on; before any was, the first that will be; east where none
-    ever is.
+    wind (s on the clock). In still air the last direction that was known goes on, in the run before if need be (`kept`: the arrays of its
+    state); before any was, the first that will be; east where none ever is.
     A Pasquill class, A to F, stands for sun, cloud and wind where it is given. `beside`: whether the air of one class off is asked for.
     """
 
     def __init__(
-        self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None, beside: bool = False
-    ) -> None:
+        self, city: City, drivers: Drivers, clock: Clock, pasquill: str | None = None, beside: bool = False,
+        kept: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:  # fmt: skip
         self._read, self.tz = {}, city.tz
         self.z0 = roughness(city)
         x = city.grid.west + TILE_M * np.arange(0.5, self.z0.shape[1], dtype=np.float64)
@@ -151,6 +152,7 @@ class Weather:
         self._west, self._north = city.grid.west, city.grid.north
         self.calm = False
         self.changes = np.union1d(*(self._read[name].seconds for name in WIND))
+        self._before = np.zeros((2, *self.z0.shape)) if kept is None else np.asarray(kept["wind_before"])
 
     def _value(self, name: str, t: float) -> float:
         return self._read[name].at(t) if name in self._read else self.assumed[name]
@@ -193,13 +195,25 @@ class Weather:
 
     def _moved(self, t: float, winds: Callable[[float], Array]) -> Array:
         """Return the winds (2, ...) of a moment, still ones as they last were, or else first will be, when they were not still."""
-        found = winds(t)
-        for s in (*self.changes[self.changes <= t][::-1], *self.changes[self.changes > t]):
-            still = np.hypot(*found) < STILL_M_S
-            if not still.any():
-                break
-            found = np.where(still, winds(s), found)
+        found = self._last(t, winds)
+        for s in self.changes[self.changes > t]:
+            found = np.where(np.hypot(*found) < STILL_M_S, winds(s), found)
         return found
+
+    def _last(self, t: float, winds: Callable[[float], Array]) -> Array:
+        """Return the winds (2, ...) of a moment, still ones as they last were when they were not, those of the run before last."""
+        found = winds(t)
+        for s in self.changes[self.changes <= t][::-1]:
+            if not (still := np.hypot(*found) < STILL_M_S).any():
+                return found
+            found = np.where(still, winds(s), found)
+        before = self._before if found.ndim > 1 else self._before.mean(axis=(1, 2))
+        return np.where(np.hypot(*found) < STILL_M_S, before, found)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a state keeps: how the wind of each tile last blew (2, row, column), m/s; 0 where it never did."""
+        last = self._last(self._clock.duration_s, self._tiles)
+        return {"wind_before": np.broadcast_to(last.reshape(2, *(last.shape[1:] or (1, 1))), self._before.shape).copy()}
 
     def _on_grid(self, air: Air, t: float) -> Air:
         """Return the air with the wind of each tile, where the forcing has it on a grid."""

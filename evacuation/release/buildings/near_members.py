@@ -85,8 +85,10 @@ class NearMembers:
         return replace(emission, kg_s=emission.kg_s * strong, kg=emission.kg * strong)
 
     def _blown(self, air: Air, member: int) -> Air:
-        """Return the air of a member: turned clockwise and sped."""
+        """Return the air of a member: of its own stability outside the box, turned clockwise and sped."""
+        off = int(self._cloud.classes[member])
+        own = air.beside[off - 1] if off else air
         a = np.deg2rad(self._cloud.turns_in(air)[member])
         east = air.east * np.cos(a) + air.north_ward * np.sin(a)
         north = air.north_ward * np.cos(a) - air.east * np.sin(a)
-        return replace(air, east=float(east), north_ward=float(north), ustar=air.ustar * self._cloud.factors[member])
+        return replace(own, east=float(east), north_ward=float(north), ustar=own.ustar * self._cloud.factors[member])

@@ -99,6 +99,23 @@ def test_a_calm_before_the_leak_says_nothing_of_the_gas(city: City) -> None:
     assert "not_met" in set(run.tables["advice"]["reason"]) and not run.tables["assumed"]["calm"].any()
 
 
+@pytest.mark.parametrize("gridded", [False, True])
+def test_a_run_that_goes_on_knows_how_the_wind_blew_before_it(city: City, gridded: bool) -> None:
+    first, rest = CLOCK.first(600.0), CLOCK.after(600.0)
+    blown = on_grid if gridded else (lambda rows: wind(CLOCK, rows))
+    model = replace(LEAK, wind_members=4)
+    state = model.simulate(city, blown(DIES), first).state
+    still = blown({600.0: (0.0, 0.0)})
+    whole = model.simulate(city, blown(DIES), CLOCK)
+    run = model.simulate(city, still, rest, state=state)
+    np.testing.assert_array_equal(
+        run.fields["gas_concentration"].isel(time=-1), whole.fields["gas_concentration"].isel(time=-1)
+    )
+    windy = model.simulate(city, blown({600.0: (-3.0, 0.0)}), rest, state=state)
+    assert windy.tables["assumed"]["calm"].all() and "calm_few" in {code for code, _ in windy.notes}
+    assert not (windy.tables["advice"]["reason"] == "not_met").any(), "in the calm before it gas may have gone any way"
+
+
 @pytest.mark.parametrize("members", [0, 4])
 def test_with_too_few_members_a_calm_leaves_no_block_safe(city: City, members: int) -> None:
     run = replace(LEAK, wind_members=members).simulate(city, wind(CLOCK, {0.0: (0.0, 0.0)}), CLOCK)

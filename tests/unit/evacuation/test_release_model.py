@@ -238,7 +238,7 @@ def test_no_valve_and_no_patch_holds_a_tank_that_bursts(city: City) -> None:
 def test_a_flammable_gas_shows_where_it_burns(city: City) -> None:
     lpg = simulate(city, model=Release(substance="lpg", site="b0", mass_kg=3000.0, outflow="sudden", wind_members=2))
     assert float(lpg.fields["flammable_share"].max()) > 0.5 and float(lpg.fields["max_gas_severity"].max()) >= 3.0
-    assert "probability_flammable" in lpg.fields and {"gusts", "gusts_burn"} <= codes(lpg)
+    assert "probability_flammable" in lpg.fields and {"gusts_sudden", "gusts_burn"} <= codes(lpg)
 
 
 def test_a_cloud_that_leaves_is_not_called_safe(city: City) -> None:

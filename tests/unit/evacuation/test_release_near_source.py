@@ -225,6 +225,23 @@ def test_a_member_goes_with_its_own_wind_and_strength_and_the_mean_as_without_me
     assert dict(near.notes())["near_members"]["count"] == 200
 
 
+def test_a_member_has_its_own_stability_outside_the_box(open_city: City) -> None:
+    """Its puffs are narrower in stable air; in the box the same particles go the same way."""
+    calmer = replace(AIR, inv_l=0.03, lateral=1.3)
+    kept = []
+    for off in (0, 2):
+        cloud = Cloud(np.zeros(1), np.ones(1), classes=np.array([off]))
+        near, air = NearMembers(open_city, open_city.grid, cloud, None), replace(AIR, beside=(AIR, calmer))
+        c = np.zeros((2, 100, 100))
+        for k in range(15):
+            near.step([GAS], DT, k, air, k * DT, c, (0.0, 0.0))
+        kept.append((c, near.others[0].position))
+    (one, at), (other, still_at) = kept
+    assert np.array_equal(one[0], other[0]) and np.array_equal(at, still_at)
+    far = open_city.grid.x > X + 150.0
+    assert other[1][:, far].max() > 1.05 * one[1][:, far].max() > 0.0
+
+
 def test_members_with_sources_of_their_own_stay_puffs_and_say_so(open_city: City) -> None:
     cloud = Cloud(np.zeros(1), np.ones(1), shifts=np.array([[[0.0, 0.0], [40.0, 0.0]]]))
     near, c = NearMembers(open_city, open_city.grid, cloud, None), np.full((2, 100, 100), 1e-3)

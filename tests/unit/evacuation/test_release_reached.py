@@ -13,6 +13,7 @@ import xarray as xr
 from scipy.stats import norm
 
 from evacuation.release import report
+from evacuation.release.gusts import peak_factor
 from evacuation.release.proofs.worlds import town, wind
 from evacuation.release.release import Release
 from evacuation.release.substances import substance
@@ -115,3 +116,14 @@ def test_windows_open_when_the_air_outdoors_stays_cleaner_and_not_before_the_war
     still = lasting.tables["advice"]
     met = still["advice"].isin(["stay", "leave"]) & (still["severity"] >= 2.0)
     assert met.any() and still.loc[met, "until_s"].isna().all(), "the gas is still there when the run ends"
+
+
+def test_a_short_mean_is_given_of_a_steady_plume_and_of_no_puff(run: Outcome) -> None:
+    """(600 s / 20 s)^0.2 by hand; as SLAB's sideways spread over 20 s and over 600 s, to the term that ends at 10 s."""
+    steady = simulated(Release(substance="chlorine", site="works/T1", mass_kg=600.0, hole_mm=6.0, wind_members=0))
+    mean, peak = steady.fields["max_gas_concentration"], steady.fields["peak_gas_concentration"]
+    np.testing.assert_allclose(peak, 30.0**0.2 * mean, rtol=1e-6)
+    slab = ((600.0 + 10.0 * np.exp(-60.0)) / (20.0 + 10.0 * np.exp(-2.0))) ** 0.2
+    assert peak_factor(20.0) == pytest.approx(slab, rel=0.02)
+    assert peak_factor(600.0) == peak_factor(3600.0) == 1.0 and peak_factor(0.0) == peak_factor(10.0)
+    assert "peak_gas_concentration" not in run.fields and "gusts_sudden" in dict(run.notes)
