@@ -90,7 +90,7 @@ class Found:
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
         """Return `source`, quantiles of x, y (m) and rate (kg/s) and how far 90 % of its places lie from the middle (`radius_m`),
         `suspects`, the tanks that may be it, faults of `detectors`, and the `fit`: how well it explains the readings, and whether the
-        search is a guess (`guessed`).
+        search is a guess (`guessed`), and the detectors that never read gas (`silent`).
 
         A second source stands below the first, with the `number` 2.
         """
@@ -100,7 +100,14 @@ class Found:
         ]
         source = pd.concat(found).rename_axis("share").reset_index()
         within = self.posterior.within_two
-        fit = pd.DataFrame({"within_two": [within], "poor": [within < FITS], "guessed": [bool(self.posterior.guessed)]})
+        fit = pd.DataFrame(
+            {
+                "within_two": [within],
+                "poor": [within < FITS],
+                "guessed": [bool(self.posterior.guessed)],
+                "silent": [", ".join(self.silent)],
+            }
+        )
         return {"source": source, "suspects": self.suspects(city), "detectors": self.faults, "fit": fit}
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:

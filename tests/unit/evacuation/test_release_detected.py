@@ -112,6 +112,8 @@ def test_the_first_page_gives_the_ranges_of_the_source_beside_its_values(city, f
     words = [written(block.said, "en") for block in first(guessed=True) if block.style == "alarm"]
     assert any("may lie outside the ranges" in text for text in words)
     assert not any("outside the ranges" in written(block.said, "en") for block in first(guessed=False))
+    assert any("g4 read no gas" in written(block.said, "en") for block in first(silent="g4"))
+    assert not any("read no gas" in written(block.said, "en") for block in first(silent=""))
 
 
 @pytest.mark.parametrize("change", [{"scale": 0.0}, None])
