@@ -87,8 +87,8 @@ class Alert:
 class Conflict:
     """What contradicts some tasks (their ids) at a place, from `start` on: results or tasks of `hazards`.
 
-    `code` is "in_danger", "unknown", "ways_close", "excluded", "leaving_harms_more", "leaving_too_late" or "leaving_cut_off"; `level`
-    the colour met by "in_danger", else empty; `values` the figures of the last three.
+    `code` is "in_danger", "unknown", "ways_close", "excluded", "barred", "leaving_harms_more", "leaving_too_late" or
+    "leaving_cut_off"; `level` the colour met by "in_danger", else empty; `values` the figures of the last three.
     """
 
     code: str

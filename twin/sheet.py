@@ -28,6 +28,9 @@ REACHES = ("bridges", "roofs", "rivers", "gaps")
 #: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, or it is opened and used.
 ASKS = ("leave", "stay", "open")
 
+#: What a task may bring to its place, and another bar from its own and all that stands in it (`TaskRule.brings`, `bars`).
+BROUGHT = ("vehicles",)
+
 #: Of the members of an ensemble, so many percent do not exceed a value told as this quantile.
 QUANTILES = (10, 50, 90)
 
@@ -150,7 +153,8 @@ class TaskRule:
     collect who stay there and who leave (1 is danger to life), and the shares of them who set out too late (`late_share`) and who
     find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
-    nothing of these), `excludes` what no other task may ask of the same place before this one is over.
+    nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
+    its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over.
     """
 
     code: str
@@ -162,6 +166,8 @@ class TaskRule:
     stays: bool = True
     asks: str = ""
     excludes: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
+    bars: tuple[str, ...] = ()
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -355,6 +361,8 @@ class Sheet:
             expect(self.id, f"tasks.{task.code}.asks", task.asks, ("", *ASKS))
             for word in task.excludes:
                 expect(self.id, f"tasks.{task.code}.excludes", word, ASKS)
+            for word in (*task.brings, *task.bars):
+                expect(self.id, f"tasks.{task.code}.brings, bars", word, BROUGHT)
             if task.table:
                 expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR))
                 continue

@@ -7,8 +7,8 @@ road and on along the roads, by the way that collects least, round water that is
 rim of the city, where the cloud may still be: the end of the grid is never the end of danger.
 
 People are told to leave where who is out of doors by then meets less than AEGL-3, and where staying reaches AEGL-3 or collects more
-than twice as much. Where both reach AEGL-3 they are told to stay in the best room and to be fetched. A gas that burns before it
-harms is judged by `ignition` first.
+than twice as much; in a calm nobody is, since no way out is known to be clear. Where both reach AEGL-3 they are told to stay in the
+best room and to be fetched. A gas that burns before it harms is judged by `ignition` first.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PARTS = ("north", "north_east", "east", "south_east", "south", "south_west", "we
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "part", "severity",
     "lfl_share", "probability", "arrives_s", "by_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
-    "burns", "toxic_load", "response",
+    "burns", "possible", "toxic_load", "response",
 ]  # fmt: skip
 
 
@@ -121,7 +121,8 @@ class Foreseen:
 
     `probability` (y, x): share of wind members that reach AEGL-2 (NaN without members); `residents` (y, x): people at home, or
     ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
-    ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's.
+    ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's; `calm`: the gas
+    met a calm, so that nobody knows which way out is clear.
     """
 
     history: History
@@ -134,6 +135,7 @@ class Foreseen:
     ppm_kg_m3: float
     burning: Burning | None
     elapsed: float
+    calm: bool = False
 
 
 def residents(city: City, grid: Grid, column: str) -> Array:
@@ -222,7 +224,7 @@ def advise(
             possible = likely >= POSSIBLE
             by = people.warned_s - seen.elapsed if possible else np.nan
             advice, reason = ("stay", "possible") if possible else ("none", "not_met")
-            rows.append(_row(block, advice, reason, **found, by_s=by))
+            rows.append(_row(block, advice, reason, **found, by_s=by, possible=possible))
     return pd.DataFrame(rows, columns=COLUMNS).round(
         dict.fromkeys(
             ("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3
@@ -242,14 +244,14 @@ def _toxic(
     airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), warned)
     after = rate[airs:].sum(axis=0).ravel() * dt
     stay = float(load[airs] + after[spot])
-    walk, to = leaving.of(spot, min(out, n - 1))
+    walk, to = (np.full(n, np.inf), (np.nan, np.nan)) if seen.calm else leaving.of(spot, min(out, n - 1))
     here = leaving.grid.centre(*divmod(spot, leaving.grid.nx))
     leave = load[:n] + walk
     arrives = float(np.argmax(c >= min(seen.noticed, c.max())) * dt)
     dose = float(leave[out]) if out < n and np.isfinite(leave[out]) else np.nan
     choice, reason, by = choose(stay, leave, warned, out)
-    if reason == "no_way" and roadless:
-        reason = "no_roads"
+    if reason == "no_way":
+        reason = "calm_ways" if seen.calm else "no_roads" if roadless else reason
     times = {
         "arrives_s": arrives,
         "until_s": airs * dt if airs < n else np.nan,
@@ -381,5 +383,5 @@ def airings(told: pd.DataFrame) -> pd.DataFrame:
 
 def _row(block: str, advice: str, reason: str, **values: object) -> dict[str, object]:
     empty: dict[str, object] = dict.fromkeys(COLUMNS, np.nan)
-    never = {"off_grid": False, "rescue": False, "burns": False, "part": ""}
+    never = {"off_grid": False, "rescue": False, "burns": False, "possible": False, "part": ""}
     return empty | never | values | {"id": block, "advice": advice, "reason": reason}

@@ -20,7 +20,7 @@ from evacuation.release.sources.pool import Pool
 from evacuation.release.sources.registry import USED_BY, source_of
 from evacuation.release.sources.source import PHASES, Content, Way
 from evacuation.release.sources.vessel import Vessel
-from evacuation.release.substances import Substance, known, substance
+from evacuation.release.substances import Substance, known, substance, table_of
 from evacuation.release.weather import Air
 from twin import overlay
 from twin.city import City
@@ -32,8 +32,12 @@ from twin.hazard import Action, Drivers, State
 #: What a tank holds where the city does not say: assumed.
 DEFAULT_KG, DEFAULT_K = 10_000.0, 293.15
 
-#: Measures at a place that leaks.
+#: What makes a tank leak at a time, and measures at a place that leaks.
+EVENT = "leak"
 MENDS = ("shut_valve", "patch", "water_curtain")
+
+#: Numbers that a tank of the city may have: what it holds, how warm and under which pressure, and the water that lifts it.
+NUMBERS = ("mass_kg", "temperature_k", "pressure_pa", "floats_m")
 
 CAUSES = ("", "scenario", "event", "flood", "detectors")
 
@@ -63,7 +67,7 @@ class Leaks:
             if leak.id in self.starts and np.isnan(leak.began) and elapsed >= self.starts[leak.id] - 1e-6:
                 leak.open(elapsed, self.hole_m, 1, self.sudden)
         for action in self.actions:
-            if action.kind == "leak":
+            if action.kind == EVENT:
                 leak = self._of(action.place)
                 if action.active(t):
                     leak.open(elapsed, action.values["hole_mm"] / 1000.0, 2)
@@ -226,9 +230,9 @@ def prepare(
     )
     depth, made.depth_times = _depths(drivers, clock, table, city)
     for k, row in enumerate(table.to_dict("records")):
-        mine, floats_m = _named(row.get("substance")), _number(row.get("floats_m"))
-        same = mine is None or known(city.substances).get(mine) == gas.id
-        called = row["id"] == asked.site or any(a.place == row["id"] and a.kind == "leak" for a in actions)
+        mine, floats_m = _named(row.get("substance")), _number(row, "floats_m")
+        same = mine is None or table_of(mine, city.substances) == gas.id
+        called = row["id"] == asked.site or any(a.place == row["id"] and a.kind == EVENT for a in actions)
         if called and not same:
             raise ScenarioError("release_other", site=row["id"], found=gas.id, expected=mine)
         leak = None
@@ -241,9 +245,9 @@ def prepare(
             if leak is not None or mine is not None:
                 made.floats.append((leak, floats_m, np.nan_to_num(depth[:, k], nan=-1.0), str(row["id"]), str(mine)))
     if asked.site is not None and not any(leak.id == asked.site for leak in made.leaks):
-        made.leaks.append(_place(asked, gas, city, grid))
+        made.leaks.append(_place(asked, gas, made.notes, city, grid))
     for leak in made.leaks:
-        told_to = leak.id == asked.site or any(a.place == leak.id and a.kind == "leak" for a in actions)
+        told_to = leak.id == asked.site or any(a.place == leak.id and a.kind == EVENT for a in actions)
         if told_to and len(city.buildings.sindex.query(shapely.Point(leak.x, leak.y), "within")):
             made.notes.append(("in_building", {"site": leak.id}))
     can = [leak.id for leak in made.leaks]
@@ -252,36 +256,55 @@ def prepare(
             raise ScenarioError("release_measure", kind=action.kind, place=action.place, expected=can)
     if asked.site is not None:
         made.starts[asked.site] = asked.start_s
-    elif not goes_on and not any(a.kind == "leak" for a in actions) and not made.floats:
+    elif not goes_on and not any(a.kind == EVENT for a in actions) and not made.floats:
         raise ScenarioError("release_nothing")
     return made
+
+
+def check_tanks(city: City) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what must be said of a city's tanks before any leaks: those that hold what no table is of.
+
+    Raises ScenarioError for a tank of which a number is none.
+    """
+    tanks = city.facilities[(city.facilities["kind"] == "tank").values]
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for row in tanks.to_dict("records"):
+        for name in NUMBERS:
+            _number(row, name)
+        if (held := _named(row.get("substance"))) is not None and table_of(held, city.substances) is None:
+            found.append(("tank_unknown", {"tank": str(row["id"]), "substance": held}))
+    return found
 
 
 def may_float(city: City) -> bool:
     """Return whether a tank of the city, with what it holds, has a depth at which the flood lifts it."""
     tanks = city.facilities[(city.facilities["kind"] == "tank").values]
     return any(
-        not np.isnan(_number(row.get("floats_m"))) and _named(row.get("substance")) is not None
+        not np.isnan(_number(row, "floats_m")) and _named(row.get("substance")) is not None
         for row in tanks.to_dict("records")
     )
 
 
-def steady(found: Found, gas: Substance, clock: Clock, actions: Sequence[Action], height_m: float) -> Leaks:
-    """Return the sources that the detectors tell of: gas at the rates found, from their beginning to the end of the run."""
-    lasts, leaks = np.array([0.0, clock.duration_s - found.began_s]), []
+def steady(found: Found, clock: Clock, height_m: float, floats: bool) -> Leaks:
+    """Return the sources that the detectors tell of: gas at the rates found, from their beginning to the end of the run.
+
+    `floats`: whether water in this run might lift a tank, which is not looked at beside a source that is sought, but said.
+    """
+    gas, lasts, leaks = found.gas, np.array([0.0, clock.duration_s - found.began_s]), []
     for number, (own, (x, y)) in enumerate(zip(found.posterior.sources, found.posterior.places, strict=True)):
         source = Given(gas, lasts, np.array([float(own["rate"].median()), 0.0]), DEFAULT_K)
         name = DETECTED if not number else f"{DETECTED}-{number + 1}"
         cause = CAUSES.index("detectors")
         leaks.append(Leak(name, x, y, source, Pool(gas, 0.0), hole_m=1.0, began=found.began_s, cause=cause))
-    return Leaks(gas, leaks, {}, [], tuple(actions), 0.0, False, 0.0, height_m, np.zeros(0))
+    notes: list[tuple[str, Mapping[str, Any]]] = [("sought_floats", {})] if floats else []
+    return Leaks(gas, leaks, {}, [], (), 0.0, False, 0.0, height_m, np.zeros(0), notes)
 
 
 def _substance(asked: Asked, city: City, table: pd.DataFrame, actions: Sequence[Action]) -> Substance:
     """Return the run's substance: the one named, else that of the tank that leaks, else that of all tanks that may float."""
     if asked.substance is not None:
         return substance(asked.substance, city.substances)
-    places = [asked.site] if asked.site else [a.place for a in actions if a.kind == "leak"]
+    places = [asked.site] if asked.site else [a.place for a in actions if a.kind == EVENT]
     rows = table[table["id"].isin(places)] if places else table
     named = {n for n in (_named(v) for v in rows.get("substance", [])) if n is not None}
     if len(named) != 1:
@@ -299,8 +322,8 @@ def _tank(
 ) -> Leak:
     """Return the tank of a row of the city, with what it does not say assumed and noted."""
     chosen = row["id"] == asked.site
-    held, temperature = _number(row.get("mass_kg")), _number(row.get("temperature_k"))
-    phase, pressure = _named(row.get("phase")), _number(row.get("pressure_pa"))
+    held, temperature = _number(row, "mass_kg"), _number(row, "temperature_k")
+    phase, pressure = _named(row.get("phase")), _number(row, "pressure_pa")
     if chosen and not np.isnan(asked.pressure_pa):
         pressure = asked.pressure_pa
     if chosen and asked.mass_kg is not None and asked.mass_kg > held:
@@ -312,22 +335,25 @@ def _tank(
     if np.isnan(held) and way.outflow in USED_BY["mass_kg"]:
         held = DEFAULT_KG
     kg = asked.mass_kg if chosen and asked.mass_kg is not None else held
-    temperature = DEFAULT_K if np.isnan(temperature) else temperature
-    phase = (asked.phase if chosen else None) or phase or _phase(gas, temperature)
+    phase = (
+        (asked.phase if chosen else None) or phase or _phase(gas, DEFAULT_K if np.isnan(temperature) else temperature)
+    )
     if phase not in PHASES:
         raise ScenarioError("release_phase", site=row["id"], found=phase, expected=list(PHASES))
+    temperature = _assumed_k(gas, phase, str(row["id"]), notes) if np.isnan(temperature) else temperature
     if lacks and way.outflow in USED_BY["mass_kg"]:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
     content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)
     return _leak(row["geometry"], content, way, asked.bund_m2, grid)
 
 
-def _place(asked: Asked, gas: Substance, city: City, grid: Grid) -> Leak:
-    """Return a release at a place that is no tank of the city."""
+def _place(asked: Asked, gas: Substance, notes: list[tuple[str, Mapping[str, Any]]], city: City, grid: Grid) -> Leak:
+    """Return a release at a place that is no tank of the city, with what is assumed of it noted."""
     phase = asked.phase or _phase(gas, DEFAULT_K)
     where = city.place(str(asked.site))
     kg = np.nan if asked.mass_kg is None else asked.mass_kg
-    content = Content(str(asked.site), gas, phase, kg, DEFAULT_K, asked.pressure_pa)
+    kelvin = _assumed_k(gas, phase, str(asked.site), notes)
+    content = Content(str(asked.site), gas, phase, kg, kelvin, asked.pressure_pa)
     return _leak(where, content, asked.way, asked.bund_m2, grid)
 
 
@@ -343,6 +369,15 @@ def _phase(gas: Substance, temperature: float) -> str:
     return "pressurised_liquid" if gas.number("boiling_point") < temperature else "liquid"
 
 
+def _assumed_k(gas: Substance, phase: str, site: str, notes: list[tuple[str, Mapping[str, Any]]]) -> float:
+    """Return how warm something is kept that nobody says of, K; a liquid that would boil then is kept cold, which is noted."""
+    boiling = gas.number("boiling_point")
+    if phase != "liquid" or boiling >= DEFAULT_K:
+        return DEFAULT_K
+    notes.append(("kept_cold", {"site": site, "kelvin": boiling}))
+    return boiling
+
+
 def _depths(
     drivers: Drivers, clock: Clock, table: pd.DataFrame, city: City
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
@@ -355,8 +390,17 @@ def _depths(
     return depth, np.array([clock.seconds(t) for t in field["time"].values])
 
 
-def _number(value: Any) -> float:
-    return np.nan if value is None or pd.isna(value) else float(value)
+def _number(row: Mapping[str, Any], name: str) -> float:
+    """Return a number of a tank's row, NaN where it has none; raise ScenarioError for what is no number above 0."""
+    if (value := row.get(name)) is None or pd.isna(value):
+        return np.nan
+    try:
+        number = float(value)
+    except ValueError:
+        number = np.nan
+    if not 0.0 < number < np.inf:
+        raise ScenarioError("release_tank", site=row["id"], name=name, found=value)
+    return number
 
 
 def _named(value: Any) -> str | None:

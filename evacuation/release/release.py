@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
@@ -157,13 +158,13 @@ class Release:
         state = state and state.check("release", state.grid_hash)
         kept = state.arrays if state is not None else None
         weather = Weather(city, drivers, clock, self.pasquill, self.varies_stability, kept)
-        found = self._found(city, drivers, clock, weather, rng, state)
+        found = self._found(city, drivers, clock, weather, actions, rng, state)
         tanks = (
             leaks.prepare(
                 self._asked(state, drivers, clock, actions), city, drivers, clock, actions, grid, state is not None
             )
             if found is None
-            else leaks.steady(found, found.gas, clock, actions, self.height_m)
+            else leaks.steady(found, clock, self.height_m, floats="water_depth" in drivers and leaks.may_float(city))
         )
         gas, limits = tanks.substance, self._limits(tanks.substance)
         settings = self._settings(gas, frame_s)
@@ -183,6 +184,11 @@ class Release:
         run.advance(progress)
         return run.outcome(city, settings)
 
+    @classmethod
+    def check_city(cls, city: City) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return what must be said of a city's tanks; see `twin.hazard.ChecksCities`."""
+        return leaks.check_tanks(city)
+
     def check(
         self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
     ) -> None:
@@ -191,11 +197,11 @@ class Release:
         if self.streets and not len(city.roads):
             raise ScenarioError("release_streets", city=city.id)
         if self.site is None:
-            if state is None and not any(a.kind == "leak" for a in actions) and not leaks.may_float(city):
+            if state is None and not any(a.kind == leaks.EVENT for a in actions) and not leaks.may_float(city):
                 raise ScenarioError("release_nothing")
             return
         if self.site == leaks.DETECTED:
-            self._check_sought(drivers, state)
+            self._check_sought(drivers, actions, state)
             self._limits(substance(self.substance or "", city.substances))
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
@@ -203,11 +209,8 @@ class Release:
             return
         if self.site != city.id and self.site not in (places := city.ids("place")):
             raise ScenarioError("release_site", found=self.site, near=near(self.site, places))
-        asked = self._asked(state, drivers, clock, actions)
-        if self.substance is not None:
-            self._limits(substance(self.substance, city.substances))
-            grid = city.grid.at_cell_size(self.cell_m)
-            leaks.prepare(asked, city, {}, clock, actions, grid, goes_on=True)
+        asked, grid = self._asked(state, drivers, clock, actions), city.grid.at_cell_size(self.cell_m)
+        self._limits(leaks.prepare(asked, city, {}, clock, actions, grid, goes_on=True).substance)
 
     def _frame_s(self, clock: Clock) -> float:
         """Return the length of a frame, s; raise ScenarioError where steps do not fit the output."""
@@ -223,22 +226,26 @@ class Release:
         return limits_of(gas)
 
     def _found(
-        self, city: City, drivers: Drivers, clock: Clock, weather: Weather, rng: np.random.Generator | None, state: State | None
+        self, city: City, drivers: Drivers, clock: Clock, weather: Weather, actions: tuple[Action, ...],
+        rng: np.random.Generator | None, state: State | None,
     ) -> Found | None:  # fmt: skip
         """Return the source that the detectors tell of; None where the scenario says what leaks."""
         if self.site != leaks.DETECTED:
             return None
-        self._check_sought(drivers, state)
+        self._check_sought(drivers, actions, state)
         gas = substance(self.substance or "", city.substances)
         return detected(city, drivers, clock, weather, gas, self.height_m, rng or stream(0, "release"))
 
-    def _check_sought(self, drivers: Drivers, state: State | None) -> None:
-        """Raise ScenarioError where a source that is sought goes on from another run, or something is said of it beforehand."""
+    def _check_sought(self, drivers: Drivers, actions: tuple[Action, ...], state: State | None) -> None:
+        """Raise ScenarioError where a source that is sought goes on from another run, or something is said or done of it beforehand."""
         if state is not None:
             raise ScenarioError("release_detected_on")
         given = [name for name in OF_A_SITE if getattr(self, name) != getattr(Release, name)]
         if given := given + ["forcing.source_rate"] * ("source_rate" in drivers):
             raise ScenarioError("release_sought", name=given[0])
+        for action in actions:
+            if action.kind in (leaks.EVENT, *leaks.MENDS):
+                raise ScenarioError("release_sought_measure", kind=action.kind, place=action.place)
 
     @property
     def varies_stability(self) -> bool:
@@ -259,7 +266,7 @@ class Release:
             told = {
                 "rates_kg_s": self.rates_kg_s != (),
                 "start_min": self.start_min > 0.0,
-                "leak": any(a.kind == "leak" and a.place == self.site for a in actions),
+                "leak": any(a.kind == leaks.EVENT and a.place == self.site for a in actions),
             }
             if twice := [name for name, also in told.items() if also]:
                 raise ScenarioError("release_rates_twice", name=twice[0])

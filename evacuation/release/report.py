@@ -175,6 +175,8 @@ def _ranges(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
         found.append(Text(Word("note.release.search_poor", {"share": float(fit["within_two"])}), "alarm"))
     if fit["guessed"]:
         found.append(Text(Word("note.release.search_guessed"), "alarm"))
+    if fit["silent"]:
+        found.append(Text(Word("note.release.detectors_silent", {"sensors": fit["silent"]}), "note"))
     return found
 
 

@@ -190,6 +190,7 @@ class Run:
         foreseen = advice.Foreseen(
             self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
+            math.isinf(self.widest),
         )  # fmt: skip
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():

@@ -27,6 +27,9 @@ WINDOWS_S = (600.0, 1800.0, 3600.0, 14400.0, 28800.0)
 #: A level without a limit of its own is taken as this share of the level above: assumed, on the safe side.
 STAND_IN = {2: 1.0 / 3.0, 1: 1.0 / 10.0}
 
+#: End points of HJ 169-2018 Annex H, mg m-3 over one hour: above the first life may be in danger, above the second lasting harm.
+END_POINTS = {3: "HJ169_endpoint_1", 2: "HJ169_endpoint_2"}
+
 SHORTER_N, LONGER_N = 3.0, 1.0
 
 
@@ -90,7 +93,8 @@ class Limits:
 def limits_of(substance: Substance) -> Limits:
     """Return the limits of a substance.
 
-    Each level: AEGL, else ERPG of one hour; level 3 else IDLH (half an hour); levels 2 and 1 else a share of the level above.
+    Each level: AEGL, else ERPG of one hour; level 3 else IDLH (half an hour); levels 3 and 2 else the end points of HJ 169-2018 (one
+    hour); levels 2 and 1 else a share of the level above.
     A level that would lie above the next one at some duration, as a stand-in or beyond its last published duration can, is that one
     there: air that reaches a level has reached those below it.
     Raises ScenarioError for a substance without any limit of danger to life.
@@ -108,6 +112,8 @@ def limits_of(substance: Substance) -> Limits:
             found[level], source = Curve.of(erpg), f"ERPG-{level}"
         elif idlh is not None:
             found[level], source = Curve.of({1800.0: substance.kg_m3(idlh.value)}), "IDLH"
+        elif level in END_POINTS and (end := substance.best(END_POINTS[level])) is not None:
+            found[level], source = Curve.of({3600.0: 1e-6 * end.value}), f"HJ 169-2018 ({END_POINTS[level][-1]})"
         elif level == 3:
             raise ScenarioError("substance_limit", found=substance.id)
         else:

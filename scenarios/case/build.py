@@ -16,7 +16,7 @@ from rasterio import Affine
 from rasterio.features import shapes
 
 from scenarios.case import built_folder, ground, hazards
-from scenarios.case.build_file import Build, FacilitySource, FileSource, OsmSource, Source, read_build
+from scenarios.case.build_file import Build, FileSource, OsmSource, PlacesSource, Source, read_build
 from scenarios.case.home import city_folder, home
 from scenarios.store.disk import writing
 from scenarios.store.folders import replaced, sweep
@@ -104,28 +104,8 @@ def assemble(build: Build, base: Path) -> tuple[City, list[Finding]]:
         tables["population"], found = vector.read_population(base / source.file, grid, source.crs, source.column)
         findings += found
         layers["population"] = _layer(source, "measured", "day and night counts are equal, ages unknown")
-    parts = [tables["facilities"]] if len(tables["facilities"]) else []
-    for given in build.facilities:
-        table, found = vector.read_facilities(base / given.file, grid.crs, given.crs, given.kind)
-        parts.append(table)
-        findings += found
-        findings += _shift(parts[-1], tables, grid, given)
-        layers["facilities"] = _layer(given, "measured")
-    if parts:
-        joined = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=grid.crs)
-        inside = joined.geometry.centroid.within(shapely.box(*grid.bounds))
-        if not inside.all():
-            lost = joined.loc[~inside, "id"]
-            findings.append(
-                Finding(
-                    "features_outside",
-                    len(lost),
-                    place=str(lost.iloc[0]),
-                    assumed="left_out",
-                    values={"layer": "facilities"},
-                )
-            )
-        tables["facilities"] = joined[inside].reset_index(drop=True)
+    for name, given in (("facilities", build.facilities), ("sensors", build.sensors)):
+        _read_places(name, given, base, tables, layers, findings, grid)
     tables["blocks"] = _blocks(terrain, grid)
     layers["blocks"] = Layer("squares of 500 m", "-", "-", "assumed", ("no communities given",))
     drains = None
@@ -221,6 +201,39 @@ def _read_files(
         tables["facilities"] = _joined([osm.underpasses(tables["roads"]), tables["facilities"][~of_extract]], grid.crs)
 
 
+def _read_places(
+    name: str,
+    given: list[PlacesSource],
+    base: Path,
+    tables: dict[str, gpd.GeoDataFrame],
+    layers: dict[str, Layer],
+    findings: list[Finding],
+    grid: Grid,
+) -> None:
+    """Add the places of files to a table; what lies outside the city is left out and said."""
+    parts = [tables[name]]
+    for source in given:
+        table, found = vector.read_places(base / source.file, grid.crs, source.crs, source.kind)
+        findings += found
+        findings += _shift(table, tables, grid, source)
+        layers[name] = _layer(source, "measured")
+        parts.append(table)
+    joined = _joined(parts, grid.crs)
+    inside = joined.geometry.centroid.within(shapely.box(*grid.bounds))
+    if not inside.all():
+        lost, place = int((~inside).sum()), str(joined.loc[~inside, "id"].iloc[0])
+        findings.append(Finding("features_outside", lost, place=place, assumed="left_out", values={"layer": name}))
+    joined = joined[inside].reset_index(drop=True)
+    for further in joined.columns.difference([*COLUMNS[name], "geometry"]):
+        if (
+            joined[further].dropna().map(lambda v: isinstance(v, str)).nunique() > 1
+        ):  # numbers in one file, text in another
+            joined[further] = [None if pd.isna(v) else str(v) for v in joined[further]]
+    if "capacity" in COLUMNS[name]:
+        joined["capacity"] = joined["capacity"].fillna(0) if "capacity" in joined else 0
+    tables[name] = joined
+
+
 def _joined(parts: list[gpd.GeoDataFrame], crs: str) -> gpd.GeoDataFrame:
     """Return tables as one."""
     some = [part for part in parts if len(part)] or parts[:1]
@@ -266,7 +279,7 @@ def _blocks(terrain: np.ndarray, grid: Grid) -> gpd.GeoDataFrame:
 
 
 def _shift(
-    places: gpd.GeoDataFrame, tables: Mapping[str, gpd.GeoDataFrame], grid: Grid, source: FacilitySource
+    places: gpd.GeoDataFrame, tables: Mapping[str, gpd.GeoDataFrame], grid: Grid, source: PlacesSource
 ) -> list[Finding]:
     """Suspect GCJ-02 or BD-09 where points fit the roads much better after conversion."""
     if not len(tables["roads"]):

@@ -79,8 +79,8 @@ class PopulationSource(Source):
     column: str = "population"
 
 
-class FacilitySource(Source):
-    """Points or polygons; `kind` where the file has no such column."""
+class PlacesSource(Source):
+    """Points, lines or polygons; `kind` where the file has no such column. Its further columns are kept."""
 
     file: Path
     kind: str | None = None
@@ -106,7 +106,8 @@ class Build(Part):
     levees: FileSource | None = None
     resources: FileSource | None = None
     population: PopulationSource | None = None
-    facilities: list[FacilitySource] = Field(default_factory=list)
+    facilities: list[PlacesSource] = Field(default_factory=list)
+    sensors: list[PlacesSource] = Field(default_factory=list)
 
 
 def read_build(path: Path) -> Build:

@@ -33,6 +33,9 @@ HAZARDS: dict[str, str] = {
     "crowd": "evacuation.crowd",
 }
 
+#: What a row of a sheet's tasks may list.
+LISTS = ("excludes", "brings", "bars")
+
 Words = dict[str, dict[str, str]]
 
 
@@ -65,7 +68,7 @@ def sheet(name: str) -> Sheet:
         rules_version=str(levels["version"]),
         rules_source=levels["source"],
         expiry_hours=float(levels["expiry_hours"]),
-        tasks=tuple(TaskRule(**{**row, "excludes": tuple(row.get("excludes", ()))}) for row in raw["tasks"]),
+        tasks=tuple(TaskRule(**{**row, **{key: tuple(row.get(key, ())) for key in LISTS}}) for row in raw["tasks"]),
         cap=_cap(raw["cap"]),
         lead_layer=_layer(lead, said),
         layers=tuple(_layer(row, said) for row in raw.get("layers", [])),

@@ -1,6 +1,7 @@
 """Conflicts of a plan: a task that the result of another hazard, or another task, contradicts.
 
-What a task asks of its place stands in the sheets (`TaskRule.asks`, `excludes`); no hazard and no kind of place is known here.
+What a task asks of its place stands in the sheets (`TaskRule.asks`, `excludes`, `brings`, `bars`); no hazard and no kind of place is
+known here.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
     places, colours it yellow or worse; the place counts as in use from the task on to the end of the run. "unknown": nothing is known
     of such a place in another hazard. "ways_close": people are to leave a place when other hazards have closed all roads at
     its edge. "excluded": one task is not over when another begins at the same place that asks for what the first excludes; one
-    without a known end is never over. "leaving_harms_more": people are to leave a place where the row of a task, of whatever
+    without a known end is never over. "barred": the same of a task that brings to that place, or to what stands in it, what the first
+    bars. "leaving_harms_more": people are to leave a place where the row of a task, of whatever
     hazard, says that staying collects less (`dose_stay`) than leaving (`dose_leave`). "leaving_too_late": of the people of a row
     (`late_share`) at least half set out when leaving has ceased to pay. "leaving_cut_off": of them at least a twentieth find no open
     way (`cut_off_share`).
@@ -54,6 +56,7 @@ def conflicts(city: City, tasks: list[Task], rules: Rules, results: Results) -> 
             found += _of_too_many(task, "leaving_too_late", "late_share", MANY)
             found += _of_too_many(task, "leaving_cut_off", "cut_off_share", SOME)
     found += _excluded(tasks, rules)
+    found += _barred(city, tasks, rules)
     return tuple(sorted(_merged(found), key=lambda c: (c.start, c.code, c.place, c.tasks)))
 
 
@@ -144,10 +147,30 @@ def _excluded(tasks: list[Task], rules: Rules) -> Iterator[Conflict]:
         by_place.setdefault(task.place, []).append(task)
     for here in by_place.values():
         for one, other in permutations(here, 2):
-            over = one.end <= other.start and not one.evidence.get("open_end")
-            if rules[other.hazard, other.code].asks in rules[one.hazard, one.code].excludes and not over:
-                start = max(one.start, other.start)
-                yield _conflict("excluded", (one, other), start, tuple(dict.fromkeys((one.hazard, other.hazard))))
+            if rules[other.hazard, other.code].asks in rules[one.hazard, one.code].excludes and not _over(one, other):
+                yield _against("excluded", one, other)
+
+
+def _barred(city: City, tasks: list[Task], rules: Rules) -> Iterator[Conflict]:
+    shapes = dict(zip(city.sites["id"].astype(str), city.sites.geometry, strict=True))
+    bars = [task for task in tasks if rules[task.hazard, task.code].bars]
+    brings = [task for task in tasks if rules[task.hazard, task.code].brings]
+    for one, other in product(bars, brings):
+        both = set(rules[one.hazard, one.code].bars) & set(rules[other.hazard, other.code].brings)
+        here = one.place == other.place or (
+            {one.place, other.place} <= set(shapes) and shapes[one.place].intersects(shapes[other.place])
+        )
+        if both and here and not _over(one, other):
+            yield _against("barred", one, other)
+
+
+def _over(one: Task, other: Task) -> bool:
+    """Return whether one task is over when another begins; one without a known end is never over."""
+    return one.end <= other.start and not one.evidence.get("open_end")
+
+
+def _against(code: str, one: Task, other: Task) -> Conflict:
+    return _conflict(code, (one, other), max(one.start, other.start), tuple(dict.fromkeys((one.hazard, other.hazard))))
 
 
 def _conflict(

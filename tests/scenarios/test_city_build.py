@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,8 +15,10 @@ import yaml
 from pyproj import Transformer
 
 import scenarios as sc
+from evacuation.release.release import Release
 from scenarios.case.build import build_city, check_any
 from twin.city import City
+from twin.clock import Clock
 from twin.errors import SourceError, TwinError
 from twin.grid import Grid
 from twin.readers.city_folder import open_folder
@@ -90,6 +93,11 @@ def sources(tmp_path: Path) -> Path:
     )
     rows.to_csv(tmp_path / "crews.csv", index=False)
     pd.DataFrame({"name": ["医院"], "lon": [lon], "lat": [lat]}).to_csv(tmp_path / "hospitals.csv", index=False)
+    tanks = {"id": ["w/T1"], "substance": ["氯"], "mass_kg": [900.0], "floats_m": [None], "lon": [lon], "lat": [lat]}
+    pd.DataFrame(tanks).to_csv(tmp_path / "tanks.csv", index=False)
+    pd.DataFrame({"id": ["g1"], "most_kg_m3": [0.01], "lon": [lon], "lat": [lat]}).to_csv(
+        tmp_path / "detectors.csv", index=False
+    )
     table([box(0, 0, 800, 400)], population=[1000]).to_file(tmp_path / "census.gpkg")
     example = PAGE.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     (tmp_path / "city.yaml").write_text(example, "utf-8")
@@ -121,6 +129,27 @@ def test_the_example_of_the_page_builds_with_every_layer_it_names(built: City) -
     (team,) = built.resources
     assert (team.kind, team.name_zh, team.values) == ("pump_team", "泵车一队", {"flow_m3_s": 0.8})
     assert built.population["night"].sum() == pytest.approx(500.0)
+    tank = built.facilities[built.facilities["id"] == "w/T1"].iloc[0]
+    assert (tank["kind"], tank["substance"], tank["mass_kg"], tank["name_zh"]) == ("tank", "氯", 900.0, "w/T1")
+    assert np.isnan(tank["floats_m"]) and built.facilities["capacity"].tolist() == [0]
+    assert built.sensors[["id", "kind", "most_kg_m3"]].values.tolist() == [["g1", "gas_detector", 0.01]]
+
+
+def test_a_leak_of_a_tank_of_an_own_city_knows_what_the_tank_holds(built: City) -> None:
+    tanks = Release(substance="chlorine", site="w/T1", mass_kg=901.0)
+    with pytest.raises(TwinError, match=r"901 kg.* 900 kg") as error:
+        tanks.check(built, {}, Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 3600.0, 300.0))
+    assert error.value.code == "release_too_much"
+
+
+def test_a_tank_that_is_wrong_or_of_a_substance_without_a_table_is_told_by_the_check(sources: Path) -> None:
+    text = (sources / "tanks.csv").read_text("utf-8")
+    (sources / "tanks.csv").write_text(text.replace("氯", "unobtainium"), "utf-8")
+    told = [f.values["says"].values for f in check_any(str(sources / "city.yaml")) if f.code == "noted"]
+    assert {"tank": "w/T1", "substance": "unobtainium"} in told
+    (sources / "tanks.csv").write_text(text.replace(",900.0,", ",-900.0,"), "utf-8")
+    with pytest.raises(TwinError, match=r"w/T1.*mass_kg"):
+        check_any(str(sources / "city.yaml"))
 
 
 def test_what_the_build_found_is_said_in_every_run(built: City, sources: Path) -> None:

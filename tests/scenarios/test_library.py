@@ -29,11 +29,10 @@ def messages_ask_what_the_plan_asks(run: sc.Run, folder: Path) -> None:
         info = etree.parse(path).getroot().find(f"{CAP}info")
         names = {area.findtext(f"{CAP}areaDesc") for area in info.iterfind(f"{CAP}area")}
         asked.setdefault(info.findtext(f"{CAP}responseType"), set()).update(names)
-    tasks = {
-        code: {t.place_name["zh"] for t in plan.tasks if t.code == code} for code in ("stay_inside", "leave_block")
-    }
+    codes = ("stay_inside", "stay_possible", "leave_block")
+    tasks = {code: {t.place_name["zh"] for t in plan.tasks if t.code == code} for code in codes}
     assert asked.get("Evacuate", set()) == tasks["leave_block"]
-    assert asked["Shelter"] >= tasks["stay_inside"] != set()
+    assert asked["Shelter"] >= tasks["stay_inside"] != set() and asked["Shelter"] >= tasks["stay_possible"]
 
 
 #: What makes a case quick enough for a test: coarse cells, and no more than so many members and people.

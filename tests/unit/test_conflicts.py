@@ -23,6 +23,8 @@ RULES = {
     ("one", "go"): TaskRule("go", "u", 0, 0, asks="leave"),
     ("two", "stay"): TaskRule("stay", "u", 0, 0, asks="stay", excludes=("leave",)),
     ("two", "go"): TaskRule("go", "u", 0, 0, asks="leave"),
+    ("two", "clear"): TaskRule("clear", "u", 0, 0, bars=("vehicles",)),
+    ("one", "fetch"): TaskRule("fetch", "u", 0, 0, brings=("vehicles",)),
 }
 
 
@@ -103,6 +105,19 @@ def test_leaving_when_every_road_at_the_edge_is_closed(small_city: City) -> None
     assert not found(small_city, go, one=exposure(small_city, roads=shut)), "its own hazard knows"
 
 
+def test_vehicles_are_not_sent_into_a_block_that_bars_them(small_city: City) -> None:
+    """A home for the aged stands in a block: what bars vehicles from the block bars them from the home."""
+    block = small_city.blocks.iloc[0]
+    inside = small_city.facilities.intersects(block.geometry)
+    home, away = small_city.facilities[inside].iloc[0], small_city.facilities[~inside].iloc[0]
+    clear = task("T1", "two", "clear", str(block["id"]), "block", 0, 30)
+    fetch = task("T2", "one", "fetch", str(home["id"]), str(home["kind"]), 20, 25)
+    (conflict,) = found(small_city, clear, fetch)
+    assert (conflict.code, conflict.tasks, conflict.start) == ("barred", ("T1", "T2"), fetch.start)
+    assert not found(small_city, clear, replace(fetch, place=str(away["id"])))
+    assert not found(small_city, clear, replace(fetch, start=clear.end, end=clear.end))
+
+
 def test_tasks_of_one_place_that_exclude_one_another(small_city: City) -> None:
     place, kind = site(small_city, True)
     stay, go = task("T1", "two", "stay", place, kind, 0, 30), task("T2", "one", "go", place, kind, 20, 25)
@@ -161,6 +176,7 @@ def test_every_conflict_has_a_sentence(small_city: City) -> None:
         "unknown",
         "ways_close",
         "excluded",
+        "barred",
         "leaving_harms_more",
         "leaving_too_late",
         "leaving_cut_off",
@@ -170,7 +186,7 @@ def test_every_conflict_has_a_sentence(small_city: City) -> None:
             assert phrases.say("hazard.flood", lang=lang) in said and "{" not in said
 
 
-@pytest.mark.parametrize("wrong", [{"asks": "dance"}, {"excludes": ("dance",)}])
+@pytest.mark.parametrize("wrong", [{"asks": "dance"}, {"excludes": ("dance",)}, {"bars": ("dance",)}])
 def test_a_word_that_a_task_cannot_ask_is_refused(wrong: dict) -> None:
     sheet = hazards.sheet("flood")
     with pytest.raises(ScenarioError) as error:

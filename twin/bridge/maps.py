@@ -114,8 +114,10 @@ def _ground(city: City) -> NDArray[np.uint8]:
 def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, furniture: bool = True) -> None:
     """Draw ground, river, buildings and roads as a quiet base; scale bar and north arrow with `furniture`.
 
-    `window` is what is shown (west, south, east, north), the whole city without one.
+    `window` is what is shown (west, south, east, north), the whole city without one; what lies beyond the city is grey as what is not
+    known.
     """
+    axes.set_facecolor(mpl.colors.to_rgba(UNKNOWN, 0.4))
     base, (west, south, east, north) = Base.of(city), city.grid.bounds
     axes.imshow(base.ground, extent=(west, east, south, north), interpolation="bilinear", zorder=0)
     if base.buildings:
@@ -186,10 +188,11 @@ def picture(city: City, drawn: Picture, own: gpd.GeoDataFrame | None = None, tit
             if drawn.wide
             else shapes.shown_of(city, drawn.field, drawn.layer, own)
         )
-        draw_city(axes, city, shapes.window(city, reach))
+        window = shapes.window(city, reach)
+        draw_city(axes, city, window)
         field = shapes.draw_field(axes, city, drawn.field, drawn.layer, own)
         _colour_bar(figure, axes, field, drawn.layer, below=not drawn.wide)
-        unknown = np.isnan(drawn.field.values).any()
+        unknown = np.isnan(drawn.field.values).any() or shapes.beyond(city, window)
         if drawn.places is not None:
             shapes.draw_marks(axes, drawn.places)
             unknown |= not drawn.places["known"].all()

@@ -77,6 +77,12 @@ def window(city: City, reach: Bounds) -> Bounds:
     return x - half, y - half, x + half, y + half
 
 
+def beyond(city: City, window: Bounds) -> bool:
+    """Return whether what a map shows goes on beyond the city, where nothing is known."""
+    west, south, east, north = city.grid.bounds
+    return window[0] < west or window[1] < south or window[2] > east or window[3] > north
+
+
 def reach_of(city: City, field: xr.DataArray, own: gpd.GeoDataFrame | None = None) -> Bounds:
     """Return the bounds of a field's cells or shapes."""
     if on_cells(field):

@@ -86,24 +86,34 @@ def _read_file(path: Path) -> gpd.GeoDataFrame:
     return found.rename(columns=decoded)
 
 
-def read_facilities(
+def read_places(
     path: Path, crs: str, source_crs: str | None = None, kind: str | None = None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return a facilities table, and what was mended: columns id, kind, name (or name_zh/name_en), capacity where given."""
+    """Return a table of places, and what was mended: columns id, kind, name_zh, name_en and every further column of the file.
+
+    `kind` is that of all where the file has no such column. Further columns (what a tank holds, the scale of a sensor) are numbers or
+    text; they keep their names.
+    """
     found, mended = read_features(path, crs, source_crs)
-    zh, en = names_of(found, [f"{path.stem}-{k + 1}" for k in range(len(found))])
-    table = gpd.GeoDataFrame(
-        {
-            "id": [str(v) for v in column(found, ("id",), [f"{path.stem}-{k + 1:03d}" for k in range(len(found))])],
-            "kind": column(found, ("kind", "type"), [kind or "facility"] * len(found)),
-            "name_zh": zh,
-            "name_en": en,
-            "capacity": column(found, ("capacity",), [0] * len(found)),
-        },
-        geometry=found.geometry.values,
-        crs=crs,
-    )
-    return table, mended
+    numbered = [f"{path.stem}-{k + 1:03d}" for k in range(len(found))]
+    ids = [str(v) for v in column(found, ("id",), numbered)]
+    zh, en = names_of(found, ids)
+    own = {
+        "id": ids,
+        "kind": column(found, ("kind", "type"), [kind or "facility"] * len(found)),
+        "name_zh": zh,
+        "name_en": en,
+    }
+    taken = {_heading(found, names) for names in (LON, LAT, NAME_ZH, NAME_EN)} | {"type", found.geometry.name, *own}
+    further = {str(c): _plain(found[c]) for c in found.columns if c not in taken}
+    return gpd.GeoDataFrame(own | further, geometry=found.geometry.values, crs=crs), mended
+
+
+def _plain(values: pd.Series) -> Any:
+    """Return the values of a column as numbers, or else as text with None where there is none."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values.to_numpy(float)
+    return np.array([None if pd.isna(v) else str(v) for v in values], dtype=object)
 
 
 def read_population(

@@ -13,13 +13,16 @@ from twin.jit import kernel
 NOTHING = 1e-3
 LOG_NOTHING = math.log(NOTHING)
 
+#: Nobody collects a limit's load in less than a second: no curve says what shorter times do, and a load beyond it says no more.
+MOST_RATE = 1.0
+
 #: So many rooms are followed side by side: neighbours in memory, frame by frame.
 ROOMS = 512
 
 
 @kernel
 def load_rate(c, log_t, log_c, n_short, n_long):
-    """Return 1 / t (s-1), t the duration whose limit is c (kg m-3); see `toxicity.Curve`.
+    """Return 1 / t (s-1), t the duration whose limit is c (kg m-3), a second at least; see `toxicity.Curve`.
 
     Its integral over time reaching 1 is the limit reached.
     """
@@ -28,7 +31,7 @@ def load_rate(c, log_t, log_c, n_short, n_long):
         return 0.0
     x = math.log(c)
     if x >= log_c[0]:
-        return math.exp(n_short * (x - log_c[0]) - log_t[0])
+        return min(math.exp(n_short * (x - log_c[0]) - log_t[0]), MOST_RATE)
     if x < log_c[last]:
         if n_long <= 0.0 or x < log_c[last] + LOG_NOTHING:
             return 0.0

@@ -12,7 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.release.locate.readings import Readings
-from evacuation.release.substances import Substance, known
+from evacuation.release.substances import Substance, table_of
 from evacuation.release.weather import Air, Weather
 from twin.city import City
 from twin.clock import Clock
@@ -52,8 +52,8 @@ NEAR_M = 100.0
 class Found:
     """The source: `posterior`; `began_s` and `known_s` on the clock: when the gas was let go, when the last reading was taken.
 
-    `readings` and `sensors`: how many there are; `faults`: the detectors that were not believed, see `faults.faults`; `gas`
-    what they read.
+    `readings` and `sensors`: how many there are; `faults`: the detectors that were not believed, see `faults.faults`; `silent`: those
+    that never read any gas; `gas` what they read.
     """
 
     posterior: Posterior
@@ -62,6 +62,7 @@ class Found:
     readings: int
     sensors: int
     faults: pd.DataFrame
+    silent: tuple[str, ...]
     gas: Substance
 
     def radii(self, share: float = 0.9) -> list[float]:
@@ -89,7 +90,7 @@ class Found:
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
         """Return `source`, quantiles of x, y (m) and rate (kg/s) and how far 90 % of its places lie from the middle (`radius_m`),
         `suspects`, the tanks that may be it, faults of `detectors`, and the `fit`: how well it explains the readings, and whether the
-        search is a guess (`guessed`).
+        search is a guess (`guessed`), and the detectors that never read gas (`silent`).
 
         A second source stands below the first, with the `number` 2.
         """
@@ -99,7 +100,14 @@ class Found:
         ]
         source = pd.concat(found).rename_axis("share").reset_index()
         within = self.posterior.within_two
-        fit = pd.DataFrame({"within_two": [within], "poor": [within < FITS], "guessed": [bool(self.posterior.guessed)]})
+        fit = pd.DataFrame(
+            {
+                "within_two": [within],
+                "poor": [within < FITS],
+                "guessed": [bool(self.posterior.guessed)],
+                "silent": [", ".join(self.silent)],
+            }
+        )
         return {"source": source, "suspects": self.suspects(city), "detectors": self.faults, "fit": fit}
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:
@@ -114,6 +122,8 @@ class Found:
             told.append(
                 (f"detector_{name}", {"sensors": sorted(set(rows["sensor"])), "count": int(rows["readings"].sum())})
             )
+        if self.silent:
+            told.append(("detectors_silent", {"sensors": list(self.silent)}))
         if self.posterior.within_two < FITS:
             told.append(("search_poor", {"share": self.posterior.within_two}))
         if self.posterior.guessed:
@@ -164,6 +174,7 @@ def detected(
     table = believed(table, found)
     if not len(table) or not (table["value"] > table["least"]).any():
         raise ScenarioError("release_nothing_believed" if len(found) else "release_no_readings")
+    heard = (table["value"] > table["least"]).groupby(table["sensor"]).any()
     worst = table.loc[table["value"].idxmax()]
     first = _readings(table, clock, weather, float(worst["x"]), float(worst["y"]), height_m)
     west, south, east, north = city.grid.bounds
@@ -175,7 +186,9 @@ def detected(
     speed = weather.at(float(noticed["time_s"])).wind
     away = min(float(np.hypot(noticed["x"] - x, noticed["y"] - y)) for x, y in posterior.places)
     began = float(noticed["time_s"]) - away / speed
-    return Found(posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found, gas)
+    return Found(
+        posterior, max(began, 0.0), float(table["time_s"].max()), count, sensors, found, tuple(heard.index[~heard]), gas
+    )
 
 
 def check_sensors(city: City, drivers: Drivers) -> None:
@@ -202,8 +215,7 @@ def _tanks(city: City, gas: Substance) -> gpd.GeoDataFrame:
     """Return the tanks that hold the substance, or of which the city does not say what they hold."""
     tanks = city.facilities[(city.facilities["kind"] == "tank").values]
     held = tanks["substance"] if "substance" in tanks else pd.Series(None, index=tanks.index)
-    names = known(city.substances)
-    own = [pd.isna(name) or names.get(name) == gas.id for name in held]
+    own = [pd.isna(name) or table_of(str(name), city.substances) == gas.id for name in held]
     return tanks[own]
 
 
@@ -230,6 +242,8 @@ def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.Dat
     for name, unit in units.items():
         if name not in drivers:
             continue
+        if np.isnan(unit):
+            raise ScenarioError("release_no_lfl", name=gas.id)
         field = drivers[name].transpose("time", "sensor")
         for k, sensor in enumerate(str(s) for s in field["sensor"].values):
             path = _ends(places[sensor])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from evacuation.release.sources.source import Content, Way
 from evacuation.release.substances import ATMOSPHERE_PA, GAS, Substance
+from twin.errors import ScenarioError
 
 G = 9.81
 DISCHARGE = 0.62  # a sharp-edged hole
@@ -35,7 +36,19 @@ class Tank:
 
     @classmethod
     def of(cls, content: Content, way: Way) -> Tank:
-        """Return the tank of a content: under the air's pressure where none is given, liquefied gas at least under its vapour's."""
+        """Return the tank of a content: under the air's pressure where none is given, liquefied gas at least under its vapour's.
+
+        Raises ScenarioError for a `liquid` above its boiling point, which only pressure keeps one.
+        """
+        boiling = content.substance.number("boiling_point")
+        if content.phase == "liquid" and content.temperature > boiling:
+            raise ScenarioError(
+                "release_boils",
+                site=content.site,
+                name=content.substance.id,
+                found=content.temperature,
+                expected=boiling,
+            )
         pressure = ATMOSPHERE_PA if math.isnan(content.pressure) else content.pressure
         if content.phase == "pressurised_liquid":
             pressure = max(pressure, content.substance.vapour_pressure(content.temperature))

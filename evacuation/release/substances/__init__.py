@@ -34,6 +34,9 @@ COLUMNS = ("quantity", "value", "unit", "family", "source", "confidence")
 #: No tables of a city.
 NONE: Mapping[str, str] = MappingProxyType({})
 
+#: Quantities that are names by which a scenario may call the substance, besides that of its table.
+NAMES = ("also", "name_zh", "name_en")
+
 #: How the quantities begin whose unit must be this one, and those that may lie below 0.
 UNITS = {
     **{
@@ -41,6 +44,7 @@ UNITS = {
         "ERPG": "ppm",
         "IDLH": "ppm",
         "LFL": "vol%",
+        "HJ169": "mg/m3",
         "molar_mass": "g/mol",
         "boiling_point": "K",
         "critical_t": "K",
@@ -173,12 +177,17 @@ class Substance:
 
 
 def known(own: Mapping[str, str] = NONE) -> dict[str, str]:
-    """Return every name a scenario may use -> the name of its table; `own`: tables of the city, by name."""
+    """Return every name a scenario may use (as `_key` writes it) -> the name of its table; `own`: tables of the city, by name."""
     tables = _packaged() | {_key(name): text for name, text in own.items()}
     names = {name: name for name in tables}
     for name, text in tables.items():
-        names = {row["value"]: name for row in _rows(name, text) if row["quantity"] == "also"} | names
+        names = {_key(row["value"]): name for row in _rows(name, text) if row["quantity"] in NAMES} | names
     return names
+
+
+def table_of(name: str, own: Mapping[str, str] = NONE) -> str | None:
+    """Return the name of the table of a substance that is called so, None where there is none; `own`: tables of the city."""
+    return known(own).get(_key(name))
 
 
 def substance(name: str, own: Mapping[str, str] = NONE) -> Substance:
@@ -187,10 +196,9 @@ def substance(name: str, own: Mapping[str, str] = NONE) -> Substance:
     Raises ScenarioError with near names for an unknown one, and for a table that lacks a column or a name of the substance, or has
     a bad number or another unit than the model takes.
     """
-    tables, names = {_key(file): text for file, text in own.items()}, known(own)
-    if (key := _key(name)) not in names:
-        raise ScenarioError("substance_unknown", found=name, near=near(key, sorted(names)))
-    file = names[key]
+    tables = {_key(file): text for file, text in own.items()}
+    if (file := table_of(name, own)) is None:
+        raise ScenarioError("substance_unknown", found=name, near=near(_key(name), sorted(known(own))))
     return _read(file, tables.get(file) or _packaged()[file], own=file in tables)
 
 

@@ -130,3 +130,14 @@ def test_with_too_few_members_a_calm_leaves_no_block_safe(city: City, members: i
         said = {written(cell.said if hasattr(cell, "said") else cell, "en") for row in table.rows for cell in row}
         assert "no action" not in said and "not known" in said
     assert not {"–", "no action"} & {written(c.said if isinstance(c, Text) else c, "en") for r in ahead.rows for c in r}
+
+
+def test_nobody_is_sent_out_of_doors_in_a_calm_of_which_no_direction_is_known(city: City) -> None:
+    hour = Clock(CLOCK.start, 3600.0, 300.0)
+    quick = replace(LEAK, wind_members=0, ready_min=2.0, warned_min=1.0, air_changes_shut=3.0)
+    blows = quick.simulate(city, wind(hour, {0.0: (0.6, 0.0)}), hour).tables["advice"]
+    still = quick.simulate(city, wind(hour, {0.0: (0.0, 0.0)}), hour).tables["advice"]
+    assert (blows["advice"] == "leave").any() and not (still["advice"] == "leave").any()
+    told = still[still["reason"] == "calm_ways"]
+    assert len(told) and (told["advice"] == "stay").all() and told[["dose_leave", "walk_deg"]].isna().all(axis=None)
+    assert (told["rescue"] == (told["dose_stay"] >= 1.0)).all()

@@ -23,7 +23,7 @@ from scenarios.case import hazards
 from twin.blocks import Text
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Drivers
+from twin.hazard import Action, Drivers
 from twin.streams import stream
 from twin.words import written
 
@@ -112,6 +112,8 @@ def test_the_first_page_gives_the_ranges_of_the_source_beside_its_values(city, f
     words = [written(block.said, "en") for block in first(guessed=True) if block.style == "alarm"]
     assert any("may lie outside the ranges" in text for text in words)
     assert not any("outside the ranges" in written(block.said, "en") for block in first(guessed=False))
+    assert any("g4 read no gas" in written(block.said, "en") for block in first(silent="g4"))
+    assert not any("read no gas" in written(block.said, "en") for block in first(silent=""))
 
 
 @pytest.mark.parametrize("change", [{"scale": 0.0}, None])
@@ -127,6 +129,43 @@ def test_what_is_said_of_a_source_that_is_sought_is_refused(city, told) -> None:
     with pytest.raises(ScenarioError, match=next(iter(told), "source_rate")) as error:
         replace(SOUGHT, **told).check(city, AIR if told else given, CLOCK)
     assert error.value.code == "release_sought"
+
+
+@pytest.mark.parametrize(
+    "kind, values", [("leak", {"hole_mm": 20.0}), ("shut_valve", {}), ("water_curtain", {"share": 0.4})]
+)
+def test_a_measure_that_a_source_not_yet_known_would_not_feel_is_refused(city, kind, values) -> None:
+    done = (Action(kind, "works/T1", 900.0, None, values),)
+    for call in (SOUGHT.check, SOUGHT.simulate):
+        with pytest.raises(ScenarioError, match=kind) as error:
+            call(city, read(city), CLOCK, done)
+        assert error.value.code == "release_sought_measure"
+
+
+def test_a_detector_that_never_reads_gas_is_named_and_one_that_does_is_not(city) -> None:
+    given = read(city)
+    given["detector_concentration"][:, list(PLACES).index("g4")] = 0.0
+    dead = SOUGHT.simulate(city, given, CLOCK, (), stream(7, "release"))
+    heard = given["detector_concentration"].max("time")
+    silent = [str(n) for n in heard["sensor"].values if float(heard.sel(sensor=n)) == 0.0]
+    assert "g4" in silent and "g1" not in silent and dict(dead.notes)["detectors_silent"] == {"sensors": silent}
+
+
+def test_a_share_of_a_flammable_limit_that_the_substance_lacks_is_refused(city) -> None:
+    given = read(city)
+    shares = given.pop("detector_concentration").rename("detector_lfl_share")
+    with pytest.raises(ScenarioError) as error:
+        SOUGHT.simulate(city, given | {"detector_lfl_share": shares}, CLOCK)
+    assert error.value.code == "release_no_lfl"
+
+
+def test_tanks_that_might_float_beside_a_source_that_is_sought_are_told_of(city, found) -> None:
+    grid = city.grid.at_cell_size(20.0)
+    field = xr.DataArray(
+        np.zeros((1, grid.ny, grid.nx)), {"time": CLOCK.times[:1], "y": grid.y, "x": grid.x}, ("time", "y", "x")
+    )
+    wet = SOUGHT.simulate(city, read(city) | {"water_depth": field}, CLOCK, (), stream(7, "release"))
+    assert "sought_floats" in dict(wet.notes) and "sought_floats" not in dict(found.notes)
 
 
 def test_two_leaks_are_both_found_and_both_run() -> None:

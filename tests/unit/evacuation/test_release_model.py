@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ import shapely
 import xarray as xr
 
 import scenarios as sc
+from evacuation.release import substances
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
 from evacuation.release.report import headline, marks
@@ -261,7 +263,7 @@ def test_what_drifts_beyond_the_city_is_told_with_the_part_that_the_ledger_calls
     ("changes", "says"),
     [
         ({"substance": "clorine"}, "chlorine"),
-        ({"substance": "methane", "site": "b0"}, "danger to life"),
+        ({"substance": "bare", "site": "b0"}, "danger to life"),
         ({"substance": "ammonia"}, "holds chlorine"),
         ({"mass_kg": 5000.0}, "more than works/T1 holds"),
         ({"site": "b0", "mass_kg": None}, "mass_kg"),
@@ -272,8 +274,27 @@ def test_what_drifts_beyond_the_city_is_told_with_the_part_that_the_ledger_calls
     ],
 )
 def test_what_cannot_be_is_told_before_it_begins(city: City, changes: dict, says: str) -> None:
+    rows = files(substances).joinpath("methane.csv").read_text("utf-8").splitlines()
+    city = replace(city, substances={"bare": "\n".join(row for row in rows if not row.startswith("HJ169"))})
     with pytest.raises(ScenarioError, match=says):
         simulate(city, **changes)
+
+
+def test_what_a_tank_holds_is_looked_at_before_the_run_where_the_scenario_leaves_it_to_the_tank(city: City) -> None:
+    odd = replace(city, facilities=city.facilities.assign(substance="unobtainium"))
+    with pytest.raises(ScenarioError, match="unobtainium"):
+        Release(site="works/T1").check(odd, EAST, CLOCK)
+
+
+def test_a_liquid_that_would_boil_is_kept_cold_where_nobody_says_how_warm_and_refused_where_it_is_said(
+    city: City,
+) -> None:
+    cold = simulate(city, site="b0", mass_kg=200.0, phase="liquid", wind_members=0)
+    told = dict(cold.notes)["kept_cold"]
+    assert told["site"] == "b0" and told["kelvin"] == pytest.approx(239.0, abs=0.5)
+    with pytest.raises(ScenarioError, match="boiling point") as error:
+        simulate(city, phase="liquid", wind_members=0)
+    assert error.value.code == "release_boils"
 
 
 def test_a_site_outside_the_grid_is_refused(city: City) -> None:
@@ -375,9 +396,15 @@ def test_a_case_goes_from_scenario_to_levels_plan_and_report(case: sc.Case) -> N
     levels = run.levels.set_index("place")
     assert set(levels["hazard"]) == {"release"} and "orange" in set(levels["level"])
     tasks = sc.draft_plan(run).tasks
-    told = {t.place: t.code for t in tasks if t.code in ("stay_inside", "leave_block")}
-    advice = run.tables["release-advice"].set_index("id")["advice"]
-    assert told == {b: {"stay": "stay_inside", "leave": "leave_block"}[a] for b, a in advice.items() if a != "none"}
+    told = {t.place: t.code for t in tasks if t.code in ("stay_inside", "stay_possible", "leave_block")}
+    advice = run.tables["release-advice"].set_index("id")
+    codes = {"stay": "stay_inside", "leave": "leave_block"}
+    asked = {
+        b: "stay_possible" if r == "possible" else codes[a]
+        for b, a, r in advice[["advice", "reason"]].itertuples()
+        if a != "none"
+    }
+    assert told == asked
     assert min(t.known for t in tasks) >= case.scenario.start + timedelta(minutes=5), (
         "nobody knows of the leak before it"
     )
@@ -388,7 +415,7 @@ def test_a_case_goes_from_scenario_to_levels_plan_and_report(case: sc.Case) -> N
     blocks = reported("release", section, case.city, case.clock).blocks
     assert any(isinstance(b, Curve) for b in blocks)
     table = next(b for b in blocks if isinstance(b, Table))
-    assert len(table.rows) == int((advice != "none").sum()) and len(table.heads) == len(table.rows[0])
+    assert len(table.rows) == int((advice["advice"] != "none").sum()) and len(table.heads) == len(table.rows[0])
 
 
 @pytest.mark.slow  # compiles the flood too

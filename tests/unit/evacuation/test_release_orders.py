@@ -111,7 +111,7 @@ def sought(within_two: float) -> Found:
         within_two=within_two,
     )  # fmt: skip
     faults = pd.DataFrame({"sensor": [], "fault": [], "readings": []})
-    return Found(posterior, 0.0, 600.0, 20, 5, faults, substance("chlorine"))
+    return Found(posterior, 0.0, 600.0, 20, 5, faults, (), substance("chlorine"))
 
 
 def test_a_tank_of_another_substance_is_no_suspect() -> None:

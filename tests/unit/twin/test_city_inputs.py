@@ -15,7 +15,7 @@ from twin.errors import SourceError
 from twin.grid import Grid
 from twin.readers.city_folder import open_folder, save_folder
 from twin.readers.raster import write_raster
-from twin.readers.vector import read_facilities, read_features, read_population
+from twin.readers.vector import read_features, read_places, read_population
 
 CRS = "EPSG:4547"
 GRID = Grid(CRS, 500_000.0, 3_381_000.0, 10.0, 100, 100)  # 1 km by 1 km
@@ -96,7 +96,7 @@ def test_crossed_outlines_are_rebuilt_and_features_without_a_shape_left_out(tmp_
 )  # fmt: skip
 def test_any_shape_becomes_a_place_that_fields_can_be_read_at(shape, kind: str, tmp_path: Path) -> None:
     path = layer(tmp_path / "f.gpkg", [shape], name=["一"], kind=["school"])
-    table, found = read_facilities(path, CRS)
+    table, found = read_places(path, CRS)
     assert not found and table.geom_type.tolist() == [kind] and not table.has_z.any()
     depth = np.zeros((1, *GRID.shape))
     depth[0, 85, 15] = 2.0  # the cell at 500 155, 3 380 145
@@ -115,7 +115,7 @@ def test_a_shapefile_that_does_not_say_its_encoding_is_read_right(encoding: str,
     raw = bytearray((tmp_path / "p.dbf").read_bytes())
     raw[29] = 0  # nor does the table's own mark
     (tmp_path / "p.dbf").write_bytes(raw)
-    found, _ = read_facilities(tmp_path / "p.shp", CRS)
+    found, _ = read_places(tmp_path / "p.shp", CRS)
     assert found["name_zh"].tolist() == ["第一人民医院", "临江中学"] and found["capacity"].tolist() == [200, 900]
 
 

@@ -114,6 +114,19 @@ def test_cells_of_another_grid_lie_where_they_are_and_the_unknown_is_grey(small_
     assert share(image, DARK) == pytest.approx(0.75 * share(known, DARK), rel=0.1)
 
 
+def test_what_lies_beyond_the_city_is_grey_and_told_as_unknown(small_city) -> None:
+    """A square of the map goes on beyond the corner of the city: white there would read as a place that the field spares."""
+    west, _, _, north = small_city.grid.bounds
+    y, x = north - 0.5 - np.arange(40), west + 0.5 + np.arange(40)
+    field = xr.DataArray(np.full((40, 40), 5.0), dims=("y", "x"), coords={"y": y, "x": x})
+    inside = field.assign_coords(y=y - 200.0, x=x + 200.0)
+    seen, within = (shapes.window(small_city, shapes.extent(f)) for f in (field, inside))
+    assert shapes.beyond(small_city, seen) and not shapes.beyond(small_city, within)
+    grey = "#" + "".join(f"{round(255 * (0.4 * c + 0.6)):02x}" for c in to_rgb(shapes.UNKNOWN))
+    at_rim, well_in = (share(maps.picture(small_city, Picture(LAYER, f)), grey, near=3) for f in (field, inside))
+    assert at_rim > 0.15 > 10.0 * well_in
+
+
 def test_a_map_of_a_field_alone_goes_close_to_what_is_seen_of_it(small_city) -> None:
     """Two cells of 10 m at the rim of a hundred by a hundred, and some around them; where nothing is seen, all of it."""
     y, x = NORTH - 5.0 - 10.0 * np.arange(100), WEST + 5.0 + 10.0 * np.arange(100)

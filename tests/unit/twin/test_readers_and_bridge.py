@@ -27,7 +27,7 @@ from twin.readers.osm import read_roads
 from twin.readers.raster import grid_of, read_raster, write_raster
 from twin.readers.series import read_rain, read_stage
 from twin.readers.swmm_inp import drains_of, reproject
-from twin.readers.vector import read_facilities, read_population
+from twin.readers.vector import read_places, read_population
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 GRID = Grid("EPSG:4547", 500_000.0, 3_400_000.0, 10.0, 100, 100)
@@ -118,15 +118,15 @@ def test_population_table_becomes_squares_and_refuses_bad_counts(tmp_path: Path)
 def test_coordinates_that_are_no_numbers_or_no_crs_are_named(tmp_path: Path) -> None:
     (tmp_path / "h.csv").write_text("name,lon,lat\na,abc,30.7\n", "utf-8")
     with pytest.raises(SourceError, match="abc"):
-        read_facilities(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
+        read_places(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
     with pytest.raises(SourceError) as error:
-        read_facilities(tmp_path / "h.csv", "EPSG:4547", "GCJ02", "hospital")
+        read_places(tmp_path / "h.csv", "EPSG:4547", "GCJ02", "hospital")
     assert error.value.code == "crs_unknown"
 
 
 def test_facilities_from_a_chinese_table(tmp_path: Path) -> None:
     (tmp_path / "h.csv").write_text("名称,经度 (Longitude),纬度 (Latitude)\n一医院,114.001,30.70\n", "utf-8")
-    table, _ = read_facilities(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
+    table, _ = read_places(tmp_path / "h.csv", "EPSG:4547", kind="hospital")
     assert table["name_zh"].tolist() == ["一医院"] and table["kind"].tolist() == ["hospital"]
 
 
