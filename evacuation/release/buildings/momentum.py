@@ -25,8 +25,9 @@ REALIZABLE = 1.0 / math.sqrt(3.0)
 LEAST_STRAIN = 1e-9
 #: Cells that the fastest air crosses in a pseudo-time step; steps between two looks at the rate of strain.
 COURANT, STRAIN_EVERY = 2.0, 5
-#: The wind is steady when LOOK steps change what blows below the highest roof by less than this share; it is given up after LIMIT.
-LOOK, STEADY, LIMIT = 20, 0.01, 400
+#: The wind is steady when what blows below the highest roof differs, on the mean of one crossing of the box by its fastest air, by less
+#: than this share from that of the crossing before; it is given up after so many crossings.
+STEADY, MOST_CROSSINGS = 0.01, 4
 LEAST_LENGTH_M = 1e-6
 #: Sides that the wind meets more flatly than this sine are open.
 GRAZING = 1e-9
@@ -38,8 +39,8 @@ def steady_wind(
     """Return the steady neutral wind around buildings with its momentum and its `ustar`; arguments as of `wind_around`.
 
     z0_m: roughness of ground and walls, m. `gusts`: energy of the gusts of the inflow (m2 s-2) at heights, else that which its own shear
-    keeps up. `halvings`: how many coarser grids go first. Over open ground this is the inflow, at once. Where the wind does not come to
-    rest this is the mean of its last steps, and the notes say "unsteady" with the last share of change.
+    keeps up. `halvings`: how many coarser grids go first. Over open ground this is the inflow, at once. It is the mean of two crossings of
+    the box by its fastest air; where these still differ the notes say "unsteady" with the share of change.
     """
     wind = wind_around(roof, box, inflow, from_deg)
     if not roof.any():
@@ -49,17 +50,10 @@ def steady_wind(
         stage.start(steady_wind(*coarser(roof, box), inflow, from_deg, z0_m, gusts, halvings - 1))
     stage.close(MOST_ROUNDS)
     stage.pressure[:] = 0.0
-    steps, change, before = 0, 1.0, stage.below_roofs()
-    while change > STEADY and steps < LIMIT:
-        for _ in range(LOOK):
-            stage.step(steps)
-            steps += 1
-        now = stage.below_roofs()
-        change, before = float(np.abs(now - before).sum() / np.abs(now).sum()), now
-        if steps > LIMIT // 2:
-            stage.keep()
-    if change > STEADY:
-        stage.take_mean()
+    before, last, crossings = stage.crossing(), stage.crossing(), 2
+    while (change := stage.change(before[0], last[0])) > STEADY and crossings < MOST_CROSSINGS:
+        before, last, crossings = last, stage.crossing(), crossings + 1
+    stage.wind[:], stage.energy[:] = (0.5 * (one + two) for one, two in zip(before, last, strict=True))
     rounds = stage.close(MOST_ROUNDS)
     u, v, w = (part.copy() for part in stage.faces())
     leak = float(np.abs(stage.poisson.rest).max()) / stage.largest
@@ -93,7 +87,6 @@ class _Stage:
                 if self.into[axis][end]:
                     np.moveaxis(open_to[axis], 2 - axis, 0)[-end] = 0.0
         self.poisson = Poisson(open_to)
-        self.kept, self.moments = (np.zeros_like(self.wind), np.zeros_like(self.energy)), 0
         self.roofs = int(np.searchsorted(box.z, wind.roof.max())) + 1
         self._put(wind.u, wind.v, wind.w)
 
@@ -153,24 +146,25 @@ class _Stage:
             finer.append(np.moveaxis(both, 0, axis)[tuple(slice(n + (m == axis)) for m, n in enumerate(self.shape))])
         self._put(*finer)
 
-    def keep(self) -> None:
-        """Remember this moment for `take_mean`."""
-        for kept, now in zip(self.kept, (self.wind, self.energy), strict=True):
-            kept += now
-        self.moments += 1
-
-    def take_mean(self) -> None:
-        """Become the mean of the moments that were kept."""
-        self.wind[:], self.energy[:] = (kept / self.moments for kept in self.kept)
+    def crossing(self) -> tuple[Array, Array]:
+        """Step on for as long as the fastest air takes to cross the box; return the means of wind and gusts."""
+        wind, energy = np.zeros_like(self.wind), np.zeros_like(self.energy)
+        steps = math.ceil(max(self.shape[1:]) / COURANT)
+        for number in range(steps):
+            self.step(number)
+            wind += self.wind
+            energy += self.energy
+        return wind / steps, energy / steps
 
     def ustar(self) -> Array:
         """Return the friction velocity that the gusts stand for, m s-1, 0 in solids."""
         root = np.sqrt(self.energy.reshape(self.room)) * self.air
         return np.asarray(SHARE * root[1:-1, 1:-1, 1:-1])
 
-    def below_roofs(self) -> Array:
-        """Return a copy of the level wind below the highest roof."""
-        return self.wind.reshape(3, *self.room)[:2, 1 : self.roofs + 1, 1:-1, 1:-1].copy()
+    def change(self, before: Array, after: Array) -> float:
+        """Return the share by which the level wind below the highest roof differs between two winds."""
+        one, two = (wind.reshape(3, *self.room)[:2, 1 : self.roofs + 1, 1:-1, 1:-1] for wind in (before, after))
+        return float(np.abs(two - one).sum() / np.abs(two).sum())
 
     def _rim(self) -> None:
         """Set sides and top: what blows in where the air enters, elsewhere what comes from inside."""

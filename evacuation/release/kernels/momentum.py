@@ -34,7 +34,8 @@ KAPPA = 0.40
 @kernel
 def _limited(back, ahead):
     """Return half of van Leer's slope of two differences, 0 where they differ in sign."""
-    return back * ahead / (back + ahead) if back * ahead > 0.0 else 0.0
+    both = back * ahead
+    return max(both, 0.0) / (back + ahead if both > 0.0 else 1.0)
 
 
 @kernel(parallel=True)
@@ -47,9 +48,10 @@ def second_order(add_out, wind, air, n, shape, first, widths, thick):
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
     strides = (1, sy, sz)
-    own = strides[n]
+    own, own_wind = strides[n], wind[n]
     for row in nb.prange((nz + 1 - first[2]) * (ny + 1 - first[1])):
         k, j = first[2] + row // (ny + 1 - first[1]), first[1] + row % (ny + 1 - first[1])
+        over = (1.0 / widths[0], 1.0 / widths[1], 1.0 / thick[k])
         for i in range(first[0], nx + 1):
             c = k * sz + j * sy + i
             if air[c] == 0 or air[c - own] == 0:
@@ -58,20 +60,14 @@ def second_order(add_out, wind, air, n, shape, first, widths, thick):
             for m in range(3):
                 s = strides[m]
                 at, last = (i, nx) if m == 0 else ((j, ny) if m == 1 else (k, nz))
-                width = widths[m] if m < 2 else thick[k]
-                here, less, more = wind[n, c], wind[n, c - s], wind[n, c + s]
+                here, less, more = own_wind[c], own_wind[c - s], own_wind[c + s]
+                ahead = own_wind[c + s + (s if at < last else 0)] - more
+                back = less - own_wind[c - s - (s if at > 1 else 0)]
                 above = 0.5 * (wind[m, c + s] + wind[m, c + s - own])
                 below = 0.5 * (wind[m, c] + wind[m, c - own])
-                add = 0.0
-                if above > 0.0:
-                    add += above * _limited(here - less, more - here)
-                elif at < last:
-                    add -= above * _limited(wind[n, c + 2 * s] - more, more - here)
-                if below < 0.0:
-                    add += below * _limited(more - here, here - less)
-                elif at > 1:
-                    add -= below * _limited(less - wind[n, c - 2 * s], here - less)
-                total += add / width
+                add = abs(above) * _limited(here - less if above > 0.0 else ahead, more - here)
+                add -= abs(below) * _limited(back if below > 0.0 else more - here, here - less)
+                total += add * over[m]
             add_out[c] = total
 
 
@@ -87,23 +83,20 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
     strides = (1, sy, sz)
-    own = strides[n]
+    own, rate = strides[n], 1.0 / dt
     for row in nb.prange((nz + 1 - first[2]) * (ny + 1 - first[1])):
         k, j = first[2] + row // (ny + 1 - first[1]), first[1] + row % (ny + 1 - first[1])
+        over = (1.0 / widths[0], 1.0 / widths[1], 1.0 / thick[k])
+        upper, lower = (over[0], over[1], 1.0 / apart[k]), (over[0], over[1], 1.0 / apart[k - 1])
         for i in range(first[0] + (first[0] + j + k + colour) % 2, nx + 1, 2):
             c = k * sz + j * sy + i
             if air[c] == 0 or air[c - own] == 0:
                 continue
-            gap = widths[n] if n < 2 else thick[k]
-            right = before[c] / dt - (pressure[c] - pressure[c - own]) / gap - add[c]
-            middle = 1.0 / dt
+            right = before[c] * rate - (pressure[c] - pressure[c - own]) * over[n] - add[c]
+            middle = rate
             felt = 0.5 * (speed[c] + speed[c - own])
             for m in range(3):
                 s = strides[m]
-                if m < 2:
-                    width, upper, lower = widths[m], widths[m], widths[m]
-                else:
-                    width, upper, lower = thick[k], apart[k], apart[k - 1]
                 above = 0.5 * (wind_out[m, c + s] + wind_out[m, c + s - own])
                 below = 0.5 * (wind_out[m, c] + wind_out[m, c - own])
                 if m == n:
@@ -115,9 +108,9 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
                     )
                     mix_above = free_above * 0.25 * (nu[c] + nu[c - own] + nu[c + s] + nu[c + s - own])
                     mix_below = free_below * 0.25 * (nu[c] + nu[c - own] + nu[c - s] + nu[c - s - own])
-                    middle += (2.0 - free_above - free_below) * drag[k, 0 if m < 2 else 1] * felt / width
-                from_above = (max(-above, 0.0) + mix_above / upper) / width
-                from_below = (max(below, 0.0) + mix_below / lower) / width
+                    middle += (2.0 - free_above - free_below) * drag[k, 0 if m < 2 else 1] * felt * over[m]
+                from_above = (max(-above, 0.0) + mix_above * upper[m]) * over[m]
+                from_below = (max(below, 0.0) + mix_below * lower[m]) * over[m]
                 right += from_above * wind_out[n, c + s] + from_below * wind_out[n, c - s]
                 middle += from_above + from_below
             wind_out[n, c] = right / middle
@@ -128,8 +121,9 @@ def strain(strain_out, speed_out, wind, air, length, law, shape, widths, thick, 
     """Fill the rate of strain strain_out, (2 S_ij S_ij)^0.5 (s-1), and the speed_out (m s-1) at the centres of cells, 0 in solids.
 
     length (cells,): mixing length, m; law (cells,): kappa / ln(distance / z0) in cells that touch a wall, where u* is that times the
-    speed, else 0; thick (nz + 2,): of layers, m; spans (nz + 2,): what the difference between the layers above and below is divided by,
-    m: z ln(z_above / z_below), so that a logarithmic wind has its own slope.
+    speed, else 0: there u* / length takes the place of the slopes across the wall; thick (nz + 2,): of layers, m; spans (nz + 2,): what
+    the difference between the layers above and below is divided by, m: z ln(z_above / z_below), so that a logarithmic wind has its own
+    slope.
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
@@ -151,10 +145,10 @@ def strain(strain_out, speed_out, wind, air, length, law, shape, widths, thick, 
                 total += 2.0 * along * along
                 m = (n + 1) % 3
                 t = strides[m]
-                total += (_across(wind, n, m, c, s, t, k, widths, spans)
-                          + _across(wind, m, n, c, t, s, k, widths, spans)) ** 2  # fmt: skip
+                total += (_across(wind, air, n, m, c, s, t, k, widths, spans)
+                          + _across(wind, air, m, n, c, t, s, k, widths, spans)) ** 2  # fmt: skip
             speed_out[c] = math.sqrt(square)
-            strain_out[c] = law[c] * speed_out[c] / length[c] if law[c] > 0.0 else math.sqrt(total)
+            strain_out[c] = math.sqrt(total + (law[c] * speed_out[c] / length[c]) ** 2)
 
 
 @kernel(parallel=True)
@@ -165,30 +159,32 @@ def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, 
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
-    strides = (1, sy, sz)
+    strides, rate = (1, sy, sz), 1.0 / dt
     for row in nb.prange(nz * ny):
         k, j = 1 + row // ny, 1 + row % ny
+        over = (1.0 / widths[0], 1.0 / widths[1], 1.0 / thick[k])
+        upper, lower = (over[0], over[1], 1.0 / apart[k]), (over[0], over[1], 1.0 / apart[k - 1])
         for i in range(1 + (1 + j + k + colour) % 2, nx + 1, 2):
             c = k * sz + j * sy + i
             if air[c] == 0:
                 continue
-            right = before[c] / dt + nu[c] * strain[c] * strain[c]
-            middle = 1.0 / dt + share**3 * math.sqrt(max(energy_out[c], 0.0)) / length[c]
+            right = before[c] * rate + nu[c] * strain[c] * strain[c]
+            middle = rate + share**3 * math.sqrt(max(energy_out[c], 0.0)) / length[c]
             for m in range(3):
                 s = strides[m]
-                width, upper, lower = thick[k], apart[k], apart[k - 1]
-                if m < 2:
-                    width, upper, lower = widths[m], widths[m], widths[m]
-                from_above = (max(-wind[m, c + s], 0.0) + air[c + s] * 0.5 * (nu[c] + nu[c + s]) / upper) / width
-                from_below = (max(wind[m, c], 0.0) + air[c - s] * 0.5 * (nu[c] + nu[c - s]) / lower) / width
+                mix_above, mix_below = air[c + s] * 0.5 * (nu[c] + nu[c + s]), air[c - s] * 0.5 * (nu[c] + nu[c - s])
+                from_above = (max(-wind[m, c + s], 0.0) + mix_above * upper[m]) * over[m]
+                from_below = (max(wind[m, c], 0.0) + mix_below * lower[m]) * over[m]
                 right += from_above * energy_out[c + s] + from_below * energy_out[c - s]
                 middle += from_above + from_below
             energy_out[c] = right / middle
 
 
 @kernel
-def _across(wind, n, m, c, s, t, k, widths, spans):
-    """Return the slope along m of component n at the centre of cell c."""
+def _across(wind, air, n, m, c, s, t, k, widths, spans):
+    """Return the slope along m of component n at the centre of cell c, 0 where a wall stands there."""
+    if air[c + t] == 0 or air[c - t] == 0:
+        return 0.0
     gap = 2.0 * widths[m] if m < 2 else spans[k]
     return 0.5 * (wind[n, c + t] + wind[n, c + t + s] - wind[n, c - t] - wind[n, c - t + s]) / gap
 

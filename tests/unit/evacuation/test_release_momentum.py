@@ -78,9 +78,43 @@ def test_it_says_no_longer_that_momentum_is_missing_but_where_it_did_not_come_to
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert "mean_only" not in dict(steady_wind(cube(), BOX, INFLOW, 270.0, Z0, halvings=0).notes)
-    monkeypatch.setattr(momentum, "LIMIT", 20)
+    monkeypatch.setattr(momentum, "MOST_CROSSINGS", 2)
     monkeypatch.setattr(momentum, "STEADY", 1e-9)
     assert dict(steady_wind(cube(), BOX, INFLOW, 270.0, Z0, halvings=0).notes)["unsteady"] > 1e-9
+
+
+def test_it_is_the_mean_of_two_crossings_and_goes_on_until_they_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = momentum._Stage(wind_around(cube(), BOX, INFLOW, 270.0), INFLOW, 270.0, Z0, None)
+    steps: list[int] = []
+    monkeypatch.setattr(stage, "step", steps.append)
+    wind, energy = stage.crossing()
+    assert len(steps) == 18  # 36 cells, two of them a step
+    assert wind == pytest.approx(stage.wind) and energy == pytest.approx(stage.energy)
+    assert stage.change(wind, 1.25 * wind) == pytest.approx(0.2)
+    given = iter([1.0, 2.0, 4.0, 4.0 / 0.995, 9.0])
+    monkeypatch.setattr(momentum._Stage, "crossing", lambda self: (next(given) * wind, energy))
+    found = steady_wind(cube(), BOX, INFLOW, 270.0, Z0, halvings=0)
+    assert "unsteady" not in dict(found.notes) and next(given) == 9.0
+    middle = wind.reshape(3, *stage.room)[0, 5, 3, 3]
+    assert found.u[4, 2, 2] == pytest.approx(2.0 * (1.0 + 1.0 / 0.995) * middle, rel=0.02)
+
+
+def test_beside_a_wall_the_strain_is_the_walls_law_and_what_is_sheared_along_it() -> None:
+    roof = np.zeros((9, 9))
+    roof[:, 4] = 30.0  # a wall from south to north
+    stage = momentum._Stage(wind_around(roof, BOX, INFLOW, 180.0), INFLOW, 180.0, Z0, None)
+    u, v, w = stage.wind.reshape(3, *stage.room)
+    u[...] = w[...] = 0.0
+    slope = 0.3
+    v[...] = 2.0 + slope * np.arange(11) * CELL * (np.arange(11) != 5)  # along the wall, faster to the east; none in it
+    momentum.strain(
+        stage.strain, stage.speed, stage.wind, stage.air.ravel(), stage.length, stage.law, stage.shape, stage.widths,
+        stage.thick[0], stage.spans,
+    )  # fmt: skip
+    found, law = (a.reshape(stage.room) for a in (stage.strain, stage.law * stage.speed / stage.length))
+    assert found[3, 5, 8] == pytest.approx(slope) and law[3, 5, 8] == 0.0  # in the open: the shear alone
+    assert found[3, 5, 6] == pytest.approx(law[3, 5, 6]) and law[3, 5, 6] > 0.0  # at the wall: no slope across it
+    assert found[1, 5, 8] == pytest.approx(np.hypot(law[1, 5, 8], slope))  # at the ground: both
 
 
 def test_no_component_of_the_gusts_has_a_negative_variance() -> None:
