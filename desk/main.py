@@ -29,6 +29,9 @@ from twin.words import Word, keys, say, template, written
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-night"
 
+#: So many runs that cannot be opened are named.
+MOST_NAMED = 5
+
 #: Narrow margins: the tables of tasks and closures need the width. A field's name is read to its end, on two lines if it must.
 PAGE = (
     ".stMainBlockContainer {padding: 3rem 2.5rem} "
@@ -150,7 +153,9 @@ def _basis(run: sc.Run, sections: Iterable[Section], lang: str) -> None:
 def _unopened(lang: str) -> None:
     """Name the runs that cannot be opened: kept in an older format, or damaged."""
     if older := sc.older_runs():
-        names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older]
+        names = [f"{folder.parent.name} {folder.name[:6]}" for folder in older[:MOST_NAMED]] + ["…"] * (
+            len(older) > MOST_NAMED
+        )
         st.warning(plain(say("report.older", lang=lang, count=len(older), names=names)))
     for fault in sc.damaged_runs():
         st.warning(plain(fault.message(lang)))

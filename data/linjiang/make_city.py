@@ -549,7 +549,7 @@ TANKS = {
     "south-works/T1": ("ammonia", 30_000.0, "pressurised_liquid", 298.15, 1.0e6, 1.0),
     "south-works/T2": ("petrol", 200_000.0, "liquid", 298.15, 101_325.0, 0.8),
     "south-works/T3": ("chlorine", 25_000.0, "pressurised_liquid", 298.15, 7.8e5, 1.0),
-    "south-works/T4": ("hydrogen chloride", 50_000.0, "liquid", 298.15, 101_325.0, 0.8),
+    "south-works/T4": ("hydrochloric acid", 50_000.0, "liquid", 298.15, 101_325.0, 0.8),
     "old-waterworks/C1": ("chlorine", 3_000.0, "pressurised_liquid", 298.15, 7.8e5, 0.6),
     "west-cold-store/A1": ("ammonia", 6_000.0, "pressurised_liquid", 303.15, 1.17e6, 1.0),
 }

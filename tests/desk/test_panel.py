@@ -209,6 +209,11 @@ def test_runs_of_an_older_format_are_named_in_one_sentence(storm: Path, anlan_ho
     app = AppTest.from_file(PAGE, default_timeout=120).run()
     assert not app.exception
     assert any("1个运行结果以较早的格式保存" in box.value and "012345" in box.value for box in app.warning)
+    for k in range(6):
+        shutil.copytree(older, older.with_name(f"{k}" * 16))
+    app = AppTest.from_file(PAGE, default_timeout=120).run()
+    (said,) = (box.value for box in app.warning if "7个运行结果以较早的格式保存" in box.value)
+    assert said.count(run.folder.parent.name) == 5 and "…" in said, "so many that the page stays readable"
 
 
 def test_the_map_of_an_ensemble_says_which_layers_are_those_of_member_0() -> None:
