@@ -25,9 +25,9 @@ REALIZABLE = 1.0 / math.sqrt(3.0)
 LEAST_STRAIN = 1e-9
 #: Cells that the fastest air crosses in a pseudo-time step; steps between two looks at the rate of strain.
 COURANT, STRAIN_EVERY = 2.0, 5
-#: The wind is steady when what blows below the highest roof differs, on the mean of one crossing of the box by its fastest air, by less
-#: than this share from that of the crossing before; it is given up after so many crossings.
-STEADY, MOST_CROSSINGS = 0.01, 4
+#: The wind is steady when what blows below the highest roof, each time the mean of one crossing of the box by its fastest air, differs by
+#: less than this share between two crossings; it is given up after so many pairs of them. Each pair begins from the mean of the last.
+STEADY, MOST_PAIRS = 0.01, 4
 LEAST_LENGTH_M = 1e-6
 #: Sides that the wind meets more flatly than this sine are open.
 GRAZING = 1e-9
@@ -50,10 +50,11 @@ def steady_wind(
         stage.start(steady_wind(*coarser(roof, box), inflow, from_deg, z0_m, gusts, halvings - 1))
     stage.close(MOST_ROUNDS)
     stage.pressure[:] = 0.0
-    before, last, crossings = stage.crossing(), stage.crossing(), 2
-    while (change := stage.change(before[0], last[0])) > STEADY and crossings < MOST_CROSSINGS:
-        before, last, crossings = last, stage.crossing(), crossings + 1
-    stage.wind[:], stage.energy[:] = (0.5 * (one + two) for one, two in zip(before, last, strict=True))
+    change, pairs = 1.0, 0
+    while change > STEADY and pairs < MOST_PAIRS:
+        one, two = stage.crossing(), stage.crossing()
+        change, pairs = stage.change(one[0], two[0]), pairs + 1
+        stage.wind[:], stage.energy[:] = (0.5 * (a + b) for a, b in zip(one, two, strict=True))
     rounds = stage.close(MOST_ROUNDS)
     u, v, w = (part.copy() for part in stage.faces())
     leak = float(np.abs(stage.poisson.rest).max()) / stage.largest
