@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from evacuation.crowd.district.stream import Stream
+from evacuation.crowd.kernels.stream import JAM
+
+#: Nobody comes to where the density holds more than this, persons/m2: they wait, outside or in their zone (assumed).
+FILLED = 4.0
+
+#: Ground of one person who walks in a crowd, m by m (assumed: 1 person/m2).
+PERSON_M = 1.0
 
 #: Who walks and who stays: the order of the densities in `HandOver.owed`.
 WALKS, STAYS = 0, 1
@@ -22,6 +30,11 @@ class HandOver:
         self.stream = stream
         self.single = np.zeros(stream.total.shape, dtype=bool)
         self.owed = np.zeros((2, *stream.walking.shape))
+        rows, columns, walked = stream.finder.unwalked
+        self._walked = np.arange(self.single.size)
+        self._walked[rows * stream.plan.grid.nx + columns] = rows * stream.plan.grid.nx + walked
+        self._shut = stream.finder.wall.copy()
+        self._shut[rows, columns] = True
 
     @property
     def persons(self) -> float:
@@ -75,7 +88,37 @@ class HandOver:
             owed[short] = 0.0
             owed[rest] *= max(1.0 - lacks / has, 0.0) if has else 0.0
 
-    def give_back(self, kind: int, group: int, count: NDArray[np.int64]) -> None:
-        """Put people of a kind and group who have walked out of their cells (ny, nx) back into the density."""
+    def takes(self, cell: int) -> bool:
+        """Return whether the density takes one person more at a cell (its place in a field laid out in one row).
+
+        It holds no more than FILLED there; of cells below PERSON_M those around it have room for one below the density of a standstill.
+        """
+        (_, room), small = self._room(cell), self.stream.cell < PERSON_M
+        return float(room.sum()) * self.stream.cell**2 >= 1.0 if small else float(room.max()) > JAM - FILLED
+
+    def give_back(self, kind: int, group: int, cell: int) -> None:
+        """Put a person of a kind and group who has walked out to a cell back into the density.
+
+        He is wider than a cell below PERSON_M: those around it share him, as they have room.
+        """
         density = self.stream.walking if kind == WALKS else self.stream.staying
-        density[group] += count / self.stream.cell**2
+        around, room = self._room(cell)
+        if room.sum() <= 0.0:
+            room[:] = ~self._shut[around]
+        density[group][around] += room / room.sum() / self.stream.cell**2
+
+    def _room(self, cell: int) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
+        """Return the cells over which a person at a cell is spread, and how much more they hold, persons/m2.
+
+        As few as hold a person and a half when they are empty; past the middle of a stair those of its other level. Nothing where single
+        people are, nor where a wall lies between.
+        """
+        i, j = divmod(int(self._walked[cell]), self.stream.plan.grid.nx)
+        for wide in (0,) if self.stream.cell >= PERSON_M else (1, 2, 3):
+            around = slice(max(i - wide, 0), i + wide + 1), slice(max(j - wide, 0), j + wide + 1)
+            joined, _ = ndimage.label(~self._shut[around])
+            here = (joined == joined[i - around[0].start, j - around[1].start]) & ~self.single[around]
+            if here.sum() * self.stream.cell**2 * JAM >= 1.5:
+                break
+        full = self.stream.walking[(slice(None), *around)] + self.stream.staying[(slice(None), *around)]
+        return around, np.where(here, np.maximum(JAM - full.sum(axis=0), 0.0), 0.0)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evacuation.crowd.district.singles import FILLED, Singles
+from evacuation.crowd.district.handover import FILLED
+from evacuation.crowd.district.singles import Singles
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.people.arrivals import Attendance, weights_of
 from twin.errors import ScenarioError

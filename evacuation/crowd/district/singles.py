@@ -37,9 +37,6 @@ from twin.grid import Grid
 #: A zone is handed over when it is so dense somewhere in it, persons/m2: from there on people touch.
 SINGLE_FROM = 2.0
 
-#: Nobody comes to where the density holds more than this, persons/m2: they wait, outside or in their zone (assumed).
-FILLED = 4.0
-
 #: Cells on which the density in a zone is told, m, or one finer that divides those of the district.
 TOLD_CELL_M = 0.5
 
@@ -115,25 +112,24 @@ class Followed:
         free = cKDTree(np.column_stack([people.x, people.w])).query(self.places)[0] >= APART_M
         return self.places[free], self._cell[free]
 
-    def walk(self, t: float, steps: int) -> list[tuple[People, NDArray[np.int64]]]:
-        """Move everybody by a number of decisions; return who has walked out, with the cell he stands on.
+    def walk(self, t: float, steps: int, hand: HandOver) -> None:
+        """Move everybody by a number of decisions; who walks out goes back to the density.
 
         Who walks out to where it is too dense waits there, and others behind him.
         """
-        gone: list[tuple[People, NDArray[np.int64]]] = []
-        full = (self._stream.free > FILLED).ravel()
         for k in range(steps):
             self.walkers.walk(t + k * DECISION_S, 1)
             people = self.walkers.people
-            cell = self.cell_of(people.x, people.w)
-            out = self.beyond.ravel()[cell]
-            waits = out & full[cell] & ~_stay(people)
-            people.leaves[waits] = t + (k + 2) * DECISION_S
-            left = out & ~full[cell]
-            if left.any():
-                gone.append((people.chosen(left), cell[left]))
-                self.walkers.people = people.chosen(~left)
-        return gone
+            cell, stay = self.cell_of(people.x, people.w), _stay(people)
+            goes = np.zeros(people.count, dtype=bool)
+            for p in np.flatnonzero(self.beyond.ravel()[cell]):
+                goes[p] = hand.takes(cell[p])
+                if goes[p]:
+                    hand.give_back(STAYS if stay[p] else WALKS, int(people.group[p]), cell[p])
+                elif not stay[p]:
+                    people.leaves[p] = t + (k + 2) * DECISION_S
+            if goes.any():
+                self.walkers.people = people.chosen(~goes)
 
     def take_over(self, old: Followed) -> None:
         """Take the people and the counts of a ground that lies within this one."""
@@ -256,8 +252,7 @@ class Singles:
         for ground in self.grounds:
             self._set(ground, t)
             ground.walkers.set_gates(gates)
-            for people, cell in ground.walk(t, round(1.0 / DECISION_S)):
-                self._give_back(people, cell)
+            ground.walk(t, round(1.0 / DECISION_S), self.hand)
         self.hand.take_in()  # who walked from one zone to another
         self._stand()
 
@@ -298,13 +293,6 @@ class Singles:
                 )  # fmt: skip
                 ground.walkers.people = ground.walkers.people.joined(new)
 
-    def _give_back(self, people: People, cell: NDArray[np.int64]) -> None:
-        for kind, of_kind in ((STAYS, _stay(people)), (WALKS, ~_stay(people))):
-            for group in np.unique(people.group[of_kind]):
-                there = cell[of_kind & (people.group == group)]
-                count = np.bincount(there, minlength=self.hand.single.size)
-                self.hand.give_back(kind, int(group), count.reshape(self.hand.single.shape))
-
     def _stand(self) -> None:
         """Tell the density where people of the zones are."""
         present = self.hand.owed.sum(axis=(0, 1)).ravel().copy()
@@ -320,8 +308,9 @@ class Singles:
         """
         both, owed = self._stream.total - self._stream.present, self.hand.owed.sum(axis=(0, 1))
         if owed.any():
-            wide = WIDTH_M / np.sqrt(2.0) / self._stream.cell
-            both += ndimage.gaussian_filter(owed / self._stream.cell**2, wide, truncate=3.0)
+            wide, on = WIDTH_M / np.sqrt(2.0) / self._stream.cell, self.hand.single
+            spread, ground_of = (ndimage.gaussian_filter(v, wide, truncate=3.0) for v in (owed, on.astype(np.float64)))
+            both[on] += spread[on] / ground_of[on] / self._stream.cell**2
         for ground in self.grounds:
             own = np.where(ground.cells[ground.window()], ground.density(), 0.0)
             both[ground.window()] += own

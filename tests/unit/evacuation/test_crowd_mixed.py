@@ -89,3 +89,14 @@ def test_a_zone_too_large_for_single_people_stays_in_the_density_and_is_named(
     assert out.tables["zones"]["single_after_s"].isna().all() and "mixed" not in dict(out.notes)
     assert "hall/front" in dict(out.notes)["stream_touches"]["zones"]
     assert out.fields["contact_force"].isnull().all(), "not known, not nothing"
+
+
+def test_who_walks_out_of_a_zone_makes_no_crush_beside_it(small_city: City) -> None:
+    """On cells of 0.25 m one person more is 16 persons/m2: he is shared by those around, and the density stays below its own limit."""
+    rows = parts(front=shapely.box(X + 2, Y + 1, X + 8, Y + 9))
+    crowd = Crowd("hall", persons=300, form="mixed", stream_cell_m=0.25)
+    out = crowd.simulate(with_hall(small_city, rows), {}, clock(60), rng=stream(1, "crowd"))
+    zones = out.tables["zones"].set_index("id")
+    assert zones.loc["hall/front", "single_after_s"] >= 0.0 and zones.loc["hall/rest", "most_people"] > 50
+    assert zones.loc["hall/rest", "peak_density"] <= 5.4 + 1e-9
+    assert abs(out.balance.error) <= 1e-9

@@ -33,7 +33,8 @@ def test_dense_ground_becomes_single_people_and_nobody_is_lost(seed: int) -> Non
         taken += (more := both.people(WALKS, 0, rng.integers(0, 4, floor.shape), some))
         assert more.sum() <= owed + 1e-6 or more.sum() == 0, "nobody is made where parts of people are owed"
     both.single[:] = False
-    both.give_back(WALKS, 0, taken)
+    for cell in np.repeat(np.arange(taken.size), taken.ravel()):
+        both.give_back(WALKS, 0, int(cell))
     assert both.persons + stream.out.sum() == pytest.approx(before, rel=1e-12)
 
 
