@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels.gates import BEYOND_M
 from evacuation.crowd.venue.levels import Levels, lay
 from twin.city import City
 from twin.errors import ScenarioError
@@ -47,9 +48,6 @@ STRAIGHT = 1.01
 
 #: Steepest slope or stair, m rise a horizontal metre: 45 degrees.
 STEEPEST = 1.0
-
-#: How far beyond a gate in the rim its goal lies, m.
-BEYOND_M = 1.0
 
 
 @dataclass(frozen=True)
