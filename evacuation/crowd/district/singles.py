@@ -94,7 +94,7 @@ class Followed:
         np.add.at(room, self._cell, 1)
         self.single = self.cells & (room.reshape(self.cells.shape) > 0)
         there = People.standing(
-            np.zeros((0, 2)), **{n: np.zeros(0) for n in ("radius", "free", "group", "leaves", "number")}
+            np.zeros((0, 2)), **{n: np.zeros(0) for n in ("broad", "deep", "free", "group", "leaves", "number")}
         )
         self.walkers = Walkers(self.plan, self.finder, pressing, People.of(kept) if kept is not None else there, kept)
 
@@ -288,7 +288,7 @@ class Singles:
                 rank = np.arange(len(cell)) - np.searchsorted(cell[by_cell], cell[by_cell])
                 at = places[by_cell[rank < take[cell[by_cell]]]]
                 new = People.standing(
-                    at, radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
+                    at, **draws.body(self._key, ids), free=draws.free_speed(self._key, ids),
                     group=np.full(count, group), leaves=np.full(count, t if kind == WALKS else np.inf), number=ids,
                 )  # fmt: skip
                 ground.walkers.people = ground.walkers.people.joined(new)

@@ -8,21 +8,26 @@ import numpy as np
 
 
 class Bodies(NamedTuple):
-    """Everybody inside, an array each: place (m, local), velocity, radius, free speed, group of goals, when he leaves (s on the clock,
-    inf: not told yet), number, the party he walks with (-1: alone), the metered gate he may pass (-1: none),
+    """Everybody, an array each: place (m, local), velocity, half the breadth of the shoulders and half the depth of the chest (m), unit
+    vector along the depth, free speed, group of goals, when he leaves (s on the clock, inf: not told yet), number, the party he
+    walks with (-1: alone), the metered gate he may pass (-1: none), the gate of the rim by which he has gone out (-1: inside),
     contacts, load (N), compression and toxic dose."""
 
     x: np.ndarray
     w: np.ndarray
     vx: np.ndarray
     vw: np.ndarray
-    radius: np.ndarray
+    broad: np.ndarray
+    deep: np.ndarray
+    face_x: np.ndarray
+    face_w: np.ndarray
     free: np.ndarray
     group: np.ndarray
     leaves: np.ndarray
     number: np.ndarray
     party: np.ndarray
     passed: np.ndarray
+    out: np.ndarray
     touching: np.ndarray
     load: np.ndarray
     crush: np.ndarray
@@ -97,15 +102,18 @@ class Order(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """What is decided for some 0.05 s: direction of the way, wanted velocity, cost of the way ahead (-1: stands),
-    the speed that ground and party allow, whom one may touch (-1 - j: j, who is passed face to face) and how many."""
+    """What is decided for some 0.05 s: direction of the way, wanted velocity, where one turns to (0: stays as he is), cost of the way
+    ahead (-1: stands), the speed that ground and party allow, that of the ground over the level's, whom one may touch and how many."""
 
     way_x: np.ndarray
     way_w: np.ndarray
     want_x: np.ndarray
     want_w: np.ndarray
+    turn_x: np.ndarray
+    turn_w: np.ndarray
     ahead: np.ndarray
     free: np.ndarray
+    pace: np.ndarray
     pair: np.ndarray
     pairs: np.ndarray
 
@@ -131,13 +139,15 @@ class Law(NamedTuple):
     foresight: float
     repulsion: float
     repulsion_range: float
+    repulsion_at: float
     dodge: float
     sight: float
     meet_time: float
     pass_lane: float
     sidestep: float
     follow: float
-    turned: float
+    turn_time: float
+    turn_ahead: float
     push: float
     stiffness: float
     damping: float

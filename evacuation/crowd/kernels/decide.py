@@ -12,6 +12,7 @@ import math
 import numba
 
 from evacuation.crowd.kernels.eikonal import FAR
+from evacuation.crowd.kernels.outline import reach
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
 from twin.jit import kernel
 
@@ -21,8 +22,9 @@ HABIT = 0.05  # of his free speed: another direction must be better by as much
 LANE_AHEAD_M = (
     2.0  # over this distance people ahead count less and less in the choice of a lane; seen to one and a half of it
 )
-FACING = -0.5  # cosine of two ways: who go against one another more than this pass with their shoulders turned
+FACING = 0.5  # cosine: who come against one another more than this pass with their shoulders turned
 JOINING = 0.2  # two ways run together where they close at more than this share of a walk (assumed)
+BROADEST_M, DEEPEST_M = 0.27, 0.145  # half of the broadest shoulders and the deepest chest there are
 APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
@@ -71,13 +73,20 @@ def choose_side_by_side(plans_out, n, start, people, floor, gates, law):
 def head(plans_out, begin, end, people, t, floor, gates, ways):
     """Write for people `begin` to `end` the way to the goal, from the four cells around, and how far it still is.
 
-    That is negative for who stands: who has not left yet (`leaves` > t), and who has no way.
+    That is negative for who stands: who has not left yet (`leaves` > t), and who has no way. Who has gone out walks straight on. Who
+    was pushed where there is no way, and whom what lies behind a wall draws to it, goes to the nearest cell with a way.
     """
     fr, fc = ways.x.shape[1], ways.x.shape[2]
     x, w, group, way_size = people.x, people.w, people.group, floor.way_size
     for i in range(begin, end):
         plans_out.way_x[i] = plans_out.way_w[i] = 0.0
-        plans_out.ahead[i], plans_out.free[i] = -1.0, people.free[i]
+        plans_out.ahead[i], plans_out.free[i], plans_out.pace[i] = -1.0, people.free[i], 1.0
+        if people.out[i] >= 0:
+            k = people.out[i]
+            sign = -floor.inner[k]
+            plans_out.way_x[i], plans_out.way_w[i] = -sign * floor.gate_step[k, 1], sign * floor.gate_step[k, 0]
+            plans_out.ahead[i] = 0.0
+            continue
         if people.leaves[i] > t or group[i] < 0:
             continue
         fx, fw = x[i] / way_size - 0.5, w[i] / way_size - 0.5
@@ -96,7 +105,12 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
             rr, cc = beside(rr, cc, i, people, floor, gates, ways)
             if rr < 0:
                 continue
-            if length <= 1e-6:
+            astray, k = length <= 1e-6, int(w[i] / floor.wall_size) * floor.wall_columns + int(x[i] / floor.wall_size)
+            if not astray:
+                to_x, to_w = x[i] + way_size * ex / length, w[i] + way_size * ew / length
+                first, last = floor.wall_start[k], floor.wall_start[k + 1]
+                astray = hidden(x[i], w[i], to_x, to_w, people.passed[i], first, last, floor, gates)
+            if astray:
                 ex, ew = (cc + 0.5) * way_size - x[i], (rr + 0.5) * way_size - w[i]
                 length = math.sqrt(ex * ex + ew * ew)
         if length > 0.0:
@@ -105,7 +119,8 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
             plans_out.way_x[i], plans_out.way_w[i] = want_x, want_w
             plans_out.ahead[i] = max(ways.cost[group[i], rr, cc] - off, 0.0)
             rise = want_x * floor.rise_x[rr, cc] + want_w * floor.rise_w[rr, cc]
-            plans_out.free[i] = people.free[i] * pace_on(rise, floor.stair[rr, cc])
+            plans_out.pace[i] = pace_on(rise, floor.stair[rr, cc])
+            plans_out.free[i] = people.free[i] * plans_out.pace[i]
 
 
 @kernel
@@ -163,21 +178,24 @@ def wait_for_each_other(plans_out, parties_scratch, n, people):
 def choose(plans_out, begin, end, start, people, floor, gates, law):
     """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
 
-    Direction e = unit(e0 + sum of k exp((l - s_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal; k is
-    `repulsion` where everybody has the same goals, else `dodge`, and up to twice that for who comes towards him. Speed
-    min(free, (s - l + Tf v) / (T + Tf)), s the distance to the nearest one in his way, who walks away at v. Of two with the same
-    goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each other
-    for ever; who touches somebody nearer is stopped by him, too, where their ways run together, so that no arch holds before a
+    Direction e = unit(e0 + sum of k exp((a - d_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal, d_ij
+    between centres, a `repulsion_at`; k is `repulsion` where everybody has the same goals, else `dodge`, and up to twice that for
+    who comes towards him. Speed min(free, (s - l + Tf v) / (T + Tf)), s the gap to the outline of the nearest one in his way, who
+    walks away at v; T is longer by as much as the ground slows him, so that a queue passes a stair the more slowly. Of two with the
+    same goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each
+    other for ever; who touches somebody nearer is stopped by him, too, where their ways run together, so that no arch holds before a
     door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along
     e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no
-    gap left leans towards his goal with `push` newton; if somebody comes towards him, or another direction is better, he steps
-    aside. A gate that bars him stands in his way like a person. People behind a wall are not seen.
+    gap left leans towards his goal with `push` newton; if somebody comes towards him he steps aside, no faster than he leans if
+    he is held by a touch. A gate that bars him stands in his way like a person. People behind a wall are not seen.
     """
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
         first, last = floor.wall_start[k], floor.wall_start[k + 1]
         aside = touch(plans_out, i, start, people, first, last, floor, gates, law)
+        if people.out[i] >= 0:
+            aside = 0.0
         if plans_out.ahead[i] < 0.0:
             plans_out.want_x[i] = plans_out.want_w[i] = 0.0
             continue
@@ -198,25 +216,30 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         if pace < lean:
             pace, ex, ew = lean, goal_x, goal_w
         if blocked and meets:
-            pace = min(law.sidestep, free)
             way = 1.0 if side_step >= 0.0 else -1.0
             ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
+            pace = lean if people.touching[i] > 0 else min(law.sidestep, free)
         plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
 
 
 @kernel
 def touch(plans_out, i, start, people, first, last, floor, gates, law):
-    """Write whom person `i` may touch, as -1 - j if they pass face to face; return by how much his neighbours turn him aside."""
-    x, w, radius, group, ahead = people.x, people.w, people.radius, people.group, plans_out.ahead
+    """Write whom person `i` may touch and where he turns to; return by how much his neighbours turn him aside.
+
+    He turns to where he walks, and sideways to pass somebody who comes against him within `turn_ahead` and as near to his way as
+    both are broad, unless somebody holds him by touching him.
+    """
+    x, w, broad, group, ahead = people.x, people.w, people.broad, people.group, plans_out.ahead
     px, pw = x[i], w[i]
     ex, ew, far = plans_out.way_x[i], plans_out.way_w[i], ahead[i]
     walks = far >= 0.0
-    close = law.gap_length + 5.0 * law.repulsion_range
-    reach = radius[i] + 0.25 + law.skin
+    plans_out.turn_x[i], plans_out.turn_w[i] = ex, ew
+    close = law.repulsion_at + 5.0 * law.repulsion_range
+    far_off = broad[i] + BROADEST_M + law.skin
     if walks:
-        reach = max(reach, close, law.sight)
-    c0, c1 = max(int((px - reach) / floor.size), 0), min(int((px + reach) / floor.size), floor.columns - 1)
-    r0, r1 = max(int((pw - reach) / floor.size), 0), min(int((pw + reach) / floor.size), floor.rows - 1)
+        far_off = max(far_off, close, law.sight)
+    c0, c1 = max(int((px - far_off) / floor.size), 0), min(int((px + far_off) / floor.size), floor.columns - 1)
+    r0, r1 = max(int((pw - far_off) / floor.size), 0), min(int((pw + far_off) / floor.size), floor.rows - 1)
     count = 0
     aside = 0.0
     for r in range(r0, r1 + 1):
@@ -225,10 +248,13 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
                 continue
             dx, dw = px - x[j], pw - w[j]
             d2 = dx * dx + dw * dw
-            both = radius[i] + radius[j] + law.skin
+            both = broad[i] + broad[j] + law.skin
             touches = d2 <= both * both
+            if touches and d2 > 0.0:
+                room = 1.0 - reach(i, dx, dw, people) - reach(j, dx, dw, people)
+                touches = room <= 0.0 or room * room * d2 <= law.skin * law.skin
             turns, comes = False, 0.0
-            if walks and d2 <= reach * reach and ex * dx + ew * dw < 0.0:
+            if walks and d2 <= far_off * far_off and ex * dx + ew * dw < 0.0:
                 if group[j] != group[i]:
                     comes = max(-(ex * plans_out.way_x[j] + ew * plans_out.way_w[j]), 0.0)
                 turns = comes > 0.0 or (d2 <= close * close and not (ahead[j] > far and group[j] == group[i]))
@@ -236,17 +262,18 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
                 continue
             if touches:
                 if count < MOST_PAIRS:
-                    facing = walks and ahead[j] >= 0.0 and group[j] != group[i]
-                    facing = facing and ex * plans_out.way_x[j] + ew * plans_out.way_w[j] < FACING
-                    plans_out.pair[i, count] = -1 - j if facing else j
+                    plans_out.pair[i, count] = j
                 count += 1
             if turns:
                 d = math.sqrt(d2)
                 # to the side away from him; of two who meet each keeps to the right unless he stands clearly right of the other
                 right = ex * dw - ew * dx + 0.2 * comes * d > 0.0
-                met = max(d - law.meet_time * comes * plans_out.free[i], 0.5 * law.gap_length)
-                strength = (1.0 + comes) * math.exp((law.gap_length - met) / law.repulsion_range)
+                met = max(d - law.meet_time * comes * plans_out.free[i], 0.5 * law.repulsion_at)
+                strength = (1.0 + comes) * math.exp((law.repulsion_at - met) / law.repulsion_range)
                 aside += strength if right else -strength
+                across = abs(ex * dw - ew * dx)
+                if comes > FACING and d < law.turn_ahead and across < broad[i] + broad[j] and people.touching[i] == 0:
+                    plans_out.turn_x[i], plans_out.turn_w[i] = -ew, ex
     plans_out.pairs[i] = count
     return aside * (law.dodge if floor.wants.shape[0] > 1 else law.repulsion)
 
@@ -255,17 +282,18 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
 def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, law):
     """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, and their share of those ahead.
 
-    Ground is free to the next one in his way or a gate that bars him, with `walls` to a wall, too. In the share (0..1) those
-    ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
+    Ground is free to the outline of the next one in his way or to a gate that bars him, with `walls` to a wall, too. In the share
+    (0..1) those ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
     """
-    x, w, radius, ahead, free = people.x, people.w, people.radius, plans_out.ahead, plans_out.free[i]
+    x, w, ahead, free = people.x, people.w, plans_out.ahead, plans_out.free[i]
     px, pw, far = x[i], w[i], ahead[i]
     speed = math.sqrt(people.vx[i] * people.vx[i] + people.vw[i] * people.vw[i])
-    see = law.gap_length + min(free, speed + 0.5) * (law.gap_time + law.foresight)
-    several = floor.wants.shape[0] > 1
+    gap_time = law.gap_time / plans_out.pace[i]
+    gap = law.gap_length + min(free, speed + 0.5) * (gap_time + law.foresight)
+    several, see = floor.wants.shape[0] > 1, gap + people.deep[i] + DEEPEST_M
     if several:
         see = max(see, 1.5 * LANE_AHEAD_M)
-    gap, leaving, meets = see, free, False
+    leaving, meets = free, False
     everybody, against = 0.5, 0.0
     c0 = max(int((min(px, px + see * ex) - law.lane) / floor.size), 0)
     c1 = min(int((max(px, px + see * ex) + law.lane) / floor.size), floor.columns - 1)
@@ -278,10 +306,11 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             if along <= 0.0 or j == i or (ahead[j] > far and people.group[j] == people.group[i]):
                 continue
             off, d = abs(ew * dx - ex * dw), math.sqrt(dx * dx + dw * dw)
-            if along > (see if several else gap):
+            if along > (see if several else gap + people.broad[i] + BROADEST_M):
                 continue
+            free_share = 1.0 - reach(i, dx, dw, people) - reach(j, dx, dw, people)
             if off > law.lane:
-                if d > radius[i] + radius[j] or people.group[j] != people.group[i]:
+                if free_share > 0.0 or people.group[j] != people.group[i]:
                     continue
                 join_x, join_w = plans_out.way_x[j] - plans_out.way_x[i], plans_out.way_w[j] - plans_out.way_w[i]
                 if join_x * dx + join_w * dw > -JOINING * d:
@@ -293,8 +322,8 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
                 against += weight if opposes else 0.0
             if opposes and off > law.pass_lane:
                 continue
-            if d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
-                gap, leaving, meets = d, ex * people.vx[j] + ew * people.vw[j], opposes
+            if free_share * d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
+                gap, leaving, meets = free_share * d, ex * people.vx[j] + ew * people.vw[j], opposes
                 if not opposes:
                     leaving = max(leaving, 0.0)
     for m in range(first, last):
@@ -304,7 +333,7 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             continue
         if bars(s, px, pw, people.passed[i], floor, gates):
             off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
-            if off + 0.5 * law.gap_length < gap:
-                gap, leaving, meets = off + 0.5 * law.gap_length, 0.0, False
+            if off - people.deep[i] + 0.5 * law.gap_length < gap:
+                gap, leaving, meets = off - people.deep[i] + 0.5 * law.gap_length, 0.0, False
     room = gap - law.gap_length + law.foresight * leaving
-    return min(free, max(room / (law.gap_time + law.foresight), 0.0)), meets, against / everybody
+    return min(free, max(room / (gap_time + law.foresight), 0.0)), meets, against / everybody

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evacuation.crowd.kernels.order import copy
 from twin.jit import kernel
 
+BEYOND_M = 1.0  # who goes out by a gate of the rim is in the way of others until he is so far beyond it
 AT_GATE_M = 0.6  # nobody is let through a metered gate from further away than this
 
 
@@ -34,7 +35,7 @@ def next_at(k, people, n, t, floor, ways):
     for i in range(n):
         dx, dw = people.x[i] - floor.gate_end[k, 0], people.w[i] - floor.gate_end[k, 1]
         along, off = dx * step_x + dw * step_w, step_x * dw - step_w * dx
-        if people.passed[i] == k or people.leaves[i] > t or not 0.0 < along < floor.gate_long[k]:
+        if people.passed[i] == k or people.out[i] >= 0 or people.leaves[i] > t or not 0.0 < along < floor.gate_long[k]:
             continue
         if (
             abs(off) > nearest
@@ -50,10 +51,11 @@ def next_at(k, people, n, t, floor, ways):
 
 
 @kernel
-def let_go(people_out, counts_out, crossed, n, t, floor):
-    """Count who crossed a gate, and let go who left by one or reached a goal that he wants; return how many stay.
+def let_go(people_out, counts_out, crossed, n, t, floor, gates):
+    """Count who crossed a gate, and let go who left or reached a goal that he wants; return how many stay.
 
-    Those who stay keep their order and are the first of `people_out`.
+    Who goes out by a gate of the rim walks straight on and has left when he is `BEYOND_M` beyond it, or when it is shut. Those
+    who stay keep their order and are the first of `people_out`.
     """
     stay = 0
     for i in range(n):
@@ -63,7 +65,13 @@ def let_go(people_out, counts_out, crossed, n, t, floor):
             inward = (crossed[i] > 0) == (floor.inner[k] > 0)
             counts_out.flows[k, 0 if inward else 1] += 1
             people_out.passed[i] = -1
-            if floor.rim[k] and not inward:
+            if floor.rim[k]:
+                people_out.out[i] = -1 if inward else k
+        k = people_out.out[i]
+        if k >= 0:
+            dx, dw = people_out.x[i] - floor.gate_end[k, 0], people_out.w[i] - floor.gate_end[k, 1]
+            off = floor.gate_step[k, 0] * dw - floor.gate_step[k, 1] * dx
+            if gates.shut[k] or abs(off) >= BEYOND_M:
                 counts_out.left_by_gate[k] += 1
                 gone = True
         if floor.wants.shape[1] > 0 and not gone and people_out.leaves[i] <= t:

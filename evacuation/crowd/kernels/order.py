@@ -10,7 +10,9 @@ def copy(bodies_out, i, bodies, j):
     """Write person `j` of `bodies` as person `i`."""
     bodies_out.x[i], bodies_out.w[i] = bodies.x[j], bodies.w[j]
     bodies_out.vx[i], bodies_out.vw[i] = bodies.vx[j], bodies.vw[j]
-    bodies_out.radius[i], bodies_out.free[i] = bodies.radius[j], bodies.free[j]
+    bodies_out.broad[i], bodies_out.deep[i] = bodies.broad[j], bodies.deep[j]
+    bodies_out.face_x[i], bodies_out.face_w[i] = bodies.face_x[j], bodies.face_w[j]
+    bodies_out.free[i], bodies_out.out[i] = bodies.free[j], bodies.out[j]
     bodies_out.group[i], bodies_out.leaves[i] = bodies.group[j], bodies.leaves[j]
     bodies_out.party[i], bodies_out.crush[i] = bodies.party[j], bodies.crush[j]
     bodies_out.number[i], bodies_out.passed[i] = bodies.number[j], bodies.passed[j]

@@ -2,7 +2,8 @@
 
 Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of
 Coulomb; friction and dashpot are implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
-contacts in a fixed order: the number of threads changes nothing.
+contacts in a fixed order: the number of threads changes nothing. Forces act along the line that joins the centres: they turn nobody;
+he turns himself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import numba
 
 from evacuation.crowd.kernels.decide import BLOCK, FEW
+from evacuation.crowd.kernels.outline import reach
 from evacuation.crowd.kernels.walls import bars, crosses, side
 from twin.jit import kernel
 
@@ -29,7 +31,7 @@ def compression_rate(load):
 
 
 @kernel
-def press(people_out, pushed_out, n, plans, floor, gates, law, steps):
+def press(people_out, pushed_out, n, plans_out, floor, gates, law, steps):
     """Move the first `n` people by `steps` steps of `law.dt` under drive and contact; note gates crossed and the load on each.
 
     `pushed_out.crossed` is 1 + gate, negative when crossed from the positive side to the negative, 0 for none.
@@ -38,62 +40,61 @@ def press(people_out, pushed_out, n, plans, floor, gates, law, steps):
         pushed_out.crossed[i] = 0
     for _ in range(steps):
         if n < FEW:
-            push(people_out, pushed_out, 0, n, plans, floor, gates, law)
-            move(people_out, pushed_out, 0, n, floor, gates, law)
+            push(people_out, pushed_out, 0, n, plans_out, floor, gates, law)
+            move(people_out, pushed_out, 0, n, plans_out, floor, gates, law)
         else:
-            push_side_by_side(people_out, pushed_out, n, plans, floor, gates, law)
-            move_side_by_side(people_out, pushed_out, n, floor, gates, law)
+            push_side_by_side(people_out, pushed_out, n, plans_out, floor, gates, law)
+            move_side_by_side(people_out, pushed_out, n, plans_out, floor, gates, law)
 
 
 # One loop in each parallel kernel: numba would make one of two, and somebody would be pushed by who has moved already.
 
 
 @kernel(parallel=True)
-def push_side_by_side(people_out, pushed_out, n, plans, floor, gates, law):
+def push_side_by_side(people_out, pushed_out, n, plans_out, floor, gates, law):
     """Push the first `n` people on all threads."""
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
-        push(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), plans, floor, gates, law)
+        push(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), plans_out, floor, gates, law)
 
 
 @kernel(parallel=True)
-def move_side_by_side(people_out, pushed_out, n, floor, gates, law):
+def move_side_by_side(people_out, pushed_out, n, plans, floor, gates, law):
     """Move the first `n` people on all threads."""
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
-        move(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), floor, gates, law)
+        move(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), plans, floor, gates, law)
 
 
 @kernel
-def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
+def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
     m dv/dt = m (want - v) / relax + sum of (k overlap - c vn) n - kappa overlap vt over bodies and walls; no pull, and no more
-    friction than `coulomb` times the normal force. Who pass face to face touch at `turned` times the sum of radii. Dashpot and
-    friction are divided by 1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them
-    take from one person in a step. Load (N): half the largest principal value of sum f n n (f the normal forces), a mean
-    over `load_time`: for somebody pressed by F from two sides it is F. On a slope m g sin(angle) pulls down whoever touches
-    somebody or a wall; who stands free braces himself, and on a stair each step is level.
+    friction than `coulomb` times the normal force; outlines and their overlap: see `reach`. Dashpot and friction are divided by
+    1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them take from one person in a step. Load
+    (N): half the largest principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F
+    from two sides it is F. On a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself,
+    and on a stair each step is level. Whom the end of a wall presses, as a door post does, turns his chest to it (`turn_x`,
+    `turn_w`), so that his shoulders pass.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
-    x, w, vx, vw, radius, touching = (
-        people_out.x, people_out.w, people_out.vx, people_out.vw, people_out.radius, people_out.touching,
-    )  # fmt: skip
+    x, w, vx, vw, touching = people_out.x, people_out.w, people_out.vx, people_out.vw, people_out.touching
     for i in range(begin, end):
         px, pw, ux, uw = x[i], w[i], vx[i], vw[i]
-        fx, fw = mass * (plans.want_x[i] - ux) / law.relax, mass * (plans.want_w[i] - uw) / law.relax
+        fx, fw = mass * (plans_out.want_x[i] - ux) / law.relax, mass * (plans_out.want_w[i] - uw) / law.relax
         sxx = sxw = sww = 0.0
         count, own = 0, max(touching[i], 1)
-        for m in range(plans.pairs[i]):
-            j, narrower = plans.pair[i, m], 1.0
-            if j < 0:
-                j, narrower = -1 - j, law.turned
+        for m in range(plans_out.pairs[i]):
+            j = plans_out.pair[i, m]
             dx, dw = px - x[j], pw - w[j]
-            d2, both = dx * dx + dw * dw, narrower * (radius[i] + radius[j])
-            if d2 >= both * both:
+            d = math.sqrt(dx * dx + dw * dw)
+            if d < 1e-6:
+                dx, dw, d = (1e-6 if i < j else -1e-6), 0.0, 1e-6
+            share = reach(i, dx, dw, people_out) + reach(j, dx, dw, people_out)
+            if share <= 1.0:
                 continue
             count += 1
-            d = max(math.sqrt(d2), 1e-6)
-            nx, nw, over = dx / d, dw / d, both - d
+            nx, nw, over = dx / d, dw / d, (share - 1.0) * d
             rx, rw = ux - vx[j], uw - vw[j]
             rn = rx * nx + rw * nw
             shared = dt * (own + max(touching[j], 1)) / mass
@@ -115,12 +116,16 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
             along = ((px - ax) * lx + (pw - aw) * lw) / (lx * lx + lw * lw)
             along = min(max(along, 0.0), 1.0)
             dx, dw = px - ax - along * lx, pw - aw - along * lw
-            d2 = dx * dx + dw * dw
-            if d2 >= radius[i] * radius[i] or not bars(s, px, pw, people_out.passed[i], floor, gates):
+            d = math.sqrt(dx * dx + dw * dw)
+            if d >= people_out.broad[i] or d < 1e-9:
+                continue
+            share = reach(i, dx, dw, people_out)
+            if share <= 1.0 or not bars(s, px, pw, people_out.passed[i], floor, gates):
                 continue
             count += 1
-            d = max(math.sqrt(d2), 1e-6)
-            nx, nw, over = dx / d, dw / d, radius[i] - d
+            nx, nw, over = dx / d, dw / d, (share - 1.0) * d
+            if along <= 0.0 or along >= 1.0:
+                plans_out.turn_x[i], plans_out.turn_w[i] = nx, nw
             rn = ux * nx + uw * nw
             shared = dt * own / mass
             force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
@@ -149,8 +154,10 @@ def push(people_out, pushed_out, begin, end, plans, floor, gates, law):
 
 
 @kernel
-def move(people_out, pushed_out, begin, end, floor, gates, law):
-    """Move people `begin` to `end` by a step at their new velocities. Nobody goes a way that crosses what bars him: he stops."""
+def move(people_out, pushed_out, begin, end, plans, floor, gates, law):
+    """Move people `begin` to `end` by a step at their new velocities, and turn them to where they want to, the shorter way: of an
+    outline both ends are alike. Nobody goes a way that crosses what bars him: he stops."""
+    turned = law.dt / law.turn_time
     for i in range(begin, end):
         px, pw = people_out.x[i], people_out.w[i]
         ux, uw = pushed_out.vx[i], pushed_out.vw[i]
@@ -167,3 +174,10 @@ def move(people_out, pushed_out, begin, end, floor, gates, law):
                 pushed_out.crossed[i] = (1 + floor.gate_of[s]) if before < 0.0 else -(1 + floor.gate_of[s])
         people_out.x[i], people_out.w[i], people_out.vx[i], people_out.vw[i] = qx, qw, ux, uw
         people_out.touching[i] = pushed_out.touching[i]
+        to_x, to_w = plans.turn_x[i], plans.turn_w[i]
+        if to_x != 0.0 or to_w != 0.0:
+            fx, fw = people_out.face_x[i], people_out.face_w[i]
+            way = turned if fx * to_x + fw * to_w >= 0.0 else -turned
+            fx, fw = fx + way * to_x, fw + way * to_w
+            length = math.sqrt(fx * fx + fw * fw)
+            people_out.face_x[i], people_out.face_w[i] = fx / length, fw / length

@@ -30,8 +30,8 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
     order = Order(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32), first)
     parties = np.zeros(1 + people.party.max() if n else 0)
     plans = Plans(
-        np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty((n, MOST_PAIRS), np.int32),
-        np.empty(n, np.int32),
+        np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
+        np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32),
     )  # fmt: skip
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
     now, after, spare = people, first_out, second_out
@@ -47,5 +47,5 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         if most > MOST_PAIRS:
             return n, PACKED, k, most
         press(now, pushed, n, plans, floor, gates, law, steps)
-        n = let_go(now, counts_out, pushed.crossed, n, times[k], floor)
+        n = let_go(now, counts_out, pushed.crossed, n, times[k], floor, gates)
     return n, 0, 0, 0

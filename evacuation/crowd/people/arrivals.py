@@ -183,7 +183,7 @@ class Comers:
         walkers.people = people.joined(
             People.standing(
                 at[np.argsort(turn, kind="stable")[: len(ids)]],
-                radius=draws.radius(self._key, ids), free=draws.free_speed(self._key, ids),
+                **draws.body(self._key, ids), free=draws.free_speed(self._key, ids),
                 group=people.group[like], leaves=people.leaves[like], number=ids,
             )
         )  # fmt: skip
@@ -238,7 +238,7 @@ class Comers:
         strange = draws.uniform(self._key, ids, draws.KNOWS) < self._strangers
         return People.standing(
             at,
-            radius=draws.radius(self._key, ids),
+            **draws.body(self._key, ids),
             free=draws.free_speed(self._key, ids),
             group=np.where(strange, self._finder.stranger_of[name], self._finder.group_of[name]),
             leaves=leaves,

@@ -11,9 +11,9 @@ from evacuation.crowd.kernels import draws as kernel
 #: Free walking speed of adults, m/s: Weidmann 1993 (mean, standard deviation), cut at these bounds.
 SPEED_M_S, SPEED_SD, SPEED_CUT = 1.34, 0.26, (0.6, 2.0)
 
-#: Diameter of the disc with an adult's area, m: shoulder breadth 0.465 by chest depth 0.25 as an ellipse (Pheasant and
-#: Haslegrave 2006, men, median); it varies as shoulder breadth does, by 6 %, cut at two standard deviations.
-DIAMETER_M, DIAMETER_SHARE, DIAMETER_CUT = 0.341, 0.06, 2.0
+#: The outline of an adult, an ellipse: shoulder breadth and chest depth, m (Pheasant and Haslegrave 2006, men, median); both vary as
+#: shoulder breadth does, by 6 %, cut at two standard deviations.
+BREADTH_M, DEPTH_M, SIZE_SD, SIZE_CUT = 0.465, 0.25, 0.06, 2.0
 
 #: What is drawn, each from a stream of its own.
 SPEED, BODY, LEAVES, PLACE, ORDER, KNOWS = range(6)
@@ -31,11 +31,11 @@ def free_speed(key: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:
     return _cut_normal(uniform(key, ids, SPEED), SPEED_M_S, SPEED_SD, *SPEED_CUT)
 
 
-def radius(key: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the radii of bodies, m."""
-    sd = DIAMETER_SHARE * DIAMETER_M
-    low, high = DIAMETER_M - DIAMETER_CUT * sd, DIAMETER_M + DIAMETER_CUT * sd
-    return 0.5 * _cut_normal(uniform(key, ids, BODY), DIAMETER_M, sd, low, high)
+def body(key: int, ids: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Return half the shoulder breadth, `broad`, and half the chest depth, `deep`, of bodies, m: one size scales both."""
+    least, most = 1.0 - SIZE_CUT * SIZE_SD, 1.0 + SIZE_CUT * SIZE_SD
+    size = _cut_normal(uniform(key, ids, BODY), 1.0, SIZE_SD, least, most)
+    return {"broad": 0.5 * BREADTH_M * size, "deep": 0.5 * DEPTH_M * size}
 
 
 def _cut_normal(u: NDArray[np.float64], mean: float, sd: float, low: float, high: float) -> NDArray[np.float64]:

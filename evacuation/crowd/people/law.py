@@ -19,32 +19,35 @@ MASS_KG, RELAX_S = 75.0, 0.222
 STIFFNESS, DAMPING = 3e4, 300.0
 
 #: The collision-free speed model (Tordeux, Chraibi and Seyfried 2016, doi:10.1007/978-3-319-33482-0_29) foreseeing who walks ahead
-#: and who comes towards one (after Xu, Chraibi and Seyfried 2021, doi:10.1016/j.trc.2021.103464). Time and length of the gap, width
-#: to either side in which somebody is in the way, time by which the one ahead is foreseen, strength and range of turning aside.
+#: and who comes towards one (after Xu, Chraibi and Seyfried 2021, doi:10.1016/j.trc.2021.103464). Time of the gap, length of the gap
+#: between outlines that is kept, width to either side in which somebody is in the way, time by which the one ahead is foreseen;
+#: strength of turning aside, its range and the distance of centres at which it has this strength.
 #: Calibrated once, with all shared runs in view: the 17 uo runs and their bins uni_open of fd_binned.csv, ao-300, gate_050_w56_040, the
 #: closed loop, the pushed row and the guidelines' A11 and E12. None of these is a blind test of the law; nothing is set by case.
-GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S, REPULSION, REPULSION_RANGE_M = 0.61, 0.51, 0.26, 0.7, 0.15, 0.2
+GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S = 0.61, 0.32, 0.22, 0.7
+REPULSION, REPULSION_RANGE_M, REPULSION_AT_M = 0.15, 0.2, 0.51
 
 #: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and the
-#: speed of a step aside where he stands in the way, m/s. Calibrated once, with the 15 shared runs of two directions in view.
-SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.2, 0.3
+#: speed of a step aside where he stands in the way and nobody holds one, m/s. Calibrated once, with the 15 shared runs of two
+#: directions and the guidelines' E12 in view.
+SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.2, 1.0
 
 #: Strength of turning aside where people have different goals: calibrated once, on the runs of two directions named above. Among
 #: people of one goal it would make dense flows too fast.
 DODGE = 0.5
 
-#: Of a lane: how many free speeds a direction is worth less in which everybody comes towards one (assumed).
-FOLLOW = 0.5
+#: Of a lane: how many free speeds a direction is worth less in which everybody comes towards one: calibrated as the side step.
+FOLLOW = 2.0
 
-#: Who pass face to face turn their shoulders: they touch at the depth of a chest instead of the diameter of the disc, 0.25 m /
-#: 0.341 m (both in `people/draws.py`; that people turn so: Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008).
-TURNED = 0.25 / 0.341
+#: People turn their shoulders to pass face to face (Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008): how quickly, s, and from
+#: which distance on, m (both assumed: two who walk are past one another within 0.4 s).
+TURN_S, TURN_AHEAD_M = 0.2, 1.0
 
 #: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000), and the most of it over the normal force (0.4 to 0.5 in
 #: Dufour, Stapelle and Nicolas 2026): both calibrated once on the shared runs uo-180-180-070 and gate_050_w56_040.
-FRICTION, COULOMB = 1.5e4, 0.3
+FRICTION, COULOMB = 1.5e4, 0.25
 
-#: Whom one may touch before the next decision, m beyond the sum of radii, and the time over which the load is a mean, s.
+#: Whom one may touch before the next decision, m between outlines, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0
 
 #: Between two decisions, s.
@@ -71,13 +74,15 @@ class Pressing:
             foresight=FORESIGHT_S,
             repulsion=REPULSION,
             repulsion_range=REPULSION_RANGE_M,
+            repulsion_at=REPULSION_AT_M,
             dodge=DODGE,
             sight=SIGHT_M,
             meet_time=MEET_S,
             pass_lane=PASS_LANE_M,
             sidestep=SIDESTEP_M_S,
             follow=FOLLOW,
-            turned=TURNED,
+            turn_time=TURN_S,
+            turn_ahead=TURN_AHEAD_M,
             push=self.push_n,
             stiffness=STIFFNESS,
             damping=DAMPING,

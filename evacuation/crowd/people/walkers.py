@@ -57,6 +57,12 @@ class People(Bodies):
         n = self.count
         return People._make([np.empty(n, values.dtype) for values in self])
 
+    def reach(self, dx: NDArray[np.float64], dw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far everybody's outline reaches along (dx, dw), m (`kernels/outline.py`); along its depth for a vector of 0."""
+        length = np.maximum(np.hypot(dx, dw), 1e-12)
+        ahead, across = (dx * self.face_x + dw * self.face_w) / length, (dx * self.face_w - dw * self.face_x) / length
+        return np.asarray(self.deep * self.broad / np.hypot(self.broad * ahead, self.deep * across).clip(1e-12))
+
     @classmethod
     def of(cls, kept: Mapping[str, NDArray[Any]]) -> People:
         """Return the people of a state (`Walkers.record`)."""
@@ -64,15 +70,16 @@ class People(Bodies):
 
     @classmethod
     def standing(cls, at: NDArray[np.float64], **who: NDArray[Any]) -> People:
-        """Return people who stand at (n, 2) local places; `who` holds radius, free, group, leaves and number."""
+        """Return people who stand at (n, 2) local places, faces to the east; `who` holds broad, deep, free, group, leaves and number."""
         n = len(at)
         return cls(
             x=np.ascontiguousarray(at[:, 0], dtype=np.float64),
             w=np.ascontiguousarray(at[:, 1], dtype=np.float64),
             vx=np.zeros(n), vw=np.zeros(n),
-            passed=np.full(n, -1, np.int32), party=np.full(n, -1, np.int32),
+            face_x=np.ones(n), face_w=np.zeros(n),
+            passed=np.full(n, -1, np.int32), party=np.full(n, -1, np.int32), out=np.full(n, -1, np.int32),
             touching=np.zeros(n, np.int32), load=np.zeros(n), crush=np.zeros(n), dose=np.zeros(n),
-            radius=who["radius"].astype(np.float64), free=who["free"].astype(np.float64),
+            broad=who["broad"].astype(np.float64), deep=who["deep"].astype(np.float64), free=who["free"].astype(np.float64),
             group=who["group"].astype(np.int32), leaves=who["leaves"].astype(np.float64),
             number=who["number"].astype(np.int64),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from evacuation.crowd.kernels.order import sort_by_cell
 from evacuation.crowd.kernels.press import compression_rate, press
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
-from evacuation.crowd.proofs.worlds import CRS, SECOND, emptied, filled, line, plan_of, room
+from evacuation.crowd.proofs.worlds import CRS, SECOND, disc, emptied, filled, line, plan_of, room
 from evacuation.crowd.risk.density import Density
 from evacuation.crowd.risk.measures import grid_density, line_load, pressure, sway, voronoi_density
 from evacuation.crowd.venue.gates import Gates
@@ -87,7 +87,7 @@ def column_on_a_slope(_: Reference) -> dict[str, float]:
     ids = np.arange(count)
     walkers.people = People.standing(
         np.column_stack([end[0] - 0.1695 - 0.3395 * (count - 1 - ids), np.full(count, end[1])]),
-        radius=np.full(count, 0.17), free=np.ones(count), group=np.zeros(count), leaves=np.full(count, np.inf), number=ids,
+        **disc(np.full(count, 0.17)), free=np.ones(count), group=np.zeros(count), leaves=np.full(count, np.inf), number=ids,
     )  # fmt: skip
     both = np.zeros(1, np.int8)
     walkers.set_gates(Gates(np.array([True]), both, np.array([np.inf]), both + 1))
@@ -115,7 +115,7 @@ def barrier(_: Reference) -> dict[str, float]:
     ids = np.arange(4 * depth)
     walkers.people = People.standing(
         plan.local(files.reshape(-1, 2)),
-        radius=np.full(len(ids), 0.24), free=np.full(len(ids), 2.0), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
+        **disc(np.full(len(ids), 0.24)), free=np.full(len(ids), 2.0), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
     )  # fmt: skip
     both = np.zeros(2, np.int8)
     walkers.set_gates(Gates(np.array([False, True]), both, np.array([0.0, np.inf]), both + 1))
@@ -123,7 +123,7 @@ def barrier(_: Reference) -> dict[str, float]:
     for second in range(20):
         walkers.walk(float(second), SECOND)
     at = np.column_stack(plan.at(walkers.people.x, walkers.people.w))
-    found = line_load(gate, at, walkers.people.radius)
+    found = line_load(gate, at, walkers.people.broad)
     return {"load": found, "error": abs(found / (4 * depth * push / 2.0) - 1.0)}
 
 
@@ -219,7 +219,7 @@ def push_row(reference: Reference) -> dict[str, float]:
     ids = np.arange(5)
     at = plan.local(np.column_stack([2.0 + ahead, np.full(5, 1.5)]))
     people = People.standing(
-        at, radius=radius, free=np.ones(5), group=np.zeros(5), leaves=np.full(5, np.inf), number=ids
+        at, **disc(radius), free=np.ones(5), group=np.zeros(5), leaves=np.full(5, np.inf), number=ids
     )
     moved = _pushed(walkers, people, force, step, 2.5)
     off = moved - moved[0]
@@ -239,7 +239,7 @@ def _pushed(
     """Return the place along the row (time, person) of people of whom the first is pushed by a force a kilogram (t, N/kg)."""
     floor, law, n = walkers._floor, Pressing(step_s=step).law, people.count
     start = np.empty(floor.rows * floor.columns + 1, np.int32)
-    whole, real = [np.empty(n, np.int32) for _ in range(4)], [np.empty(n) for _ in range(6)]
+    whole, real = [np.empty(n, np.int32) for _ in range(4)], [np.empty(n) for _ in range(9)]
     order = Order._make([*whole, np.empty(max(floor.rows, floor.columns) + 1, np.int32)])
     plans = Plans._make([*real, np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32)])
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))

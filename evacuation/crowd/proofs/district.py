@@ -194,7 +194,7 @@ def hand_over(_: Reference) -> dict[str, float]:
             number += len(new)
             walkers.people = people.joined(
                 People.standing(
-                    np.array(new), radius=draws.radius(7, ids), free=draws.free_speed(7, ids),
+                    np.array(new), **draws.body(7, ids), free=draws.free_speed(7, ids),
                     group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
                 )
             )  # fmt: skip

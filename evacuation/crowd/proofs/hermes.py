@@ -236,7 +236,7 @@ def _standing(plan: Plan, table: pd.DataFrame) -> Walkers:
     ids = np.arange(len(table))
     walkers.people = People.standing(
         plan.local(table[["x", "y"]].values),
-        radius=draws.radius(7, ids), free=students(ids), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
+        **draws.body(7, ids), free=students(ids), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
     )  # fmt: skip
     return walkers
 
@@ -320,7 +320,10 @@ def corner(reference: Reference) -> dict[str, float]:
         Entry(e.t, (e.at[0], float(np.clip(e.at[1], -2.8, -0.2))), e.v) for e in _entries(passages(table, 3.0, "x"))
     ]
     frames = followed(nobody(plan), MOST_S, entries)
-    through = sum(int((~shapely.contains_xy(outline.buffer(1e-6), f.at)).sum()) for f in frames if len(f.at))
+    around = shapely.union(outline, shapely.box(-3, 5, 0, 6.5)).buffer(
+        1e-6
+    )  # who goes out is followed for a metre more
+    through = sum(int((~shapely.contains_xy(around, f.at)).sum()) for f in frames if len(f.at))
     times = passages(table_of(frames), 2.0, down=False)["t"].values
     measured = passages(table, 2.0, down=False)["t"].values
     return {"flow": flow_20_80(times) / flow_20_80(measured), "lag": lag(times, measured), "through": float(through)}

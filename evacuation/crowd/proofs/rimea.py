@@ -74,19 +74,22 @@ def _corner_plan(long: float = 10.0, longer: float = 12.0) -> Plan:
 
 @cache
 def corner(_: Reference) -> dict[str, float]:
-    """Return how many of twenty do not get round the corner, and by how much a body's circle crosses a wall at most, m."""
+    """Return how many of twenty do not get round the corner, and by how much a body's outline crosses a wall at most, m."""
     plan = _corner_plan()
     walkers = filled(plan, 20)
     deepest = [0.0]
-    radius = {int(n): float(r) for n, r in zip(walkers.people.number, walkers.people.radius, strict=True)}
     walls = shapely.union_all(list(plan.walls))
 
     def look(frame: Frame) -> None:
-        outside = ~shapely.contains_xy(plan.ground.buffer(1e-6), frame.at)
-        near = shapely.distance(walls, shapely.points(frame.at)) if len(frame.at) else np.zeros(0)
-        own = np.array([radius[int(n)] for n in frame.number])
-        deep = np.where(outside, near + own, own - near)
-        deepest[0] = max(deepest[0], float(deep.max(initial=0.0)))
+        inside = walkers.people.out < 0
+        if not inside.any():
+            return
+        at = shapely.points(frame.at[inside])
+        away = shapely.get_coordinates(shapely.shortest_line(at, walls)).reshape(-1, 2, 2)
+        dx, dy = (away[:, 1] - away[:, 0]).T
+        near, own = np.hypot(dx, dy), walkers.people.chosen(inside).reach(dx, -dy)
+        outside = ~shapely.contains(plan.ground.buffer(1e-6), at)
+        deepest[0] = max(deepest[0], float(np.where(outside, near + own, own - near).max()))
 
     frames = followed(walkers, 120.0, each=look)
     return {"left": 20.0 - walkers.left, "deep": deepest[0], "time": frames[-1].t}

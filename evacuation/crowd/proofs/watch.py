@@ -31,9 +31,6 @@ STUDENT_M_S, STUDENT_SD = 1.55, 0.18
 #: Decisions between two frames that are looked at.
 EVERY = 5
 
-#: Nobody is let in nearer than this to somebody else, m.
-ROOM_M = 0.36
-
 
 class Frame(NamedTuple):
     """People at one time: number, place (n, 2) and velocity (n, 2) on the map."""
@@ -158,23 +155,20 @@ def _let_in(walkers: Walkers, waiting: list[Entry], t: float, made: int) -> tupl
     due = [e for e in waiting if e.t <= t]
     if not due:
         return waiting, made
-    people = walkers.people
-    taken = np.column_stack([people.x, people.w])
-    inside, left = [], []
+    left = []
     for entry in due:
-        at = walkers.plan.local(np.array([entry.at]))[0]
-        if len(taken) and (np.hypot(*(taken - at).T) < ROOM_M).any():
+        people, number = walkers.people, np.array([made])
+        new = People.standing(
+            walkers.plan.local(np.array([entry.at])), **draws.body(7, number), free=students(number),
+            group=np.array([entry.group]), leaves=np.zeros(1), number=number,
+        )  # fmt: skip
+        new.vx[:], new.vw[:] = entry.v[0], -entry.v[1]
+        speed = np.hypot(*entry.v)
+        if speed > 0.0:
+            new.face_x[:], new.face_w[:] = entry.v[0] / speed, -entry.v[1] / speed
+        dx, dw = people.x - new.x, people.w - new.w
+        if (np.hypot(dx, dw) < people.reach(dx, dw) + new.reach(dx, dw)).any():
             left.append(entry)
         else:
-            inside.append((entry, at))
-            taken = np.vstack([taken, at])
-    if inside:
-        ids = np.arange(made, made + len(inside))
-        new = People.standing(
-            np.array([at for _, at in inside]),
-            radius=draws.radius(7, ids), free=students(ids), group=np.array([e.group for e, _ in inside]),
-            leaves=np.zeros(len(ids)), number=ids,
-        )  # fmt: skip
-        new.vx[:], new.vw[:] = np.array([e.v for e, _ in inside]).T * [[1.0], [-1.0]]
-        walkers.people = people.joined(new)
-    return left + [e for e in waiting if e.t > t], made + len(inside)
+            walkers.people, made = people.joined(new), made + 1
+    return left + [e for e in waiting if e.t > t], made

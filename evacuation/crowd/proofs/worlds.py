@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from evacuation.crowd.people.arrivals import Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
@@ -22,6 +23,11 @@ CRS = "EPSG:4547"
 SECOND = round(1.0 / DECISION_S)
 
 Part = tuple[str, str, shapely.Geometry]
+
+
+def disc(radius: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return round bodies: both half axes are the radius, m."""
+    return {"broad": radius, "deep": radius}
 
 
 def line(*points: tuple[float, float]) -> shapely.LineString:

@@ -14,7 +14,7 @@ from evacuation.crowd.people.walkers import People
 from evacuation.crowd.risk.measures import line_load
 from evacuation.crowd.venue.plan import Plan
 
-#: Nobody further from a barrier than this touches it, m: more than the radius of the largest body.
+#: Nobody further from a barrier than this touches it, m: more than half the broadest shoulders.
 REACH_M = 0.3
 
 #: A load counts as borne over this time, s: its mean over it is told (assumed: as long as a surge lasts).
@@ -46,7 +46,7 @@ class Barriers:
             x0, w0, x1, w1 = line.buffer(REACH_M).bounds
             near = (people.x > x0) & (people.x < x1) & (people.w > w0) & (people.w < w1)
             at = np.column_stack([people.x[near], people.w[near]])
-            self._last[-1, k] = line_load(line, at, people.radius[near]) if len(at) else 0.0
+            self._last[-1, k] = line_load(line, at, _reach(line, at, people.chosen(near))) if len(at) else 0.0
         held = self._last.mean(axis=0)
         np.maximum(self.peak, held, out=self.peak)
         fails = np.isnan(self.fails_after) & (held > self.strength)
@@ -68,3 +68,9 @@ class Barriers:
                 "by_s": np.where(self.fails_after >= began, self.fails_after - began, np.nan),
             }
         )
+
+
+def _reach(line: shapely.LineString, at: NDArray[np.float64], people: People) -> NDArray[np.float64]:
+    """Return how far the outline of each of people at places (n, 2) reaches towards a line, m."""
+    away = shapely.get_coordinates(shapely.shortest_line(shapely.points(at), line)).reshape(-1, 2, 2)
+    return people.reach(*(away[:, 1] - away[:, 0]).T)

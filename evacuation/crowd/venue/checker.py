@@ -16,7 +16,7 @@ from evacuation.crowd.venue.plan import ATTRIBUTES, Plan
 #: snapping of a drawing, and what nobody passes).
 MEET_M, GAP_M = 0.02, 0.45
 
-#: A closed piece of ground in which no circle of this radius fits, m, holds nobody: the smallest body is 0.15 m.
+#: A closed piece of ground in which no circle of this radius fits, m, holds nobody: a body is 0.4 m broad at least.
 SLIVER_M = 0.25
 
 #: The end of a gate may stand this far from a wall, m: nobody passes beside it.

@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels.gates import BEYOND_M
 from evacuation.crowd.venue.levels import Levels, lay
 from twin.city import City
 from twin.errors import ScenarioError
@@ -59,9 +60,6 @@ STEEPEST = 1.0
 
 #: Words of a file that say yes and no.
 TRUE, FALSE = ("true", "1", "1.0", "yes", "是"), ("false", "0", "0.0", "no", "否")
-
-#: How far beyond a gate in the rim its goal lies, m.
-BEYOND_M = 1.0
 
 
 @dataclass(frozen=True)

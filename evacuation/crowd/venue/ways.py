@@ -23,8 +23,8 @@ CLEAR_M, WALL_COST = 0.4, 0.15
 #: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
 SLOPE_COST = 2.0
 
-#: Through the densest crowd a metre costs as much as this many on free ground (assumed: nobody believes that a crowd stands for ever).
-MOST_SLOW = 5.0
+#: Through the densest crowd a metre costs as much as this many on free ground (set on RiMEA 11: most keep to the nearer exit).
+MOST_SLOW = 2.5
 
 #: Up to this density, persons/m2, everybody walks as fast as alone: Weidmann's factor is 1 but for 4e-17.
 FREE_PER_M2 = 0.05

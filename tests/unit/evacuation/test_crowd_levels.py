@@ -69,7 +69,9 @@ def test_people_are_seen_and_touched_across_the_middle_of_a_stair() -> None:
         walkers = filled(plan, 2)
         place = plan.local(np.array([[X + middle, Y + 5.0], [X + middle - 0.32, Y + 5.0]]))
         moved = plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
-        people = walkers.people._replace(x=place[:, 0] + moved, w=place[:, 1], radius=np.full(2, 0.17))
+        people = walkers.people._replace(
+            x=place[:, 0] + moved, w=place[:, 1], broad=np.full(2, 0.17), deep=np.full(2, 0.17)
+        )
         walkers.people = people._replace(leaves=np.full(2, np.inf))
         assert (moved != 0.0).sum() == (middle < 8.0)
         Storeys(plan).walk(walkers, 0.0, 1)

@@ -45,10 +45,11 @@ def test_nobody_leaves_through_a_wall(world: tuple[Plan, shapely.Geometry, int, 
     for second in range(8):
         walkers.walk(float(second), SECOND)
         people = walkers.people
-        x, y = plan.at(people.x, people.w)
-        assert shapely.contains_xy(ground.buffer(1e-6), x, y).all()
+        at, out = np.column_stack(plan.at(people.x, people.w)), people.out == 0
+        assert shapely.contains_xy(ground.buffer(1e-6), at[~out]).all()
+        assert not shapely.contains_xy(ground, at[out]).any()
         assert people.count + walkers.left == persons
-        assert walkers.left == walkers.left_by_gate.sum() == walkers.flows[0, 1]
+        assert walkers.left == walkers.left_by_gate.sum() == walkers.flows[0, 1] - walkers.flows[0, 0] - out.sum()
         assert len(np.unique(people.number)) == people.count
 
 
@@ -89,5 +90,5 @@ def test_a_one_way_gate_is_passed_in_one_direction_only(inward: int) -> None:
 
 def test_the_same_person_is_the_same_in_every_plan() -> None:
     few, many = filled(hall(), 5), filled(hall(), 50)
-    assert (few.people.free == many.people.free[:5]).all() and (few.people.radius == many.people.radius[:5]).all()
+    assert (few.people.free == many.people.free[:5]).all() and (few.people.broad == many.people.broad[:5]).all()
     assert many.people.free.min() >= 0.6 and many.people.free.max() <= 2.0

@@ -159,7 +159,7 @@ def test_a_barrier_is_pressed_and_its_strength_is_held_against_the_load(small_ci
     drawn = plan_of(outline, shapes, strength_n_m=[np.nan, np.nan, np.nan, 35.0])
     walkers = filled(drawn, 4, pressing=Pressing())
     people = walkers.people
-    people.x[:], people.w[:] = drawn.local(np.array([[6 - r + 0.008, 1.5 + k] for k, r in enumerate(people.radius)])).T
+    people.x[:], people.w[:] = drawn.local(np.array([[6 - r + 0.008, 1.5 + k] for k, r in enumerate(people.deep)])).T
     barriers = Barriers(drawn)
     for second in range(8):
         barriers.watch(people, second + 1.0)
