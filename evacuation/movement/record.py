@@ -111,6 +111,13 @@ class Record:
         kernels.dose_now(found, queues.travellers, queues.links)
         return found
 
+    def fast_s(self, queues: Queues) -> NDArray[np.float64]:
+        """Return how long each party has been in fast water on the way, (party,), s; NaN where the speed of water is not known."""
+        found = np.full(len(self.homes.persons), np.nan)
+        if self.conditions.fast_known:
+            kernels.fast_now(found, queues.travellers, queues.links)
+        return found
+
     def load(self, queues: Queues) -> NDArray[np.float64]:
         """Return the toxic load that each party has collected at home and on the way, (party,)."""
         return self.home_dose + self.dose(queues)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.queues import AT_HOME, NO_WAY, SAFE
+from evacuation.movement.kernels.queues import AT_HOME, NO_WAY, SAFE, fast_ms
 from twin.jit import kernel
 
 #: States of a party, in the order in which they are counted.
@@ -104,6 +104,15 @@ def dose_now(dose_out, travellers, links):
     """Write what each traveller has collected up to now on the way, (traveller,)."""
     for p in range(len(travellers)):
         dose_out[p] = _dose_of(travellers, links, p)
+
+
+@kernel(bare=True)
+def fast_now(seconds_out, travellers, links):
+    """Write how long each traveller has been in fast water up to now on the way, (traveller,), s."""
+    for p in range(len(travellers)):
+        link = travellers[p].link
+        now = fast_ms(links, link, 0.0) if link >= 0 else 0
+        seconds_out[p] = (travellers[p].fast_ms + now) / 1000.0
 
 
 @kernel(bare=True)
