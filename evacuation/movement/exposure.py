@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.movement.kernels.queues import AT_HOME
-from evacuation.movement.record import DOSES, Record
+from evacuation.movement.record import DOSES, FAST_S, Record
 from evacuation.movement.roads.queues import Queues
 from evacuation.movement.tables import quantiles
 from evacuation.movement.trajectories import by
@@ -18,9 +18,6 @@ SPREAD = ("mean", *(f"p{100 * share:.0f}" for share in SHARES), "most")
 
 #: Ways to go, as `trajectories.by` names them.
 MODES = ("car", "foot", "bus", "rescue")
-
-#: Times in fast water for which is told how many people exceed them, s: assumed.
-FAST_S = (0, 60, 300, 600)
 
 
 def doses(record: Record, queues: Queues) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evacuation.movement.exposure import FAST_S
+from evacuation.movement.record import FAST_S
 from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from evacuation.movement.exposure import FAST_S
 from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from evacuation.movement.proofs.city import with_care_home
+from evacuation.movement.record import FAST_S
 from evacuation.movement.report import blocks
 from evacuation.movement.roads.conditions import conditions_of
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE, network_of
@@ -77,6 +77,10 @@ def test_everybody_has_been_in_it_from_coming_onto_the_road_or_its_rise_to_arriv
         assert row["p5"] <= row["p25"] <= row["p50"] <= row["p75"] <= row["p95"] <= row["most"]
         for seconds in FAST_S:
             assert row[f"over_{seconds}"] == people[mine & (expected > seconds + 1e-6)].sum()
+    classes = np.sum([expected > seconds + 1e-6 for seconds in FAST_S], axis=0)
+    counted = found.counts["fast_water"]
+    assert counted.iloc[-1].tolist() == np.bincount(classes, people, len(FAST_S) + 2).tolist()
+    assert (counted.sum(axis=1) == people.sum()).all() and (counted.iloc[: FROM + 1, 0] == people.sum()).all()
     assert told(found, town, "en")[0].startswith("all who set out") and told(found, town, "zh")[2].startswith(
         "步行离开"
     )
@@ -110,6 +114,9 @@ def test_none_in_fast_water_is_said_and_not_known_is_neither_none_nor_a_figure(t
     for drivers, note in (({"water_depth": still["water_depth"]}, "no_water_speed"), ({}, "no_water")):
         found = leave(town, drivers)
         assert found.tables["fast_water"].drop(columns=["group", "persons"]).isna().all(axis=None)
+        assert (found.counts["fast_water"].iloc[:, :-1] == 0.0).all(axis=None) and (
+            found.counts["fast_water"].iloc[:, -1] > 0.0
+        ).all()
         assert (found.tables["fast_water"]["persons"] > 0.0).all() and note in dict(found.notes)
         assert told(found, town, "en")[0].startswith("Not known") and told(found, town, "zh")[0].startswith("未知")
 
