@@ -49,7 +49,7 @@ def told(found, city, lang: str) -> list[str]:
     """Return the words of the report on time in fast water."""
     hazards.sheet("movement")  # brings the words
     every = blocks(SimpleNamespace(tables=found.tables), city, CLOCK)
-    title = "Time in fast water on the way"
+    title = "Time in fast water on the way, by how people went"
     at = next(k for k, b in enumerate(every) if isinstance(b, Text) and written(b.said, "en") == title)
     table = every[at + 1]
     if isinstance(table, Text):
