@@ -11,7 +11,7 @@ import pandas as pd
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from evacuation.movement import tables
+from evacuation.movement import exposure, tables
 from evacuation.movement.kernels.people import see
 from evacuation.movement.kernels.queues import AT_HOME
 from evacuation.movement.notes import notes_of
@@ -24,7 +24,7 @@ from evacuation.movement.people.rooms import indoors_of, rooms_of
 from evacuation.movement.people.shuttles import aboard, stops_of
 from evacuation.movement.people.zones import Zones, block_ids, known_zones, zones_of
 from evacuation.movement.record import STATES, Record
-from evacuation.movement.roads.conditions import Conditions, conditions_of
+from evacuation.movement.roads.conditions import CarCurve, Conditions, conditions_of
 from evacuation.movement.roads.goals import Goals, goals_of
 from evacuation.movement.roads.network import CAR, Network, network_of
 from evacuation.movement.roads.queues import Queues, cost_of, queues_of, set_roads
@@ -71,7 +71,8 @@ class Movement:
     places in shelters and ways at the travel times of that moment. The share `informed` goes by the roads of the moment and shuns
     the cloud; the share `told` by the roads of the last bulletin; all others take the way they know from dry and empty roads. Both
     of these learn the roads of the moment when the road they want is closed. Of those for whom a plan keeps places the share
-    `guided` goes there. Windows are ajar until the first order, and shut from then on.
+    `guided` goes there. Windows are ajar until the first order, and shut from then on. Cars slow down in water by `car_curve`
+    (`roads.conditions.car_speed`).
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -101,6 +102,7 @@ class Movement:
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "groups with elderly, FHWA MUTCD")] = 1.0
     veh_h_lane: Annotated[float, Gt(0.0), Le(2400.0), Unit("1", "sustained in evacuations: TRB 2011, 11-4115")] = 600.0
     wade_m: Annotated[float, Gt(0.0), Le(1.2), Unit("m", "H3 begins: unsafe for children and the elderly")] = 0.5
+    car_curve: CarCurve = "pregnolato"
     zone_depth_m: Annotated[float, Gt(0.0), Le(10.0), Unit("m", "waterlogging dashboards")] = 0.5
     told: Annotated[float, Ge(0.0), Le(1.0), Unit("1", "go by the last bulletin: assumed")] = 0.0
     bulletin_min: Annotated[float, Gt(0.0), Le(240.0), Unit("min", "one bulletin each: assumed")] = 15.0
@@ -131,7 +133,8 @@ class Movement:
         goals, care = goals_of(city, network, drivers, actions), care_of(city, network)
         outward = outward_of(city, network, goals, actions)
         roads = conditions_of(
-            city, network, drivers, clock, actions, decision_s=self.decision_s, wade_m=self.wade_m, reversed_lanes=outward,
+            city, network, drivers, clock, actions,
+            decision_s=self.decision_s, wade_m=self.wade_m, car_curve=self.car_curve, reversed_lanes=outward,
         )  # fmt: skip
         routes = routes_of(city, network, goals, actions, outward)
         state = state and state.check("movement", city.grid.hash, self._settings(goals, routes))
@@ -239,6 +242,7 @@ class Movement:
                 informed=self.informed,
                 by_bulletin=self.told,
                 walk_m_s=self.walk_m_s,
+                car_curve=self.car_curve,
             ),
             counts=counts,
         )
@@ -357,7 +361,8 @@ class Movement:
             "openings": tables.openings(by_shelter),
             "clearing": tables.clearing(record, queues, began_s),
             "queues": tables.queues(record),
-            "doses": tables.doses(record, queues),
+            "doses": exposure.doses(record, queues),
+            "fast_water": exposure.fast_water(record, queues),
             "buses": tables.buses(record, queues, orders_s, began_s + record.clock.duration_s),
             "in_care": tables.in_care(record, care, queues, began_s, zones),
             "stranded": tables.stranded(record, queues, cost),

@@ -14,6 +14,7 @@ from evacuation.movement.people.care import Care
 from evacuation.movement.people.households import CAR_SHARE, far_homes
 from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import STATES, Record
+from evacuation.movement.roads.conditions import CarCurve
 from evacuation.movement.roads.goals import FAR_M
 from twin.city import City
 from twin.plan import shown
@@ -31,6 +32,7 @@ def named(city: City, ids: Iterable[object]) -> list[dict[str, str]]:
 def notes_of(
     record: Record, zones: pd.DataFrame, care: Care, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *,
     compliance: float, warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float, by_bulletin: float,
+    car_curve: CarCurve,
 ) -> tuple[tuple[str, dict[str, Any]], ...]:  # fmt: skip
     """Return the codes of a run's sentences with their values.
 
@@ -55,6 +57,8 @@ def notes_of(
     if warning and (late["known_s"] > warned_s).any():
         notes.append(("known_later", {"count": len(late), "warning": warning}))
     notes.append(("capacity", {"veh": veh_h_lane, "walk": walk_m_s}))
+    if car_curve != "pregnolato":
+        notes.append((f"cars_{car_curve}", {}))
     if informed < 1.0:
         notes.append(("not_informed", {"percent": 100 * informed}))
     if by_bulletin > 0.0:

@@ -30,6 +30,10 @@ STATES = ("safe", "sheltered", "at_home", "en_route", "awaits_transport", "stran
 #: Lower bounds of the classes of the scales `dose_on_way` and `dose`, toxic load (1 = AEGL-3).
 DOSES = (0.0, 0.1, 0.5, 1.0)
 
+#: Times in fast water for which is told how many people exceed them, s; bounds of the scale `fast_water`, whose last class is those of
+#: whom the time is not known. Assumed.
+FAST_S = (0, 60, 300, 600)
+
 #: What stands for a day or more until cut off, min.
 NEVER_MIN = 1440.0
 
@@ -80,11 +84,12 @@ class Record:
         self.home_dose, self.room_load, self.now = home_dose, room_load, t
         city, roads, places = self.city, len(self.city.roads), len(self.goals.places)
         state, dose, load = np.zeros(len(STATES)), np.zeros(len(DOSES)), np.zeros(len(DOSES))
+        fast = np.zeros(len(FAST_S) + 1)
         at_home, on_edge, in_goal = np.zeros(len(city.population)), np.zeros(roads), np.zeros(places)
         at_pair, poisoned = np.zeros(len(self._pair_node)), np.zeros(len(self.orders_s), bool)
         kernels.tally(
-            state, dose, load, at_home, on_edge, in_goal, at_pair, poisoned, *self._seen(queues), cost, self.network.road,
-            *self._goes(), home_dose, np.array(DOSES),
+            state, dose, load, fast, at_home, on_edge, in_goal, at_pair, poisoned, *self._seen(queues), cost, self.network.road,
+            *self._goes(), home_dose, np.array(DOSES), np.array(FAST_S, float),
         )  # fmt: skip
         spell, real = self.conditions.at(t), len(self.network.up)
         blocked, car = self.conditions.blocked[spell], self.network.layer == 0
@@ -101,6 +106,7 @@ class Record:
                 "states": state,
                 "doses": dose,
                 "loads": load,
+                "fast": np.r_[fast, 0.0] if self.conditions.fast_known else np.r_[np.zeros(len(fast)), fast.sum()],
                 "wait_home": waiting[real:].sum(keepdims=True),
             }
         )
@@ -109,6 +115,13 @@ class Record:
         """Return the toxic load that each party has collected on the way, (party,)."""
         found = np.zeros(len(self.homes.persons))
         kernels.dose_now(found, queues.travellers, queues.links)
+        return found
+
+    def fast_s(self, queues: Queues) -> NDArray[np.float64]:
+        """Return how long each party has been in fast water on the way, (party,), s; NaN where the speed of water is not known."""
+        found = np.full(len(self.homes.persons), np.nan)
+        if self.conditions.fast_known:
+            kernels.fast_now(found, queues.travellers, queues.links)
         return found
 
     def load(self, queues: Queues) -> NDArray[np.float64]:
@@ -202,12 +215,13 @@ class Record:
         return xr.Dataset(data, coords=coords)
 
     def counts(self) -> dict[str, pd.DataFrame]:
-        """Return people by end state and by dose, by the code of the scale a table (time, class 1, 2, ...)."""
+        """Return people by end state, by dose and by time in fast water, by the code of the scale a table (time, class 1, 2, ...)."""
         times = self.clock.times
         return {
             "end_state": _classes(np.stack([f["states"] for f in self.frames]), times),
             "dose_on_way": _classes(np.stack([f["doses"] for f in self.frames]), times),
             "dose": _classes(np.stack([f["loads"] for f in self.frames]), times),
+            "fast_water": _classes(np.stack([f["fast"] for f in self.frames]), times),
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evacuation.movement.record import FAST_S
 from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -33,6 +34,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_in_care(tables.get("in_care"), city, clock),
         *_shelters(tables.get("shelters"), city, clock),
         *_doses(tables.get("doses")),
+        *_fast_water(tables.get("fast_water")),
         *_stranded(tables.get("stranded"), city),
     ]
 
@@ -119,6 +121,30 @@ def _doses(table: pd.DataFrame | None) -> list[Block]:
     return [title, Table(tuple(map(_word, heads)), rows, figures=(1, 2, 3, 4, 5)), note]
 
 
+def _fast_water(table: pd.DataFrame | None) -> list[Block]:
+    """Return how the time in fast water is spread over those who set out, that nobody was in it, or that it is not known."""
+    if table is None or not len(table):
+        return []
+    title, everybody = Text(_word("fast"), "title"), table.iloc[0]
+    if np.isnan(everybody["most"]):
+        return [title, Text(_word("fast_unknown"), "strong")]
+    if everybody["most"] <= 0.0:
+        return [title, Text(_word("fast_none", {"people": shown(everybody["persons"])}))]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            _word(f"group.{row['group']}"),
+            shown(row["persons"]),
+            *(_short(row[name]) for name in ("p50", "p95", "most")),
+            *(shown(row[f"over_{seconds}"]) for seconds in FAST_S[:-1]),
+            Text(shown(row[f"over_{FAST_S[-1]}"]), "strong"),
+        )
+        for row in table.to_dict("records")
+    )
+    names = ("group", "dose_people", "fast_p50", "fast_p95", "fast_most", *(f"fast_over_{s}" for s in FAST_S))
+    heads = tuple(map(_word, names))
+    return [title, Table(heads, rows, figures=tuple(range(1, len(heads)))), Text(_word("fast_note"), "note")]
+
+
 def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
     """Return the zones that are told to leave, those that are cut off first, then in the order of their ids."""
     if table is None or not len(table):
@@ -202,6 +228,11 @@ def _at(seconds: float, city: City, clock: Clock) -> str:
     if not np.isfinite(seconds):
         return NOTHING
     return clock.told(clock.times[0] + pd.Timedelta(seconds=float(seconds)), city.tz)
+
+
+def _short(seconds: float) -> str:
+    """Return a time in minutes to a tenth; one below it is not shown as none."""
+    return "<0.1" if 0.0 < seconds < 6.0 else f"{seconds / 60.0:.1f}"
 
 
 def _minutes(seconds: float, down: bool = False) -> str:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from evacuation.movement.kernels.queues import AT_HOME, SAFE
 from evacuation.movement.people.care import Care
 from evacuation.movement.people.zones import block_ids
-from evacuation.movement.record import DOSES, NEVER_MIN, STATES, Record, earliest
+from evacuation.movement.record import NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
 from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
-from evacuation.movement.trajectories import by
 from twin.hazard import EVERYWHERE, Action
 from twin.plan import shown
 
@@ -23,9 +22,6 @@ HALF, MOST = 0.5, 0.95
 
 #: Traffic control points that a plan asks for at most: assumed.
 POSTS = 20
-
-#: Shares of people for whom the load is told that they do not exceed.
-SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def quantile(times: NDArray[np.float64], persons: NDArray[np.float64], share: float) -> float:
@@ -249,29 +245,6 @@ def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.Da
     return table.sort_values(["persons", "id"], ascending=[False, True], ignore_index=True)
 
 
-def doses(record: Record, queues: Queues) -> pd.DataFrame:
-    """Return how the toxic load (1 = AEGL-3) is spread over people, a row for each `group` and `part` of it.
-
-    `part`: "home", at home up to setting out, or to now; "way", from then to arriving; "all". Groups: everybody, who is at home,
-    and who has set out, by how they go. `persons`; the `mean`; the loads that 5, 25, 50, 75 and 95 % do not exceed; `most`; the
-    persons `over` AEGL-3's.
-    """
-    homes, people = record.homes, record.homes.persons
-    gone = queues.travellers["link"] != AT_HOME
-    groups = {"everybody": np.ones(len(people), bool), "at_home": ~gone}
-    groups |= {how: gone & (by(homes) == how) for how in ("car", "foot", "bus", "rescue")}
-    parts = {"home": record.home_dose, "way": record.dose(queues), "all": record.load(queues)}
-    rows = []
-    for group, mine in groups.items():
-        for part, load in parts.items() if mine.any() else ():
-            own, heads = load[mine], people[mine]
-            spread = quantiles(own, heads, SHARES)
-            over = float(heads[own >= DOSES[-1]].sum())
-            rows.append((group, part, float(heads.sum()), _mean(own, heads), *spread, float(own.max()), over))
-    columns = ["group", "part", "persons", "mean", *(f"p{100 * share:.0f}" for share in SHARES), "most", "over"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def in_care(record: Record, care: Care, queues: Queues, began_s: float, zones: pd.DataFrame) -> pd.DataFrame:
     """Return a row per home or hospital that is ordered to leave: its `people`, those `fetched`, and those who still wait (`waiting`).
 
@@ -385,7 +358,3 @@ def _flow(record: Record, leaves: NDArray[np.bool_], layer: int, heaviest: int) 
         time=network.length[mine] / network.free[mine], capacity=network.capacity[mine] * lanes * persons,
         source=source, goal=goal, burst=float(heaviest),
     )  # fmt: skip
-
-
-def _mean(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    return float(np.average(values, weights=weights)) if len(values) else 0.0

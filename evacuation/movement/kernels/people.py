@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.movement.kernels.queues import AT_HOME, NO_WAY, SAFE
+from evacuation.movement.kernels.queues import AT_HOME, NO_WAY, SAFE, fast_ms
 from twin.jit import kernel
 
 #: States of a party, in the order in which they are counted.
@@ -107,6 +107,21 @@ def dose_now(dose_out, travellers, links):
 
 
 @kernel(bare=True)
+def _fast_s_of(travellers, links, p):
+    """Return how long traveller `p` has been in fast water up to now on the way, s."""
+    link = travellers[p].link
+    now = fast_ms(links, link, 0.0) if link >= 0 and links[link].was_fast else 0
+    return (travellers[p].fast_ms + now) / 1000.0
+
+
+@kernel(bare=True)
+def fast_now(seconds_out, travellers, links):
+    """Write how long each traveller has been in fast water up to now on the way, (traveller,), s."""
+    for p in range(len(travellers)):
+        seconds_out[p] = _fast_s_of(travellers, links, p)
+
+
+@kernel(bare=True)
 def states(state_out, travellers, links, parties, cost, serves, exits, ordered, home_dose, harmful):
     """Write the state of each party, (party,): over-exposed before all, then arrived, held up, waiting to be fetched, at home, on the way.
 
@@ -121,11 +136,12 @@ def states(state_out, travellers, links, parties, cost, serves, exits, ordered, 
 
 @kernel(bare=True)
 def tally(
-    states_out, doses_out, loads_out, cells_out, roads_out, goals_out, pairs_out, poisoned_out, travellers, links, parties, cost, road,
-    serves, exits, ordered, home_dose, classes,
+    states_out, doses_out, loads_out, fast_out, cells_out, roads_out, goals_out, pairs_out, poisoned_out, travellers, links, parties,
+    cost, road, serves, exits, ordered, home_dose, classes, bounds_s,
 ):  # fmt: skip
-    """Add up persons: by state, by class of the load on the way and of all load, and by where they are.
+    """Add up persons: by state, by class of the load on the way and of all load, by time in fast water, and by where they are.
 
+    `fast_out` (bound + 1,) those who have been in fast water for no more than the first of `bounds_s`, rising, ..., for more than the last.
     `cells_out` (cell,) and `pairs_out` (pair,) those at home (in cells without those in care), `roads_out` (road,) those on the road,
     `goals_out` (goal,) those who have arrived; `poisoned_out` (block,) says where anybody has the load of the last of `classes`.
     All else as in `states`.
@@ -138,6 +154,7 @@ def tally(
         states_out[_state_of(travellers, links, parties, p, cost, serves, exits, ordered, load, harmful)] += persons
         doses_out[_class_of(dose, classes)] += persons
         loads_out[_class_of(load, classes)] += persons
+        fast_out[_exceeded(_fast_s_of(travellers, links, p), bounds_s)] += persons
         if load >= harmful:
             poisoned_out[parties[p].block] = True
         if link == AT_HOME or (link >= 0 and links[link].entry):
@@ -156,4 +173,13 @@ def _class_of(load, classes):
     k = len(classes) - 1
     while k > 0 and load < classes[k]:
         k -= 1
+    return k
+
+
+@kernel(bare=True)
+def _exceeded(value, bounds):
+    """Return how many of the `bounds`, rising, a value exceeds."""
+    k = 0
+    while k < len(bounds) and value > bounds[k]:
+        k += 1
     return k

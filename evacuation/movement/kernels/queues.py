@@ -5,7 +5,8 @@ before it (FIFO), and moves on when the end lets one pass (`gap` seconds per uni
 has room. Room that is left at the end of a link is room at its begin `wave_s` later: so queues grow and dissolve backwards, as in
 the link transmission model (Yperman 2007, kinematic wave with a triangular or, where capacity is held low, a trapezoidal
 diagram). Where several links want into one, each gets its share by capacity (start-time fair queueing, Goyal 1997).
-Speed, entry and dose rate of a link hold for the length of one call. Layers of links that nobody changes between run beside each other.
+Speed, entry, dose rate and fast water of a link hold for the length of one call. Layers of links that nobody changes between run
+beside each other.
 
 An event reads a dozen figures of one or two links, anywhere in the network. So a link is a record, and its figures lie
 side by side in the order of their use: separate arrays cost a cache miss each, and numba counts references to every one of them
@@ -50,6 +51,8 @@ LINK = np.dtype(
         ("ring", "i4"),  # its first place among the holes
         ("ring_end", "i4"),  # and the place after its last
         ("entry", "?"),  # a queue of those who set out: no length, no end of room
+        ("fast", "?"),  # fast water flows on it
+        ("was_fast", "?"),  # and this, or it has since the first start
         ("next_in", "f8"),  # s, when its begin is free again
         ("virtual", "f8"),  # virtual time of those who want in
         ("storage", "f8"),  # units that have room
@@ -57,14 +60,15 @@ LINK = np.dtype(
         ("last", "i4"),  # the last traveller on it, if there is any
         ("slot", "i4"),  # which of the links that leave its first node it is
         ("opened", "?"),  # may be entered
-        ("spare", "c16"),
+        ("fast_s", "f8"),  # s for which fast water has flowed on it since the first start
+        ("spare", "f8"),
     ],
     align=True,
 )
 
 #: Where a link stands: kept from call to call, and in a saved state. All else holds for one call.
 LINK_STANDS = (
-    "count", "lead", "last", "hole_count", "inside", "run", "dose", "next_out", "next_in", "virtual", "passed",
+    "count", "lead", "last", "hole_count", "inside", "run", "dose", "fast_s", "next_out", "next_in", "virtual", "passed",
 )  # fmt: skip
 
 #: A hole: the moment at which the room that somebody left reaches the begin of the link, s, and the units that had it.
@@ -78,6 +82,7 @@ TRAVELLER = np.dtype(
         ("ways", "i4"),  # rows to add to it: 0, or where in `next_link` the ways begin that it goes by
         ("link", "i4"),  # the link it is on, or AT_HOME, SAFE
         ("behind", "i4"),  # who comes behind it on its link, if anybody does
+        ("fast_ms", "i4"),  # ms in fast water on links it has left, less what the link it is on had seen when it came
         ("reach", "f8"),  # `run` at which it is at the link's end; of an entry queue the moment it sets out
         ("mark", "f8"),  # `dose` of the link when it came
         ("dose", "f8"),  # collected on links it has left
@@ -86,6 +91,12 @@ TRAVELLER = np.dtype(
     ],
     align=True,
 )
+
+
+@kernel(bare=True)
+def fast_ms(links, i, since):
+    """Return for how long fast water has flowed on link `i` since the first start, ms, `since` s into a call: up to 24 days."""
+    return int(1000.0 * (links[i].fast_s + (since if links[i].fast else 0.0)) + 0.5)
 
 
 @kernel(bare=True)
@@ -166,14 +177,16 @@ def _see_begin(links, holes, call_out, things_out, lists_out, j, t):
 @kernel(bare=True)
 def _leave(links_out, travellers_out, holes_out, call_out, things_out, lists_out, i, t):
     """Take the first traveller off link `i`."""
-    p = links_out[i].lead
+    p, since = links_out[i].lead, t - call_out[0].begin
     weight = travellers_out[p].weight
     links_out[i].lead = travellers_out[p].behind
     links_out[i].count -= 1
     links_out[i].next_out = t + weight * links_out[i].gap
     links_out[i].passed += weight
-    stood = links_out[i].dose + links_out[i].dose_rate * (t - call_out[0].begin)
+    stood = links_out[i].dose + links_out[i].dose_rate * since
     travellers_out[p].dose += stood - travellers_out[p].mark
+    if links_out[i].was_fast:
+        travellers_out[p].fast_ms += fast_ms(links_out, i, since)
     if links_out[i].entry:
         travellers_out[p].left = t
     else:
@@ -192,6 +205,8 @@ def _enter(links_out, travellers_out, call_out, things_out, lists_out, j, p, t):
     links_out[j].next_in = t + weight * links_out[j].gap
     travellers_out[p].reach = links_out[j].run + links_out[j].speed * since + links_out[j].length
     travellers_out[p].mark = links_out[j].dose + links_out[j].dose_rate * since
+    if links_out[j].was_fast:
+        travellers_out[p].fast_ms -= fast_ms(links_out, j, since)
     if links_out[j].count == 1 and links_out[j].speed > 0.0:
         when = max(t + links_out[j].length / links_out[j].speed, links_out[j].next_out)
         note(call_out, things_out, lists_out, j, when)
@@ -306,6 +321,8 @@ def advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out
         _make_room(links_out, holes_out, i, t1)
         links_out[i].run += links_out[i].speed * (t1 - t0)
         links_out[i].dose += links_out[i].dose_rate * (t1 - t0)
+        if links_out[i].fast:
+            links_out[i].fast_s += t1 - t0
     return events
 
 

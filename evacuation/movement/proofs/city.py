@@ -127,11 +127,13 @@ def dose(_: Reference) -> float:
 
 def threads(_: Reference) -> float:
     """Return the largest difference between runs on one and on two threads; infinite for a town that is too small to need two."""
-    before, found = numba.get_num_threads(), []
+    before, found, city, clock = numba.get_num_threads(), [], worlds.town(people=600.0), worlds.clock(0.5)
+    water = worlds.water(city, clock, np.full(7, 0.2))
+    drivers = {"water_depth": water, "water_speed": worlds.flow(water, 2.0)}
     try:
         for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
             numba.set_num_threads(count)
-            found.append(MODEL.simulate(worlds.town(people=600.0), {}, worlds.clock(0.5), (), stream(7, "movement")))
+            found.append(MODEL.simulate(city, drivers, clock, (), stream(7, "movement")))
     finally:
         numba.set_num_threads(before)
     return _difference(*found) if len(found[0].state.arrays["traveller_link"]) >= FEW else np.inf
@@ -140,8 +142,10 @@ def threads(_: Reference) -> float:
 def restart(_: Reference) -> float:
     """Return the largest difference between the end of a whole run and that of one split at half its time, in all that is kept."""
     city, clock = with_care_home(worlds.town()), worlds.clock(1.0)
+    water = worlds.water(city, clock, TIDE_M[:13])
     drivers = {
-        "water_depth": worlds.water(city, clock, TIDE_M[:13]),
+        "water_depth": water,
+        "water_speed": worlds.flow(water, 2.0),
         "toxic_dose_rate": worlds.cloud(city, clock, 1.0 / 12_000.0),
     }
     model = replace(MODEL, informed=0.4, told=0.4, bulletin_min=20.0)

@@ -228,6 +228,11 @@ def water(city: City, when: Clock, depth_m: NDArray[np.float64]) -> xr.DataArray
     )  # fmt: skip
 
 
+def flow(water_depth: xr.DataArray, speed_m_s: float) -> xr.DataArray:
+    """Return the speed of water that is the same wherever there is any."""
+    return (speed_m_s * (water_depth > 0.0)).rename("water_speed").assign_attrs(units="m s-1", tags="harms_people")
+
+
 def cloud(city: City, when: Clock, rate: float) -> xr.DataArray:
     """Return a cloud that stands over all of a city at one dose rate, 1/s."""
     field = np.full((len(when.times), *city.grid.shape), rate)

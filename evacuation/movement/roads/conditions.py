@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,11 @@ from twin.exposure.closures import closed_roads
 from twin.grid import Grid
 from twin.hazard import Action, Drivers
 
-#: Depth at which cars stop, m: Pregnolato et al. 2017, doi:10.1016/j.trd.2017.06.020.
-CAR_STOPS_M = 0.3
+#: By which curve cars slow down in water; see `car_speed`.
+CarCurve = Literal["pregnolato", "cautious", "relative"]
+
+#: Depth at which cars stop by each curve, m.
+CAR_STOPS_M: dict[CarCurve, float] = {"pregnolato": 0.3, "cautious": 0.15, "relative": 0.3}
 
 #: Depth at which rescue vehicles stop, m: TRID 1412184.
 RESCUE_STOPS_M = 0.6
@@ -32,12 +36,28 @@ WADING = ((0.0, 0.10, 0.35, 0.60, 0.90), (1.0, 0.85, 0.60, 0.48, 0.40))
 #: Depth x speed at which walkers stop, m2/s: upper bound of H3, unsafe for children and the elderly (AIDR Guideline 7-3).
 WADE_M2_S = 0.6
 
+#: Depth x speed from which on water is fast, m2/s: for cars and walkers the upper bound of H1, generally safe; for rescue vehicles that
+#: of H2, unsafe for small vehicles (AIDR Guideline 7-3).
+FAST_M2_S = {CAR: 0.3, FOOT: 0.3, RESCUE: 0.6}
 
-def car_speed(depth_m: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the speed of cars in water, m/s: the curve of Pregnolato et al. 2017, not above the road's own; 0 from 0.3 m on."""
+
+def car_speed(
+    depth_m: NDArray[np.float64], free: NDArray[np.float64], by: CarCurve = "pregnolato"
+) -> NDArray[np.float64]:
+    """Return the speed of cars in water, m/s, never above the `free` speed of the road.
+
+    "pregnolato": Pregnolato et al. 2017 (doi:10.1016/j.trd.2017.06.020), 0 from 0.3 m on. "cautious": the lower edge of their band, 0
+    from 0.15 m on. "relative": free x (1 - depth / 0.3 m)^2, which slows down on slow roads in shallow water too. The last two are
+    known from public code that names them so, not from measurements.
+    """
     w = 1000.0 * depth_m
-    curve = (0.0009 * w**2 - 0.5529 * w + 86.9448) / 3.6
-    return np.where(depth_m >= CAR_STOPS_M, 0.0, np.minimum(free, curve))
+    if by == "relative":
+        speed = free * (w / 300.0 - 1.0) ** 2
+    elif by == "cautious":
+        speed = (0.003864 * w**2 - 1.1592 * w + 86.94) / 3.6
+    else:
+        speed = (0.0009 * w**2 - 0.5529 * w + 86.9448) / 3.6
+    return np.where(depth_m >= CAR_STOPS_M[by], 0.0, np.minimum(free, speed))
 
 
 def rescue_speed(depth_m: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,15 +79,17 @@ def foot_speed(
 class Conditions:
     """Links through the run, in spells of equal conditions.
 
-    `begins` (spell,) s on the clock; `speed` m/s, `opened` and `dose_rate` 1/s (spell, link); `lanes` (spell, link) is the share
+    `begins` (spell,) s on the clock; `speed` m/s, `opened` and `dose_rate` 1/s (spell, link); `fast` (spell, link) is where water is
+    fast for those of its layer (FAST_M2_S); `lanes` (spell, link) is the share
     of its own lanes that a link has (contraflow). `unknown` counts roads of which some field says nothing; they count as dry and
-    clean, as all do where there is no field at all: `missing`, of "water" and "cloud".
+    clean, as all do where there is no field at all: `missing`, of "water" and "cloud", and "water_speed" where there is water.
     """
 
     begins: NDArray[np.float64]
     speed: NDArray[np.float64]
     opened: NDArray[np.bool_]
     dose_rate: NDArray[np.float64]
+    fast: NDArray[np.bool_]
     lanes: NDArray[np.float64]
     unknown: int
     unread: tuple[str, ...]
@@ -76,6 +98,11 @@ class Conditions:
     def at(self, t: float) -> int:
         """Return the spell that holds at `t` s."""
         return int(np.searchsorted(self.begins, t + 1e-9, side="right")) - 1
+
+    @property
+    def fast_known(self) -> bool:
+        """Whether it is known where water is fast."""
+        return not {"water", "water_speed"} & set(self.missing)
 
     @cached_property
     def blocked(self) -> NDArray[np.bool_]:
@@ -92,6 +119,7 @@ def conditions_of(
     *,
     decision_s: float,
     wade_m: float,
+    car_curve: CarCurve,
     reversed_lanes: dict[int, bool],
 ) -> Conditions:
     """Return the conditions of every link at each decision of a run.
@@ -127,9 +155,10 @@ def conditions_of(
     car = network.layer == CAR
     foot, rescue = network.layer == FOOT, network.layer == RESCUE
     speed = np.empty_like(wet)
-    speed[:, car] = car_speed(wet[:, car], network.free[car])
+    speed[:, car] = car_speed(wet[:, car], network.free[car], car_curve)
     speed[:, foot] = foot_speed(wet[:, foot], pulled[:, foot], network.free[foot], wade_m)
     speed[:, rescue] = rescue_speed(wet[:, rescue], network.free[rescue])
+    fast = pulled >= np.array([FAST_M2_S[layer] for layer in network.layer])
     opened = ~np.take(shut[new], network.road, axis=1) & ~network.against
     lanes = np.ones_like(speed)
     for action in actions:
@@ -142,10 +171,11 @@ def conditions_of(
                 lanes[during, link] = 2.0 if leaves and not network.against[mine].any() else 1.0
                 opened[during, link] = leaves & ~shut[new][during, row]
     unknown = np.zeros(len(city.roads), bool)
-    for along in (depth, dose):
+    for along in (depth, pull, dose):
         unknown |= along.unknown
     missing = tuple(name for name, along in (("water", depth), ("cloud", dose)) if not along.found)
-    return Conditions(begins, speed, opened, rate, lanes, int(unknown.sum()), tuple(unread), missing)
+    missing += ("water_speed",) if depth.found and not pull.found else ()
+    return Conditions(begins, speed, opened, rate, fast, lanes, int(unknown.sum()), tuple(unread), missing)
 
 
 class _Along:

@@ -195,6 +195,8 @@ def set_roads(queues: Queues, network: Network, spell: int, roads: Conditions) -
     links = queues.links[:real]
     links["speed"], links["opened"] = roads.speed[spell], ~roads.blocked[spell]
     links["dose_rate"] = roads.dose_rate[spell]
+    links["fast"] = roads.fast[spell]
+    links["was_fast"] = links["fast"] | (links["fast_s"] > 0.0)
     at_node = np.zeros(network.layers * network.nodes)
     np.maximum.at(at_node, network.up, roads.dose_rate[spell])
     queues.links["dose_rate"][real:] = at_node[queues.links["down"][real:]]

@@ -8,6 +8,7 @@ import pytest
 from evacuation.movement.kernels.agenda import CALL, THING, note, open_call, take
 from evacuation.movement.kernels.heap import HEAP, drop_first, put
 from evacuation.movement.kernels.paths import last_departures, ways, ways_beside
+from evacuation.movement.kernels.people import fast_now
 from evacuation.movement.proofs.worlds import chain, grid, run
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
 from evacuation.movement.roads.conditions import car_speed, foot_speed
@@ -224,5 +225,34 @@ def test_speed_in_water() -> None:
     assert cars[0] == 20.0 and cars[3] == 0.0
     assert cars[1] == pytest.approx((0.0009 * 100**2 - 0.5529 * 100 + 86.9448) / 3.6)
     assert cars[2] == pytest.approx(2.07 / 3.6, abs=0.05), "Pregnolato: 2.07 km/h at 300 mm"
+    cautious = car_speed(np.array([0.0, 0.1, 0.149, 0.15]), free, "cautious")
+    assert cautious[1] == pytest.approx((0.003864 * 100**2 - 1.1592 * 100 + 86.94) / 3.6)
+    assert cautious[0] == 20.0 and 0.0 < cautious[2] < 0.01 and cautious[3] == 0.0
+    relative = car_speed(np.array([0.0, 0.1, 0.15, 0.3]), free, "relative")
+    assert relative == pytest.approx([20.0, 20.0 * 4.0 / 9.0, 5.0, 0.0], abs=1e-12)
     walkers = foot_speed(np.array([0.0, 0.35, 0.5, 0.2]), np.array([0.0, 0.0, 0.0, 0.7]), np.ones(4), 0.5)
     assert walkers.tolist() == [1.0, 0.6, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("step_s", [1.0, 2.5, 5.0])
+def test_time_in_fast_water_is_that_on_a_link_while_it_is_fast_moving_or_standing(step_s: float) -> None:
+    """One is on the first of two links from 3 s to 13 s, on the second from 13 s to 38 s. Water is fast on the first from 5 s to 10 s
+    and from 20 s on, on the second from 30 s on; the next does the same 30 s later, and stands on the second from 60 s to 70 s."""
+    web = chain(100.0, 250.0)
+    queues = web.queues(np.zeros(2, np.int32))
+    queues.set_out(np.arange(2), np.zeros(2, np.int32), np.array([3.0, 33.0]))
+    lead, seconds = web.ways(web.length / web.speed), np.zeros(2)
+    first, second = [(5.0, 10.0), (20.0, np.inf)], [(30.0, np.inf)]
+    for k in range(round(90.0 / step_s)):
+        t = k * step_s
+        queues.links["speed"][1] = 0.0 if 60.0 <= t < 70.0 else 10.0
+        for link, spells in enumerate((first, second)):
+            queues.links["fast"][link] = any(a <= t < b for a, b in spells)
+            queues.links["was_fast"][link] |= queues.links["fast"][link]
+        queues.advance(lead, t, t + step_s)
+        if t + step_s == 50.0:
+            fast_now(seconds, queues.travellers, queues.links)
+            assert seconds == pytest.approx([5.0 + 8.0, 17.0], abs=1e-3), "the second is still on his way"
+    fast_now(seconds, queues.travellers, queues.links)
+    assert queues.travellers["safe"] == pytest.approx([38.0, 78.0])
+    assert seconds == pytest.approx([5.0 + 8.0, 45.0], abs=1e-3)
