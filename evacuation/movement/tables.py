@@ -225,9 +225,8 @@ def measures(actions: tuple[Action, ...]) -> pd.DataFrame:
         for a in actions
         if a.place != EVERYWHERE
     ]
-    return pd.DataFrame(
-        rows, columns=["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
-    )
+    names = ["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
+    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})
 
 
 def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.DataFrame:
@@ -344,7 +343,7 @@ def bus_orders(rounds: pd.DataFrame, city: City, clock: Clock) -> pd.DataFrame:
         ]
         told = " → ".join(f"{block} {hour}" for block, hour in zip(own["id"], hours, strict=True))
         rows.append((own["id"].iloc[0], own["plan_leave_s"].iloc[0], bus, told))
-    return pd.DataFrame(rows, columns=["id", "by_s", "bus", "rounds"])
+    return pd.DataFrame(rows, columns=["id", "by_s", "bus", "rounds"]).astype({"by_s": float})
 
 
 def bound(

@@ -157,3 +157,11 @@ def test_rounds_are_told_in_both_languages(uneven) -> None:
     assert orders["bus"].tolist() == [1, 2, 3] and orders["rounds"].str.contains("→").all()
     for lang in ("zh", "en"):
         assert all(written(head, lang) for head in table.heads)
+
+
+def test_tables_without_rows_still_hold_figures(uneven) -> None:
+    """An ensemble takes the median of `by_s`, also where a plan holds nothing but what works in the whole city."""
+    everybody_drives = replace(uneven, population=uneven.population.assign(car_share=1.0))
+    found = leave(everybody_drives, (fleet(),), worlds.clock(1.0))
+    for name in ("measures", "bus_orders"):
+        assert not len(found.tables[name]) and found.tables[name]["by_s"].dtype == float
