@@ -17,6 +17,7 @@ from evacuation.movement.kernels.queues import AT_HOME
 from evacuation.movement.notes import notes_of
 from evacuation.movement.people.care import Care, care_homes, care_of, has_vehicles, with_care
 from evacuation.movement.people.decisions import Decisions, Plan
+from evacuation.movement.people.fleet import fleet_of
 from evacuation.movement.people.households import Departures, Households, households_of, people_of
 from evacuation.movement.people.masts import lost_from
 from evacuation.movement.people.orders import kept_inside, orders_of, warning_s
@@ -144,8 +145,10 @@ class Movement:
         zones, orders_s, first_s = orders_of(city, zones, warning_s(self.warning, city, clock), actions, state)
         homes = replace(homes, delay_s=kept_inside(homes, orders_s, city, actions, began_s))
         stops = stops_of(city, network, care, actions, orders_s, began_s)
-        homes = homes if state else aboard(homes, stops)
-        ordered = (zones["why"] != "").values[homes.block]
+        told = (zones["why"] != "").values
+        fleet = fleet_of(city, network, actions, told, len(homes.persons), began_s)
+        homes = homes if state else aboard(homes, [*stops, *fleet.stops])
+        ordered = told[homes.block]
         leaves = np.where(ordered, homes.obeys < self.compliance, homes.follows < self.shadow)
         leaves &= np.isfinite(orders_s[homes.block]) & np.isfinite(homes.delay_s)
         leaves &= (homes.care < 0) | (homes.seats > 0.0)  # who is in care leaves with a vehicle, or not at all
@@ -156,12 +159,13 @@ class Movement:
         if state:
             queues.restore(state.arrays)
             standing.restore(state.arrays, stops, rooms)
+            fleet.restore(state.arrays)
         else:
             queues.travellers["ways"] = len(habits) * self._knows(homes)
         made = state is not None and state.numbers["planned"] > 0.0
         plan = Plan(_plan_s(actions, began_s), made, _flow(network, routes, homes, leaves))
         decisions = Decisions(
-            homes, orders_s, leaves, standing.left, standing.quota, lists, stops,
+            homes, orders_s, leaves, standing.left, standing.quota, lists, stops, fleet,
             standing.vehicle, standing.boards_s, standing.turned, routes, plan,
         )  # fmt: skip
         told_s = np.where(zones["why"] != "", orders_s - began_s, np.inf)
@@ -199,6 +203,8 @@ class Movement:
             if k < steps:
                 standing.open_shelters(goals, routes, t)
                 back = partial(routes.back, cost=cost, t=t)
+                if fleet.from_s < now + self.decision_s and not fleet.planned:
+                    decisions.plan_rounds(now, routes.ways(cost, t)[0], back)
                 gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, ways, back)
                 indoors = rooms.load.copy()
                 rooms.advance(t, self.decision_s, self._changes_s(now >= warned_s))
@@ -208,6 +214,8 @@ class Movement:
                 record.follow(before, queues, ways, t, t + self.decision_s, began_s)
         found = self._tables(record, zones, care, queues, ways_cost, orders_s, began_s, first_s, actions)
         found["control_points"] = tables.control_points(record, standing.turned, plan.at_s - began_s)
+        found["bus_rounds"] = fleet.rounds(city, queues, standing.boards_s, tables.goal_ids(record), began_s)
+        found["bus_orders"] = tables.bus_orders(found["bus_rounds"], city, clock)
         fields = record.fields()
         shown = (PEOPLE_QUEUED, ROAD_CLOSED, MINUTES_LEFT, SHELTER_FILL)
         counts = record.counts()
@@ -218,7 +226,7 @@ class Movement:
             self._state(
                 city,
                 homes,
-                queues.arrays() | standing.arrays(stops, rooms),
+                queues.arrays() | standing.arrays(stops, rooms) | fleet.arrays(),
                 zones,
                 orders_s,
                 {
@@ -235,6 +243,7 @@ class Movement:
                 care,
                 found,
                 leaves,
+                fleet,
                 compliance=self.compliance,
                 warning=self.warning,
                 warned_s=warning_s(self.warning, city, clock),
@@ -284,6 +293,8 @@ class Movement:
                 raise ScenarioError(
                     f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5]) or "–"
                 )
+        if (fleets := sum(a.kind == "bus_fleet" for a in actions)) > 1:
+            raise ScenarioError("movement_bus_fleet", found=fleets)
 
     def _network(self, city: City, actions: tuple[Action, ...], rescue: bool = False) -> Network:
         """Return the network of a run, with the links that a contraflow opens."""

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.movement.people.care import Care
+from evacuation.movement.people.fleet import Fleet
 from evacuation.movement.people.households import CAR_SHARE, far_homes
 from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import STATES, Record
@@ -30,14 +31,14 @@ def named(city: City, ids: Iterable[object]) -> list[dict[str, str]]:
 
 
 def notes_of(
-    record: Record, zones: pd.DataFrame, care: Care, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_], *,
-    compliance: float, warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float, by_bulletin: float,
-    car_curve: CarCurve,
+    record: Record, zones: pd.DataFrame, care: Care, found: Mapping[str, pd.DataFrame], leaves: NDArray[np.bool_],
+    fleet: Fleet, *, compliance: float, warning: str, warned_s: float, veh_h_lane: float, walk_m_s: float, informed: float,
+    by_bulletin: float, car_curve: CarCurve,
 ) -> tuple[tuple[str, dict[str, Any]], ...]:  # fmt: skip
     """Return the codes of a run's sentences with their values.
 
-    `zones` says why each block leaves, `found` are the tables of the run, `leaves` (party,) who leaves; the order is given at
-    `warning`, which is `warned_s` on the clock.
+    `zones` says why each block leaves, `found` are the tables of the run, `leaves` (party,) who leaves, `fleet` the buses that
+    blocks share; the order is given at `warning`, which is `warned_s` on the clock.
     """
     city, network, goals, homes, roads = record.city, record.network, record.goals, record.homes, record.conditions
     told, places = zones[zones["why"] != ""], goals.places[:-1].sum()
@@ -80,6 +81,8 @@ def notes_of(
     if len(found["buses"]):
         carried, waiting = (float(found["buses"][name].sum()) for name in ("carried", "waiting"))
         notes.append(("buses", {"carried": shown(carried), "waiting": shown(waiting)}))
+    if fleet.planned:
+        notes += _fleet(record, fleet, found["bus_rounds"])
     if homes.car_share_assumed:
         notes.append(("car_share", {"percent": 100 * CAR_SHARE}))
     if network.assumed:
@@ -135,6 +138,24 @@ def notes_of(
         told_at = named(city, stuck["id"][:MOST_NAMES])
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "names": told_at}))
     return tuple(notes)
+
+
+def _fleet(record: Record, fleet: Fleet, rounds: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:
+    """Return what is to be told of a bus fleet: its trips, and who without a car is in none of them."""
+    city, clock, homes = record.city, record.clock, record.homes
+    notes: list[tuple[str, dict[str, Any]]] = [] if len(rounds) else [("fleet_idle", {})]
+    if len(rounds):
+        last = rounds["plan_arrive_s"].max(skipna=False)
+        planned = clock.told(clock.times[0] + pd.Timedelta(seconds=last), city.tz) if np.isfinite(last) else "?"
+        driven = int(rounds["arrive_s"].notna().sum())
+        notes.append(("fleet", {"trips": len(rounds), "planned": planned, "driven": driven}))
+    served = [stop.block for stop in fleet.stops]
+    left = record.leaves & np.isin(homes.block, served) & (homes.seats > 0.0) & (homes.care < 0) & (fleet.trip < 0)
+    if left.any():
+        blocks = np.array(block_ids(city))[np.unique(homes.block[left])]
+        people = shown(float(homes.persons[left].sum()))
+        notes.append(("fleet_left", {"people": people, "names": named(city, blocks[:MOST_NAMES])}))
+    return notes
 
 
 def _idle(measures: pd.DataFrame, record: Record, care: Care, leaves: NDArray[np.bool_]) -> list[str]:

@@ -32,6 +32,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_queues(tables.get("queues"), clock),
         *_zones(tables.get("zones"), city, clock),
         *_in_care(tables.get("in_care"), city, clock),
+        *_rounds(tables.get("bus_rounds"), city, clock),
         *_shelters(tables.get("shelters"), city, clock),
         *_doses(tables.get("doses")),
         *_fast_water(tables.get("fast_water")),
@@ -99,6 +100,27 @@ def _in_care(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block
     )
     heads = ("care_home", "ordered", "care_people", "fetched", "awaits", "first_fetched", "last_fetched")
     return [Text(_word("in_care"), "title"), Table(tuple(map(_word, heads)), rows, figures=(2, 3, 4))]
+
+
+def _rounds(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:
+    """Return the rounds of the bus fleet, planned and as run, where there is one."""
+    if table is None or not len(table):
+        return []
+    moments = ("plan_leave", "plan_arrive", "leave", "arrive")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            str(row["bus"]),
+            str(row["order"]),
+            city.place_name(row["id"]),
+            shown(row["persons"]),
+            city.place_name(row["goal"]) if row["goal"] else _word("out"),
+            *(_at(row[f"{name}_s"], city, clock) for name in moments),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = ("bus", "round", "zone", "riders", "goal", "plan_leave", "plan_arrive", "run_leave", "run_arrive")
+    title, note = Text(_word("rounds"), "title"), Text(_word("rounds_note"), "note")
+    return [title, Table(tuple(map(_word, heads)), rows, figures=(0, 1, 3)), note]
 
 
 def _doses(table: pd.DataFrame | None) -> list[Block]:

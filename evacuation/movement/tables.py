@@ -14,6 +14,8 @@ from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_f
 from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
+from twin.city import City
+from twin.clock import Clock
 from twin.hazard import EVERYWHERE, Action
 from twin.plan import shown
 
@@ -219,9 +221,8 @@ def measures(actions: tuple[Action, ...]) -> pd.DataFrame:
         for a in actions
         if a.place != EVERYWHERE
     ]
-    return pd.DataFrame(
-        rows, columns=["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
-    )
+    names = ["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
+    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})
 
 
 def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.DataFrame:
@@ -293,6 +294,29 @@ def buses(record: Record, queues: Queues, orders_s: NDArray[np.float64], end_s: 
         waiting = float(homes.persons[mine & ~gone & ready].sum())
         rows.append((block_ids(record.city)[block], carried, waiting))
     return pd.DataFrame(rows, columns=["id", "carried", "waiting"])
+
+
+def goal_ids(record: Record) -> list[str]:
+    """Return the id of the shelter that each group goes to, (group,), empty for the ways out of the city."""
+    table, serves = record.goals.shelters, record.routes.serves
+    names = dict(zip(table["group"].astype(int), table["id"].astype(str), strict=True))
+    return [names.get(int(g), "") for g in serves]
+
+
+def bus_orders(rounds: pd.DataFrame, city: City, clock: Clock) -> pd.DataFrame:
+    """Return a row per bus of a fleet: the block it begins at, `by_s` when it leaves there by the plan, and all its `rounds` in words.
+
+    A round is told as the id of its block and the hour at which the bus leaves it, "?" after a way that was shut when it was planned.
+    """
+    rows = []
+    for bus, own in rounds.groupby("bus", sort=True):
+        hours = [
+            clock.told(clock.times[0] + pd.Timedelta(seconds=s), city.tz) if np.isfinite(s) else "?"
+            for s in own["plan_leave_s"]
+        ]
+        told = " → ".join(f"{block} {hour}" for block, hour in zip(own["id"], hours, strict=True))
+        rows.append((own["id"].iloc[0], own["plan_leave_s"].iloc[0], bus, told))
+    return pd.DataFrame(rows, columns=["id", "by_s", "bus", "rounds"]).astype({"by_s": float})
 
 
 def bound(

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from evacuation.movement.kernels.people import give_places, who_is_cut_off
 from evacuation.movement.kernels.queues import AT_HOME
+from evacuation.movement.people.fleet import Fleet
 from evacuation.movement.people.households import Households
-from evacuation.movement.people.shuttles import Stop, board, call_back
+from evacuation.movement.people.shuttles import Stop, board, call_back, goal_of
 from evacuation.movement.roads.assignment import assign, assign_in_time
 from evacuation.movement.roads.queues import Queues
 from evacuation.movement.roads.routes import Routes, parted
@@ -125,10 +126,7 @@ class Shelters(mesa.Agent):
         self, queues: Queues, who: NDArray[np.int64], persons: float, node: int, cost: NDArray[np.float64]
     ) -> None:
         """Give all riders `who` (n,) of a vehicle the one goal, nearest to `node`, that has places for all `persons` of them."""
-        fits = np.where(self.left >= persons, cost[:, node], np.inf)
-        shelters = np.where(np.isinf(self.left), np.inf, fits)  # ways out are for whom no shelter is left within reach
-        fits = shelters if np.isfinite(shelters).any() else fits
-        group = int(np.argmin(fits)) if np.isfinite(fits).any() else -1
+        group = goal_of(self.left, persons, cost[:, node])
         queues.travellers["group"][who] = group
         if group >= 0:
             self.left[group] -= persons
@@ -164,20 +162,21 @@ class Decisions(mesa.Model):
 
     `orders_s` (block,) are the moments of the orders, infinite for a block that is not told to leave; `leaves` (party,) says who
     obeys or follows; `left` (group,) are the places left, `quota` (list, group) those that a plan keeps for who leaves a
-    neighbourhood by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `vehicle` (party,) which one each has
-    boarded and `boards_s` (party,) when that leaves, s, `turned` (link,) the persons whom a plan sends along each link by another way
-    than the fastest.
+    neighbourhood by car and on foot, `lists` (party,) the row of each, `stops` the vehicles, `fleet` the buses that
+    blocks share, `vehicle` (party,) which one each has boarded and `boards_s` (party,) when that leaves, s, `turned` (link,) the persons
+    whom a plan sends along each link by another way than the fastest.
     """
 
     def __init__(
         self, homes: Households, orders_s: NDArray[np.float64], leaves: NDArray[np.bool_], left: NDArray[np.float64],
-        quota: NDArray[np.float64], lists: NDArray[np.int64], stops: list[Stop], vehicle: NDArray[np.int32],
+        quota: NDArray[np.float64], lists: NDArray[np.int64], stops: list[Stop], fleet: Fleet, vehicle: NDArray[np.int32],
         boards_s: NDArray[np.float64], turned: NDArray[np.float64], routes: Routes, plan: Plan,
     ) -> None:  # fmt: skip
         super().__init__(seed=0)  # nothing is drawn here: all draws are columns of the households
         self.homes, self.leaving, self.plan, self.routes = homes, np.flatnonzero(leaves), plan, routes
         self.vehicle, self.boards_s, self.turned = vehicle, boards_s, turned
         self.stops = [(stop, *self._riders(stop, orders_s)) for stop in stops]
+        self.fleet, self.waiting = fleet, [self._riders(stop, orders_s) for stop in fleet.stops]
         self.command = Command(self, orders_s)
         self.shelters = Shelters(self, left, quota, lists)
         alone = leaves & (homes.seats == 0.0) & (homes.care < 0)
@@ -205,13 +204,30 @@ class Decisions(mesa.Model):
             if here.any() and np.isfinite(cost[:, stop.node]).any():
                 some = board(stop, riders[here], ready[here], self.homes.persons[riders[here]], t0, t1)
                 self.vehicle[some.who], self.boards_s[some.who] = some.vehicle, some.when
-            off = riders[(link[riders] == AT_HOME) & (self.vehicle[riders] >= 0)]
-            off = off[self.boards_s[off] < t1]
-            for v in np.unique(self.vehicle[off]):
-                own = off[self.vehicle[off] == v]
-                self.shelters.give_together(queues, own, float(self.homes.persons[own].sum()), stop.node, cost)
-            found.append(Released(off, self.boards_s[off]))
+            found.append(self._leave(stop, riders, t1, queues, cost))
+        self.fleet.call_on(queues, back, t0)
+        waits = (link == AT_HOME) & (self.vehicle < 0)
+        for some in self.fleet.board(self.waiting, self.homes.persons, waits, t0, t1):
+            self.vehicle[some.who], self.boards_s[some.who] = some.vehicle, some.when
+        for stop, (riders, _) in zip(self.fleet.stops, self.waiting, strict=True):
+            if np.isfinite(cost[:, stop.node]).any():
+                found.append(self._leave(stop, riders, t1, queues, cost))
         return found
+
+    def _leave(
+        self, stop: Stop, riders: NDArray[np.int64], t1: float, queues: Queues, cost: NDArray[np.float64]
+    ) -> Released:
+        """Return which of the `riders` (n,) of a stop drive off before `t1`; each vehicle has one goal."""
+        off = riders[(queues.travellers["link"][riders] == AT_HOME) & (self.vehicle[riders] >= 0)]
+        off = off[self.boards_s[off] < t1]
+        for v in np.unique(self.vehicle[off]):
+            own = off[self.vehicle[off] == v]
+            self.shelters.give_together(queues, own, float(self.homes.persons[own].sum()), stop.node, cost)
+        return Released(off, self.boards_s[off])
+
+    def plan_rounds(self, now: float, way_s: NDArray[np.float64], back: BackCost) -> None:
+        """Plan the rounds of the fleet at the times of the moment, `way_s` (group, node) there and `back` from there, s."""
+        self.fleet.plan(self.waiting, self.homes.persons, now, self.shelters.left, way_s, back)
 
     @property
     def zones(self) -> mesa.agent.AgentSet:

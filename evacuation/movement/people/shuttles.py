@@ -34,7 +34,8 @@ class Stop:
     """A stop: its block or home in care (-1 for none), its junction, and its vehicles.
 
     `seats`, `until_s` and `back_s` (vehicle,): the last is when each is back at the stop, infinite while it is out; `first` is the
-    number of its first vehicle among those of all stops. `gathered_s` is when the last vehicle had gathered its riders.
+    number of its first vehicle among those of all stops. `gathered_s` is when the last vehicle had gathered its riders; none waits
+    longer than `wait_s` for more of them.
     """
 
     block: int
@@ -45,6 +46,7 @@ class Stop:
     until_s: NDArray[np.float64]
     back_s: NDArray[np.float64]
     gathered_s: float = -np.inf
+    wait_s: float = WAIT_S
 
     @property
     def board_s(self) -> float:
@@ -92,7 +94,7 @@ def board(
                 return
             begin = max(float(stop.back_s[v]), stop.gathered_s, float(ready_s[taken]))
             full = taken + max(int(np.searchsorted(np.cumsum(persons[taken:]), stop.seats[v], side="right")), 1)
-            leave = min(max(float(ready_s[full - 1]), begin), begin + WAIT_S)
+            leave = min(max(float(ready_s[full - 1]), begin), begin + stop.wait_s)
             if leave >= min(t1, float(stop.until_s[v])):
                 return
             yield env.timeout(max(leave - env.now, 0.0))
@@ -151,13 +153,13 @@ def stops_of(
     found, first = [], 0
     for (block, home), some in sent.items():
         each, back_s, until_s = (np.concatenate([np.full(s[0], s[k], float) for s in some]) for k in (1, 2, 3))
-        node = int(care.node[home]) if home >= 0 else _middle(city, network, block)
+        node = int(care.node[home]) if home >= 0 else middle(city, network, block)
         found.append(Stop(block, home, node, first, each, until_s, back_s))
         first += len(each)
     return found
 
 
-def _middle(city: City, network: Network, block: int) -> int:
+def middle(city: City, network: Network, block: int) -> int:
     """Return the junction of the cars nearest to the middle of a block; of the city where it has no blocks."""
     centre = city.blocks.geometry.iloc[block].centroid if len(city.blocks) else city.population.union_all().centroid
     return network.nearest(centre.x, centre.y, CAR)
@@ -170,3 +172,11 @@ def aboard(homes: Households, stops: list[Stop]) -> Households:
         mine = homes.care == stop.home if stop.home >= 0 else (homes.block == stop.block) & (homes.layer == FOOT)
         node[mine], layer[mine], seats[mine] = stop.node, RESCUE if stop.home >= 0 else CAR, stop.seats.min()
     return replace(homes, node=node, layer=layer, seats=seats)
+
+
+def goal_of(left: NDArray[np.float64], persons: float, cost: NDArray[np.float64]) -> int:
+    """Return the group of the one goal for all riders of a vehicle, nearest by `cost` (group,), that has places for them; -1 for none."""
+    fits = np.where(left >= persons, cost, np.inf)
+    shelters = np.where(np.isinf(left), np.inf, fits)  # ways out are for whom no shelter is left within reach
+    fits = shelters if np.isfinite(shelters).any() else fits
+    return int(np.argmin(fits)) if np.isfinite(fits).any() else -1
