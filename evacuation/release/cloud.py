@@ -44,7 +44,7 @@ class Emission:
     `dilution` says how dense it is as it thins; `dense` is the density at the source (kg m-3). `half_width` and `mean_height` (m) are
     those of the cloud at its source. `axis` (m): the height of its axis aloft, around which `mean_height` is then the mean distance.
     A cloud that is taken over from elsewhere is `turb` wide already (standard deviation, m) with the covariance `sway` of sideways
-    place and speed (m2 s-1).
+    place and speed (m2 s-1). `gone`: of all that its source holds, the shares that had gone before and that go now; None: not known.
     """
 
     source: int
@@ -60,15 +60,16 @@ class Emission:
     axis: float = 0.0
     turb: float = 0.0
     sway: float = 0.0
+    gone: tuple[float, float] | None = None
 
 
 class Cloud:
     """Pieces of every member as a structure of arrays (see `kernels.growth`), member by member.
 
-    Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`. Where
-    the source is not known, `shifts` (member, 2) says how far each member's lies from what is emitted (m), `strengths` (member,)
-    how many times as strong it is. `classes` (member,) says whose air each has: 0 that of the step, k the k-th of its `beside`. The
-    ground takes the gas with `uptake` (m s-1), one over the resistance of its surface.
+    Member 0 has the wind as it is, the others that wind turned by `turns` (degrees, clockwise) with its speed times `factors`. Of
+    each source, or of all of them, `shifts` (source, member, 2) says how far each member's lies from what is emitted (m), `strengths`
+    (source, member) how many times as strong it is. `classes` (member,) says whose air each has: 0 that of the step, k the k-th of
+    its `beside`. The ground takes the gas with `uptake` (m s-1), one over the resistance of its surface.
     """
 
     def __init__(
@@ -137,19 +138,21 @@ class Cloud:
             ends, mass, round_, own_s = _lines(emission, dt, parts) if emission.kg_s > 0 else _puff(emission, dt)
             count = len(mass)
             ends[growth.DILUTION] = self._row_of(emission.dilution)
-            number = np.tile(first + np.arange(count), self.members)
-            member = np.repeat(np.arange(self.members), count)
+            strong = self.strength(emission)
+            flows = np.flatnonzero(strong > 0.0)
+            number = np.tile(first + np.arange(count), len(flows))
+            member = np.repeat(flows, count)
             chain = np.stack([member, np.full(len(member), emission.source), number, number])
-            mine = np.tile(ends, self.members)
+            mine = np.tile(ends, len(flows))
             own = emission.source if len(self.shifts) > 1 else 0
             mine[growth.X] += self.shifts[own, member, 0]
             mine[growth.Y] += self.shifts[own, member, 1]
-            mine[growth.SOURCE] *= self.strengths[own, member]
+            mine[growth.SOURCE] *= strong[member]
             self.ends = np.concatenate([self.ends, mine], axis=2)
-            self.mass = np.concatenate([self.mass, np.tile(mass, self.members) * self.strengths[own, member]])
+            self.mass = np.concatenate([self.mass, np.tile(mass, len(flows)) * strong[member]])
             self.round = np.concatenate([self.round, np.full(len(member), round_)])
             self.chain = np.concatenate([self.chain, chain], axis=1)
-            run_s = np.concatenate([run_s, np.tile(own_s, self.members)], axis=1)
+            run_s = np.concatenate([run_s, np.tile(own_s, len(flows))], axis=1)
         if not len(self.mass):
             return 0.0
         if emissions:
@@ -178,6 +181,14 @@ class Cloud:
         self._join()
         self._split(air)
         return taken_kg
+
+    def strength(self, emission: Emission) -> Array:
+        """Return how many times as much as is emitted each member lets go (member,), 0 where its source is empty already."""
+        strong: Array = self.strengths[emission.source if len(self.shifts) > 1 else 0]
+        if emission.gone is None:
+            return strong
+        before, now = emission.gone
+        return np.asarray(np.where(strong <= 1.0, strong, np.clip((1.0 - strong * before) / now, 0.0, strong)))
 
     def _row_of(self, dilution: Dilution) -> int:
         """Return the row of a way of thinning, a new one where it is not known yet."""

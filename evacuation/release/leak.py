@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class Leak:
     """A tank that may leak: where, what is in it and in its pool, and since when (s since the first run's start; NaN: not yet).
 
     axis_m: how high the axis of its plume was at most, m; 0: it began at the ground. from_ground: high up it was too heavy for an axis.
+    mass_known: what it holds is told, not assumed.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Leak:
     stack: Stack | None = None
     axis_m: float = 0.0
     from_ground: bool = False
+    mass_known: bool = True
 
     def open(self, now: float, hole_m: float, cause: int, sudden: bool = False) -> None:
         """Make a hole (diameter, m), or let all go at once."""
@@ -76,6 +78,7 @@ class Leak:
         self.out_kg += out
         self.pool.add(out * (1.0 - share), self.source.temperature)
         jet, vapour = out * share, self.pool.evaporate(dt, air.wind, air.temperature)
+        gone = self._gone(jet + vapour)
         self.washed_kg += curtain * (jet + vapour)
         jet, vapour = jet * (1.0 - curtain), vapour * (1.0 - curtain)
         self.most_kg_s = max(self.most_kg_s, (jet + vapour) / dt)
@@ -85,12 +88,20 @@ class Leak:
         if at_once:
             found = [self._puff(number, jet, dense, drops, air)] if jet > 0 else []
             over_pool = [self._line(number, vapour / dt, self._gas(air), 0.0, air, height_m)] if vapour > 0 else []
-            return found + over_pool
+            return [replace(emission, gone=gone) for emission in found + over_pool]
         if jet + vapour <= 0.0:
             return []
         mixed = 1.0 / ((jet / dense + vapour / self._gas(air)) / (jet + vapour))
         drops *= jet / (jet + vapour)
-        return [self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)]
+        line = self._line(number, (jet + vapour) / dt, mixed, drops, air, height_m, pool=vapour > jet)
+        return [replace(line, gone=gone)]
+
+    def _gone(self, now_kg: float) -> tuple[float, float] | None:
+        """Return which shares of all it held have gone, but for the pool, before this step and in it; None: not known what it held."""
+        held = self.out_kg + self.source.kg
+        if not self.mass_known or math.isnan(held) or held <= 0.0:
+            return None
+        return (self.out_kg - self.pool.kg - now_kg) / held, now_kg / held
 
     def _gas(self, air: Air) -> float:
         """Return the density of the vapour over the pool, kg m-3: as cold as the pool, not warmer than the air."""

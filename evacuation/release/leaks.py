@@ -163,13 +163,13 @@ class Leaks:
         """Return what a state keeps of the tanks."""
         rows = [
             (leak.source.kg, leak.source.full_kg, leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began, leak.cause, leak.out_kg,
-             leak.washed_kg, leak.most_kg_s, leak.sudden, leak.axis_m, leak.from_ground)
+             leak.washed_kg, leak.most_kg_s, leak.sudden, leak.axis_m, leak.from_ground, leak.mass_known)
             for leak in self.leaks
         ]  # fmt: skip
         rings = [(np.full(len(leak.pool.rings[0]), k), *leak.pool.rings) for k, leak in enumerate(self.leaks)]
         return {
             "rings": np.concatenate([np.zeros((3, 0)), *(np.stack(ring) for ring in rings)], axis=1),
-            "leaks": np.array(rows, dtype=np.float64).reshape(-1, 13),
+            "leaks": np.array(rows, dtype=np.float64).reshape(-1, 14),
             "leak_ids": np.array([k.id for k in self.leaks]),
         }
 
@@ -184,7 +184,12 @@ class Leaks:
             leak.source.kg, leak.source.full_kg = row[0], row[1]
             leak.pool.kg, leak.pool.temperature, leak.hole_m, leak.began = row[2], row[3], row[4], row[5]
             leak.cause, leak.out_kg, leak.washed_kg, leak.most_kg_s = int(row[6]), row[7], row[8], row[9]
-            leak.sudden, leak.axis_m, leak.from_ground = bool(row[10]), row[11], bool(row[12])
+            leak.sudden, leak.axis_m, leak.from_ground, leak.mass_known = (
+                bool(row[10]),
+                row[11],
+                bool(row[12]),
+                bool(row[13]),
+            )
             leak.pool.rings = arrays["rings"][1:, arrays["rings"][0] == k]
 
 
@@ -344,7 +349,9 @@ def _tank(
     if lacks and way.outflow in USED_BY["mass_kg"]:
         notes.append(("tank_assumed", {"tank": row["id"], "what": lacks, "kg": kg, "phase": phase}))
     content = Content(str(row["id"]), gas, phase, kg, temperature, pressure)
-    return _leak(row["geometry"], content, way, asked.bund_m2, grid)
+    leak = _leak(row["geometry"], content, way, asked.bund_m2, grid)
+    leak.mass_known = "mass_kg" not in lacks or (chosen and asked.mass_kg is not None)
+    return leak
 
 
 def _place(asked: Asked, gas: Substance, notes: list[tuple[str, Mapping[str, Any]]], city: City, grid: Grid) -> Leak:

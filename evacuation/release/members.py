@@ -1,8 +1,8 @@
-"""Members of the wind within one run: the same leak in winds turned and sped by chance, reduced to shares as they go.
+"""Members of the wind within one run: a leak by chance stronger or weaker in winds turned and sped, reduced to shares as they go.
 
-They answer "how likely is this place to be met, as the wind is not known exactly". They share the source and all else; the
-scenario's `ensemble` varies parameters, a run each. A turn, a speed and a class of stability are drawn once per member and hold over
-the run; the weaker the wind, the wider the turn.
+They answer "how likely is this place to be met, as wind and source are not known exactly". They share all else; the scenario's
+`ensemble` varies parameters, a run each. A turn, a speed, a class of stability and a factor of the source are drawn once per member and
+hold over the run; the weaker the wind, the wider the turn.
 """
 
 from __future__ import annotations
@@ -49,6 +49,15 @@ def classes(count: int, share: float, rng: np.random.Generator | None) -> NDArra
     """Return for each member 0: the stability as it is, 1: one class less stable, 2: one more; `share` of them are one class off."""
     drawn = (rng if rng is not None else stream(0, "release")).random(count)
     return np.asarray(np.select([drawn < 0.5 * share, drawn < share], [1, 2], 0), dtype=np.int64)
+
+
+def strengths(count: int, sd: float, rng: np.random.Generator | None) -> Array:
+    """Return how many times as much each member lets go as the source says (1, 1 + count), of the wind as it is 1.
+
+    exp(sd times a standard normal number), median 1. Drawn from a stream of its own: the other draws stay what they are without it.
+    """
+    drawn = (rng if rng is not None else stream(0, "release")).spawn(1)[0]
+    return np.append(1.0, np.exp(sd * drawn.standard_normal(count)))[None]
 
 
 class Shares:

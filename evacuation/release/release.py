@@ -43,6 +43,7 @@ KEPT = (
         "direction_sd_deg",
         "speed_sd",
         "stability_share",
+        "source_sd",
         "height_m",
     ),
     *("streets", "near_source"),
@@ -51,7 +52,7 @@ KEPT = (
 #: What a scenario says of a source that it knows; detectors tell all of it of one that is sought.
 OF_A_SITE = (
     *("mass_kg", "hole_mm", "outflow", "blowdown", "rates_kg_s", "pipe_length_m", "pipe_mm", "stack_m", "exit_m_s"),
-    *("exit_k", "phase", "pressure_bar", "start_min", "float_hole_mm", "bund_m2"),
+    *("exit_k", "phase", "pressure_bar", "start_min", "float_hole_mm", "bund_m2", "source_sd"),
 )
 
 #: What makes something leak where no site is named: one of these, or it is named.
@@ -129,6 +130,12 @@ class Release:
         Ge(0.0),
         Le(1.0),
         Unit("1", "one Pasquill class off; assumed: ways to tell it agree in about six hours of ten"),
+    ] = 0.4
+    source_sd: Annotated[
+        float,
+        Ge(0.0),
+        Le(1.0),
+        Unit("1", "of the logarithm of the rate, a factor of 1.5: hole and discharge are known so well, assumed"),
     ] = 0.4
     streets: bool = False
     near_source: bool = False
@@ -251,6 +258,11 @@ class Release:
     def varies_stability(self) -> bool:
         """Whether the wind members differ in stability."""
         return self.wind_members > 0 and self.stability_share > 0.0
+
+    @property
+    def varies_source(self) -> bool:
+        """Whether the wind members differ in how much a known source lets go: not where all that it holds comes at once."""
+        return self.source_sd > 0.0 and self.outflow != "sudden"
 
     @property
     def _way(self) -> Way:

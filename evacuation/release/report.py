@@ -26,7 +26,7 @@ STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong"}
 SOUGHT = Word("report.release.sought")
 
 #: Why nothing is known of a block that is given no advice.
-UNKNOWN = ("calm", "off_grid")
+UNKNOWN = ("calm", "one_wind", "off_grid")
 
 #: Lower bounds of severity with the colour that a block has there, the worst first.
 GRADES = ((3.0, "red"), (2.0, "orange"), (1.0, "yellow"))
@@ -120,7 +120,8 @@ def _ahead(section: Section, city: City, clock: Clock, most: int | None = None) 
     met = worst[(worst >= 1.0).any(axis=1) | (likely >= POSSIBLE).any(axis=1)]
     order = met.reset_index().sort_values([*moments, "id"], ascending=[*(False for _ in moments), True])["id"].tolist()
     if not order:
-        return [*found, Text(Word("report.release.no_advice"))]
+        alone: list[Block] = [] if about["members"] else [Text(Word("report.release.ahead_one"), "alarm")]
+        return [*found, Text(Word("report.release.no_advice")), *alone]
     heads, sides = [Word("report.release.block")], [(where, name) for where in SIDES for name in moments]
     for where, name in sides:
         at = moments[name]["at_s"].iloc[0]

@@ -56,7 +56,8 @@ class Run:
             tanks.restore(arrays)
         self.found = found
         turns = members.draw(model.wind_members, model.direction_sd_deg, model.speed_sd, rng)
-        shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else (None, None)
+        known = None, members.strengths(model.wind_members, model.source_sd if model.varies_source else 0.0, rng)
+        shifts, strengths = found.draws(model.wind_members, rng or stream(0, "release")) if found else known
         off = model.stability_share if model.varies_stability else 0.0
         classes = members.classes(model.wind_members, off, rng)
         self.cloud = Cloud(*turns, arrays, shifts, strengths, tanks.substance.uptake, classes)
@@ -195,6 +196,8 @@ class Run:
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():
             told.loc[told["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
+        if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
+            told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
         return Outcome(
@@ -246,7 +249,7 @@ class Run:
     def _fields(self, city: City, rooms: advice.Indoors, shares: Any, told: pd.DataFrame) -> xr.Dataset:
         timed, space = ("time", "y", "x"), ("y", "x")
         choice = told["advice"].map({name: k for k, name in enumerate(advice.CHOICES)}).to_numpy(float)
-        choice[told["reason"] == "calm"] = np.nan
+        choice[told["reason"].isin(["calm", "one_wind"])] = np.nan
         # out of a gas that may burn one leaves as long as it stands there
         pays = (told["advice"] == "leave") & ~told["burns"].astype(bool)
         leave = told["by_s"].where(pays).to_numpy(float)
@@ -381,6 +384,9 @@ class Run:
                 notes.append(("wider", {"steady": STEADY_M_S, "calm": CALM_M_S}))
             share = {"percent": 100 * self.model.stability_share}
             notes.append(("stability_varied", share) if self.model.varies_stability else ("stability_one", {}))
+            if self.found is None:
+                varied, percent = (self.cloud.strengths != 1.0).any(), 100 * self.model.source_sd
+                notes.append(("source_varied", {"percent": percent}) if varied else ("source_one", {}))
         else:
             notes.append(("one_wind", {}))
         if family:

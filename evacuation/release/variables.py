@@ -161,7 +161,7 @@ STAY_OR_LEAVE = Variable(
     2.0,
     tags=frozenset({"advice"}),
     flags=("none", "stay", "leave"),
-    comment="missing where a calm may bring the cloud although the one direction that was followed does not",
+    comment="missing where another wind, or a calm, may bring the cloud although the one direction that was followed does not",
     gaps=True,
 )
 LEAVE_BEFORE = Variable(

@@ -57,7 +57,7 @@ class NearMembers:
     ) -> tuple[float, float]:
         """Carry all members on by `dt` s and set c (member, y, x); return the ledger of the mean wind, kg. See `NearSource`."""
         for member, other in enumerate(self.others, 1):
-            mine = [self._strong(emission, member) for emission in emissions]
+            mine = [self._strong(e, member) for e in emissions if self._cloud.strength(e)[member] > 0.0]
             other.step(mine, dt, number, self._blown(air, member), t, c[member], (0.0, 0.0))
         return self.mean.step(emissions, dt, number, air, t, c[0], ledger)
 
@@ -81,7 +81,7 @@ class NearMembers:
 
     def _strong(self, emission: Emission, member: int) -> Emission:
         """Return what a member lets go."""
-        strong = float(self._cloud.strengths[emission.source if len(self._cloud.shifts) > 1 else 0, member])
+        strong = float(self._cloud.strength(emission)[member])
         return replace(emission, kg_s=emission.kg_s * strong, kg=emission.kg * strong)
 
     def _blown(self, air: Air, member: int) -> Air:

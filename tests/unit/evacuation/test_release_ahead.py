@@ -85,7 +85,7 @@ def test_rooms_follow_the_exact_box() -> None:
 
 
 def test_members_in_the_same_wind_are_all_or_none_and_rooms_lag_behind() -> None:
-    same = {"direction_sd_deg": 0.0, "speed_sd": 0.0, "stability_share": 0.0, "wind_members": 2}
+    same = {"direction_sd_deg": 0.0, "speed_sd": 0.0, "stability_share": 0.0, "source_sd": 0.0, "wind_members": 2}
     run = simulated(replace(LEAK, **same))
     table = run.tables["ahead"]
     shares = table[LIKELY].to_numpy(float)

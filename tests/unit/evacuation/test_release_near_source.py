@@ -223,6 +223,11 @@ def test_a_member_goes_with_its_own_wind_and_strength_and_the_mean_as_without_me
     )  # the wind goes east, the member's a quarter clockwise
     assert near.others[0].airborne_kg == pytest.approx(3.0 * near.airborne_kg, rel=1e-9)
     assert dict(near.notes())["near_members"]["count"] == 200
+    held = near.others[0].airborne_kg
+    near.step([replace(GAS, gone=(0.5, 0.1))], DT, 4, AIR, 4 * DT, c, (0.0, 0.0))
+    assert near.others[0].airborne_kg == pytest.approx(held, rel=1e-9), (
+        "three times half of what the source holds is more than there is"
+    )
 
 
 def test_a_member_has_its_own_stability_outside_the_box(open_city: City) -> None:
