@@ -32,8 +32,8 @@ from twin.grid import Grid
 Array = NDArray[np.float64]
 Notes = list[tuple[str, dict[str, Any]]]
 
-#: A home's floor area A (m2), the height of a room (m) and the year of a house that says none: assumed.
-HOME_M2, ROOM_M, UNKNOWN_YEAR = 100.0, 2.5, 1980.0
+#: A home's floor area A (m2), the height of a room (m) and the year of a house that says none (a leaky one, on the safe side): assumed.
+HOME_M2, ROOM_M, UNKNOWN_YEAR = 100.0, 2.5, 1950.0
 #: The houses measured were built between these years; older and newer ones are taken as the nearest.
 YEARS = (1900.0, 2000.0)
 #: R, the share of the leaks in floor and ceiling (half: assumed), and C, of a house between others.

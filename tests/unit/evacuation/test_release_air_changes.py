@@ -143,8 +143,8 @@ def test_what_is_not_known_of_the_buildings_is_said() -> None:
     bare = replace(half, buildings=empty_table("buildings", CRS))
     seen = {name: dict(run(city).notes) for name, city in (("none", built(None)), ("half", half), ("bare", bare))}
     many = len(half.buildings)
-    assert seen["none"]["rooms_age"] == {"count": many, "of": many, "year": 1980}
-    assert seen["half"]["rooms_age"] == {"count": many // 2, "of": many, "year": 1980}
-    assert seen["bare"]["rooms_no_buildings"] == {"floors": 3, "year": 1980} and "rooms_age" not in seen["bare"]
-    np.testing.assert_allclose(of(bare).rates[1], by_hand(1980.0, 3, 0.4), rtol=1e-12)
+    assert seen["none"]["rooms_age"] == {"count": many, "of": many, "year": 1950}
+    assert seen["half"]["rooms_age"] == {"count": many // 2, "of": many, "year": 1950}
+    assert seen["bare"]["rooms_no_buildings"] == {"floors": 3, "year": 1950} and "rooms_age" not in seen["bare"]
+    np.testing.assert_allclose(of(bare).rates[1], by_hand(1950.0, 3, 0.4), rtol=1e-12)
     assert "rooms_of_buildings" not in dict(run(half, air_changes_shut=0.5).notes)
