@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.release import ignition
+from evacuation.release.air_changes import AirChanges
 from evacuation.release.history import History
 from evacuation.release.ignition import Burning
 from evacuation.release.kernels import loads
@@ -59,12 +60,10 @@ COLUMNS = [
 class People:
     """What is assumed of people.
 
-    Air changes (s-1) with windows open and shut; when they are warned, s since the first run's start; how long a household then
-    needs until it is out of doors, s; how fast it walks, m s-1.
+    When they are warned, s since the first run's start; how long a household then needs until it is out of doors, s; how fast it
+    walks, m s-1.
     """
 
-    open_s: float
-    shut_s: float
     warned_s: float
     ready_s: float
     walk_m_s: float
@@ -99,15 +98,16 @@ class Indoors:
         return np.where(self.cells[k] == cells, self.load[frame, k], 0.0) if len(self.cells) else np.zeros(len(cells))
 
 
-def indoors(history: History, curve: Curve, people: People) -> Indoors:
-    """Return the air and the dose of rooms at every cell that the cloud met."""
+def indoors(history: History, curve: Curve, warned_s: float, changes: AirChanges) -> Indoors:
+    """Return the air and the dose of rooms at every cell that the cloud met; windows are shut from the first frame after the warning."""
     rows, cols = history.frames.shape[1:]
     frames = history.frames[: history.count].reshape(history.count, -1)
     met = np.flatnonzero(frames.any(axis=0)) if history.count else np.zeros(0, np.int64)
     load, inside = np.zeros((history.count + 1, len(met))), np.zeros((history.count, len(met)))
-    shut_at = _frame(people.warned_s, history)
+    row = changes.rows(history.count, _frame(warned_s, history))
+    fade, kept = changes.all_fading(history.frame_s)
     loads.indoor_load(
-        load, inside, frames, met, history.frame_s, people.open_s, people.shut_s, shut_at,
+        load, inside, frames, met, history.frame_s, changes.house.ravel()[met], row, fade, kept,
         curve.log_t, curve.log_c, curve.n_short, curve.n_long,
     )  # fmt: skip
     whole = np.zeros(rows * cols)

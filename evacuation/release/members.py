@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evacuation.release.air_changes import AirChanges
 from evacuation.release.kernels import loads
 from evacuation.release.toxicity import Limits
 from twin.streams import stream
@@ -85,8 +86,8 @@ class Shares:
         self.air = np.array(kept.get("members_rooms", np.zeros((count, *shape))))
         self._sum, self._mean = np.zeros_like(self.air), np.zeros_like(self.air)
 
-    def add(self, c: Array, dt: float, changes_s: float) -> None:
-        """Add what `dt` s at c (member, y, x), kg m-3, bring; rooms change their air at `changes_s` (s-1)."""
+    def add(self, c: Array, dt: float, rooms: AirChanges, shut: bool) -> None:
+        """Add what `dt` s at c (member, y, x), kg m-3, bring; `shut`: whether the windows of rooms are."""
         if not len(c):
             return
         self._reach(self.reached, c, dt)
@@ -94,7 +95,7 @@ class Shares:
         self._part_s += dt
         if self._part_s >= self._frame_s - 1e-6:
             self._sum *= dt / self._frame_s
-            loads.air_rooms(self.air, self._mean, self._sum, changes_s, self._frame_s)
+            loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.fading(shut, self._frame_s))
             self._reach(self.inside, self._mean, self._frame_s)
             self._sum[:], self._part_s = 0.0, 0.0
 

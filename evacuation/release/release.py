@@ -109,7 +109,9 @@ class Release:
     step_s: Annotated[float, Ge(5.0), Le(60.0), Unit("s")] = 20.0
     puffs_per_step: Annotated[int, Ge(1), Le(60), Unit("1")] = 8
     air_changes_open: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows ajar: assumed")] = 1.5
-    air_changes_shut: Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] = 0.5
+    air_changes_shut: (
+        Annotated[float, Gt(0.0), Le(30.0), Unit("h-1", "leaky home, windows shut: assumed")] | Literal["buildings"]
+    ) = 0.5
     warned_min: Annotated[float, Ge(0.0), Le(240.0), Unit("min", "from leak to warning: assumed")] = 10.0
     ready_min: Annotated[
         float, Ge(0.0), Le(240.0), Unit("min", "from the warning to the street, no notice: assumed")
@@ -310,4 +312,6 @@ class Release:
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""
         numbers = {name: float(getattr(self, name)) for name in KEPT}
-        return {"substance": gas.id, "frame_s": frame_s, "form": float(FIELDS), **self._way.kept, **numbers}
+        shut = self.air_changes_shut
+        rooms = {"air_changes_shut": shut} if isinstance(shut, str) else {}
+        return {"substance": gas.id, "frame_s": frame_s, "form": float(FIELDS), **self._way.kept, **numbers, **rooms}

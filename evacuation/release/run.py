@@ -11,6 +11,7 @@ import xarray as xr
 
 from evacuation.release import advice, ignition, leaks, members
 from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
+from evacuation.release.air_changes import AirChanges, OfBuildings
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
@@ -69,6 +70,12 @@ class Run:
         self.history = History(grid.shape, limits, self.flammable, frame_s, frames, arrays)
         self.shares = members.Shares(model.wind_members, grid.shape, limits, self.flammable, frame_s, arrays)
         self.ahead = Ahead(grid.shape, frame_s)
+        opened, shut = model.air_changes_open / 3600.0, model.air_changes_shut
+        self.rooms: AirChanges = (
+            OfBuildings(opened, city, grid, arrays)
+            if isinstance(shut, str)
+            else AirChanges(opened, shut / 3600.0, grid.shape)
+        )
         self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}
         zeros = np.zeros(grid.shape)
@@ -102,8 +109,9 @@ class Run:
             self.streets.step(self.cloud, air, emissions, dt, self.c)
             np.maximum(self.highest, self.c, out=self.highest)
             loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
+            self.rooms.blow(self.history.count, air)
             self.history.add(self.c, dt)
-            self.shares.add(self.all[1:], dt, self._changes_s(self.elapsed + t))
+            self.shares.add(self.all[1:], dt, self.rooms, self._shut(self.elapsed + t))
             self.ahead.look(self._warned(), self.history, self.shares, self.all[1:])
             if (k + 1) % steps == 0:
                 self.streets.frame(self.clock.step_s)
@@ -125,11 +133,10 @@ class Run:
             return self.found.known_s
         return np.inf if np.isnan(began) else began + self.model.warned_min * 60.0
 
-    def _changes_s(self, moment: float) -> float:
-        """Return the air changes of rooms (s-1) at a moment, s since the first run's start: shut from the frame of the warning on."""
+    def _shut(self, moment: float) -> bool:
+        """Return whether windows are shut at a moment, s since the first run's start: from the frame of the warning on."""
         frame_s, warned = self.history.frame_s, self._warned()
-        shut = math.isfinite(warned) and moment >= math.ceil(warned / frame_s - 1e-9) * frame_s - 1e-6
-        return float(self.model.air_changes_shut if shut else self.model.air_changes_open) / 3600.0
+        return math.isfinite(warned) and moment >= math.ceil(warned / frame_s - 1e-9) * frame_s - 1e-6
 
     def _at_home(self) -> str:
         """Return whom the city counts at home when the run begins: its people of the "night" or of the "day"."""
@@ -180,11 +187,8 @@ class Run:
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
         """Return fields, tables, ledger, state and notes."""
         model, curve = self.model, self.limits.curves[2]
-        people = advice.People(
-            model.air_changes_open / 3600.0, model.air_changes_shut / 3600.0, self._warned(), 60.0 * model.ready_min,
-            model.walk_m_s,
-        )  # fmt: skip
-        rooms = advice.indoors(self.history, curve, people)
+        people = advice.People(self._warned(), 60.0 * model.ready_min, model.walk_m_s)
+        rooms = advice.indoors(self.history, curve, people.warned_s, self.rooms)
         shares = self.shares.shares()
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
@@ -336,7 +340,12 @@ class Run:
     def _state(self, settings: dict[str, str | float]) -> State:
         arrays = self.cloud.arrays() | self.tanks.arrays() | self.history.arrays() | self.shares.arrays()
         arrays |= self.weather.arrays() | {"c": self.c, "highest": self.highest, "dose": self.dose}
-        arrays |= self.near.arrays() | self.streets.arrays() | (self.water.arrays() if self.water else {})
+        arrays |= (
+            self.near.arrays()
+            | self.streets.arrays()
+            | self.rooms.arrays()
+            | (self.water.arrays() if self.water else {})
+        )
         numbers = {
             "elapsed_s": self.elapsed + self.clock.duration_s,
             "number": float(self.number),
@@ -357,7 +366,7 @@ class Run:
         if gas.own:
             notes.append(("own_substance", {"file": f"substances/{gas.id}.csv"}))
         notes += list(self.limits.notes) + self.tanks.notes
-        notes += self.tanks.told() + self.near.notes() + self.streets.notes()
+        notes += self.tanks.told() + self.near.notes() + self.streets.notes() + self.rooms.notes()
         for leak in self.tanks.leaks:
             if leak.cause == 3:
                 moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)

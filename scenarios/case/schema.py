@@ -214,6 +214,11 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
         errors = [e for e in errors if e["loc"][:3] == best]
         unknown = [e for e in unknown if e in errors]
     first = (unknown or errors)[0]
+    if isinstance(first.get("input"), str) and _is_branch(
+        first["loc"][-1:]
+    ):  # a word where a number or some words may stand
+        beside = [e for e in errors if e["loc"][:-1] == first["loc"][:-1]]
+        first = next((e for e in beside if e["type"] == "literal_error"), first)
     field = ".".join(str(p) for p in first["loc"] if not _is_branch((p,)))
     if first in unknown:
         *path, key = first["loc"]
@@ -233,7 +238,8 @@ def explain(error: ValidationError, where: str, root: Any) -> ScenarioError:
 
 def _is_branch(part: tuple[Any, ...]) -> bool:
     """Return whether a part of a field's path is the validator's name for a form (a class, a list, a number), not a key."""
-    return any(str(p)[:1].isupper() or str(p).startswith("list[") or p in ("float", "int") for p in part)
+    forms = ("float", "int", "constrained-float")
+    return any(str(p)[:1].isupper() or str(p).startswith(("list[", "literal[")) or p in forms for p in part)
 
 
 def _keys_at(root: Any, path: Sequence[str | int]) -> list[str]:

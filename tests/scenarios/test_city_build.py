@@ -84,7 +84,9 @@ def sources(tmp_path: Path) -> Path:
         oneway=["B", "T", "F", "B"],
     ).to_file(tmp_path / "roads.shp", encoding="gb18030")  # fmt: skip
     (tmp_path / "roads.cpg").unlink()
-    table([box(10, 10, 30, 30), box(50, 10, 70, 30)], height=[18.0, None]).to_file(tmp_path / "buildings.gpkg")
+    table([box(10, 10, 30, 30), box(50, 10, 70, 30)], height=[18.0, None], year_built=[1987, 0]).to_file(
+        tmp_path / "buildings.gpkg"
+    )
     table([box(390, 0, 400, 400)]).to_file(tmp_path / "water.geojson")
     table([line((385, 0), (385, 400))], crest_m=[26.5]).to_file(tmp_path / "levees.geojson")
     lon, lat = lonlat(*at(100, 100))
@@ -123,6 +125,8 @@ def test_the_example_of_the_page_builds_with_every_layer_it_names(built: City) -
     assert len(ends[0] & ends[1] & ends[2]) == 1, "three roads meet where one ends on the other"
     assert not ends[3] & (ends[0] | ends[1] | ends[2]), "a road that only crosses does not meet"
     assert built.buildings["floors"].tolist() == [6, 3]
+    years = built.buildings["built"]
+    assert years[0] == 1987.0 and years.isna().tolist() == [False, True]
     river = built.surface["river"].values
     assert river[:, 78:].all() and not river[:, :78].any()
     assert built.levees["crest_m"].tolist() == [26.5]

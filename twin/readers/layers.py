@@ -26,6 +26,7 @@ SNAP_M = 0.5  # ends of roads nearer than this to each other, or to another road
 #: Road classes of CJJ 37 as those of OpenStreetMap.
 CLASSES_ZH = {"快速路": "trunk", "主干路": "primary", "次干路": "secondary", "支路": "tertiary"}
 
+YEARS = (1000, 2100)  # what can be a year in which a building was built
 FLOOR_M = 3.0  # height of a floor where only the height of a building is known: assumed
 
 
@@ -72,8 +73,8 @@ def read_roads(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd
 def read_buildings(path: Path, crs: str, source_crs: str | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the buildings table of a file of outlines, and what was mended or assumed.
 
-    Columns, where the file has them: id, use, floors (levels, 层数) or height in m. Without them a building is residential
-    and has 3 floors.
+    Columns, where the file has them: id, use, floors (levels, 层数) or height in m, built (year_built, 建成年份). Without them a building
+    is residential, has 3 floors and no year (NaN; no column where no building has one).
     """
     shapes, found = _of_kind(path, crs, source_crs, 2)
     n = len(shapes)
@@ -91,6 +92,9 @@ def read_buildings(path: Path, crs: str, source_crs: str | None = None) -> tuple
         geometry=shapes.geometry.values,
         crs=crs,
     )
+    built = pd.to_numeric(_series(shapes, ("built", "year_built", "建成年份")), errors="coerce")
+    if (known := built.between(*YEARS)).any():
+        table["built"] = built.where(known).to_numpy(float)
     return table, found
 
 

@@ -124,37 +124,46 @@ def indoors(c_in, c_out, changes_s, dt):
     return c_out + (c_in - c_out) * fade, c_out + (c_in - c_out) * kept
 
 
+@kernel
+def exchanges(fade_out, kept_out, changes_s, dt):
+    """Fill fade_out and kept_out (house,) with what `exchange` gives for changes_s (house,), s-1."""
+    for k in range(len(changes_s)):
+        fade_out[k], kept_out[k] = exchange(changes_s[k], dt)
+
+
 @kernel(parallel=True)
-def air_rooms(air_out, mean_out, c, changes_s, dt):
-    """Move the air of rooms on by dt s in air of concentration c; all (member, row, column), kg m-3; mean_out: its mean meanwhile."""
+def air_rooms(air_out, mean_out, c, house, fade, kept):
+    """Move the air of rooms on in air of concentration c; all (member, row, column), kg m-3; mean_out: its mean meanwhile.
+
+    house (row, column): which house each room is in; fade, kept (house,): see `exchange`.
+    """
     members, rows, cols = c.shape
-    fade, kept = exchange(changes_s, dt)
     for line in nb.prange(members * rows):
         n, j = line // rows, line % rows
         for i in range(cols):
             outside = c[n, j, i]
-            off = air_out[n, j, i] - outside
-            mean_out[n, j, i] = outside + off * kept
-            air_out[n, j, i] = outside + off * fade
+            off, h = air_out[n, j, i] - outside, house[j, i]
+            mean_out[n, j, i] = outside + off * kept[h]
+            air_out[n, j, i] = outside + off * fade[h]
 
 
 @kernel(parallel=True)
-def indoor_load(load_out, inside_out, frames, met, dt, open_s, shut_s, shut_at, log_t, log_c, n_short, n_long):
+def indoor_load(load_out, inside_out, frames, met, dt, house, row, fade, kept, log_t, log_c, n_short, n_long):
     """Follow the air of rooms at the cells met (room,) through frames (time, cell) of dt s, and what people collect there.
 
     load_out (time + 1, room): dose at the beginning of each frame and at the end; inside_out (time, room): concentration after
-    each frame. Air changes open_s (s-1) before the frame shut_at, shut_s from it.
+    each frame. house (room,): which house each is in; fade, kept (row, house): see `exchange`; row (time,): which holds.
     """
     n_frames, n_rooms = inside_out.shape
-    airy, stuffy = exchange(open_s, dt), exchange(shut_s, dt)
     for part in nb.prange((n_rooms + ROOMS - 1) // ROOMS):
         rooms = range(part * ROOMS, min((part + 1) * ROOMS, n_rooms))
         for i in rooms:
             load_out[0, i] = 0.0
         for k in range(n_frames):
-            fade, kept = airy if k < shut_at else stuffy
+            r = row[k]
             for i in rooms:
+                h = house[i]
                 c, outside = inside_out[k - 1, i] if k > 0 else 0.0, np.float64(frames[k, met[i]])
-                inside_out[k, i] = outside + (c - outside) * fade
-                mean = outside + (c - outside) * kept
+                inside_out[k, i] = outside + (c - outside) * fade[r, h]
+                mean = outside + (c - outside) * kept[r, h]
                 load_out[k + 1, i] = load_out[k, i] + dt * load_rate(mean, log_t, log_c, n_short, n_long)

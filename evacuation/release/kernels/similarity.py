@@ -69,6 +69,13 @@ def profiles(out, z, z0, inv_l):
 
 
 @kernel
+def winds(out, z, z0, ustar, inv_l):
+    """Fill out (place,) with the wind (m s-1) at height z (place,), m, over z0 (place,), m, for u* (place,), m s-1."""
+    for k in range(len(out)):
+        out[k] = ustar[k] / KAPPA * profile(z[k], z0[k], inv_l)
+
+
+@kernel
 def shape(zbar, z0, inv_l):
     """Return (s, m): the exponents of the vertical profile of the cloud and of the wind, at 0.6 of the mean height (m).
 
