@@ -24,7 +24,7 @@ from evacuation.crowd.variables import CONTACT_FORCE, KEPT
 from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.gates import Timetable
 from evacuation.crowd.venue.plan import Plan
-from evacuation.crowd.venue.ways import Finder
+from evacuation.crowd.venue.ways import MOST_SLOW_DENSITY, Finder
 from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
@@ -58,7 +58,7 @@ def simulate(
     """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a plan or figures that cannot be."""
     plan = Plan.of(city, asked.venue, asked.stream_cell_m)
     gates = Timetable(plan, city, clock, actions, drivers.get("water_depth"), asked.gate_closes_m)
-    finder = Finder(plan)
+    finder = Finder(plan, MOST_SLOW_DENSITY)
     finder.check(gates.ever_open())
     kept = state.arrays if state else None
     stream = Stream(plan, finder, gates.at(0.0), kept)

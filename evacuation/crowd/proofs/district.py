@@ -17,7 +17,7 @@ from evacuation.crowd.proofs.hermes import nobody
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, plan_of, room
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
-from evacuation.crowd.venue.ways import Finder
+from evacuation.crowd.venue.ways import MOST_SLOW_DENSITY, Finder
 from twin.proof import Reference
 
 HALL = shapely.box(0, 0, 60, 40)
@@ -35,7 +35,9 @@ def open_stream(plan: Plan, per_s: float = np.inf) -> Stream:
     """Return an empty crowd in a plan with its gates open, each letting through so many a second."""
     n = len(plan.gates)
     inner = np.array([gate.inner for gate in plan.gates], np.int8)
-    return Stream(plan, Finder(plan), Gates(np.zeros(n, bool), np.zeros(n, np.int8), np.full(n, per_s), inner))
+    return Stream(
+        plan, Finder(plan, MOST_SLOW_DENSITY), Gates(np.zeros(n, bool), np.zeros(n, np.int8), np.full(n, per_s), inner)
+    )
 
 
 def emptying(cell: float, persons: float) -> tuple[list[float], float, Stream]:

@@ -23,8 +23,9 @@ CLEAR_M, WALL_COST = 0.4, 0.15
 #: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
 SLOPE_COST = 2.0
 
-#: Through the densest crowd a metre costs as much as this many on free ground (set on RiMEA 11: most keep to the nearer exit).
-MOST_SLOW = 2.5
+#: Through the densest crowd a metre costs a person as much as this many on free ground (set on RiMEA 11: most keep to the nearer
+#: exit), and a density, whose model has everybody know the times to all exits (Hughes 2002), as this many (assumed).
+MOST_SLOW, MOST_SLOW_DENSITY = 2.5, 5.0
 
 #: Up to this density, persons/m2, everybody walks as fast as alone: Weidmann's factor is 1 but for 4e-17.
 FREE_PER_M2 = 0.05
@@ -48,12 +49,13 @@ class Finder:
     Without goals they want to go out, by the gates of the rim `knows[k]`, or by any while those are shut and where it names none.
     `group_of` is the group of a source's people who know the venue, `stranger_of` of those who know only the way they came in.
 
-    `goal_of` (ny, nx) is 1 + the goal that lies on a cell, 0 for none. Raises ScenarioError for a source outside the walls, a
+    `goal_of` (ny, nx) is 1 + the goal that lies on a cell, 0 for none; `most_slow` how many times as much a metre costs in the densest
+    crowd. Raises ScenarioError for a source outside the walls, a
     room without a way out, a goal that nobody can reach.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, most_slow: float = MOST_SLOW) -> None:
+        self.plan, self.most_slow = plan, most_slow
         grid = plan.grid
         line, owner = plan.lines
         self.wall = _near(plan, line[owner < 0])
@@ -114,7 +116,7 @@ class Finder:
     def quickest(self, gates: Gates, density: NDArray[np.float64]) -> Ways:
         """Return the quickest ways through a crowd of a density (ny, nx) on the raster of ways, persons/m2.
 
-        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most MOST_SLOW times. Where it is
+        A metre costs as much more as people are slower at that density than alone (Weidmann 1993), at most `most_slow` times. Where it is
         nowhere denser than FREE_PER_M2 these are the shortest ways.
         """
         if density.max() <= FREE_PER_M2:
@@ -122,7 +124,7 @@ class Finder:
         known = np.maximum(density, FREE_PER_M2)
         self.from_the_walked_halves(known)
         slowness, dense = self.slowness.copy(), known > FREE_PER_M2
-        slowness[dense] /= np.clip(1.0 - np.exp(-GAMMA * (1.0 / known[dense] - 1.0 / JAM)), 1.0 / MOST_SLOW, 1.0)
+        slowness[dense] /= np.clip(1.0 - np.exp(-GAMMA * (1.0 / known[dense] - 1.0 / JAM)), 1.0 / self.most_slow, 1.0)
         return self._ways(gates, slowness)
 
     def _ways(self, gates: Gates, slowness: NDArray[np.float64]) -> Ways:
