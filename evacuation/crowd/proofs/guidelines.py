@@ -109,16 +109,16 @@ def counterflow_rooms(_: Reference) -> dict[str, float]:
 
 @cache
 def exit_shut(_: Reference) -> dict[str, float]:
-    """Return how many leave by an exit after it was shut (at 1 s) and who is still inside: 50 people, a room with two exits of 1 m."""
+    """Return how many cross an exit after it was shut (at 1 s) and who is still inside: 50 people, a room with two exits of 1 m."""
     plan = room(shapely.box(0, 0, 10, 10), [line((x, 0), (x + 1, 0)) for x in (2.0, 7.0)], shapely.box(1, 1, 9, 9))
     walkers = filled(plan, 50)
     walkers.walk(0.0, SECOND)
-    before = int(walkers.left_by_gate[0])
+    before = int(walkers.flows[0].sum())
     both, inner = np.zeros(2, np.int8), np.array([gate.inner for gate in plan.gates], np.int8)
     walkers.set_gates(Gates(np.array([True, False]), both, np.full(2, np.inf), inner))
     for second in range(1, 120):
         walkers.walk(float(second), SECOND)
-    return {"through": float(walkers.left_by_gate[0] - before), "inside": float(walkers.people.count)}
+    return {"through": float(walkers.flows[0].sum() - before), "inside": float(walkers.people.count)}
 
 
 @cache
