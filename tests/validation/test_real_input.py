@@ -177,8 +177,8 @@ def test_cap_messages_are_valid_against_the_published_schema(storm: Path, tmp_pa
 
 
 def test_chinese_place_names_survive_the_round_trip(tmp_path: Path) -> None:
-    from twin.readers.vector import read_facilities
+    from twin.readers.vector import read_places
 
     source = REFERENCE / "hydro" / "wuhan_waterlogging_points" / "named_points.csv"
-    table, _ = read_facilities(source, "EPSG:4547", kind="underpass")
+    table, _ = read_places(source, "EPSG:4547", kind="underpass")
     assert len(table) == 9 and np.isfinite(table.geometry.x).all()
