@@ -27,10 +27,10 @@ def doses(record: Record, queues: Queues) -> pd.DataFrame:
     and who has set out, by how they go. `persons`; the `mean`; the loads that 5, 25, 50, 75 and 95 % do not exceed; `most`; the
     persons `over` AEGL-3's.
     """
-    homes, people = record.homes, record.homes.persons
+    people, how = record.homes.persons, by(record.homes)
     gone = queues.travellers["link"] != AT_HOME
     groups = {"everybody": np.ones(len(people), bool), "at_home": ~gone}
-    groups |= {how: gone & (by(homes) == how) for how in MODES}
+    groups |= {mode: gone & (how == mode) for mode in MODES}
     parts = {"home": record.home_dose, "way": record.dose(queues), "all": record.load(queues)}
     rows = []
     for group, mine in groups.items():

@@ -37,10 +37,10 @@ class Standing:
     def open_shelters(self, goals: Goals, routes: Routes, t: float) -> None:
         """Give out the places of the shelters that have been opened by `t`, s on the clock."""
         group, opens_s = goals.shelters["group"].values, goals.shelters["opens_s"].values
-        for g in group[(group >= 0) & (opens_s <= t)]:
-            if not self.opened[g]:
-                self.opened[g] = True
-                self.left[g] += goals.places[g]
+        now = group[(group >= 0) & (opens_s <= t)].astype(np.int64)
+        now = now[~self.opened[now]]
+        self.opened[now] = True
+        self.left[now] += goals.places[now]
 
     def set_out(
         self, who: NDArray[np.int64], when: NDArray[np.float64], cell: NDArray[np.int32], before: NDArray[np.float64],

@@ -51,8 +51,7 @@ LINK = np.dtype(
         ("ring", "i4"),  # its first place among the holes
         ("ring_end", "i4"),  # and the place after its last
         ("entry", "?"),  # a queue of those who set out: no length, no end of room
-        ("fast", "?"),  # fast water flows on it
-        ("was_fast", "?"),  # and this, or it has since the first start
+        ("was_fast", "?"),  # fast water flows on it, or has since the first start
         ("next_in", "f8"),  # s, when its begin is free again
         ("virtual", "f8"),  # virtual time of those who want in
         ("storage", "f8"),  # units that have room
@@ -60,6 +59,7 @@ LINK = np.dtype(
         ("last", "i4"),  # the last traveller on it, if there is any
         ("slot", "i4"),  # which of the links that leave its first node it is
         ("opened", "?"),  # may be entered
+        ("fast", "?"),  # fast water flows on it
         ("fast_s", "f8"),  # s for which fast water has flowed on it since the first start
         ("spare", "f8"),
     ],
@@ -205,7 +205,7 @@ def _enter(links_out, travellers_out, call_out, things_out, lists_out, j, p, t):
     links_out[j].next_in = t + weight * links_out[j].gap
     travellers_out[p].reach = links_out[j].run + links_out[j].speed * since + links_out[j].length
     travellers_out[p].mark = links_out[j].dose + links_out[j].dose_rate * since
-    if links_out[j].was_fast:
+    if links_out[j].fast or links_out[j].fast_s > 0.0:  # as `was_fast`, from the line of the cache that is read here
         travellers_out[p].fast_ms -= fast_ms(links_out, j, since)
     if links_out[j].count == 1 and links_out[j].speed > 0.0:
         when = max(t + links_out[j].length / links_out[j].speed, links_out[j].next_out)

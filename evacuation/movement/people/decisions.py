@@ -205,6 +205,8 @@ class Decisions(mesa.Model):
                 some = board(stop, riders[here], ready[here], self.homes.persons[riders[here]], t0, t1)
                 self.vehicle[some.who], self.boards_s[some.who] = some.vehicle, some.when
             found.append(self._leave(stop, riders, t1, queues, cost))
+        if not self.fleet.stops:
+            return found
         self.fleet.call_on(queues, back, t0)
         waits = (link == AT_HOME) & (self.vehicle < 0)
         for some in self.fleet.board(self.waiting, self.homes.persons, waits, t0, t1):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -129,13 +130,14 @@ def conditions_of(
     `contraflow` whether people leave against the drawn direction.
     """
     moments: NDArray[np.float64] = decision_s * np.arange(round(clock.duration_s / decision_s) + 1, dtype=np.float64)
-    depth, unread = _Along(city, clock), []
+    along_roads = cache(partial(overlay.along_lines, lines=city.roads.geometry))
+    depth, unread = _Along(city, clock, along_roads), []
     for name, field in tagged(drivers, "slows_travel").items():
         if field.attrs.get("units") == "m":
             depth.add(field, bridges=False)
         else:
             unread.append(name)
-    pull, dose = _Along(city, clock), _Along(city, clock)
+    pull, dose = _Along(city, clock, along_roads), _Along(city, clock, along_roads)
     if depth.found and "water_speed" in drivers:
         water = next(f for n, f in tagged(drivers, "slows_travel").items() if n not in unread)
         if water.sizes == drivers["water_speed"].sizes:
@@ -179,10 +181,13 @@ def conditions_of(
 
 
 class _Along:
-    """The largest value of some fields along each road, at the moments of the fields; nothing where nothing is known."""
+    """The largest value of some fields along each road, at the moments of the fields; nothing where nothing is known.
 
-    def __init__(self, city: City, clock: Clock) -> None:
-        self._city, self._clock = city, clock
+    `along_roads` gives the cells of a grid that each road crosses.
+    """
+
+    def __init__(self, city: City, clock: Clock, along_roads: Callable[[Grid], overlay.Sampler]) -> None:
+        self._city, self._clock, self._along_roads = city, clock, along_roads
         self._found: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self.unknown = np.zeros(len(city.roads), bool)
 
@@ -198,7 +203,7 @@ class _Along:
         times = np.array([self._clock.seconds(t) for t in field["time"].values])
         if {"y", "x"} <= set(field.dims):
             grid = Grid.of_axes(self._city.grid.crs, field["y"].values, field["x"].values, str(field.name))
-            sampler = overlay.along_lines(grid, self._city.roads.geometry)
+            sampler = self._along_roads(grid)
             if not bridges:
                 sampler = sampler.keep(np.isfinite(self._city.surface_on(grid)["terrain"].values))
             values = sampler.maximum(field.transpose("time", "y", "x").values)
