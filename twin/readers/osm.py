@@ -33,6 +33,7 @@ from twin.errors import SourceError
 from twin.finding import Finding
 from twin.lease import scratch
 from twin.readers.damage import damage_told
+from twin.readers.osm_turns import TurnRule, no_turns, rule_of
 
 #: highway class -> (lanes both ways, speed km/h) where the map gives none: assumed, after CJJ 37-2012 design speeds.
 CLASSES = {
@@ -96,9 +97,10 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
 
     A road is a piece of the network between two junctions along which none of ROAD_TAGS changes. `level` is 1 on a bridge,
     -1 in a tunnel, else 0; an `underpass` is a tunnel of less than UNDERPASS_M from mouth to mouth. A road of which vehicles run
-    one direction only is `oneway`, and drawn in that direction (see `direction_of`).
+    one direction only is `oneway`, and drawn in that direction (see `direction_of`); `no_turn` names the turns that are barred (see
+    `osm_turns.no_turns`).
     """
-    graph, cut = _pbf_graph(path) if path.name.endswith(".pbf") else _xml_graph(path)
+    graph, cut, rules = _pbf_graph(path) if path.name.endswith(".pbf") else _xml_graph(path)
     if not graph.number_of_edges():
         raise SourceError("osm_empty", where=str(path))
     simple = ox.convert.to_undirected(ox.simplify_graph(graph, edge_attrs_differ=ROAD_TAGS, remove_rings=False))
@@ -128,10 +130,10 @@ def read_roads(path: Path, crs: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
         geometry=edges.geometry.values,
         crs=crs,
     )
+    roads["no_turn"], untaken = no_turns(rules, roads.assign(osmid=edges["osmid"].values), path.name)
     found = [Finding("ways_clipped", cut, place=str(path.name), assumed="cut_there")] if cut else []
-    return roads, found + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()}) + two_way(
-        tags["oneway"], oneway
-    )
+    found += untaken + from_class_table({"maxspeed": speed.isna(), "lanes": lanes.isna()})
+    return roads, found + two_way(tags["oneway"], oneway)
 
 
 def direction_of(oneway: Any, highway: Any, junction: Any = None) -> int:
@@ -244,14 +246,17 @@ def read_foot_underpasses(path: Path, crs: str) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, columns=columns, geometry="geometry", crs=crs)
 
 
-def _xml_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
-    """Return the roads' graph, node to node as vehicles run, and how many ways name nodes that the file does not hold."""
+def _xml_graph(path: Path) -> tuple[nx.MultiDiGraph, int, list[TurnRule] | None]:
+    """Return the roads' graph, node to node as vehicles run, how many ways name nodes that the file does not hold, and rules of turns."""
     at: dict[str, tuple[float, float]] = {}
-    ways = []  # some extracts hold them before their nodes
+    ways: list[tuple[str, list[str], dict[str, str]]] = []  # some extracts hold them before their nodes
+    rules: list[TurnRule] = []
     with _opened(path) as file:
-        for _, element in etree.iterparse(file, tag=("node", "way"), resolve_entities=False):
+        for _, element in etree.iterparse(file, tag=("node", "way", "relation"), resolve_entities=False):
             if element.tag == "node" and element.get("lat") is not None:  # what was deleted has no place
                 at[element.get("id")] = _lonlat(element.get("lon"), element.get("lat"))
+            elif element.tag == "relation":
+                rules += [rule] if (rule := rule_of(element)) else []
             elif element.tag == "way":
                 tags = {tag.get("k"): tag.get("v") for tag in element.iterfind("tag")}
                 if tags.get("highway") in CLASSES:
@@ -260,11 +265,11 @@ def _xml_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
     graph = nx.MultiDiGraph(crs="EPSG:4326")
     for way, refs, tags in ways:
         _add_way(graph, at, refs, tags, way)
-    return graph, sum(not at.keys() >= set(refs) for _, refs, _ in ways)
+    return graph, sum(not at.keys() >= set(refs) for _, refs, _ in ways), rules
 
 
-def _pbf_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
-    """Return the same of a `.pbf`; its reader cuts ways at missing nodes without a word, so none are counted."""
+def _pbf_graph(path: Path) -> tuple[nx.MultiDiGraph, int, list[TurnRule] | None]:
+    """Return the same of a `.pbf`; its reader cuts ways at missing nodes without a word, so none are counted, and reads no rules."""
     try:
         from pyrosm import OSM
     except ImportError as error:
@@ -279,7 +284,7 @@ def _pbf_graph(path: Path) -> tuple[nx.MultiDiGraph, int]:
     for u, v, way, *row in zip(edges["u"], edges["v"], edges["id"], *(tags[c] for c in ROAD_TAGS), strict=True):
         if row[0] in CLASSES:
             _add_way(graph, at, [u, v], dict(zip(ROAD_TAGS, row, strict=True)), way)
-    return graph, 0
+    return graph, 0, None
 
 
 def _add_way(

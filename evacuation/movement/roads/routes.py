@@ -1,8 +1,8 @@
-"""By which links people reach their goals: turns that are held, and goals that are reached by one approach alone.
+"""By which links people reach their goals: turns that are held or barred, and goals that are reached by one approach alone.
 
 Who stands at the end of a link chooses the next one there. Most links share the choice of the junction they end at. One at whose end
-a turn is held, or that is an approach of its own, has its own choice: a node beyond those of the network, from which the links of
-the junction lead on. So a held turn needs no other shortest paths than all the rest.
+a turn is held or barred, or that is an approach of its own, has its own choice: a node beyond those of the network, from which the
+links of the junction lead on. So such a turn needs no other shortest paths than all the rest.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from evacuation.movement.kernels import paths
 from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.roads.goals import Goals
 from evacuation.movement.roads.network import CAR, Network
+from evacuation.movement.roads.turns import barred_turns, turn_of
 from twin.city import City
-from twin.errors import ScenarioError
 from twin.hazard import Action
 
 #: Nodes of all groups below which waking a second thread costs more than it saves: some 5 ms of work.
@@ -30,7 +29,8 @@ FEW = 50_000
 class Routes:
     """Ways to groups of goals: the shelters, their approaches by car (where a plan uses them), last the ways out of the city.
 
-    `at` (link,) is the node at which one chooses at the end of each link. A choice (choice,) is taken at the node `up` and is the
+    `at` (link,) is the node at which one chooses at the end of each link, `junction` (node,) the node of the network that a choice is
+    made at. A choice (choice,) is taken at the node `up` and is the
     link `link`; `through` leads on from an approach, `held` are choices that a measure shuts while it stands. `serves` (group,) is
     the row of `Goals.places` that a group belongs to, `approach` (group,) the link it comes by, -1 for any. Goals of group g are
     `node[start[g]:start[g + 1]]`.
@@ -38,6 +38,7 @@ class Routes:
 
     nodes: int
     at: NDArray[np.int32]
+    junction: NDArray[np.int32]
     up: NDArray[np.int32]
     link: NDArray[np.int32]
     into: tuple[NDArray[np.int32], NDArray[np.int32]]
@@ -81,14 +82,14 @@ class Routes:
 
     def back(self, node: int, cost: NDArray[np.float64], t: float) -> NDArray[np.float64]:
         """Return what the way from each group's goal to a node takes at `t`, (group,), s, at link costs (link,)."""
-        one = np.zeros((1, self.nodes))
+        one, ends = np.zeros((1, self.nodes)), np.flatnonzero(self.junction == node).astype(np.int32)
         each = cost[self.link]
         for choice, action in self.held:
             if action.active(t):
                 each[choice] = np.inf
         paths.ways(
             one, np.zeros(one.shape, np.int32), np.zeros(self.nodes, HEAP), each, self.up, *self.into,
-            np.array([0, 1], np.int32), np.array([node], np.int32),
+            np.array([0, len(ends)], np.int32), ends,
         )  # fmt: skip
         return np.array([one[0, self.node[a:b]].min(initial=np.inf) for a, b in pairwise(self.start)])
 
@@ -99,34 +100,42 @@ def routes_of(
     """Return the routes of a run.
 
     `hold_turn` shuts, at the end of its road that is nearer to a way out (`outward`: by row of the road, whether against the drawn
-    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. `assign_approaches` makes every road by which
+    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. Turns that the city's roads bar are no choice
+    at all (`turns.barred_turns`). `assign_approaches` makes every road by which
     cars come to a shelter or a way out a goal of its own. Raises ScenarioError where no other road leads on.
     """
     turns = [(*turn_of(city, network, action, outward), action) for action in actions if action.kind == "hold_turn"]
+    barred = barred_turns(city, network)
     wanted = any(action.kind == "assign_approaches" for action in actions)
     approach, serves = _approaches(network, goals) if wanted else (np.zeros(0, np.int64),) * 2
-    own = np.unique(np.concatenate([[link for link, _, _ in turns], approach]).astype(np.int64))
+    own = np.unique(np.concatenate([[link for link, _, _ in turns], barred[:, 0], approach]).astype(np.int64))
     plain = network.layers * network.nodes
     at = network.down.astype(np.int32).copy()
     at[own] = plain + np.arange(len(own))
     by_up = np.argsort(network.up, kind="stable")
     first, last = (np.searchsorted(network.up[by_up], network.down[own], side) for side in ("left", "right"))
-    copies = [by_up[a:b] for a, b in zip(first, last, strict=True)]
+    copies = [
+        np.setdiff1d(by_up[a:b], barred[barred[:, 0] == before, 1])
+        for before, a, b in zip(own, first, last, strict=True)
+    ]
     link = np.concatenate([np.arange(len(network.up)), *copies]).astype(np.int32)
     up = np.concatenate([network.up, np.repeat(at[own], [len(c) for c in copies])]).astype(np.int32)
     nodes = plain + len(own)
     order = np.argsort(at[link], kind="stable").astype(np.int32)
     into = np.searchsorted(at[link][order], np.arange(nodes + 1)).astype(np.int32), order
     held = tuple(
-        (int(np.flatnonzero((up == at[before]) & (link == after))[0]), action) for before, after, action in turns
+        (int(choice), action)
+        for before, after, action in turns
+        for choice in np.flatnonzero((up == at[before]) & (link == after))  # none where the turn is barred in any case
     )
     some = [list(goals.node[goals.start[g] : goals.start[g + 1]]) for g in range(goals.exits + 1)]
     ends = [[int(at[a]), int(network.down[a])] for a in approach]
     rows = [*some[:-1], *ends, some[-1]]
+    junction = np.concatenate([np.arange(plain), network.down[own]]).astype(np.int32)
     for k in [*range(len(some) - 1), len(rows) - 1]:  # one has arrived whichever link one came by
         rows[k] = [*rows[k], *(int(n) for n in at[own[np.isin(network.down[own], rows[k])]])]
     return Routes(
-        nodes, at, up, link, into, np.isin(up, at[approach]), held,
+        nodes, at, junction, up, link, into, np.isin(up, at[approach]), held,
         np.concatenate([np.arange(goals.exits), serves, [goals.exits]]).astype(np.int64),
         np.concatenate([np.full(goals.exits, -1), approach, [-1]]).astype(np.int64),
         np.cumsum([0, *map(len, rows)]).astype(np.int32), np.array([n for row in rows for n in row], np.int32),
@@ -172,30 +181,6 @@ def parted(
                 found[way[node]] += here[node] * (way[node] != fastest[node])
                 here[routes.at[way[node]]] += here[node]
     return found
-
-
-def turn_of(city: City, network: Network, action: Action, outward: dict[int, bool]) -> tuple[int, int]:
-    """Return the link before and the link after the turn that an action holds. Raises ScenarioError where no other road leads on."""
-    row = int(np.flatnonzero((city.roads["id"] == action.place).values)[0])
-    mine = np.flatnonzero((network.road == row) & (network.layer == CAR))
-    before = mine[network.reverse[mine] == outward.get(row, False)] if len(mine) > 1 else mine
-    on = np.flatnonzero(np.isin(network.up, network.down[before]) & (network.road != row))
-    if len(on) < 2:
-        raise ScenarioError("movement_turn", found=action.place, count=len(on))
-    came = _bearings(city, network, before, at_begin=False)[0]
-    turn = (_bearings(city, network, on, at_begin=True) - came - action.values["turn_deg"] + 180.0) % 360.0 - 180.0
-    return int(before[0]), int(on[np.argmin(np.abs(turn))])
-
-
-def _bearings(city: City, network: Network, links: NDArray[np.int64], at_begin: bool) -> NDArray[np.float64]:
-    """Return in which direction people drive at the begin or the end of links (link,), degrees clockwise from north."""
-    lines = city.roads.geometry.values[network.road[links]]
-    found = []
-    for line, reverse in zip(lines, network.reverse[links], strict=True):
-        x, y = shapely.get_coordinates(line)[:: -1 if reverse else 1].T
-        k = 0 if at_begin else len(x) - 2
-        found.append(np.rad2deg(np.arctan2(x[k + 1] - x[k], y[k + 1] - y[k])))
-    return np.array(found)
 
 
 def _approaches(network: Network, goals: Goals) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

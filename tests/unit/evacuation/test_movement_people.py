@@ -200,6 +200,20 @@ def test_a_held_turn_sends_cars_another_way_and_lets_walkers_pass(town) -> None:
     assert dict(held.notes)["held_turns"] == {"names": [town.place_name(up)]}
 
 
+def test_a_turn_that_the_roads_bar_is_as_one_held_all_the_time(town) -> None:
+    """Straight on out of the city from the middle street; rescue vehicles may, cars and buses not; a bus comes back to its stop there."""
+    town = replace(town, facilities=town.facilities.iloc[:0])
+    bars = np.where(town.roads["id"] == "r0-2-1", "u out-n; v gone", "")
+    bus = (Action("bus", "b0", 0.0, None, {"buses": 1.0, "seats": 20.0}),)
+    barred = leave(replace(town, roads=town.roads.assign(no_turn=bars)), actions=bus)
+    held = leave(town, actions=(*bus, Action("hold_turn", "r0-2-1", 0.0, None, {"turn_deg": 0.0})))
+    for name in ("trajectories", "zones", "last_departures", "clearing", "buses"):
+        pd.testing.assert_frame_equal(barred.tables[name], held.tables[name])
+    assert len(barred.tables["buses"]) and not barred.tables["trajectories"].equals(
+        leave(town, actions=bus).tables["trajectories"]
+    )
+
+
 def test_a_held_turn_counts_for_the_last_departure_of_cars_alone(town) -> None:
     """Only the northern road stays open; it is reached by the middle street, straight on, which cars may not go."""
     town = replace(town, facilities=town.facilities.iloc[:0])
@@ -250,7 +264,7 @@ def test_people_are_directed_where_their_way_parts_from_the_fastest() -> None:
     """From 0 two roads lead to the goal 2: link 0 straight, links 1 and 2 by node 1. Three go by plan the long way, two the short one."""
     none = np.zeros(0, np.int64)
     routes = Routes(
-        3, np.array([2, 1, 2], np.int32), np.array([0, 0, 1], np.int32), np.arange(3, dtype=np.int32), (none, none),
+        3, np.array([2, 1, 2], np.int32), np.arange(3, dtype=np.int32), np.array([0, 0, 1], np.int32), np.arange(3, dtype=np.int32), (none, none),
         np.zeros(3, bool), (), np.arange(2), np.array([-1, 2]), none, none,
     )  # fmt: skip
     cost, lead = np.array([[10.0, 5.0, 0.0], [20.0, 5.0, 0.0]]), np.array([[0, 2, -2], [1, 2, -2]], np.int32)

@@ -15,6 +15,7 @@ import shapely
 from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from evacuation.movement.roads.network import CAR, FOOT, Network, network_of
+from evacuation.movement.roads.turns import barred_turns
 from twin.errors import ScenarioError
 from twin.hazard import Action
 from twin.streams import stream
@@ -178,3 +179,26 @@ def worlds_run(city: Any) -> float:
     last = float(out.counts["end_state"].iloc[-1].sum())
     assert last == out.balance.came_in["population"]
     return last
+
+
+def test_a_barred_turn_is_one_of_cars_at_the_end_it_names() -> None:
+    """`r0-0-0` and `r0-0-1` meet; whoever must not turn there, walkers and rescue vehicles may."""
+    roads = TOWN.roads.set_index("id")
+    end = "v" if roads["v"]["r0-0-0"] in (roads["u"]["r0-0-1"], roads["v"]["r0-0-1"]) else "u"
+    for said, turns in ((f"{end} r0-0-1", 1), (f"{end} r0-0-1; {end} r0-0-0", 2), ("", 0), (None, 0)):
+        city = replace(TOWN, roads=barring("r0-0-0", said)(TOWN.roads))
+        net = network_of(city, veh_h_lane=600.0, walk_m_s=1.0, rescue=True)
+        found = barred_turns(city, net)
+        assert len(found) == turns and (net.layer[found] == CAR).all()
+        assert (net.road[found[:, 0]] == list(TOWN.roads["id"]).index("r0-0-0")).all()
+        assert (net.down[found[:, 0]] == net.up[found[:, 1]]).all()
+    for wrong in ("r0-0-1", "w r0-0-1", "v", "v r0-0-1;"):
+        city = replace(TOWN, roads=barring("r0-0-0", wrong)(TOWN.roads))
+        with pytest.raises(ScenarioError) as caught:
+            barred_turns(city, network_of(city, veh_h_lane=600.0, walk_m_s=1.0))
+        assert caught.value.code == "movement_no_turn" and "r0-0-0" in caught.value.message("zh")
+
+
+def barring(road: str, said: str | None) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]:
+    """Let a road say which turns are barred."""
+    return lambda roads: roads.assign(no_turn=np.where(roads["id"] == road, said, None))

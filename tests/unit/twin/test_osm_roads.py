@@ -176,3 +176,45 @@ def test_pieces_of_one_street_with_other_directions_stay_apart(tmp_path: Path) -
     roads, _ = read_roads(street(tmp_path, oneway="-1"), CRS)
     along = roads.assign(x=roads.geometry.centroid.x).sort_values("x")
     assert along["oneway"].tolist() == [False, True, False] and along["u"].iloc[1] == "5"
+
+
+def crossing(folder: Path, tags: dict[str, str], via: tuple[str, int] = ("node", 3), last: int = 12) -> Path:
+    """A secondary road that ends in node 3, where a primary and a residential one lead on, and a rule for who comes by it."""
+    members = (("from", "way", 10), ("via", *via), ("to", "way", last))
+    rule = "".join(f'<member role="{role}" type="{kind}" ref="{ref}"/>' for role, kind, ref in members)
+    rule += "".join(f'<tag k="{k}" v="{v}"/>' for k, v in {"type": "restriction", **tags}.items())
+    return written(
+        folder,
+        way(10, [1, 2, 3], highway="secondary"),
+        way(11, [3, 4, 5], highway="primary"),
+        way(12, [3, 6, 7], highway="residential", oneway="yes"),
+        f'<relation id="1">{rule}</relation>',
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "via", "last", "barred", "left_out"),
+    [
+        ({"restriction": "no_left_turn"}, ("node", 3), 12, {"residential"}, 0),
+        ({"restriction": "only_straight_on"}, ("node", 3), 11, {"residential", "secondary"}, 0),
+        ({"restriction": "no_u_turn", "except": "psv"}, ("node", 3), 10, {"secondary"}, 0),
+        ({"restriction": "no_left_turn", "except": "bus;motorcar"}, ("node", 3), 12, set(), 0),
+        ({"restriction:hgv": "no_left_turn"}, ("node", 3), 12, set(), 0),
+        ({"restriction": "no_left_turn", "hour_on": "07:00"}, ("node", 3), 12, set(), 1),
+        ({"restriction:conditional": "no_left_turn @ (Mo-Fr)"}, ("node", 3), 12, set(), 1),
+        ({"restriction": "no_u_turn"}, ("way", 11), 12, set(), 1),
+        ({"restriction": "only_right_turn"}, ("node", 3), 99, set(), 1),
+        ({"restriction": "no_right_turn"}, ("node", 3), 99, set(), 0),
+        ({"restriction": "no_right_turn"}, ("node", 99), 12, set(), 0),
+    ],
+)
+def test_a_turn_that_a_relation_bars_stands_at_the_road_one_comes_by(
+    tags, via, last, barred, left_out, tmp_path: Path
+) -> None:
+    roads, findings = read_roads(crossing(tmp_path, tags, via, last), CRS)
+    by_class = roads.set_index("road_class")
+    assert by_class["no_turn"].drop("secondary").eq("").all()
+    said = by_class["no_turn"]["secondary"]
+    end = "v" if by_class["v"]["secondary"] == "3" else "u"
+    assert set(filter(None, said.split("; "))) == {f"{end} {by_class['id'][kind]}" for kind in barred}
+    assert sum(f.count for f in findings if f.code == "turns_left_out") == left_out
