@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 import shapely
 
-from evacuation.crowd.proofs.worlds import SECOND, coming, emptied, filled, line, plan_of, room, set_speed
+from evacuation.crowd.proofs.worlds import SECOND, OverDraws, coming, emptied, filled, line, plan_of, room, set_speed
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from twin.proof import Proof, Reference, Skip
@@ -69,19 +69,26 @@ def _not_applicable(why: str) -> Callable[[Reference], float]:
     return run
 
 
+@OverDraws
 @cache
-def exit_flow(_: Reference) -> float:
+def exit_flow(_: Reference, key: int) -> dict[str, float]:
     """Return the persons a second who leave a room of 8 m by 5 m through a door of 1 m: 100 people, between the 20th and the 80th."""
-    walkers = filled(room(shapely.box(0, 0, 8, 5), [line((8, 2), (8, 3))], shapely.box(0.3, 0.3, 7.7, 4.7)), 100)
+    plan = room(shapely.box(0, 0, 8, 5), [line((8, 2), (8, 3))], shapely.box(0.3, 0.3, 7.7, 4.7))
+    walkers = filled(plan, 100, key=key)
     left: list[int] = []
     emptied(walkers, 200, lambda _second: left.append(walkers.left))
     gone = np.array(left)
     first, last = int(np.argmax(gone >= 20)), int(np.argmax(gone >= 80))
-    return float((gone[last] - gone[first]) / (last - first))
+    return {"flow": float((gone[last] - gone[first]) / (last - first))}
 
 
+def _least_rise(found: Mapping[str, float]) -> dict[str, float]:
+    return {"rises": float(np.diff(list(found.values())).min())}
+
+
+@partial(OverDraws, judge=_least_rise)
 @cache
-def counterflow_rooms(_: Reference) -> dict[str, float]:
+def counterflow_rooms(_: Reference, key: int) -> dict[str, float]:
     """Return when the last of 100 has come from a room of 10 m by 10 m through a corridor of 10 m by 2 m into another.
 
     From there 0, 10, 50 and 100 people come towards them. `rises`: the least rise of that time from one number to the next, s.
@@ -100,11 +107,11 @@ def counterflow_rooms(_: Reference) -> dict[str, float]:
     for others in (0, 10, 50, 100):
         share = [np.nan, np.nan, 100.0, float(others), np.nan, np.nan]
         plan = plan_of(outline, parts, goals=["", "", "east", "west", "", ""], flow_per_s=share)
-        walkers = filled(plan, 100 + others)
+        walkers = filled(plan, 100 + others, key=key)
         came: list[int] = []
         emptied(walkers, 300, lambda _s, w=walkers, c=came: c.append(int(w.left_by_goal[0])))  # type: ignore[misc]
         found[f"time_{others}"] = float(np.argmax(np.array(came) >= 100) + 1) if came[-1] >= 100 else 300.0
-    return found | {"rises": float(np.diff(list(found.values())).min())}
+    return found
 
 
 @cache
@@ -229,8 +236,9 @@ def familiar_exits(reference: Reference) -> dict[str, float]:
     return found
 
 
+@OverDraws
 @cache
-def narrow_alley(_: Reference) -> dict[str, float]:
+def narrow_alley(_: Reference, key: int) -> dict[str, float]:
     """Return how people fare in an alley of 40 m by 3.2 m that rises by 10 % (case E12; its T-junction is two open ends).
 
     `one_way`, `two_way`: persons m-1 s-1 who leave in the first minute, of 800 who stand in it and all go down, or half up half down.
@@ -265,11 +273,11 @@ def narrow_alley(_: Reference) -> dict[str, float]:
 
     found: dict[str, float] = {}
     for name, goals in (("one_way", ("low", "low")), ("two_way", ("low", "top"))):
-        walkers = filled(alley(*((shapely.box(0.3, 0.2, 45.7, wide - 0.2), goal) for goal in goals)), 800)
+        walkers = filled(alley(*((shapely.box(0.3, 0.2, 45.7, wide - 0.2), goal) for goal in goals)), 800, key=key)
         emptied(walkers, 60)
         found[name] = walkers.left / 60.0 / wide
     plan = alley((shapely.box(43.5, 0.2, 45.8, wide - 0.2), "low"))
-    walkers, comers = coming(plan, meter * wide)
+    walkers, comers = coming(plan, meter * wide, key)
     densest = 0.0
     for second in range(180):
         comers.step(walkers, float(second), float(second))

@@ -6,8 +6,8 @@ model's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.watch import Entry, Frame, flow_20_80, followed, lag, passages, run, students, table_of
-from evacuation.crowd.proofs.worlds import filled, line, plan_of, room
+from evacuation.crowd.proofs.worlds import OverDraws, filled, line, plan_of, room
 from evacuation.crowd.risk.measures import voronoi_density
 from evacuation.crowd.venue.plan import Plan
 from twin.proof import Reference
@@ -67,7 +67,7 @@ def _inside(entries: Iterable[Entry], low: float, high: float) -> list[Entry]:
     return [Entry(e.t, (float(np.clip(e.at[0], low + 0.2, high - 0.2)), e.at[1]), e.v, e.group) for e in entries]
 
 
-def one_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geometry]:
+def one_way(reference: Reference, name: str, key: int) -> tuple[list[Frame], shapely.Geometry]:
     """Return a run of one direction: corridor x in [0, b], y in [-4, 4], people fed at y = 4 who leave 2.5 m beyond its exit."""
     width, leaves = (float(cm) / 100.0 for cm in name.split("-")[2:4])
     left, right = (width - leaves) / 2.0, (width + leaves) / 2.0
@@ -86,10 +86,10 @@ def one_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geome
     outline = shapely.Polygon(around).buffer(0)
     plan = room(outline, [line((-0.5, -6.5), (width + 0.5, -6.5))], shapely.box(0.2, 3.5, width - 0.2, 5.2))
     entries = _inside(_entries(passages(run(_path(reference, name)), 4.0)), 0.0, width)
-    return followed(nobody(plan), MOST_S, entries), outline
+    return followed(nobody(plan), MOST_S, entries, key), outline
 
 
-def two_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geometry]:
+def two_way(reference: Reference, name: str, key: int) -> tuple[list[Frame], shapely.Geometry]:
     """Return a run of two directions: a corridor x in [0, b], people fed at y = -6.4 and 6.4 who leave where they reach the other end."""
     width = float(name.split("-")[1]) / 100.0
     outline = shapely.box(0, -7.5, width, 7.5)
@@ -107,7 +107,7 @@ def two_way(reference: Reference, name: str) -> tuple[list[Frame], shapely.Geome
     groups = walkers.finder.group_of
     entries = _inside(_entries(passages(table, 6.4), groups["down"]), 0.0, width)
     entries += _inside(_entries(passages(table, -6.4, down=False), groups["up"]), 0.0, width)
-    return followed(walkers, MOST_S, entries), outline
+    return followed(walkers, MOST_S, entries, key), outline
 
 
 def steady(frames: Sequence[Frame], ground: shapely.Geometry, width: float) -> NDArray[np.float64]:
@@ -134,16 +134,16 @@ def _width(name: str) -> float:
 
 
 @cache
-def _one_way(reference: Reference, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _one_way(reference: Reference, name: str, key: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the rows of `steady` and the times of passage at y = 0 of a run of one direction."""
-    frames, ground = one_way(reference, name)
+    frames, ground = one_way(reference, name, key)
     return steady(frames, ground, _width(name)), passages(table_of(frames), 0.0)["t"].values
 
 
 @cache
-def _two_way(reference: Reference, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _two_way(reference: Reference, name: str, key: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the rows of `steady` and the times of passage at y = 0, both directions, of a run of two."""
-    frames, ground = two_way(reference, name)
+    frames, ground = two_way(reference, name, key)
     table = table_of(frames)
     both = np.concatenate([passages(table, 0.0, down=down)["t"].values for down in (True, False)])
     return steady(frames, ground, _width(name)), np.sort(both)
@@ -171,40 +171,52 @@ def within_band(rows: NDArray[np.float64], reference: Reference, kind: str) -> d
     return {"quarters": inside / max(bins, 1.0), "outside": float(outside), "capacity": capacity, "bins": bins}
 
 
+@OverDraws
 @cache
-def one_way_band(reference: Reference) -> dict[str, float]:
+def one_way_band(reference: Reference, key: int) -> dict[str, float]:
     """Return how speed by density in the corridors of one direction lies in the measured bins."""
-    return within_band(np.concatenate([_one_way(reference, name)[0] for name in ONE_WAY]), reference, "uni_open")
+    return within_band(np.concatenate([_one_way(reference, name, key)[0] for name in ONE_WAY]), reference, "uni_open")
 
 
+@OverDraws
 @cache
-def two_way_band(reference: Reference) -> dict[str, float]:
+def two_way_band(reference: Reference, key: int) -> dict[str, float]:
     """Return how speed by density in the corridors of two directions lies in the measured bins."""
-    return within_band(np.concatenate([_two_way(reference, name)[0] for name in TWO_WAY]), reference, "bidirectional")
+    return within_band(
+        np.concatenate([_two_way(reference, name, key)[0] for name in TWO_WAY]), reference, "bidirectional"
+    )
 
 
+def _worst_of_two(found: Mapping[str, float]) -> dict[str, float]:
+    return {
+        "worst": max(abs(found[f"flow_{name}"] - 1.0) for name in TWO_WAY),
+        "passed": min(found[f"passed_{name}"] for name in TWO_WAY),
+    }
+
+
+@partial(OverDraws, judge=_worst_of_two)
 @cache
-def counterflow(reference: Reference) -> dict[str, float]:
-    """Return the worst ratio of passages to the measured ones in corridors of two directions, and the longest standstill.
+def counterflow(reference: Reference, key: int) -> dict[str, float]:
+    """Return flow and passages over the measured ones in each corridor of two directions, and the longest standstill.
 
-    A standstill counts where nobody passes the middle although people are in the measuring area at no more than 2.8 persons/m2.
+    `worst`: the largest departure of a run's flow; `passed`: the least share of passages. A standstill counts where nobody passes the
+    middle although people are in the measuring area at no more than 2.8 persons/m2.
     """
     table = pd.read_csv(reference.folder("crowd") / "corridor_runs.csv").set_index("run")
-    worst, still, lowest = 0.0, 0.0, np.inf
+    found, still = {}, 0.0
     for name in TWO_WAY:
-        rows, times = _two_way(reference, name)
-        measured = float(table.loc[name, "flow_20_80_ps"])
-        ratio = flow_20_80(times) / measured
-        worst, lowest = max(worst, abs(ratio - 1.0)), min(lowest, len(times) / float(table.loc[name, "n_crossings"]))
+        rows, times = _two_way(reference, name, key)
+        found[f"flow_{name}"] = flow_20_80(times) / float(table.loc[name, "flow_20_80_ps"])
+        found[f"passed_{name}"] = len(times) / float(table.loc[name, "n_crossings"])
         for begin, end in pairwise(times):
             there = rows[(rows[:, 2] > begin) & (rows[:, 2] < end)]
             if len(there) and there[:, 0].max() <= 2.8 and there[:, 0].min() > 0.5:
                 still = max(still, float(end - begin))
-    return {"worst": worst, "still": still, "passed": lowest}
+    return found | {"still": still}
 
 
 @cache
-def wide_opening(reference: Reference) -> NDArray[np.float64]:
+def wide_opening(reference: Reference, key: int) -> NDArray[np.float64]:
     """Return the passages through the opening of 3.0 m of run ao-300, whose people stand and come as measured."""
     table = run(_path(reference, "ao-300"))
     outline = shapely.Polygon(
@@ -225,24 +237,24 @@ def wide_opening(reference: Reference) -> NDArray[np.float64]:
     )
     plan = room(outline, [line((-2, 3), (3.8, 3))], shapely.box(-2.0, -8, 3.8, -1))
     first = table.groupby("id").first().reset_index().assign(vx=0.0, vy=0.0)
-    walkers = _standing(plan, first[first["t"] < 0.5])
+    walkers = _standing(plan, first[first["t"] < 0.5], key)
     later = _inside(_entries(first[first["t"] >= 0.5]), -2.25, 4.0)
-    return np.asarray(passages(table_of(followed(walkers, MOST_S, later)), 0.0, down=False)["t"].values)
+    return np.asarray(passages(table_of(followed(walkers, MOST_S, later, key)), 0.0, down=False)["t"].values)
 
 
-def _standing(plan: Plan, table: pd.DataFrame) -> Walkers:
+def _standing(plan: Plan, table: pd.DataFrame, key: int) -> Walkers:
     """Return the people of a table (x, y) at their places."""
     walkers = nobody(plan)
     ids = np.arange(len(table))
     walkers.people = People.standing(
         plan.local(table[["x", "y"]].values),
-        **draws.body(7, ids), free=students(ids), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
+        **draws.body(key, ids), free=students(ids, key), group=np.zeros(len(ids)), leaves=np.zeros(len(ids)), number=ids,
     )  # fmt: skip
     return walkers
 
 
 @cache
-def entrance_gate(reference: Reference) -> tuple[list[Frame], NDArray[np.float64]]:
+def entrance_gate(reference: Reference, key: int) -> tuple[list[Frame], NDArray[np.float64]]:
     """Return run gate_050_w56_040 again, from where its 75 people stand at first, and the passages at y = 0."""
     funnel = [
         (-0.4, 0),
@@ -260,7 +272,7 @@ def entrance_gate(reference: Reference) -> tuple[list[Frame], NDArray[np.float64
     gates = [line((-1.9, -3.0), (1.9, -3.0)), line((-0.25, -1.1), (0.25, -1.1))]
     plan = room(outline, gates, shapely.box(-2.5, 1.0, 2.5, 5.5))
     table = run(_path(reference, "gate_050_w56_040"))
-    frames = followed(_standing(plan, table.groupby("id").first().reset_index()), MOST_S)
+    frames = followed(_standing(plan, table.groupby("id").first().reset_index(), key), MOST_S)
     return frames, passages(table_of(frames), 0.0)["t"].values
 
 
@@ -269,8 +281,15 @@ def _nt(reference: Reference, name: str) -> NDArray[np.float64]:
     return np.asarray(table.loc[table["set"] == name, "passage_time_s"].values)
 
 
+def _worst_and_mean(found: Mapping[str, float]) -> dict[str, float]:
+    off = [abs(value - 1.0) for name, value in found.items() if not name.startswith("lag_")]
+    lags = [value for name, value in found.items() if name.startswith("lag_")]
+    return {"worst": max(off), "mean": float(np.mean(off)), "lag": max(lags)}
+
+
+@partial(OverDraws, judge=_worst_and_mean)
 @cache
-def bottlenecks(reference: Reference) -> dict[str, float]:
+def bottlenecks(reference: Reference, key: int) -> dict[str, float]:
     """Return flow over the measured one and the lag of the N-t curve, for each narrow exit, the wide opening and the gate.
 
     `worst` and `mean`: the largest and the mean departure of the flow; `lag`: the worst lag.
@@ -279,25 +298,26 @@ def bottlenecks(reference: Reference) -> dict[str, float]:
     found: dict[str, float] = {}
     lags: dict[str, float] = {}
     for name in NARROW:
-        times = _one_way(reference, name)[1]
+        times = _one_way(reference, name, key)[1]
         found[name] = flow_20_80(times) / float(corridors.loc[name, "flow_20_80_ps"])
         lags[name] = lag(times, passages(run(_path(reference, name)), 0.0)["t"].values)
-    for name, times in (("ao-300", wide_opening(reference)), ("gate_050_w56_040", entrance_gate(reference)[1])):
+    for name, times in (
+        ("ao-300", wide_opening(reference, key)),
+        ("gate_050_w56_040", entrance_gate(reference, key)[1]),
+    ):
         measured = _nt(reference, name)
         found[name], lags[name] = flow_20_80(times) / flow_20_80(measured), lag(times, measured)
-    off = np.abs(np.array(list(found.values())) - 1.0)
-    return found | {f"lag_{k}": v for k, v in lags.items()} | {
-        "worst": float(off.max()), "mean": float(off.mean()), "lag": max(lags.values()),
-    }  # fmt: skip
+    return found | {f"lag_{k}": v for k, v in lags.items()}
 
 
+@OverDraws
 @cache
-def gate_crowd(reference: Reference) -> dict[str, float]:
+def gate_crowd(reference: Reference, key: int) -> dict[str, float]:
     """Return the crowd before the gate of 0.5 m: highest density of a box of 3 m by 3 m (over 5 s), highest local density, mean speed.
 
     The local density is that of the kernel exp(-d2 / R2) / (pi R2), R = 0.7 m, as in the folder's dense_fields.csv.
     """
-    frames, _ = entrance_gate(reference)
+    frames, _ = entrance_gate(reference, key)
     box, local, speed = [], [], []
     for frame in frames[::4]:
         there = (np.abs(frame.at[:, 0]) <= 1.5) & (frame.at[:, 1] >= 0.0) & (frame.at[:, 1] <= 3.0)
@@ -310,8 +330,9 @@ def gate_crowd(reference: Reference) -> dict[str, float]:
     return {"box": float(held.max()), "local": max(local), "speed": float(np.mean(speed[3:]))}
 
 
+@OverDraws
 @cache
-def corner(reference: Reference) -> dict[str, float]:
+def corner(reference: Reference, key: int) -> dict[str, float]:
     """Return run corner-300 again, fed at x = 3: flow after the corner over the measured one, lag, people who crossed a wall."""
     table = run(_path(reference, "corner-300"))
     outline = shapely.union(shapely.box(-3, -3, 0, 5), shapely.box(-3, -3, 4.5, 0))
@@ -319,7 +340,7 @@ def corner(reference: Reference) -> dict[str, float]:
     entries = [
         Entry(e.t, (e.at[0], float(np.clip(e.at[1], -2.8, -0.2))), e.v) for e in _entries(passages(table, 3.0, "x"))
     ]
-    frames = followed(nobody(plan), MOST_S, entries)
+    frames = followed(nobody(plan), MOST_S, entries, key)
     around = shapely.union(outline, shapely.box(-3, 5, 0, 6.5)).buffer(
         1e-6
     )  # who goes out is followed for a metre more
@@ -329,8 +350,9 @@ def corner(reference: Reference) -> dict[str, float]:
     return {"flow": flow_20_80(times) / flow_20_80(measured), "lag": lag(times, measured), "through": float(through)}
 
 
+@OverDraws
 @cache
-def loop(reference: Reference) -> dict[str, float]:
+def loop(reference: Reference, key: int) -> dict[str, float]:
     """Return how speed by density in long corridors of 1.0, 1.4 and 1.8 m lies in the measured bins of the closed loop.
 
     The loop has no begin; here it is a straight corridor of 60 m filled at one density, whose ends are not felt in the middle.
@@ -339,8 +361,9 @@ def loop(reference: Reference) -> dict[str, float]:
     for width in (1.0, 1.4, 1.8):
         for filled_at in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
             outline = shapely.box(0, -30, width, 30)
-            walkers = filled(room(outline, [line((0, -30), (width, -30))], outline), round(filled_at * outline.area))
-            walkers.people.free[:] = students(walkers.people.number)
+            plan = room(outline, [line((0, -30), (width, -30))], outline)
+            walkers = filled(plan, round(filled_at * outline.area), key=key)
+            walkers.people.free[:] = students(walkers.people.number, key)
             frames = followed(walkers, 18.0)
             rows.append(steady([f for f in frames if f.t > 5.0 or f.t < 0.3], outline, width))
     return within_band(np.concatenate(rows), reference, "uni_closed")

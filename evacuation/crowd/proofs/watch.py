@@ -116,7 +116,7 @@ def lag(times: NDArray[np.float64], measured: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(late**2)) / measured[-1])
 
 
-def students(number: NDArray[np.int64], key: int = 7) -> NDArray[np.float64]:
+def students(number: NDArray[np.int64], key: int) -> NDArray[np.float64]:
     """Return free speeds of the students of the HERMES runs, m/s."""
     return np.asarray(STUDENT_M_S + STUDENT_SD * (draws.free_speed(key, number) - draws.SPEED_M_S) / draws.SPEED_SD)
 
@@ -125,17 +125,18 @@ def followed(
     walkers: Walkers,
     most_s: float,
     entries: Sequence[Entry] = (),
+    key: int = 7,
     each: Callable[[Frame], None] | None = None,
 ) -> list[Frame]:
     """Return people from frame to frame until nobody is left or comes, at most `most_s` seconds.
 
-    Who comes in at an entry waits outside, behind those before him at the same place, until there is room. `each` is called
-    with every frame.
+    Who comes in at an entry is drawn with `key` and waits outside, behind those before him at the same place, until there is room.
+    `each` is called with every frame.
     """
     waiting, frames, t = sorted(entries, key=lambda e: e.t), [_frame(walkers, 0.0)], 0.0
     made = int(walkers.people.number.max()) + 1 if walkers.people.count else 0
     while t < most_s - 1e-9 and (walkers.people.count or waiting):
-        waiting, made = _let_in(walkers, waiting, t, made)
+        waiting, made = _let_in(walkers, waiting, t, made, key)
         walkers.walk(t, EVERY)
         t += EVERY * DECISION_S
         frames.append(_frame(walkers, t))
@@ -150,7 +151,7 @@ def _frame(walkers: Walkers, t: float) -> Frame:
     return Frame(t, people.number.copy(), np.column_stack([x, y]), np.column_stack([people.vx, -people.vw]))
 
 
-def _let_in(walkers: Walkers, waiting: list[Entry], t: float, made: int) -> tuple[list[Entry], int]:
+def _let_in(walkers: Walkers, waiting: list[Entry], t: float, made: int, key: int) -> tuple[list[Entry], int]:
     """Let in those whose time has come and who find room; return who waits on and the next number."""
     due = [e for e in waiting if e.t <= t]
     if not due:
@@ -159,7 +160,7 @@ def _let_in(walkers: Walkers, waiting: list[Entry], t: float, made: int) -> tupl
     for entry in due:
         people, number = walkers.people, np.array([made])
         new = People.standing(
-            walkers.plan.local(np.array([entry.at])), **draws.body(7, number), free=students(number),
+            walkers.plan.local(np.array([entry.at])), **draws.body(key, number), free=students(number, key),
             group=np.array([entry.group]), leaves=np.zeros(1), number=number,
         )  # fmt: skip
         new.vx[:], new.vw[:] = entry.v[0], -entry.v[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import geopandas as gpd
@@ -18,11 +19,39 @@ from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from twin.clock import Clock
 from twin.hazard import Action
+from twin.proof import Reference
 
 CRS = "EPSG:4547"
 SECOND = round(1.0 / DECISION_S)
 
 Part = tuple[str, str, shapely.Geometry]
+
+#: Keys of the draws (`people/draws.py`) over which a figure of a crowd is a mean.
+KEYS = (7, 11, 23)
+
+
+@dataclass(frozen=True)
+class OverDraws:
+    """A case whose figures differ from draw to draw of its people: the mean of each, and its `_least` and `_most`.
+
+    `case(reference, key)` returns the figures of one draw. `judge` returns what follows from figures, as the worst of several runs:
+    of the means, and of each draw for the least and the most.
+    """
+
+    case: Callable[[Reference, int], Mapping[str, float]]
+    judge: Callable[[Mapping[str, float]], Mapping[str, float]] = lambda _: {}
+    keys: tuple[int, ...] = KEYS
+
+    def __call__(self, reference: Reference) -> dict[str, float]:
+        """Return the mean, the least and the largest value of each figure, and what follows from the means."""
+        draws = [self.case(reference, key) for key in self.keys]
+        mean = {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+        found, judged = mean | dict(self.judge(mean)), [dict(draw) | dict(self.judge(draw)) for draw in draws]
+        return (
+            found
+            | {f"{name}_least": min(draw[name] for draw in judged) for name in found}
+            | {f"{name}_most": max(draw[name] for draw in judged) for name in found}
+        )
 
 
 def disc(radius: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
