@@ -105,7 +105,7 @@ def indoors(history: History, curve: Curve, warned_s: float, changes: AirChanges
     met = np.flatnonzero(frames.any(axis=0)) if history.count else np.zeros(0, np.int64)
     load, inside = np.zeros((history.count + 1, len(met))), np.zeros((history.count, len(met)))
     row = changes.rows(history.count, _frame(warned_s, history))
-    fade, kept = changes.all_fading(history.frame_s)
+    fade, kept = changes.fading(history.frame_s)
     loads.indoor_load(
         load, inside, frames, met, history.frame_s, changes.house.ravel()[met], row, fade, kept,
         curve.log_t, curve.log_c, curve.n_short, curve.n_long,

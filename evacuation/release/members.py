@@ -95,7 +95,7 @@ class Shares:
         self._part_s += dt
         if self._part_s >= self._frame_s - 1e-6:
             self._sum *= dt / self._frame_s
-            loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.fading(shut, self._frame_s))
+            loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.members_fading(shut, self._frame_s))
             self._reach(self.inside, self._mean, self._frame_s)
             self._sum[:], self._part_s = 0.0, 0.0
 

@@ -72,9 +72,9 @@ class Run:
         self.ahead = Ahead(grid.shape, frame_s)
         opened, shut = model.air_changes_open / 3600.0, model.air_changes_shut
         self.rooms: AirChanges = (
-            OfBuildings(opened, city, grid, arrays)
+            OfBuildings(opened, city, grid, arrays, self.cloud.factors[1:], self.cloud.classes[1:])
             if isinstance(shut, str)
-            else AirChanges(opened, shut / 3600.0, grid.shape)
+            else AirChanges(opened, shut / 3600.0, grid.shape, model.wind_members)
         )
         self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}
