@@ -88,7 +88,7 @@ def test_rooms_follow_the_exact_box(given: bool) -> None:
     for k in range(20):
         changes.blow(history.count, even_air(0.4, 0.0, 1.9))
         history.add(outside, dt)
-        shares.add(outside[None], dt, changes, shut=k >= 5)
+        shares.add(outside[None], dt, changes, shut=k >= 5, moment=k * dt)
     rooms = advice.indoors(history, LIMITS.curves[2], 5 * dt, changes)
     t = dt * np.arange(1, 21)
     left = np.exp(-open_s * np.minimum(t, 300.0) - shut_s * np.maximum(t - 300.0, 0.0))
