@@ -105,7 +105,7 @@ def indoors(history: History, curve: Curve, warned_s: float, changes: AirChanges
     met = np.flatnonzero(frames.any(axis=0)) if history.count else np.zeros(0, np.int64)
     load, inside = np.zeros((history.count + 1, len(met))), np.zeros((history.count, len(met)))
     row = changes.rows(history.count, _frame(warned_s, history))
-    fade, kept = changes.all_fading(history.frame_s)
+    fade, kept = changes.fading(history.frame_s)
     loads.indoor_load(
         load, inside, frames, met, history.frame_s, changes.house.ravel()[met], row, fade, kept,
         curve.log_t, curve.log_c, curve.n_short, curve.n_long,
@@ -122,7 +122,8 @@ class Foreseen:
     `probability` (y, x): share of wind members that reach AEGL-2 (NaN without members); `residents` (y, x): people at home, or
     ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
     ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's; `calm`: the gas
-    met a calm, so that nobody knows which way out is clear.
+    met a calm, so that nobody knows which way out is clear; `came` (y, x): when gas has come in a share POSSIBLE of the wind members,
+    s since the first run's start (None: no members).
     """
 
     history: History
@@ -136,6 +137,7 @@ class Foreseen:
     burning: Burning | None
     elapsed: float
     calm: bool = False
+    came: Array | None = None
 
 
 def residents(city: City, grid: Grid, column: str) -> Array:
@@ -255,7 +257,7 @@ def _toxic(
     times = {
         "arrives_s": arrives,
         "until_s": airs * dt if airs < n else np.nan,
-        "by_s": by * dt if choice == "leave" else max(arrives, people.warned_s),
+        "by_s": by * dt if choice == "leave" else max(min(arrives, _comes(cells, seen.came)), people.warned_s),
     }
     own = {
         "dose_stay": stay,
@@ -313,6 +315,11 @@ def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]
         order = np.argsort(outdoors.ravel()[cells], kind="stable")
         found.append(int(cells[order[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]]) if len(cells) else None)
     return found
+
+
+def _comes(cells: NDArray[np.int64], came: Array | None) -> float:
+    """Return when gas has come to a twentieth of a block in some of the wind members, s; infinite where it has not."""
+    return np.inf if came is None else float(np.sort(came.ravel()[cells])[int(len(cells) * SHARE)])
 
 
 def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:

@@ -47,22 +47,23 @@ UNKNOWN_FLOORS = 3.0
 class AirChanges:
     """Rooms that change their air at one rate (s-1) with windows open, at another with windows shut.
 
-    `house` (y, x): which house a room at each cell is in. `rates`: rows (house,) of s-1, the first with windows open, the others with
-    windows shut.
+    `house` (y, x): which house a room at each cell is in. `rates`: rows (house,) of s-1 in the mean wind, the first with windows open,
+    the others with windows shut. `shut` (member, house): those with windows shut of each wind member, now.
     """
 
-    def __init__(self, open_s: float, shut_s: float, shape: tuple[int, int]) -> None:
+    def __init__(self, open_s: float, shut_s: float, shape: tuple[int, int], members: int) -> None:
         self.house = np.zeros(shape, np.int64)
         self.rates = [np.array([open_s]), np.array([shut_s])]
+        self.shut = np.full((members, 1), shut_s)
 
     def blow(self, frame: int, air: Air) -> None:
         """Take the air of a frame (counted from the first run's start) as it begins."""
 
-    def fading(self, shut: bool, dt: float) -> tuple[Array, Array]:
-        """Return for each house, now, what is left after dt s of a difference to the air outside, and its mean; see `loads.exchange`."""
-        return self._fading(self.rates[-1 if shut else 0], dt)
+    def members_fading(self, shut: bool, dt: float) -> tuple[Array, Array]:
+        """Return, now, what is left after dt s of a difference to the air outside, and its mean (member, house); see `loads.exchange`."""
+        return self._fading(self.shut if shut else np.broadcast_to(self.rates[0], self.shut.shape), dt)
 
-    def all_fading(self, dt: float) -> tuple[Array, Array]:
+    def fading(self, dt: float) -> tuple[Array, Array]:
         """Return the same of all rows of `rates` (row, house)."""
         return self._fading(np.stack(self.rates), dt)
 
@@ -83,15 +84,23 @@ class AirChanges:
 
     @staticmethod
     def _fading(rates: Array, dt: float) -> tuple[Array, Array]:
-        fade, kept = np.empty_like(rates), np.empty_like(rates)
-        loads.exchanges(fade.reshape(-1), kept.reshape(-1), rates.reshape(-1), dt)
+        fade, kept = np.empty(rates.shape), np.empty(rates.shape)
+        loads.exchanges(fade.reshape(-1), kept.reshape(-1), rates.ravel(), dt)
         return fade, kept
 
 
 class OfBuildings(AirChanges):
-    """Rooms whose air changes, windows shut, follow from the nearest building and the mean wind; `arrays`: those of a state."""
+    """Rooms whose air changes, windows shut, follow from the nearest building and the wind; `arrays`: those of a state.
 
-    def __init__(self, open_s: float, city: City, grid: Grid, arrays: Mapping[str, NDArray[Any]] | None) -> None:
+    Wind members have the mean wind times `factors` (member,) in the air that their `classes` (member,) name: 0 that of the frame, k the
+    k-th of its `beside`.
+    """
+
+    def __init__(
+        self, open_s: float, city: City, grid: Grid, arrays: Mapping[str, NDArray[Any]] | None, factors: Array,
+        classes: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        self._factors, self._classes = factors, classes
         self.house = np.zeros(grid.shape, np.int64)
         self._houses = len(city.buildings)
         floors, built = np.array([UNKNOWN_FLOORS]), np.full(max(self._houses, 1), np.nan)
@@ -109,20 +118,28 @@ class OfBuildings(AirChanges):
         self._leaks = leaks_m(np.where(np.isnan(built), UNKNOWN_YEAR, built), self._height)
         kept = arrays or {}
         self.rates = [np.full(len(floors), open_s), *kept.get("air_changes", ())]
+        self.shut = np.full((len(factors), len(floors)), open_s)
         self._of_frame: list[int] = kept.get("air_changes_of", np.zeros(0, np.int64)).tolist()
 
     def blow(self, frame: int, air: Air) -> None:
         """Take the air of a frame (counted from the first run's start) as it begins."""
         if frame < len(self._of_frame):
             return
+        rates = infiltration(self._leaks, self._height, self._at_roofs(air), air.temperature)
+        if len(self.rates) == 1 or not np.array_equal(rates, self.rates[-1]):
+            self.rates.append(rates)
+        self._of_frame.append(len(self.rates) - 1)
+        if len(self._factors):
+            wind = np.stack([self._at_roofs(one) for one in (air, *air.beside)])[self._classes]
+            self.shut = infiltration(self._leaks, self._height, self._factors[:, None] * wind, air.temperature)
+
+    def _at_roofs(self, air: Air) -> Array:
+        """Return the wind at the height of each house's roof, m s-1."""
         row = np.clip(((air.north - self._y) / air.tile_m).astype(np.int64), 0, air.z0.shape[0] - 1)
         col = np.clip(((self._x - air.west) / air.tile_m).astype(np.int64), 0, air.z0.shape[1] - 1)
         wind = np.empty_like(self._height)
         winds(wind, self._height, air.z0[row, col], air.ustar[row, col], air.inv_l)
-        rates = infiltration(self._leaks, self._height, wind, air.temperature)
-        if len(self.rates) == 1 or not np.array_equal(rates, self.rates[-1]):
-            self.rates.append(rates)
-        self._of_frame.append(len(self.rates) - 1)
+        return wind
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps: the rates with windows shut, and which of them held in each frame."""

@@ -65,7 +65,8 @@ class Shares:
     """What each member has brought each cell, outdoors (`reached`) and in a room there (`inside`).
 
     Both (3, member, y, x): loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit. `air` (member, y, x): the
-    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`.
+    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`. `came` (member, y, x):
+    when the frame began in which gas came there, s since the first run's start; infinite where none did.
     """
 
     def __init__(
@@ -84,10 +85,14 @@ class Shares:
         self.reached = np.array(kept.get("reached", np.zeros((3, count, *shape))))
         self.inside = np.array(kept.get("reached_inside", np.zeros((3, count, *shape))))
         self.air = np.array(kept.get("members_rooms", np.zeros((count, *shape))))
+        self.came = np.array(kept.get("members_came", np.full((count, *shape), np.inf, np.float32)))
         self._sum, self._mean = np.zeros_like(self.air), np.zeros_like(self.air)
 
-    def add(self, c: Array, dt: float, rooms: AirChanges, shut: bool) -> None:
-        """Add what `dt` s at c (member, y, x), kg m-3, bring; `shut`: whether the windows of rooms are."""
+    def add(self, c: Array, dt: float, rooms: AirChanges, shut: bool, moment: float) -> None:
+        """Add what `dt` s at c (member, y, x), kg m-3, bring from a moment on, s since the first run's start.
+
+        `shut`: whether the windows of rooms are.
+        """
         if not len(c):
             return
         self._reach(self.reached, c, dt)
@@ -95,7 +100,8 @@ class Shares:
         self._part_s += dt
         if self._part_s >= self._frame_s - 1e-6:
             self._sum *= dt / self._frame_s
-            loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.fading(shut, self._frame_s))
+            self.came[(self._sum >= self._present) & np.isinf(self.came)] = moment + dt - self._frame_s
+            loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.members_fading(shut, self._frame_s))
             self._reach(self.inside, self._mean, self._frame_s)
             self._sum[:], self._part_s = 0.0, 0.0
 
@@ -114,6 +120,12 @@ class Shares:
         if not self.reached.shape[1]:
             return np.full((3, *self.reached.shape[2:]), np.nan)
         return np.asarray((self.reached >= 1.0).mean(axis=1))
+
+    def arrival(self, share: float) -> Array:
+        """Return when gas has come in a `share` of the members (y, x), s since the first run's start; infinite where it has not."""
+        count = len(self.came)
+        last = math.ceil(share * count - 1e-9) - 1
+        return np.sort(self.came, axis=0)[last].astype(np.float64) if count else np.full(self.came.shape[1:], np.inf)
 
     def ever(self) -> Array:
         """Return the shares of members that reach the severity 2 and 3 outdoors, and in rooms (4, y, x); NaN without members."""
@@ -139,4 +151,9 @@ class Shares:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what a state keeps."""
-        return {"reached": self.reached, "reached_inside": self.inside, "members_rooms": self.air}
+        return {
+            "reached": self.reached,
+            "reached_inside": self.inside,
+            "members_rooms": self.air,
+            "members_came": self.came,
+        }

@@ -72,9 +72,9 @@ class Run:
         self.ahead = Ahead(grid.shape, frame_s)
         opened, shut = model.air_changes_open / 3600.0, model.air_changes_shut
         self.rooms: AirChanges = (
-            OfBuildings(opened, city, grid, arrays)
+            OfBuildings(opened, city, grid, arrays, self.cloud.factors[1:], self.cloud.classes[1:])
             if isinstance(shut, str)
-            else AirChanges(opened, shut / 3600.0, grid.shape)
+            else AirChanges(opened, shut / 3600.0, grid.shape, model.wind_members)
         )
         self.all = np.zeros((self.cloud.members, *grid.shape))
         kept = arrays if arrays is not None else {}
@@ -111,7 +111,7 @@ class Run:
             loads.add_load(rate[None], self.all[:1], dt, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
             self.rooms.blow(self.history.count, air)
             self.history.add(self.c, dt)
-            self.shares.add(self.all[1:], dt, self.rooms, self._shut(self.elapsed + t))
+            self.shares.add(self.all[1:], dt, self.rooms, self._shut(self.elapsed + t), self.elapsed + t)
             self.ahead.look(self._warned(), self.history, self.shares, self.all[1:])
             if (k + 1) % steps == 0:
                 self.streets.frame(self.clock.step_s)
@@ -195,7 +195,7 @@ class Run:
         foreseen = advice.Foreseen(
             self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
-            math.isinf(self.widest),
+            math.isinf(self.widest), self.shares.arrival(advice.POSSIBLE),
         )  # fmt: skip
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():

@@ -135,7 +135,7 @@ def exchanges(fade_out, kept_out, changes_s, dt):
 def air_rooms(air_out, mean_out, c, house, fade, kept):
     """Move the air of rooms on in air of concentration c; all (member, row, column), kg m-3; mean_out: its mean meanwhile.
 
-    house (row, column): which house each room is in; fade, kept (house,): see `exchange`.
+    house (row, column): which house each room is in; fade, kept (member, house): see `exchange`.
     """
     members, rows, cols = c.shape
     for line in nb.prange(members * rows):
@@ -143,8 +143,8 @@ def air_rooms(air_out, mean_out, c, house, fade, kept):
         for i in range(cols):
             outside = c[n, j, i]
             off, h = air_out[n, j, i] - outside, house[j, i]
-            mean_out[n, j, i] = outside + off * kept[h]
-            air_out[n, j, i] = outside + off * fade[h]
+            mean_out[n, j, i] = outside + off * kept[n, h]
+            air_out[n, j, i] = outside + off * fade[n, h]
 
 
 @kernel(parallel=True)

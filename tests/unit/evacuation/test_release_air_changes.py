@@ -39,7 +39,7 @@ def built(year: float | None) -> City:
 
 def of(city: City, ustar: float = 0.4, arrays=None) -> OfBuildings:
     """Return the air changes of a city in air of even roughness (0.1 m), neutral, at 20 degrees."""
-    changes = OfBuildings(1.5 / 3600.0, city, city.grid, arrays)
+    changes = OfBuildings(1.5 / 3600.0, city, city.grid, arrays, np.ones(0), np.zeros(0, np.int64))
     changes.blow(0, even_air(ustar, 0.0, 1.9))
     return changes
 
@@ -78,14 +78,17 @@ def test_rooms_follow_the_exact_box(given: bool) -> None:
     """An even cloud: windows open for five minutes, then shut; air indoors C - (C - C_5) exp(-a t), of the run and of its members."""
     city = built(1960.0)
     open_s, shut_s, dt, c = 1.5 / 3600.0, by_hand(1960.0, 5, 0.4), 60.0, 1e-4
-    changes = AirChanges(open_s, shut_s, city.grid.shape) if given else OfBuildings(open_s, city, city.grid, None)
+    member = np.ones(1), np.zeros(1, np.int64)
+    changes = (
+        AirChanges(open_s, shut_s, city.grid.shape, 1) if given else OfBuildings(open_s, city, city.grid, None, *member)
+    )
     history = History(city.grid.shape, LIMITS, 0.0, dt, 20, None)
     shares = Shares(1, city.grid.shape, LIMITS, 0.0, dt, None)
     outside = np.full(city.grid.shape, c)
     for k in range(20):
         changes.blow(history.count, even_air(0.4, 0.0, 1.9))
         history.add(outside, dt)
-        shares.add(outside[None], dt, changes, shut=k >= 5)
+        shares.add(outside[None], dt, changes, shut=k >= 5, moment=k * dt)
     rooms = advice.indoors(history, LIMITS.curves[2], 5 * dt, changes)
     t = dt * np.arange(1, 21)
     left = np.exp(-open_s * np.minimum(t, 300.0) - shut_s * np.maximum(t - 300.0, 0.0))
@@ -95,12 +98,29 @@ def test_rooms_follow_the_exact_box(given: bool) -> None:
     np.testing.assert_allclose(shares.air, c * (1.0 - left[-1]), rtol=1e-12)
 
 
+def test_each_wind_member_has_the_air_changes_of_its_own_wind() -> None:
+    """Twice the wind is twice u*; air of another class has that class's wind at the roof; windows open are open for all."""
+    city = built(1960.0)
+    air = even_air(0.4, 0.0, 1.9)
+    other = even_air(0.3, 1.0 / 50.0, 1.9)
+    changes = OfBuildings(1.5 / 3600.0, city, city.grid, None, np.array([1.0, 2.0, 1.0]), np.array([0, 0, 2]))
+    changes.blow(0, replace(air, beside=(air, other)))
+    np.testing.assert_allclose(changes.shut[0], by_hand(1960.0, 5, 0.4), rtol=1e-12)
+    np.testing.assert_allclose(changes.shut[1], by_hand(1960.0, 5, 0.8), rtol=1e-12)
+    alone = OfBuildings(1.5 / 3600.0, city, city.grid, None, np.ones(0), np.zeros(0, np.int64))
+    alone.blow(0, other)
+    np.testing.assert_allclose(changes.shut[2], alone.rates[1], rtol=1e-12)
+    fade, kept = changes.members_fading(True, 60.0)
+    np.testing.assert_allclose(fade, np.exp(-60.0 * changes.shut), rtol=1e-12)
+    assert (np.diff(changes.members_fading(False, 60.0)[0], axis=0) == 0.0).all() and (kept > fade).all()
+
+
 def test_a_number_is_one_room_for_all_to_the_bit() -> None:
     shape, dt, curve = (4, 5), 60.0, LIMITS.curves[2]
     history = History(shape, LIMITS, 0.0, dt, 30, None)
     for c in np.random.default_rng(3).exponential(1e-3, (30, *shape)):
         history.add(c, dt)
-    rooms = advice.indoors(history, curve, 600.0, AirChanges(1.5 / 3600.0, 0.5 / 3600.0, shape))
+    rooms = advice.indoors(history, curve, 600.0, AirChanges(1.5 / 3600.0, 0.5 / 3600.0, shape, 0))
     for i, outside in enumerate(history.frames.reshape(30, -1).T.astype(float)):
         c, load = 0.0, 0.0
         for k in range(30):

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from evacuation.release import members
+from evacuation.release.air_changes import AirChanges
 from evacuation.release.cloud import Cloud, Emission
 from evacuation.release.dilution import even
 from evacuation.release.proofs.worlds import even_air, town, wind
 from evacuation.release.release import Release
+from evacuation.release.substances import substance
+from evacuation.release.toxicity import limits_of
 from scenarios.case.hazards import reported, sheet
 from twin.blocks import Section, Table, Text
 from twin.city import City
@@ -179,3 +182,23 @@ def test_one_wind_alone_leaves_no_block_without_gas_called_safe(city: City, shor
 def test_where_nothing_came_out_one_wind_is_enough(city: City) -> None:
     shut = simulate(city, wind_members=0, actions=(Action("shut_valve", "works/T1", 0.0),))
     assert set(shut.tables["advice"]["reason"]) == {"not_met"}
+
+
+def test_windows_are_shut_before_the_gas_comes_in_a_tenth_of_the_members(city: City) -> None:
+    """By hand: gas in three of ten members, the first at 60 s; and of a run: never later than in the mean wind, somewhere sooner."""
+    limits, rooms = limits_of(substance("chlorine")), AirChanges(1e-4, 1e-4, (1, 2), 10)
+    shares = members.Shares(10, (1, 2), limits, 0.0, 60.0, None)
+    for k, met in enumerate((0, 1, 1, 3)):
+        c = np.zeros((10, 1, 2))
+        c[:met, 0, 0] = 1e-3
+        shares.add(c, 60.0, rooms, False, 60.0 * k)
+    np.testing.assert_array_equal(shares.arrival(0.1), [[60.0, np.inf]])
+    np.testing.assert_array_equal(shares.arrival(0.3), [[180.0, np.inf]])
+    np.testing.assert_array_equal(shares.arrival(0.4), [[np.inf, np.inf]])
+
+    fans = simulate(city, LONG, wind_members=10, speed_sd=0.5, warned_min=0.0).tables["advice"]
+    stays = fans[(fans["advice"] == "stay") & ~fans["possible"].astype(bool)]
+    assert len(stays) > 1 and (stays["by_s"] <= stays["arrives_s"]).all() and (stays["by_s"] < stays["arrives_s"]).any()
+    alone = simulate(city, LONG, wind_members=0, warned_min=0.0).tables["advice"].set_index("id")
+    same = alone.loc[stays["id"]]
+    np.testing.assert_array_equal(same["by_s"], same["arrives_s"])
