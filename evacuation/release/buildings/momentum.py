@@ -115,7 +115,7 @@ class _Stage:
             self.gusts = (KAPPA / SHARE * np.append(shear[0], shear)) ** 2
         else:
             self.gusts = np.asarray(gusts(at), dtype=np.float64)
-        self.energy = np.broadcast_to(self.gusts[:, None, None], self.room).ravel().copy()
+        self.energy = (self.air * self.gusts[:, None, None]).ravel()
         fastest, (h, _) = float(speed.max()), self.widths
         self.dt = COURANT * h / fastest
         self.largest = fastest * h * max(h, float(self.thick[0].max()))
@@ -138,7 +138,8 @@ class _Stage:
         nz, ny, nx = self.shape
         if rough.ustar is not None:
             even = rough.ustar.repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)
-            self.energy.reshape(self.room)[1:-1, 1:-1, 1:-1] = (even[:nz, :ny, :nx] / SHARE) ** 2
+            inner = (slice(1, -1),) * 3
+            self.energy.reshape(self.room)[inner] = (even[:nz, :ny, :nx] / SHARE) ** 2 * self.air[inner]
         finer = []
         for axis, part in ((2, rough.u), (1, rough.v), (0, rough.w)):
             across = np.moveaxis(part, axis, 0).repeat(2, axis=1).repeat(2, axis=2)
@@ -196,12 +197,14 @@ class _Stage:
         np.multiply(self.length, SHARE * np.sqrt(self.energy), out=self.nu)
         np.minimum(self.nu, REALIZABLE * self.energy / np.maximum(self.strain, LEAST_STRAIN), out=self.nu)
         before = self.energy.copy()
+        second_order(self.add, self.energy, 0, self.wind, shape, (1, 1, 1), widths, self.thick[0])
         for colour in (0, 1):
-            gustiness(self.energy, before, self.wind, self.strain, self.nu, self.length, air, shape, widths,
+            gustiness(self.energy, before, self.wind, self.add, self.strain, self.nu, self.length, air, shape, widths,
                       self.thick[0], self.apart[0], SHARE, self.dt, colour)  # fmt: skip
         for n in range(3):
             first = (1 + (n == 0), 1 + (n == 1), 1 + (n == 2))
-            second_order(self.add, self.wind, air, n, shape, first, widths, self.thick[n])
+            own = (1, self.room[2], self.room[1] * self.room[2])[n]
+            second_order(self.add, self.wind[n], own, self.wind, shape, first, widths, self.thick[n])
             before = self.wind[n].copy()
             for colour in (0, 1):
                 sweep(self.wind, before, self.pressure, self.add, self.nu, self.speed, air, n, shape, first, widths,

@@ -40,14 +40,14 @@ def closeness(wind: Wind) -> tuple[Array, NDArray[np.bool_]]:
     box = wind.box
     nz, ny, nx = wind.air.shape
     distance = np.broadcast_to(box.z[:, None, None], wind.air.shape).copy()
-    # Walls: for each layer the nearest column that is solid there; roofs: the height over one's own.
+    # From each layer the nearest column that is solid there, at its own height or below: walls, roofs and the edges of roofs.
     for k in range(nz):
         if wind.air[k].all():
             break
-        side = ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m
-        distance[k] = np.minimum(distance[k], side)
-    top = box.edges[(~wind.air).sum(axis=0)]
-    distance = np.where(wind.air, np.minimum(distance, np.abs(box.z[:, None, None] - top)), 0.0)
+        side = np.maximum(ndimage.distance_transform_edt(wind.air[k], sampling=box.cell_m) - 0.5 * box.cell_m, 0.0)
+        over = np.maximum(box.z[k:] - box.edges[k + 1], 0.0)
+        distance[k:] = np.minimum(distance[k:], np.hypot(side, over[:, None, None]))
+    distance[~wind.air] = 0.0
     near = np.zeros_like(wind.air)
     near[0] = True
     near[1:] |= ~wind.air[:-1]

@@ -3,7 +3,7 @@
 The unknowns are the components of the wind on the faces of cells, the pressure over density p and the energy of the gusts k at their
 centres:
 
-    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu dU_n/dx_m)
+    dU_n/dt + U_m dU_n/dx_m = -dp/dx_n + d/dx_m (nu (dU_n/dx_m + dU_m/dx_n))
     dk/dt + U_m dk/dx_m = d/dx_m (nu dk/dx_m) + nu S^2 - c^3 k^1.5 / l,     S^2 = 2 S_ij S_ij
     nu = min(c l k^0.5, k / (3^0.5 S))
 
@@ -11,9 +11,8 @@ with the mixing length l, kappa times the distance to the nearest wall, and c = 
 one equation of 1945, as in Pope 2000, Turbulent Flows, section 10.3). The bound on nu keeps the variance of each component of the gusts,
 2 k / 3 - 2 nu S_nn, from being negative where air is strained fast, as before walls and at corners (Durbin 1996,
 doi:10.1016/0142-727X(95)00073-Y). The step is implicit with upwind differences; what a limited
-second-order difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so the steady wind is of
-second order. Walls and ground take up momentum by the logarithmic law. The transposed part of the stress is left out: it vanishes where
-nu is even.
+second-order difference (van Leer 1974, doi:10.1016/0021-9991(74)90019-9) adds is taken from the step before, so steady wind and gusts
+are of second order. Walls and ground take up momentum by the logarithmic law.
 
 Layout: all arrays have one ring of cells around the box, (nz + 2) x (ny + 2) x (nx + 2), and are flat. The strides (1, nx + 2,
 (nx + 2)(ny + 2)) lead to the next cell towards east, north and up. Component n at index c stands on the face between the cells c -
@@ -38,37 +37,43 @@ def _limited(back, ahead):
     return max(both, 0.0) / (back + ahead if both > 0.0 else 1.0)
 
 
-@kernel(parallel=True)
-def second_order(add_out, wind, air, n, shape, first, widths, thick):
-    """Fill add_out (cells,), m s-2: what second-order differences add to the upwind ones of component n.
+@kernel
+def _bend(add_out, here, less, more, back, ahead, below, below_too, above, above_too, over):
+    """Add to add_out, along a row, what second order adds across the faces below and above: speeds there are means of two."""
+    for i in range(len(add_out)):
+        up, down = 0.5 * (above[i] + above_too[i]), 0.5 * (below[i] + below_too[i])
+        rise, fall = more[i] - here[i], here[i] - less[i]
+        add = abs(up) * _limited(fall if up > 0.0 else ahead[i] - more[i], rise)
+        add_out[i] += over * (add - abs(down) * _limited(less[i] - back[i] if down > 0.0 else rise, fall))
 
-    wind (3, cells) m s-1; air (cells,) 1 in air, 0 in solids; shape (nz, ny, nx); first (3,): the first inner face along x, y and z,
-    counted from the ring; widths (2,): cell sizes along x and y, m; thick (nz + 2,): of the volume around the faces of a layer, m.
+
+@kernel(parallel=True)
+def second_order(add_out, carried, own, wind, shape, first, widths, thick):
+    """Fill add_out (cells,), what second-order differences add to the upwind ones of U_m d carried/dx_m, its unit s-1.
+
+    carried (cells,): what the wind carries, a component of it or the energy of the gusts; own: the stride along that component, 0 for
+    the energy; wind (3, cells) m s-1; shape (nz, ny, nx); first (3,): the first inner face along x, y and z, counted from the ring;
+    widths (2,): cell sizes along x and y, m; thick (nz + 2,): of the volume around the faces of a layer, m. In the outermost
+    columns upwind differences remain. What it fills in solids means nothing.
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
-    strides = (1, sy, sz)
-    own, own_wind = strides[n], wind[n]
+    strides, count = (1, sy, sz), nx + 1 - first[0]
     for row in nb.prange((nz + 1 - first[2]) * (ny + 1 - first[1])):
         k, j = first[2] + row // (ny + 1 - first[1]), first[1] + row % (ny + 1 - first[1])
         over = (1.0 / widths[0], 1.0 / widths[1], 1.0 / thick[k])
-        for i in range(first[0], nx + 1):
-            c = k * sz + j * sy + i
-            if air[c] == 0 or air[c - own] == 0:
+        a = k * sz + j * sy + first[0]
+        add_out[a : a + count] = 0.0
+        for m in range(3):
+            if m == 1 and (j == first[1] or j == ny):
                 continue
-            total = 0.0
-            for m in range(3):
-                s = strides[m]
-                at, last = (i, nx) if m == 0 else ((j, ny) if m == 1 else (k, nz))
-                here, less, more = own_wind[c], own_wind[c - s], own_wind[c + s]
-                ahead = own_wind[c + s + (s if at < last else 0)] - more
-                back = less - own_wind[c - s - (s if at > 1 else 0)]
-                above = 0.5 * (wind[m, c + s] + wind[m, c + s - own])
-                below = 0.5 * (wind[m, c] + wind[m, c - own])
-                add = abs(above) * _limited(here - less if above > 0.0 else ahead, more - here)
-                add -= abs(below) * _limited(back if below > 0.0 else more - here, here - less)
-                total += add * over[m]
-            add_out[c] = total
+            s, speed, begin, end = strides[m], wind[m], a + (m == 0), a + count - (m == 0)
+            back, ahead = (s if m == 2 and k == first[2] else 2 * s), (s if m == 2 and k == nz else 2 * s)
+            _bend(
+                add_out[begin:end], carried[begin:end], carried[begin - s : end - s], carried[begin + s : end + s],
+                carried[begin - back : end - back], carried[begin + ahead : end + ahead], speed[begin:end],
+                speed[begin - own : end - own], speed[begin + s : end + s], speed[begin + s - own : end + s - own], over[m],
+            )  # fmt: skip
 
 
 @kernel(parallel=True)
@@ -100,7 +105,7 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
                 above = 0.5 * (wind_out[m, c + s] + wind_out[m, c + s - own])
                 below = 0.5 * (wind_out[m, c] + wind_out[m, c - own])
                 if m == n:
-                    mix_above, mix_below = nu[c], nu[c - own]
+                    mix_above, mix_below = 2.0 * nu[c], 2.0 * nu[c - own]
                 else:
                     free_above, free_below = (
                         0.5 * (air[c + s] + air[c + s - own]),
@@ -109,6 +114,9 @@ def sweep(wind_out, before, pressure, add, nu, speed, air, n, shape, first, widt
                     mix_above = free_above * 0.25 * (nu[c] + nu[c - own] + nu[c + s] + nu[c + s - own])
                     mix_below = free_below * 0.25 * (nu[c] + nu[c - own] + nu[c - s] + nu[c - s - own])
                     middle += (2.0 - free_above - free_below) * drag[k, 0 if m < 2 else 1] * felt * over[m]
+                    turned = mix_above * (wind_out[m, c + s] - wind_out[m, c + s - own])
+                    turned -= mix_below * (wind_out[m, c] - wind_out[m, c - own])
+                    right += turned * over[n] * over[m]
                 from_above = (max(-above, 0.0) + mix_above * upper[m]) * over[m]
                 from_below = (max(below, 0.0) + mix_below * lower[m]) * over[m]
                 right += from_above * wind_out[n, c + s] + from_below * wind_out[n, c - s]
@@ -152,10 +160,11 @@ def strain(strain_out, speed_out, wind, air, length, law, shape, widths, thick, 
 
 
 @kernel(parallel=True)
-def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, thick, apart, share, dt, colour):
+def gustiness(energy_out, before, wind, add, strain, nu, length, air, shape, widths, thick, apart, share, dt, colour):
     """Solve the energy of the gusts energy_out (cells,), m2 s-2, in the cells of one colour for the values of their neighbours.
 
-    before (cells,): k at the step's begin; strain S, s-1; length l, m; share: c. No energy passes walls. The rest as in `sweep`.
+    before (cells,): k at the step's begin; strain S, s-1; length l, m; share: c. No energy passes walls; below 0, where what is taken
+    from the step before would lead on the way, it stops. The rest as in `sweep`.
     """
     nz, ny, nx = shape
     sy, sz = nx + 2, (nx + 2) * (ny + 2)
@@ -168,8 +177,8 @@ def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, 
             c = k * sz + j * sy + i
             if air[c] == 0:
                 continue
-            right = before[c] * rate + nu[c] * strain[c] * strain[c]
-            middle = rate + share**3 * math.sqrt(max(energy_out[c], 0.0)) / length[c]
+            right = before[c] * rate + nu[c] * strain[c] * strain[c] - add[c]
+            middle = rate + share**3 * math.sqrt(energy_out[c]) / length[c]
             for m in range(3):
                 s = strides[m]
                 mix_above, mix_below = air[c + s] * 0.5 * (nu[c] + nu[c + s]), air[c - s] * 0.5 * (nu[c] + nu[c - s])
@@ -177,7 +186,7 @@ def gustiness(energy_out, before, wind, strain, nu, length, air, shape, widths, 
                 from_below = (max(wind[m, c], 0.0) + mix_below * lower[m]) * over[m]
                 right += from_above * energy_out[c + s] + from_below * energy_out[c - s]
                 middle += from_above + from_below
-            energy_out[c] = right / middle
+            energy_out[c] = max(right / middle, 0.0)
 
 
 @kernel

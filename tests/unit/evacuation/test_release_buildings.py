@@ -153,6 +153,17 @@ def test_the_nearest_wall_is_half_a_cell_away_or_more_wherever_a_roof_ends_in_it
         assert distance[over - 1, 4, 5] == min(2.5, box.z[over - 1])  # beside the wall, or nearer to the ground
 
 
+def test_over_a_street_the_nearest_wall_is_the_edge_of_a_roof() -> None:
+    roof = np.zeros((9, 9))
+    roof[:, :3] = roof[:, 6:] = 10.0  # a street 15 m wide between houses
+    box = Box(0.0, 0.0, 5.0, layers(2.0, 40.0, 40.0))
+    distance, _ = closeness(wind_around(roof, box, log_law(5.0, 10.0, 0.1), 180.0))
+    assert distance[4, 4, 4] == 7.5 and distance[0, 4, 4] == 1.0  # in the street: half its width; over the ground
+    assert distance[6, 4, 4] == pytest.approx(np.hypot(7.5, 3.0))  # at 13 m: the edges, not the ground
+    assert distance[6, 4, 1] == 3.0 and distance[6, 4, 3] == pytest.approx(np.hypot(2.5, 3.0))
+    assert not distance[2, 4, 1]
+
+
 def test_the_walls_direction_is_that_of_most_of_their_length() -> None:
     court = shapely.box(0, 0, 40, 20).difference(shapely.box(10, 5, 30, 15))
     houses = gpd.GeoDataFrame(

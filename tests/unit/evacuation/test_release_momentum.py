@@ -117,6 +117,37 @@ def test_beside_a_wall_the_strain_is_the_walls_law_and_what_is_sheared_along_it(
     assert found[1, 5, 8] == pytest.approx(np.hypot(law[1, 5, 8], slope))  # at the ground: both
 
 
+def test_air_that_turns_as_one_body_feels_no_stress_however_uneven_the_gusts() -> None:
+    stage = momentum._Stage(wind_around(np.zeros((9, 11)), BOX, INFLOW, 270.0), INFLOW, 270.0, Z0, None)
+    u, v, w = stage.wind.reshape(3, *stage.room)
+    turns = 1e-9  # so slow that what the wind carries, of second order in it, does not count
+    u[...], v[...], w[...] = -turns * np.arange(11)[:, None], turns * np.arange(13), 0.0
+    stage.nu[:] = np.random.default_rng(5).uniform(0.1, 3.0, stage.nu.shape)
+    before = stage.wind.copy()
+    for n in range(3):
+        first = tuple(1 + (n == m) for m in range(3))
+        for colour in (0, 1):
+            momentum.sweep(
+                stage.wind, before[n], 0.0 * stage.pressure, 0.0 * stage.add, stage.nu, stage.speed, stage.air.ravel(), n,
+                stage.shape, first, stage.widths, stage.thick[n], stage.apart[n], 0.0 * stage.drag, 5.0, colour,
+            )  # fmt: skip
+    assert np.abs(stage.wind - before).max() < 1e-6 * turns
+
+
+def test_gusts_are_carried_with_second_order() -> None:
+    stage = momentum._Stage(wind_around(np.zeros((9, 24)), BOX, INFLOW, 270.0), INFLOW, 270.0, Z0, None)
+    u, v, w = stage.wind.reshape(3, *stage.room)
+    u[...], v[...], w[...] = 2.0, 0.0, 0.0
+    wave = np.sin(0.2 * np.arange(26))
+    stage.energy.reshape(stage.room)[...] = wave
+    momentum.second_order(stage.add, stage.energy, 0, stage.wind, stage.shape, (1, 1, 1), stage.widths, stage.thick[0])
+    found = 2.0 * np.diff(wave)[1:-1] / CELL + stage.add.reshape(stage.room)[3, 5, 2:-1]
+    middle, slope = slice(3, -3), 2.0 * 0.2 * np.cos(0.2 * np.arange(2, 25)) / CELL
+    rising = np.abs(wave[2:25][middle]) < 0.9  # at crests it is limited
+    assert np.abs(found[middle] - slope[middle])[rising].max() < 0.1 * np.abs(slope).max()
+    assert np.abs(2.0 * np.diff(wave)[1:-1] / CELL - slope)[middle][rising].max() > 0.08 * np.abs(slope).max()
+
+
 def test_no_component_of_the_gusts_has_a_negative_variance() -> None:
     stage = momentum._Stage(wind_around(cube(), BOX, INFLOW, 270.0), INFLOW, 270.0, Z0, None)
     for k in range(21):
