@@ -51,67 +51,6 @@ def ways_beside(cost_out, next_out, heap_scratch, cost, up, into_start, into_lin
 
 
 @kernel(bare=True)
-def ways_after(cost_out, next_out, heap_scratch, order, cost, up, into_start, into_link, goal_start, goal_node):
-    """Do what `ways` does, to the bit, in less time where costs are much as they were: `order` (group, node) holds the nodes by their
-    costs then. Any order gives the same.
-
-    Each node is looked at once in that order, and anew whenever its cost falls after that. Of links of equal cost the one counts that
-    `ways` comes upon first: the one whose end costs least, then the end of the lower number, each link's cost being above 0.
-    """
-    for g in range(len(goal_start) - 1):
-        lead, least = next_out[g], cost_out[g]
-        lead[:] = NO_WAY
-        least[:] = np.inf
-        for node in range(len(lead)):
-            heap_scratch[node].place = -1
-        for k in range(goal_start[g], goal_start[g + 1]):
-            least[goal_node[k]] = 0.0
-        size = 0
-        for n in range(len(lead)):
-            node = order[g, n]
-            lead[node] = ARRIVED  # as a mark, until all costs are known: it has been looked at
-            if least[node] < np.inf:
-                for k in range(into_start[node], into_start[node + 1]):
-                    link = into_link[k]
-                    reached = least[node] + cost[link]
-                    if reached < least[up[link]]:
-                        least[up[link]] = reached
-                        if lead[up[link]] == ARRIVED:
-                            size = put(heap_scratch, size, up[link], reached)
-        while size > 0:
-            node = heap_scratch[0].thing
-            size = drop_first(heap_scratch, size)
-            for k in range(into_start[node], into_start[node + 1]):
-                link = into_link[k]
-                reached = least[node] + cost[link]
-                if reached < least[up[link]]:
-                    least[up[link]] = reached
-                    size = put(heap_scratch, size, up[link], reached)
-        lead[:] = NO_WAY
-        for k in range(goal_start[g], goal_start[g + 1]):
-            lead[goal_node[k]] = ARRIVED
-        for node in range(len(lead)):
-            if least[node] < np.inf:
-                for k in range(into_start[node], into_start[node + 1]):
-                    link = into_link[k]
-                    begin = up[link]
-                    if least[node] + cost[link] > least[begin] or cost[link] == np.inf or lead[begin] == ARRIVED:
-                        continue
-                    if lead[begin] == NO_WAY or least[node] < heap_scratch[begin].key:
-                        lead[begin], heap_scratch[begin].key = link, least[node]
-
-
-@kernel(parallel=True)
-def ways_after_beside(cost_out, next_out, heap_scratch, order, cost, up, into_start, into_link, goal_start, goal_node):
-    """Do what `ways_after` does, for several groups at a time; `heap_scratch` (group, node)."""
-    for g in prange(len(goal_start) - 1):
-        ways_after(
-            cost_out[g : g + 1], next_out[g : g + 1], heap_scratch[g], order[g : g + 1], cost, up, into_start, into_link,
-            goal_start[g : g + 2], goal_node,
-        )  # fmt: skip
-
-
-@kernel(bare=True)
 def last_departures(
     last_out, heap_scratch, first, closes, times, speed, run, length, up, into_start, into_link, goal_node
 ):

@@ -7,7 +7,7 @@ links of the junction lead on. So such a turn needs no other shortest paths than
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -24,19 +24,6 @@ from twin.hazard import Action
 #: Nodes of all groups below which waking a second thread costs more than it saves: some 5 ms of work.
 FEW = 50_000
 
-#: Searches after which the order of nodes by their costs, in which the next ones look at them, is made anew.
-RENEWED = 10
-
-
-@dataclass
-class Searched:
-    """What searches for ways leave to the next ones, which it makes faster and changes nothing of: the nodes in the `order` of their
-    costs (group, node), not newer than RENEWED searches.
-    """
-
-    searches: int = 0
-    order: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-
 
 @dataclass(frozen=True)
 class Routes:
@@ -45,7 +32,7 @@ class Routes:
     `at` (link,) is the node at which one chooses at the end of each link, `junction` (node,) the node of the network that a choice is
     made at. A choice (choice,) is taken at the node `up` and is the link `link`; `through` leads on from an approach, `held` are choices
     that a measure shuts while it stands. `serves` (group,) is the row of `Goals.places` that a group belongs to, `approach` (group,) the
-    link it comes by, -1 for any. Goals of group g are `node[start[g]:start[g + 1]]`. `last` is what one search leaves to the next.
+    link it comes by, -1 for any. Goals of group g are `node[start[g]:start[g + 1]]`.
     """
 
     nodes: int
@@ -60,7 +47,6 @@ class Routes:
     approach: NDArray[np.int64]
     start: NDArray[np.int32]
     node: NDArray[np.int32]
-    last: Searched = field(default_factory=Searched, compare=False)
 
     @property
     def groups(self) -> int:
@@ -88,15 +74,9 @@ class Routes:
         ):
             beside = (b - a) * self.nodes >= FEW
             heap = np.zeros((b - a, self.nodes) if beside else self.nodes, HEAP)
-            graph = (costs, self.up, *self.into, self.start[a : b + 1], self.node)
-            if a < b and self.last.searches:
-                after = paths.ways_after_beside if beside else paths.ways_after
-                after(found[a:b], lead[a:b], heap, self.last.order[a:b], *graph)
-            elif a < b:
-                (paths.ways_beside if beside else paths.ways)(found[a:b], lead[a:b], heap, *graph)
-        if self.last.searches % RENEWED == 0:
-            self.last.order = np.argsort(found, axis=1)
-        self.last.searches += 1
+            find = paths.ways_beside if beside else paths.ways
+            if a < b:
+                find(found[a:b], lead[a:b], heap, costs, self.up, *self.into, self.start[a : b + 1], self.node)
         return found, lead if len(self.link) == len(self.at) else np.where(lead >= 0, self.link[lead], lead)
 
     def back(self, node: int, cost: NDArray[np.float64], t: float) -> NDArray[np.float64]:
@@ -119,9 +99,9 @@ def routes_of(
     """Return the routes of a run.
 
     `hold_turn` shuts, at the end of its road that is nearer to a way out (`outward`: by row of the road, whether against the drawn
-    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. Turns that the city's roads bar are no choice
-    at all (`turns.barred_turns`). `assign_approaches` makes every road by which
-    cars come to a shelter or a way out a goal of its own. Raises ScenarioError where no other road leads on.
+    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. Turns that the city's roads bar are no choice at
+    all (`turns.barred_turns`). `assign_approaches` makes every road by which cars come to a shelter or a way out a goal of its own.
+    Raises ScenarioError where no other road leads on.
     """
     turns = [(*turn_of(city, network, action, outward), action) for action in actions if action.kind == "hold_turn"]
     barred = barred_turns(city, network)

@@ -7,7 +7,7 @@ import pytest
 
 from evacuation.movement.kernels.agenda import CALL, THING, note, open_call, take
 from evacuation.movement.kernels.heap import HEAP, drop_first, put
-from evacuation.movement.kernels.paths import last_departures, ways, ways_after, ways_after_beside, ways_beside
+from evacuation.movement.kernels.paths import last_departures, ways, ways_beside
 from evacuation.movement.kernels.people import fast_now
 from evacuation.movement.proofs.worlds import chain, grid, run
 from evacuation.movement.roads.bound import least_time, repeated_flow_of
@@ -95,27 +95,6 @@ def test_groups_beside_each_other_find_the_same_ways_as_one_after_another() -> N
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)
     assert (found[0][0][np.arange(7), web.goals] == 0.0).all() and np.isfinite(found[0][0]).all()
-
-
-def test_ways_found_after_others_are_those_found_afresh_whatever_changed_and_whatever_costs_the_same() -> None:
-    """Costs of whole seconds, so that many ways cost the same; a third of the links shut; any order, also a senseless one."""
-    rng = np.random.default_rng(9)
-    web = grid(12, 7, rng, uneven=True)
-    shape, goals = (7, web.nodes), np.arange(8, dtype=np.int32)
-    orders = [np.argsort(rng.random(shape), axis=1)]
-    for shut in (0.0, 0.0, 0.1, 0.3, 0.0):
-        cost = rng.integers(1, 4, len(web.up)).astype(float)
-        cost[rng.random(len(cost)) < shut] = np.inf
-        graph = (cost, web.up, *web.into, goals, web.goals)
-        least, lead = np.zeros(shape), np.zeros(shape, np.int32)
-        ways(least, lead, np.zeros(web.nodes, HEAP), *graph)
-        for find, heap in ((ways_after, np.zeros(web.nodes, HEAP)), (ways_after_beside, np.zeros(shape, HEAP))):
-            for order in orders:
-                found, by = np.zeros(shape), np.zeros(shape, np.int32)
-                find(found, by, heap, order, *graph)
-                np.testing.assert_array_equal(found, least)
-                np.testing.assert_array_equal(by, lead)
-        orders = [orders[0], np.argsort(least, axis=1)]
 
 
 def test_a_state_holds_who_is_there_and_the_room_that_is_on_its_way_back() -> None:
