@@ -235,9 +235,9 @@ class City:
         """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
         for name in ("facilities", "blocks", "roads", "sensors", "venues"):
             table: gpd.GeoDataFrame = getattr(self, name)
-            hit = table[table["id"] == place_id]
-            if len(hit):
-                return {lang: str(hit[f"name_{lang}"].iloc[0] or place_id) for lang in ("zh", "en")}
+            rows = np.flatnonzero(table["id"] == place_id)
+            if len(rows):
+                return {lang: str(table[f"name_{lang}"].iloc[rows[0]] or place_id) for lang in ("zh", "en")}
         return {"zh": place_id, "en": place_id}
 
     def surface_on(self, grid: Grid) -> xr.Dataset:

@@ -42,7 +42,7 @@ from evacuation.movement.variables import (
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import Action, Balance, Drivers, Outcome, Progress, State
+from twin.hazard import EVERYWHERE, Action, Balance, Drivers, Outcome, Progress, State
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
@@ -293,6 +293,8 @@ class Movement:
                 raise ScenarioError(
                     f"movement_{action.kind}", found=action.place, expected=", ".join(known[action.kind][:5]) or "–"
                 )
+            if action.kind in ("bus_fleet", "assign_shelters", "assign_approaches") and action.place != EVERYWHERE:
+                raise ScenarioError("movement_everywhere", measure=action.kind, found=action.place, expected=EVERYWHERE)
         if (fleets := sum(a.kind == "bus_fleet" for a in actions)) > 1:
             raise ScenarioError("movement_bus_fleet", found=fleets)
 

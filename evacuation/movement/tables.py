@@ -18,6 +18,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.hazard import EVERYWHERE, Action
 from twin.plan import shown
+from twin.words import LANGS
 
 #: Shares of those who leave whose time of arrival is told.
 HALF, MOST = 0.5, 0.95
@@ -304,9 +305,10 @@ def goal_ids(record: Record) -> list[str]:
 
 
 def bus_orders(rounds: pd.DataFrame, city: City, clock: Clock) -> pd.DataFrame:
-    """Return a row per bus of a fleet: the block it begins at, `by_s` when it leaves there by the plan, and all its `rounds` in words.
+    """Return a row per bus of a fleet: the block it begins at, `by_s` when it leaves there by the plan, and all its `rounds` in both
+    languages.
 
-    A round is told as the id of its block and the hour at which the bus leaves it, "?" after a way that was shut when it was planned.
+    A round is told as the name of its block and the hour at which the bus leaves it, "?" after a way that was shut when it was planned.
     """
     rows = []
     for bus, own in rounds.groupby("bus", sort=True):
@@ -314,7 +316,10 @@ def bus_orders(rounds: pd.DataFrame, city: City, clock: Clock) -> pd.DataFrame:
             clock.told(clock.times[0] + pd.Timedelta(seconds=s), city.tz) if np.isfinite(s) else "?"
             for s in own["plan_leave_s"]
         ]
-        told = " → ".join(f"{block} {hour}" for block, hour in zip(own["id"], hours, strict=True))
+        names = [city.place_name(block) for block in own["id"]]
+        told = {
+            lang: " → ".join(f"{name[lang]} {hour}" for name, hour in zip(names, hours, strict=True)) for lang in LANGS
+        }
         rows.append((own["id"].iloc[0], own["plan_leave_s"].iloc[0], bus, told))
     return pd.DataFrame(rows, columns=["id", "by_s", "bus", "rounds"]).astype({"by_s": float})
 

@@ -28,6 +28,9 @@ from twin.words import LANGS, Phrase, Word, has
 MOST_CLOSURES = 40  # rows of the table of closures that are printed; all of them are in the run's exposure
 MOST_UNKNOWN = 20  # names of places of which nothing is known that are printed
 
+#: A class with this share of all at every moment hides the others in a chart.
+HIDES = 0.99
+
 #: The receptors a chart shows in time: what they are called, divided by, and told in.
 CHARTED = {"people": (Word("chart.people"), 1.0, ""), "roads": (Word("chart.roads"), 1000.0, "km")}
 
@@ -154,13 +157,18 @@ def _spread(figure: str, quantiles: list[str]) -> str:
 
 
 def _curves(section: Section, scale: Scale) -> list[Block]:
-    """Return a chart of each receptor of a scale in time, its classes upon each other."""
-    labels = tuple(_class_word(section.sheet, scale, k) for k in range(len(scale.classes)))
-    blocks: list[Block] = []
+    """Return a chart of each receptor of a scale in time, its classes upon each other, without one that hides all others."""
+    sheet, blocks = section.sheet, list[Block]()
     for of, (word, per, unit) in CHARTED.items():
         table = section.exposure.counts.get(scale.code, {}).get(of)
         if table is not None:
-            blocks.append(Curve(word, table / per, labels, _class_colours(section.sheet, scale), unit, stacked=True))
+            hides = table.ge(HIDES * table.sum(axis=1), axis=0).all().values & table.any().values
+            drawn = np.flatnonzero(~hides) if len(hides) > 1 else np.arange(len(hides))
+            labels = tuple(_class_word(sheet, scale, int(k)) for k in drawn)
+            colours = tuple(_class_colours(sheet, scale)[k] for k in drawn)
+            blocks.append(Curve(word, table.iloc[:, drawn] / per, labels, colours, unit, stacked=True))
+            left_out = [_class_word(sheet, scale, int(k)) for k in np.flatnonzero(hides) if len(drawn) < len(hides)]
+            blocks += [Text(Word("report.not_drawn", {"name": name}), "note") for name in left_out]
     return blocks
 
 

@@ -81,8 +81,8 @@ def no_turns(rules: Sequence[TurnRule] | None, edges: pd.DataFrame, file: str) -
         for before, after in told or []:
             barred[before].add(after)
     texts = [""] * len(ids)
-    for (k, end), after in sorted(barred.items()):
-        texts[k] = "; ".join([*filter(None, [texts[k]]), *(f"{end} {ids[a]}" for a in sorted(after))])
+    for (k, end), closed in sorted(barred.items()):
+        texts[k] = "; ".join([*filter(None, [texts[k]]), *(f"{end} {ids[a]}" for a in sorted(closed))])
     found = [Finding("turns_left_out", left_out, assumed="turns_free")] if left_out else []
     return texts, [Finding("turns_unread", 1, place=file, assumed="turns_free")] if rules is None else found
 

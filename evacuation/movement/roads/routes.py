@@ -30,10 +30,9 @@ class Routes:
     """Ways to groups of goals: the shelters, their approaches by car (where a plan uses them), last the ways out of the city.
 
     `at` (link,) is the node at which one chooses at the end of each link, `junction` (node,) the node of the network that a choice is
-    made at. A choice (choice,) is taken at the node `up` and is the
-    link `link`; `through` leads on from an approach, `held` are choices that a measure shuts while it stands. `serves` (group,) is
-    the row of `Goals.places` that a group belongs to, `approach` (group,) the link it comes by, -1 for any. Goals of group g are
-    `node[start[g]:start[g + 1]]`.
+    made at. A choice (choice,) is taken at the node `up` and is the link `link`; `through` leads on from an approach, `held` are choices
+    that a measure shuts while it stands. `serves` (group,) is the row of `Goals.places` that a group belongs to, `approach` (group,) the
+    link it comes by, -1 for any. Goals of group g are `node[start[g]:start[g + 1]]`.
     """
 
     nodes: int
@@ -100,9 +99,9 @@ def routes_of(
     """Return the routes of a run.
 
     `hold_turn` shuts, at the end of its road that is nearer to a way out (`outward`: by row of the road, whether against the drawn
-    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. Turns that the city's roads bar are no choice
-    at all (`turns.barred_turns`). `assign_approaches` makes every road by which
-    cars come to a shelter or a way out a goal of its own. Raises ScenarioError where no other road leads on.
+    direction), the road that leads on nearest to `turn_deg` clockwise of straight ahead. Turns that the city's roads bar are no choice at
+    all (`turns.barred_turns`). `assign_approaches` makes every road by which cars come to a shelter or a way out a goal of its own.
+    Raises ScenarioError where no other road leads on.
     """
     turns = [(*turn_of(city, network, action, outward), action) for action in actions if action.kind == "hold_turn"]
     barred = barred_turns(city, network)

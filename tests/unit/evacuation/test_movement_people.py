@@ -419,6 +419,8 @@ def test_bad_input_of_people_is_one_clear_sentence(town, aged) -> None:
         ("movement_stay_inside", town, ALL, Action("stay_inside", "out-w")),
         ("movement_open_shelter", town, ALL, Action("open_shelter", "s0", values={"places": 9.0})),
         ("movement_lose_mast", town, ALL, Action("lose_mast", "s0")),
+        ("movement_everywhere", town, ALL, Action("bus_fleet", "b0", values={"buses": 2.0, "seats": 20.0})),
+        ("movement_everywhere", town, ALL, Action("assign_shelters", "b0")),
         ("movement_hold_turn", town, ALL, Action("hold_turn", "b0", values={"turn_deg": 0.0})),
         ("movement_care", replace(aged, facilities=aged.facilities.assign(staff=-1.0)), ALL, None),
     ):

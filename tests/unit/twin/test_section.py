@@ -16,7 +16,7 @@ from lxml import etree, html
 
 from scenarios.case.event_levels import thresholds
 from twin import words
-from twin.blocks import Picture, Section, Table, Text
+from twin.blocks import Curve, Picture, Section, Table, Text
 from twin.bridge import cap, geojson, plan_json, report
 from twin.bridge import section as common
 from twin.bridge.dossier import Dossier
@@ -186,6 +186,18 @@ def test_a_scale_on_which_everybody_stays_in_the_first_class_is_one_sentence(sma
     )
     harms = replace(section.sheet.scales[0], harms_from=2.0)
     assert len(common.scaled(calm, harms)) > 1, "that nobody is harmed is a figure of its own"
+
+
+def test_a_chart_leaves_out_a_class_that_hides_the_others_and_says_so(small_city) -> None:
+    section = fair(small_city)
+    (scale,) = section.sheet.scales
+    for few, drawn in ((1.0, 1), (400.0, 2)):
+        counts = pd.DataFrame({1: [900.0, 899.0], 2: [0.0, few]}, index=CLOCK.times[:2])
+        one = replace(section, exposure=replace(section.exposure, counts={"end": {"people": counts}}))
+        found = common.scaled(one, scale)
+        (chart,) = (block for block in found if isinstance(block, Curve))
+        assert len(chart.labels) == len(chart.colours) == chart.table.shape[1] == drawn
+        assert ("Not drawn" in said(found)) == (drawn == 1)
 
 
 def test_the_map_of_a_hazard_without_a_field_of_worst_values_is_the_lead_variables(small_city) -> None:
