@@ -55,7 +55,9 @@ class Barriers:
     @classmethod
     def unknown(cls, plan: Plan) -> pd.DataFrame:
         """Return the table of a run in which nobody is followed: no load is known."""
-        return cls(plan).table(0.0).assign(peak_n_m=np.nan, fails=pd.Series(pd.NA, range(len(plan.barriers)), "boolean"))
+        return (
+            cls(plan).table(0.0).assign(peak_n_m=np.nan, fails=pd.Series(pd.NA, range(len(plan.barriers)), "boolean"))
+        )
 
     def table(self, began: float) -> pd.DataFrame:
         """Return a row per barrier: highest load and strength, N/m, and when the load first passes it, s on this run's clock.
