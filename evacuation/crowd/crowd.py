@@ -172,7 +172,8 @@ class Crowd:
         return Outcome(
             conform(told.fields(frames, monitor, plan, clock), *KEPT),
             {
-                "zones": monitor.table(),
+                "zones": (table := monitor.table()),
+                "worst": told.worst_table(table),
                 "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded, outflow),
                 "exits": exit_table(plan, left),
                 "measures": told.measure_table(actions),

@@ -138,7 +138,7 @@ def _barriers(tables: Mapping[str, pd.DataFrame], city: City) -> list[Block]:
         return []
 
     def holds(row: Mapping[str, Any]) -> Cell:
-        if pd.isna(row["strength_n_m"]) or pd.isna(row["peak_n_m"]):
+        if pd.isna(row["fails"]):
             return Word("report.crowd.answer_unknown")
         return Text(Word(f"report.crowd.{'fails' if row['fails'] else 'holds'}"), "alarm" if row["fails"] else "plain")
 

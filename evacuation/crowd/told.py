@@ -167,6 +167,15 @@ def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> x
     return fields
 
 
+def worst_table(zones: pd.DataFrame) -> pd.DataFrame:
+    """Return one row of a table of zones (`Monitor.table`): what runs are compared by, each in the zone where it is worst.
+
+    `density`, persons/m2; `force_n`, load on one person, N (NaN where that of a zone is not known); `above_5_s`, s at 5 persons/m2 or more.
+    """
+    worst = zones[["peak_density", "peak_force_n", "above_5_s"]].max(skipna=False)
+    return worst.set_axis(["density", "force_n", "above_5_s"]).to_frame().T
+
+
 def measure_table(actions: tuple[Action, ...]) -> pd.DataFrame:
     """Return a row per measure of the run: where, which kind, from when and until when, s on the clock (NaN: to the end)."""
     return pd.DataFrame(

@@ -92,6 +92,6 @@ def test_how_soon_people_arrive_is_compared_and_told_from_chance(made) -> None:
     labels = sc.compared([soon, late], "en").index
     assert "Evacuation · 95 % have arrived (min after the first order)" in labels and labels.is_unique
     counted = [row for row in whole.index if row[:2] == ("movement", "counted")]
-    assert len([name for name in labels if name.startswith("Evacuation · people: ")]) == len(counted), (
+    assert len([name for name in labels if name.startswith("Evacuation · people at the end: ")]) == len(counted), (
         "no two share a name"
     )

@@ -193,8 +193,13 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
         parts = [gpd.read_parquet(path)] if path.exists() else []
         for where in venues:
             features = gpd.read_file(where).to_crs(grid.crs)
+            if missing := [column for column in ("id", "kind") if column not in features]:
+                raise SourceError("table_columns", table=str(where), missing=missing, found=list(features.columns))
+            _check_places(features, where, features.geom_type == "LineString")
             inside = (features["kind"] != "venue").values
             parts.append(features[inside if name == "venues" else ~inside].dropna(axis="columns", how="all"))
+    except SourceError:
+        raise
     except Exception as error:
         raise SourceError("file_unreadable", where=str(where), found=str(error).splitlines()[0]) from error
     parts = [part for part in parts if len(part)]
@@ -207,24 +212,25 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
     for column in ("name_zh", "name_en"):
         if column in table:
             table[column] = table[column].map(lambda name: one_line(name) if isinstance(name, str) else name)
-    lost = table.geometry.isna() | table.geometry.is_empty
+    _check_places(table, path)
     if name == "venues":
         path = folder / "venues"
-        lost |= (table.geom_type == "LineString") & (table.length == 0.0)
         for column, other in (("name_zh", "name_en"), ("name_en", "name_zh")):
             known = table.get(column, pd.Series(index=table.index, dtype=object))
             table[column] = (
                 known.fillna(table[other]).fillna(table["id"]) if other in table else known.fillna(table["id"])
             )
-    if lost.any():
-        raise SourceError(
-            "table_geometry", where=str(path), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum())
-        )
-    if (lost := nowhere(table.geometry.values)).any():
-        raise SourceError(
-            "table_nowhere", where=str(path), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum())
-        )
     return sound(table, path.name)
+
+
+def _check_places(table: gpd.GeoDataFrame, where: Path, lines: Any = False) -> None:
+    """Raise SourceError where features have no geometry (of those of `lines` no length), or lie nowhere."""
+    bounds = table.bounds
+    point = (bounds["minx"] == bounds["maxx"]) & (bounds["miny"] == bounds["maxy"])
+    shapeless = table.geometry.isna() | table.geometry.is_empty | (lines & point)
+    for code, lost in (("table_nowhere", nowhere(table.geometry.values)), ("table_geometry", shapeless.values)):
+        if lost.any():
+            raise SourceError(code, where=str(where), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum()))
 
 
 def _layers(head: dict[str, Any], where: Path) -> dict[str, Layer]:

@@ -119,6 +119,7 @@ def simulate(
         conform(fields, *(v for v in KEPT if v != CONTACT_FORCE or len(zones))),
         {
             "zones": table,
+            "worst": told.worst_table(table),
             "gates": told.gate_table(plan, passed_by, out, flooded),
             "exits": exit_table(plan, _by_exit(plan, through)),
             "measures": told.measure_table(actions),

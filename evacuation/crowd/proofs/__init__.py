@@ -38,6 +38,7 @@ LOOP = "HERMES closed loop, straight part; here a straight corridor of the same 
 GATE = "entrance gate of 0.5 m, 75 people from where they stood"
 CORNER = "HERMES run corner-300, fed as measured"
 PUSH = "measured push through a row of five (Feldmann and Adrian 2023)"
+WAITING = "300 people, a gate of 4 m that lets one through every 3 s, from the 60th to the 120th second"
 CRUSH = "the data's verification cases, arithmetic"
 
 # Where a bound comes from.
@@ -67,6 +68,7 @@ NOT_HELD = "reported: a density of one second, which the rule does not look at"
 MEETING = "; dense streams that meet are too slow"
 ROW = "; one mass for all, nobody takes a step"
 PROPOSED = "the data's acceptance bands"
+CALM = "reported: people who queue calmly stand at 1.5 to 3.6 persons/m2 (Fruin 1971, queue, level of service D)"
 STATION = "Station nightclub fire 2003: start areas of 299 people; plan put by hand"
 SHORTER = "the model's own: a metre of stairs costs two, so 46 m against 80 m and 42 m"
 DOOR = (
@@ -193,6 +195,7 @@ OWN: tuple[Proof, ...] = (
     *case(guidelines.counterflow_rooms, "IMO 8: two rooms of 10 m, corridor of 10 m by 2 m, 100 people against 0, 10, 50, 100", "",
         ("B8", "rises", "least rise of the time of the last with the counterflow", "s", ">=", 1e-9, RISES),
         *((f"B8/{n}", f"time_{n}", f"time of the last, {n} against", "s", "<=", FREE, BESIDE) for n in (0, 10, 50, 100)),
+        *spread("B8/100", "time_100", "time of the last, 100 against", "s"),
     ),
     *case(guidelines.exit_shut, "ISO 20414 test 9, NIST 4.1: one of two exits is shut at 1 s", "",
         ("D9", "through", "people who cross it later", "persons", "<=", 0.0, "exact"),
@@ -302,6 +305,12 @@ OWN: tuple[Proof, ...] = (
         *spread("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1"),
         ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
         *spread("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1"),
+    ),
+    *case(guidelines.metered_queue, WAITING, "",
+        ("meter", "leans", "density before a metered gate, people lean with the usual push", "m-2", "<=", FREE, CALM),
+        ("meter/load", "load_leans", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
+        ("meter/calm", "calm", "the same density, nobody leans (push_n 0)", "m-2", "<=", FREE, CALM),
+        ("meter/calm-load", "load_calm", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
     ),
     *case(crush.square, f"{CRUSH}; a tenth of the people", "",
         ("E13", "lost", "people lost", "persons", "<=", 0.0, WHOLE),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.proofs.worlds import SECOND, OverDraws, coming, emptied, filled, line, plan_of, room, set_speed
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
@@ -286,3 +287,29 @@ def narrow_alley(_: Reference, key: int) -> dict[str, float]:
         count = np.histogram(x, np.arange(3.0, 43.0, wide))[0]
         densest = max(densest, float(count.max()) / wide**2)
     return found | {"metered": densest}
+
+
+@cache
+def metered_queue(_: Reference) -> dict[str, float]:
+    """Return how 300 people stand before a gate of 4 m that lets one through every 3 s, in the second minute (means).
+
+    `leans`, `calm`: persons/m2 on the 3 m by 3 m before it if they lean with the usual push, or not at all (`push_n` 0); `load_leans`,
+    `load_calm`: the load on the most pressed of all, N; `out_leans`, `out_calm`: people who left within two minutes.
+    """
+    plan = room(shapely.box(0, 0, 24, 16), [line((24, 6), (24, 10))], shapely.box(1, 1, 20, 15))
+    inner, found = np.array([gate.inner for gate in plan.gates], np.int8), {}
+    for name, pressing in (("leans", Pressing()), ("calm", Pressing(push_n=0.0))):
+        walkers = filled(plan, 300, pressing=pressing)
+        walkers.set_gates(Gates(np.zeros(1, bool), np.zeros(1, np.int8), np.full(1, 1.0 / 3.0), inner))
+        seen: list[tuple[float, float]] = []
+
+        def look(second: int, w=walkers, rows=seen) -> None:  # type: ignore[no-untyped-def]
+            if second > 60:
+                x, y = plan.at(w.people.x, w.people.w)
+                before = (x > 21.0) & (x < 24.0) & (np.abs(y - 8.0) < 1.5)
+                rows.append((before.sum() / 9.0, float(w.people.load.max())))
+
+        emptied(walkers, 120, look)
+        found[name], found[f"load_{name}"] = (float(v) for v in np.mean(seen, axis=0))
+        found[f"out_{name}"] = float(walkers.left)
+    return found

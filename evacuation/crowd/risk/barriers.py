@@ -55,16 +55,22 @@ class Barriers:
     @classmethod
     def unknown(cls, plan: Plan) -> pd.DataFrame:
         """Return the table of a run in which nobody is followed: no load is known."""
-        return cls(plan).table(0.0).assign(peak_n_m=np.nan)
+        return (
+            cls(plan).table(0.0).assign(peak_n_m=np.nan, fails=pd.Series(pd.NA, range(len(plan.barriers)), "boolean"))
+        )
 
     def table(self, began: float) -> pd.DataFrame:
-        """Return a row per barrier: highest load and strength, N/m, and when the load first passes it, s on this run's clock."""
+        """Return a row per barrier: highest load and strength, N/m, and when the load first passes it, s on this run's clock.
+
+        `fails` is missing where it is not known what a barrier bears.
+        """
+        fails = pd.Series(~np.isnan(self.fails_after), dtype="boolean")
         return pd.DataFrame(
             {
                 "id": [barrier.id for barrier in self._plan.barriers],
                 "peak_n_m": self.peak,
                 "strength_n_m": self.strength,
-                "fails": ~np.isnan(self.fails_after),
+                "fails": fails.where(~np.isnan(self.strength)),
                 "by_s": np.where(self.fails_after >= began, self.fails_after - began, np.nan),
             }
         )

@@ -18,6 +18,8 @@ from evacuation.crowd.answers import answers
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, room
 from evacuation.crowd.risk.outflow import WINDOW_S, Outflow
+from evacuation.crowd.told import worst_table
+from scenarios.planning.compare import figures_of
 from scenarios.runner.run import execute
 from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, with_hall
 from tests.unit.evacuation.test_crowd_levels import storeys
@@ -130,6 +132,18 @@ def test_the_curves_of_exits_end_where_the_gates_do(run: sc.Run) -> None:
     section = next(s for s in sc.sections(run) if s.sheet.id == "crowd")
     curve = next(block for block in section.blocks if isinstance(block, Curve))
     assert curve.table.iloc[-1].sum() == PEOPLE and curve.table.index[0] == pd.Timestamp("2026-06-20T10:00")
+
+
+def test_runs_are_compared_by_the_zone_where_it_is_worst(run: sc.Run) -> None:
+    zones, worst = run.tables_of("crowd")["zones"], run.tables_of("crowd")["worst"]
+    assert (
+        worst["density"].tolist() == [zones["peak_density"].max()]
+        and worst["force_n"][0] == zones["peak_force_n"].max()
+    )
+    figures = figures_of(run, run.exposure, run.levels)
+    assert figures["crowd", "said", "density"] == pytest.approx(10.0 * zones["peak_density"].max())
+    unknown = worst_table(zones.assign(peak_force_n=np.where(np.arange(len(zones)) == 0, np.nan, 5.0)))
+    assert np.isnan(unknown["force_n"][0]), "where the load of a zone is not known, nor is the highest"
 
 
 def test_one_run_does_not_know_how_likely_and_an_ensemble_says_the_shares(run: sc.Run) -> None:

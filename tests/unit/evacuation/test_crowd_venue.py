@@ -169,10 +169,12 @@ def test_a_barrier_is_pressed_and_its_strength_is_held_against_the_load(small_ci
     strong = Barriers(replace(drawn, barriers=(replace(drawn.barriers[0], strength_n_m=5000.0),)))
     strong.watch(people, 1.0)
     assert not strong.table(0.0).iloc[0]["fails"] and pd.isna(strong.table(0.0).iloc[0]["by_s"])
+    assert Barriers.unknown(drawn)["fails"].isna().all(), "nobody is followed: it is not known whether it holds"
     table = with_part("rail", "barrier", shapely.LineString(at((12, 3), (12, 7))))
     out = Crowd("hall", persons=40).simulate(with_hall(small_city, table), {}, clock(20), rng=stream(1, "crowd"))
     assert out.tables["barriers"]["id"].tolist() == ["hall/rail"]
     assert "barrier_unknown" in dict(out.notes), "nobody said what it bears"
+    assert out.tables["barriers"]["fails"].isna().all()
 
 
 def test_a_cordon_stands_until_it_is_removed_and_a_separator_from_when_it_is_set(small_city: City) -> None:

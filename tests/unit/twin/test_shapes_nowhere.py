@@ -25,10 +25,15 @@ def test_a_venue_in_metres_that_is_marked_as_degrees_is_refused_by_name(small_fo
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
     (folder / "venues").mkdir(exist_ok=True)
-    (folder / "venues" / "hall.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [part]}))
+    file = folder / "venues" / "hall.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [part]}))
     with pytest.raises(SourceError) as error:
         open_folder(folder)
-    assert error.value.code == "table_nowhere" and "hall" in error.value.message("en")
+    assert error.value.code == "table_nowhere" and f"{file}: 1 features" in error.value.message("en")
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [part | {"properties": {"name": "Hall"}}]}))
+    with pytest.raises(SourceError) as error:
+        open_folder(folder)
+    assert error.value.code == "table_columns" and "kind" in error.value.message("en")
 
 
 def test_a_shape_that_lies_nowhere_is_left_out_of_a_build_and_told() -> None:
