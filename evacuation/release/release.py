@@ -229,7 +229,8 @@ class Release:
         return frame_s
 
     def _limits(self, gas: Substance) -> Limits:
-        """Return the limits of a substance; raise ScenarioError where it has none, or lacks the family that was chosen."""
+        """Return the limits of a substance; raise ScenarioError where it has none, or its table lacks what is needed or chosen."""
+        gas.check()
         if self.family is not None and self.family not in gas.families():
             raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
         return limits_of(gas)
