@@ -211,10 +211,10 @@ class Release:
             return
         if self.site == leaks.DETECTED:
             self._check_sought(drivers, actions, state)
-            self._limits(substance(self.substance or "", city.substances))
+            self._limits(gas := substance(self.substance or "", city.substances))
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
-            check_sensors(city, drivers)
+            check_sensors(city, drivers, gas)
             return
         if self.site != city.id and self.site not in (places := city.ids("place")):
             raise ScenarioError("release_site", found=self.site, near=near(self.site, places))
