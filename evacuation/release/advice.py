@@ -51,7 +51,7 @@ PARTS = ("north", "north_east", "east", "south_east", "south", "south_west", "we
 
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "part", "severity",
-    "lfl_share", "probability", "arrives_s", "by_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
+    "lfl_share", "probability", "arrives_s", "by_s", "lead_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
     "burns", "possible", "toxic_load", "response",
 ]  # fmt: skip
 
@@ -168,7 +168,7 @@ def advise(
     it is judged (1 is AEGL-3; `dose_shut` of a room that is never aired), `dose_middle` of staying that half of its people exceed,
     `people_share` of them who meet AEGL-1 or
     more outdoors, and in which `part` of it the spot lies; `by_s` until when windows are shut or who leaves is out of doors;
-    `ready_s` how long a household needs for that.
+    `lead_s` how long before that who leaves must be told.
     """
     if not len(city.blocks):
         return pd.DataFrame(columns=COLUMNS)
@@ -216,6 +216,7 @@ def advise(
             worst = int(cells[int(np.argmax(seen.burning.highest.ravel()[cells]))])
             found |= {
                 **_on(own, seen.elapsed),
+                "lead_s": people.ready_s if advice == "leave" else np.nan,
                 "severity": float(history.worst.ravel()[cells].max()),
                 "part": _part(shape, *grid.centre(*divmod(worst, grid.nx))),
             }
@@ -268,7 +269,8 @@ def _toxic(
         "off_grid": _at_rim(leaving.grid, *to),
         "rescue": min(stay, np.fmin(dose, np.inf)) >= 1.0,
     }
-    return _row(block, choice, reason, **found | own | _on(times, seen.elapsed))
+    lead = people.ready_s if choice == "leave" else np.nan
+    return _row(block, choice, reason, **found | own | _on(times, seen.elapsed), lead_s=lead)
 
 
 def choose(stay: float, leave: Array, warned: int, out: int) -> tuple[str, str, int]:

@@ -211,10 +211,10 @@ class Release:
             return
         if self.site == leaks.DETECTED:
             self._check_sought(drivers, actions, state)
-            self._limits(substance(self.substance or "", city.substances))
+            self._limits(gas := substance(self.substance or "", city.substances))
             if not tagged(drivers, "detector_reading"):
                 raise ScenarioError("release_no_readings")
-            check_sensors(city, drivers)
+            check_sensors(city, drivers, gas)
             return
         if self.site != city.id and self.site not in (places := city.ids("place")):
             raise ScenarioError("release_site", found=self.site, near=near(self.site, places))
@@ -229,7 +229,8 @@ class Release:
         return frame_s
 
     def _limits(self, gas: Substance) -> Limits:
-        """Return the limits of a substance; raise ScenarioError where it has none, or lacks the family that was chosen."""
+        """Return the limits of a substance; raise ScenarioError where it has none, or its table lacks what is needed or chosen."""
+        gas.check()
         if self.family is not None and self.family not in gas.families():
             raise ScenarioError("substance_family", found=self.family, name=gas.id, expected=sorted(gas.families()))
         return limits_of(gas)

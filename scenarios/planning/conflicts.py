@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from twin.city import City
 from twin.exposure import Exposure
@@ -158,10 +159,15 @@ def _barred(city: City, tasks: list[Task], rules: Rules) -> Iterator[Conflict]:
     for one, other in product(bars, brings):
         both = set(rules[one.hazard, one.code].bars) & set(rules[other.hazard, other.code].brings)
         here = one.place == other.place or (
-            {one.place, other.place} <= set(shapes) and shapes[one.place].intersects(shapes[other.place])
+            {one.place, other.place} <= set(shapes) and _stands_in(shapes[one.place], shapes[other.place])
         )
         if both and here and not _over(one, other):
             yield _against("barred", one, other)
+
+
+def _stands_in(one: BaseGeometry, other: BaseGeometry) -> bool:
+    """Return whether one of two places stands in the other, at its edge too; two areas that only share an edge do not."""
+    return bool(one.intersects(other)) and not (one.area and other.area and one.touches(other))
 
 
 def _over(one: Task, other: Task) -> bool:

@@ -206,7 +206,8 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     """Return one task per row of a table of the model whose columns hold what the rule asks for.
 
     The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
-    (NaN) makes no task. What a row rests on cannot be known before its `rests_on_s`, where it has one. A row without `until_s`
+    (NaN) makes no task. What a row rests on cannot be known before its `rests_on_s`, where it has one; its `lead_s`, where it has
+    one, stands for the rule's lead time. A row without `until_s`
     has no known end: the task lasts at least to its `by_s` (`open_end`). Of an ensemble, a place has a task where at least half
     of the members have such a row.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
@@ -224,7 +225,9 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
     tasks = []
     for row in rows.to_dict("records"):
         place, by = str(row["id"]), found.issued + timedelta(seconds=float(row["by_s"]))
-        asked, known = by - timedelta(minutes=rule.before_min), found.known(by)
+        lead = row.get("lead_s")
+        asked = by - (timedelta(minutes=rule.before_min) if pd.isna(lead) else timedelta(seconds=float(lead)))
+        known = found.known(by)
         if pd.notna(row.get("rests_on_s")):
             known = max(known, found.issued + timedelta(seconds=float(row["rests_on_s"])))
         deadline = max(asked, known)
@@ -249,7 +252,9 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 short_min=(deadline - asked).total_seconds() / 60.0,
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
-                evidence={k: _told(k, v) for k, v in row.items() if k not in ("id", "probability", "rests_on_s")}
+                evidence={
+                    k: _told(k, v) for k, v in row.items() if k not in ("id", "probability", "rests_on_s", "lead_s")
+                }
                 | {"open_end": endless, "by": by.isoformat()},
                 probability=row.get("probability"),
             )

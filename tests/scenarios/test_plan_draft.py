@@ -179,3 +179,20 @@ def test_a_row_without_an_end_makes_a_task_whose_end_is_open(
     rule = TaskRule(code="x", unit="drain_crew", before_min=5, setup_min=1, level="red", table="rows")
     (one,) = _from_table(_Findings(exposure, sheet("flood"), START, ()), rule, run)
     assert one.end == START + timedelta(minutes=end_min) and one.evidence["open_end"] is open_end
+
+
+@pytest.mark.parametrize(("lead", "minute"), [(None, 5), (np.nan, 5), (480.0, 2), (6000.0, 0)])
+def test_a_row_may_say_how_long_before_its_moment_it_is_told(small_city: City, lead: float | None, minute: int) -> None:
+    """Ten minutes on, the rule's five minutes before, or the row's own time before; never before it is known."""
+    table = pd.DataFrame({"id": ["u1"], "by_s": 600.0} | ({} if lead is None else {"lead_s": lead}))
+    scenario = SimpleNamespace(ensemble=SimpleNamespace(members=1))
+    run: Any = SimpleNamespace(
+        case=SimpleNamespace(scenario=scenario, city=small_city), tables_of=lambda hazard: {"rows": table}
+    )
+    exposure: Any = SimpleNamespace(places=pd.DataFrame({"id": [], "kind": []}))
+    rule = TaskRule(code="x", unit="drain_crew", before_min=5, setup_min=1, level="red", table="rows")
+    (one,) = _from_table(_Findings(exposure, sheet("flood"), START, ()), rule, run)
+    assert one.deadline == START + timedelta(minutes=minute) and "lead_s" not in one.evidence
+    assert one.deadline - timedelta(minutes=one.short_min) == START + timedelta(
+        seconds=600.0 - (lead if lead and lead > 0 else 300.0)
+    )

@@ -116,6 +116,14 @@ def test_vehicles_are_not_sent_into_a_block_that_bars_them(small_city: City) -> 
     assert (conflict.code, conflict.tasks, conflict.start) == ("barred", ("T1", "T2"), fetch.start)
     assert not found(small_city, clear, replace(fetch, place=str(away["id"])))
     assert not found(small_city, clear, replace(fetch, start=clear.end, end=clear.end))
+    beside = small_city.blocks.iloc[[0]].assign(id="beside")
+    beside = beside.set_geometry(beside.translate(beside.total_bounds[2] - beside.total_bounds[0]))
+    wider = replace(small_city, blocks=pd.concat([small_city.blocks, beside]))
+    there = replace(fetch, place="beside", place_kind="block")
+    assert beside.geometry.iloc[0].intersects(block.geometry) and not found(wider, clear, there), (
+        "a shared edge is no place"
+    )
+    assert found(wider, clear, replace(there, place=clear.place))
 
 
 def test_tasks_of_one_place_that_exclude_one_another(small_city: City) -> None:

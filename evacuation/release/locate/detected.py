@@ -191,8 +191,13 @@ def detected(
     )
 
 
-def check_sensors(city: City, drivers: Drivers) -> None:
-    """Raise ScenarioError for a detector with readings that stands outside the city, or whose path is not one straight line."""
+def check_sensors(city: City, drivers: Drivers, gas: Substance) -> None:
+    """Raise ScenarioError for a detector with readings that stands outside the city, or whose path is not one straight line.
+
+    And for shares of a flammable limit of a gas whose table has none.
+    """
+    if QUANTITIES[-1] in drivers and gas.flammable_kg_m3 is None:
+        raise ScenarioError("release_no_lfl", name=gas.id)
     places = city.sensors.set_index(city.sensors["id"].astype(str)).geometry
     for name in QUANTITIES:
         for sensor in (str(s) for s in drivers[name]["sensor"].values) if name in drivers else ():
@@ -230,7 +235,7 @@ def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.Dat
     x, y: the middle of the path between the ends; a reading is the mean along it. `least` and `most` are those of the columns
     `least_kg_m3` and `most_kg_m3` of the city's sensors, where it has them.
     """
-    check_sensors(city, drivers)
+    check_sensors(city, drivers, gas)
     units = dict(zip(QUANTITIES, (1.0, gas.kg_m3(1e6), gas.flammable_kg_m3 or np.nan), strict=True))
     known = city.sensors.set_index(city.sensors["id"].astype(str))
     places = known.geometry
@@ -242,8 +247,6 @@ def _table(city: City, drivers: Drivers, clock: Clock, gas: Substance) -> pd.Dat
     for name, unit in units.items():
         if name not in drivers:
             continue
-        if np.isnan(unit):
-            raise ScenarioError("release_no_lfl", name=gas.id)
         field = drivers[name].transpose("time", "sensor")
         for k, sensor in enumerate(str(s) for s in field["sensor"].values):
             path = _ends(places[sensor])

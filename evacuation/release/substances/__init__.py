@@ -53,6 +53,19 @@ UNITS = {
 }
 SIGNED = ("antoine", "probit_a")
 
+#: What releases take of their substance; one of gas from a vessel or a pipe also gamma_25C.
+NEEDED = (
+    *(
+        "molar_mass",
+        "boiling_point",
+        "latent_heat_at_Tb",
+        "gas_heat_capacity_25C",
+        "liquid_heat_capacity",
+        "liquid_density",
+    ),
+    *("antoine_A", "antoine_B", "antoine_C"),
+)
+
 #: What a relation of toxic load to harm consists of.
 RESPONSES = ({"probit_a", "probit_b", "probit_n"}, {"slot_load", "slot_n"})
 
@@ -128,6 +141,11 @@ class Substance:
         if (best := self.best(quantity)) is None:
             raise ScenarioError("substance_value", found=self.id, name=quantity)
         return best.value
+
+    def check(self) -> None:
+        """Raise ScenarioError with all of NEEDED that the table lacks."""
+        if lacks := [quantity for quantity in NEEDED if self.best(quantity) is None]:
+            raise ScenarioError("substance_value", found=self.id, name=lacks)
 
     @property
     def molar_kg(self) -> float:

@@ -63,6 +63,10 @@ def test_who_needs_longer_to_get_ready_is_told_to_leave_by_no_more_blocks() -> N
     """The same leak: with a household ready at once a block leaves by 4400 s, with 75 minutes to get ready none does."""
     leak = {"site": "works/T1", "hole_mm": 14.0, "air_changes_shut": 3.0, "warned_min": 2.0}
     quick, slow = (run("chlorine", ready_min=m, **leak).tables["advice"] for m in (0.0, 75.0))
+    for table, ready_s in ((quick, 0.0), (slow, 4500.0)):
+        assert (table["lead_s"].notna() == (table["advice"] == "leave")).all() and set(table["lead_s"].dropna()) <= {
+            ready_s
+        }
     assert "leave" in set(quick["advice"]) and "leave" not in set(slow["advice"])
     assert "no_time" in set(slow["reason"]), "who were ready at once would have done well to leave"
     assert (quick["dose_stay"] <= quick["dose_shut"] + 1e-9).all(), "who airs in time collects no more"

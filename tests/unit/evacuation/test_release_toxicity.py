@@ -155,6 +155,14 @@ def test_what_a_table_cannot_say_is_named(old: str, new: str, code: str, says: s
     assert error.value.code == code
 
 
+def test_all_that_a_table_lacks_is_named_at_once() -> None:
+    for name in known().values():
+        substance(name).check()
+    bare = "\n".join(row for row in TABLE.splitlines() if not row.startswith(("latent", "liquid_d", "antoine")))
+    with pytest.raises(ScenarioError, match="latent_heat_at_Tb, liquid_density, antoine_A, antoine_B, antoine_C"):
+        substance("gas", {"gas": bare}).check()
+
+
 def test_families_that_disagree_stay_selectable() -> None:
     families = CHLORINE.families()
     assert list(families) == ["cpr18e", "withers_lees"]
