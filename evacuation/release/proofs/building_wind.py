@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ from scipy.stats import pearsonr
 from evacuation.release.buildings.momentum import steady_wind
 from evacuation.release.buildings.obstacles import roofs, wall_direction
 from evacuation.release.buildings.turbulence import at_points, scalar_speed, turbulence
-from evacuation.release.buildings.wind import Box, Inflow, layers
+from evacuation.release.buildings.wind import Box, Inflow, Wind, layers
 from twin.proof import Reference
 
 Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
+#: What was observed and foretold in each plane of a run, and the share by which the wind still changed where it did not come to rest.
+Run = tuple[tuple[Pair, ...], float]
 
 FOLDER = "dispersion"
 #: Roughness of each tunnel's floor and models, m: that with which the empty floor keeps the speed of the inflow's table at the height of
@@ -39,6 +42,14 @@ CUBE_M, APART_M = 0.2, 0.4
 ALL_OVER_ALONG = (2.39**2 + 1.92**2 + 1.25**2) / 2.39**2
 #: How far the sides of the district's box are from its middle, 30 m from its rim; the lowest roof of its drawing, m.
 HALF_M, LEAST_ROOF_M = 230.0, 2.8
+#: The runs of each tunnel: the block; height of the middle cube, m, and the workbook's angle; where the wind comes from, degrees.
+CUBES = {
+    f"{height}-{way}": (high, angle)
+    for way, angle in (("straight", 0.0), ("slanting", 45.0))
+    for height, high in (("0h", 0.0), ("1h", CUBE_M), ("2h", 2.0 * CUBE_M))
+}
+DISTRICT = {name: 45.0 * n for n, name in enumerate(("n", "ne", "e", "se", "s", "sw", "w", "nw"))}
+RUNS: dict[str, tuple[str, ...]] = {"a": ("block",), "c": tuple(CUBES), "e": tuple(DISTRICT)}
 
 
 def of_table(z: Array, speed: Array) -> Inflow:
@@ -56,7 +67,7 @@ def of_energy(z: Array, energy: Array) -> Inflow:
     return lambda at: np.asarray(np.interp(at, z, energy))
 
 
-def block(folder: Path) -> list[Pair]:
+def block(folder: Path) -> Run:
     """Return (observed, foretold) wind along the stream over its speed at roof height, case A, each plane."""
     data, cell = json.loads((folder / "case_a.json").read_text(encoding="utf-8")), 0.005
     b, reference = data["bMeters"], data["uRefMps"]
@@ -70,11 +81,11 @@ def block(folder: Path) -> list[Pair]:
     for plane in data["planes"]:
         spots = np.array([[p["xOverB"] * b, p["yOverB"] * b, p["zOverB"] * b, p["U"]] for p in plane["points"]]).T
         pairs.append((spots[3] / reference, at_points(wind, wind.centres, *spots[:3])[0] / reference))
-    return pairs
+    return tuple(pairs), unsteady(wind)
 
 
-def cubes(folder: Path) -> list[Pair]:
-    """Return (observed, foretold) scalar speeds over that of the inflow at 0.02 m, case C, each height of the middle and direction.
+def cubes(folder: Path, middle_m: float, angle: float) -> Run:
+    """Return (observed, foretold) scalar speeds over that of the inflow at 0.02 m, case C, a height of the middle and a direction.
 
     The workbook's angle turns the wind from +x towards -y: over cubes that are alike on both sides the speeds of its run at 45 degrees
     mirror at y = -x (correlation 0.97), not at y = x (0.33 to -0.22), so the file's bearing 225, which says the contrary, cannot be. Of
@@ -83,19 +94,16 @@ def cubes(folder: Path) -> list[Pair]:
     data, cell = json.loads((folder / "case_c_fixture.json").read_text(encoding="utf-8")), 0.02
     rows = data["inflow"]["samples"]
     z, speed, sigma = (np.array([row[key] for row in rows]) for key in ("z", "speed", "sigmaSpeed"))
-    inflow, gusts = of_table(z, speed), of_energy(z, 0.5 * sigma**2 * ALL_OVER_ALONG)
-    half, pairs = 1.2, []
+    gusts, half = of_energy(z, 0.5 * sigma**2 * ALL_OVER_ALONG), 1.2
     x = (np.arange(120) + 0.5) * cell - half
+    near: NDArray[np.bool_] = np.asarray(np.abs(x[:, None] - APART_M * np.array([-1, 0, 1])) < CUBE_M / 2)
+    beside = near[:, 0] | near[:, 1] | near[:, 2]
+    roof = np.where(np.outer(beside, beside), CUBE_M, 0.0)
+    roof[np.ix_(near[:, 1], near[:, 1])] = middle_m
     box = Box(-half, -half, cell, layers(0.01, 1.1, 0.1, 1.12))
-    for name, middle in (("0H", 0.0), ("1H", CUBE_M), ("2H", 2.0 * CUBE_M)):
-        near: NDArray[np.bool_] = np.asarray(np.abs(x[:, None] - APART_M * np.array([-1, 0, 1])) < CUBE_M / 2)
-        beside = near[:, 0] | near[:, 1] | near[:, 2]
-        roof = np.where(np.outer(beside, beside), CUBE_M, 0.0)
-        roof[np.ix_(near[:, 1], near[:, 1])] = middle
-        for way in data["directions"]:
-            wind = steady_wind(roof, box, inflow, 270.0 + way["sourceAngleDegrees"], CUBES_Z0_M, gusts)
-            pairs.append(read(wind, CUBES_Z0_M, way["probes"], name, way["uRefMps"]))
-    return pairs
+    way = next(w for w in data["directions"] if w["sourceAngleDegrees"] == angle)
+    wind = steady_wind(roof, box, of_table(z, speed), 270.0 + angle, CUBES_Z0_M, gusts)
+    return read(wind, CUBES_Z0_M, way["probes"], f"{round(middle_m / CUBE_M)}H", way["uRefMps"])
 
 
 def houses(folder: Path) -> gpd.GeoDataFrame:
@@ -121,33 +129,41 @@ def houses(folder: Path) -> gpd.GeoDataFrame:
     return roof.dissolve("height_m", as_index=False).explode(ignore_index=True)
 
 
-def district(folder: Path) -> list[Pair]:
-    """Return (observed, foretold) scalar speeds at 2 m over that of the inflow at 15.9 m, case E with its tower, each direction.
+@cache
+def built(folder: Path) -> tuple[float, Array]:
+    """Return by how many degrees the district's box is turned, so that most walls lie along its cells of 2 m, and its roofs."""
+    drawn, count = houses(folder), round(HALF_M)
+    turn = wall_direction(drawn)
+    turned = drawn.set_geometry(drawn.rotate(-turn, origin=(0.0, 0.0)))
+    return turn, roofs(turned, -HALF_M, -HALF_M, 2.0, (count, count))
 
-    The box is turned so that most walls lie along its cells of 2 m.
-    """
-    data, drawn = json.loads((folder / "case_e_fixture.json").read_text(encoding="utf-8")), houses(folder)
-    turn, count = wall_direction(drawn), round(HALF_M)
-    roof = roofs(drawn.set_geometry(drawn.rotate(-turn, origin=(0.0, 0.0))), -HALF_M, -HALF_M, 2.0, (count, count))
+
+def district(folder: Path, from_deg: float) -> Run:
+    """Return (observed, foretold) scalar speeds at 2 m over that of the inflow at 15.9 m, case E with its tower, a direction."""
+    data, (turn, roof) = json.loads((folder / "case_e_fixture.json").read_text(encoding="utf-8")), built(folder)
     box, table = Box(-HALF_M, -HALF_M, 2.0, layers(1.6, 130.0, 16.0, 1.2)), data["sourceInflow"]
     z, speed, energy = (np.array([row[k] for row in table["samples"]]) for k in ("zOverZr", "uOverUr", "kOverUr2"))
     z = z * table["zRFullScaleMeters"]
     reference = float(of_table(z, speed)(np.array(15.9)))
     inflow, gusts = of_table(z, speed / reference), of_energy(z, energy / reference**2)
-    c, s, pairs = math.cos(math.radians(turn)), math.sin(math.radians(turn)), []
-    for way in data["directions"]:
-        probes = [p | {"x": p["x"] * c + p["y"] * s, "y": p["y"] * c - p["x"] * s} for p in way["probes"]]
-        wind = steady_wind(roof, box, inflow, way["windFromDegrees"] + turn, DISTRICT_Z0_M, gusts)
-        pairs.append(read(wind, DISTRICT_Z0_M, probes, "After Construction", 1.0))
-    return pairs
+    c, s = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    way = next(w for w in data["directions"] if w["windFromDegrees"] == from_deg)
+    probes = [p | {"x": p["x"] * c + p["y"] * s, "y": p["y"] * c - p["x"] * s} for p in way["probes"]]
+    wind = steady_wind(roof, box, inflow, from_deg + turn, DISTRICT_Z0_M, gusts)
+    return read(wind, DISTRICT_Z0_M, probes, "After Construction", 1.0)
 
 
-def read(wind: Any, z0_m: float, probes: list[dict[str, Any]], variant: str, reference: float) -> Pair:
-    """Return (observed, foretold) ratios at the probes of one direction; a probe in a cell of a building is left out."""
+def unsteady(wind: Wind) -> float:
+    """Return the share by which a wind still changed when it was given up, 0 for one that came to rest."""
+    return float(dict(wind.notes).get("unsteady", 0.0))
+
+
+def read(wind: Wind, z0_m: float, probes: list[dict[str, Any]], variant: str, reference: float) -> Run:
+    """Return (observed, foretold) ratios at the probes of a run; a probe in a cell of a building is left out."""
     spots = np.array([[p["x"], p["y"], p["z"], p["speedByVariant"][variant]] for p in probes]).T
     felt: Array = np.asarray(scalar_speed(wind, turbulence(wind, z0_m), *spots[:3])[0]) / reference
     good = np.isfinite(felt)
-    return spots[3][good], felt[good]
+    return ((spots[3][good], felt[good]),), unsteady(wind)
 
 
 def hits(observed: Array, foretold: Array) -> float:
@@ -155,22 +171,42 @@ def hits(observed: Array, foretold: Array) -> float:
     return float(np.mean(np.abs(foretold - observed) <= np.maximum(0.25 * np.abs(observed), 0.06)))
 
 
-def scores(name: str, pairs: list[Pair]) -> dict[str, float]:
-    """Return the smallest and mean correlation of a direction, the hit rate and the ratio of means, and the hit rates without skill."""
+def scores(runs: Iterable[Run]) -> dict[str, float]:
+    """Return the smallest and mean correlation of runs, the hit rate, the ratio of means, how many did not come to rest, and the hit
+    rate of the best constant."""
+    runs = list(runs)
+    pairs = [pair for planes, _ in runs for pair in planes]
     o, p = (np.concatenate([pair[n] for pair in pairs]) for n in (0, 1))
     each = [pearsonr(*pair).statistic for pair in pairs]
     out = {"r": min(each), "mean_r": float(np.mean(each)), "hits": hits(o, p), "bias": float(p.mean() / o.mean())}
+    out["unsteady"] = float(sum(change > 0.0 for _, change in runs))
     out["constant"] = max(hits(o, np.full_like(o, c)) for c in np.linspace(o.min(), o.max(), 200))
-    return {f"{name}_{key}": value for key, value in out.items()}
+    return out
+
+
+@cache
+def run_of(reference: Reference, tunnel: str, name: str) -> Run:
+    """Return one run of a tunnel, see `RUNS`."""
+    folder = reference.folder(FOLDER) / "aij_building_wind"
+    if tunnel == "a":
+        return block(folder)
+    return cubes(folder, *CUBES[name]) if tunnel == "c" else district(folder, DISTRICT[name])
+
+
+def one_wind(tunnel: str, name: str, reference: Reference) -> dict[str, float]:
+    """Return the scores of one run of a tunnel."""
+    return scores([run_of(reference, tunnel, name)])
 
 
 @cache
 def building_wind(reference: Reference) -> dict[str, float]:
     """Return the scores of the three cases and of what has no skill."""
-    folder = reference.folder(FOLDER) / "aij_building_wind"
-    a, c, e = block(folder), cubes(folder), district(folder)
-    out = scores("a", a) | scores("c", c) | scores("e", e) | scores("all", a + c + e)
-    seen = np.array([o for o, _ in e if len(o) == len(e[0][0])])
+    runs = {tunnel: [run_of(reference, tunnel, name) for name in names] for tunnel, names in RUNS.items()}
+    out = {f"all_{key}": value for key, value in scores(run for each in runs.values() for run in each).items()}
+    for tunnel, each in runs.items():
+        out |= {f"{tunnel}_{key}": value for key, value in scores(each).items()}
+    places = [planes[0][0] for planes, _ in runs["e"]]
+    seen = np.array([o for o in places if len(o) == len(places[0])])
     mean = np.broadcast_to(seen.mean(axis=0), seen.shape)
     out["e_directions_hits"] = hits(seen.ravel(), mean.ravel())
     out["e_directions_r"] = float(np.mean([pearsonr(o, m).statistic for o, m in zip(seen, mean, strict=True)]))
