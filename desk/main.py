@@ -24,7 +24,7 @@ from twin.bridge.shapes import INK, LEVEL_COLOURS, UNKNOWN
 from twin.errors import TwinError
 from twin.plan import Plan
 from twin.sheet import COLOURS
-from twin.words import Word, keys, say, template, written
+from twin.words import Word, keys, say, session_lang, template, written
 
 #: The scenario a newcomer is offered first.
 FIRST = "plum-rain-night"
@@ -162,13 +162,14 @@ def _unopened(lang: str) -> None:
 
 
 def _language() -> str:
+    """Let the reader choose a language; the first is that of the session, as it is of every command."""
     names = {"zh": "中文", "en": "English"}
     choice = one_of(
         st.sidebar.radio,
         "语言 Language",
         list(names),
         key="language",
-        default="zh",
+        default=session_lang(),
         format_func=names.__getitem__,
         horizontal=True,
     )

@@ -57,7 +57,8 @@ def test_a_first_start_asks_nothing_and_opens_the_browser_once_the_page_answers(
     assert said.splitlines() == [f"The decision panel is open at http://127.0.0.1:{port}; Ctrl-C ends it."]
 
 
-def test_a_port_that_is_taken_is_one_sentence_with_another_to_try() -> None:
+def test_a_port_that_is_taken_is_one_sentence_with_another_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANLAN_LANG", "en")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

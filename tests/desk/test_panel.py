@@ -58,6 +58,12 @@ def test_an_empty_shelf_says_what_to_do() -> None:
     assert not app.exception and "还没有运行结果" in app.info[0].value
 
 
+def test_the_panel_opens_in_the_language_of_the_session(anlan_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANLAN_LANG", "en")
+    app = AppTest.from_file(PAGE, default_timeout=60).run()
+    assert chooser(app.radio, "language").value == "en" and app.title[0].value == "Anlan decision panel"
+
+
 def test_the_panel_shows_map_places_plan_in_both_languages(storm: Path) -> None:
     run = sc.run(sc.load(storm))
     app = AppTest.from_file(PAGE, default_timeout=120).run()
