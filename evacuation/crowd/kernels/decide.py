@@ -12,7 +12,7 @@ import math
 import numba
 
 from evacuation.crowd.kernels.eikonal import FAR
-from evacuation.crowd.kernels.outline import reach
+from evacuation.crowd.kernels.outline import between
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
 from twin.jit import kernel
 
@@ -250,9 +250,7 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
             d2 = dx * dx + dw * dw
             both = broad[i] + broad[j] + law.skin
             touches = d2 <= both * both
-            if touches and d2 > 0.0:
-                room = 1.0 - reach(i, dx, dw, people) - reach(j, dx, dw, people)
-                touches = room <= 0.0 or room * room * d2 <= law.skin * law.skin
+            touches = touches and between(i, j, dx, dw, people) <= law.skin
             turns, comes = False, 0.0
             if walks and d2 <= far_off * far_off and ex * dx + ew * dw < 0.0:
                 if group[j] != group[i]:
@@ -308,9 +306,9 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             off, d = abs(ew * dx - ex * dw), math.sqrt(dx * dx + dw * dw)
             if along > (see if several else gap + people.broad[i] + BROADEST_M):
                 continue
-            free_share = 1.0 - reach(i, dx, dw, people) - reach(j, dx, dw, people)
+            room = between(i, j, dx, dw, people)
             if off > law.lane:
-                if free_share > 0.0 or people.group[j] != people.group[i]:
+                if room > 0.0 or people.group[j] != people.group[i]:
                     continue
                 join_x, join_w = plans_out.way_x[j] - plans_out.way_x[i], plans_out.way_w[j] - plans_out.way_w[i]
                 if join_x * dx + join_w * dw > -JOINING * d:
@@ -322,8 +320,8 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
                 against += weight if opposes else 0.0
             if opposes and off > law.pass_lane:
                 continue
-            if free_share * d < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
-                gap, leaving, meets = free_share * d, ex * people.vx[j] + ew * people.vw[j], opposes
+            if room < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
+                gap, leaving, meets = room, ex * people.vx[j] + ew * people.vw[j], opposes
                 if not opposes:
                     leaving = max(leaving, 0.0)
     for m in range(first, last):

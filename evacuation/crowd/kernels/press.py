@@ -1,9 +1,9 @@
 """How bodies move: contact forces, walls and gates.
 
 Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of
-Coulomb; friction and dashpot are implicit in each pair, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
-contacts in a fixed order: the number of threads changes nothing. Forces act along the line that joins the centres: they turn nobody;
-he turns himself.
+Coulomb; friction and dashpot are implicit in each contact, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
+contacts in a fixed order: the number of threads changes nothing. Forces act between the discs of bodies, along the line that joins
+their centres: so springs have a potential, and a crowd that nothing drives comes to rest. They turn nobody; he turns himself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 import numba
 
 from evacuation.crowd.kernels.decide import BLOCK, FEW
-from evacuation.crowd.kernels.outline import reach
+from evacuation.crowd.kernels.outline import shoulder
 from evacuation.crowd.kernels.walls import bars, crosses, side
 from twin.jit import kernel
 
@@ -64,80 +64,96 @@ def move_side_by_side(people_out, pushed_out, n, plans, floor, gates, law):
         move(people_out, pushed_out, b * BLOCK, min((b + 1) * BLOCK, n), plans, floor, gates, law)
 
 
+@kernel(inline=True)
+def contact(over, nx, nw, rx, rw, shared, law):
+    """Return the normal force of a contact (N) and the force along x and w, of an overlap (m) along n and a relative velocity r.
+
+    k overlap - c rn, no pull, along n, and kappa overlap rt against it, no more than `coulomb` times the normal force. Dashpot and
+    friction are divided by 1 + coefficient `shared`, which is dt (n_i + n_j) / m, n the contacts of each: this bounds what all of
+    them take from one person in a step.
+    """
+    rn = rx * nx + rw * nw
+    force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
+    rub = law.friction * over / (1.0 + law.friction * over * shared)
+    slide = math.sqrt(max(rx * rx + rw * rw - rn * rn, 0.0))
+    if rub * slide > law.coulomb * force:
+        rub = law.coulomb * force / slide
+    return force, force * nx - rub * (rx - rn * nx), force * nw - rub * (rw - rn * nw)
+
+
 @kernel
 def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
-    m dv/dt = m (want - v) / relax + sum of (k overlap - c vn) n - kappa overlap vt over bodies and walls; no pull, and no more
-    friction than `coulomb` times the normal force; outlines and their overlap: see `reach`. Dashpot and friction are divided by
-    1 + coefficient dt (n_i + n_j) / m, n the contacts of each, which bounds what all of them take from one person in a step. Load
-    (N): half the largest principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F
-    from two sides it is F. On a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself,
-    and on a stair each step is level. Whom the end of a wall presses, as a door post does, turns his chest to it (`turn_x`,
-    `turn_w`), so that his shoulders pass.
+    m dv/dt = m (want - v) / relax + sum of `contact` over discs of bodies (see `shoulder`) and walls. Load (N): half the largest
+    principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F from two sides it is F. On
+    a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself, and on a stair each step is
+    level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom the end of a wall presses, as a
+    door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
     x, w, vx, vw, touching = people_out.x, people_out.w, people_out.vx, people_out.vw, people_out.touching
+    broad, deep = people_out.broad, people_out.deep
     for i in range(begin, end):
         px, pw, ux, uw = x[i], w[i], vx[i], vw[i]
         fx, fw = mass * (plans_out.want_x[i] - ux) / law.relax, mass * (plans_out.want_w[i] - uw) / law.relax
         sxx = sxw = sww = 0.0
         count, own = 0, max(touching[i], 1)
+        ri, ix, iw = shoulder(i, people_out)
         for m in range(plans_out.pairs[i]):
             j = plans_out.pair[i, m]
             dx, dw = px - x[j], pw - w[j]
-            d = math.sqrt(dx * dx + dw * dw)
-            if d < 1e-6:
-                dx, dw, d = (1e-6 if i < j else -1e-6), 0.0, 1e-6
-            share = reach(i, dx, dw, people_out) + reach(j, dx, dw, people_out)
-            if share <= 1.0:
+            if dx * dx + dw * dw >= (broad[i] + broad[j]) * (broad[i] + broad[j]):
                 continue
-            count += 1
-            nx, nw, over = dx / d, dw / d, (share - 1.0) * d
             rx, rw = ux - vx[j], uw - vw[j]
-            rn = rx * nx + rw * nw
             shared = dt * (own + max(touching[j], 1)) / mass
-            force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
-            rub = law.friction * over / (1.0 + law.friction * over * shared)
-            slide = math.sqrt(max(rx * rx + rw * rw - rn * rn, 0.0))
-            if rub * slide > law.coulomb * force:
-                rub = law.coulomb * force / slide
-            fx += force * nx - rub * (rx - rn * nx)
-            fw += force * nw - rub * (rw - rn * nw)
-            sxx += force * nx * nx
-            sxw += force * nx * nw
-            sww += force * nw * nw
+            rj, jx, jw = shoulder(j, people_out)
+            for a in range(-1, 2):
+                for b in range(-1, 2):
+                    hx, hw = dx + a * ix - b * jx, dw + a * iw - b * jw
+                    both = (deep[i] if a == 0 else ri) + (deep[j] if b == 0 else rj)
+                    h = hx * hx + hw * hw
+                    if h >= both * both:
+                        continue
+                    if h < 1e-12:
+                        hx, hw, h = (1e-6 if i < j else -1e-6), 0.0, 1e-12
+                    h = math.sqrt(h)
+                    nx, nw = hx / h, hw / h
+                    force, qx, qw = contact(both - h, nx, nw, rx, rw, shared, law)
+                    fx, fw, count = fx + qx, fw + qw, count + 1
+                    sxx += force * nx * nx
+                    sxw += force * nx * nw
+                    sww += force * nw * nw
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
         for m in range(floor.wall_start[k], floor.wall_start[k + 1]):
             s = floor.wall_list[m]
             ax, aw, bx, bw = floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
             lx, lw = bx - ax, bw - aw
-            along = ((px - ax) * lx + (pw - aw) * lw) / (lx * lx + lw * lw)
-            along = min(max(along, 0.0), 1.0)
+            l2 = lx * lx + lw * lw
+            middle = ((px - ax) * lx + (pw - aw) * lw) / l2
+            along = min(max(middle, 0.0), 1.0)
             dx, dw = px - ax - along * lx, pw - aw - along * lw
-            d = math.sqrt(dx * dx + dw * dw)
-            if d >= people_out.broad[i] or d < 1e-9:
+            if dx * dx + dw * dw >= broad[i] * broad[i] or not bars(s, px, pw, people_out.passed[i], floor, gates):
                 continue
-            share = reach(i, dx, dw, people_out)
-            if share <= 1.0 or not bars(s, px, pw, people_out.passed[i], floor, gates):
-                continue
-            count += 1
-            nx, nw, over = dx / d, dw / d, (share - 1.0) * d
-            if along <= 0.0 or along >= 1.0:
-                plans_out.turn_x[i], plans_out.turn_w[i] = nx, nw
-            rn = ux * nx + uw * nw
-            shared = dt * own / mass
-            force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
-            rub = law.friction * over / (1.0 + law.friction * over * shared)
-            slide = math.sqrt(max(ux * ux + uw * uw - rn * rn, 0.0))
-            if rub * slide > law.coulomb * force:
-                rub = law.coulomb * force / slide
-            fx += force * nx - rub * (ux - rn * nx)
-            fw += force * nw - rub * (uw - rn * nw)
-            sxx += force * nx * nx
-            sxw += force * nx * nw
-            sww += force * nw * nw
+            for a in range(-1, 2):
+                radius = deep[i] if a == 0 else ri
+                at = min(max(middle + a * (ix * lx + iw * lw) / l2, 0.0), 1.0)
+                hx, hw = px + a * ix - ax - at * lx, pw + a * iw - aw - at * lw
+                h = math.sqrt(hx * hx + hw * hw)
+                if 0.0 < along < 1.0 and 0.0 < at < 1.0 and hx * dx + hw * dw < 0.0:
+                    h = -h
+                if h >= radius or abs(h) < 1e-9:
+                    continue
+                nx, nw = hx / h, hw / h
+                if along <= 0.0 or along >= 1.0:
+                    d = max(math.sqrt(dx * dx + dw * dw), 1e-9)
+                    plans_out.turn_x[i], plans_out.turn_w[i] = dx / d, dw / d
+                force, qx, qw = contact(radius - h, nx, nw, ux, uw, dt * own / mass, law)
+                fx, fw, count = fx + qx, fw + qw, count + 1
+                sxx += force * nx * nx
+                sxw += force * nx * nw
+                sww += force * nw * nw
         rr, cc = int(pw / floor.way_size), int(px / floor.way_size)
         if count > 0 and not floor.stair[rr, cc]:
             rx, rw = floor.rise_x[rr, cc], floor.rise_w[rr, cc]

@@ -11,7 +11,7 @@ from evacuation.crowd.kernels import draws as kernel
 #: Free walking speed of adults, m/s: Weidmann 1993 (mean, standard deviation), cut at these bounds.
 SPEED_M_S, SPEED_SD, SPEED_CUT = 1.34, 0.26, (0.6, 2.0)
 
-#: The outline of an adult, an ellipse: shoulder breadth and chest depth, m (Pheasant and Haslegrave 2006, men, median); both vary as
+#: An adult seen from above: shoulder breadth and chest depth, m (Pheasant and Haslegrave 2006, men, median); both vary as
 #: shoulder breadth does, by 6 %, cut at two standard deviations.
 BREADTH_M, DEPTH_M, SIZE_SD, SIZE_CUT = 0.465, 0.25, 0.06, 2.0
 

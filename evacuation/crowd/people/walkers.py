@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Ways
 from evacuation.crowd.kernels.decide import MOST_PAIRS
+from evacuation.crowd.kernels.outline import SHOULDER
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
@@ -58,10 +59,10 @@ class People(Bodies):
         return People._make([np.empty(n, values.dtype) for values in self])
 
     def reach(self, dx: NDArray[np.float64], dw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how far everybody's outline reaches along (dx, dw), m (`kernels/outline.py`); along its depth for a vector of 0."""
+        """Return how far everybody's outline (`kernels/outline.py`) reaches towards (dx, dw), m; along its depth for a vector of 0."""
         length = np.maximum(np.hypot(dx, dw), 1e-12)
-        ahead, across = (dx * self.face_x + dw * self.face_w) / length, (dx * self.face_w - dw * self.face_x) / length
-        return np.asarray(self.deep * self.broad / np.hypot(self.broad * ahead, self.deep * across).clip(1e-12))
+        across = np.abs(dx * self.face_w - dw * self.face_x) / length
+        return np.asarray(np.maximum(self.deep, self.broad * ((1.0 - SHOULDER) * across + SHOULDER)))
 
     @classmethod
     def of(cls, kept: Mapping[str, NDArray[Any]]) -> People:
