@@ -68,12 +68,12 @@ class Movement:
 
     `zones` are the blocks told to leave: "auto" (see `people.zones`), "all", or ids. `warning` is the moment of the order in city
     time ("19:20", next after the start; empty: at the start); whom an advice tells to leave is ordered when the advice can be
-    known, if that is later. A new decision is made every `decision_s`: orders, departures,
-    places in shelters and ways at the travel times of that moment. The share `informed` goes by the roads of the moment and shuns
-    the cloud; the share `told` by the roads of the last bulletin; all others take the way they know from dry and empty roads. Both
-    of these learn the roads of the moment when the road they want is closed. Of those for whom a plan keeps places the share
-    `guided` goes there. Windows are ajar until the first order, and shut from then on. Cars slow down in water by `car_curve`
-    (`roads.conditions.car_speed`).
+    known, if that is later. A new decision is made every `decision_s`: orders, departures, places in shelters and ways at the travel
+    times of that moment. The share `informed` goes by the roads of the moment and shuns the cloud; at each junction it keeps to the
+    road taken there before as long as the way by it takes at most 1 + `keeps_way` of the least. The share `told` goes by the roads
+    of the last bulletin; all others take the way they know from dry and empty roads. Both of these learn the roads of the moment
+    when the road they want is closed. Of those for whom a plan keeps places the share `guided` goes there. Windows are ajar until
+    the first order, and shut from then on. Cars slow down in water by `car_curve` (`roads.conditions.car_speed`).
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -98,6 +98,9 @@ class Movement:
     informed: Annotated[
         float, Ge(0.0), Le(1.0), Unit("1", "the others learn of a closed road when they come to it: assumed")
     ] = 1.0
+    keeps_way: Annotated[
+        float, Ge(0.0), Le(1.0), Unit("1", "Mahmassani and Jayakrishnan 1991, doi:10.1016/0191-2607(91)90145-G")
+    ] = 0.2
     persons_per_car: Annotated[int, Ge(1), Le(9), Unit("1", "1.5 to 2.5: assumed")] = 2
     persons_on_foot: Annotated[int, Ge(1), Le(9), Unit("1", "who walk together: assumed")] = 3
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "groups with elderly, FHWA MUTCD")] = 1.0
@@ -187,7 +190,7 @@ class Movement:
                 set_roads(queues, network, spell, roads)
                 set_to = spell
             cost = cost_of(queues, network, roads.blocked[spell])
-            ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t)
+            ways_cost, ways = routes.ways(self._felt(cost, roads.dose_rate[spell]), t, standing.kept, self.keeps_way)
             if self.told > 0.0 and now % (60.0 * self.bulletin_min) < 1e-6:
                 standing.bulletin[:] = ways
             ways = np.vstack([ways, habits, *([standing.bulletin] if self.told > 0.0 else [])])

@@ -21,7 +21,8 @@ class Standing:
     """Places left (group,), those kept by a plan (list, group), which shelters are open (group,), who is aboard of what, who knows what.
 
     `vehicle` and `boards_s` (party,): the vehicle boarded (-1 for none) and when it leaves, s. `home_dose` (party,): the toxic load
-    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin. `turned`
+    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin. `kept` (group, node): the
+    choices of the last decision (`Routes.ways`). `turned`
     (link,): the persons whom a plan sends along each link by another way than the fastest.
     """
 
@@ -32,6 +33,7 @@ class Standing:
     boards_s: NDArray[np.float64]
     home_dose: NDArray[np.float64]
     bulletin: NDArray[np.int32]
+    kept: NDArray[np.int32]
     turned: NDArray[np.float64]
 
     def open_shelters(self, goals: Goals, routes: Routes, t: float) -> None:
@@ -82,6 +84,6 @@ def begin(goals: Goals, routes: Routes, lists: int, parties: int) -> Standing:
     left[-1] = np.inf
     return Standing(
         left, np.zeros((lists, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
-        np.full(parties, np.nan), np.full(parties, np.nan), np.full((routes.groups, routes.nodes), -1, np.int32),
+        np.full(parties, np.nan), np.full(parties, np.nan), *(np.full((routes.groups, routes.nodes), -1, np.int32) for _ in range(2)),
         np.zeros(len(routes.at)),
     )  # fmt: skip

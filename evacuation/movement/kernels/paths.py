@@ -51,6 +51,22 @@ def ways_beside(cost_out, next_out, heap_scratch, cost, up, into_start, into_lin
 
 
 @kernel(bare=True)
+def keep_ways(next_out, kept, least, cost, head, share):
+    """Put into `next_out` (group, node) the choice `kept` there before, where it is still good enough.
+
+    It stays where the way by it costs at most 1 + `share` of the `least` (group, node), and leads to a node nearer to the goal: so
+    nobody is led in a circle. `cost` (choice,) s, `head` (choice,) the node that a choice leads to.
+    """
+    for g in range(len(next_out)):
+        for node in range(next_out.shape[1]):
+            old = kept[g, node]
+            if old >= 0 and next_out[g, node] >= 0 and old != next_out[g, node]:
+                beyond = least[g, head[old]]
+                if beyond < least[g, node] and cost[old] + beyond <= (1.0 + share) * least[g, node]:
+                    next_out[g, node] = old
+
+
+@kernel(bare=True)
 def last_departures(
     last_out, heap_scratch, first, closes, times, speed, run, length, up, into_start, into_link, goal_node
 ):

@@ -53,10 +53,15 @@ class Routes:
         """Number of groups of goals."""
         return len(self.serves)
 
-    def ways(self, cost: NDArray[np.float64], t: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """Return the cost (group, node), s, of the way from each node and the link it begins with, at link costs (link,), s.
+    def ways(
+        self, cost: NDArray[np.float64], t: float | None = None,
+        kept_out: NDArray[np.int32] | None = None, keeps: float = 0.0,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:  # fmt: skip
+        """Return the least cost (group, node), s, of a way from each node and the link that one takes, at link costs (link,), s.
 
-        Turns that are held at `t`, s on the clock, are not taken; without `t` none is held.
+        Turns that are held at `t`, s on the clock, are not taken; without `t` none is held. That link begins the least way, or it is
+        that of the choice `kept_out` (group, node; -1 for none) as long as the way by it costs at most 1 + `keeps` of the least;
+        `kept_out` is then what is chosen now.
         """
         each = cost[self.link]
         for choice, action in self.held:
@@ -77,6 +82,10 @@ class Routes:
             find = paths.ways_beside if beside else paths.ways
             if a < b:
                 find(found[a:b], lead[a:b], heap, costs, self.up, *self.into, self.start[a : b + 1], self.node)
+                if kept_out is not None and keeps > 0.0:
+                    paths.keep_ways(lead[a:b], kept_out[a:b], found[a:b], costs, self.at[self.link], keeps)
+        if kept_out is not None:
+            kept_out[:] = lead
         return found, lead if len(self.link) == len(self.at) else np.where(lead >= 0, self.link[lead], lead)
 
     def back(self, node: int, cost: NDArray[np.float64], t: float) -> NDArray[np.float64]:
