@@ -84,7 +84,6 @@ TAILS = "reported: a third of the table lies below 0.01 % of the volume, where 3
 OWN_WIDTH = "reported: at the same multiples of our own half width, instead of at the table's places"
 PEER = "reported: another model beside"
 ENDLESS = "reported: well-mixed boxes spread gas along a street; what that does at the farthest junction, 11 streets on"
-R_MISSED = "reported: the requirement (0.70 in every direction, 0.60 of the points) is NOT met in the district; see docs/release.md"
 CITY_BOX = "reported: the box of the city run beside"
 ROUGH = "reported: the arcs are read second hand, and how the gas came out is assumed"
 PIT = "reported: as above, and the chlorine was let go into a pit, which no model here has"
@@ -136,13 +135,8 @@ WIND_SCORES = (
     ("bias", "bias", "mean foretold over mean observed"),
     ("unsteady", "unsteady", "winds that did not come to rest"),
 )
-#: What of them has a bound, or no mark to miss.
-REACHED = {
-    **{(c, name): (mark, TUNNEL_MARKS) for c in "ac" for name, mark in (("r", 0.70), ("hits", 0.60))},
-    **{(c, name): (FREE, BESIDE) for c in "ace" for name in ("mean-r", "bias", "unsteady")},
-}  # fmt: skip
-#: Runs of the tunnels whose correlation misses the mark.
-MISSED = frozenset({("e", "n")})
+#: What of them has a bound; that of the share of points is for all tunnels together.
+MARKED = {"r": (0.70, TUNNEL_MARKS)}
 
 
 def winds() -> tuple[Proof, ...]:
@@ -151,10 +145,9 @@ def winds() -> tuple[Proof, ...]:
     for tunnel, names in RUNS.items():
         for name in names:
             run = f"case {tunnel.upper()}, {name}"
-            mark = (FREE, R_MISSED) if (tunnel, name) in MISSED else (0.70, TUNNEL_MARKS)
             rows += case(
                 partial(one_wind, tunnel, name), TUNNELS, "dispersion",
-                (f"building-wind/{tunnel}/{name}", "r", f"{run}: smallest correlation of a plane", "1", ">=", *mark),
+                (f"building-wind/{tunnel}/{name}", "r", f"{run}: smallest correlation of a plane", "1", ">=", *MARKED["r"]),
                 (f"building-wind/{tunnel}/{name}/hits", "hits", f"{run}: share within 25 % or 0.06", "1", ">=", FREE, BESIDE),
                 (f"building-wind/{tunnel}/{name}/bias", "bias", f"{run}: mean foretold over mean observed", "1", ">=", FREE, BESIDE),
                 (f"building-wind/{tunnel}/{name}/unsteady", "unsteady", f"{run}: 1 if it did not come to rest", "1", ">=", FREE, BESIDE),
@@ -224,10 +217,10 @@ PROOFS: tuple[Proof, ...] = (
         ("near-source/width", "width", "largest relative difference of widths", "1", "<=", 0.20, CLOSE),
     ),
     *case(building_wind, TUNNELS, "dispersion",
-        ("building-wind", "all_r", "smallest correlation of any direction or plane", "1", ">=", FREE, R_MISSED),
+        ("building-wind", "all_r", "smallest correlation of any direction or plane", "1", ">=", *MARKED["r"]),
         ("building-wind/hits", "all_hits", "share within 25 % or 0.06", "1", ">=", 0.60, TUNNEL_MARKS),
         *(
-            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", *REACHED.get((c, name), (FREE, R_MISSED)))
+            (f"building-wind/{c}/{name}", f"{c}_{key}", f"case {c.upper()}: {what}", "1", ">=", *MARKED.get(name, (FREE, BESIDE)))
             for c in "ace"
             for name, key, what in WIND_SCORES
         ),
