@@ -1,4 +1,4 @@
-"""What people have met on the way, spread over them by how they go: toxic load and time in fast water, never only the mean."""
+"""What people have met at home and on the way, spread over them by how they go: toxic load and time in fast water."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ def doses(record: Record, queues: Queues) -> pd.DataFrame:
     and who has set out, by how they go. `persons`; the `mean`; the loads that 5, 25, 50, 75 and 95 % do not exceed; `most`; the
     persons `over` AEGL-3's.
     """
-    people, how = record.homes.persons, by(record.homes)
-    gone = queues.travellers["link"] != AT_HOME
-    groups = {"everybody": np.ones(len(people), bool), "at_home": ~gone}
-    groups |= {mode: gone & (how == mode) for mode in MODES}
+    people, groups = record.homes.persons, _groups(record, queues)
     parts = {"home": record.home_dose, "way": record.dose(queues), "all": record.load(queues)}
     rows = []
     for group, mine in groups.items():
@@ -42,22 +39,32 @@ def doses(record: Record, queues: Queues) -> pd.DataFrame:
 
 
 def fast_water(record: Record, queues: Queues) -> pd.DataFrame:
-    """Return how the time in fast water (s) is spread over those who have set out, a row for all of them and one for each way to go.
+    """Return how the time in fast water (s) is spread over people, a row for each `group` and `part` of it, as in `doses`.
 
-    Water is fast for one by `roads.conditions.FAST_M2_S`; what counts is the time on a road, moving or standing, from coming onto
-    the first to arriving: nothing at home, in the queue before the first road or after arriving. `persons`; the `mean`; the times that
-    5, 25, 50, 75 and 95 % do not exceed; `most`; the persons who have been in it for more than 0, 1, 5 and 10 min
-    (`over_0`, `over_60`, ...). All but `persons` are NaN where the speed of water is not known.
+    Water is fast for one by `roads.conditions.FAST_M2_S`. "way" is the time on a road, moving or standing, from coming onto the first
+    to arriving: nothing in the queue before it or after arriving. "home" is the time up to setting out, or to now, that somebody who
+    may live anywhere in the cell must expect to have fast water around the home, on whichever floor; see `people.rooms`. `persons`; the
+    persons of whom it is `unknown`; of all others the `mean`, the times that 5, 25, 50, 75 and 95 % do not exceed, `most`, and the
+    persons who have been in it for more than 0, 1, 5 and 10 min (`over_0`, `over_60`, ...), all NaN where it is known of nobody.
     """
-    people, seconds = record.homes.persons, record.fast_s(queues)
-    gone, how = queues.travellers["link"] != AT_HOME, by(record.homes)
+    people, groups, way = record.homes.persons, _groups(record, queues), record.fast_s(queues)
+    parts = {"home": record.home_fast_s, "way": way, "all": record.home_fast_s + way}
     rows = []
-    for group, mine in {"set_out": gone, **{mode: gone & (how == mode) for mode in MODES}}.items():
-        if mine.any():
-            own, heads = seconds[mine], people[mine]
-            over = [float(heads[own > s].sum()) if record.conditions.fast_known else np.nan for s in FAST_S]
-            rows.append((group, float(heads.sum()), *_spread(own, heads), *over))
-    return pd.DataFrame(rows, columns=["group", "persons", *SPREAD, *(f"over_{s}" for s in FAST_S)])
+    for group, mine in groups.items():
+        for part, seconds in parts.items() if mine.any() else ():
+            known = mine & np.isfinite(seconds)
+            own, heads = seconds[known], people[known]
+            spread = [np.nan] * (len(SPREAD) + len(FAST_S))
+            if known.any():
+                spread = [*_spread(own, heads), *(float(heads[own > s].sum()) for s in FAST_S)]
+            rows.append((group, part, float(people[mine].sum()), float(people[mine & ~known].sum()), *spread))
+    return pd.DataFrame(rows, columns=["group", "part", "persons", "unknown", *SPREAD, *(f"over_{s}" for s in FAST_S)])
+
+
+def _groups(record: Record, queues: Queues) -> dict[str, NDArray[np.bool_]]:
+    """Return which parties are in each group, (party,): everybody, who is at home, and who has set out, by how they go."""
+    gone, how = queues.travellers["link"] != AT_HOME, by(record.homes)
+    return {"everybody": np.ones(len(gone), bool), "at_home": ~gone, **{mode: gone & (how == mode) for mode in MODES}}
 
 
 def _spread(values: NDArray[np.float64], persons: NDArray[np.float64]) -> list[float]:

@@ -200,7 +200,7 @@ class Movement:
                 cut = unheard[(queues.travellers["link"][unheard] == AT_HOME) & (unheard_s[unheard] <= t)]
                 queues.travellers["ways"][cut] = len(habits)
             if k % per_frame == 0:
-                record.keep(t, queues, ways_cost, standing.at_home_dose(homes.cell, rooms), rooms.load)
+                record.keep(t, queues, ways_cost, *standing.met_at_home(homes.cell, rooms), rooms.load)
                 if progress is not None:
                     progress(k / steps)
             if k < steps:
@@ -209,7 +209,7 @@ class Movement:
                 if fleet.from_s < now + self.decision_s and not fleet.planned:
                     decisions.plan_rounds(now, routes.ways(cost, t)[0], back)
                 gone = decisions.decide(now, now + self.decision_s, queues, ways_cost, ways, back)
-                indoors = rooms.load.copy()
+                indoors = replace(rooms, load=rooms.load.copy(), fast_s=rooms.fast_s.copy())
                 rooms.advance(t, self.decision_s, self._changes_s(now >= warned_s))
                 standing.set_out(gone.who, gone.when, homes.cell, indoors, rooms, now, self.decision_s)
                 before = record.before(queues)

@@ -59,7 +59,8 @@ class Record:
         pairs, self._pair = np.unique(homes.block.astype(np.int64) * nodes + homes.node, return_inverse=True)
         self._pair_block, self._pair_node = pairs // nodes, pairs % nodes
         self._run, self._closes = foresight(self.conditions)
-        self.home_dose, self.room_load = np.zeros(len(homes.persons)), np.zeros(len(self.city.population))
+        self.home_dose, self.home_fast_s = np.zeros(len(homes.persons)), np.full(len(homes.persons), np.nan)
+        self.room_load = np.zeros(len(self.city.population))
         self._parties = np.zeros(len(homes.persons), kernels.PARTY)
         for name, column in (
             ("persons", homes.persons),
@@ -74,14 +75,16 @@ class Record:
         self._sample = sample(self.leaves)
 
     def keep(
-        self, t: float, queues: Queues, cost: NDArray[np.float64], home_dose: NDArray[np.float64], room_load: NDArray[np.float64]
+        self, t: float, queues: Queues, cost: NDArray[np.float64], home_dose: NDArray[np.float64],
+        home_fast_s: NDArray[np.float64], room_load: NDArray[np.float64],
     ) -> None:  # fmt: skip
         """Keep how things stand at `t` s on the clock.
 
         `cost` (group, node) is that of the ways at this moment, `home_dose` (party,) what each has collected at home,
-        `room_load` (cell,) what one who never left has.
+        `home_fast_s` (party,) how long fast water has been around each there, s, NaN for not known, `room_load` (cell,) the load of
+        one who never left.
         """
-        self.home_dose, self.room_load, self.now = home_dose, room_load, t
+        self.home_dose, self.home_fast_s, self.room_load, self.now = home_dose, home_fast_s, room_load, t
         city, roads, places = self.city, len(self.city.roads), len(self.goals.places)
         state, dose, load = np.zeros(len(STATES)), np.zeros(len(DOSES)), np.zeros(len(DOSES))
         fast = np.zeros(len(FAST_S) + 1)

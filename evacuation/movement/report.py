@@ -144,27 +144,31 @@ def _doses(table: pd.DataFrame | None) -> list[Block]:
 
 
 def _fast_water(table: pd.DataFrame | None) -> list[Block]:
-    """Return how the time in fast water is spread over those who set out, that nobody was in it, or that it is not known."""
+    """Return how the time in fast water at home and on the way is spread over people, that nobody was in it, or that it is not known."""
     if table is None or not len(table):
         return []
-    title, everybody = Text(_word("fast"), "title"), table.iloc[0]
-    if np.isnan(everybody["most"]):
+    title, known = Text(_word("fast"), "title"), table[table["most"].notna()]
+    if not len(known):
         return [title, Text(_word("fast_unknown"), "strong")]
-    if everybody["most"] <= 0.0:
-        return [title, Text(_word("fast_none", {"people": shown(everybody["persons"])}))]
+    everybody = table[(table["group"] == "everybody") & (table["part"] == "home")].iloc[0]
+    told = Text(_word("fast_home_unknown", {"people": shown(everybody["unknown"])}), "strong")
+    unknown = [told] if everybody["unknown"] > 0.0 else []
+    if known["most"].max() <= 0.0:
+        return [title, Text(_word("fast_none")), *unknown]
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             _word(f"group.{row['group']}"),
-            shown(row["persons"]),
+            _word(f"part.{row['part']}"),
+            shown(row["persons"] - row["unknown"]),
             *(_short(row[name]) for name in ("p50", "p95", "most")),
             *(shown(row[f"over_{seconds}"]) for seconds in FAST_S[:-1]),
             Text(shown(row[f"over_{FAST_S[-1]}"]), "strong"),
         )
-        for row in table.to_dict("records")
+        for row in known[(known["group"] != "at_home") | (known["part"] == "home")].to_dict("records")
     )
-    names = ("group", "dose_people", "fast_p50", "fast_p95", "fast_most", *(f"fast_over_{s}" for s in FAST_S))
-    heads = tuple(map(_word, names))
-    return [title, Table(heads, rows, figures=tuple(range(1, len(heads)))), Text(_word("fast_note"), "note")]
+    names = ("group", "part", "dose_people", "fast_p50", "fast_p95", "fast_most", *(f"fast_over_{s}" for s in FAST_S))
+    shape = Table(tuple(map(_word, names)), rows, figures=tuple(range(2, len(names))))
+    return [title, shape, *unknown, Text(_word("fast_note"), "note")]
 
 
 def _zones(table: pd.DataFrame | None, city: City, clock: Clock) -> list[Block]:

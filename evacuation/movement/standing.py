@@ -21,9 +21,9 @@ class Standing:
     """Places left (group,), those kept by a plan (list, group), which shelters are open (group,), who is aboard of what, who knows what.
 
     `vehicle` and `boards_s` (party,): the vehicle boarded (-1 for none) and when it leaves, s. `home_dose` (party,): the toxic load
-    collected at home, NaN as long as one is there. `bulletin` (group, node): the ways of the last bulletin. `kept` (group, node): the
-    choices of the last decision (`Routes.ways`). `turned`
-    (link,): the persons whom a plan sends along each link by another way than the fastest.
+    collected at home, NaN as long as one is there; `home_fast_s` (party,): the time in fast water there, s. `bulletin` (group, node):
+    the ways of the last bulletin. `kept` (group, node): the choices of the last decision (`Routes.ways`). `turned` (link,): the
+    persons whom a plan sends along each link by another way than the fastest.
     """
 
     left: NDArray[np.float64]
@@ -32,6 +32,7 @@ class Standing:
     vehicle: NDArray[np.int32]
     boards_s: NDArray[np.float64]
     home_dose: NDArray[np.float64]
+    home_fast_s: NDArray[np.float64]
     bulletin: NDArray[np.int32]
     kept: NDArray[np.int32]
     turned: NDArray[np.float64]
@@ -45,16 +46,18 @@ class Standing:
         self.left[now] += goals.places[now]
 
     def set_out(
-        self, who: NDArray[np.int64], when: NDArray[np.float64], cell: NDArray[np.int32], before: NDArray[np.float64],
+        self, who: NDArray[np.int64], when: NDArray[np.float64], cell: NDArray[np.int32], before: Rooms,
         rooms: Rooms, t0: float, step_s: float,
     ) -> None:  # fmt: skip
-        """Keep what those who set out in a step have collected at home; `before` (cell,) is the load of rooms at its begin `t0`."""
+        """Keep what those who set out in a step have met at home; `before` are the rooms as they were at its begin `t0`."""
         share = np.clip((when - t0) / step_s, 0.0, 1.0)
-        self.home_dose[who] = before[cell[who]] + share * (rooms.load - before)[cell[who]]
+        self.home_dose[who] = before.load[cell[who]] + share * (rooms.load - before.load)[cell[who]]
+        self.home_fast_s[who] = before.fast_s[cell[who]] + share * (rooms.fast_s - before.fast_s)[cell[who]]
 
-    def at_home_dose(self, cell: NDArray[np.int32], rooms: Rooms) -> NDArray[np.float64]:
-        """Return what each party has collected at home up to now, (party,)."""
-        return np.where(np.isnan(self.home_dose), rooms.load[cell], self.home_dose)
+    def met_at_home(self, cell: NDArray[np.int32], rooms: Rooms) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the toxic load and the time in fast water (s, NaN for not known) of each party at home up to now, both (party,)."""
+        there = np.isnan(self.home_dose)
+        return np.where(there, rooms.load[cell], self.home_dose), np.where(there, rooms.fast_s[cell], self.home_fast_s)
 
     def arrays(self, stops: list[Stop], rooms: Rooms) -> dict[str, NDArray[Any]]:
         """Return copies of all that changes, by name, to go on from."""
@@ -64,13 +67,16 @@ class Standing:
             "stop_gathered_s": np.array([stop.gathered_s for stop in stops]),
             "room_inside": rooms.inside.copy(),
             "room_load": rooms.load.copy(),
+            "room_fast_s": rooms.fast_s.copy(),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], stops: list[Stop], rooms: Rooms) -> None:
         """Set all that changes to what a state kept; stops and vehicles are told apart by their order."""
         for f in fields(self):
             getattr(self, f.name)[:] = arrays[f.name]
-        rooms.inside[:], rooms.load[:] = arrays["room_inside"], arrays["room_load"]
+        rooms.inside[:], rooms.load[:], rooms.fast_s[:] = (
+            arrays[f"room_{name}"] for name in ("inside", "load", "fast_s")
+        )
         for k, stop in enumerate(stops):
             mine = slice(stop.first, stop.first + len(stop.seats))
             known = len(arrays["vehicle_back_s"][mine])
@@ -84,6 +90,6 @@ def begin(goals: Goals, routes: Routes, lists: int, parties: int) -> Standing:
     left[-1] = np.inf
     return Standing(
         left, np.zeros((lists, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
-        np.full(parties, np.nan), np.full(parties, np.nan), *(np.full((routes.groups, routes.nodes), -1, np.int32) for _ in range(2)),
+        *(np.full(parties, np.nan) for _ in range(3)), *(np.full((routes.groups, routes.nodes), -1, np.int32) for _ in range(2)),
         np.zeros(len(routes.at)),
     )  # fmt: skip

@@ -138,10 +138,8 @@ def conditions_of(
         else:
             unread.append(name)
     pull, dose = _Along(city, clock, along_roads), _Along(city, clock, along_roads)
-    if depth.found and "water_speed" in drivers:
-        water = next(f for n, f in tagged(drivers, "slows_travel").items() if n not in unread)
-        if water.sizes == drivers["water_speed"].sizes:
-            pull.add((water * drivers["water_speed"].values).rename("water_pull"), bridges=False)
+    if (pulls := pull_of(drivers)) is not None:
+        pull.add(pulls, bridges=False)
     for field in tagged(drivers, "dose_rate").values():
         dose.add(field, bridges=True)
     shut = closed_roads(city, actions, clock.times[0] + pd.to_timedelta(moments, unit="s"))
@@ -178,6 +176,15 @@ def conditions_of(
     missing = tuple(name for name, along in (("water", depth), ("cloud", dose)) if not along.found)
     missing += ("water_speed",) if depth.found and not pull.found else ()
     return Conditions(begins, speed, opened, rate, fast, lanes, int(unknown.sum()), tuple(unread), missing)
+
+
+def pull_of(drivers: Drivers) -> xr.DataArray | None:
+    """Return depth x speed, m2/s, of the first water in metres; None without `water_speed`, or where its sizes are others."""
+    water = next((f for f in tagged(drivers, "slows_travel").values() if f.attrs.get("units") == "m"), None)
+    speed = drivers.get("water_speed")
+    if water is None or speed is None or water.sizes != speed.sizes:
+        return None
+    return (water * speed.values).rename("water_pull")
 
 
 class _Along:

@@ -331,7 +331,8 @@ def test_guidance_that_nobody_follows_changes_nothing() -> None:
 def test_rooms_let_in_what_the_air_changes_bring() -> None:
     """At a steady rate r and k air changes a second: load = r (t - (1 - exp(-k t)) / k); after the cloud r (1 - exp(-k t)) / k more."""
     rate, changes, t = 2e-3, 1.0 / 7200.0, 3600.0
-    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1), np.ones(1))
+    nothing = (np.zeros(1), np.full((1, 1), np.nan), np.zeros(1))
+    rooms = Rooms(np.array([0.0, t]), np.array([[rate], [0.0]]), np.zeros(1), np.zeros(1), np.ones(1), *nothing)
     for k in range(60):
         rooms.advance(60.0 * k, 60.0, changes)
     inside = 1.0 - np.exp(-changes * t)
