@@ -20,8 +20,8 @@ from twin.proof import Reference, Skip
 #: Speed of the walker of case A1, m/s, and the corridor, m.
 WALK_M_S, CORRIDOR_M = 1.33, 40.0
 
-#: So long a squeezed crowd is given to slip from one packing to the next, s.
-SLIPS_S = 8
+#: So long a squeezed crowd is given to slip from one packing to the next, and so long it is watched afterwards, s.
+SLIPS_S, RESTS_S = 12, 6
 
 
 @cache
@@ -95,7 +95,7 @@ def squeeze(_: Reference) -> dict[str, float]:
     """Return how a squeezed crowd of 8 persons/m2 in a closed box comes to rest, with the usual step and a quarter of it.
 
     Nobody walks; bodies are a fifth larger than usual, so that each is pressed by its neighbours. At first they slip from one packing
-    to the next, which frees energy of springs. In the second half of the time what is left must die away, the load at rest must not
+    to the next, which frees energy of springs. Afterwards what is left must die away, the load at rest must not
     depend on the step, and nobody may leave the box.
     """
     outline = shapely.box(0, 0, 4, 4)
@@ -109,7 +109,7 @@ def squeeze(_: Reference) -> dict[str, float]:
         gate = np.zeros(1, np.int8)
         walkers.set_gates(Gates(np.array([True]), gate, np.array([np.inf]), gate + 1))
         energy = []
-        for second in range(2 * SLIPS_S):
+        for second in range(SLIPS_S + RESTS_S):
             walkers.walk(float(second), SECOND)
             own = walkers.people
             energy.append(0.5 * MASS_KG * float((own.vx**2 + own.vw**2).mean()))
