@@ -1,4 +1,7 @@
-"""Outlines of bodies: three discs, a chest between two shoulders, the shoulders to either side of the way one faces."""
+"""Outlines of bodies: all within half a chest's depth of a line from shoulder to shoulder, across the way one faces.
+
+They are convex, so that nobody hooks into anybody, and two of them have one distance, whose slope is a unit vector.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,42 @@ import math
 
 from twin.jit import kernel
 
-#: Radius of a shoulder over half the breadth of the body: adults of Korhonen and Hostikka 2009, FDS+Evac (VTT Working Papers 119).
-SHOULDER = 0.3725
-
 
 @kernel(inline=True)
 def shoulder(i, people):
-    """Return the radius of a shoulder of person `i`, m, and the vector from his centre to that of his left one; to the right it is
-    the opposite one. Both end at half his breadth; the radius of his chest is half its depth."""
-    out = (1.0 - SHOULDER) * people.broad[i]
-    return SHOULDER * people.broad[i], out * people.face_w[i], -out * people.face_x[i]
+    """Return the vector from the centre of person `i` to the left end of his line, m; to the right end it is the opposite one."""
+    out = people.broad[i] - people.deep[i]
+    return out * people.face_w[i], -out * people.face_x[i]
+
+
+@kernel(inline=True)
+def off_line(px, pw, lx, lw):
+    """Return the vector to the point p from the nearest one of the line from -l to l."""
+    t = min(max((px * lx + pw * lw) / max(lx * lx + lw * lw, 1e-12), -1.0), 1.0)
+    return px - t * lx, pw - t * lw
+
+
+@kernel(inline=True)
+def nearest(i, j, dx, dw, people):
+    """Return the vector to the line of person `i` from that of person `j`, where they are nearest, m; (dx, dw): from centre to centre,
+    from `j` to `i`. Of two lines that do not cross one of the four ends is a nearest point."""
+    ix, iw = shoulder(i, people)
+    jx, jw = shoulder(j, people)
+    hx, hw = off_line(dx + ix, dw + iw, jx, jw)
+    kx, kw = off_line(dx - ix, dw - iw, jx, jw)
+    if kx * kx + kw * kw < hx * hx + hw * hw:
+        hx, hw = kx, kw
+    kx, kw = off_line(dx + jx, dw + jw, ix, iw)
+    if kx * kx + kw * kw < hx * hx + hw * hw:
+        hx, hw = kx, kw
+    kx, kw = off_line(dx - jx, dw - jw, ix, iw)
+    if kx * kx + kw * kw < hx * hx + hw * hw:
+        hx, hw = kx, kw
+    return hx, hw
 
 
 @kernel(inline=True)
 def between(i, j, dx, dw, people):
     """Return the distance of the outlines of persons `i` and `j`, m, negative where they overlap; (dx, dw): from centre to centre."""
-    ri, ix, iw = shoulder(i, people)
-    rj, jx, jw = shoulder(j, people)
-    d2, oi2, oj2 = dx * dx + dw * dw, ix * ix + iw * iw, jx * jx + jw * jw
-    own, other, both = dx * ix + dw * iw, dx * jx + dw * jw, ix * jx + iw * jw
-    shoulders = min(own - abs(other + both), -own - abs(other - both))
-    return min(
-        min(
-            math.sqrt(d2) - people.deep[i] - people.deep[j],
-            math.sqrt(max(d2 + oi2 + oj2 + 2.0 * shoulders, 0.0)) - ri - rj,
-        ),
-        min(
-            math.sqrt(max(d2 + oi2 - 2.0 * abs(own), 0.0)) - ri - people.deep[j],
-            math.sqrt(max(d2 + oj2 - 2.0 * abs(other), 0.0)) - people.deep[i] - rj,
-        ),
-    )
+    hx, hw = nearest(i, j, dx, dw, people)
+    return math.sqrt(hx * hx + hw * hw) - people.deep[i] - people.deep[j]

@@ -2,8 +2,9 @@
 
 Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of
 Coulomb; friction and dashpot are implicit in each contact, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
-contacts in a fixed order: the number of threads changes nothing. Forces act between the discs of bodies, along the line that joins
-their centres: so springs have a potential, and a crowd that nothing drives comes to rest. They turn nobody; he turns himself.
+contacts in a fixed order: the number of threads changes nothing. Forces act between outlines where they are nearest, along the
+shortest way from one to the other: so springs have a potential, and a crowd that nothing drives comes to rest. They turn nobody; he
+turns himself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import numba
 
 from evacuation.crowd.kernels.decide import BLOCK, FEW
-from evacuation.crowd.kernels.outline import shoulder
+from evacuation.crowd.kernels.outline import nearest, off_line, shoulder
 from evacuation.crowd.kernels.walls import bars, crosses, side
 from twin.jit import kernel
 
@@ -85,11 +86,11 @@ def contact(over, nx, nw, rx, rw, shared, law):
 def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
-    m dv/dt = m (want - v) / relax + sum of `contact` over discs of bodies (see `shoulder`) and walls. Load (N): half the largest
+    m dv/dt = m (want - v) / relax + sum of `contact` over bodies (see `nearest`) and walls. Load (N): half the largest
     principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F from two sides it is F. On
     a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself, and on a stair each step is
-    level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom the end of a wall presses, as a
-    door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass.
+    level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom of all walls
+    the end of one presses hardest, as a door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
@@ -100,31 +101,28 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
         fx, fw = mass * (plans_out.want_x[i] - ux) / law.relax, mass * (plans_out.want_w[i] - uw) / law.relax
         sxx = sxw = sww = 0.0
         count, own = 0, max(touching[i], 1)
-        ri, ix, iw = shoulder(i, people_out)
+        ix, iw = shoulder(i, people_out)
         for m in range(plans_out.pairs[i]):
             j = plans_out.pair[i, m]
             dx, dw = px - x[j], pw - w[j]
             if dx * dx + dw * dw >= (broad[i] + broad[j]) * (broad[i] + broad[j]):
                 continue
-            rx, rw = ux - vx[j], uw - vw[j]
+            hx, hw = nearest(i, j, dx, dw, people_out)
+            both = deep[i] + deep[j]
+            h = hx * hx + hw * hw
+            if h >= both * both:
+                continue
+            if h < 1e-12:
+                hx, hw, h = (1e-6 if i < j else -1e-6), 0.0, 1e-12
+            h = math.sqrt(h)
+            nx, nw = hx / h, hw / h
             shared = dt * (own + max(touching[j], 1)) / mass
-            rj, jx, jw = shoulder(j, people_out)
-            for a in range(-1, 2):
-                for b in range(-1, 2):
-                    hx, hw = dx + a * ix - b * jx, dw + a * iw - b * jw
-                    both = (deep[i] if a == 0 else ri) + (deep[j] if b == 0 else rj)
-                    h = hx * hx + hw * hw
-                    if h >= both * both:
-                        continue
-                    if h < 1e-12:
-                        hx, hw, h = (1e-6 if i < j else -1e-6), 0.0, 1e-12
-                    h = math.sqrt(h)
-                    nx, nw = hx / h, hw / h
-                    force, qx, qw = contact(both - h, nx, nw, rx, rw, shared, law)
-                    fx, fw, count = fx + qx, fw + qw, count + 1
-                    sxx += force * nx * nx
-                    sxw += force * nx * nw
-                    sww += force * nw * nw
+            force, qx, qw = contact(both - h, nx, nw, ux - vx[j], uw - vw[j], shared, law)
+            fx, fw, count = fx + qx, fw + qw, count + 1
+            sxx += force * nx * nx
+            sxw += force * nx * nw
+            sww += force * nw * nw
+        hard, post_x, post_w = deep[i], 0.0, 0.0
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
         for m in range(floor.wall_start[k], floor.wall_start[k + 1]):
             s = floor.wall_list[m]
@@ -136,24 +134,33 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
             dx, dw = px - ax - along * lx, pw - aw - along * lw
             if dx * dx + dw * dw >= broad[i] * broad[i] or not bars(s, px, pw, people_out.passed[i], floor, gates):
                 continue
-            for a in range(-1, 2):
-                radius = deep[i] if a == 0 else ri
-                at = min(max(middle + a * (ix * lx + iw * lw) / l2, 0.0), 1.0)
-                hx, hw = px + a * ix - ax - at * lx, pw + a * iw - aw - at * lw
-                h = math.sqrt(hx * hx + hw * hw)
+            h, nx, nw = deep[i], 0.0, 0.0
+            for end in range(-1, 2, 2):
+                at = min(max(middle + end * (ix * lx + iw * lw) / l2, 0.0), 1.0)
+                hx, hw = px + end * ix - ax - at * lx, pw + end * iw - aw - at * lw
+                far = math.sqrt(hx * hx + hw * hw)
                 if 0.0 < along < 1.0 and 0.0 < at < 1.0 and hx * dx + hw * dw < 0.0:
-                    h = -h
-                if h >= radius or abs(h) < 1e-9:
-                    continue
-                nx, nw = hx / h, hw / h
+                    far = -far
+                if far < h and abs(far) > 1e-9:
+                    h, nx, nw = far, hx / far, hw / far
+                hx, hw = off_line(px - (bx if end > 0 else ax), pw - (bw if end > 0 else aw), ix, iw)
+                far = math.sqrt(hx * hx + hw * hw)
+                if far < h and far > 1e-9:
+                    h, nx, nw = far, hx / far, hw / far
+            if h >= deep[i]:
+                continue
+            if h < hard:
+                hard, post_x, post_w = h, 0.0, 0.0
                 if along <= 0.0 or along >= 1.0:
                     d = max(math.sqrt(dx * dx + dw * dw), 1e-9)
-                    plans_out.turn_x[i], plans_out.turn_w[i] = dx / d, dw / d
-                force, qx, qw = contact(radius - h, nx, nw, ux, uw, dt * own / mass, law)
-                fx, fw, count = fx + qx, fw + qw, count + 1
-                sxx += force * nx * nx
-                sxw += force * nx * nw
-                sww += force * nw * nw
+                    post_x, post_w = dx / d, dw / d
+            force, qx, qw = contact(deep[i] - h, nx, nw, ux, uw, dt * own / mass, law)
+            fx, fw, count = fx + qx, fw + qw, count + 1
+            sxx += force * nx * nx
+            sxw += force * nx * nw
+            sww += force * nw * nw
+        if post_x != 0.0 or post_w != 0.0:
+            plans_out.turn_x[i], plans_out.turn_w[i] = post_x, post_w
         rr, cc = int(pw / floor.way_size), int(px / floor.way_size)
         if count > 0 and not floor.stair[rr, cc]:
             rx, rw = floor.rise_x[rr, cc], floor.rise_w[rr, cc]

@@ -24,13 +24,13 @@ STIFFNESS, DAMPING = 3e4, 300.0
 #: strength of turning aside, its range and the distance of centres at which it has this strength.
 #: Calibrated once, with all shared runs in view: the 17 uo runs and their bins uni_open of fd_binned.csv, ao-300, gate_050_w56_040, the
 #: closed loop, the pushed row and the guidelines' A11, B4 and E12. None of these is a blind test of the law; nothing is set by case.
-GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S = 0.61, 0.34, 0.22, 0.7
-REPULSION, REPULSION_RANGE_M, REPULSION_AT_M = 0.15, 0.2, 0.51
+GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S = 0.61, 0.29, 0.22, 0.7
+REPULSION, REPULSION_RANGE_M, REPULSION_AT_M = 0.14, 0.2, 0.51
 
 #: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and the
 #: speed of a step aside where he stands in the way and nobody holds one, m/s. Calibrated once, with the 15 shared runs of two
 #: directions and the guidelines' E12 in view.
-SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.17, 1.0
+SIGHT_M, MEET_S, PASS_LANE_M, SIDESTEP_M_S = 1.5, 0.2, 0.15, 1.0
 
 #: Strength of turning aside where people have different goals: calibrated once, on the runs of two directions named above. Among
 #: people of one goal it would make dense flows too fast.
@@ -46,7 +46,7 @@ TURN_S, TURN_AHEAD_M = 0.2, 1.0
 #: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000), and the most of it over the normal force (0.4 to 0.5 in
 #: Dufour, Stapelle and Nicolas 2026): both calibrated once on the shared runs uo-180-180-070 and gate_050_w56_040, the most of it also
 #: with the runs of two directions and the guidelines' E12 and B4 in view.
-FRICTION, COULOMB = 1.5e4, 0.2
+FRICTION, COULOMB = 1.5e4, 0.15
 
 #: Whom one may touch before the next decision, m between outlines, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0

@@ -11,7 +11,6 @@ from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Ways
 from evacuation.crowd.kernels.decide import MOST_PAIRS
-from evacuation.crowd.kernels.outline import SHOULDER
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
@@ -62,7 +61,7 @@ class People(Bodies):
         """Return how far everybody's outline (`kernels/outline.py`) reaches towards (dx, dw), m; along its depth for a vector of 0."""
         length = np.maximum(np.hypot(dx, dw), 1e-12)
         across = np.abs(dx * self.face_w - dw * self.face_x) / length
-        return np.asarray(np.maximum(self.deep, self.broad * ((1.0 - SHOULDER) * across + SHOULDER)))
+        return np.asarray(self.deep + (self.broad - self.deep) * across)
 
     @classmethod
     def of(cls, kept: Mapping[str, NDArray[Any]]) -> People:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import fmean
 
 import geopandas as gpd
 import numpy as np
@@ -45,7 +46,7 @@ class OverDraws:
     def __call__(self, reference: Reference) -> dict[str, float]:
         """Return the mean, the least and the largest value of each figure, and what follows from the means."""
         draws = [self.case(reference, key) for key in self.keys]
-        mean = {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+        mean = {name: fmean(draw[name] for draw in draws) for name in draws[0]}
         found, judged = mean | dict(self.judge(mean)), [dict(draw) | dict(self.judge(draw)) for draw in draws]
         return (
             found

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 
 from evacuation.crowd.kernels.gates import BEYOND_M
-from evacuation.crowd.kernels.outline import SHOULDER, between
+from evacuation.crowd.kernels.outline import between
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import DECISION_S, MASS_KG, RELAX_S, STIFFNESS, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, plan_of, room
 from evacuation.crowd.venue.gates import Gates
 
-#: From the middle of a body of median size to that of a shoulder, m.
-OUT_M = (1.0 - SHOULDER) * draws.BREADTH_M / 2
+#: From the middle of a body of median size to an end of its line, m.
+OUT_M = (draws.BREADTH_M - draws.DEPTH_M) / 2
 
 
 def shut(walkers: Walkers) -> None:
@@ -40,42 +41,42 @@ def standing(at: list[tuple[float, float]], **changed: object) -> Walkers:
 
 
 @pytest.mark.parametrize(
-    ("apart", "contacts", "overlap"),
+    ("apart", "overlap"),
     [
-        ((0.24, 0.0), 1, draws.DEPTH_M - 0.24),
-        ((0.26, 0.0), 0, 0.0),
-        ((0.0, 0.45), 1, draws.BREADTH_M - 0.45),
-        ((0.0, 0.47), 0, 0.0),
-        ((0.2, 0.2), 2, (draws.DEPTH_M + SHOULDER * draws.BREADTH_M) / 2 - np.hypot(0.2, 0.2 - OUT_M)),
-        ((0.22, 0.2), 0, 0.0),
+        ((0.24, 0.0), draws.DEPTH_M - 0.24),
+        ((0.26, 0.0), 0.0),
+        ((0.0, 0.45), draws.BREADTH_M - 0.45),
+        ((0.0, 0.47), 0.0),
+        ((0.2, 0.2), draws.DEPTH_M - 0.2),
+        ((0.2, 0.35), draws.DEPTH_M - np.hypot(0.2, 0.35 - 2.0 * OUT_M)),
+        ((0.2, 0.37), 0.0),
     ],
 )
-def test_two_touch_where_their_discs_meet(apart: tuple[float, float], contacts: int, overlap: float) -> None:
-    """In file chest on chest, side by side shoulder on shoulder, aslant the shoulder of each on the chest of the other."""
+def test_two_touch_where_their_outlines_meet(apart: tuple[float, float], overlap: float) -> None:
+    """In file at the depth of the chest, side by side at the breadth of the shoulders, aslant round the ends of both."""
     walkers = standing([(3.0, 3.0), (3.0 + apart[0], 3.0 + apart[1])])
     walkers._steps = 1
     walkers.walk(0.0, 1)
     people = walkers.people
-    assert walkers.people.count == 2 and (people.touching == contacts).all()
+    assert walkers.people.count == 2 and (people.touching == (1 if overlap > 0.0 else 0)).all()
     speed = np.hypot(people.vx, people.vw)
-    expected = walkers._law.dt * STIFFNESS * contacts * overlap / MASS_KG
+    expected = walkers._law.dt * STIFFNESS * overlap / MASS_KG
     np.testing.assert_allclose(speed, expected, rtol=1e-9, atol=1e-15)
     np.testing.assert_allclose([people.vx.sum(), people.vw.sum()], 0.0, atol=1e-12)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, 1.1, 2.0])
-def test_the_distance_of_outlines_is_that_of_their_nearest_discs(angle: float) -> None:
-    """Looked for among all nine pairs of discs, at any bearing and with bodies turned against each other."""
+def test_the_distance_of_outlines_is_that_of_their_shapes(angle: float) -> None:
+    """Held against shapely, at any bearing and with bodies turned against each other."""
     face = np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
     for bearing in np.linspace(0.0, 2.0 * np.pi, 17):
-        apart = 0.5 * np.array([np.cos(bearing), np.sin(bearing)])
-        people = standing([(3.0, 3.0), (3.0 - apart[0], 3.0 + apart[1])]).people
+        at = np.array([[3.0, 3.0], [3.0 - 0.5 * np.cos(bearing), 3.0 + 0.5 * np.sin(bearing)]])
+        people = standing([tuple(at[0]), tuple(at[1])]).people
         people.face_x[:], people.face_w[:] = face.T
         dx, dw = people.x[0] - people.x[1], people.w[0] - people.w[1]
-        at = [np.outer((-1.0, 0.0, 1.0), (OUT_M * fw, -OUT_M * fx)) for fx, fw in face]
-        radius = np.array([SHOULDER * draws.BREADTH_M, draws.DEPTH_M, SHOULDER * draws.BREADTH_M]) / 2
-        apart_by = np.linalg.norm((dx, dw) + at[0][:, None] - at[1][None], axis=2) - radius[:, None] - radius
-        assert between(0, 1, dx, dw, people) == pytest.approx(apart_by.min(), abs=1e-12)
+        lines = [shapely.LineString([(OUT_M * fw, -OUT_M * fx), (-OUT_M * fw, OUT_M * fx)]) for fx, fw in face]
+        far = shapely.affinity.translate(lines[0], dx, dw).distance(lines[1])
+        assert between(0, 1, dx, dw, people) == pytest.approx(far - draws.DEPTH_M, abs=1e-12)
 
 
 def test_an_outline_has_no_front_and_no_back() -> None:
