@@ -88,8 +88,16 @@ def begin(goals: Goals, routes: Routes, lists: int, parties: int) -> Standing:
     """Return how a run stands at its begin: the shelters' places are free, those of a plan's approaches are not given out yet."""
     left = np.zeros(routes.groups)
     left[-1] = np.inf
+    shape = (routes.groups, routes.nodes)
     return Standing(
-        left, np.zeros((lists, routes.groups)), np.zeros(routes.groups, bool), np.full(parties, AT_HOME, np.int32),
-        *(np.full(parties, np.nan) for _ in range(3)), *(np.full((routes.groups, routes.nodes), -1, np.int32) for _ in range(2)),
-        np.zeros(len(routes.at)),
-    )  # fmt: skip
+        left=left,
+        quota=np.zeros((lists, routes.groups)),
+        opened=np.zeros(routes.groups, bool),
+        vehicle=np.full(parties, AT_HOME, np.int32),
+        boards_s=np.full(parties, np.nan),
+        home_dose=np.full(parties, np.nan),
+        home_fast_s=np.full(parties, np.nan),
+        bulletin=np.full(shape, -1, np.int32),
+        kept=np.full(shape, -1, np.int32),
+        turned=np.zeros(len(routes.at)),
+    )
