@@ -100,7 +100,7 @@ class Movement:
     ] = 1.0
     keeps_way: Annotated[
         float, Ge(0.0), Le(1.0), Unit("1", "Mahmassani and Jayakrishnan 1991, doi:10.1016/0191-2607(91)90145-G")
-    ] = 0.2
+    ] = 0.0
     persons_per_car: Annotated[int, Ge(1), Le(9), Unit("1", "1.5 to 2.5: assumed")] = 2
     persons_on_foot: Annotated[int, Ge(1), Le(9), Unit("1", "who walk together: assumed")] = 3
     walk_m_s: Annotated[float, Gt(0.0), Le(3.0), Unit("m s-1", "groups with elderly, FHWA MUTCD")] = 1.0

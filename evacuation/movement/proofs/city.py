@@ -148,7 +148,7 @@ def restart(_: Reference) -> float:
         "water_speed": worlds.flow(water, 2.0),
         "toxic_dose_rate": worlds.cloud(city, clock, 1.0 / 12_000.0),
     }
-    model = replace(MODEL, informed=0.4, told=0.4, bulletin_min=20.0)
+    model = replace(MODEL, informed=0.4, told=0.4, bulletin_min=20.0, keeps_way=0.2)
     fetch = Action("transport", "aged", 0.0, None, {"vehicles": 4.0, "places": 4.0})
     plan = (Action("bus", "b3", 0.0, None, {"buses": 6.0, "seats": 40.0}), Action("assign_approaches", "*"), fetch)
     whole = model.simulate(city, drivers, clock, plan, stream(7, "movement"))

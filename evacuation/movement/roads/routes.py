@@ -61,7 +61,7 @@ class Routes:
 
         Turns that are held at `t`, s on the clock, are not taken; without `t` none is held. That link begins the least way, or it is
         that of the choice `kept_out` (group, node; -1 for none) as long as the way by it costs at most 1 + `keeps` of the least;
-        `kept_out` is then what is chosen now.
+        `kept_out` is then what is chosen now. With `keeps` of 0 it is neither read nor written.
         """
         each = cost[self.link]
         for choice, action in self.held:
@@ -84,7 +84,7 @@ class Routes:
                 find(found[a:b], lead[a:b], heap, costs, self.up, *self.into, self.start[a : b + 1], self.node)
                 if kept_out is not None and keeps > 0.0:
                     paths.keep_ways(lead[a:b], kept_out[a:b], found[a:b], costs, self.at[self.link], keeps)
-        if kept_out is not None:
+        if kept_out is not None and keeps > 0.0:
             kept_out[:] = lead
         return found, lead if len(self.link) == len(self.at) else np.where(lead >= 0, self.link[lead], lead)
 

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 import shapely
 
+from evacuation.movement.kernels import paths
+from evacuation.movement.kernels.heap import HEAP
 from evacuation.movement.movement import Movement
 from evacuation.movement.proofs import worlds
 from evacuation.movement.roads.network import CAR, FOOT, Network, network_of
@@ -202,3 +204,21 @@ def test_a_barred_turn_is_one_of_cars_at_the_end_it_names() -> None:
 def barring(road: str, said: str | None) -> Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame]:
     """Let a road say which turns are barred."""
     return lambda roads: roads.assign(no_turn=np.where(roads["id"] == road, said, None))
+
+
+def test_a_junction_keeps_to_its_road_until_another_saves_more_than_the_share_said():
+    """From node 0 two ways lead to node 3: by 1, and by 2."""
+    up, head, cost = (
+        np.array([0, 1, 0, 2], np.int32),
+        np.array([1, 3, 2, 3], np.int32),
+        np.array([50.0, 50.0, 60.0, 60.0]),
+    )
+    order = np.argsort(head, kind="stable").astype(np.int32)
+    into = np.searchsorted(head[order], np.arange(5)).astype(np.int32), order
+    ends = np.array([0, 1], np.int32), np.array([3], np.int32)
+    kept = np.array([[2, 1, 3, -1]], np.int32)
+    for share, first in ((0.0, 0), (0.19, 0), (0.21, 2)):
+        least, lead = np.zeros((1, 4)), np.zeros((1, 4), np.int32)
+        paths.ways(least, lead, np.zeros(4, HEAP), cost, up, *into, *ends)
+        paths.keep_ways(lead, kept, least, cost, head, share)
+        assert lead[0, :3].tolist() == [first, 1, 3] and least[0, 0] == 100.0
