@@ -112,7 +112,7 @@ PROOFS: tuple[Proof, ...] = (
         "a steady cloud over all of the town", city.dose, ROUNDING),
     row("movement/threads", "largest difference between one thread and two", "1", "<=", 0.0, TOWN, city.threads, SAME),
     row("movement/restart", "largest difference between a split and a whole run", "1", "<=", 0.0,
-        "the flooded town under a thin cloud, with buses, rescue vehicles, bulletins and ways kept to, split at half its time", city.restart, SAME),
+        "the flooded town, thin cloud, buses, rescue, bulletins, ways kept to: split at half its time", city.restart, SAME),
     *(row(f"movement/paradise{name}", metric, "1", "<=", None, FIRE, paradise.effects, "", figure,
           reason="reported: the network of Paradise is not at hand, a ridge of its size stands for it")
       for name, metric, figure in (
