@@ -228,3 +228,9 @@ seed: 7
         "utf-8",
     )
     return path
+
+
+@pytest.fixture
+def chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the panel open in Chinese, whatever the locale is."""
+    monkeypatch.setenv("ANLAN_LANG", "zh")

@@ -365,6 +365,7 @@ def test_geojson_has_a_shape_for_every_place_of_every_hazard(run: Run, plan: Pla
     )
 
 
+@pytest.mark.usefixtures("chinese")
 def test_the_desk_draws_all_hazards_on_one_map_with_one_clock(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
@@ -395,6 +396,7 @@ def test_a_field_is_drawn_at_its_last_value_and_before_its_first_it_is_unknown(r
     assert unknown and before["image"] != desk.city_map._frame.__wrapped__(run.id, "smoke", code, 0, *args)[0]["image"]
 
 
+@pytest.mark.usefixtures("chinese")
 def test_the_desk_tells_of_the_places_of_each(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANLAN_HOME", str(run.folder.parents[2]))
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()

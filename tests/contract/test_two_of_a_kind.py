@@ -188,6 +188,7 @@ def test_what_varies_is_named_by_the_one_that_it_belongs_to(run: sc.Run, case: s
     assert case.with_setting("hazards.venue.coming=700").models["venue-2"].coming == 8000
 
 
+@pytest.mark.usefixtures("chinese")
 def test_the_desk_lets_one_choose_between_the_two(at_home: sc.Run) -> None:
     app = AppTest.from_file(str(Path(desk.main.__file__)), default_timeout=120).run()
     assert not app.exception
