@@ -69,6 +69,9 @@ class Crowd:
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "calibrated on the density before gate_050_w56_040")] = 20.0
+    queue_push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "people wait calmly for a metered gate: assumed")] = (
+        0.0
+    )
     tracks_per_s: Annotated[int, Ge(0), Le(20), Unit("s-1", "0: no trajectories; divides 20")] = 0
     form: Literal["persons", "stream", "mixed"] = "persons"
     stream_cell_m: Annotated[float, Ge(0.5), Le(5.0), Unit("m", "form stream: gates are four cells wide or more")] = 1.0
@@ -122,7 +125,7 @@ class Crowd:
         if kept is not None:
             comers.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
-        walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n), there, kept)
+        walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n, self.queue_push_n), there, kept)
         storeys = Storeys(plan)
         monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
@@ -288,7 +291,7 @@ class Crowd:
                     "basis": "forcing" if attendance else "asked",
                 },
             ),
-            ("pressing", {"push": self.push_n, "step": 1000 * self.step_s}),
+            ("pressing", {"push": self.push_n, "queue": self.queue_push_n, "step": 1000 * self.step_s}),
             ("density", {"width": WIDTH_M, "cell": self.density_cell_m}),
         ]
         if not len(plan.zones):

@@ -48,6 +48,7 @@ class Asked:
     stream_cell_m: float
     step_s: float
     push_n: float
+    queue_push_n: float
     form: str
 
 
@@ -70,7 +71,9 @@ def simulate(
     monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
     drawn = told.drawn_of(plan, monitor.zones)
     zones = drawn if asked.form == "mixed" else drawn.iloc[:0]
-    singles = Singles(stream, zones, key, Pressing(asked.step_s, asked.push_n), kept, clock.duration_s)
+    singles = Singles(
+        stream, zones, key, Pressing(asked.step_s, asked.push_n, asked.queue_push_n), kept, clock.duration_s
+    )
     before = _ledger(inflow, stream, singles) if state else {"made": 0.0, "outside": 0.0, "inside": 0.0, "left": 0.0}
     live = Live(plan, drawn, city, drivers, clock, kept)
     began = float(state.numbers["since_s"]) if state else 0.0

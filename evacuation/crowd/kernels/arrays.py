@@ -10,8 +10,8 @@ import numpy as np
 class Bodies(NamedTuple):
     """Everybody, an array each: place (m, local), velocity, half the breadth of the shoulders and half the depth of the chest (m), unit
     vector along the depth, free speed, group of goals, when he leaves (s on the clock, inf: not told yet), number, the party he
-    walks with (-1: alone), the metered gate he may pass (-1: none), the gate of the rim by which he has gone out (-1: inside),
-    contacts, load (N), compression and toxic dose."""
+    walks with (-1: alone), the metered gate he may pass (-1: none), whether he waits for one, the gate of the rim by which he has gone
+    out (-1: inside), contacts, load (N), compression and toxic dose."""
 
     x: np.ndarray
     w: np.ndarray
@@ -27,6 +27,7 @@ class Bodies(NamedTuple):
     number: np.ndarray
     party: np.ndarray
     passed: np.ndarray
+    waits: np.ndarray
     out: np.ndarray
     touching: np.ndarray
     load: np.ndarray
@@ -103,7 +104,8 @@ class Order(NamedTuple):
 
 class Plans(NamedTuple):
     """What is decided for some 0.05 s: direction of the way, wanted velocity, where one turns to (0: stays as he is), cost of the way
-    ahead (-1: stands), the speed that ground and party allow, that of the ground over the level's, whom one may touch and how many."""
+    ahead (-1: stands), the speed that ground and party allow, that of the ground over the level's, whether one waits for a metered gate,
+    whom one may touch and how many."""
 
     way_x: np.ndarray
     way_w: np.ndarray
@@ -114,6 +116,7 @@ class Plans(NamedTuple):
     ahead: np.ndarray
     free: np.ndarray
     pace: np.ndarray
+    waits: np.ndarray
     pair: np.ndarray
     pairs: np.ndarray
 
@@ -149,6 +152,7 @@ class Law(NamedTuple):
     turn_time: float
     turn_ahead: float
     push: float
+    queue_push: float
     stiffness: float
     damping: float
     friction: float

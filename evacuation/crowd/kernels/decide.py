@@ -186,8 +186,10 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
     other for ever; who touches somebody nearer is stopped by him, too, where their ways run together, so that no arch holds before a
     door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along
     e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no
-    gap left leans towards his goal with `push` newton; if somebody comes towards him he steps aside, no faster than he leans if
-    he is held by a touch. A gate that bars him stands in his way like a person. People behind a wall are not seen.
+    gap left leans towards his goal with `push` newton. Who waits leans with `queue_push`: a metered gate is in his way, or somebody of
+    his group who waited for it at the last decision, and who is in the way as broad as both are, so that nobody slips in beside him. If
+    somebody comes towards him he steps aside, no faster than he leans if he is held by a touch. A gate that bars him stands in his way
+    like a person. People behind a wall are not seen.
     """
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
@@ -196,23 +198,27 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         aside = touch(plans_out, i, start, people, first, last, floor, gates, law)
         if people.out[i] >= 0:
             aside = 0.0
+        plans_out.waits[i] = 0
         if plans_out.ahead[i] < 0.0:
             plans_out.want_x[i] = plans_out.want_w[i] = 0.0
             continue
         goal_x, goal_w, free = plans_out.way_x[i], plans_out.way_w[i], plans_out.free[i]
         length = math.sqrt(1.0 + aside * aside)
         ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
-        pace, meets, against = look(plans_out, i, ex, ew, False, start, people, first, last, floor, gates, law)
+        pace, meets, against, waits = look(plans_out, i, ex, ew, False, start, people, first, last, floor, gates, law)
         side_step = aside
         if against > 0.0:
             best = pace * (ex * goal_x + ew * goal_w) + (HABIT - law.follow * against) * free
             for along, across in TURNS:
                 tx, tw = along * goal_x - across * goal_w, along * goal_w + across * goal_x
-                there, _met, share = look(plans_out, i, tx, tw, True, start, people, first, last, floor, gates, law)
+                there, _met, share, queues = look(
+                    plans_out, i, tx, tw, True, start, people, first, last, floor, gates, law
+                )
                 worth = there * along - law.follow * share * free
                 if worth > best:
-                    best, ex, ew, pace, side_step, meets = worth, tx, tw, there, across, True
-        blocked, lean = pace <= 0.0, min(law.push * law.relax / law.mass, free)
+                    best, ex, ew, pace, side_step, meets, waits = worth, tx, tw, there, across, True, queues
+        plans_out.waits[i] = waits
+        blocked, lean = pace <= 0.0, min((law.queue_push if waits else law.push) * law.relax / law.mass, free)
         if pace < lean:
             pace, ex, ew = lean, goal_x, goal_w
         if blocked and meets:
@@ -278,7 +284,8 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
 
 @kernel
 def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, law):
-    """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, and their share of those ahead.
+    """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, their share of those ahead, and
+    whether a metered gate stops him, or somebody of his group who waits for one.
 
     Ground is free to the outline of the next one in his way or to a gate that bars him, with `walls` to a wall, too. In the share
     (0..1) those ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
@@ -291,12 +298,13 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
     several, see = floor.wants.shape[0] > 1, gap + people.deep[i] + DEEPEST_M
     if several:
         see = max(see, 1.5 * LANE_AHEAD_M)
-    leaving, meets = free, False
+    reach = people.broad[i] + BROADEST_M if gates.metered.any() else law.lane
+    leaving, meets, waits = free, False, False
     everybody, against = 0.5, 0.0
-    c0 = max(int((min(px, px + see * ex) - law.lane) / floor.size), 0)
-    c1 = min(int((max(px, px + see * ex) + law.lane) / floor.size), floor.columns - 1)
-    r0 = max(int((min(pw, pw + see * ew) - law.lane) / floor.size), 0)
-    r1 = min(int((max(pw, pw + see * ew) + law.lane) / floor.size), floor.rows - 1)
+    c0 = max(int((min(px, px + see * ex) - reach) / floor.size), 0)
+    c1 = min(int((max(px, px + see * ex) + reach) / floor.size), floor.columns - 1)
+    r0 = max(int((min(pw, pw + see * ew) - reach) / floor.size), 0)
+    r1 = min(int((max(pw, pw + see * ew) + reach) / floor.size), floor.rows - 1)
     for r in range(r0, r1 + 1):
         for j in range(start[r * floor.columns + c0], start[r * floor.columns + c1 + 1]):
             dx, dw = x[j] - px, w[j] - pw
@@ -307,7 +315,8 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             if along > (see if several else gap + people.broad[i] + BROADEST_M):
                 continue
             room = between(i, j, dx, dw, people)
-            if off > law.lane:
+            queues = people.waits[j] != 0 and people.group[j] == people.group[i]
+            if off > (people.broad[i] + people.broad[j] if queues else law.lane):
                 if room > 0.0 or people.group[j] != people.group[i]:
                     continue
                 join_x, join_w = plans_out.way_x[j] - plans_out.way_x[i], plans_out.way_w[j] - plans_out.way_w[i]
@@ -322,6 +331,7 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
                 continue
             if room < gap and not hidden(px, pw, x[j], w[j], people.passed[i], first, last, floor, gates):
                 gap, leaving, meets = room, ex * people.vx[j] + ew * people.vw[j], opposes
+                waits = queues
                 if not opposes:
                     leaving = max(leaving, 0.0)
     for m in range(first, last):
@@ -333,5 +343,6 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
             if off - people.deep[i] + 0.5 * law.gap_length < gap:
                 gap, leaving, meets = off - people.deep[i] + 0.5 * law.gap_length, 0.0, False
+                waits = floor.gate_of[s] >= 0 and gates.metered[floor.gate_of[s]] and not gates.shut[floor.gate_of[s]]
     room = gap - law.gap_length + law.foresight * leaving
-    return min(free, max(room / (gap_time + law.foresight), 0.0)), meets, against / everybody
+    return min(free, max(room / (gap_time + law.foresight), 0.0)), meets, against / everybody, waits

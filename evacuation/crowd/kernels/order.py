@@ -16,7 +16,8 @@ def copy(bodies_out, i, bodies, j):
     bodies_out.group[i], bodies_out.leaves[i] = bodies.group[j], bodies.leaves[j]
     bodies_out.party[i], bodies_out.crush[i] = bodies.party[j], bodies.crush[j]
     bodies_out.number[i], bodies_out.passed[i] = bodies.number[j], bodies.passed[j]
-    bodies_out.touching[i], bodies_out.load[i], bodies_out.dose[i] = bodies.touching[j], bodies.load[j], bodies.dose[j]
+    bodies_out.waits[i], bodies_out.touching[i] = bodies.waits[j], bodies.touching[j]
+    bodies_out.load[i], bodies_out.dose[i] = bodies.load[j], bodies.dose[j]
 
 
 @kernel

@@ -31,7 +31,7 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
     parties = np.zeros(1 + people.party.max() if n else 0)
     plans = Plans(
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
-        np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32),
+        np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32),
     )  # fmt: skip
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
     now, after, spare = people, first_out, second_out

@@ -57,10 +57,14 @@ DECISION_S = 0.05
 
 @dataclass(frozen=True)
 class Pressing:
-    """How people press: the step of the contacts, and the force with which somebody leans who has no gap left."""
+    """How people press: the step of the contacts, and the force with which somebody leans who has no gap left, or who waits for a metered
+    gate."""
 
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "calibrated on the density before gate_050_w56_040")] = 20.0
+    queue_push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "people wait calmly for a metered gate: assumed")] = (
+        0.0
+    )
 
     @property
     def law(self) -> Law:
@@ -85,6 +89,7 @@ class Pressing:
             turn_time=TURN_S,
             turn_ahead=TURN_AHEAD_M,
             push=self.push_n,
+            queue_push=self.queue_push_n,
             stiffness=STIFFNESS,
             damping=DAMPING,
             friction=FRICTION,

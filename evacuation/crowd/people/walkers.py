@@ -78,7 +78,7 @@ class People(Bodies):
             vx=np.zeros(n), vw=np.zeros(n),
             face_x=np.ones(n), face_w=np.zeros(n),
             passed=np.full(n, -1, np.int32), party=np.full(n, -1, np.int32), out=np.full(n, -1, np.int32),
-            touching=np.zeros(n, np.int32), load=np.zeros(n), crush=np.zeros(n), dose=np.zeros(n),
+            waits=np.zeros(n, np.int32), touching=np.zeros(n, np.int32), load=np.zeros(n), crush=np.zeros(n), dose=np.zeros(n),
             broad=who["broad"].astype(np.float64), deep=who["deep"].astype(np.float64), free=who["free"].astype(np.float64),
             group=who["group"].astype(np.int32), leaves=who["leaves"].astype(np.float64),
             number=who["number"].astype(np.int64),

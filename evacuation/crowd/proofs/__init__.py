@@ -68,7 +68,7 @@ NOT_HELD = "reported: a density of one second, which the rule does not look at"
 MEETING = "; dense streams that meet are too slow"
 ROW = "; one mass for all, nobody takes a step"
 PROPOSED = "the data's acceptance bands"
-CALM = "reported: people who queue calmly stand at 1.5 to 3.6 persons/m2 (Fruin 1971, queue, level of service D)"
+CALM = "people who queue calmly stand at 1.5 to 3.6 persons/m2 (Fruin 1971, queue, level of service D)"
 STATION = "Station nightclub fire 2003: start areas of 299 people; plan put by hand"
 SHORTER = "the model's own: a metre of stairs costs two, so 46 m against 80 m and 42 m"
 DOOR = (
@@ -308,10 +308,12 @@ OWN: tuple[Proof, ...] = (
         *spread("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1"),
     ),
     *case(guidelines.metered_queue, WAITING, "",
-        ("meter", "leans", "density before a metered gate, people lean with the usual push", "m-2", "<=", FREE, CALM),
-        ("meter/load", "load_leans", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
-        ("meter/calm", "calm", "the same density, nobody leans (push_n 0)", "m-2", "<=", FREE, CALM),
-        ("meter/calm-load", "load_calm", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
+        ("meter", "calm", "density before a metered gate", "m-2", "within", (1.5, 3.6), CALM),
+        ("meter/load", "load_calm", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
+        ("meter/leans", "leans", "the same density, people lean with the usual push (queue_push_n 20)", "m-2", "<=", FREE, BESIDE),
+        ("meter/leans-load", "load_leans", "load on the most pressed of them", "N", "<=", FREE, BESIDE),
+        ("meter/out", "out_calm", "people who left within two minutes", "persons", "<=", FREE, BESIDE),
+        ("meter/leans-out", "out_leans", "the same, people lean", "persons", "<=", FREE, BESIDE),
     ),
     *case(crush.square, f"{CRUSH}; a tenth of the people", "",
         ("E13", "lost", "people lost", "persons", "<=", 0.0, WHOLE),

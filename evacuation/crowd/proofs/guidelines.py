@@ -293,12 +293,13 @@ def narrow_alley(_: Reference, key: int) -> dict[str, float]:
 def metered_queue(_: Reference) -> dict[str, float]:
     """Return how 300 people stand before a gate of 4 m that lets one through every 3 s, in the second minute (means).
 
-    `leans`, `calm`: persons/m2 on the 3 m by 3 m before it if they lean with the usual push, or not at all (`push_n` 0); `load_leans`,
-    `load_calm`: the load on the most pressed of all, N; `out_leans`, `out_calm`: people who left within two minutes.
+    `calm`, `leans`: persons/m2 on the 3 m by 3 m before it as they wait unless said otherwise, and if they lean with the usual push
+    (`queue_push_n` 20); `load_calm`, `load_leans`: the load on the most pressed of all, N; `out_calm`, `out_leans`: people who left within
+    two minutes.
     """
     plan = room(shapely.box(0, 0, 24, 16), [line((24, 6), (24, 10))], shapely.box(1, 1, 20, 15))
     inner, found = np.array([gate.inner for gate in plan.gates], np.int8), {}
-    for name, pressing in (("leans", Pressing()), ("calm", Pressing(push_n=0.0))):
+    for name, pressing in (("calm", Pressing()), ("leans", Pressing(queue_push_n=Pressing.push_n))):
         walkers = filled(plan, 300, pressing=pressing)
         walkers.set_gates(Gates(np.zeros(1, bool), np.zeros(1, np.int8), np.full(1, 1.0 / 3.0), inner))
         seen: list[tuple[float, float]] = []

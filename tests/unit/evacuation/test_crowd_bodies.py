@@ -136,8 +136,9 @@ def test_who_has_no_gap_left_leans_with_the_push_and_with_no_more(push: float) -
     """One person at a gate that lets nobody through is pressed by his own push: half of it, from one side."""
     outline = shapely.box(0, 0, 8, 2)
     walkers = filled(
-        room(outline, [line((8, 0.5), (8, 1.5))], shapely.box(5, 0.8, 6, 1.2)), 1, pressing=Pressing(push_n=push)
-    )
+        room(outline, [line((8, 0.5), (8, 1.5))], shapely.box(5, 0.8, 6, 1.2)), 1,
+        pressing=Pressing(push_n=20.0, queue_push_n=push),
+    )  # fmt: skip
     both = np.zeros(1, np.int8)
     walkers.set_gates(Gates(np.array([False]), both, np.array([0.0]), both + 1))
     walkers.tokens[:] = 0.0

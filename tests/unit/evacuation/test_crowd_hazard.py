@@ -203,7 +203,7 @@ forcing:
     - {{place: hall, persons: 400}}
     - {{place: hall, persons: 0, at: "18:00:30"}}
 hazards:
-  - crowd: {{venue: hall}}
+  - crowd: {{venue: hall, queue_push_n: 20}}
 measures:
   - {{kind: meter_inflow, place: hall/east, start: "18:00:40", values: {{persons_per_s: 0.2}}}}
   - {{kind: meter_inflow, place: hall/north, start: "18:00:40", values: {{persons_per_s: 0.2}}}}
@@ -225,7 +225,7 @@ def test_a_crush_beside_the_zones_has_a_colour_too(small_city: City) -> None:
     meters = tuple(
         Action("meter_inflow", f"hall/{gate}", 0.0, None, {"persons_per_s": 0.2}) for gate in ("east", "north")
     )
-    out = Crowd("hall", persons=400).simulate(corner, {}, clock(120), meters, rng=stream(1, "crowd"))
+    out = Crowd("hall", persons=400, queue_push_n=20.0).simulate(corner, {}, clock(120), meters, rng=stream(1, "crowd"))
     zones = out.tables["zones"].set_index("id")
     assert np.isnan(zones.loc["hall/front", "orange_after_s"]) and zones.loc["hall/rest", "orange_after_s"] < 120
     assert zones["ground_m2"].sum() == pytest.approx(160.0, rel=0.02)

@@ -70,6 +70,18 @@ def test_a_metered_gate_lets_through_so_many_a_second() -> None:
     assert free.flows[1].sum() > 40
 
 
+def test_who_waits_for_a_metered_gate_does_not_press_unless_a_scenario_says_so() -> None:
+    meter = Action("meter_inflow", "gate-2", values={"persons_per_s": 0.5})
+    most, through = {}, {}
+    for push in (0.0, 20.0):
+        walkers = filled(hall(), 60, actions=(meter,), pressing=Pressing(queue_push_n=push))
+        for second in range(40):
+            walkers.walk(float(second), SECOND)
+        most[push], through[push] = walkers.people.load.max(), walkers.flows[1].sum()
+    assert most[0.0] < 60.0 < 150.0 < most[20.0]
+    assert abs(through[0.0] - through[20.0]) <= 1
+
+
 def test_a_gate_metered_at_nothing_lets_nobody_through() -> None:
     meter = Action("meter_inflow", "gate-2", values={"persons_per_s": 0.0})
     walkers = filled(hall(), 20, actions=(meter,))
