@@ -26,6 +26,7 @@ FACING = 0.5  # cosine: who come against one another more than this pass with th
 JOINING = 0.2  # two ways run together where they close at more than this share of a walk (assumed)
 BROADEST_M, DEEPEST_M = 0.27, 0.145  # half of the broadest shoulders and the deepest chest there are
 APART_M = 1.0  # whoever is further ahead of the last of his party than this slows down
+HELD = 0.85  # whoever is slower than this share of his own pace is held up by the one before him (assumed)
 MOST_PAIRS = 40  # neighbours that can touch one person within a decision
 FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it the waiting
 BLOCK = 128  # people whom a thread moves at a time
@@ -40,11 +41,11 @@ def decide(plans_out, parties_scratch, n, start, people, t, floor, gates, ways, 
     """
     if n < FEW:
         head(plans_out, 0, n, people, t, floor, gates, ways)
-        wait_for_each_other(plans_out, parties_scratch, n, people)
+        wait_for_each_other(plans_out, parties_scratch, n, start, people, floor)
         choose(plans_out, 0, n, start, people, floor, gates, law)
     else:
         head_side_by_side(plans_out, n, people, t, floor, gates, ways)
-        wait_for_each_other(plans_out, parties_scratch, n, people)
+        wait_for_each_other(plans_out, parties_scratch, n, start, people, floor)
         choose_side_by_side(plans_out, n, start, people, floor, gates, law)
     most = 0
     for i in range(n):
@@ -156,10 +157,11 @@ def pace_on(rise, stair):
 
 
 @kernel
-def wait_for_each_other(plans_out, parties_scratch, n, people):
+def wait_for_each_other(plans_out, parties_scratch, n, start, people, floor):
     """Slow whoever is ahead of the last of his party: from `APART_M` before him on to a stop at four times that (assumed).
 
-    A party is as fast as its slowest. Who has not left yet or has no way is not waited for.
+    A party is as fast as its slowest. Who has not left yet or has no way is not waited for, and nobody waits in the way of others
+    (`holds_up`): who stood still in a door would keep out the very one he waits for.
     """
     if parties_scratch.size == 0:
         return
@@ -171,7 +173,30 @@ def wait_for_each_other(plans_out, parties_scratch, n, people):
         k = people.party[i]
         if k >= 0 and plans_out.ahead[i] >= 0.0:
             before = parties_scratch[k] - plans_out.ahead[i]
-            plans_out.free[i] *= min(max((4.0 * APART_M - before) / (3.0 * APART_M), 0.0), 1.0)
+            if before > APART_M and not holds_up(plans_out, i, start, people, floor):
+                plans_out.free[i] *= max((4.0 * APART_M - before) / (3.0 * APART_M), 0.0)
+
+
+@kernel
+def holds_up(plans_out, i, start, people, floor):
+    """Return whether somebody of another party is held up right behind person `i`: within `APART_M`, as near to his way as both are
+    broad, the same way, and slower than `HELD` of his own pace."""
+    px, pw, ex, ew = people.x[i], people.w[i], plans_out.way_x[i], plans_out.way_w[i]
+    c0, c1 = max(int((px - APART_M) / floor.size), 0), min(int((px + APART_M) / floor.size), floor.columns - 1)
+    r0, r1 = max(int((pw - APART_M) / floor.size), 0), min(int((pw + APART_M) / floor.size), floor.rows - 1)
+    for r in range(r0, r1 + 1):
+        for j in range(start[r * floor.columns + c0], start[r * floor.columns + c1 + 1]):
+            if people.party[j] == people.party[i] or plans_out.ahead[j] < 0.0:
+                continue
+            dx, dw = px - people.x[j], pw - people.w[j]
+            if dx * dx + dw * dw > APART_M * APART_M or ex * dx + ew * dw <= 0.0:
+                continue
+            near = abs(ew * dx - ex * dw) < people.broad[i] + people.broad[j]
+            forward = ex * people.vx[j] + ew * people.vw[j]
+            own = ex * plans_out.way_x[j] + ew * plans_out.way_w[j]
+            if near and own > 0.0 and forward < HELD * own * people.free[j] * plans_out.pace[j]:
+                return True
+    return False
 
 
 @kernel
