@@ -66,6 +66,9 @@ class Crowd:
     strangers: Annotated[
         float, Ge(0.0), Le(1.0), Unit("1", "share who know only the way they came in: none, assumed")
     ] = 0.0
+    parties: Annotated[
+        float, Ge(0.0), Le(0.9), Unit("1", "share who walk in company: none, assumed; up to 0.7, Moussaid et al. 2010")
+    ] = 0.0
     density_cell_m: Annotated[float, Ge(0.5), Le(1.0), Unit("m")] = 0.5
     step_s: Annotated[float, Ge(0.001), Le(0.01), Unit("s", "stable to 8 persons/m2: proof crowd/squeeze")] = 0.01
     push_n: Annotated[float, Ge(0.0), Le(300.0), Unit("N", "calibrated on the density before gate_050_w56_040")] = 20.0
@@ -120,6 +123,7 @@ class Crowd:
             actions,
             gates.ever_open(),
             strangers=self.strangers,
+            together=self.parties,
         )
         began, kept = (float(state.numbers["since_s"]), state.arrays) if state else (0.0, None)
         if kept is not None:
@@ -296,6 +300,10 @@ class Crowd:
         ]
         if not len(plan.zones):
             notes.append(("no_zones", {"venue": self.venue}))
+        if comers.in_parties or self.parties:
+            notes.append(
+                ("parties", {"count": comers.in_parties, "parties": comers.parties, "share": round(100 * self.parties)})
+            )
         if comers.skipped:
             notes.append(("skipped", {"count": comers.skipped}))
         if tracks is not None:

@@ -44,6 +44,7 @@ class Asked:
     arrivals_per_s: float
     leave_within_s: float
     strangers: float
+    parties: float
     gate_closes_m: float
     stream_cell_m: float
     step_s: float
@@ -205,6 +206,8 @@ def _notes(
         notes.append(("outside", {"count": outside}))
     if inside := round(stream.inside + singles.persons):
         notes.append(("inside", {"count": inside}))
+    if asked.parties:
+        notes.append(("stream_no_parties", {"share": round(100 * asked.parties)}))
     if tagged(drivers, "dose_rate"):
         notes.append(("stream_no_dose", {}))
     return notes

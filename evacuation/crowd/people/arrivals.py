@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from evacuation.crowd.people import draws
+from evacuation.crowd.people import draws, parties
+from evacuation.crowd.people.parties import Parties
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, Source
@@ -67,7 +68,8 @@ class Comers:
 
     `made` is how many have come in all: the number of the next person. With an attendance those present stay until it falls,
     and then so many leave. Without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk on at
-    once. The share `strangers` of all knows only the way it came in.
+    once. The share `strangers` of all knows only the way it came in, the share `together` walks in parties: they come, leave, and know
+    their ways as one, and whose party is not complete yet has not come. `in_parties` counts those people and `parties` their parties.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Comers:
         actions: tuple[Action, ...] = (),
         ever_open: Gates | None = None,
         strangers: float = 0.0,
+        together: float = 0.0,
     ) -> None:
         self.plan, self._finder, self._key = plan, finder, key
         self._skips = [a for a in actions if a.kind == "skip_stop"]
@@ -91,40 +94,39 @@ class Comers:
         self._strangers = strangers
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
-        self._weights = weights_of(plan, [len(p) for p in self._places])
+        rooms = [len(p) for p in self._places]
+        self._weights, self._parties = weights_of(plan, rooms), Parties(key, together, rooms)
         self.outside = np.zeros(len(plan.sources), np.int64)
         self._given = np.zeros(len(plan.sources), np.int64)
         self.made, self.told, self.skipped = 0, 0, 0
         self.counted_in, self.counted_out = 0, 0
+        self.in_parties, self.parties = 0, 0
         self._owed = 0.0
 
     def record(self) -> dict[str, NDArray[np.float64]]:
         """Return what the next part of the run must know."""
+        numbers = [self.made, self.told, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties]
         return {
             "comers_outside": self.outside.astype(np.float64),
             "comers_given": self._given.astype(np.float64),
-            "comers_numbers": np.array(
-                [self.made, self.told, self._owed, self.skipped, self.counted_in, self.counted_out]
-            ),
+            "comers_numbers": np.array([*numbers, self._owed]),
         }
 
     def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `record` gave."""
         self.outside = kept["comers_outside"].astype(np.int64)
         self._given = kept["comers_given"].astype(np.int64)
-        made, told, self._owed, skipped, counted_in, counted_out = kept["comers_numbers"]
-        self.made, self.told, self.skipped = int(made), int(told), int(skipped)
-        self.counted_in, self.counted_out = int(counted_in), int(counted_out)
+        *counts, self._owed = kept["comers_numbers"]
+        self.made, self.told, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties = map(
+            int, counts
+        )
 
     def at_start(self) -> People:
         """Return the people who are there when the run begins; raise ScenarioError when they are more than fit."""
         count = self._attendance.at(0.0) if self._attendance else self._persons
         parts = []
         for k, share in enumerate(self._share(count)):
-            ids = np.arange(self.made, self.made + share, dtype=np.int64)
-            turn, far = (draws.uniform(self._key, ids, purpose) for purpose in (draws.PLACE, draws.ORDER))
-            at = _spread(self.plan, self.plan.sources[k], 2.0 * np.pi * turn, np.sqrt(far))
-            parts.append(self._make(k, at, 0.0, at_start=True))
+            parts.append(self._make(k, *self._standing(k, int(share)), 0.0, at_start=True))
         whole = parts[0]
         for part in parts[1:]:
             whole = whole.joined(part)
@@ -141,10 +143,11 @@ class Comers:
         else:
             self._owed += self._per_s
             coming, going = int(self._owed + 1e-9), 0
-            self._owed -= coming
         if going:
             self._tell(walkers, going, t, now)
-        coming_by = self._share(coming)
+        coming_by = self._whole(coming) if self._parties.share else self._share(coming)
+        if not self._attendance:
+            self._owed -= int(coming_by.sum())
         for action in self._skips:
             if action.active(t):
                 skips = np.array([source.id == action.place for source in self.plan.sources])
@@ -152,9 +155,9 @@ class Comers:
                 coming_by = np.where(skips, 0, coming_by)
         self.outside += coming_by
         for k in np.flatnonzero(self.outside):
-            at = self._free_places(walkers.people, int(k), int(self.outside[k]))
+            at, sizes = self._coming_in(walkers.people, int(k))
             if len(at):
-                walkers.people = walkers.people.joined(self._make(int(k), at, now))
+                walkers.people = walkers.people.joined(self._make(int(k), at, sizes, now))
                 self.outside[k] -= len(at)
 
     def correct(self, walkers: Walkers, zone: shapely.Geometry, inside: NDArray[np.bool_], count: int) -> int:
@@ -208,34 +211,90 @@ class Comers:
                 cell = self.plan.grid.cell_m
                 far = cost[people.group, (people.w / cell).astype(np.int64), (people.x / cell).astype(np.int64)]
                 place = np.argsort(np.argsort(far, kind="stable"), kind="stable") / people.count
+                place = parties.latest(people, place)
                 wait += np.floor(place * action.values["stages"]) * 60.0 * action.values["minutes"]
         return wait
 
     def _tell(self, walkers: Walkers, going: int, t: float, now: float) -> None:
-        """Tell `going` of those who stay to leave within the time, in the order of their draws.
+        """Tell `going` of those who stay to leave within the time, in the order of their draws, and no party but as a whole.
 
         Who is still outside cannot be told: they go when they have come in.
         """
         stay = np.flatnonzero(np.isinf(walkers.people.leaves))
-        number = walkers.people.number[stay]
-        order = np.argsort(draws.uniform(self._key, number, draws.ORDER), kind="stable")
+        first = parties.first_of(walkers.people)[stay]
+        order = np.argsort(draws.uniform(self._key, first, draws.ORDER), kind="stable")
         chosen = order[:going]
-        within = self._within_s * draws.uniform(self._key, number[chosen], draws.LEAVES)
+        if going < len(order):
+            chosen = chosen[first[chosen] != first[order[going]]]
+        within = self._within_s * draws.uniform(self._key, first[chosen], draws.LEAVES)
         wait = self._wait(walkers.people.chosen(stay[chosen]), t)
         walkers.leave(stay[chosen], now + within + wait)
         self.told += len(chosen)
 
-    def _make(self, source: int, at: NDArray[np.float64], t: float, at_start: bool = False) -> People:
+    def _whole(self, count: int) -> NDArray[np.int64]:
+        """Return how many of those who come go to each source, in whole parties: each to the one that lacks most of its share."""
+        parts = np.zeros_like(self._given)
+        while count:
+            k = int(np.argmax(self._weights * (self._given.sum() + 1) - self._given))
+            size = int(self._parties.sizes(k, int(self._given[k]), 1)[0])
+            if size > count:
+                break
+            parts[k] += size
+            self._given[k] += size
+            count -= size
+        return parts
+
+    def _standing(self, source: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the places (count, 2) of those who are at a source at the start, and the sizes of their parties."""
+        if count == 0:
+            return np.zeros((0, 2)), np.zeros(0, np.int64)
+        ground = self.plan.sources[source]
+        at, apart = _spread(self.plan, ground, count)
+        sizes, room = np.ones(count, np.int64), np.full(count, apart)
+        if self._parties.share:
+            if ground.shape.area:
+                at = parties.one_by_one(at)
+            else:
+                apart = ground.shape.length / count
+            sizes = self._parties.of(source, 0, parties.broken(at, apart))
+            if apart > parties.NEAR_M:
+                near = parties.drawn_together(at, apart, sizes)
+                at = np.where(_stands(self.plan, ground, near, 1e-6)[:, None], near, at)
+                room = parties.ROWS * np.where(np.repeat(sizes, sizes) > 1, parties.NEAR_M, apart)
+        ids = np.arange(self.made, self.made + count, dtype=np.int64)
+        turn, far = (draws.uniform(self._key, ids, purpose) for purpose in (draws.PLACE, draws.ORDER))
+        to = np.column_stack([np.cos(2.0 * np.pi * turn), np.sin(2.0 * np.pi * turn)])
+        moved = at + 0.5 * (room - BODIES_M)[:, None] * np.sqrt(far)[:, None] * to
+        return np.where(_stands(self.plan, ground, moved)[:, None], moved, at), sizes
+
+    def _coming_in(self, people: People, source: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return places (n, 2) for those outside a source for whom there is room, and the sizes of their parties."""
+        wait = int(self.outside[source])
+        if not self._parties.share:
+            at = self._free_places(people, source, wait)
+            return at, np.ones(len(at), np.int64)
+        free = self._free_places(people, source, len(self._places[source]))
+        ends = np.array([min(wait, len(free) + parties.MOST)])
+        return parties.beside(free, self._parties.of(source, int(self._given[source]) - wait, ends))
+
+    def _make(
+        self, source: int, at: NDArray[np.float64], sizes: NDArray[np.int64], t: float, at_start: bool = False
+    ) -> People:
+        """Return people at (n, 2) places who come at `t`, in parties of these sizes, one after the other."""
         ids = np.arange(self.made, self.made + len(at), dtype=np.int64)
+        first = self.made + np.repeat(np.cumsum(sizes) - sizes, sizes)
+        together = np.repeat(sizes, sizes) > 1
         self.made += len(at)
+        self.in_parties += int(together.sum())
+        self.parties += int((sizes > 1).sum())
         if self._attendance:
             leaves = np.full(len(at), np.inf)
         else:
             leaves = t + (
-                draws.uniform(self._key, ids, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
+                draws.uniform(self._key, first, draws.LEAVES) * self._within_s if at_start else np.zeros(len(at))
             )
         name = self.plan.sources[source].id
-        strange = draws.uniform(self._key, ids, draws.KNOWS) < self._strangers
+        strange = draws.uniform(self._key, first, draws.KNOWS) < self._strangers
         return People.standing(
             at,
             **draws.body(self._key, ids),
@@ -243,7 +302,7 @@ class Comers:
             group=np.where(strange, self._finder.stranger_of[name], self._finder.group_of[name]),
             leaves=leaves,
             number=ids,
-        )
+        )._replace(party=np.where(together, first, -1).astype(np.int32))
 
     def _free_places(self, people: People, source: int, wanted: int) -> NDArray[np.float64]:
         """Return up to `wanted` places of a source on which nobody stands, spread by the draws of those who come."""
@@ -274,14 +333,8 @@ def _places(plan: Plan, source: Source) -> NDArray[np.float64]:
     return found
 
 
-def _spread(plan: Plan, source: Source, turn: NDArray[np.float64], far: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return places (n, 2, local) of a source, evenly spread; raise ScenarioError when they do not fit.
-
-    Each is moved off its even place towards `turn` (radian), by the share `far` of what leaves bodies apart.
-    """
-    count = len(turn)
-    if count == 0:
-        return np.zeros((0, 2))
+def _spread(plan: Plan, source: Source, count: int) -> tuple[NDArray[np.float64], float]:
+    """Return places (count, 2, local) of a source, evenly spread, and how far apart, m; raise ScenarioError when they do not fit."""
     area = plan.free_ground(source.shape, OFF_WALL_M).area if source.shape.area else source.shape.length * APART_M
     room = int(max(MOST_AT_START * area, 1.0))
     apart = float(np.sqrt(2.0 / np.sqrt(3.0) * area / count))
@@ -289,10 +342,13 @@ def _spread(plan: Plan, source: Source, turn: NDArray[np.float64], far: NDArray[
         apart *= 0.99
     if count > room or apart < BODIES_M:
         raise ScenarioError("venue_too_many", venue=plan.id, source=source.id, found=count, expected=room)
-    at = found[np.linspace(0, len(found) - 1, count).round().astype(np.int64)]
-    moved = at + 0.5 * (apart - BODIES_M) * far[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])
-    stays = shapely.contains_xy(plan.free_ground(source.shape, OFF_WALL_M), *plan.at(moved[:, 0], moved[:, 1]))
-    return np.where(stays[:, None], moved, at)
+    return found[np.linspace(0, len(found) - 1, count).round().astype(np.int64)], apart
+
+
+def _stands(plan: Plan, source: Source, at: NDArray[np.float64], within: float = 0.0) -> NDArray[np.bool_]:
+    """Return whether places (n, 2, local) lie on a source's free ground, or `within` so many metres of it."""
+    ground = plan.free_ground(source.shape, OFF_WALL_M)
+    return np.asarray(shapely.contains_xy(ground.buffer(within) if within else ground, *plan.at(at[:, 0], at[:, 1])))
 
 
 def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:

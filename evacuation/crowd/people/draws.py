@@ -16,7 +16,7 @@ SPEED_M_S, SPEED_SD, SPEED_CUT = 1.34, 0.26, (0.6, 2.0)
 BREADTH_M, DEPTH_M, SIZE_SD, SIZE_CUT = 0.465, 0.25, 0.06, 2.0
 
 #: What is drawn, each from a stream of its own.
-SPEED, BODY, LEAVES, PLACE, ORDER, KNOWS = range(6)
+SPEED, BODY, LEAVES, PLACE, ORDER, KNOWS, PARTY = range(7)
 
 
 def uniform(key: int, ids: NDArray[np.int64], purpose: int) -> NDArray[np.float64]:

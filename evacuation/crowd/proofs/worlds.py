@@ -92,12 +92,13 @@ def filled(
     pressing: Pressing | None = None,
     actions: tuple[Action, ...] = (),
     strangers: float = 0.0,
+    together: float = 0.0,
 ) -> Walkers:
     """Return people standing in a room, about to leave."""
     finder = Finder(plan)
     gates = Timetable(plan, None, Clock(datetime(2026, 1, 1, tzinfo=UTC), 3600.0), actions, None, 0.15)
     finder.check(gates.ever_open())
-    comers = Comers(plan, finder, key, None, persons, 0.0, 0.0, strangers=strangers)
+    comers = Comers(plan, finder, key, None, persons, 0.0, 0.0, strangers=strangers, together=together)
     walkers = Walkers(plan, finder, pressing or Pressing(), comers.at_start())
     walkers.set_gates(gates.at(0.0))
     return walkers
