@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from evacuation.crowd.crowd import Crowd
-from evacuation.crowd.people.arrivals import BODIES_M, Attendance, Comers
-from evacuation.crowd.people.law import Pressing
+from evacuation.crowd.people.arrivals import BODIES_M, Comers
 from evacuation.crowd.people.parties import Parties
-from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.people.walkers import People
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, room
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
@@ -132,29 +131,18 @@ def test_parties_wait_outside_for_room_and_a_small_source_takes_small_ones() -> 
     assert comers.made + comers.outside.sum() > 120 - 6
 
 
-def test_a_party_is_told_to_leave_together_and_in_one_stage() -> None:
+def test_a_party_is_told_to_leave_together_and_in_one_stage(small_city: City) -> None:
     times = clock(60).times
-    series = xr.DataArray([40.0, 17.0], dims="time", coords={"time": times[[0, 2]]})
-    plan = hall()
-    staged = (Action("staged_end", "room", values={"stages": 3, "minutes": 5.0}),)
-    walkers = filled(plan, 1)
-    comers = Comers(
-        plan,
-        walkers.finder,
-        7,
-        Attendance(series, clock(60)),
-        0,
-        0.0,
-        60.0,
-        staged,
-        ever_open=walkers._gates,
-        together=0.7,
+    series = xr.DataArray(
+        [[60.0], [33.0]], dims=("time", "place"), coords={"time": times[[0, 2]], "place": ["hall"]}, name="attendance"
     )
-    walkers = Walkers(plan, walkers.finder, Pressing(), comers.at_start())
-    comers.step(walkers, 25.0, 25.0)
-    leaves = walkers.people.leaves
-    assert all(len(set(leaves[party])) == 1 for party in members(walkers.people))
-    assert 23 - 6 < np.isfinite(leaves).sum() == comers.told <= 23
+    staged = (Action("staged_end", "hall", values={"stages": 3, "minutes": 5.0}),)
+    crowd = Crowd("hall", leave_within_s=60.0, parties=0.7)
+    out = crowd.simulate(with_hall(small_city), {"attendance": series}, clock(30), staged, stream(1, "crowd"))
+    party, leaves = out.state.arrays["people_party"], out.state.arrays["people_leaves"]
+    assert all(len(set(leaves[party == k])) == 1 for k in np.unique(party[party >= 0]))
+    told = np.isfinite(leaves).sum() + out.counts["where"][3.0].iloc[-1]
+    assert 27 - 6 < told <= 27 and leaves[np.isfinite(leaves)].max() > 600.0, "some wait for the third stage"
 
 
 def test_a_split_run_with_parties_equals_the_whole_run_and_says_how_many(small_city: City, tmp_path: Path) -> None:
