@@ -29,13 +29,19 @@ def meter(people_out, tokens_out, n, t, floor, gates, ways):
 
 @kernel
 def next_at(k, people, n, t, floor, ways):
-    """Return who is nearest to gate `k`, has left and holds no pass yet, and whose way leads through it; -1 for nobody."""
+    """Return who is nearest to gate `k`, has left and holds no pass yet, and whose way leads through it; -1 for nobody.
+
+    Who stands at a post, where only his shoulder is before the gate, is asked for his way beside it: at the post itself there is none.
+    """
     who, nearest = -1, AT_GATE_M
-    step_x, step_w = floor.gate_step[k, 0], floor.gate_step[k, 1]
+    step_x, step_w, half = floor.gate_step[k, 0], floor.gate_step[k, 1], 0.5 * floor.way_size
     for i in range(n):
         dx, dw = people.x[i] - floor.gate_end[k, 0], people.w[i] - floor.gate_end[k, 1]
         along, off = dx * step_x + dw * step_w, step_x * dw - step_w * dx
-        if people.passed[i] == k or people.out[i] >= 0 or people.leaves[i] > t or not 0.0 < along < floor.gate_long[k]:
+        beside = people.broad[i]
+        if people.passed[i] == k or people.out[i] >= 0 or people.leaves[i] > t:
+            continue
+        if not -beside < along < floor.gate_long[k] + beside:
             continue
         if (
             abs(off) > nearest
@@ -43,7 +49,9 @@ def next_at(k, people, n, t, floor, ways):
             or (abs(off) == nearest and people.number[i] > people.number[who])
         ):
             continue
-        row, col, group = int(people.w[i] / floor.way_size), int(people.x[i] / floor.way_size), people.group[i]
+        at, group = min(max(along, half), floor.gate_long[k] - half), people.group[i]
+        row = int((floor.gate_end[k, 1] + at * step_w + off * step_x) / floor.way_size)
+        col = int((floor.gate_end[k, 0] + at * step_x - off * step_w) / floor.way_size)
         heading = ways.w[group, row, col] * step_x - ways.x[group, row, col] * step_w
         if heading * off < 0.0:
             who, nearest = i, abs(off)
