@@ -107,7 +107,7 @@ def _scale_figures(exposure: Exposure, scale: Scale) -> dict[tuple[str, str], fl
     if not scale.variable:
         codes = [f"{scale.code}.{k + 1}" for k in range(len(scale.classes))]
         harmless = len(codes) if scale.harms_from is None else scale.classes.index(scale.harms_from)
-        figures = {}
+        figures: dict[tuple[str, str], float] = {}
         for table in tables.values():
             figures |= {("most", code): float(table.iloc[:, k].max()) for k, code in enumerate(codes) if k >= harmless}
             figures |= {("counted", code): float(table.iloc[-1, k]) for k, code in enumerate(codes)}
