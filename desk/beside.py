@@ -73,7 +73,7 @@ def two_runs(run: sc.Run, runs: list[sc.Run], names: dict[str, str], section: Se
     st.text(say("compare.differing", lang=lang, other=_short(other, lang), what=told))
     figures = sc.compared([run, other], lang).rename(columns={r.id: cell(_short(r, lang)) for r in (run, other)})
     st.dataframe(figures, height=whole(len(figures)))
-    for line in sc.told_apart(run, other, lang):
+    for line in (*sc.recoloured(run, other, lang), *sc.told_apart(run, other, lang)):
         st.text(line)
     for note in sc.unlike([run, other], lang):
         st.caption(plain(note))

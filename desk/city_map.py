@@ -23,7 +23,7 @@ import scenarios as sc
 from desk import people, pictures, served
 from desk.blocks import plain
 from desk.choice import one_of
-from desk.levels import graded, levels_legend
+from desk.levels import RANKS, graded, levels_legend
 from desk.own_marks import own_legend, own_marks
 from twin.blocks import Section
 from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, reach_of, shapes, window
@@ -79,9 +79,11 @@ def _choose(run: sc.Run, sections: Sections, lang: str) -> None:
             )
         bounds = looks[str(look)]
         places = graded(run, sections, bounds, lang)
-        on, under = places["mark"].any(), (~places["mark"]).any()
-        if on and under and not st.toggle(say("desk.areas", lang=lang), key="areas"):
-            places = places[places["mark"]]
+        mark, rank = places["mark"], places["level"].map(RANKS.index)
+        if mark.any() and not mark.all():
+            worse = bool(rank[~mark].max() > rank[mark].max())  # the worst of the map is never hidden at first
+            if not st.toggle(say("desk.areas", lang=lang), value=worse, key=f"areas-{run.id}"):
+                places = places[mark]
         walked = people.followed(sections.values())
         if walked and not st.toggle(say("desk.people", lang=lang), value=True, key="people"):
             walked = []
@@ -196,10 +198,15 @@ def _moment(run: sc.Run, sections: Sections, walked: list[Section], lang: str, p
     elif playing:
         st.session_state[key] = (st.session_state[key] + 1) % len(times)
 
+    seconds = pd.DatetimeIndex(times).second
+    finer = bool(
+        seconds.any()
+    )  # two moments of one minute must read differently: the slider knows them by how they read
+
     def told(k: int) -> str:
-        """Return a moment as it is read, with its second where people are shown."""
+        """Return a moment as it is read, with its second where not all lie on whole minutes."""
         hour = run.case.clock.told(times[k], run.case.city.tz)
-        return f"{hour}:{pd.Timestamp(times[k]).second:02d}" if walked else hour
+        return f"{hour}:{seconds[k]:02d}" if finer else hour
 
     k = st.select_slider(say("desk.time", lang=lang), list(range(len(times))), format_func=told, key=key)
     return times[int(k)]

@@ -153,7 +153,7 @@ def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]
     for other in found[1:]:
         told = "; ".join(sc.differing(found[0], other, session_lang())) or say("compare.alike")
         print(say("compare.differing", other=other.id, what=told))
-        for line in sc.told_apart(found[0], other, session_lang()):
+        for line in (*sc.recoloured(found[0], other, session_lang()), *sc.told_apart(found[0], other, session_lang())):
             print(line)
     for note in sc.unlike(found, session_lang()):
         print(note)

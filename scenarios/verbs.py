@@ -6,7 +6,7 @@ from scenarios.case.case import Case, load, titles
 from scenarios.case.hazards import same
 from scenarios.case.home import cities, library, open_city
 from scenarios.case.shelf import damaged_runs, older_runs
-from scenarios.planning.compare import changed, compare, compared, difference, differing, unlike
+from scenarios.planning.compare import changed, compare, compared, difference, differing, recoloured, unlike
 from scenarios.planning.dossier import sections
 from scenarios.planning.draft import draft_plan
 from scenarios.planning.paired import paired, told_apart
@@ -55,6 +55,7 @@ __all__ = [
     "open_city",
     "paired",
     "plan_state",
+    "recoloured",
     "run",
     "same",
     "sections",

@@ -232,12 +232,17 @@ class City:
         return str(found.iloc[0]) if len(found) else None
 
     def place_name(self, place_id: str) -> dict[str, str]:
-        """Return the name, in each language, of anything in the city that has this id; the id where it has no name."""
+        """Return the name, in each language, of anything in the city that has this id; the id where it has no name.
+
+        What stands in a venue has the venue's name before its own: a city has many a west gate.
+        """
         for name in ("facilities", "blocks", "roads", "sensors", "venues"):
             table: gpd.GeoDataFrame = getattr(self, name)
             rows = np.flatnonzero(table["id"] == place_id)
             if len(rows):
-                return {lang: str(table[f"name_{lang}"].iloc[rows[0]] or place_id) for lang in ("zh", "en")}
+                found = {lang: str(table[f"name_{lang}"].iloc[rows[0]] or place_id) for lang in ("zh", "en")}
+                whole = self.part_of(place_id)
+                return found if whole is None else part_name(self.place_name(whole), found)
         return {"zh": place_id, "en": place_id}
 
     def surface_on(self, grid: Grid) -> xr.Dataset:
@@ -286,6 +291,11 @@ class City:
             coords={"y": grid.y, "x": grid.x},
         )
         return replace(self, grid=grid, surface=surface)
+
+
+def part_name(whole: Mapping[str, str], part: Mapping[str, str]) -> dict[str, str]:
+    """Return the name, in each language, of a part of a place: that of the place before its own."""
+    return {"zh": f"{whole['zh']}·{part['zh']}", "en": f"{whole['en']}, {part['en']}"}
 
 
 def _ids_of(table: gpd.GeoDataFrame, kinds: tuple[str, ...]) -> list[str]:

@@ -74,8 +74,11 @@ def _when(place: pd.Series, city: City, clock: Clock) -> Cell:
 def _severe(row: dict[str, Any]) -> Cell:
     """Return the highest density, the load on one person, and for how long it was dense."""
     force = _word("unknown") if pd.isna(row["peak_force_n"]) else _word("force", force=round(row["peak_force_n"]))
+    severe = {"density": round(row["peak_density"], 1), "load": force}
+    if not row["above_4_s"]:
+        return _word("severe_mild", **severe)
     minutes = {f"above_{bound}": round(row[f"above_{bound}_s"] / 60.0, 1) for bound in (4, 5, 7)}
-    return _word("severe_is", density=round(row["peak_density"], 1), load=force, **minutes)
+    return _word("severe_is", **severe, **minutes)
 
 
 def _reach(row: dict[str, Any]) -> Cell:

@@ -88,9 +88,7 @@ def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, 
             figure(row["passed_out"]),
             "–" if pd.isna(row["largest_flow"]) else f"{row['largest_flow']:.2f}",
             _falters(row),
-            "–"
-            if pd.isna(row["by_s"])
-            else Text(clock.told(clock.times[0] + pd.Timedelta(seconds=row["by_s"]), city.tz), "strong"),
+            _under_water(row, city, clock),
         )
         for row in table.to_dict("records")
     )
@@ -110,6 +108,16 @@ def _falters(row: Mapping[str, Any]) -> Cell:
         return "–"
     after, minutes = row["falters_after_s"] / 60.0, row["falters_s"] / 60.0
     return Text(Word("report.crowd.falters_is", {"after": round(after, 1), "minutes": round(minutes, 1)}), "strong")
+
+
+def _under_water(row: Mapping[str, Any], city: City, clock: Clock) -> Cell:
+    """Return from when on water shut a gate, and for how long in all; a dash for never."""
+    if pd.isna(row["by_s"]):
+        return "–"
+    when = clock.told(clock.times[0] + pd.Timedelta(seconds=row["by_s"]), city.tz)
+    return Text(
+        Word("report.crowd.water_shuts_is", {"time": when, "minutes": round(row["shut_s"] / 60.0, 1)}), "strong"
+    )
 
 
 def _exits(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list[Block]:

@@ -17,6 +17,7 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
+from twin.city import part_name
 from twin.clock import Clock
 from twin.hazard import Action, Balance
 
@@ -66,7 +67,8 @@ def places_of(plan: Plan, zones: gpd.GeoDataFrame, venue: Mapping[str, str]) -> 
     )
     zones = zones.set_geometry([plan.levels.on_map(shape) for shape in zones.geometry], crs=plan.grid.crs)
     both = gpd.GeoDataFrame(pd.concat([zones.assign(kind="crowd_zone"), gates], ignore_index=True), crs=plan.grid.crs)
-    return both.assign(name_zh=venue["zh"] + "·" + both["name_zh"], name_en=venue["en"] + ", " + both["name_en"])
+    named = [part_name(venue, {"zh": zh, "en": en}) for zh, en in zip(both["name_zh"], both["name_en"], strict=True)]
+    return both.assign(**{f"name_{lang}": [name[lang] for name in named] for lang in ("zh", "en")})
 
 
 def under_water(before: NDArray[np.float64], now: NDArray[np.bool_], t: float) -> NDArray[np.float64]:
@@ -177,12 +179,17 @@ def worst_table(zones: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_table(actions: tuple[Action, ...]) -> pd.DataFrame:
-    """Return a row per measure of the run: where, which kind, from when and until when, s on the clock (NaN: to the end)."""
-    return pd.DataFrame(
+    """Return a row per measure of the run: where, which kind, from when and until when, s on the clock (NaN: to the end), and its values
+    (NaN: not its own)."""
+    rows = [
         {
-            "id": [a.place for a in actions],
-            "kind": [a.kind for a in actions],
-            "by_s": np.array([a.start_s for a in actions], dtype=np.float64),
-            "until_s": np.array([np.nan if a.end_s is None else a.end_s for a in actions], dtype=np.float64),
+            "id": a.place,
+            "kind": a.kind,
+            "by_s": a.start_s,
+            "until_s": np.nan if a.end_s is None else a.end_s,
+            **a.values,
         }
-    )
+        for a in actions
+    ]
+    names = ["id", "kind", "by_s", "until_s", *sorted({name for a in actions for name in a.values})]
+    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})

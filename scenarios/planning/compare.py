@@ -20,7 +20,10 @@ from twin.grid import Grid, on_cells
 from twin.hazard import site_of
 from twin.plan import rounded, shown
 from twin.sheet import CITY, COLOURS, Figure, MapLayer, Scale, kind_of, names_of
-from twin.words import say, written
+from twin.words import Word, say, written
+
+#: So many places are named for one change of colour.
+MOST_PLACES = 8
 
 #: Keys of a scenario whose change makes figures hard to compare: where, how long, and of how many members.
 UNLIKE = ("city", "hours", "output_minutes", "ensemble.members")
@@ -32,9 +35,9 @@ def compare(runs: list[Run]) -> pd.DataFrame:
     A hazard of one kind at one place stands in the same rows whatever its name in each run. Rows are (hazard, figure, bound):
     people and road_km at or above each class of a scale, most at one time, and the number of
     places of each colour, places of each kind that close, people at classes that harm (whole run), people that the model itself
-    counts (by class, at the end), people of whom nothing is known, what the sheet names besides (`Sheet.figures`), and what the
-    measures take: minutes of each crew and yuan; columns are run ids. What a run did not compute is NaN: its hazards, or people, roads
-    and kinds of place of a city without them.
+    counts (by class at the end, and in the classes that harm the most at one time), people of whom nothing is known, what the
+    sheet names besides (`Sheet.figures`), and what the measures take: minutes of each crew and yuan; columns are run ids. What a run
+    did not compute is NaN: its hazards, or people, roads and kinds of place of a city without them.
     Raises ScenarioError for fewer than two different runs.
     """
     if len({run.id for run in runs}) < 2:
@@ -102,11 +105,13 @@ def _scale_figures(exposure: Exposure, scale: Scale) -> dict[tuple[str, str], fl
     """Return the figures of one scale by (figure, bound)."""
     tables = exposure.counts.get(scale.code, {})
     if not scale.variable:
-        return {
-            ("counted", f"{scale.code}.{k + 1}"): float(table.iloc[-1, k])
-            for table in tables.values()
-            for k in range(len(scale.classes))
-        }
+        codes = [f"{scale.code}.{k + 1}" for k in range(len(scale.classes))]
+        harmless = len(codes) if scale.harms_from is None else scale.classes.index(scale.harms_from)
+        figures: dict[tuple[str, str], float] = {}
+        for table in tables.values():
+            figures |= {("most", code): float(table.iloc[:, k].max()) for k, code in enumerate(codes) if k >= harmless}
+            figures |= {("counted", code): float(table.iloc[-1, k]) for k, code in enumerate(codes)}
+        return figures
     if scale.when == "ever":
         harmful = [k for k, low in enumerate(scale.classes) if low == scale.harms_from]
         return {
@@ -153,10 +158,11 @@ def label_of(row: tuple[str, str, str], titles: Mapping[str, Mapping[str, str]],
     hazard, figure, bound = row
     kind = kind_of(hazard)
     family = {
-        "places": "level", "closed": "place", "crew_min": "unit", "counted": f"scale.{kind}", "said": f"figure.{kind}",
+        "places": "level", "closed": "place", "crew_min": "unit", "said": f"figure.{kind}",
+        "counted": f"scale.{kind}", "most": f"scale.{kind}",
     }.get(figure)  # fmt: skip
     label = say(f"{family}.{bound}", lang=lang) if family else bound.replace(">=", "≥")
-    if figure == "counted":
+    if figure in ("counted", "most"):
         label = say("compare.class", lang=lang, scale=say(f"{family}.{bound.partition('.')[0]}", lang=lang), name=label)
     whose = f"{titles[hazard][lang]} · " if len(titles) > 1 and hazard != CITY else ""
     return f"{whose}{label}" if figure == "said" else f"{whose}{say(f'compare.{figure}', lang=lang)} {label}"
@@ -170,6 +176,39 @@ def changed(run: Run, other: Run) -> list[tuple[str, Any, Any]]:
 def differing(run: Run, other: Run, lang: str) -> list[str]:
     """Return in words what holds in `other` otherwise than in `run`, a phrase each."""
     return [written(phrase, lang) for phrase in settings.differing(run.case, other.case)]
+
+
+def recoloured(run: Run, other: Run, lang: str) -> list[str]:
+    """Return which places that both runs know have another colour in `other`, a line per change, those whose colour is worst first.
+
+    Of an ensemble, a colour is what at least half of the members reach.
+    """
+    before, after = (_colours(each, rows) for each, rows in zip((run, other), rows_of([run, other]), strict=True))
+    found: dict[tuple[int, int], list[dict[str, str]]] = {}
+    for place in (place for place in before if place in after):
+        (first, name), (second, _) = before[place], after[place]
+        if first != second:
+            found.setdefault((first, second), []).append(name)
+    words = [Word("compare.colourless"), *(Word(f"level.{colour}") for colour in COLOURS)]
+    told = []
+    for first, second in sorted(found, key=lambda change: (max(change), change), reverse=True):
+        named: list[Any] = list(found[first, second][:MOST_PLACES])
+        if (more := len(found[first, second]) - MOST_PLACES) > 0:
+            named.append(Word("report.unknown_more", {"count": more}))
+        told.append(say("compare.recoloured", lang=lang, first=words[first], second=words[second], places=named))
+    return told
+
+
+def _colours(run: Run, rows: Mapping[str, str]) -> dict[tuple[str, str], tuple[int, dict[str, str]]]:
+    """Return for each place that a run knows, by (hazard, place), its colour (0: none, 1 to 4: blue to red) and its name."""
+    reached = likely(run.levels)
+    level = {(row.hazard, row.place): COLOURS.index(row.level) + 1 for row in reached.itertuples()}
+    return {
+        (rows[hazard], str(place.id)): (level.get((hazard, place.id), 0), {"zh": place.name_zh, "en": place.name_en})
+        for hazard in run.hazards
+        for place in run.exposure[hazard].places.itertuples()
+        if place.known
+    }
 
 
 def difference(run: Run, other: Run, hazard: str, layer: MapLayer) -> xr.DataArray:
@@ -205,7 +244,7 @@ def compared_text(figure: str, value: float, first: float) -> str:
     if np.isnan(value):
         return "–"
     first = value if np.isnan(first) else first
-    if figure in ("people", "harmed", "counted", "unknown"):
+    if figure in ("people", "harmed", "counted", "most", "unknown"):
         text, now, before = shown(value), rounded(value), rounded(first)
         return text if now is None or before is None or now == before else f"{text} ({now - before:+,})"
     places = 1 if figure == "road_km" else 0

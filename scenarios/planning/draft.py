@@ -207,9 +207,9 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
 
     The row's other figures are the task's evidence; a column `people` holds a number of people. A moment that is not known
     (NaN) makes no task. What a row rests on cannot be known before its `rests_on_s`, where it has one; its `lead_s`, where it has
-    one, stands for the rule's lead time. A row without `until_s`
-    has no known end: the task lasts at least to its `by_s` (`open_end`). Of an ensemble, a place has a task where at least half
-    of the members have such a row.
+    one, stands for the rule's lead time. A row without `until_s` has no known end: the task lasts at least to its `by_s`, and where
+    `until_s` is not known (NaN) at least to the end of the run (both `open_end`). Of an ensemble, a place has a task where at least
+    half of the members have such a row.
     Raises ContractError when the model gave no such table, or one without the columns asked for.
     """
     members, wanted = run.case.scenario.ensemble.members, ["id", "by_s", *rule.where]
@@ -233,7 +233,8 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
         deadline = max(asked, known)
         until = row.get("until_s")
         endless = until is None or pd.isna(until)
-        end = by if endless else found.issued + timedelta(seconds=float(until))
+        last = run.case.clock.duration_s if endless else float(until)
+        end = by if until is None else found.issued + timedelta(seconds=last)
         own = graded.loc[place] if place in graded.index else None
         name = run.case.city.place_name(place)
         tasks.append(

@@ -75,6 +75,6 @@ def told_apart(run: Run, other: Run, lang: str) -> list[str]:
 
 def _text(figure: str, value: float) -> str:
     """Write a difference: people to two figures (rule R2: those under 10 as 0), others as they are."""
-    if figure in ("people", "harmed", "counted", "unknown"):
+    if figure in ("people", "harmed", "counted", "most", "unknown"):
         return f"{int(np.sign(value)) * (rounded(abs(value)) or 0):+,}"
     return f"{value:+,.1f}"

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import scenarios as sc
 from scenarios.cli import app
 from scenarios.planning.compare import compared_text
+from twin.sheet import COLOURS
 
 
 def numbers(text: str) -> tuple[float, float]:
@@ -60,3 +61,16 @@ def test_runs_of_other_cells_or_length_are_named_under_the_table(storm: Path) ->
     told = CliRunner().invoke(app, ["compare", plain.id, unlike.id])
     assert told.exit_code == 0 and "Not like for like" in told.output
     assert "Not like for like" not in CliRunner().invoke(app, ["compare", plain.id, like.id]).output
+
+
+def test_places_that_change_colour_are_named_the_worst_first(storm: Path) -> None:
+    case = sc.load(storm).with_changes(hours=0.5, hazards=[{"flood": {"drainage": "none"}}])
+    wet, less = sc.run(case), sc.run(case.with_changes(forcing={"rain": {"mm_h": 5, "hours": 0.5}}))
+    before, after = ({row.place: row.level for row in run.levels.itertuples()} for run in (wet, less))
+    changed = {place for place in {*before, *after} if before.get(place) != after.get(place)}
+    told = sc.recoloured(wet, less, "en")
+    assert changed and len(told) == len({(before.get(place), after.get(place)) for place in changed})
+    rank = ["no colour", *COLOURS]
+    worst = [max(map(rank.index, line.partition(": ")[0].split(" → "))) for line in told]
+    assert worst == sorted(worst, reverse=True)
+    assert all(" → " in line and "{" not in line for line in told) and sc.recoloured(wet, wet, "zh") == []

@@ -24,6 +24,7 @@ from scenarios.planning.crews import send_crews
 from scenarios.planning.draft import _Findings, _from_table
 from twin import phrases
 from twin.city import City
+from twin.clock import Clock
 from twin.plan import Task
 from twin.sheet import TaskRule
 
@@ -155,23 +156,24 @@ def test_the_command_line_prints_the_plan_in_the_words_of_the_session(
     ("until", "end_min", "open_end"),
     [
         ([1800.0], 30, False),
-        ([None], 10, True),
+        ([None], 60, True),
         (None, 10, True),
-        ([1800.0, None], 10, True),
+        ([1800.0, None], 60, True),
         ([1800.0, 2400.0], 40, False),
     ],
 )
 def test_a_row_without_an_end_makes_a_task_whose_end_is_open(
     small_city: City, until: list[float | None] | None, end_min: int, open_end: bool
 ) -> None:
-    """Of an ensemble an end that one of two members does not know is not known: of two middle ones the later counts."""
+    """One that is not known lies beyond the run's end. Of an ensemble an end that one of two members does not know is not known: of
+    two middle ones the later counts."""
     members = len(until or [None])
     table = pd.DataFrame({"id": "u1", "by_s": 600.0, "member": range(members)})
     if until is not None:
         table["until_s"] = np.array(until, float)
     scenario = SimpleNamespace(ensemble=SimpleNamespace(members=members))
     run: Any = SimpleNamespace(
-        case=SimpleNamespace(scenario=scenario, city=small_city),
+        case=SimpleNamespace(scenario=scenario, city=small_city, clock=Clock(START, 3600.0, 600.0)),
         tables_of=lambda hazard: {"rows": table},
         members_table=lambda hazard, name: table,
     )
@@ -187,7 +189,8 @@ def test_a_row_may_say_how_long_before_its_moment_it_is_told(small_city: City, l
     table = pd.DataFrame({"id": ["u1"], "by_s": 600.0} | ({} if lead is None else {"lead_s": lead}))
     scenario = SimpleNamespace(ensemble=SimpleNamespace(members=1))
     run: Any = SimpleNamespace(
-        case=SimpleNamespace(scenario=scenario, city=small_city), tables_of=lambda hazard: {"rows": table}
+        case=SimpleNamespace(scenario=scenario, city=small_city, clock=Clock(START, 3600.0, 600.0)),
+        tables_of=lambda hazard: {"rows": table},
     )
     exposure: Any = SimpleNamespace(places=pd.DataFrame({"id": [], "kind": []}))
     rule = TaskRule(code="x", unit="drain_crew", before_min=5, setup_min=1, level="red", table="rows")

@@ -226,7 +226,7 @@ def marked(places: gpd.GeoDataFrame, wide: float) -> NDArray[np.bool_]:
 def draw_marks(axes: Any, places: gpd.GeoDataFrame, most: int = 12) -> None:
     """Mark the places that are marked like a point, if they have a colour, and name the worst few whose names do not collide.
 
-    Where no place is such, areas and lines are named instead.
+    Where no place of the worst colour is such, areas and lines are named, too.
     """
     west, east = axes.get_xlim()
     span = east - west
@@ -237,7 +237,8 @@ def draw_marks(axes: Any, places: gpd.GeoDataFrame, most: int = 12) -> None:
     faces = [(LEVEL_COLOURS | {"unknown": UNKNOWN})[name] for name in level[shown]]
     axes.scatter(at.x, at.y, s=6.5**2, c=faces, edgecolors="white", linewidths=0.9, zorder=6).set_in_layout(False)
     coloured = np.isin(level, COLOURS)
-    named = np.flatnonzero(coloured & point if (coloured & point).any() else coloured)
+    worst = max((COLOURS.index(name) for name in level[coloured]), default=-1)
+    named = np.flatnonzero(coloured & point if (point & (level == COLOURS[worst])).any() else coloured)
     rank = sorted(named, key=lambda k: (-COLOURS.index(level[k]), -abs(places["peak"].iloc[k])))
     taken: list[Bounds] = []
     for k in rank:

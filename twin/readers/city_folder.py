@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -192,7 +193,11 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
     try:
         parts = [gpd.read_parquet(path)] if path.exists() else []
         for where in venues:
-            features = gpd.read_file(where).to_crs(grid.crs)
+            with (
+                warnings.catch_warnings()
+            ):  # a column of numbers and words; what cannot be a number is named where it is read
+                warnings.filterwarnings("ignore", message="Could not parse column", category=UserWarning)
+                features = gpd.read_file(where).to_crs(grid.crs)
             if missing := [column for column in ("id", "kind") if column not in features]:
                 raise SourceError("table_columns", table=str(where), missing=missing, found=list(features.columns))
             _check_places(features, where, features.geom_type == "LineString")

@@ -217,6 +217,10 @@ class Finder:
             sealed |= cells
         rooms, _ = ndimage.label(~sealed)
         outside = rooms == rooms[0, 0]
+        for source in plan.sources:  # before the stairs: through a gap in the walls they end outside, too
+            on = self.cells_of(source.shape) & ~sealed
+            if not on.any() or outside[on].any():
+                raise ScenarioError("source_outside", venue=plan.id, source=source.id)
         for join in plan.levels.joins:
             for k, way in ((join.foot, -1.0), (join.head, 1.0)):
                 step = way * STEP_OFF_M * np.array(join.up)
@@ -227,8 +231,6 @@ class Finder:
         ways = self.of(ever_open)
         for source in plan.sources:
             on = self.cells_of(source.shape) & ~sealed
-            if not on.any() or outside[on].any():
-                raise ScenarioError("source_outside", venue=plan.id, source=source.id)
             if not (ways.cost[self.group_of[source.id]][on] < FAR).all():
                 raise ScenarioError("room_sealed", venue=plan.id, source=source.id)
         for name, shape in plan.goals.items():

@@ -102,6 +102,7 @@ def test_density_does_not_end_at_the_middle_of_a_stair() -> None:
         ("level_number", {"front": {"level": "upper"}}),
         ("stair_nowhere", {"stair": {"to_level": 3}}),
         ("stair_end", {"stair": {"up_deg": 90.0, "geometry": shapely.box(X + 4, Y + 4, X + 15.9, Y + 6)}}),
+        ("source_outside", {"wall-0": {"geometry": shapely.LineString(at((16, 6), (16, 10), (0, 10), (0, 0), (10, 0)))}}),
         ("stair_short", {"stair": {"up_deg": 0.0}}),
         ("stair_gate", {"rope": {"kind": "gate", "geometry": shapely.LineString(at((8, 4), (8, 6)))}}),
         ("stairs_overlap", {"second": {"kind": "stair", "level": 0, "to_level": 1, "rise": 0.5, "up_deg": 270.0, "geometry": shapely.box(X + 4, Y + 5, X + 10, Y + 7)}}),

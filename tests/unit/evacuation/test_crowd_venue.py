@@ -266,7 +266,7 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
     rows.loc[rows["id"] == "hall/front", "venue"] = "hal"
     save_folder(with_hall(small_city, rows), tmp_path / "town")
     city = open_folder(tmp_path / "town")
-    assert city.place_name("hall/extra") == {"zh": "hall/extra", "en": "hall/extra"}
+    assert city.place_name("hall/extra") == {"zh": "礼堂·hall/extra", "en": "Hall, hall/extra"}
     ((code, values),) = Crowd.check_city(city)
     assert code == "venue_of_no_place" and values["parts"] == ["hall/front"] and "hall" in values["near"]
     path = tmp_path / "town" / "venues" / "hall.geojson"
