@@ -109,7 +109,7 @@ def barrier(_: Reference) -> dict[str, float]:
     gate = line((length, 0.0), (length, 2.0))
     back = line((0.0, 0.7), (0.0, 1.3))  # shut; so narrow that ways are found on cells of 0.15 m
     plan = room(outline, [gate, back], shapely.box(0.3, 0.3, 2.5, 1.7))
-    walkers = filled(plan, 1, pressing=Pressing(push_n=push))
+    walkers = filled(plan, 1, pressing=Pressing(queue_push_n=push))
     walkers._law = walkers._law._replace(friction=0.0, repulsion=0.0)
     files = np.stack(np.meshgrid(length - 0.24 - 0.4799 * np.arange(depth), 0.25 + 0.5 * np.arange(4)), axis=-1)
     ids = np.arange(4 * depth)

@@ -155,7 +155,7 @@ def chain(_: Reference) -> dict[str, float]:
     outline = shapely.box(0, 0, length, 0.8)
     rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.23, 0.57)]
     plan = room(outline, [line((length, 0.15), (length, 0.65))], shapely.box(0.3, 0.2, 2.5, 0.6), *rails)
-    walkers = filled(plan, 1, pressing=Pressing(push_n=force))
+    walkers = filled(plan, 1, pressing=Pressing(queue_push_n=force))
     walkers._law = walkers._law._replace(repulsion=0.0)
     end = plan.local(np.array([[length, 0.4]]))[0]
     ids = np.arange(count, dtype=np.int64)
