@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.watch import Entry, Frame, flow_20_80, followed, lag, passages, run, students, table_of
-from evacuation.crowd.proofs.worlds import OverDraws, filled, line, plan_of, room
+from evacuation.crowd.proofs.worlds import KEYS, OverDraws, filled, line, plan_of, room
 from evacuation.crowd.risk.measures import voronoi_density
 from evacuation.crowd.venue.plan import Plan
 from twin.proof import Reference
@@ -171,20 +171,18 @@ def within_band(rows: NDArray[np.float64], reference: Reference, kind: str) -> d
     return {"quarters": inside / max(bins, 1.0), "outside": float(outside), "capacity": capacity, "bins": bins}
 
 
-@OverDraws
 @cache
-def one_way_band(reference: Reference, key: int) -> dict[str, float]:
-    """Return how speed by density in the corridors of one direction lies in the measured bins."""
-    return within_band(np.concatenate([_one_way(reference, name, key)[0] for name in ONE_WAY]), reference, "uni_open")
+def one_way_band(reference: Reference) -> dict[str, float]:
+    """Return how speed by density in the corridors of one direction lies in the measured bins, all draws together."""
+    rows = [_one_way(reference, name, key)[0] for key in KEYS for name in ONE_WAY]
+    return within_band(np.concatenate(rows), reference, "uni_open")
 
 
-@OverDraws
 @cache
-def two_way_band(reference: Reference, key: int) -> dict[str, float]:
-    """Return how speed by density in the corridors of two directions lies in the measured bins."""
-    return within_band(
-        np.concatenate([_two_way(reference, name, key)[0] for name in TWO_WAY]), reference, "bidirectional"
-    )
+def two_way_band(reference: Reference) -> dict[str, float]:
+    """Return how speed by density in the corridors of two directions lies in the measured bins, all draws together."""
+    rows = [_two_way(reference, name, key)[0] for key in KEYS for name in TWO_WAY]
+    return within_band(np.concatenate(rows), reference, "bidirectional")
 
 
 def _worst_of_two(found: Mapping[str, float]) -> dict[str, float]:
@@ -350,20 +348,18 @@ def corner(reference: Reference, key: int) -> dict[str, float]:
     return {"flow": flow_20_80(times) / flow_20_80(measured), "lag": lag(times, measured), "through": float(through)}
 
 
-@OverDraws
 @cache
-def loop(reference: Reference, key: int) -> dict[str, float]:
-    """Return how speed by density in long corridors of 1.0, 1.4 and 1.8 m lies in the measured bins of the closed loop.
+def loop(reference: Reference) -> dict[str, float]:
+    """Return how speed by density in long corridors of 1.0, 1.4 and 1.8 m lies in the measured bins of the closed loop, all draws together.
 
     The loop has no begin; here it is a straight corridor of 60 m filled at one density, whose ends are not felt in the middle.
     """
     rows = []
-    for width in (1.0, 1.4, 1.8):
-        for filled_at in (0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
-            outline = shapely.box(0, -30, width, 30)
-            plan = room(outline, [line((0, -30), (width, -30))], outline)
-            walkers = filled(plan, round(filled_at * outline.area), key=key)
-            walkers.people.free[:] = students(walkers.people.number, key)
-            frames = followed(walkers, 18.0)
-            rows.append(steady([f for f in frames if f.t > 5.0 or f.t < 0.3], outline, width))
+    for key, width, filled_at in product(KEYS, (1.0, 1.4, 1.8), (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)):
+        outline = shapely.box(0, -30, width, 30)
+        plan = room(outline, [line((0, -30), (width, -30))], outline)
+        walkers = filled(plan, round(filled_at * outline.area), key=key)
+        walkers.people.free[:] = students(walkers.people.number, key)
+        frames = followed(walkers, 18.0)
+        rows.append(steady([f for f in frames if f.t > 5.0 or f.t < 0.3], outline, width))
     return within_band(np.concatenate(rows), reference, "uni_closed")
