@@ -20,11 +20,8 @@ THING = np.dtype([*ROW, ("when", "f8"), ("after", "i4")], align=True)
 
 IN_A_LIST = -2
 
-#: A call: from `begin` to `end`, s, `rate` spells a second; the present `spell`, and the count of things in the heap. `read` is of no
-#: meaning: it keeps what was read ahead from being left out by the compiler.
-CALL = np.dtype(
-    [("begin", "f8"), ("end", "f8"), ("rate", "f8"), ("spell", "i4"), ("count", "i4"), ("read", "f8")], align=True
-)
+#: A call: from `begin` to `end`, s, `rate` spells a second; the present `spell`, and the count of things in the heap.
+CALL = np.dtype([("begin", "f8"), ("end", "f8"), ("rate", "f8"), ("spell", "i4"), ("count", "i4")], align=True)
 
 
 @kernel(bare=True)

@@ -280,30 +280,6 @@ def _at_begin(links_out, travellers_out, holes_out, tags_out, call_out, things_o
 
 
 @kernel(bare=True)
-def _read_ahead(links, travellers, holes, tags, call_out, things, next_link):
-    """Read what the events of the present spell will read. It changes nothing.
-
-    One event waits for the memory half a dozen times in a row; what many events read, which know nothing of one another, is waited for
-    together.
-    """
-    found = 0.0
-    for k in range(call_out[0].count):
-        thing = things[k].thing
-        i = thing if thing < len(links) else links[thing - len(links)].first
-        if i >= 0:
-            p = links[i].lead
-            found += travellers[travellers[p].behind].reach + things[i].place
-            if not links[i].entry:
-                found += holes[links[i].hole].weight
-            group = travellers[p].group
-            j = next_link[group + travellers[p].ways, links[i].down] if group >= 0 else NO_WAY
-            if j >= 0:
-                found += links[j].inside + tags[links[i].turn + links[j].slot] + things[j].place
-                found += travellers[links[j].last].reach
-    call_out[0].read = found
-
-
-@kernel(bare=True)
 def advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, own, t0, t1):
     """Move those on the links `own` (n,), rising, from `t0` to `t1`, s; return how many events there were.
 
@@ -330,14 +306,10 @@ def advance(links_out, travellers_out, holes_out, tags_out, call_out, things_out
         i, first = first, links_out[first].after
         events += 1
         _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, i, t0)
-    spell = -1
     while True:
         e, t = take(call_out, things_out, lists_out)
         if e < 0:
             break
-        if call_out[0].spell != spell:
-            spell = call_out[0].spell
-            _read_ahead(links_out, travellers_out, holes_out, tags_out, call_out, things_out, next_link)
         events += 1
         if e < len(links_out):
             _at_end(links_out, travellers_out, holes_out, tags_out, call_out, things_out, lists_out, next_link, e, t)
