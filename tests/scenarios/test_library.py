@@ -52,8 +52,8 @@ def small(case: sc.Case) -> sc.Case:
     return case.with_changes(hours=max(min(1.0, case.scenario.hours), case.scenario.hours - 1.0))
 
 
-#: Cases whose venue is so large that its ways alone take a minute.
-SLOW = ("stadium-rain",)
+#: Cases that take half a minute and more: large venues, and the night that the test of the whole mission runs, too.
+SLOW = ("festival-lane", "fireworks-square", "plum-rain-night", "stadium-rain")
 
 
 @pytest.mark.parametrize(
@@ -104,10 +104,10 @@ def test_the_scenario_of_the_guide_passes_its_check_and_each_measure_is_costed(t
     ("name", "said"),
     [
         ("first_flood", ["inlets cleaned"]),
-        ("water", ["duration_above", "清理后", "Xicheng Road"]),
+        pytest.param("water", ["duration_above", "清理后", "Xicheng Road"], marks=pytest.mark.slow),
         ("release", ["indoors_enough", "19:13关阀"]),
         ("evacuation", ["bound_departures_s", "buses:", "T95:"]),
-        ("crowd", ["peak density", "red after nan", "positions", "moved"]),
+        pytest.param("crowd", ["peak density", "red after nan", "positions", "moved"], marks=pytest.mark.slow),
     ],
 )
 def test_notebook(name: str, said: list[str], tmp_path: Path) -> None:

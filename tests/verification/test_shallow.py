@@ -67,6 +67,7 @@ def test_a_storm_on_rough_ground_makes_no_water_and_no_negative_depth(seed: int)
     np.testing.assert_array_equal(storm(z, h, source, threads=1).h, water.h)
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10_000))
 def test_turned_and_mirrored_problems_have_turned_and_mirrored_answers(seed: int) -> None:
@@ -142,6 +143,7 @@ def test_rain_runs_off_rough_steep_ground_with_roofs_and_cliffs(dtype: str) -> N
 
 @needs_reference
 @pytest.mark.reference
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "inflow", "rain"), [("mcdo_norain", 2.0, 0.0), ("mcdo_rain", 1.0, 0.001)])
 def test_the_macdonald_channel(name: str, inflow: float, rain: float) -> None:
     _, bed, level = np.loadtxt(
