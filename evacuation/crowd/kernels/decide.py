@@ -216,6 +216,7 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
     somebody comes towards him he steps aside, no faster than he leans if he is held by a touch. A gate that bars him stands in his way
     like a person. People behind a wall are not seen.
     """
+    metered = gates.metered.any()
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
@@ -230,14 +231,16 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         goal_x, goal_w, free = plans_out.way_x[i], plans_out.way_w[i], plans_out.free[i]
         length = math.sqrt(1.0 + aside * aside)
         ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
-        pace, meets, against, waits = look(plans_out, i, ex, ew, False, start, people, first, last, floor, gates, law)
+        pace, meets, against, waits = look(
+            plans_out, i, ex, ew, False, metered, start, people, first, last, floor, gates, law
+        )
         side_step = aside
         if against > 0.0:
             best = pace * (ex * goal_x + ew * goal_w) + (HABIT - law.follow * against) * free
             for along, across in TURNS:
                 tx, tw = along * goal_x - across * goal_w, along * goal_w + across * goal_x
                 there, _met, share, queues = look(
-                    plans_out, i, tx, tw, True, start, people, first, last, floor, gates, law
+                    plans_out, i, tx, tw, True, metered, start, people, first, last, floor, gates, law
                 )
                 worth = there * along - law.follow * share * free
                 if worth > best:
@@ -308,11 +311,12 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
 
 
 @kernel
-def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, law):
+def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor, gates, law):
     """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, their share of those ahead, and
     whether a metered gate stops him, or somebody of his group who waits for one.
 
-    Ground is free to the outline of the next one in his way or to a gate that bars him, with `walls` to a wall, too. In the share
+    Ground is free to the outline of the next one in his way or to a gate that bars him, with `walls` to a wall, too; `metered`: whether
+    any gate is, so that somebody may wait for it. In the share
     (0..1) those ahead count by exp(-distance / LANE_AHEAD_M), and half a person more who is not there.
     """
     x, w, ahead, free = people.x, people.w, plans_out.ahead, plans_out.free[i]
@@ -323,7 +327,7 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
     several, see = floor.wants.shape[0] > 1, gap + people.deep[i] + DEEPEST_M
     if several:
         see = max(see, 1.5 * LANE_AHEAD_M)
-    reach = people.broad[i] + BROADEST_M if gates.metered.any() else law.lane
+    reach = people.broad[i] + BROADEST_M if metered else law.lane
     leaving, meets, waits = free, False, False
     everybody, against = 0.5, 0.0
     c0 = max(int((min(px, px + see * ex) - reach) / floor.size), 0)
@@ -340,7 +344,7 @@ def look(plans_out, i, ex, ew, walls, start, people, first, last, floor, gates, 
             if along > (see if several else gap + people.broad[i] + BROADEST_M):
                 continue
             room = between(i, j, dx, dw, people)
-            queues = people.waits[j] != 0 and people.group[j] == people.group[i]
+            queues = metered and people.waits[j] != 0 and people.group[j] == people.group[i]
             if off > (people.broad[i] + people.broad[j] if queues else law.lane):
                 if room > 0.0 or people.group[j] != people.group[i]:
                     continue

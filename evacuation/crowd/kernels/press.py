@@ -196,7 +196,7 @@ def move(people_out, pushed_out, begin, end, plans, floor, gates, law):
                 before = side(ax, aw, bx, bw, px, pw)
                 pushed_out.crossed[i] = (1 + floor.gate_of[s]) if before < 0.0 else -(1 + floor.gate_of[s])
         people_out.x[i], people_out.w[i], people_out.vx[i], people_out.vw[i] = qx, qw, ux, uw
-        people_out.touching[i], people_out.waits[i] = pushed_out.touching[i], plans.waits[i]
+        people_out.touching[i] = pushed_out.touching[i]
         to_x, to_w = plans.turn_x[i], plans.turn_w[i]
         if to_x != 0.0 or to_w != 0.0:
             fx, fw = people_out.face_x[i], people_out.face_w[i]

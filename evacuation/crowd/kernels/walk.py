@@ -46,6 +46,7 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         most = decide(plans, parties, n, start, now, times[k], floor, gates, ways, law)
         if most > MOST_PAIRS:
             return n, PACKED, k, most
+        now.waits[:n] = plans.waits[:n]
         press(now, pushed, n, plans, floor, gates, law, steps)
         n = let_go(now, counts_out, pushed.crossed, n, times[k], floor, gates)
     return n, 0, 0, 0
