@@ -199,9 +199,7 @@ def _moment(run: sc.Run, sections: Sections, walked: list[Section], lang: str, p
         st.session_state[key] = (st.session_state[key] + 1) % len(times)
 
     seconds = pd.DatetimeIndex(times).second
-    finer = bool(
-        seconds.any()
-    )  # two moments of one minute must read differently: the slider knows them by how they read
+    finer = bool(seconds.any())  # moments of one minute must read differently: the slider knows them by how they read
 
     def told(k: int) -> str:
         """Return a moment as it is read, with its second where not all lie on whole minutes."""

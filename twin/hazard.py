@@ -54,6 +54,23 @@ class Action:
         return self.start_s <= t and (self.end_s is None or t < self.end_s)
 
 
+def measure_table(actions: tuple[Action, ...]) -> pd.DataFrame:
+    """Return a row per measure: where, which kind, from when and until when, s on the clock (NaN: to the end), and its values
+    (NaN: not its own)."""
+    rows = [
+        {
+            "id": a.place,
+            "kind": a.kind,
+            "by_s": a.start_s,
+            "until_s": np.nan if a.end_s is None else a.end_s,
+            **a.values,
+        }
+        for a in actions
+    ]
+    names = ["id", "kind", "by_s", "until_s", *sorted({name for a in actions for name in a.values})]
+    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})
+
+
 @dataclass(frozen=True)
 class Balance:
     """A ledger in one unit: what came in, what went out, what is stored more than at the start.

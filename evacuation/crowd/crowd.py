@@ -36,7 +36,7 @@ from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
 from twin.errors import ScenarioError, TwinError
-from twin.hazard import Action, Drivers, Outcome, Progress, State
+from twin.hazard import Action, Drivers, Outcome, Progress, State, measure_table
 from twin.variables import Unit, Variable, conform
 from twin.words import near
 
@@ -183,7 +183,7 @@ class Crowd:
                 "worst": told.worst_table(table),
                 "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded, outflow),
                 "exits": exit_table(plan, left),
-                "measures": told.measure_table(actions),
+                "measures": measure_table(actions),
                 "barriers": barriers.table(began),
                 **extra,
                 **({} if tracks is None else tracks.tables()),

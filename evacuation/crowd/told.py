@@ -19,7 +19,7 @@ from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
 from twin.city import part_name
 from twin.clock import Clock
-from twin.hazard import Action, Balance
+from twin.hazard import Balance
 
 #: The rest of a venue beside its zones is a zone where so much of it, m2, lies further than this from its rim, m: somebody can stand there.
 LEAST_REST_M2, RIM_M = 1.0, 0.25
@@ -176,20 +176,3 @@ def worst_table(zones: pd.DataFrame) -> pd.DataFrame:
     """
     worst = zones[["peak_density", "peak_force_n", "above_5_s"]].max(skipna=False)
     return worst.set_axis(["density", "force_n", "above_5_s"]).to_frame().T
-
-
-def measure_table(actions: tuple[Action, ...]) -> pd.DataFrame:
-    """Return a row per measure of the run: where, which kind, from when and until when, s on the clock (NaN: to the end), and its values
-    (NaN: not its own)."""
-    rows = [
-        {
-            "id": a.place,
-            "kind": a.kind,
-            "by_s": a.start_s,
-            "until_s": np.nan if a.end_s is None else a.end_s,
-            **a.values,
-        }
-        for a in actions
-    ]
-    names = ["id", "kind", "by_s", "until_s", *sorted({name for a in actions for name in a.values})]
-    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})

@@ -42,7 +42,7 @@ from evacuation.movement.variables import (
 from twin.city import City
 from twin.clock import Clock
 from twin.errors import ScenarioError
-from twin.hazard import EVERYWHERE, Action, Balance, Drivers, Outcome, Progress, State
+from twin.hazard import EVERYWHERE, Action, Balance, Drivers, Outcome, Progress, State, measure_table
 from twin.variables import Unit, Variable, conform
 
 #: What of the households a state keeps.
@@ -382,7 +382,7 @@ class Movement:
             "buses": tables.buses(record, queues, orders_s, began_s + record.clock.duration_s),
             "in_care": tables.in_care(record, care, queues, began_s, zones),
             "stranded": tables.stranded(record, queues, cost),
-            "measures": tables.measures(actions),
+            "measures": measure_table(tuple(a for a in actions if a.place != EVERYWHERE)),
             "trajectories": record.trajectories(),
             "bound": tables.bound(record, queues, orders_s, first_s, began_s, in_car, self.persons_on_foot),
         }

@@ -16,7 +16,6 @@ from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
 from twin.city import City
 from twin.clock import Clock
-from twin.hazard import EVERYWHERE, Action
 from twin.plan import shown
 from twin.words import LANGS
 
@@ -207,23 +206,6 @@ def control_points(record: Record, turned: NDArray[np.float64], by_s: float) -> 
     most = most[of_road[most] >= 1.0]
     ids = record.city.roads["id"].astype(str).values[most]
     return pd.DataFrame({"id": ids, "by_s": np.full(len(most), by_s), "people": np.rint(of_road[most])})
-
-
-def measures(actions: tuple[Action, ...]) -> pd.DataFrame:
-    """Return the measures of movement that a scenario takes: place, kind, from when, until when (NaN: to the end), and their values."""
-    rows = [
-        {
-            "id": a.place,
-            "kind": a.kind,
-            "by_s": a.start_s,
-            "until_s": np.nan if a.end_s is None else a.end_s,
-            **a.values,
-        }
-        for a in actions
-        if a.place != EVERYWHERE
-    ]
-    names = ["id", "kind", "by_s", "until_s", *sorted({n for a in actions for n in a.values})]
-    return pd.DataFrame(rows, columns=names).astype({"by_s": float, "until_s": float})
 
 
 def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from evacuation.crowd.venue.ways import MOST_SLOW_DENSITY, Finder
 from twin.city import City
 from twin.clock import Clock
 from twin.drivers import tagged
-from twin.hazard import Action, Drivers, Outcome, Progress, State
+from twin.hazard import Action, Drivers, Outcome, Progress, State, measure_table
 from twin.variables import conform
 
 #: A gate of fewer cells lets through less than it would: its ends lie in the wall.
@@ -126,7 +126,7 @@ def simulate(
             "worst": told.worst_table(table),
             "gates": told.gate_table(plan, passed_by, out, flooded),
             "exits": exit_table(plan, _by_exit(plan, through)),
-            "measures": told.measure_table(actions),
+            "measures": measure_table(actions),
             "barriers": Barriers.unknown(plan),
             **told.live_tables(live, frames, clock),
         },
