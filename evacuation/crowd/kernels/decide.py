@@ -32,7 +32,7 @@ FEW = 3000  # a crowd smaller than this is moved by one thread, which spares it 
 BLOCK = 128  # people whom a thread moves at a time
 
 
-@kernel
+@kernel(bare=True)
 def decide(plans_out, parties_scratch, n, start, people, t, floor, gates, ways, law):
     """Write the plans of the first `n` people at `t`; return the most pairs of one. `start`: see `sort_by_cell`.
     `parties_scratch` (parties,).
@@ -70,7 +70,7 @@ def choose_side_by_side(plans_out, n, start, people, floor, gates, law):
         choose(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), start, people, floor, gates, law)
 
 
-@kernel
+@kernel(bare=True)
 def head(plans_out, begin, end, people, t, floor, gates, ways):
     """Write for people `begin` to `end` the way to the goal, from the four cells around, and how far it still is.
 
@@ -124,7 +124,7 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
             plans_out.free[i] = people.free[i] * plans_out.pace[i]
 
 
-@kernel
+@kernel(bare=True)
 def beside(row, col, i, people, floor, gates, ways):
     """Return the nearest cell with a way around the cell of person `i`, who was pushed where there is none; (-1, -1) for none.
 
@@ -156,7 +156,7 @@ def pace_on(rise, stair):
     return min(math.exp(3.5 * (0.05 - abs(rise + 0.05))), 1.0)
 
 
-@kernel
+@kernel(bare=True)
 def wait_for_each_other(plans_out, parties_scratch, n, start, people, floor):
     """Slow whoever is ahead of the last of his party: from `APART_M` before him on to a stop at four times that (assumed).
 
@@ -177,7 +177,7 @@ def wait_for_each_other(plans_out, parties_scratch, n, start, people, floor):
                 plans_out.free[i] *= max((4.0 * APART_M - before) / (3.0 * APART_M), 0.0)
 
 
-@kernel
+@kernel(bare=True)
 def holds_up(plans_out, i, start, people, floor):
     """Return whether somebody of another party is held up right behind person `i`: within `APART_M`, as near to his way as both are
     broad, the same way, and slower than `HELD` of his own pace."""
@@ -199,7 +199,7 @@ def holds_up(plans_out, i, start, people, floor):
     return False
 
 
-@kernel
+@kernel(bare=True)
 def choose(plans_out, begin, end, start, people, floor, gates, law):
     """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
 
@@ -230,21 +230,22 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
             continue
         goal_x, goal_w, free = plans_out.way_x[i], plans_out.way_w[i], plans_out.free[i]
         length = math.sqrt(1.0 + aside * aside)
-        ex, ew = (goal_x - aside * goal_w) / length, (goal_w + aside * goal_x) / length
-        pace, meets, against, waits = look(
-            plans_out, i, ex, ew, False, metered, start, people, first, last, floor, gates, law
-        )
-        side_step = aside
-        if against > 0.0:
-            best = pace * (ex * goal_x + ew * goal_w) + (HABIT - law.follow * against) * free
-            for along, across in TURNS:
-                tx, tw = along * goal_x - across * goal_w, along * goal_w + across * goal_x
-                there, _met, share, queues = look(
-                    plans_out, i, tx, tw, True, metered, start, people, first, last, floor, gates, law
-                )
-                worth = there * along - law.follow * share * free
-                if worth > best:
-                    best, ex, ew, pace, side_step, meets, waits = worth, tx, tw, there, across, True, queues
+        along, across = 1.0 / length, aside / length
+        ex, ew, pace, side_step, meets, waits, best = goal_x, goal_w, 0.0, 0.0, False, False, -math.inf
+        # One call of `look` for all directions: compiled twice it would not be put in its place, and twice as slow.
+        for turn in range(-1, len(TURNS)):
+            if turn >= 0:
+                along, across = TURNS[turn]
+            tx, tw = along * goal_x - across * goal_w, along * goal_w + across * goal_x
+            there, met, share, queues = look(
+                plans_out, i, tx, tw, turn >= 0, metered, start, people, first, last, floor, gates, law
+            )
+            worth = there * along + ((0.0 if turn >= 0 else HABIT) - law.follow * share) * free
+            if worth > best:
+                best, ex, ew, pace, side_step = worth, tx, tw, there, across
+                meets, waits = met or turn >= 0, queues
+            if turn < 0 and share <= 0.0:
+                break
         plans_out.waits[i] = waits
         blocked, lean = pace <= 0.0, min((law.queue_push if waits else law.push) * law.relax / law.mass, free)
         if pace < lean:
@@ -256,7 +257,7 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
         plans_out.want_x[i], plans_out.want_w[i] = pace * ex, pace * ew
 
 
-@kernel
+@kernel(bare=True)
 def touch(plans_out, i, start, people, first, last, floor, gates, law):
     """Write whom person `i` may touch and where he turns to; return by how much his neighbours turn him aside.
 
@@ -282,11 +283,13 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
                 continue
             dx, dw = px - x[j], pw - w[j]
             d2 = dx * dx + dw * dw
+            if d2 > far_off * far_off:
+                continue
             both = broad[i] + broad[j] + law.skin
             touches = d2 <= both * both
             touches = touches and between(i, j, dx, dw, people) <= law.skin
             turns, comes = False, 0.0
-            if walks and d2 <= far_off * far_off and ex * dx + ew * dw < 0.0:
+            if walks and ex * dx + ew * dw < 0.0:
                 if group[j] != group[i]:
                     comes = max(-(ex * plans_out.way_x[j] + ew * plans_out.way_w[j]), 0.0)
                 turns = comes > 0.0 or (d2 <= close * close and not (ahead[j] > far and group[j] == group[i]))
@@ -310,7 +313,7 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
     return aside * (law.dodge if floor.wants.shape[0] > 1 else law.repulsion)
 
 
-@kernel
+@kernel(bare=True)
 def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor, gates, law):
     """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, their share of those ahead, and
     whether a metered gate stops him, or somebody of his group who waits for one.

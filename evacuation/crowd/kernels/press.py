@@ -31,7 +31,7 @@ def compression_rate(load):
     return (load / 6227.0) ** 1.72 / 15.0
 
 
-@kernel
+@kernel(bare=True)
 def press(people_out, pushed_out, n, plans_out, floor, gates, law, steps):
     """Move the first `n` people by `steps` steps of `law.dt` under drive and contact; note gates crossed and the load on each.
 
@@ -82,7 +82,7 @@ def contact(over, nx, nw, rx, rw, shared, law):
     return force, force * nx - rub * (rx - rn * nx), force * nw - rub * (rw - rn * nw)
 
 
-@kernel
+@kernel(bare=True)
 def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
@@ -176,7 +176,7 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
             people_out.crush[i] += dt * compression_rate(people_out.load[i])
 
 
-@kernel
+@kernel(bare=True)
 def move(people_out, pushed_out, begin, end, plans, floor, gates, law):
     """Move people `begin` to `end` by a step at their new velocities, and turn them to where they want to, the shorter way: of an
     outline both ends are alike. Nobody goes a way that crosses what bars him: he stops."""
