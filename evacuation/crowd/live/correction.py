@@ -31,7 +31,8 @@ AT_GATE_M = 3.0
 RUN_SHARE, COUNT_SHARE, FLOW_SHARE = 0.3, 0.05, 0.10
 
 #: A reading further than so many errors off the run and off the counter's last good reading is not believed, nor one of more people
-#: than MOST_PER_M2 on the ground of its zone (both assumed).
+#: than MOST_PER_M2 on the ground of its zone (both assumed). A counter's first one that is so far off the run waits for the next to say
+#: the same.
 JUMP, MOST_PER_M2 = 6.0, 10.0
 
 #: A number of at least LEAST persons that comes so many times in a row, and has moved the run by more than 3 of its errors since it first
@@ -152,7 +153,7 @@ class Live:
             return "missing", 0.0
         error, own = share * said + 1.0, RUN_SHARE * max(said, has) + 1.0
         good = self._good[i]
-        known = [] if np.isnan(good) else [has, good]
+        known = [has] if np.isnan(good) else [has, good]
         jumps = [abs(said - value) > JUMP * np.hypot(error, RUN_SHARE * value + 1.0) for value in known]
         same = said == self._last[i]
         self._repeats[i] = self._repeats[i] + 1.0 if same else 0.0
@@ -160,7 +161,10 @@ class Live:
         self._last[i] = said
         if self._repeats[i] >= REPEATS - 1 and said >= LEAST and abs(self._since[i]) > 3.0 * error:
             return "stuck", 0.0
-        if said > self._most[i] or (jumps and all(jumps)):
+        if said > self._most[i]:
+            return "jump", 0.0
+        if all(jumps):
+            self._good[i] = said if np.isnan(good) else good
             return "jump", 0.0
         self._good[i] = said
         return "ok", own**2 / (own**2 + error**2)

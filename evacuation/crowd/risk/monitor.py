@@ -158,12 +158,13 @@ class Monitor:
 
     def table(self) -> pd.DataFrame:
         """Return a row per zone: peaks, time above each bound at its worst cell, when each colour begins, s after the start, most people
-        at one time, in all and in a dense crowd (DENSE), its ground and how much of it was dense at some time, m2."""
+        at one time, in all and in a dense crowd (DENSE), its ground that can be walked on and how much of it was dense at some time, m2."""
         worst = self._cells.maximum(self.above)
         own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
         when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
         peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
-        cells, area = [self.cells_of(k) for k in range(len(self.zones))], self.density.grid.cell_m**2
+        area, ground = self.density.grid.cell_m**2, self.density.open.ravel()
+        cells = [there[ground[there]] for there in map(self.cells_of, range(len(self.zones)))]
         reach = {
             "most_people": self.most,
             "dense_people": self.most_dense,

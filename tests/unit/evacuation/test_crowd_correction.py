@@ -71,6 +71,15 @@ def test_people_are_taken_away_too_and_a_gate_counter_tells_who_is_gone(city: Ci
     assert row["expected"] == pytest.approx(passed) and -6.0 <= row["moved"] <= -3.0 and row["place"] == "hall/east"
 
 
+def test_a_first_reading_far_off_the_run_waits_for_the_next_to_say_the_same(city: City) -> None:
+    times = clock(120).times[[1, 2]]
+    alone, again = (
+        simulate(city, 120, told(times, inside=[900.0, second])).tables["live"] for second in (118.0, 910.0)
+    )
+    assert alone["state"].tolist() == ["jump", "ok"] and alone["moved"].iloc[0] == 0 and abs(alone["moved"].iloc[1]) < 20
+    assert again["state"].tolist() == ["jump", "ok"] and again["moved"].iloc[1] > 300, "twice is no slip"
+
+
 def test_missing_stuck_and_jumping_readings_move_nobody_and_are_told(city: City) -> None:
     hazards.sheet("crowd")
     times = clock(120).times
