@@ -181,6 +181,7 @@ class Crowd:
             {
                 "zones": (table := monitor.table()),
                 "worst": told.worst_table(table),
+                "left": told.left_table(frames, clock),
                 "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded, outflow),
                 "exits": exit_table(plan, left),
                 "measures": measure_table(actions),

@@ -176,3 +176,21 @@ def worst_table(zones: pd.DataFrame) -> pd.DataFrame:
     """
     worst = zones[["peak_density", "peak_force_n", "above_5_s"]].max(skipna=False)
     return worst.set_axis(["density", "force_n", "above_5_s"]).to_frame().T
+
+
+def left_table(frames: list[Frame], clock: Clock) -> pd.DataFrame:
+    """Return one row of when people have left, s after the start to the output step; NaN where they have not by the end.
+
+    `half_s`: half of all who are told of in this run, `all_s`: everybody, so that nobody is inside or waits outside any more.
+    """
+    outside, inside, left = np.array([frame.where for frame in frames], dtype=np.float64).T
+    out, everybody = left - left[0], outside[-1] + inside[-1] + left[-1] - left[0]
+    still = np.round(outside + inside) > 0.0
+    half, last = np.flatnonzero(2.0 * out >= everybody), np.flatnonzero(still)
+    done = len(last) and not still[-1]
+    return pd.DataFrame(
+        {
+            "half_s": [clock.step_s * half[0] if everybody and len(half) else np.nan],
+            "all_s": [clock.step_s * (last[-1] + 1) if done else np.nan],
+        }
+    )

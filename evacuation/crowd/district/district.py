@@ -124,6 +124,7 @@ def simulate(
         {
             "zones": table,
             "worst": told.worst_table(table),
+            "left": told.left_table(frames, clock),
             "gates": told.gate_table(plan, passed_by, out, flooded),
             "exits": exit_table(plan, _by_exit(plan, through)),
             "measures": measure_table(actions),

@@ -81,6 +81,11 @@ def test_people_leave_and_are_counted(city: City) -> None:
     assert out.balance.error == 0.0
     assert out.fields["gate_flow"].sum("gate").values[1:].sum() * 10 == pytest.approx(150)
     assert out.fields["max_crowd_density"].max() >= out.fields["crowd_density"].max() > 1.0
+    seconds = (where.index - where.index[0]).total_seconds()
+    gone = out.tables["left"].iloc[0]
+    assert gone["all_s"] == seconds[where[3.0] == 150][0] and gone["half_s"] == seconds[where[3.0] >= 75][0]
+    early = Crowd("hall", persons=150).simulate(city, {}, clock(20), rng=stream(1, "crowd")).tables["left"].iloc[0]
+    assert np.isnan(early["all_s"]), "somebody is still inside"
 
 
 def test_a_split_run_equals_the_whole_run(city: City, tmp_path: Path) -> None:
