@@ -17,6 +17,7 @@ from evacuation.crowd.proofs.district import open_stream
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, plan_of, room
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.risk.monitor import Monitor
+from twin.jit import most_threads, on_threads
 
 Row = dict[str, Any]
 
@@ -37,9 +38,7 @@ CONTINUUM_S = 60
 def contact(density: float, least: float) -> Row:
     """Time a hall that empties from one density on one thread, risk metrics on; a step is one person moved by one step of the contacts."""
     people = round(density * SIDE_M**2)
-    own = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
+    with on_threads(1):
         walkers, monitor = _crowded(people, density)
         compiling = time.process_time()
         _second(walkers, monitor, 0)  # compiled and warm
@@ -49,8 +48,6 @@ def contact(density: float, least: float) -> Row:
             steps += walkers.people.count * SECOND * Pressing().steps
             _second(walkers, monitor, second)
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    finally:
-        numba.set_num_threads(own)
     facts = (
         f"{walkers.people.count} people left at the end, mean density met "
         f"{float(np.average(monitor.now, weights=monitor.now)):.2f}/m2, step {1000 * Pressing().step_s:g} ms, "
@@ -118,17 +115,13 @@ def threads() -> Row:
 
 def _hall_s(count: int, people: int = THREADS_PEOPLE) -> float:
     """Return the wall seconds that THREADS_S seconds of a hall of so many people at 5/m2 take on so many threads."""
-    own = numba.get_num_threads()
-    numba.set_num_threads(min(count, own))
-    try:
+    with on_threads(min(count, most_threads())):
         walkers, monitor = _crowded(people, 5.0)
         _second(walkers, monitor, 0)
         began = time.perf_counter()
         for second in range(1, THREADS_S + 1):
             _second(walkers, monitor, second)
         return time.perf_counter() - began
-    finally:
-        numba.set_num_threads(own)
 
 
 def _crowded(people: int, density: float) -> tuple[Walkers, Monitor]:
@@ -161,10 +154,8 @@ def real_time_20k() -> Row:
 
 def scaling() -> Row:
     """Hold the cost of a person's step at 2/m2 from 2,000 to 200,000 people against the least: CPU time on one thread."""
-    own = numba.get_num_threads()
-    numba.set_num_threads(1)
     costs = {}
-    try:
+    with on_threads(1):
         for people in SCALES:
             walkers, monitor = _crowded(people, 2.0)
             _second(walkers, monitor, 0)
@@ -173,8 +164,6 @@ def scaling() -> Row:
                 steps += walkers.people.count * SECOND * Pressing().steps
                 _second(walkers, monitor, second)
             costs[people] = 1e6 * (time.process_time() - cpu) / steps
-    finally:
-        numba.set_num_threads(own)
     told = ", ".join(f"{people:,}: {cost:.3f}" for people, cost in costs.items())
     return {
         "metric": "dearest step of a person against the cheapest",
@@ -193,10 +182,8 @@ def beside_jupedsim() -> Row:
     side, people, seconds = 30.0, 900, 60
     walkers, monitor = _crowded(people, people / side**2)
     start = np.column_stack(walkers.plan.at(walkers.people.x, walkers.people.w))
-    own = numba.get_num_threads()
-    numba.set_num_threads(1)
     left, steps, cpu = [0], 0, 0.0
-    try:
+    with on_threads(1):
         warm, watch = _crowded(people, people / side**2)
         _second(warm, watch, 0)
         began = time.process_time()
@@ -205,8 +192,6 @@ def beside_jupedsim() -> Row:
             _second(walkers, monitor, second)
             left.append(walkers.left)
         cpu = time.process_time() - began
-    finally:
-        numba.set_num_threads(own)
     mine = steps / cpu / 1e6
     theirs = run_jupedsim(
         {"at": start, "free": walkers_free(people)},

@@ -26,7 +26,7 @@ from hydro.ground.surface import DURATION_M, SHALLOW_M, TRACK_S
 from hydro.kernels.ground import soak, track
 from hydro.schemes.inertial import Inertial
 from hydro.schemes.subgrid import Tables
-from twin.jit import kernel
+from twin.jit import kernel, most_threads
 
 Row = dict[str, Any]
 Target = tuple[str, str, float]
@@ -37,11 +37,6 @@ EXCHANGE_S = 5.0  # water soaks in as often as in the flood hazard
 TRIAD_FLOATS = 16_000_000
 FLAT = 1.5  # cost of a cell and step, dearest over cheapest size: what is called flat; assumed
 BYTES_PER_CELL_STEP = 40  # float32: each array of the surface once a step
-
-
-def all_threads() -> int:
-    """Return how many threads the benchmarks use, own and peers'."""
-    return int(numba.config.NUMBA_NUM_THREADS)
 
 
 def w1_job(dtype: str, threads: int, size: int = W1_CELLS) -> Callable[[], ArrayRun]:
@@ -74,7 +69,7 @@ def beside(
 ) -> tuple[Any, list[float], PeerRun | None]:
     """Run a job three times, the peer once and the job three times more; return its result, its walls and the peer's run."""
     before = in_turn(3, own=job)["own"][1]
-    theirs = run_peer(peer, arrays, all_threads(), cell_m=CELL_M, duration_s=HOUR_S, **facts)
+    theirs = run_peer(peer, arrays, most_threads(), cell_m=CELL_M, duration_s=HOUR_S, **facts)
     result, after = in_turn(3, own=job)["own"]
     return result, before + after, theirs
 
@@ -100,7 +95,7 @@ def w1(dtype: str, target: Target | None, peer: str, size: int = W1_CELLS) -> Ro
     rain, rain_s = cities.uniform_storm()
     z = synthetic_city(size)
     arrays = {"z": z, "n": np.full_like(z, MANNING), "rain": rain}
-    run, walls, theirs = beside(peer, w1_job(dtype, all_threads(), size), arrays, rain_s=rain_s, dtype=dtype)
+    run, walls, theirs = beside(peer, w1_job(dtype, most_threads(), size), arrays, rain_s=rain_s, dtype=dtype)
     row = against(PEERS[peer], theirs, walls, run.max_depth, size)
     facts = f"{run.steps} steps, volume error {run.volume_error:.1e}, deepest {run.max_depth.max():.2f} m; "
     return row | {"target": target, "detail": facts + row["detail"]}
@@ -205,12 +200,12 @@ def w2() -> Row:
 def w3() -> Row:
     """Compare a step on dry ground with one inflow of 20 m3/s with a step of W1."""
     z = synthetic_city(W1_CELLS)
-    job: dict[str, Any] = {"cell_m": CELL_M, "threads": all_threads(), "inflows": [Inflow(501, 501, [0.0], [20.0])]}
+    job: dict[str, Any] = {"cell_m": CELL_M, "threads": most_threads(), "inflows": [Inflow(501, 501, [0.0], [20.0])]}
     simulate_arrays(z, MANNING, 0.0, [0.0], duration_s=60.0, **job)
     runs = in_turn(
         3,
         dry=lambda: simulate_arrays(z, MANNING, 0.0, [0.0], duration_s=HOUR_S, **job),
-        wet=w1_job("float32", all_threads()),
+        wet=w1_job("float32", most_threads()),
     )
     dry = runs["dry"][0]
     each, w1_each = (median(walls) / run.steps for run, walls in (runs["dry"], runs["wet"]))
@@ -266,7 +261,7 @@ def fine_and_coarse() -> dict[str, tuple[ArrayRun, list[float]]]:
     rain, rain_s = cities.uniform_storm()
     z = synthetic_city(W1_CELLS)
     n = np.full_like(z, MANNING)
-    job: dict[str, Any] = {"cell_m": CELL_M, "scheme": "subgrid", "threads": all_threads(), "duration_s": HOUR_S,
+    job: dict[str, Any] = {"cell_m": CELL_M, "scheme": "subgrid", "threads": most_threads(), "duration_s": HOUR_S,
                            "tables": Tables()}  # fmt: skip
     grounds = [z, z + 1.0]
     simulate_arrays(z, n, rain, rain_s, **job)  # compiled and warm
@@ -278,7 +273,7 @@ def fine_and_coarse() -> dict[str, tuple[ArrayRun, list[float]]]:
     def again() -> ArrayRun:
         return simulate_arrays(grounds[0], n, rain, rain_s, **job)
 
-    return in_turn(7, fine=w1_job("float32", all_threads()), first=first, again=again)
+    return in_turn(7, fine=w1_job("float32", most_threads()), first=first, again=again)
 
 
 def subgrid(which: str) -> Row:

@@ -41,7 +41,7 @@ from evacuation.release.weather import TILE_M, air_of, roughness
 from twin.city import City
 from twin.clock import Clock
 from twin.grid import Grid
-from twin.jit import start_threads, use_threads
+from twin.jit import on_threads, start_threads
 from twin.landcover import surface_of
 from twin.streams import stream
 
@@ -174,19 +174,16 @@ def scaling() -> Row:
     per = 1e9 / np.array([count * cells**2 for count, cells in cases])
 
     def least(clock: Callable[[], float], used: int) -> Any:
-        use_threads(used)
         took = np.empty((ROUNDS, len(jobs)))
-        for k in range(ROUNDS):
-            for n, (table, c, starts, cell_m) in enumerate(jobs):
-                began = clock()
-                pieces.onto_cells(c, table, starts, 0.0, SIDE_M, cell_m)
-                took[k, n] = clock() - began
+        with on_threads(used):
+            for k in range(ROUNDS):
+                for n, (table, c, starts, cell_m) in enumerate(jobs):
+                    began = clock()
+                    pieces.onto_cells(c, table, starts, 0.0, SIDE_M, cell_m)
+                    took[k, n] = clock() - began
         return took[1:].min(axis=0) * per
 
-    try:
-        cpu, wall = least(time.process_time, 1), least(time.perf_counter, threads)
-    finally:
-        use_threads(threads)
+    cpu, wall = least(time.process_time, 1), least(time.perf_counter, threads)
     told = [
         f"{count} pieces, {cells}^2 cells {own:.4f} ({whole:.4f})"
         for (count, cells), own, whole in zip(cases, cpu, wall, strict=True)

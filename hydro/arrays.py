@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -20,7 +18,7 @@ from hydro.schemes.shallow import Shallow
 from hydro.schemes.subgrid import Tables
 from hydro.schemes.water import Array, Water
 from twin.errors import NumericsError
-from twin.jit import compiling, start_threads
+from twin.jit import compiling, on_threads
 
 #: Forcing is looked at again, and probes are read, at least this often, s.
 WINDOW_S = 60.0
@@ -126,7 +124,7 @@ def simulate_arrays(
     inflows, boundaries = named("inflows", inflows, Inflow), named("boundaries", boundaries, Boundary)
     check_water(z.shape, inflows, boundaries, probes)
     probes = [(int(row), int(col)) for row, col in probes]
-    with _threads(threads), compiling() as compiled:
+    with on_threads(threads), compiling() as compiled:
         began = time.perf_counter()
         held = [b for b in boundaries if b.kind == "stage"]
         breaks = scheme == "auto" and dam(z, h)
@@ -277,16 +275,6 @@ def surge(z: NDArray[np.float64], h: NDArray[np.float64], held: list[Boundary]) 
     filled = h.copy()
     filled[rows, cols] = np.maximum(np.array(levels) - z[rows, cols], 0.0)
     return dam(z, filled)
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    before = start_threads()
-    numba.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _edges(duration_s: float, step: float, series: list[Numbers]) -> list[float]:

@@ -50,6 +50,22 @@ def use_threads(count: int) -> None:
     numba.set_num_threads(count)
 
 
+@contextmanager
+def on_threads(count: int | None) -> Iterator[None]:
+    """Let parallel kernels run on `count` threads within the block (None: as before); raises ValueError for more than there are."""
+    before = start_threads()
+    numba.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def most_threads() -> int:
+    """Return how many threads this process may use."""
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
 @cache
 def kernel_fingerprint(kernels: Path) -> str:
     """Return a hash of all sources in the folder `kernels`, of this file, numba's version and the processor."""

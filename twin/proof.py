@@ -11,10 +11,18 @@ import geopandas as gpd
 from numpy.typing import NDArray
 
 from twin.city import City
+from twin.jit import most_threads
 
 
 class Skip(Exception):  # noqa: N818 - a reason, not an error
     """Raised by a case that cannot run here; its text is the reason."""
+
+
+def one_and_many() -> tuple[int, int]:
+    """Return the counts of threads whose answers are compared: one and all; raise Skip for a process that has one only."""
+    if most_threads() < 2:
+        raise Skip("this process has one thread only")
+    return 1, most_threads()
 
 
 class RasterValues(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import rasterio
@@ -17,20 +16,17 @@ from hydro.proofs.exact import hills
 from hydro.proofs.shallow import bowl, channel, dam_break, order, run_up
 from hydro.proofs.solutions import Bowl, ritter, stoker
 from hydro.schemes.shallow import Shallow
+from twin.jit import most_threads, on_threads
 
 REFERENCE = Path(os.environ.get("ANLAN_REFERENCE", "-"))
 needs_reference = pytest.mark.skipif(not (REFERENCE / "hydro").is_dir(), reason="no reference data (ANLAN_REFERENCE)")
 
 
 def storm(z, h, source, *, threads=2, seconds=60.0, dtype="float64", n=0.03) -> Shallow:
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(threads, before))
-    try:
+    with on_threads(min(threads, most_threads())):
         water = Shallow(z, n, 2.0, dtype=dtype)
         water.h[:], water.source[:] = h, source
         water.advance(seconds)
-    finally:
-        numba.set_num_threads(before)
     return water
 
 

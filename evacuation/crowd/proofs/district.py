@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-import numba
 import numpy as np
 import shapely
 
@@ -18,7 +17,8 @@ from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, plan_o
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import MOST_SLOW_DENSITY, Finder
-from twin.proof import Reference
+from twin.jit import on_threads
+from twin.proof import Reference, one_and_many
 
 HALL = shapely.box(0, 0, 60, 40)
 DOOR = line((60, 16), (60, 24))
@@ -113,15 +113,12 @@ def against_persons(_: Reference) -> dict[str, float]:
 @cache
 def one_thread(_: Reference) -> float:
     """Return the largest difference in density of a hall after a minute between one thread and all."""
-    found, own = [], numba.get_num_threads()
-    for threads in (1, own):
-        numba.set_num_threads(threads)
-        try:
+    found = []
+    for count in one_and_many():
+        with on_threads(count):
             stream = open_stream(hall(1.0))
             stream.walking[0][stream.finder.walkable & stream.finder.cells_of(HALL)] = 2.0
             stream.walk(60)
-        finally:
-            numba.set_num_threads(own)
         found.append(stream.total)
     return float(abs(found[0] - found[1]).max())
 

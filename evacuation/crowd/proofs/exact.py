@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache, partial
 
-import numba
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -15,7 +14,8 @@ from evacuation.crowd.people.law import DECISION_S, MASS_KG, STIFFNESS, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.worlds import SECOND, OverDraws, disc, emptied, filled, line, room, set_speed
 from evacuation.crowd.venue.gates import Gates
-from twin.proof import Reference, Skip
+from twin.jit import on_threads
+from twin.proof import Reference, one_and_many
 
 #: Speed of the walker of case A1, m/s, and the corridor, m.
 WALK_M_S, CORRIDOR_M = 1.33, 40.0
@@ -76,20 +76,14 @@ def threads(_: Reference) -> float:
     """Return the largest difference in place or load between one thread and all, in a crowd that presses at a door."""
     outline = shapely.box(0, 0, 36, 30)
     plan = room(outline, [line((36, 14), (36, 16))], outline)
-    own, found = numba.get_num_threads(), []
-    most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-    if most < 2:
-        raise Skip("this process has one thread only")
-    try:
-        for count in (1, most):
-            walkers = filled(plan, 4000)
-            numba.set_num_threads(count)
+    found = []
+    for count in one_and_many():
+        walkers = filled(plan, 4000)
+        with on_threads(count):
             for second in range(6):
                 walkers.walk(float(second), SECOND)
-            people = walkers.people.chosen(np.argsort(walkers.people.number))
-            found.append(np.stack([people.x, people.w, people.load]))
-    finally:
-        numba.set_num_threads(own)
+        people = walkers.people.chosen(np.argsort(walkers.people.number))
+        found.append(np.stack([people.x, people.w, people.load]))
     return float(np.abs(found[0] - found[1]).max())
 
 

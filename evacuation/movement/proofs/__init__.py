@@ -110,7 +110,7 @@ PROOFS: tuple[Proof, ...] = (
         "a road on which nothing moves for 590 s", exact.reopening, ROUNDING),
     row("movement/dose", "largest error of the toxic load on the way", "1", "<=", 1e-9,
         "a steady cloud over all of the town", city.dose, ROUNDING),
-    row("movement/threads", "largest difference between one thread and two", "1", "<=", 0.0, TOWN, city.threads, SAME),
+    row("movement/threads", "largest difference between one thread and all", "1", "<=", 0.0, TOWN, city.threads, SAME),
     row("movement/restart", "largest difference between a split and a whole run", "1", "<=", 0.0,
         "the flooded town, thin cloud, buses, rescue, bulletins, ways kept to: split at half its time", city.restart, SAME),
     *(row(f"movement/paradise{name}", metric, "1", "<=", None, FIRE, paradise.effects, "", figure,

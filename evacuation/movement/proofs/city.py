@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 
 import geopandas as gpd
-import numba
 import numpy as np
 import pandas as pd
 import shapely
@@ -17,7 +16,8 @@ from evacuation.movement.roads.network import network_of
 from evacuation.movement.roads.queues import FEW
 from twin.city import City
 from twin.hazard import Action, Outcome, State
-from twin.proof import Reference
+from twin.jit import on_threads
+from twin.proof import Reference, one_and_many
 from twin.streams import stream
 
 MODEL = Movement(zones="all", compliance=0.9, mean_delay_min=10.0)
@@ -126,16 +126,13 @@ def dose(_: Reference) -> float:
 
 
 def threads(_: Reference) -> float:
-    """Return the largest difference between runs on one and on two threads; infinite for a town that is too small to need two."""
-    before, found, city, clock = numba.get_num_threads(), [], worlds.town(people=600.0), worlds.clock(0.5)
+    """Return the largest difference between runs on one thread and on all; infinite for a town that is too small to need two."""
+    found, city, clock = [], worlds.town(people=600.0), worlds.clock(0.5)
     water = worlds.water(city, clock, np.full(7, 0.2))
     drivers = {"water_depth": water, "water_speed": worlds.flow(water, 2.0)}
-    try:
-        for count in (1, min(2, numba.config.NUMBA_NUM_THREADS)):  # type: ignore[attr-defined]
-            numba.set_num_threads(count)
+    for count in one_and_many():
+        with on_threads(count):
             found.append(MODEL.simulate(city, drivers, clock, (), stream(7, "movement")))
-    finally:
-        numba.set_num_threads(before)
     return _difference(*found) if len(found[0].state.arrays["traveller_link"]) >= FEW else np.inf
 
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 from scipy.integrate import quad, solve_ivp
 from scipy.special import gamma
@@ -21,7 +20,8 @@ from evacuation.release.release import Release
 from twin.clock import Clock
 from twin.grid import Grid
 from twin.hazard import Action, Outcome
-from twin.proof import Reference
+from twin.jit import on_threads
+from twin.proof import Reference, one_and_many
 from twin.streams import stream
 
 #: u* (m s-1), 1 / L (m-1), sigma_v / u* of neutral, stable and unstable air.
@@ -206,14 +206,11 @@ def mass(_: Reference) -> dict[str, float]:
 
 @cache
 def threads(_: Reference) -> float:
-    """Return the largest difference of any field between one and two threads."""
-    clock, found, before = Clock(START, 1800.0, 300.0), [], numba.get_num_threads()
-    try:
-        for count in (1, 2):
-            numba.set_num_threads(count)
+    """Return the largest difference of any field between one thread and all."""
+    clock, found = Clock(START, 1800.0, 300.0), []
+    for count in one_and_many():
+        with on_threads(count):
             found.append(leak(clock, wind(clock, WINDS)).fields)
-    finally:
-        numba.set_num_threads(before)
     gaps = [np.abs(found[0][v].values - found[1][v].values) for v in found[0]]
     return max(float(np.nanmax(gap, initial=0.0)) for gap in gaps)
 

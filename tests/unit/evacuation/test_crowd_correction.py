@@ -76,7 +76,9 @@ def test_a_first_reading_far_off_the_run_waits_for_the_next_to_say_the_same(city
     alone, again = (
         simulate(city, 120, told(times, inside=[900.0, second])).tables["live"] for second in (118.0, 910.0)
     )
-    assert alone["state"].tolist() == ["jump", "ok"] and alone["moved"].iloc[0] == 0 and abs(alone["moved"].iloc[1]) < 20
+    assert (
+        alone["state"].tolist() == ["jump", "ok"] and alone["moved"].iloc[0] == 0 and abs(alone["moved"].iloc[1]) < 20
+    )
     assert again["state"].tolist() == ["jump", "ok"] and again["moved"].iloc[1] > 300, "twice is no slip"
 
 

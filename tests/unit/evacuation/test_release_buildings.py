@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import geopandas as gpd
-import numba
 import numpy as np
 import pytest
 import shapely
@@ -16,6 +15,7 @@ from evacuation.release.kernels import zones
 from evacuation.release.kernels.particles import pair
 from evacuation.release.proofs.building_wind import hits, of_table
 from twin.errors import ScenarioError
+from twin.jit import on_threads
 
 CELL = 4.0
 INFLOW = log_law(5.0, 10.0, 0.1)
@@ -198,13 +198,9 @@ def start(around: Wind) -> Swarm:
 def test_particles_are_the_same_on_one_thread_and_two_and_in_two_parts(around: Wind, start: Swarm) -> None:
     mixing = turbulence(around, 0.1)
     *_, whole = particles(around, mixing, start, 8.0, 4.0, 5)
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
+    with on_threads(1):
         (first,) = particles(around, mixing, start, 4.0, 4.0, 5)
         (second,) = particles(around, mixing, first, 4.0, 4.0, 5)
-    finally:
-        numba.set_num_threads(before)
     assert np.array_equal(second.position, whole.position) and np.array_equal(second.here, whole.here)
 
 
