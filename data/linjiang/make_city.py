@@ -570,6 +570,7 @@ def with_tanks(facilities: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 #: a gate leads to, `opens` whether it is open at the start.
 SQUARE = OPEN_PLACES["square"]
 HALL = box(2070, 885, 2122, 913)
+PLATFORM = box(2071, 887, 2121, 902)
 ALLEY = box(1990, 1180, 1994.5, 1256)
 
 
@@ -652,10 +653,18 @@ def make_venues() -> dict[str, gpd.GeoDataFrame]:
             LineString([(2094, y1), (2097, y1)]),
             entrance="metro-2C",
         ),
-        _part("hall-kiosk", "obstacle", "客服中心", "Service centre", box(2092, 896, 2100, 902)),
-        _part("hall-stairs", "source", "站台楼梯", "Stairs from the platform", box(2086, 888, 2106, 892)),
-        _part("hall-concourse", "zone", "站厅", "Concourse", box(2080, 886, 2112, 903)),
-        _part("hall-north", "zone", "连通道口", "Mouth of the link", box(2084, 903, 2107, y1 - 0.5)),
+        _part("hall-kiosk", "obstacle", "客服中心", "Service centre", box(2092, 886.5, 2100, 890)),
+        # The platform lies below the hall, level -1; three stairs lead up.
+        _part("platform-edge", "wall", "站台边缘", "Edge of the platform", PLATFORM.exterior, level=-1),
+        _part("hall-stairs", "source", "站台", "Platform", box(2072, 888, 2120, 891), level=-1),
+        *[
+            _part(f"hall-stair-{k + 1}", "stair", f"{k + 1}号楼梯", f"Stair {k + 1}", box(x, 893, x + 4, 901),
+                  level=-1, to_level=0, up_deg=0.0, rise=0.5)
+            for k, x in enumerate((2078, 2094, 2110))
+        ],
+        _part("platform-foot", "zone", "站台层楼梯口", "Platform, before the stairs", box(2072, 887.5, 2120, 893), level=-1),
+        _part("hall-concourse", "zone", "站厅楼梯口", "Concourse, above the stairs", box(2076, 901, 2114, 904.5)),
+        _part("hall-north", "zone", "连通道口", "Mouth of the link", box(2084, 904.5, 2107, y1 - 0.5)),
         _part("hall-east", "zone", "东侧出站口", "East barriers", box(2112, 886, 2121, 912)),
         _part("hall-west", "zone", "西侧出站口", "West barriers", box(2071, 886, 2080, 912)),
     ]
