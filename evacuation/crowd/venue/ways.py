@@ -141,7 +141,7 @@ class Finder:
 
     def _cost(self, group: int, gates: Gates, slowness: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the cost of the way of a group to the nearest of its goals, or where the plan names none out of the venue by a gate
-        that it knows."""
+        that it knows. Who has goals does not go out: through a gate of the rim there is no way to one."""
         goals, known = self.wanted[group], self.knows[group]
         out = [gate.rim and not gates.shut[k] and gates.lets_out(k) for k, gate in enumerate(self.plan.gates)]
         if any(way and gate.id in known for way, gate in zip(out, self.plan.gates, strict=True)):
@@ -150,7 +150,7 @@ class Finder:
         blocked, way_x, way_w = self.wall.copy(), np.zeros(shape), np.zeros(shape)
         cost = self.around(group)
         for k, (gate, cells) in enumerate(zip(self.plan.gates, self._gate_cells, strict=True)):
-            if gates.shut[k]:
+            if gates.shut[k] or (goals and gate.rim):
                 blocked |= cells
             elif gates.way[k]:
                 ends = self.plan.local(np.array([gate.shape.coords[0], gate.shape.coords[-1]]))
@@ -240,10 +240,10 @@ class Finder:
                 raise ScenarioError("goal_unreachable", venue=plan.id, goal=name)
 
     def _reached_from(self, goal: NDArray[np.bool_], gates: Gates) -> NDArray[np.bool_]:
-        """Return the cells joined to a goal when every gate that opens is open."""
+        """Return the cells joined to a goal within the rim when every gate that opens is open."""
         blocked = self.wall.copy()
-        for k, cells in enumerate(self._gate_cells):
-            if gates.shut[k]:
+        for gate, cells, shut in zip(self.plan.gates, self._gate_cells, gates.shut, strict=True):
+            if shut or gate.rim:
                 blocked |= cells
         rooms, _ = ndimage.label(~blocked)
         found, before = set(np.unique(rooms[goal])), -1

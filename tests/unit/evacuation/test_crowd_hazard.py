@@ -193,6 +193,28 @@ def test_a_goal_that_nobody_reaches_is_named(small_city: City) -> None:
     assert out.counts["where"][3.0].iloc[-1] == 10 and out.tables["gates"]["left"].sum() == 0
 
 
+def test_who_has_a_goal_does_not_go_out_by_a_gate_of_the_rim_to_reach_it(small_city: City) -> None:
+    """Two gates in the south wall: the way from one to the other outside is shorter than that around the inner wall."""
+    shapes = {
+        "east": None, "north": None, "wall-1": None,
+        "wall-2": shapely.LineString(at((14, 0), (16, 0), (16, 10), (0, 10), (0, 0), (8, 0))),
+        "wall-3": shapely.LineString(at((10, 0), (12, 0), (12, 8.5))),
+        "floor": shapely.box(X + 7, Y + 1, X + 11, Y + 4),
+    }  # fmt: skip
+    more = {
+        "hall/one": ("gate", shapely.LineString(at((8, 0), (10, 0)))),
+        "hall/two": ("gate", shapely.LineString(at((12, 0), (14, 0)))),
+        "hall/yard": ("goal", shapely.box(X + 13, Y + 1, X + 15, Y + 3)),
+    }
+    rows = [{"id": name, "kind": kind, "venue": "hall", "name_zh": name, "name_en": name, "geometry": shape}
+            for name, (kind, shape) in more.items()]  # fmt: skip
+    venues = parts(**shapes)
+    table = gpd.GeoDataFrame(pd.concat([venues, gpd.GeoDataFrame(rows, crs=venues.crs)]), crs=venues.crs)
+    out = Crowd("hall", persons=20).simulate(with_hall(small_city, table), {}, clock(60), rng=stream(1, "crowd"))
+    left = out.tables["exits"].groupby("id")["left"].max()
+    assert left["hall/yard"] == 20 and left["hall/one"] == left["hall/two"] == 0
+
+
 def test_from_scenario_to_plan(city: City, tmp_path: Path) -> None:
     save_folder(city, tmp_path / "town")
     path = tmp_path / "evening.yaml"
