@@ -658,11 +658,27 @@ def make_venues() -> dict[str, gpd.GeoDataFrame]:
         _part("platform-edge", "wall", "站台边缘", "Edge of the platform", PLATFORM.exterior, level=-1),
         _part("hall-stairs", "source", "站台", "Platform", box(2072, 888, 2120, 891), level=-1),
         *[
-            _part(f"hall-stair-{k + 1}", "stair", f"{k + 1}号楼梯", f"Stair {k + 1}", box(x, 893, x + 4, 901),
-                  level=-1, to_level=0, up_deg=0.0, rise=0.5)
+            _part(
+                f"hall-stair-{k + 1}",
+                "stair",
+                f"{k + 1}号楼梯",
+                f"Stair {k + 1}",
+                box(x, 893, x + 4, 901),
+                level=-1,
+                to_level=0,
+                up_deg=0.0,
+                rise=0.5,
+            )
             for k, x in enumerate((2078, 2094, 2110))
         ],
-        _part("platform-foot", "zone", "站台层楼梯口", "Platform, before the stairs", box(2072, 887.5, 2120, 893), level=-1),
+        _part(
+            "platform-foot",
+            "zone",
+            "站台层楼梯口",
+            "Platform, before the stairs",
+            box(2072, 887.5, 2120, 893),
+            level=-1,
+        ),
         _part("hall-concourse", "zone", "站厅楼梯口", "Concourse, above the stairs", box(2076, 901, 2114, 904.5)),
         _part("hall-north", "zone", "连通道口", "Mouth of the link", box(2084, 904.5, 2107, y1 - 0.5)),
         _part("hall-east", "zone", "东侧出站口", "East barriers", box(2112, 886, 2121, 912)),

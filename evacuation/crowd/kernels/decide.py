@@ -13,7 +13,7 @@ import numba
 
 from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.outline import between
-from evacuation.crowd.kernels.walls import bars, crosses, hidden, side
+from evacuation.crowd.kernels.walls import bars, crosses, hidden, side, walled
 from twin.jit import kernel
 
 #: Directions looked at when people come towards one: cosine and sine of 0 (see `choose`), and of 0.5 and 1 radian to either side.
@@ -75,7 +75,8 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
     """Write for people `begin` to `end` the way to the goal, from the four cells around, and how far it still is.
 
     That is negative for who stands: who has not left yet (`leaves` > t), and who has no way. Who has gone out walks straight on. Who
-    was pushed where there is no way, and whom what lies behind a wall draws to it, goes to the nearest cell with a way.
+    was pushed where there is no way goes to the nearest cell with one. Who would walk into a wall within a cell, as at a door post that
+    cuts his cell, goes to the best cell around.
     """
     fr, fc = ways.x.shape[1], ways.x.shape[2]
     x, w, group, way_size = people.x, people.w, people.group, floor.way_size
@@ -102,18 +103,22 @@ def head(plans_out, begin, end, people, t, floor, gates, ways):
                 ew += weight * ways.w[group[i], rr, cc]
         length = math.sqrt(ex * ex + ew * ew)
         rr, cc = int(w[i] / way_size), int(x[i] / way_size)
+        k = int(w[i] / floor.wall_size) * floor.wall_columns + int(x[i] / floor.wall_size)
+        first, last = floor.wall_start[k], floor.wall_start[k + 1]
+        step = way_size / max(length, 1e-6)
+        to_x, to_w = x[i] + step * ex, w[i] + step * ew
+        to_row, to_col = -1, -1
         if ways.cost[group[i], rr, cc] >= FAR:
             rr, cc = beside(rr, cc, i, people, floor, gates, ways)
             if rr < 0:
                 continue
-            astray, k = length <= 1e-6, int(w[i] / floor.wall_size) * floor.wall_columns + int(x[i] / floor.wall_size)
-            if not astray:
-                to_x, to_w = x[i] + way_size * ex / length, w[i] + way_size * ew / length
-                first, last = floor.wall_start[k], floor.wall_start[k + 1]
-                astray = hidden(x[i], w[i], to_x, to_w, people.passed[i], first, last, floor, gates)
-            if astray:
-                ex, ew = (cc + 0.5) * way_size - x[i], (rr + 0.5) * way_size - w[i]
-                length = math.sqrt(ex * ex + ew * ew)
+            if length <= 1e-6 or hidden(x[i], w[i], to_x, to_w, people.passed[i], first, last, floor, gates):
+                to_row, to_col = rr, cc
+        elif walled(x[i], w[i], to_x, to_w, first, last, floor):
+            to_row, to_col = downhill_from(rr, cc, i, people, first, last, floor, ways)
+        if to_row >= 0:
+            ex, ew = (to_col + 0.5) * way_size - x[i], (to_row + 0.5) * way_size - w[i]
+            length = math.sqrt(ex * ex + ew * ew)
         if length > 0.0:
             want_x, want_w = ex / length, ew / length
             off = (x[i] - (cc + 0.5) * way_size) * want_x + (w[i] - (rr + 0.5) * way_size) * want_w
@@ -141,6 +146,20 @@ def beside(row, col, i, people, floor, gates, ways):
                 continue
             if not hidden(px, pw, cx, cw, people.passed[i], floor.wall_start[k], floor.wall_start[k + 1], floor, gates):
                 best_row, best_col, least = r, c, d2
+    return best_row, best_col
+
+
+@kernel(bare=True)
+def downhill_from(row, col, i, people, first, last, floor, ways):
+    """Return the cell from which the way of person `i` is the shortest, of his own and the eight around it that no wall hides from him;
+    (-1, -1) for none."""
+    px, pw, group = people.x[i], people.w[i], people.group[i]
+    best_row, best_col, least = -1, -1, FAR
+    for r in range(max(row - 1, 0), min(row + 2, ways.cost.shape[1])):
+        for c in range(max(col - 1, 0), min(col + 2, ways.cost.shape[2])):
+            cx, cw = (c + 0.5) * floor.way_size, (r + 0.5) * floor.way_size
+            if ways.cost[group, r, c] < least and not walled(px, pw, cx, cw, first, last, floor):
+                best_row, best_col, least = r, c, ways.cost[group, r, c]
     return best_row, best_col
 
 

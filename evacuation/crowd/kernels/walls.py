@@ -50,3 +50,15 @@ def hidden(px, pw, qx, qw, passed, first, last, floor, gates):
         ):
             return True
     return False
+
+
+@kernel(inline=True)
+def walled(px, pw, qx, qw, first, last, floor):
+    """Return whether one of the lines `first` to `last` of `wall_list` that is a wall lies between p and q."""
+    for m in range(first, last):
+        s = floor.wall_list[m]
+        if floor.gate_of[s] < 0 and crosses(
+            px, pw, qx, qw, floor.line[s, 0], floor.line[s, 1], floor.line[s, 2], floor.line[s, 3]
+        ):
+            return True
+    return False

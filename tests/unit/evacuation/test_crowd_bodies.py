@@ -12,6 +12,7 @@ from evacuation.crowd.kernels.outline import between
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import DECISION_S, MASS_KG, RELAX_S, STIFFNESS, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.proofs import rimea
 from evacuation.crowd.proofs.worlds import SECOND, emptied, filled, line, plan_of, room
 from evacuation.crowd.venue.gates import Gates
 
@@ -210,3 +211,19 @@ def test_people_on_a_stair_pass_more_slowly_than_on_the_level() -> None:
         gone = np.array(through)
         flows.append(70.0 / (np.argmax(gone >= 110) - np.argmax(gone >= 40)) / 2.0)
     assert flows[1] < 0.88 and flows[1] < 0.7 * flows[0] and flows[0] < 1.95
+
+
+def test_who_is_pressed_against_a_door_post_gets_round_it() -> None:
+    """Two of case A8 as they once stood for ever: the way of the first led straight into the post, and the second leaned on him."""
+    walkers = filled(rimea._cabins(own_exit=False), 2)
+    post = walkers.plan.local(np.array([[13.95, 5.0]]))[0]
+    ids = np.arange(2)
+    walkers.people = People.standing(
+        post + np.array([[0.005011460256113, 0.111487306385403], [-0.271072635919432, 0.306607924554735]]),
+        broad=np.array([0.22523998252361635, 0.22724454789065746]), deep=np.array([0.1210967647976432, 0.1221744881132567]),
+        free=np.ones(2), group=np.zeros(2), leaves=np.zeros(2), number=ids,
+    )._replace(
+        face_x=np.array([0.021787359746794507, 0.36802972544880236]), face_w=np.array([0.9997626273047335, -0.92981402505344]),
+        touching=np.array([2, 1], np.int32),
+    )  # fmt: skip
+    assert emptied(walkers, 60) < 60

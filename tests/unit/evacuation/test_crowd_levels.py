@@ -121,12 +121,14 @@ def test_the_density_forms_go_by_the_stairs_too(small_city: City, form: str) -> 
     crowd = Crowd("hall", persons=100, form=form, stream_cell_m=0.25)
     out = crowd.simulate(with_hall(small_city, storeys()), {}, clock(240), rng=stream(1, "crowd"))
     assert abs(out.balance.error) <= 1e-9
-    assert out.counts["where"][3.0].iloc[-1] == pytest.approx(100, abs=1), "all come down and out"
     people = out.fields["zone_people"].to_pandas()
     assert people["hall/flight"].max() > 5 and people.iloc[0]["hall/gallery"] > 10
-    assert people.iloc[-1].sum() < 1.5, "the zones count whom the ledger counts"
     followed = out.tables["zones"].set_index("id")["single_after_s"].notna()
     assert followed.any() == (form == "mixed")
+    # a zone whose people are followed takes whole ones: less than one may wait before each for ever
+    waits = max(followed.sum(), 1)
+    assert out.counts["where"][3.0].iloc[-1] == pytest.approx(100, abs=waits), "all come down and out"
+    assert people.iloc[-1].sum() < waits, "the zones count whom the ledger counts"
 
 
 @pytest.mark.parametrize("cell_m", [0.5, 0.7, 1.0])
