@@ -46,7 +46,7 @@ TURN_S, TURN_AHEAD_M = 0.15, 1.27
 #: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000), and the most of it over the normal force (0.4 to 0.5 in
 #: Dufour, Stapelle and Nicolas 2026): both calibrated once on the shared runs uo-180-180-070 and gate_050_w56_040, the most of it also
 #: with the runs of two directions and the guidelines' E12 and B4 in view.
-FRICTION, COULOMB = 1.5e4, 0.12
+FRICTION, COULOMB = 1.5e4, 0.10
 
 #: Whom one may touch before the next decision, m between outlines, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0

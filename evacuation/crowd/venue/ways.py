@@ -23,8 +23,9 @@ CLEAR_M, WALL_COST = 0.4, 0.15
 #: A metre of stairs costs as much as two on the level: about what it takes (Weidmann 1993).
 SLOPE_COST = 2.0
 
-#: Through the densest crowd a metre costs a person as much as this many on free ground (set on RiMEA 11 and 15: most
-#: keep to the nearer exit, and a corner is walked round on all its width), and a density, whose model has everybody know the times to all exits (Hughes 2002), as this many (assumed).
+#: Through the densest crowd a metre costs a person as much as this many on free ground (set on RiMEA 11 and 15: most keep to the nearer
+#: exit, and a corner is walked round on all its width), and a density, whose model has everybody know the times to all exits (Hughes
+#: 2002), as this many (assumed).
 MOST_SLOW, MOST_SLOW_DENSITY = 2.8, 5.0
 
 #: Up to this density, persons/m2, everybody walks as fast as alone: Weidmann's factor is 1 but for 4e-17.
