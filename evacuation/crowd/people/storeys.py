@@ -18,8 +18,9 @@ SEEN_M = 3.0
 class Storeys:
     """Walks people of a venue with several levels; of one level as `Walkers` does.
 
-    Before each decision whoever is near the middle of a stair is set a second time, with a number below 0, on the other level: those
-    there see and touch him, and nothing of the law of motion ends at the middle. After it the second ones are gone.
+    Before each decision whoever has passed the middle of a stair goes on on the other level, and whoever is near it is set a second
+    time, with a number below 0, on the level where he is not: those there see and touch him, and nothing of the law of motion ends at the
+    middle. After it the second ones are gone.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -31,16 +32,22 @@ class Storeys:
             walkers.walk(t, decisions)
             return
         for k in range(decisions):
-            self._set_twice(walkers)
+            self._change(walkers, SEEN_M)
             walkers.walk(t + k * DECISION_S, 1)
-            people = walkers.people.chosen(walkers.people.number >= 0)
-            moved = self._plan.levels.across(*self._plan.at(people.x, people.w), 0.0, np.inf)
-            walkers.people = people._replace(x=people.x + moved)
+            if (walkers.people.number < 0).any():
+                walkers.people = walkers.people.chosen(walkers.people.number >= 0)
+        self._change(walkers, 0.0)
 
-    def _set_twice(self, walkers: Walkers) -> None:
+    def _change(self, walkers: Walkers, seen_m: float) -> None:
+        """Let people change levels; set those within `seen_m` of the middle a second time."""
         people = walkers.people
-        moved = self._plan.levels.across(*self._plan.at(people.x, people.w), -SEEN_M, 0.0)
-        near = np.flatnonzero(moved)
+        moved, past = self._plan.levels.across(*self._plan.at(people.x, people.w), -seen_m, np.inf)
+        if not moved.any():
+            return
+        crossed = past > 0.0
+        walkers.people = people._replace(x=people.x + np.where(crossed, moved, 0.0))
+        near = np.flatnonzero((moved != 0.0) & (past < seen_m))
         if len(near):
             twice = people.chosen(near)
-            walkers.people = people.joined(twice._replace(x=twice.x + moved[near], number=-1 - twice.number))
+            there = twice.x + np.where(crossed[near], 0.0, moved[near])
+            walkers.people = walkers.people.joined(twice._replace(x=there, number=-1 - twice.number))

@@ -97,7 +97,10 @@ def squeeze(_: Reference) -> dict[str, float]:
     """
     side, seconds = 4.0, WATCHED_S * SECOND
     outline = shapely.box(0, 0, side + 2.0, side)
-    gate, closed = line((6, 1.5), (6, 2.5)), line((side, 0), (side, side))  # a venue has a gate: here it is behind a wall
+    gate, closed = (
+        line((6, 1.5), (6, 2.5)),
+        line((side, 0), (side, side)),
+    )  # a venue has a gate: here it is behind a wall
     plan = room(outline, [gate], shapely.box(4.3, 0.3, 5.7, 3.7), ("closed", "wall", closed))
     walls, corner = shapely.linestrings(plan.lines[0].reshape(-1, 2, 2)), plan.local(np.array([[0.0, side]]))[0]
     kinetic, springs = np.zeros((2, len(SQUEEZED), len(STEPS_S), seconds + 1))

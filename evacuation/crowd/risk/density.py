@@ -56,7 +56,7 @@ class OverStairs(Density):
 
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density (ny, nx) of people at local places."""
-        moved = self._plan.levels.across(*self._plan.at(x, w), -3.0 * WIDTH_M, 0.0)
+        moved, _ = self._plan.levels.across(*self._plan.at(x, w), -3.0 * WIDTH_M, 0.0)
         twice = moved != 0.0
         return super().of(np.concatenate([x, (x + moved)[twice]]), np.concatenate([w, w[twice]]))
 

@@ -132,21 +132,25 @@ class Levels:
             return field
         return np.asarray(field.reshape(*field.shape[:-1], len(self.numbers), -1).max(axis=-2))
 
-    def across(self, x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-        """Return, for each laid place on a stair that joins levels, how far east its place on the other level lies, m; 0 elsewhere.
+    def across(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return, for each laid place on a stair that joins levels, how far east its place on the other level lies, m, 0 elsewhere, and how
+        far past the middle of the stair it is, m, seen from its level.
 
-        Of those alone that are more than `low` and at most `high` m past the middle of the stair, seen from their level.
+        Of those alone that are more than `low` and at most `high` m past the middle.
         """
-        moved = np.zeros(len(x))
+        moved, beyond = np.zeros((2, len(x)))
         for join in self.joins:
             apart = (join.head - join.foot) * self.span_m
             for k, way in ((join.foot, 1.0), (join.head, -1.0)):
                 here = x - k * self.span_m
                 past = way * join.past_middle(here, y)
                 found = np.flatnonzero((past > low) & (past <= high))
-                found = found[shapely.contains_xy(join.shape, here[found], y[found])]
-                moved[found] = way * apart
-        return moved
+                if len(found):
+                    found = found[shapely.contains_xy(join.shape, here[found], y[found])]
+                    moved[found], beyond[found] = way * apart, past[found]
+        return moved, beyond
 
 
 def lay(

@@ -68,7 +68,7 @@ def test_people_are_seen_and_touched_across_the_middle_of_a_stair() -> None:
     for middle in (8.6, 7.0 + 0.16):
         walkers = filled(plan, 2)
         place = plan.local(np.array([[X + middle, Y + 5.0], [X + middle - 0.32, Y + 5.0]]))
-        moved = plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
+        moved, _ = plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
         people = walkers.people._replace(
             x=place[:, 0] + moved, w=place[:, 1], broad=np.full(2, 0.17), deep=np.full(2, 0.17)
         )
@@ -88,7 +88,7 @@ def test_density_does_not_end_at_the_middle_of_a_stair() -> None:
     density = over(plan, Finder(plan).walkable, 0.5)
     xx, yy = np.meshgrid(np.arange(4.2, 10.0, 0.5), np.arange(4.25, 6.0, 0.5))
     place = plan.local(np.column_stack([X + xx.ravel(), Y + yy.ravel()]))
-    x = place[:, 0] + plan.levels.across(*plan.at(*place.T), 0.0, np.inf)
+    x = place[:, 0] + plan.levels.across(*plan.at(*place.T), 0.0, np.inf)[0]
     field = plan.levels.folded(density.of(x, place[:, 1]))
     row = field[np.argmin(np.abs(density.grid.y - (Y + 5.0)))]
     column = ((X + np.array([6.5, 7.0, 7.5]) - density.grid.west) / 0.5).astype(int)
