@@ -48,6 +48,7 @@ class Storeys:
         walkers.people = people._replace(x=people.x + np.where(crossed, moved, 0.0))
         near = np.flatnonzero((moved != 0.0) & (past < seen_m))
         if len(near):
-            twice = people.chosen(near)
-            there = twice.x + np.where(crossed[near], 0.0, moved[near])
+            twice = walkers.people.chosen(near)
+            # from where he is now, so that a walk gives the same to the bit in however many calls
+            there = twice.x + np.where(crossed[near], -moved[near], moved[near])
             walkers.people = walkers.people.joined(twice._replace(x=there, number=-1 - twice.number))

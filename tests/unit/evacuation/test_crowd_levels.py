@@ -11,6 +11,7 @@ import shapely
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.district.stream import MOST, Stream
 from evacuation.crowd.kernels.stream import JAM
+from evacuation.crowd.people.law import DECISION_S
 from evacuation.crowd.people.storeys import Storeys
 from evacuation.crowd.proofs.worlds import SECOND, filled
 from evacuation.crowd.risk.density import over
@@ -159,11 +160,29 @@ def test_a_density_comes_down_a_stair_as_slowly_as_people_and_no_denser_than_the
     assert 0.5 * MOST * 0.69 / 1.34 < flow <= MOST * 0.69 / 1.34
 
 
-def test_a_crowd_goes_up_a_stair_to_the_next_level_without_end() -> None:
-    """A hundred people below take the stair between its rails: nobody stays, for no arch of those who slide back holds them."""
+def going_up() -> Plan:
+    """The two halls with the gate above and the people below."""
     rows = storeys(east={"level": 1}, low={"geometry": shapely.box(X + 11, Y + 1, X + 15, Y + 9)})
     rows.loc[rows["id"] == "hall/wall-0", "level"], rows.loc[rows["id"] == "hall/wall-1", "level"] = 1, 0
-    plan = Plan.of_parts("hall", BOX, rows[rows["id"] != "hall/high"], "EPSG:4547")
+    return Plan.of_parts("hall", BOX, rows[rows["id"] != "hall/high"], "EPSG:4547")
+
+
+def test_a_walk_up_a_stair_is_the_same_in_however_many_calls() -> None:
+    """Whole seconds against single decisions, as trajectories ask for: to the bit, while people change levels."""
+    plan = going_up()
+    whole, single = filled(plan, 100), filled(plan, 100)
+    for second in range(30):
+        Storeys(plan).walk(whole, float(second), SECOND)
+        for k in range(SECOND):
+            Storeys(plan).walk(single, second + k * DECISION_S, 1)
+    assert (whole.people.x > plan.levels.span_m).any(), "somebody has changed levels"
+    for name, values in whole.record().items():
+        np.testing.assert_array_equal(single.record()[name], values, err_msg=name)
+
+
+def test_a_crowd_goes_up_a_stair_to_the_next_level_without_end() -> None:
+    """A hundred people below take the stair between its rails: nobody stays, for no arch of those who slide back holds them."""
+    plan = going_up()
     walkers, both = filled(plan, 100), Storeys(plan)
     for second in range(100):
         both.walk(walkers, float(second), SECOND)
