@@ -26,8 +26,7 @@ from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
 from evacuation.crowd.people.law import DECISION_S, Pressing
-from evacuation.crowd.people.storeys import MOST_STEPS
-from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
 from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import MARGIN_M, MOST_CELLS, WAY_CELL_M, Plan
