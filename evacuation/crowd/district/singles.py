@@ -24,7 +24,7 @@ from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people import draws
-from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
+from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M, on_ground
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
 from evacuation.crowd.risk.density import WIDTH_M, over
@@ -382,4 +382,4 @@ def _places(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
     west, south, east, north = ground.bounds
     xx, yy = np.meshgrid(np.arange(west, east + 1e-9, APART_M), np.arange(south, north + 1e-9, APART_M))
     at = np.column_stack([xx.ravel(), yy.ravel()])
-    return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])
+    return plan.local(at[on_ground(ground, at, 1e-9)])

@@ -301,7 +301,7 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
     ends = shapely.LineString([line.coords[0], line.coords[-1]])
     if line.length > STRAIGHT * ends.length:
         raise ScenarioError("gate_bent", venue=venue, gate=part["id"], found=line.length, expected=ends.length)
-    inside = {sign: ground.buffer(1e-6).contains(_beside(line, sign, 0.2)) for sign in (1, -1)}
+    inside = {sign: bool(shapely.dwithin(ground, _beside(line, sign, 0.2), 1e-6)) for sign in (1, -1)}
     return Gate(
         id=str(part["id"]),
         name_zh=str(part["name_zh"]),

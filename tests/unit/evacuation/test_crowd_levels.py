@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import shapely.affinity
 
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.district.stream import MOST, Stream
@@ -93,6 +94,14 @@ def test_density_does_not_end_at_the_middle_of_a_stair() -> None:
     row = field[np.argmin(np.abs(density.grid.y - (Y + 5.0)))]
     column = ((X + np.array([6.5, 7.0, 7.5]) - density.grid.west) / 0.5).astype(int)
     assert np.ptp(row[column]) < 0.05 * row[column].mean() and row[column].min() > 3.0
+
+
+def test_people_start_around_a_stair_that_lies_aslant(small_city: City) -> None:
+    """Its halves cut the ground of their source along lines that no whole number of metres describes."""
+    turned = shapely.affinity.rotate(shapely.box(X + 4, Y + 4, X + 10, Y + 6), 33.0, origin=(X + 7, Y + 5))
+    aslant = storeys(stair={"geometry": turned, "up_deg": 237.0}, flight={"geometry": turned})
+    out = Crowd("hall", persons=80).simulate(with_hall(small_city, aslant), {}, clock(60), rng=stream(1, "crowd"))
+    assert out.balance.error == 0.0 and out.tables["gates"]["left"].tolist()[0] > 60
 
 
 @pytest.mark.parametrize(
