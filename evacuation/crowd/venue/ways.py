@@ -213,7 +213,7 @@ class Finder:
         return np.concatenate([rows[at_foot], rows[at_head]]), np.concatenate([foot[at_foot], head[at_head]])
 
     def check(self, ever_open: Gates) -> None:
-        """Raise ScenarioError for a source outside the walls, a room with no way out, a stair to nowhere, or a goal that no source reaches.
+        """Raise ScenarioError for a source outside the walls or covered by them, a room with no way out, a stair to nowhere, or a goal that no source reaches.
 
         `ever_open` has every gate open that is open at any time of the run.
         """
@@ -224,7 +224,9 @@ class Finder:
         outside = rooms == rooms[0, 0]
         for source in plan.sources:  # before the stairs: through a gap in the walls they end outside, too
             on = self.cells_of(source.shape) & ~sealed
-            if not on.any() or outside[on].any():
+            if not on.any():
+                raise ScenarioError("source_small", venue=plan.id, source=source.id)
+            if outside[on].any():
                 raise ScenarioError("source_outside", venue=plan.id, source=source.id)
         for join in plan.levels.joins:
             for k, way in ((join.foot, -1.0), (join.head, 1.0)):
