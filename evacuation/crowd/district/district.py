@@ -197,7 +197,8 @@ def _notes(
         z for z, peak, own in zip(ids, monitor.peak["density"], single, strict=True) if peak >= SINGLE_FROM and not own
     ]
     if dense:
-        notes.append(("stream_touches", {"zones": dense, "density": SINGLE_FROM}))
+        code = "mixed_touches" if asked.form == "mixed" else "stream_touches"
+        notes.append((code, {"zones": dense, "density": SINGLE_FROM}))
     if not len(plan.zones):
         notes.append(("no_zones", {"venue": asked.venue}))
     if skipped := round(inflow.skipped):

@@ -48,7 +48,7 @@ def test_a_dense_zone_is_followed_and_nobody_is_lost(city: City) -> None:
     assert half[0] == pytest.approx(half[1], rel=0.25), "the queue before the gate is that of single people"
     sheet("crowd")
     assert "hall/front" in say("note.crowd.mixed", lang="en", **dict(out.notes)["mixed"])
-    assert "stream_touches" not in dict(out.notes) or "hall/front" not in dict(out.notes)["stream_touches"]["zones"]
+    assert "mixed_touches" not in dict(out.notes) or "hall/front" not in dict(out.notes)["mixed_touches"]["zones"]
 
 
 def test_a_split_run_equals_the_whole(city: City, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_zone_too_large_for_single_people_stays_in_the_density_and_is_named(
     monkeypatch.setattr(singles, "MOST_STEPS", 1e5)
     out = MIXED.simulate(city, {}, clock(40), rng=stream(1, "crowd"))
     assert out.tables["zones"]["single_after_s"].isna().all() and "mixed" not in dict(out.notes)
-    assert "hall/front" in dict(out.notes)["stream_touches"]["zones"]
+    assert "hall/front" in dict(out.notes)["mixed_touches"]["zones"]
     assert out.fields["contact_force"].isnull().all(), "not known, not nothing"
 
 
