@@ -213,7 +213,8 @@ class Finder:
         return np.concatenate([rows[at_foot], rows[at_head]]), np.concatenate([foot[at_foot], head[at_head]])
 
     def check(self, ever_open: Gates) -> None:
-        """Raise ScenarioError for a source outside the walls or covered by them, a room with no way out, a stair to nowhere, or a goal that no source reaches.
+        """Raise ScenarioError for a source outside the walls or covered by them, a room with no way out, a stair to nowhere, or a goal that
+        no source reaches.
 
         `ever_open` has every gate open that is open at any time of the run.
         """
