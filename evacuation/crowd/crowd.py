@@ -190,7 +190,13 @@ class Crowd:
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
-            (*self._notes(plan, comers, walkers, attendance, doses, tracks), *live.notes(), *faults(plan), *said),
+            (
+                *self._notes(plan, comers, walkers, attendance, doses, tracks),
+                *told.unheeded(plan, self.strangers, comers.skipped, actions),
+                *live.notes(),
+                *faults(plan),
+                *said,
+            ),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
             counts=told.counts(frames, clock),
         )

@@ -135,7 +135,11 @@ def simulate(
             "crowd"
         ),
         after,
-        (*_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers), *live.notes()),
+        (
+            *_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers),
+            *told.unheeded(plan, asked.strangers, inflow.skipped, actions),
+            *live.notes(),
+        ),
         places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
         counts=told.counts(frames, clock),
     )
