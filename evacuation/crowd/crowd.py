@@ -19,9 +19,8 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Attendance, Comers
 from evacuation.crowd.people.law import DECISION_S, Pressing
-from evacuation.crowd.people.storeys import MOST_STEPS, Storeys
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
-from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
 from evacuation.crowd.risk.barriers import Barriers
 from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.risk.dose import Doses
@@ -130,7 +129,6 @@ class Crowd:
             comers.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n, self.queue_push_n), there, kept)
-        storeys = Storeys(plan)
         monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
         outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
@@ -160,7 +158,7 @@ class Crowd:
                 )
                 for part in range(self.tracks_per_s or 1):
                     some = DECISIONS // (self.tracks_per_s or 1)
-                    storeys.walk(walkers, began + t + part * some * DECISION_S, some)
+                    walkers.walk(began + t + part * some * DECISION_S, some, plan.stairs)
                     if tracks is not None:
                         tracks.see(walkers.people)
                 walkers.people = doses.taken(walkers.people, t)
@@ -192,7 +190,13 @@ class Crowd:
             },
             told.balance(before, _ledger(comers, walkers), resumed=state is not None).check("crowd"),
             after,
-            (*self._notes(plan, comers, walkers, attendance, doses, tracks), *live.notes(), *faults(plan), *said),
+            (
+                *self._notes(plan, comers, walkers, attendance, doses, tracks),
+                *told.unheeded(plan, self.strangers, comers.skipped, actions),
+                *live.notes(),
+                *faults(plan),
+                *said,
+            ),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
             counts=told.counts(frames, clock),
         )

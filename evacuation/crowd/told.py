@@ -19,7 +19,7 @@ from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
 from twin.city import part_name
 from twin.clock import Clock
-from twin.hazard import Balance
+from twin.hazard import Action, Balance
 
 #: The rest of a venue beside its zones is a zone where so much of it, m2, lies further than this from its rim, m: somebody can stand there.
 LEAST_REST_M2, RIM_M = 1.0, 0.25
@@ -130,6 +130,21 @@ def counts(frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
         return pd.DataFrame(values, index=clock.times, columns=[float(k + 1) for k in range(values.shape[1])])
 
     return {"density": table([f.by_density for f in frames]), "where": table([f.where for f in frames])}
+
+
+def unheeded(
+    plan: Plan, strangers: float, skipped: float, actions: tuple[Action, ...]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Say what of the scenario changed nothing: strangers of a source of which the plan does not say by which ways its people came, and
+    trains that skip a stop at which nobody was to come."""
+    notes: list[tuple[str, Mapping[str, Any]]] = []
+    anywhere = [source.id for source in plan.sources if not source.came_by]
+    if strangers and anywhere:
+        notes.append(("strangers_unknown", {"sources": anywhere}))
+    idle = [a.place for a in actions if a.kind == "skip_stop" and a.place in {source.id for source in plan.sources}]
+    if idle and not skipped:
+        notes.append(("skip_idle", {"sources": idle}))
+    return notes
 
 
 def live_tables(live: Live, frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:

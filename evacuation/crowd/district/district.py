@@ -135,7 +135,11 @@ def simulate(
             "crowd"
         ),
         after,
-        (*_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers), *live.notes()),
+        (
+            *_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers),
+            *told.unheeded(plan, asked.strangers, inflow.skipped, actions),
+            *live.notes(),
+        ),
         places=told.places_of(plan, monitor.zones, city.place_name(asked.venue)),
         counts=told.counts(frames, clock),
     )
@@ -197,7 +201,8 @@ def _notes(
         z for z, peak, own in zip(ids, monitor.peak["density"], single, strict=True) if peak >= SINGLE_FROM and not own
     ]
     if dense:
-        notes.append(("stream_touches", {"zones": dense, "density": SINGLE_FROM}))
+        code = "mixed_touches" if asked.form == "mixed" else "stream_touches"
+        notes.append((code, {"zones": dense, "density": SINGLE_FROM}))
     if not len(plan.zones):
         notes.append(("no_zones", {"venue": asked.venue}))
     if skipped := round(inflow.skipped):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from evacuation.crowd.district.stream import Stream
+from evacuation.crowd.district.stream import FREE_M_S, Stream
 from evacuation.crowd.kernels.stream import JAM
 
 #: Nobody comes to where the density holds more than this, persons/m2: they wait, outside or in their zone (assumed).
@@ -14,6 +14,9 @@ FILLED = 4.0
 
 #: Ground of one person who walks in a crowd, m by m (assumed: 1 person/m2).
 PERSON_M = 1.0
+
+#: Less than a person who has waited so long, s, for more to come walks on as density (assumed), but no sooner than he would be through.
+WAITS_S = 10.0
 
 #: Who walks and who stays: the order of the densities in `HandOver.owed`.
 WALKS, STAYS = 0, 1
@@ -96,8 +99,42 @@ class HandOver:
         (_, room), small = self._room(cell), self.stream.cell < PERSON_M
         return float(room.sum()) * self.stream.cell**2 >= 1.0 if small else float(room.max()) > JAM - FILLED
 
-    def give_back(self, kind: int, group: int, cell: int) -> None:
-        """Put a person of a kind and group who has walked out to a cell back into the density.
+    def let_on(self, group: int, within: NDArray[np.bool_], waited_s: float) -> None:
+        """Let the part of a person that a group is owed `within` cells (ny, nx), and that waited so long, walk on as density: from where
+        its way leaves single people, or out. It waits on where there is no way, or no room."""
+        owed, stream = self.owed[WALKS, group], self.stream
+        cell = int(np.where(within, owed, 0.0).argmax())
+        there, cost = self._way_out(group, cell), stream.cost[group].ravel()
+        if there < 0 or waited_s < max(WAITS_S, (cost[cell] - cost[there]) / FREE_M_S):
+            return
+        part = float(owed[within].sum())
+        if (out := stream.sink.ravel()[there]) >= 0:
+            stream.out[out] += part
+        elif self.takes(there):
+            self.give_back(WALKS, group, there, part)
+        else:
+            return
+        owed[within] = 0.0
+
+    def _way_out(self, group: int, cell: int) -> int:
+        """Return the first cell on the way of a group from a cell on (places in a field laid out in one row) that is a way out or not of
+        single people; -1 where no way leads on."""
+        cost, grid = self.stream.cost[group], self.stream.plan.grid
+        single, sink = self.single.ravel(), self.stream.sink.ravel()
+        for _ in range(single.size):
+            cell = int(self._walked[cell])
+            if sink[cell] >= 0 or not single[cell]:
+                return cell
+            i, j = divmod(cell, grid.nx)
+            beside = [(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)]
+            to = min((at for at in beside if 0 <= at[0] < grid.ny and 0 <= at[1] < grid.nx), key=lambda at: cost[at])
+            if cost[to] >= cost[i, j]:
+                break
+            cell = to[0] * grid.nx + to[1]
+        return -1
+
+    def give_back(self, kind: int, group: int, cell: int, part: float = 1.0) -> None:
+        """Put a person of a kind and group, or a `part` of one, who has walked out to a cell back into the density.
 
         He is wider than a cell below PERSON_M: those around it share him, as they have room.
         """
@@ -105,7 +142,7 @@ class HandOver:
         around, room = self._room(cell)
         if room.sum() <= 0.0:
             room[:] = ~self._shut[around]
-        density[group][around] += room / room.sum() / self.stream.cell**2
+        density[group][around] += part * room / room.sum() / self.stream.cell**2
 
     def _room(self, cell: int) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
         """Return the cells over which a person at a cell is spread, and how much more they hold, persons/m2.

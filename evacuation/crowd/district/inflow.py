@@ -140,7 +140,7 @@ class Inflow:
         stay = float(stream.staying.sum()) * stream.cell**2 + singles.staying
         waits = self._going[:, 2] > 0.0
         part = np.where(waits, 0.0, np.minimum(self._going[:, 1], 1.0))
-        wanted = float((self._going[:, 0] * part).sum())
+        wanted = float((self._going[:, 0] * part).sum()) + singles.untold()
         gone = min(wanted, stay)
         if gone > 0.0:
             share = min(gone / stay, 1.0)

@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from evacuation.crowd.district.handover import STAYS, WALKS, HandOver
+from evacuation.crowd.district.handover import STAYS, WAITS_S, WALKS, HandOver
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.stream import JAM
 from evacuation.crowd.people import draws
-from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M
+from evacuation.crowd.people.arrivals import APART_M, OFF_WALL_M, on_ground
 from evacuation.crowd.people.law import DECISION_S, Pressing
-from evacuation.crowd.people.storeys import MOST_STEPS
-from evacuation.crowd.people.walkers import People, Walkers
+from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
 from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import MARGIN_M, MOST_CELLS, WAY_CELL_M, Plan
@@ -96,6 +95,8 @@ class Followed:
         there = People.standing(
             np.zeros((0, 2)), **{n: np.zeros(0) for n in ("broad", "deep", "free", "group", "leaves", "number")}
         )
+        #: how long less than a person has waited here to be whole, by group, s
+        self.waits = np.zeros(len(stream.finder.wanted)) if kept is None else kept["waits"].copy()
         self.walkers = Walkers(self.plan, self.finder, pressing, People.of(kept) if kept is not None else there, kept)
 
     def cell_of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -186,7 +187,8 @@ class Singles:
         own: dict[str, NDArray[Any]] = {}
         for g, ground in enumerate(self.grounds):
             ground_of[list(ground.of)] = g
-            own |= {f"singles_{g}_{name}": values for name, values in ground.walkers.record().items()}
+            its = ground.walkers.record() | {"waits": ground.waits}
+            own |= {f"singles_{g}_{name}": values for name, values in its.items()}
         return own | {
             "singles_since": self.since,
             "singles_numbers": np.array([self.made, self._told]),
@@ -251,6 +253,7 @@ class Singles:
         self.hand.walk(1)
         for ground in self.grounds:
             self._set(ground, t)
+            self._let_on(ground)
             ground.walkers.set_gates(gates)
             ground.walk(t, round(1.0 / DECISION_S), self.hand)
         self.hand.take_in()  # who walked from one zone to another
@@ -270,6 +273,13 @@ class Singles:
                 order = draws.uniform(self._key, ground.walkers.people.number[stay], draws.ORDER)
                 ground.walkers.leave(stay[np.argsort(order, kind="stable")[:some]], np.full(some, t))
                 self._told -= some
+
+    def untold(self) -> float:
+        """Return the part of a person that is to be told to go when nobody whole stays in the zones any more: others are told instead."""
+        if any(_stay(ground.walkers.people).any() for ground in self.grounds):
+            return 0.0
+        part, self._told = self._told, 0.0
+        return part
 
     def _set(self, ground: Followed, t: float) -> None:
         """Set people of a zone who are owed where there is room."""
@@ -292,6 +302,16 @@ class Singles:
                     group=np.full(count, group), leaves=np.full(count, t if kind == WALKS else np.inf), number=ids,
                 )  # fmt: skip
                 ground.walkers.people = ground.walkers.people.joined(new)
+                if count and kind == WALKS:
+                    ground.waits[group] = 0.0
+
+    def _let_on(self, ground: Followed) -> None:
+        """Let parts of a person walk on as density to which a second brought too little, for too long."""
+        for group in range(len(ground.waits)):
+            part = float(self.hand.owed[WALKS, group][ground.single].sum())
+            ground.waits[group] = ground.waits[group] + 1.0 if 0.0 < part < 1.0 - 1e-9 else 0.0
+            if ground.waits[group] >= WAITS_S:
+                self.hand.let_on(group, ground.single, ground.waits[group])
 
     def _stand(self) -> None:
         """Tell the density where people of the zones are."""
@@ -362,4 +382,4 @@ def _places(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
     west, south, east, north = ground.bounds
     xx, yy = np.meshgrid(np.arange(west, east + 1e-9, APART_M), np.arange(south, north + 1e-9, APART_M))
     at = np.column_stack([xx.ravel(), yy.ravel()])
-    return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])
+    return plan.local(at[on_ground(ground, at, 1e-9)])

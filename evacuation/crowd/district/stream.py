@@ -46,9 +46,9 @@ FULL, MOST = _most()
 class Stream:
     """Persons/m2 of each group, `walking` and `staying` (group, ny, nx), on the raster of a plan's ways.
 
-    `out` counts who has left, by gate (goals of the venue count as no gate: the last). A gate lets through what its width takes, or
-    its barriers; one narrower than a cell is as wide as it is. `present` (ny, nx) are persons/m2 who stand in the way and are no part
-    of the density: single people.
+    `out` counts who has left, by gate (goals of the venue count as no gate: the last), `sink` (ny, nx) is the place in it of the way out
+    on a cell, -1 for none. A gate lets through what its width takes, or its barriers; one narrower than a cell is as wide as it is.
+    `present` (ny, nx) are persons/m2 who stand in the way and are no part of the density: single people.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Stream:
         self._gates, self._since = gates, np.inf
         self._ways = self.finder.of(gates)  # until the first second finds the quickest
         self._blocked = self.finder.wall.copy()
-        self._share, sink = np.ones(self._blocked.shape), np.full(self._blocked.shape, -1)
+        self._share, self.sink = np.ones(self._blocked.shape), np.full(self._blocked.shape, -1)
         for k, gate in enumerate(self.plan.gates):
             cells = self.finder.gate_cells(k)
             if gates.shut[k]:
@@ -122,11 +122,10 @@ class Stream:
             open_m = gate.shape.length if np.isinf(gates.per_s[k]) else min(gate.shape.length, gates.per_s[k] / MOST)
             self._share[cells] = np.minimum(self._share[cells], open_m / across)
             if gate.rim and not self.plan.goals and gates.lets_out(k):
-                sink[self.finder.beyond_cells(k) & ~self._blocked] = k
+                self.sink[self.finder.beyond_cells(k) & ~self._blocked] = k
         for shape in self.plan.goals.values():
-            sink[self.finder.cells_of(shape) & ~self._blocked] = len(self.plan.gates)
-        self._at = np.nonzero(sink >= 0)
-        self._sink = sink[self._at]
+            self.sink[self.finder.cells_of(shape) & ~self._blocked] = len(self.plan.gates)
+        self._at = np.nonzero(self.sink >= 0)
 
     def floor(self) -> NDArray[np.bool_]:
         """Return the cells inside the walls that are no gate's."""
@@ -172,7 +171,7 @@ class Stream:
         rows, cols = self._at
         gone = self.walking[:, rows, cols].sum(axis=0) * self.cell**2
         if gone.any():
-            np.add.at(self.out, self._sink, gone)
+            np.add.at(self.out, self.sink[self._at], gone)
             self.walking[:, rows, cols] = 0.0
 
 

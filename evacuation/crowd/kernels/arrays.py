@@ -83,6 +83,26 @@ class Ways(NamedTuple):
     cost: np.ndarray
 
 
+class Stairs(NamedTuple):
+    """Stairs that join two levels, each once for each of its levels (k,): its polygon has the sides `first[k]` to `first[k + 1]` of `side`
+    (s, 4), from end to end.
+
+    The map's x and y of (x, w) are west + x - laid[k] and north - w; x up_x + y up_y - middle is how far above its middle a place lies, m,
+    `way` (1 or -1) times that how far past it, seen from this level. On the other level the place lies `moved` m further east.
+    """
+
+    side: np.ndarray
+    first: np.ndarray
+    west: float
+    north: float
+    laid: np.ndarray
+    up_x: np.ndarray
+    up_y: np.ndarray
+    middle: np.ndarray
+    way: np.ndarray
+    moved: np.ndarray
+
+
 class Counts(NamedTuple):
     """Passes saved at each gate, crossings (gate: inward, outward), who left by each gate and at each goal."""
 

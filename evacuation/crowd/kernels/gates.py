@@ -9,7 +9,7 @@ BEYOND_M = 1.0  # who goes out by a gate of the rim is in the way of others unti
 AT_GATE_M = 0.6  # nobody is let through a metered gate from further away than this
 
 
-@kernel
+@kernel(bare=True)
 def meter(people_out, tokens_out, n, t, floor, gates, ways):
     """Give passes at metered gates, to the nearest who wants to go through, so many a second and never two at once.
 
@@ -27,7 +27,7 @@ def meter(people_out, tokens_out, n, t, floor, gates, ways):
             tokens_out[k] -= 1.0
 
 
-@kernel
+@kernel(bare=True)
 def next_at(k, people, n, t, floor, ways):
     """Return who is nearest to gate `k`, has left and holds no pass yet, and whose way leads through it; -1 for nobody.
 
@@ -58,7 +58,7 @@ def next_at(k, people, n, t, floor, ways):
     return who
 
 
-@kernel
+@kernel(bare=True)
 def let_go(people_out, counts_out, crossed, n, t, floor, gates):
     """Count who crossed a gate, and let go who left or reached a goal that he wants; return how many stay.
 

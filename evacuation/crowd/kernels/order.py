@@ -5,7 +5,7 @@ from __future__ import annotations
 from twin.jit import kernel
 
 
-@kernel
+@kernel(bare=True)
 def copy(bodies_out, i, bodies, j):
     """Write person `j` of `bodies` as person `i`."""
     bodies_out.x[i], bodies_out.w[i] = bodies.x[j], bodies.w[j]
@@ -20,7 +20,7 @@ def copy(bodies_out, i, bodies, j):
     bodies_out.load[i], bodies_out.dose[i] = bodies.load[j], bodies.dose[j]
 
 
-@kernel
+@kernel(bare=True)
 def sort_by_cell(bodies_out, start_out, order_scratch, bodies, n, floor):
     """Write the first `n` people by cell (row by row) and where each cell starts; return -1, or who stands outside the raster.
 
@@ -47,7 +47,7 @@ def sort_by_cell(bodies_out, start_out, order_scratch, bodies, n, floor):
     return -1
 
 
-@kernel
+@kernel(bare=True)
 def by_key(order_out, first_scratch, key, order, n):
     """Write the first `n` of `order` by their keys; those of one key keep their order. `first_scratch`: one more than keys."""
     first_scratch[:] = 0

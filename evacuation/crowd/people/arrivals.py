@@ -348,7 +348,18 @@ def _spread(plan: Plan, source: Source, count: int) -> tuple[NDArray[np.float64]
 def _stands(plan: Plan, source: Source, at: NDArray[np.float64], within: float = 0.0) -> NDArray[np.bool_]:
     """Return whether places (n, 2, local) lie on a source's free ground, or `within` so many metres of it."""
     ground = plan.free_ground(source.shape, OFF_WALL_M)
-    return np.asarray(shapely.contains_xy(ground.buffer(within) if within else ground, *plan.at(at[:, 0], at[:, 1])))
+    return on_ground(ground, np.column_stack(plan.at(at[:, 0], at[:, 1])), within)
+
+
+def on_ground(ground: shapely.Geometry, at: NDArray[np.float64], within: float) -> NDArray[np.bool_]:
+    """Return whether places of the map (n, 2) lie in a shape, or `within` so many metres of it.
+
+    Not by a buffer: one of less than a micrometre may lose parts of the shape, so large are the map's coordinates.
+    """
+    found = np.asarray(shapely.contains_xy(ground, at[:, 0], at[:, 1]))
+    if within:
+        found[~found] = shapely.dwithin(ground, shapely.points(at[~found]), within)
+    return found
 
 
 def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:
@@ -368,7 +379,7 @@ def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:
         if len(x := np.arange(west + (k % 2) * apart / 2.0, east + 1e-9, apart))
     ]
     at = np.concatenate(points)
-    return plan.local(at[shapely.contains_xy(ground.buffer(1e-9), at[:, 0], at[:, 1])])
+    return plan.local(at[on_ground(ground, at, 1e-9)])
 
 
 def weights_of(plan: Plan, rooms: list[int]) -> NDArray[np.float64]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Ways
+from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Stairs, Ways
 from evacuation.crowd.kernels.decide import MOST_PAIRS
+from evacuation.crowd.kernels.storeys import walk_storeys
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
@@ -24,6 +25,13 @@ CELL_M, WALL_CELL_M, WALL_REACH_M = 0.5, 1.0, 0.7
 
 #: People look for the quickest way so often, s, and see the crowd smoothed over this length, m (both assumed).
 LOOK_S, SEEN_M = 1.0, 1.0
+
+#: Who is within this of the middle of a stair between levels, m along it, walks in the way of those on its other half: as far as anybody
+#: looks.
+ON_STAIR_M = 3.0
+
+#: Most steps of single persons in a run: about an hour and a half of computing on one thread (docs/crowd.md). More is refused.
+MOST_STEPS = 2e10
 
 
 class People(Bodies):
@@ -153,30 +161,38 @@ class Walkers:
             self._way = self.finder.of(gates) if self._seen is None else self.finder.quickest(gates, self._seen)
             self._state = GateState(gates.shut, gates.metered, gates.way, gates.per_s * DECISION_S)
 
-    def walk(self, t: float, decisions: int) -> None:
-        """Move everybody from `t` by a number of decisions."""
+    def walk(self, t: float, decisions: int, stairs: Stairs | None = None) -> None:
+        """Move everybody from `t` by a number of decisions; over `stairs` (`Plan.stairs`) from level to level."""
         if self._way is None or self.people.count == 0:
             return
+        if stairs is not None and not stairs.moved.size:
+            stairs = None  # a venue of one level
         if round(t / DECISION_S) % round(LOOK_S / DECISION_S) == 0 and self._gates is not None:
-            self._seen = self._crowd()
+            self._seen = self._crowd(stairs is not None)
             self._way = self.finder.quickest(self._gates, self._seen)
         times = t + DECISION_S * np.arange(decisions)
-        both = self.people.room(), self.people.room()
-        count, problem, k, found = walk(
-            *both, self._counts, self.people, times, self._floor, self._state, self._way, self._law, self._steps
-        )
+        rules = self._floor, self._state, self._way, self._law, self._steps
+        if stairs is not None:
+            twice = self.people.joined(self.people)
+            both = Bodies(*twice.room()), Bodies(*twice)
+            found = walk_storeys(both[1], both[0], self._counts, self.people.count, times, stairs, ON_STAIR_M, *rules)
+        else:
+            both = Bodies(*self.people.room()), Bodies(*self.people.room())
+            found = walk(*both, self._counts, Bodies(*self.people), times, *rules)
+        count, problem, k, figure = found
         if problem == OUTSIDE:
-            raise NumericsError("crowd_outside", found=int(found))
+            raise NumericsError("crowd_outside", found=int(figure))
         if problem == PACKED:
-            raise NumericsError("crowd_packed", time=float(times[k]), found=int(found), expected=MOST_PAIRS)
-        self.people = both[(decisions - 1) % 2].first(count)
+            raise NumericsError("crowd_packed", time=float(times[k]), found=int(figure), expected=MOST_PAIRS)
+        self.people = People(*both[(decisions - 1) % 2]).first(count)
 
-    def _crowd(self) -> NDArray[np.float64]:
+    def _crowd(self, over_stairs: bool) -> NDArray[np.float64]:
         """Return the density that people see when they choose their way, persons/m2 on the raster of ways."""
-        grid = self.plan.grid
+        grid, x, w = self.plan.grid, self.people.x, self.people.w
+        if over_stairs:
+            x, w = self.plan.on_both_levels(x, w, ON_STAIR_M)
         count = np.zeros(grid.shape)
-        row, col = (self.people.w / grid.cell_m).astype(np.int64), (self.people.x / grid.cell_m).astype(np.int64)
-        np.add.at(count, (row, col), 1.0 / grid.cell_m**2)
+        np.add.at(count, ((w / grid.cell_m).astype(np.int64), (x / grid.cell_m).astype(np.int64)), 1.0 / grid.cell_m**2)
         return np.asarray(_smooth(count, grid.cell_m) / self._open)
 
     def leave(self, who: NDArray[Any], t: NDArray[np.float64]) -> None:

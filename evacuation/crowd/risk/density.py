@@ -56,9 +56,7 @@ class OverStairs(Density):
 
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density (ny, nx) of people at local places."""
-        moved, _ = self._plan.levels.across(*self._plan.at(x, w), -3.0 * WIDTH_M, 0.0)
-        twice = moved != 0.0
-        return super().of(np.concatenate([x, (x + moved)[twice]]), np.concatenate([w, w[twice]]))
+        return super().of(*self._plan.on_both_levels(x, w, 3.0 * WIDTH_M))
 
 
 def over(plan: Plan, walkable: NDArray[np.bool_], cell_m: float) -> Density:

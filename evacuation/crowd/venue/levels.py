@@ -1,7 +1,7 @@
 """The levels of a venue, laid side by side in one plane, and the stairs that join them.
 
 Level k of them (0 the lowest) is moved east by k spans. A stair that joins two levels lies on both, walled at its sides and on the lower
-level at its head, on the upper at its foot; people change from one to the other at its middle (`people.storeys`).
+level at its head, on the upper at its foot; people change from one to the other at its middle (`kernels.storeys`).
 """
 
 from __future__ import annotations
@@ -131,26 +131,6 @@ class Levels:
         if not self.many:
             return field
         return np.asarray(field.reshape(*field.shape[:-1], len(self.numbers), -1).max(axis=-2))
-
-    def across(
-        self, x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return, for each laid place on a stair that joins levels, how far east its place on the other level lies, m, 0 elsewhere, and how
-        far past the middle of the stair it is, m, seen from its level.
-
-        Of those alone that are more than `low` and at most `high` m past the middle.
-        """
-        moved, beyond = np.zeros((2, len(x)))
-        for join in self.joins:
-            apart = (join.head - join.foot) * self.span_m
-            for k, way in ((join.foot, 1.0), (join.head, -1.0)):
-                here = x - k * self.span_m
-                past = way * join.past_middle(here, y)
-                found = np.flatnonzero((past > low) & (past <= high))
-                if len(found):
-                    found = found[shapely.contains_xy(join.shape, here[found], y[found])]
-                    moved[found], beyond[found] = way * apart, past[found]
-        return moved, beyond
 
 
 def lay(

@@ -16,6 +16,8 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels import storeys
+from evacuation.crowd.kernels.arrays import Stairs
 from evacuation.crowd.kernels.gates import BEYOND_M
 from evacuation.crowd.venue.levels import Levels, lay
 from twin.city import City
@@ -224,6 +226,41 @@ class Plan:
         """Return the map coordinates of local ones."""
         return self.grid.west + x, self.grid.north - w
 
+    @cached_property
+    def stairs(self) -> Stairs:
+        """The stairs that join levels, in local coordinates."""
+        sides, first, lines = [np.zeros((0, 4))], [0], []
+        for join in self.levels.joins:
+            for k, way in ((join.foot, 1.0), (join.head, -1.0)):
+                for ring in shapely.get_rings(self.levels.laid(join.shape, k)):
+                    at = self.local(shapely.get_coordinates(ring))
+                    sides.append(np.hstack([at[:-1], at[1:]]))
+                first.append(sum(map(len, sides)))
+                apart = way * (join.head - join.foot) * self.levels.span_m
+                lines.append([k * self.levels.span_m, *join.up, join.middle, way, apart])
+        lines_by = np.array(lines).reshape(-1, 6).T.copy()
+        return Stairs(np.concatenate(sides), np.array(first), self.grid.west, self.grid.north, *lines_by)
+
+    def across(
+        self, x: NDArray[np.float64], w: NDArray[np.float64], low: float, high: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return, for each local place on a stair that joins levels, how far east its place on the other level lies, m, 0 elsewhere, and
+        how far past the middle of the stair it is, m, seen from its level.
+
+        Of those alone that are more than `low` and at most `high` m past the middle.
+        """
+        moved, past = np.zeros((2, len(x)))
+        storeys.across(moved, past, x, w, self.stairs, low, high)
+        return moved, past
+
+    def on_both_levels(
+        self, x: NDArray[np.float64], w: NDArray[np.float64], near_m: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return local places and after them, on the other level, those that are up to `near_m` before the middle of a stair."""
+        moved, _ = self.across(x, w, -near_m, 0.0)
+        twice = moved != 0.0
+        return np.concatenate([x, (x + moved)[twice]]), np.concatenate([w, w[twice]])
+
     def free_ground(self, shape: shapely.Geometry, clearance: float) -> shapely.Geometry:
         """Return what of a shape a body of radius `clearance` can stand on: inside the outline, off walls, obstacles and gates."""
         solid = [*self.walls, *self.obstacles, *(gate.shape for gate in self.gates)]
@@ -264,7 +301,7 @@ def _gate(venue: str, part: dict[str, Any], ground: shapely.Geometry) -> Gate:
     ends = shapely.LineString([line.coords[0], line.coords[-1]])
     if line.length > STRAIGHT * ends.length:
         raise ScenarioError("gate_bent", venue=venue, gate=part["id"], found=line.length, expected=ends.length)
-    inside = {sign: ground.buffer(1e-6).contains(_beside(line, sign, 0.2)) for sign in (1, -1)}
+    inside = {sign: bool(shapely.dwithin(ground, _beside(line, sign, 0.2), 1e-6)) for sign in (1, -1)}
     return Gate(
         id=str(part["id"]),
         name_zh=str(part["name_zh"]),

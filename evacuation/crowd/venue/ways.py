@@ -64,7 +64,11 @@ class Finder:
             self.wall |= self.cells_of(obstacle)
         self._joined = [self._two_levels(join) for join in plan.levels.joins]
         self.unwalked = self._unwalked()
+        stairs = [np.stack([rows, foot, head]) for rows, foot, head, _ in self._joined]
+        self._on_stairs = np.concatenate([np.zeros((3, 0), dtype=np.int64), *stairs], axis=1)
         self._gate_cells = [_near(plan, line[owner == k]) & ~self.wall for k in range(len(plan.gates))]
+        self._out_by = [np.nonzero(_near(plan, _pieces(plan, beyond(gate)))) for gate in plan.gates]
+        self._on_goal = {name: np.nonzero(self.cells_of(shape)) for name, shape in plan.goals.items()}
         self.slowness = 1.0 + WALL_COST * np.clip(
             1.0 - ndimage.distance_transform_edt(~self.wall) * grid.cell_m / CLEAR_M, 0.0, 1.0
         )
@@ -87,8 +91,8 @@ class Finder:
             self.slowness[on] *= SLOPE_COST if slope.stair else 1.0
         self.uneven = self.stair | (self.rise != 0.0).any(axis=0)
         self.goal_of = np.zeros(grid.shape, dtype=np.int16)
-        for k, shape in enumerate(plan.goals.values()):
-            self.goal_of[self.cells_of(shape)] = k + 1
+        for k, cells in enumerate(self._on_goal.values()):
+            self.goal_of[cells] = k + 1
         self._found: dict[tuple[bytes, bytes], Ways] = {}
 
     def cells_of(self, shape: shapely.Geometry) -> NDArray[np.bool_]:
@@ -105,7 +109,9 @@ class Finder:
 
     def beyond_cells(self, k: int) -> NDArray[np.bool_]:
         """Return the cells where somebody stands who has gone out through gate `k` of the rim."""
-        return _near(self.plan, _pieces(self.plan, beyond(self.plan.gates[k])))
+        cells = np.zeros(self.wall.shape, dtype=bool)
+        cells[self._out_by[k]] = True
+        return cells
 
     def of(self, gates: Gates) -> Ways:
         """Return the shortest ways under a state of the gates, found once."""
@@ -158,9 +164,9 @@ class Finder:
                 dx, dw = (ends[1] - ends[0]) / np.hypot(*(ends[1] - ends[0]))
                 way_x[cells], way_w[cells] = gates.way[k] * dw, -gates.way[k] * dx
             if not self.plan.goals and out[k]:
-                cost[_near(self.plan, _pieces(self.plan, beyond(gate))) & ~blocked] = 0.0
+                cost[self._out_by[k]] = 0.0
         for name in goals:
-            cost[self.cells_of(self.plan.goals[name]) & ~blocked] = 0.0
+            cost[self._on_goal[name]] = 0.0
         cost[blocked] = FAR
         awake, changed = np.zeros(shape, dtype=bool), np.nonzero(cost < FAR)
         while len(changed[0]):
@@ -194,22 +200,21 @@ class Finder:
     def _across_stairs(
         self, cost: NDArray[np.float64], blocked: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give both levels of each stair the lower cost; return the rows and columns of the cells that this changed, none where it
+        """Give both levels of all stairs the lower cost; return the rows and columns of the cells that this changed, none where it
         changed each by TOLERANCE_M at most."""
-        found = [np.zeros((2, 0), dtype=np.int64)]
-        most = 0.0
-        for rows, foot, head, _ in self._joined:
-            free = ~(blocked[rows, foot] | blocked[rows, head])
-            rows, foot, head = rows[free], foot[free], head[free]
-            one, other = cost[rows, foot], cost[rows, head]
-            most = max(most, float(np.abs(one - other).max(initial=0.0)))
-            found += [np.stack([rows, foot])[:, one > other], np.stack([rows, head])[:, other > one]]
-            cost[rows, foot] = cost[rows, head] = np.minimum(one, other)
-        rows, columns = np.concatenate(found, axis=1) if most > TOLERANCE_M else found[0]
-        return rows, columns
+        rows, foot, head = self._on_stairs
+        free = ~(blocked[rows, foot] | blocked[rows, head])
+        rows, foot, head = rows[free], foot[free], head[free]
+        one, other = cost[rows, foot], cost[rows, head]
+        cost[rows, foot] = cost[rows, head] = np.minimum(one, other)
+        if np.abs(one - other).max(initial=0.0) <= TOLERANCE_M:
+            return rows[:0], rows[:0]
+        at_foot, at_head = one > other, other > one
+        return np.concatenate([rows[at_foot], rows[at_head]]), np.concatenate([foot[at_foot], head[at_head]])
 
     def check(self, ever_open: Gates) -> None:
-        """Raise ScenarioError for a source outside the walls, a room with no way out, a stair to nowhere, or a goal that no source reaches.
+        """Raise ScenarioError for a source outside the walls or covered by them, a room with no way out, a stair to nowhere, or a goal that
+        no source reaches.
 
         `ever_open` has every gate open that is open at any time of the run.
         """
@@ -220,7 +225,9 @@ class Finder:
         outside = rooms == rooms[0, 0]
         for source in plan.sources:  # before the stairs: through a gap in the walls they end outside, too
             on = self.cells_of(source.shape) & ~sealed
-            if not on.any() or outside[on].any():
+            if not on.any():
+                raise ScenarioError("source_small", venue=plan.id, source=source.id)
+            if outside[on].any():
                 raise ScenarioError("source_outside", venue=plan.id, source=source.id)
         for join in plan.levels.joins:
             for k, way in ((join.foot, -1.0), (join.head, 1.0)):

@@ -146,6 +146,7 @@ def test_a_cloud_is_breathed_in(city: City) -> None:
         ("gate_narrow", {"north": shapely.LineString(at((7.0, 10), (7.0, 10)))}, {}),
         ("source_outside", {"wall-1": None}, {}),
         ("source_outside", {"floor": shapely.box(X + 20, Y, X + 30, Y + 9)}, {}),
+        ("source_small", {"floor": shapely.box(X + 0.01, Y + 1, X + 0.05, Y + 2)}, {}),
         ("room_sealed", {"cell": shapely.box(X + 0.2, Y + 0.2, X + 10.5, Y + 9.8).exterior}, {}),
         ("venue_part_shape", {"front": shapely.LineString(at((0, 0), (1, 1)))}, {}),
         ("venue_too_many", {}, {"persons": 1700}),

@@ -48,7 +48,7 @@ def test_a_dense_zone_is_followed_and_nobody_is_lost(city: City) -> None:
     assert half[0] == pytest.approx(half[1], rel=0.25), "the queue before the gate is that of single people"
     sheet("crowd")
     assert "hall/front" in say("note.crowd.mixed", lang="en", **dict(out.notes)["mixed"])
-    assert "stream_touches" not in dict(out.notes) or "hall/front" not in dict(out.notes)["stream_touches"]["zones"]
+    assert "mixed_touches" not in dict(out.notes) or "hall/front" not in dict(out.notes)["mixed_touches"]["zones"]
 
 
 def test_a_split_run_equals_the_whole(city: City, tmp_path: Path) -> None:
@@ -81,13 +81,29 @@ def test_people_walk_from_one_followed_zone_into_the_next(small_city: City) -> N
     assert out.counts["where"][3.0].iloc[-1] >= 218
 
 
+@pytest.mark.parametrize("cell_m", [0.25, 1.0])
+def test_the_last_part_of_a_person_leaves_through_two_followed_zones(small_city: City, cell_m: float) -> None:
+    """Zones take whole people: what is less than one goes on behind them as density, nobody is made or lost, and all have left."""
+    rows = parts(front=shapely.box(X + 4, Y + 1, X + 6, Y + 9))
+    back = rows[rows["id"] == "hall/front"].assign(id="hall/back", geometry=[shapely.box(X + 9, Y, X + 11, Y + 10)])
+    city = with_hall(small_city, gpd.GeoDataFrame(pd.concat([rows, back], ignore_index=True), crs=rows.crs))
+    model = Crowd("hall", persons=150, leave_within_s=20.0, form="mixed", stream_cell_m=cell_m)
+    out = model.simulate(city, {}, clock(150), rng=stream(1, "crowd"))
+    assert out.tables["zones"]["single_after_s"].notna().sum() == 2
+    assert out.balance.stored["inside"] < 1e-6 and out.balance.went_out["left"] == pytest.approx(150, abs=1e-6)
+    assert abs(out.balance.error) <= 1e-9
+    alone = Crowd("hall", persons=150, leave_within_s=20.0, form="stream", stream_cell_m=cell_m)
+    first = alone.simulate(city, {}, clock(150), rng=stream(1, "crowd")).tables["left"]["all_s"].iloc[0]
+    assert first <= out.tables["left"]["all_s"].iloc[0] <= first + 40.0
+
+
 def test_a_zone_too_large_for_single_people_stays_in_the_density_and_is_named(
     city: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(singles, "MOST_STEPS", 1e5)
     out = MIXED.simulate(city, {}, clock(40), rng=stream(1, "crowd"))
     assert out.tables["zones"]["single_after_s"].isna().all() and "mixed" not in dict(out.notes)
-    assert "hall/front" in dict(out.notes)["stream_touches"]["zones"]
+    assert "hall/front" in dict(out.notes)["mixed_touches"]["zones"]
     assert out.fields["contact_force"].isnull().all(), "not known, not nothing"
 
 

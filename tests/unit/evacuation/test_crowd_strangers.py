@@ -13,6 +13,7 @@ from evacuation.crowd.venue.plan import Plan
 from tests.unit.evacuation.test_crowd_hazard import X, Y, clock, parts, with_hall
 from twin.city import City
 from twin.errors import ScenarioError
+from twin.hazard import Action
 from twin.streams import stream
 
 
@@ -61,3 +62,18 @@ def test_strangers_of_a_density_leave_by_the_way_they_came_too(small_city: City,
         left.append(out.tables["gates"].set_index("id")["left"])
     assert left[0]["hall/north"] <= 1 and left[0]["hall/east"] == pytest.approx(12, abs=1)
     assert left[1]["hall/north"] == pytest.approx(6, abs=1) and left[1]["hall/east"] == pytest.approx(6, abs=1)
+
+
+@pytest.mark.parametrize("form", ["persons", "stream"])
+def test_what_changes_nothing_is_told(small_city: City, form: str) -> None:
+    """Strangers of a source without `came_by`, and trains that skip a stop at which nobody was to come."""
+    skip = (Action("skip_stop", "hall/floor", 0.0),)
+    for share, actions, told in ((0.5, skip, {"strangers_unknown", "skip_idle"}), (0.0, (), set())):
+        crowd = Crowd("hall", persons=12, form=form, strangers=share)
+        out = crowd.simulate(with_hall(small_city), {}, clock(10), actions, rng=stream(1, "crowd"))
+        notes = dict(out.notes)
+        assert notes.keys() & {"strangers_unknown", "skip_idle"} == told
+        assert all(notes[code]["sources"] == ["hall/floor"] for code in told)
+    coming = Crowd("hall", persons=12, form=form, arrivals_per_s=2.0)
+    out = coming.simulate(with_hall(small_city), {}, clock(10), skip, rng=stream(1, "crowd"))
+    assert "skip_idle" not in dict(out.notes) and dict(out.notes)["skipped"]["count"] == 20
