@@ -25,8 +25,8 @@ SENSES, STATISTICS = ("above", "below"), ("max", "area")
 RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
 REACHES = ("bridges", "roofs", "rivers", "gaps")
 
-#: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, or it is opened and used.
-ASKS = ("leave", "stay", "open")
+#: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, it is opened and used, or nobody goes there.
+ASKS = ("leave", "stay", "open", "avoid")
 
 #: What a task may bring to its place, and another bar from its own and all that stands in it (`TaskRule.brings`, `bars`).
 BROUGHT = ("vehicles",)
@@ -154,7 +154,8 @@ class TaskRule:
     (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
     nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
-    its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over.
+    its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over. `covers` names
+    tasks of the same sheet that say no more of the same place: they are not drafted beside this one, which takes their window in.
     """
 
     code: str
@@ -168,6 +169,7 @@ class TaskRule:
     excludes: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
     bars: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -361,6 +363,8 @@ class Sheet:
             expect(self.id, f"tasks.{task.code}.asks", task.asks, ("", *ASKS))
             for word in task.excludes:
                 expect(self.id, f"tasks.{task.code}.excludes", word, ASKS)
+            for code in task.covers:
+                expect(self.id, f"tasks.{task.code}.covers", code, [other.code for other in self.tasks])
             for word in (*task.brings, *task.bars):
                 expect(self.id, f"tasks.{task.code}.brings, bars", word, BROUGHT)
             if task.table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +36,9 @@ def draft_plan(run: Run) -> Plan:
             tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
     rules = {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks}
     own = [places.set_index("id").geometry for h in run.hazards if (places := run.places_of(h)) is not None]
-    tasks = send_crews(case.city, once(tasks), issued, rules, {str(k): v for part in own for k, v in part.items()})
+    tasks = send_crews(
+        case.city, once(uncovered(tasks, rules)), issued, rules, {str(k): v for part in own for k, v in part.items()}
+    )
     tasks = [
         replace(task, id=f"T{k + 1:03d}")
         for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
@@ -79,6 +82,31 @@ def once(tasks: list[Task]) -> list[Task]:
         else:
             kept[same] = replace(kept[same], end=max(kept[same].end, task.end))
     return kept
+
+
+def uncovered(tasks: list[Task], rules: Mapping[tuple[str, str], TaskRule]) -> list[Task]:
+    """Return the tasks without those that another one of the same hazard covers at the same place; it takes their window in."""
+    kept = dict(enumerate(tasks))
+    covering = {(t.hazard, code, t.place): k for k, t in kept.items() for code in rules[t.hazard, t.code].covers}
+    for k, task in enumerate(tasks):
+        if (by := covering.get((task.hazard, task.code, task.place))) is None:
+            continue
+        del kept[k]
+        one = kept[by]
+        first = min(one, task, key=lambda t: t.deadline)
+        kept[by] = replace(
+            first,
+            code=one.code,
+            level=max(one.level, task.level, key=COLOURS.index),
+            end=max(one.end, task.end),
+            trigger=one.trigger,
+            evidence={
+                **one.evidence,
+                "open_end": bool(one.evidence.get("open_end") or task.evidence.get("open_end")),
+            },
+            probability=one.probability,
+        )
+    return list(kept.values())
 
 
 @dataclass(frozen=True)
