@@ -26,6 +26,10 @@ Array = NDArray[np.float64]
 ALL_ROUND = 8
 
 
+#: A block that this share of wind members brings to AEGL-2 is told to stay, and a way on which this share may burn is shut, wherever the
+#: mean wind blows.
+POSSIBLE = 0.1
+
 #: Shares of half the lower flammable limit from which a place is at severity 2 and 3 (`kernels.loads.severity`).
 BURNS = (0.6, 1.0)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evacuation.release.advice import POSSIBLE
 from evacuation.release.ahead import AHEAD_MIN
+from evacuation.release.burning_ways import burning_ways, first_burning_ways
 from evacuation.release.history import LONGEST_FRAME_S
-from evacuation.release.members import ALL_ROUND
+from evacuation.release.members import ALL_ROUND, POSSIBLE
 from twin.blocks import Block, Cell, Curve, Mark, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -61,6 +61,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_masses(section),
         *_ahead(section, city, clock),
         *_advice(section, city, clock),
+        *burning_ways(section, city, clock),
         *_zones(section),
     ]
 
@@ -88,7 +89,8 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
         for row in tanks.to_dict("records")
         if not row["held"]
     ]
-    found += [*_ranges(section.tables), *_reaches(section), *_ahead(section, city, clock, MOST_AHEAD)]
+    found += [*_ranges(section.tables), *_reaches(section), *first_burning_ways(section, city, clock)]
+    found += _ahead(section, city, clock, MOST_AHEAD)
     if about["calm"]:
         few = Word("note.release.calm_few", {"least": ALL_ROUND})
         found.append(Text(few if about["members"] < ALL_ROUND else Word("report.release.calm"), "alarm"))
@@ -340,10 +342,13 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
 
 
 def _choice(row: Mapping[str, Any]) -> Text:
-    """Return what a block is told; that nothing is known of it is no leave to do nothing."""
+    """Return what a block is told, who leaves also where to; that nothing is known of it is no leave to do nothing."""
     unknown = row["advice"] == "none" and row["reason"] in UNKNOWN
     choice = "unknown" if unknown else row["advice"]
-    return Text(Word(f"report.release.choice.{choice}"), STYLE.get(choice, "plain"))
+    said = Word(f"report.release.choice.{choice}")
+    if choice == "leave" and pd.notna(row["walk_deg"]):
+        said = Word("report.release.choice.leave_to", {"walk": compass(row["walk_deg"])})
+    return Text(said, STYLE.get(choice, "plain"))
 
 
 def _concerns(row: Mapping[str, Any]) -> Phrase:

@@ -178,11 +178,13 @@ class Run:
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
     def _burning(self, probability: Any) -> ignition.Burning | None:
-        """Return what may burn, for a gas that burns before it kills."""
-        if not ignition.leads(self.flammable, self.limits.curves[2]):
+        """Return what may burn; None for a gas that does not."""
+        if not self.flammable:
             return None
-        frames = self.history.frames[: self.history.count] / np.float32(self.flammable)
-        return ignition.Burning(frames, self.highest / self.flammable, probability)
+        frames, streets = self.history.frames[: self.history.count] / np.float32(self.flammable), self.streets.air()
+        in_streets = None if streets is None else (streets[0] / self.flammable, streets[1] / self.flammable)
+        leads = ignition.leads(self.flammable, self.limits.curves[2])
+        return ignition.Burning(frames, self.highest / self.flammable, probability, leads, in_streets)
 
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
         """Return fields, tables, ledger, state and notes."""
@@ -195,7 +197,7 @@ class Run:
         foreseen = advice.Foreseen(
             self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
-            math.isinf(self.widest), self.shares.arrival(advice.POSSIBLE),
+            math.isinf(self.widest), self.shares.arrival(members.POSSIBLE),
         )  # fmt: skip
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():
@@ -203,6 +205,7 @@ class Run:
         if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
             told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
+        leads = foreseen.burning is not None and foreseen.burning.leads
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
@@ -214,9 +217,12 @@ class Run:
                 "rescue": advice.rescues(told),
                 "airing": advice.airings(told),
                 "sparks": ignition.sparks(told),
+                "burning_ways": ignition.on_roads(
+                    city, self.grid, foreseen.burning, people.warned_s, self.history.frame_s, self.elapsed
+                ),
                 "wind": self._wind(),
                 "assumed": self._assumed(),
-                "ahead": self._ahead(city, inside, foreseen.burning is not None),
+                "ahead": self._ahead(city, inside, leads),
                 "tanks": self.tanks.table(self.elapsed),
                 "limits": self._limits(),
                 "mass": self._masses(),
