@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -39,10 +40,12 @@ def draft_plan(run: Run) -> Plan:
     tasks = send_crews(
         case.city, once(uncovered(tasks, rules)), issued, rules, {str(k): v for part in own for k, v in part.items()}
     )
-    tasks = [
-        replace(task, id=f"T{k + 1:03d}")
-        for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
-    ]
+    ranks = {key: k for k, key in enumerate(rules)}
+
+    def gravest_first(task: Task) -> tuple[datetime, int, int, str]:
+        return task.deadline, -COLOURS.index(task.level), ranks[task.hazard, task.code], task.place
+
+    tasks = [replace(task, id=f"T{k + 1:03d}") for k, task in enumerate(sorted(tasks, key=gravest_first))]
     levels = run.levels
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
     end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
@@ -142,7 +145,13 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[tuple[datetime, d
     known = dict(begins)
     if befell is not None and "known_s" in befell:
         known |= {("", str(row.id)): float(row.known_s) for row in befell.itertuples()}
-    return tuple((issued + timedelta(seconds=s), issued + timedelta(seconds=known[key])) for key, s in begins.items())
+    step = (
+        run.case.clock.step_s
+    )  # a threshold's moment lies on a line between output times, so that it may be told before the event
+    return tuple(
+        (issued + timedelta(seconds=step * math.floor(s / step)), issued + timedelta(seconds=known[key]))
+        for key, s in begins.items()
+    )
 
 
 def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
