@@ -14,6 +14,7 @@ every one does, nobody is sent out for the dose, and who leaves such gas is told
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +124,8 @@ class Foreseen:
     ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
     ppm; `burning`: None for a gas that does not burn; `elapsed`: s from the first run's start to this one's; `calm`: the gas
     met a calm, so that nobody knows which way out is clear; `came` (y, x): when gas has come in a share POSSIBLE of the wind members,
-    s since the first run's start (None: no members).
+    s since the first run's start (None: no members); `clears` (y, x): from when on it is cleaner outdoors than in rooms in all but that
+    share of them (0: no members).
     """
 
     history: History
@@ -138,6 +140,7 @@ class Foreseen:
     elapsed: float
     calm: bool = False
     came: Array | None = None
+    clears: Array | None = None
 
 
 def residents(city: City, grid: Grid, column: str) -> Array:
@@ -232,10 +235,9 @@ def advise(
         elif is_met:
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:
-            possible = likely >= POSSIBLE
-            by = people.warned_s - seen.elapsed if possible else np.nan
-            advice, reason = ("stay", "possible") if possible else ("none", "not_met")
-            rows.append(_row(block, advice, reason, **found, by_s=by, possible=possible))
+            rows.append(
+                _row(block, **found | _of_some_winds(likely, _clears(cells, seen.clears, dt), warned, people, seen))  # type: ignore[arg-type]
+            )
     return pd.DataFrame(rows, columns=COLUMNS).round(
         dict.fromkeys(
             ("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3
@@ -252,7 +254,7 @@ def _toxic(
     dt, n = history.frame_s, history.count
     c = history.frames[:n].reshape(n, -1)[:, spot]
     load = seen.rooms.load_at(spot)
-    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), warned)
+    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), _clears(cells, seen.clears, dt), warned)
     after = rate[airs:].sum(axis=0).ravel() * dt
     stay = float(load[airs] + after[spot])
     at = min(out, n - 1)
@@ -265,6 +267,8 @@ def _toxic(
         reason = (
             "calm_ways" if seen.calm else "no_roads" if roadless else "ways_burn_stay" if in_gas[out] > 0.0 else reason
         )
+    if choice == "stay" and airs <= warned < n and np.isfinite(found["probability"]):  # type: ignore[call-overload]
+        choice, reason = "none", "gone"
     times = {
         "arrives_s": arrives,
         "until_s": airs * dt if airs < n else np.nan,
@@ -303,6 +307,17 @@ def choose(stay: float, leave: Array, warned: int, out: int) -> tuple[str, str, 
     return "leave", "staying_harms" if stay >= 1.0 else "leaving_halves", out + flips - 1
 
 
+def _of_some_winds(likely: float, airs: int, warned: int, people: People, seen: Foreseen) -> dict[str, object]:
+    """Return what a block is told that the mean wind spares; `airs`: the frame from which on hardly any member meets it."""
+    if not likely >= POSSIBLE:
+        return {"advice": "none", "reason": "not_met"}
+    dt, n = seen.history.frame_s, seen.history.count
+    row: dict[str, object] = {"until_s": max(airs, warned) * dt - seen.elapsed if airs < n else np.nan}
+    if airs <= warned < n:
+        return row | {"advice": "none", "reason": "gone"}
+    return row | {"advice": "stay", "reason": "possible", "by_s": people.warned_s - seen.elapsed, "possible": True}
+
+
 def _frame(moment: float, history: History) -> int:
     """Return the first frame that begins at or after a moment, the number of frames where none does."""
     return min(int(np.ceil(moment / history.frame_s - 1e-9)), history.count) if np.isfinite(moment) else history.count
@@ -331,6 +346,15 @@ def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]
 def _comes(cells: NDArray[np.int64], came: Array | None) -> float:
     """Return when gas has come to a twentieth of a block in some of the wind members, s; infinite where it has not."""
     return np.inf if came is None else float(np.sort(came.ravel()[cells])[int(len(cells) * SHARE)])
+
+
+def _clears(cells: NDArray[np.int64], clears: Array | None, dt: float) -> int:
+    """Return the frame from which on it is cleaner outdoors on all but a twentieth of a block, in all but some of the wind members."""
+    if clears is None:
+        return 0
+    return math.ceil(
+        float(np.sort(clears.ravel()[cells])[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]) / dt - 1e-6
+    )
 
 
 def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:
@@ -381,8 +405,12 @@ def rescues(told: pd.DataFrame) -> pd.DataFrame:
 
 
 def airings(told: pd.DataFrame) -> pd.DataFrame:
-    """Return the blocks of `told` that stay inside and can be told within the run to open their windows: `by_s` from when on."""
-    rows = told[(told["advice"] == "stay") & told["until_s"].notna() & ~told["burns"].astype(bool)]
+    """Return the blocks of `told` that can be told within the run to open their windows: `by_s` from when on.
+
+    Those that stay inside, and those from which the gas is gone before people are warned.
+    """
+    open_up = (told["advice"] == "stay") | (told["reason"] == "gone")
+    rows = told[open_up & told["until_s"].notna() & ~told["burns"].astype(bool)]
     return rows[["id", "dose_outdoors", "dose_stay"]].assign(air=True, by_s=rows["until_s"], rests_on_s=rows["known_s"])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.release.members import POSSIBLE
+from evacuation.release.members import NO_SPARK, POSSIBLE
 from evacuation.release.toxicity import Curve
 from twin import overlay
 from twin.city import City
@@ -24,8 +24,8 @@ from twin.grid import Grid
 
 Array = NDArray[np.float64]
 
-#: Shares of the lower flammable limit: nothing may ignite the gas; pockets of it may burn.
-NO_SPARK, POCKETS = 0.1, 0.5
+#: From this share of the lower flammable limit on pockets of the gas may burn.
+POCKETS = 0.5
 
 #: For this long the limit of danger to life is compared with what burns, s: the shortest that is published.
 SHORTEST_S = 600.0
@@ -36,18 +36,26 @@ class Burning:
     """Shares of the lower flammable limit: `frames` (time, y, x) means of each frame, `highest` (y, x) of every step.
 
     `probability` (y, x): share of wind members that reach half of the limit, NaN without members. `in_streets`: the first two on roads,
-    (time, road) and (road,), where the street form followed them. `leads`: whether blocks are judged by what burns (`leads`).
+    (time, road) and (road,), where the street form followed them. `clears` (y, x): from when on less than a tenth of the limit stands
+    there in all but a share POSSIBLE of the members, s since the first run's start. `leads`: whether blocks are judged by what burns
+    (`leads`).
     """
 
     frames: NDArray[np.float32]
     highest: Array
     probability: Array
+    clears: Array
     leads: bool
     in_streets: tuple[Array, Array] | None = None
 
     def reaches(self, share: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
         """Return where a share of the limit stands in each frame: over the ground (time, y, x) and in streets (time, road)."""
         return self.frames >= share, None if self.in_streets is None else self.in_streets[0] >= share
+
+    def until(self, ends: float, clears: float, frame_s: float) -> float:
+        """Return when the gas has gone in the mean wind (`ends`) and in nearly all members (`clears`), s; NaN: not in this run."""
+        last = max(ends, clears)
+        return last if last < len(self.frames) * frame_s - 1e-6 else np.nan
 
     def beside(self, cells: NDArray[np.int64], frame: int) -> int | None:
         """Return the flat cell of a block beside the gas that may burn: the worst that is outside it at a frame.
@@ -80,7 +88,8 @@ def judge(
     level = POCKETS if highest >= POCKETS else NO_SPARK
     begins, ends = _span(burning.frames.reshape(len(burning.frames), -1)[:, cells].max(axis=1), level, frame_s)
     found = {
-        "lfl_share": highest, "probability": likely, "arrives_s": begins, "until_s": ends, "burns": True,
+        "lfl_share": highest, "probability": likely, "arrives_s": begins, "burns": True,
+        "until_s": burning.until(ends, float(burning.clears.ravel()[cells].max()), frame_s),
         "by_s": max(begins, warned_s),
     }  # fmt: skip
     if level < POCKETS:
@@ -132,20 +141,21 @@ def on_roads(
     frames, highest = along.maximum(burning.frames), along.maximum(burning.highest[None])[0]
     if burning.in_streets is not None:
         frames, highest = np.fmax(frames, burning.in_streets[0]), np.fmax(highest, burning.in_streets[1])
-    likely = along.maximum(burning.probability[None])[0]
+    likely, clears = along.maximum(np.stack([burning.probability, burning.clears]))
     known, rows = known_s - elapsed if np.isfinite(known_s) else np.nan, []
     for way, roads in _ways(city).items():
         share, chance = np.nanmax([0.0, *highest[roads]]), np.fmax.reduce(likely[roads])
         if not (share >= POCKETS or chance >= POSSIBLE):
             continue
-        begins, ends = np.nan, np.nan
+        begins, ends = np.nan, 0.0
         if share >= POCKETS:
             begins, ends = _span(np.nan_to_num(frames[:, roads]).max(axis=1), POCKETS, frame_s)
+        ends = burning.until(ends, float(np.fmax.reduce(clears[roads])), frame_s)
         begins, ends = begins - elapsed, ends - elapsed
         rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, np.fmax(begins, known), ends))
     table = pd.DataFrame(rows, columns=WAYS)
     return table[~(table["until_s"] <= table["by_s"])].sort_values(
-        ["may_burn", "by_s", "id"], ascending=[False, True, True], ignore_index=True
+        ["may_burn", "lfl_share", "id"], ascending=[False, False, True], ignore_index=True
     )
 
 

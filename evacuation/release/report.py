@@ -20,7 +20,7 @@ from twin.phrases import compass
 from twin.words import LANGS, Phrase, Word
 
 #: What a block is told -> how it stands out.
-STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong"}
+STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong", "air": "strong"}
 
 #: What a source is called that only the detectors tell of.
 SOUGHT = Word("report.release.sought")
@@ -306,13 +306,12 @@ def _zone(row: pd.Series) -> Cell:
 def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the table of advice, the blocks that must leave first, then by dose; blocks without any are left out."""
     table = section.tables["advice"]
-    table = table[(table["advice"] != "none") | table["reason"].isin(UNKNOWN)]
+    table = table[(table["advice"] != "none") | table["reason"].isin((*UNKNOWN, "gone"))]
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
         return [title, Text(Word("report.release.no_advice"))]
-    burns, stays, leaves = (
-        bool(found.any()) for found in (table["burns"], table["advice"] == "stay", table["advice"] == "leave")
-    )
+    stay = (table["advice"] == "stay") | (table["reason"] == "gone")
+    burns, stays, leaves = (bool(found.any()) for found in (table["burns"], stay, table["advice"] == "leave"))
     table = table.assign(order=table["advice"].map({"leave": 0, "stay": 1, "none": 2}))
     table = table.sort_values(["order", "lfl_share", "dose_outdoors", "id"], ascending=[True, False, False, True])
     rows: list[tuple[Cell, ...]] = [
@@ -321,7 +320,7 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
             _choice(row),
             *((_told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
             *((_told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),) if leaves else ()),
-            *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
+            *((_told(row["until_s"] if row["advice"] != "leave" else np.nan, city, clock),) if stays else ()),
             _concerns(row),
             *((f"{row['lfl_share']:.2g}" if pd.notna(row["lfl_share"]) else "–",) if burns else ()),
             _dose(row["dose_outdoors"]),
@@ -344,7 +343,7 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
 def _choice(row: Mapping[str, Any]) -> Text:
     """Return what a block is told, who leaves also where to; that nothing is known of it is no leave to do nothing."""
     unknown = row["advice"] == "none" and row["reason"] in UNKNOWN
-    choice = "unknown" if unknown else row["advice"]
+    choice = "unknown" if unknown else "air" if row["reason"] == "gone" else row["advice"]
     said = Word(f"report.release.choice.{choice}")
     if choice == "leave" and pd.notna(row["walk_deg"]):
         said = Word("report.release.choice.leave_to", {"walk": compass(row["walk_deg"])})

@@ -43,8 +43,9 @@ def with_roads(lines: dict[str, list[tuple[float, float]]]) -> City:
     return replace(town(), roads=gpd.GeoDataFrame(table, geometry=shapes, crs=CRS))
 
 
-def burning(city: City, share: np.ndarray, probability: float = np.nan, **changes) -> Burning:
-    return Burning(share, share.max(axis=0), np.full(city.grid.shape, probability), True, **changes)
+def burning(city: City, share: np.ndarray, probability: float = np.nan, clears: float = 0.0, **changes) -> Burning:
+    nothing = np.zeros(city.grid.shape)
+    return Burning(share, share.max(axis=0), nothing + probability, nothing + clears, True, **changes)
 
 
 def gas(city: City, west_m: float, east_m: float, share: float, frames: slice = slice(None)) -> np.ndarray:
@@ -82,7 +83,7 @@ def test_moments_of_a_way_are_those_of_this_run_and_gas_that_is_gone_before_it_i
 def test_a_way_that_only_some_winds_reach_is_told_as_possible() -> None:
     city = with_roads(BOTH)
     seldom, some = (
-        on_roads(city, city.grid, burning(city, gas(city, 0, 0, 0), p), 60.0, FRAME_S, 0.0) for p in (0.05, 0.2)
+        on_roads(city, city.grid, burning(city, gas(city, 0, 0, 0), p, 1200.0), 60.0, FRAME_S, 0.0) for p in (0.05, 0.2)
     )
     assert seldom.empty and not some["may_burn"].any() and (some["probability"] == 0.2).all()
     assert (some["by_s"] == 60.0).all() and some["until_s"].isna().all()
