@@ -236,7 +236,7 @@ def advise(
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:
             rows.append(
-                _row(block, **found | _of_some_winds(likely, _clears(cells, seen.clears, dt), warned, people, seen))  # type: ignore[arg-type]
+                _row(block, **found | _of_some_winds(likely, _clears(cells, seen), warned, people, seen))  # type: ignore[arg-type]
             )
     return pd.DataFrame(rows, columns=COLUMNS).round(
         dict.fromkeys(
@@ -254,7 +254,7 @@ def _toxic(
     dt, n = history.frame_s, history.count
     c = history.frames[:n].reshape(n, -1)[:, spot]
     load = seen.rooms.load_at(spot)
-    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), _clears(cells, seen.clears, dt), warned)
+    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), _clears(cells, seen), warned)
     after = rate[airs:].sum(axis=0).ravel() * dt
     stay = float(load[airs] + after[spot])
     at = min(out, n - 1)
@@ -348,13 +348,12 @@ def _comes(cells: NDArray[np.int64], came: Array | None) -> float:
     return np.inf if came is None else float(np.sort(came.ravel()[cells])[int(len(cells) * SHARE)])
 
 
-def _clears(cells: NDArray[np.int64], clears: Array | None, dt: float) -> int:
+def _clears(cells: NDArray[np.int64], seen: Foreseen) -> int:
     """Return the frame from which on it is cleaner outdoors on all but a twentieth of a block, in all but some of the wind members."""
-    if clears is None:
+    if seen.clears is None:
         return 0
-    return math.ceil(
-        float(np.sort(clears.ravel()[cells])[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]) / dt - 1e-6
-    )
+    last = np.sort(seen.clears.ravel()[cells])[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]
+    return math.ceil(float(last) / seen.history.frame_s - 1e-6)
 
 
 def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:
