@@ -268,10 +268,10 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
         if pd.notna(row.get("rests_on_s")):
             known = max(known, found.issued + timedelta(seconds=float(row["rests_on_s"])))
         deadline = max(asked, known)
-        until = row.get("until_s")
+        until = row.get("until_s")  # None where it is known of no row
         endless = until is None or pd.isna(until)
         last = run.case.clock.duration_s if endless else float(until)
-        end = by if until is None else found.issued + timedelta(seconds=last)
+        end = by if "until_s" not in row else found.issued + timedelta(seconds=last)
         own = graded.loc[place] if place in graded.index else None
         name = run.case.city.place_name(place)
         tasks.append(
