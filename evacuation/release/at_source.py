@@ -65,3 +65,21 @@ def early(actions: tuple[Action, ...], known_s: float, clock: Clock, tz: ZoneInf
         for a in actions
         if a.kind in MENDS and a.start_s < known_s < np.inf
     ]
+
+
+def figures(told: pd.DataFrame, ways: pd.DataFrame, tanks: pd.DataFrame, life: pd.Series) -> pd.DataFrame:
+    """Return what runs are compared by, one row: kilograms let out, how far life is in danger (m; 0: nowhere), blocks by their advice.
+
+    And the number of ways on which the gas may burn in the mean wind.
+    """
+    reach = float(life["reach_m"])
+    return pd.DataFrame(
+        {
+            "out_kg": [float(tanks["out_kg"].sum())],
+            "life_m": [0.0 if np.isnan(reach) else reach],
+            "stay": [float((told["advice"] == "stay").sum())],
+            "leave": [float((told["advice"] == "leave").sum())],
+            "fetched": [float(told["rescue"].astype(bool).sum())],
+            "ways": [float(ways["may_burn"].astype(bool).sum())],
+        }
+    )

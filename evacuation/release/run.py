@@ -12,7 +12,7 @@ import xarray as xr
 from evacuation.release import advice, ignition, leaks, members
 from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.air_changes import AirChanges, OfBuildings
-from evacuation.release.at_source import at_source, early
+from evacuation.release.at_source import at_source, early, figures
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
@@ -207,10 +207,10 @@ class Run:
         if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
             told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
-        leads = foreseen.burning is not None and foreseen.burning.leads
         known_s = self.found.known_s if self.found else None
         events, wind = self.tanks.events(self.elapsed, 60.0 * model.warned_min, known_s), self._wind()
         tanks, found = self.tanks.table(self.elapsed), self.found.tables(city) if self.found else {}
+        ways = ignition.on_roads(city, self.grid, foreseen.burning, people.warned_s, self.history.frame_s, self.elapsed)
         sources = [(float(x), float(y)) for x, y in tanks[["x", "y"]].to_numpy()]
         life = of_danger(self.grid, self.history.worst, shares[1:], sources)
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
@@ -222,14 +222,13 @@ class Run:
                 "rescue": advice.rescues(told),
                 "airing": advice.airings(told),
                 "sparks": ignition.sparks(told),
-                "burning_ways": ignition.on_roads(
-                    city, self.grid, foreseen.burning, people.warned_s, self.history.frame_s, self.elapsed
-                ),
+                "burning_ways": ways,
                 "wind": wind,
                 "at_source": at_source(tanks, events, found.get("suspects"), wind, self.clock.times[0], life),
                 "assumed": self._assumed(),
-                "ahead": self._ahead(city, inside, leads),
+                "ahead": self._ahead(city, inside, bool(foreseen.burning and foreseen.burning.leads)),
                 "tanks": tanks,
+                "figures": figures(told, ways, tanks, life),
                 "limits": self._limits(),
                 "mass": self._masses(),
                 **self._zones(shares, sources),
