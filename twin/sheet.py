@@ -140,6 +140,9 @@ class Rule:
 #: The level of a task that is told in the colour of its place.
 OWN_COLOUR = "place"
 
+#: The level of a task that is told in the colour that its row names in a column `level`.
+ROW_COLOUR = "row"
+
 
 @dataclass(frozen=True)
 class TaskRule:
@@ -149,7 +152,8 @@ class TaskRule:
     "none" drafts for every such place `near` others. By a row of a table of the model: one per row of `table` whose columns hold what
     `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the task must come before, `lead_s` by
     how long where it is not `before_min`, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR
-    tells it in the worst colour that its place reaches, in the mildest where it reaches none. A row may hold `dose_stay` and
+    tells it in the worst colour that its place reaches, in the mildest where it reaches none;
+    ROW_COLOUR in that of the row's `level`. A row may hold `dose_stay` and
     `dose_leave`, what people collect who stay there and who leave (1 is danger to life), and the shares of them who set out too late
     (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
@@ -368,7 +372,7 @@ class Sheet:
             for word in (*task.brings, *task.bars):
                 expect(self.id, f"tasks.{task.code}.brings, bars", word, BROUGHT)
             if task.table:
-                expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR))
+                expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR, ROW_COLOUR))
                 continue
             expect(self.id, f"tasks.{task.code}.place", task.place, self.rules)
             near = task.near or {}

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from evacuation.release.members import NO_SPARK, POSSIBLE
+from evacuation.release.members import BURNS, NO_SPARK, POSSIBLE
 from evacuation.release.toxicity import Curve
 from twin import overlay
 from twin.city import City
@@ -117,13 +117,16 @@ def sparks(told: pd.DataFrame) -> pd.DataFrame:
     """
     rows = told[told["burns"].astype(bool)]
     rows = rows[["id", "lfl_share", "until_s"]].assign(
-        may_burn=rows["lfl_share"] >= POCKETS, by_s=rows[["arrives_s", "known_s"]].max(axis=1)
+        may_burn=rows["lfl_share"] >= POCKETS,
+        by_s=rows[["arrives_s", "known_s"]].max(axis=1),
+        level=[_colour(share) for share in rows["lfl_share"]],
+        told=True,
     )
     return rows[~(rows["until_s"] <= rows["by_s"])]
 
 
 #: Columns of the table of ways on which the gas may burn.
-WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s"]
+WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s", "level", "told"]
 
 
 def on_roads(
@@ -152,10 +155,24 @@ def on_roads(
             begins, ends = _span(np.nan_to_num(frames[:, roads]).max(axis=1), POCKETS, frame_s)
         ends = burning.until(ends, float(np.fmax.reduce(clears[roads])), frame_s)
         begins, ends = begins - elapsed, ends - elapsed
-        rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, np.fmax(begins, known), ends))
+        by = np.fmax(begins, known)
+        rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, by, ends, _colour(share), True))
     table = pd.DataFrame(rows, columns=WAYS)
     return table[~(table["until_s"] <= table["by_s"])].sort_values(
         ["may_burn", "lfl_share", "id"], ascending=[False, False, True], ignore_index=True
+    )
+
+
+def _colour(share: float) -> str:
+    """Return the colour of a share of the limit, as the severity of the gas has it."""
+    return (
+        "red"
+        if share >= POCKETS
+        else "orange"
+        if share >= BURNS[0] * POCKETS
+        else "yellow"
+        if share >= NO_SPARK
+        else "blue"
     )
 
 

@@ -21,7 +21,7 @@ from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan, Task, shown
-from twin.sheet import COLOURS, OWN_COLOUR, Rule, Sheet, TaskRule
+from twin.sheet import COLOURS, OWN_COLOUR, ROW_COLOUR, Rule, Sheet, TaskRule
 
 
 def draft_plan(run: Run) -> Plan:
@@ -282,7 +282,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 place=place,
                 place_kind=rule.place if own is None else str(own["kind"]),
                 place_name=name if own is None else {"zh": own["name_zh"], "en": own["name_en"]},
-                level=_worst(own) if rule.level == OWN_COLOUR else rule.level,
+                level=_level(rule, row, own),
                 start=deadline,
                 end=max(end, deadline),
                 deadline=deadline,
@@ -291,13 +291,22 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
                 evidence={
-                    k: _told(k, v) for k, v in row.items() if k not in ("id", "probability", "rests_on_s", "lead_s")
+                    k: _told(k, v)
+                    for k, v in row.items()
+                    if k not in ("id", "probability", "rests_on_s", "lead_s", "level")
                 }
                 | {"open_end": endless, "by": by.isoformat()},
                 probability=row.get("probability"),
             )
         )
     return tasks
+
+
+def _level(rule: TaskRule, row: dict[str, Any], place: Any) -> str:
+    """Return the colour in which the task of a row is told."""
+    if rule.level == ROW_COLOUR:
+        return str(row["level"])
+    return _worst(place) if rule.level == OWN_COLOUR else rule.level
 
 
 def _worst(place: Any) -> str:
