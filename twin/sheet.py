@@ -150,12 +150,12 @@ class TaskRule:
 
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes such places;
     "none" drafts for every such place `near` others. By a row of a table of the model: one per row of `table` whose columns hold what
-    `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the task must come before, `lead_s` by
-    how long where it is not `before_min`, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR
-    tells it in the worst colour that its place reaches, in the mildest where it reaches none;
-    ROW_COLOUR in that of the row's `level`. A row may hold `dose_stay` and
-    `dose_leave`, what people collect who stay there and who leave (1 is danger to life), and the shares of them who set out too late
-    (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
+    `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the task must come before, `lead_s` by how
+    long where it is not `before_min`, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR tells it
+    in the worst colour that its place reaches, in the mildest where it reaches none; ROW_COLOUR in that of the row's `level`. A row may
+    hold `dose_stay` and `dose_leave`, what people collect who stay there and who leave (1 is danger to life), and the shares of them
+    who set out too late (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a
+    conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
     nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
     its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over. `covers` names
