@@ -291,7 +291,8 @@ def _reaches(section: Section) -> list[Block]:
             }
             found.append(Text(Word("report.release.reaches", values), "strong"))
             if float(own["reach_m"].max()) < FEW_CELLS * (cell := abs(float(np.diff(section.fields["x"][:2])[0]))):
-                found.append(Text(Word("report.release.coarse", {"cell": cell}), "alarm"))
+                coarse = Text(Word("report.release.coarse", {"cell": cell}), "alarm")
+                found = [*(block for block in found if block != coarse), coarse]  # once, behind the last
     return found
 
 
