@@ -113,9 +113,10 @@ class Shares:
             self._sum *= dt / self._frame_s
             self.came[(self._sum >= self._present) & np.isinf(self.came)] = moment + dt - self._frame_s
             loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.members_fading(shut, self._frame_s))
-            self.worse[(self._sum >= self._present) & (self._sum >= self.air)] = moment + dt
+            loads.last_met(self.worse, self._sum, self.air, self._present, moment + dt)
             if self._half_flammable:
-                self.kindled[self._sum >= 2.0 * NO_SPARK * self._half_flammable] = moment + dt
+                least = 2.0 * NO_SPARK * self._half_flammable
+                loads.last_met(self.kindled, self._sum, self._sum, least, moment + dt)
             self._reach(self.inside, self._mean, self._frame_s)
             self._sum[:], self._part_s = 0.0, 0.0
 
@@ -190,4 +191,4 @@ def _latest(moments: NDArray[np.float32], share: float) -> Array:
     """Return the moment (y, x) that less than a `share` of the members (member, y, x) exceed; 0 without members."""
     count = len(moments)
     last = count - math.ceil(share * count - 1e-9)
-    return np.sort(moments, axis=0)[last].astype(np.float64) if count else np.zeros(moments.shape[1:])
+    return np.partition(moments, last, axis=0)[last].astype(np.float64) if count else np.zeros(moments.shape[1:])
