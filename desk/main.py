@@ -254,6 +254,9 @@ def _font(run_id: str, _runs: list[sc.Run], _run: sc.Run | None) -> str:
         text += "".join(name for exposure in _run.exposure.values() for name in exposure.places["name_zh"])
         text += "".join(city.facilities["name_zh"].astype(str)) + "".join(crew.name_zh for crew in city.resources)
         text += str(_run.event.source["zh"])
+        tables = [table for hazard in _run.hazards for table in _run.tables_of(hazard).values()]
+        text += "".join(str(v) for table in tables for name in table if str(name).endswith("_zh") for v in table[name])
+        text += str(_run.notes)
         text += "".join(t.place_name["zh"] for t in _drafted(str(_run.folder), _run).tasks)
     source = f"url(data:font/woff;base64,{embedded(text + '中文')}) format('woff')"
     return f"<style>{PAGE} @font-face {{font-family: 'Anlan'; src: {source};}}</style>"

@@ -95,7 +95,9 @@ def compass(degrees: float) -> Word:
 def _with_directions(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return evidence with each direction (`x_deg`) named as well (`x`)."""
     named = {
-        name.removesuffix("_deg"): compass(v) for name, v in evidence.items() if name.endswith("_deg") and v is not None
+        name.removesuffix("_deg"): "–" if v is None else compass(v)
+        for name, v in evidence.items()
+        if name.endswith("_deg")
     }
     return {**evidence, **named}
 

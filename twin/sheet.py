@@ -25,8 +25,8 @@ SENSES, STATISTICS = ("above", "below"), ("max", "area")
 RECEPTORS, WHEN = ("people", "buildings", "roads"), ("at_once", "ever")
 REACHES = ("bridges", "roofs", "rivers", "gaps")
 
-#: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, or it is opened and used.
-ASKS = ("leave", "stay", "open")
+#: What a task asks of its place (`TaskRule.asks`): its people leave it, stay in it, it is opened and used, or nobody goes there.
+ASKS = ("leave", "stay", "open", "avoid")
 
 #: What a task may bring to its place, and another bar from its own and all that stands in it (`TaskRule.brings`, `bars`).
 BROUGHT = ("vehicles",)
@@ -140,6 +140,9 @@ class Rule:
 #: The level of a task that is told in the colour of its place.
 OWN_COLOUR = "place"
 
+#: The level of a task that is told in the colour that its row names in a column `level`.
+ROW_COLOUR = "row"
+
 
 @dataclass(frozen=True)
 class TaskRule:
@@ -147,14 +150,16 @@ class TaskRule:
 
     By colour: one per place of `place` kind that reaches colour `at`; "closes" is the colour at which the sheet closes such places;
     "none" drafts for every such place `near` others. By a row of a table of the model: one per row of `table` whose columns hold what
-    `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the task must come before, `lead_s` by
-    how long where it is not `before_min`, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR
-    tells it in the worst colour that its place reaches, in the mildest where it reaches none. A row may hold `dose_stay` and
-    `dose_leave`, what people collect who stay there and who leave (1 is danger to life), and the shares of them who set out too late
-    (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a conflict.
+    `where` says; the row's `id` is the place, `by_s` (seconds on the clock) the moment that the task must come before, `lead_s` by how
+    long where it is not `before_min`, `until_s` its end where one is known, and `level` the colour it is told in; OWN_COLOUR tells it
+    in the worst colour that its place reaches, in the mildest where it reaches none; ROW_COLOUR in that of the row's `level`. A row may
+    hold `dose_stay` and `dose_leave`, what people collect who stay there and who leave (1 is danger to life), and the shares of them
+    who set out too late (`late_share`) and who find no open way (`cut_off_share`): a task that asks to leave and contradicts them is a
+    conflict.
     Its crew `stays` to the end of the task, or leaves when it is set up. `asks` says what it asks of its place (ASKS, empty for
     nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
-    its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over.
+    its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over. `covers` names
+    tasks of the same sheet that say no more of the same place: they are not drafted beside this one, which takes their window in.
     """
 
     code: str
@@ -168,6 +173,7 @@ class TaskRule:
     excludes: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
     bars: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -361,10 +367,12 @@ class Sheet:
             expect(self.id, f"tasks.{task.code}.asks", task.asks, ("", *ASKS))
             for word in task.excludes:
                 expect(self.id, f"tasks.{task.code}.excludes", word, ASKS)
+            for code in task.covers:
+                expect(self.id, f"tasks.{task.code}.covers", code, [other.code for other in self.tasks])
             for word in (*task.brings, *task.bars):
                 expect(self.id, f"tasks.{task.code}.brings, bars", word, BROUGHT)
             if task.table:
-                expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR))
+                expect(self.id, f"tasks.{task.code}.level", task.level, (*COLOURS, OWN_COLOUR, ROW_COLOUR))
                 continue
             expect(self.id, f"tasks.{task.code}.place", task.place, self.rules)
             near = task.near or {}

@@ -8,11 +8,13 @@ rim of the city, where the cloud may still be: the end of the grid is never the 
 
 People are told to leave where who is out of doors by then meets less than AEGL-3, and where staying reaches AEGL-3 or collects more
 than twice as much; in a calm nobody is, since no way out is known to be clear. Where both reach AEGL-3 they are told to stay in the
-best room and to be fetched. A gas that burns before it harms is judged by `ignition` first.
+best room and to be fetched. A gas that burns before it harms is judged by `ignition` first. No way leads through gas that may burn: where
+every one does, nobody is sent out for the dose, and who leaves such gas is told so.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,7 @@ from evacuation.release.history import History
 from evacuation.release.ignition import Burning
 from evacuation.release.kernels import loads
 from evacuation.release.leaving import Leaving
+from evacuation.release.members import POSSIBLE
 from evacuation.release.substances import Family
 from evacuation.release.toxicity import Curve
 from evacuation.release.ways import Water, Ways
@@ -42,8 +45,6 @@ SHARE = 0.05
 ENOUGH = 0.1
 #: Leaving must at least halve a dose that is below AEGL-3: assumed, for what the model cannot see (traffic, panic, another wind).
 GAIN = 0.5
-#: A block that this share of wind members brings to AEGL-2 is told to stay, wherever the mean wind blows.
-POSSIBLE = 0.1
 #: A spot nearer to the middle of its block than this share of the side of a square as large lies in its middle.
 MIDDLE = 0.25
 #: The eight parts of a block round its middle, clockwise.
@@ -51,8 +52,8 @@ PARTS = ("north", "north_east", "east", "south_east", "south", "south_west", "we
 
 COLUMNS = [
     "id", "advice", "reason", "dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "part", "severity",
-    "lfl_share", "probability", "arrives_s", "by_s", "lead_s", "until_s", "known_s", "walk_deg", "walk_m", "off_grid", "rescue",
-    "burns", "possible", "toxic_load", "response",
+    "lfl_share", "probability", "arrives_s", "by_s", "lead_s", "until_s", "known_s", "walk_deg", "walk_m", "in_gas_s", "way_clear",
+    "off_grid", "rescue", "burns", "possible", "toxic_load", "response",
 ]  # fmt: skip
 
 
@@ -121,9 +122,10 @@ class Foreseen:
 
     `probability` (y, x): share of wind members that reach AEGL-2 (NaN without members); `residents` (y, x): people at home, or
     ones where the city counts none; `noticed`: concentration (kg m-3) at which the cloud has arrived; `ppm_kg_m3`: kg m-3 of one
-    ppm; `burning`: None for a gas that is not judged by what burns; `elapsed`: s from the first run's start to this one's; `calm`: the gas
+    ppm; `burning`: None for a gas that does not burn; `elapsed`: s from the first run's start to this one's; `calm`: the gas
     met a calm, so that nobody knows which way out is clear; `came` (y, x): when gas has come in a share POSSIBLE of the wind members,
-    s since the first run's start (None: no members).
+    s since the first run's start (None: no members); `clears` (y, x): from when on it is cleaner outdoors than in rooms in all but that
+    share of them (0: no members).
     """
 
     history: History
@@ -138,6 +140,7 @@ class Foreseen:
     elapsed: float
     calm: bool = False
     came: Array | None = None
+    clears: Array | None = None
 
 
 def residents(city: City, grid: Grid, column: str) -> Array:
@@ -168,7 +171,8 @@ def advise(
     it is judged (1 is AEGL-3; `dose_shut` of a room that is never aired), `dose_middle` of staying that half of its people exceed,
     `people_share` of them who meet AEGL-1 or
     more outdoors, and in which `part` of it the spot lies; `by_s` until when windows are shut or who leaves is out of doors;
-    `lead_s` how long before that who leaves must be told.
+    `lead_s` how long before that who leaves must be told; `in_gas_s` the time on the way out that leads through gas that may burn, at
+    least (NaN: no way known), `way_clear` that it is none.
     """
     if not len(city.blocks):
         return pd.DataFrame(columns=COLUMNS)
@@ -183,19 +187,23 @@ def advise(
     ground = cells_of(city, grid)
     spots = _spots(ground, outdoors)
     met = [s is not None and np.isfinite(people.warned_s) and history.worst.flat[s] >= 1.0 for s in spots]
+    judged = seen.burning if seen.burning and seen.burning.leads else None
+    starts = [s for s, m in zip(spots, met, strict=True) if s is not None and m]
+    rims = [judged.beside(cells, min(out, n - 1)) if judged and len(cells) else None for cells in ground]
+    starts += [rim for rim in rims if rim is not None]
     leaving = Leaving(
-        grid, rate, dt, warned, people.walk_m_s, ways, water, in_streets,
-        [s for s, m in zip(spots, met, strict=True) if s is not None and m],
+        grid, rate, dt, warned, people.walk_m_s, ways, water, in_streets, list(dict.fromkeys(starts)),
+        seen.burning.reaches(ignition.POCKETS) if seen.burning else None,
     )  # fmt: skip
     rows = []
-    for shape, block, cells, spot, is_met in zip(
-        city.blocks.geometry, city.blocks["id"].astype(str), ground, spots, met, strict=True
+    for shape, block, cells, spot, is_met, rim in zip(
+        city.blocks.geometry, city.blocks["id"].astype(str), ground, spots, met, rims, strict=True
     ):
         if spot is None:
             rows.append(_row(block, "none", "off_grid", off_grid=True))
             continue
         likely = float(np.quantile(seen.probability.ravel()[cells], 1.0 - SHARE))
-        likely = max(likely, float(seen.burning.probability.ravel()[cells].max())) if seen.burning else likely
+        likely = max(likely, float(judged.probability.ravel()[cells].max())) if judged else likely
         here = grid.centre(*divmod(spot, grid.nx))
         found: dict[str, object] = {
             "dose_outdoors": float(outdoors.flat[spot]),
@@ -210,24 +218,26 @@ def advise(
         found |= {"people_share": _touched(cells, seen)} | _response(
             history.frames[:n].reshape(n, -1)[:, spot], dt, seen
         )
-        burns = ignition.judge(cells, seen.burning, people.warned_s, people.ready_s, dt) if seen.burning else None
-        if burns is not None and seen.burning is not None:
+        burns = ignition.judge(cells, judged, people.warned_s, people.ready_s, dt) if judged else None
+        if burns is not None and judged is not None:
             advice, reason, own = burns
-            worst = int(cells[int(np.argmax(seen.burning.highest.ravel()[cells]))])
+            worst = int(cells[int(np.argmax(judged.highest.ravel()[cells]))])
             found |= {
                 **_on(own, seen.elapsed),
                 "lead_s": people.ready_s if advice == "leave" else np.nan,
                 "severity": float(history.worst.ravel()[cells].max()),
                 "part": _part(shape, *grid.centre(*divmod(worst, grid.nx))),
             }
+            if advice == "leave" and rim is not None and not seen.calm and out < n:
+                found |= (way := leaving.way_out(rim, out))
+                reason = reason if way["way_clear"] or np.isnan(way["in_gas_s"]) else "ways_burn"
             rows.append(_row(block, advice, reason, **found))
         elif is_met:
             rows.append(_toxic(block, spot, cells, found, rate, seen, people, leaving, (warned, out), ways is None))
         else:
-            possible = likely >= POSSIBLE
-            by = people.warned_s - seen.elapsed if possible else np.nan
-            advice, reason = ("stay", "possible") if possible else ("none", "not_met")
-            rows.append(_row(block, advice, reason, **found, by_s=by, possible=possible))
+            rows.append(
+                _row(block, **found | _of_some_winds(likely, _clears(cells, seen), warned, people, seen))  # type: ignore[arg-type]
+            )
     return pd.DataFrame(rows, columns=COLUMNS).round(
         dict.fromkeys(
             ("dose_outdoors", "dose_stay", "dose_shut", "dose_leave", "dose_middle", "people_share", "lfl_share"), 3
@@ -244,17 +254,21 @@ def _toxic(
     dt, n = history.frame_s, history.count
     c = history.frames[:n].reshape(n, -1)[:, spot]
     load = seen.rooms.load_at(spot)
-    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), warned)
+    airs = max(_cleaner(history.frames[:n], seen.rooms, cells, seen.noticed), _clears(cells, seen), warned)
     after = rate[airs:].sum(axis=0).ravel() * dt
     stay = float(load[airs] + after[spot])
-    walk, to = (np.full(n, np.inf), (np.nan, np.nan)) if seen.calm else leaving.of(spot, min(out, n - 1))
-    here = leaving.grid.centre(*divmod(spot, leaving.grid.nx))
-    leave = load[:n] + walk
+    at = min(out, n - 1)
+    walk, in_gas, _ = leaving.of(spot, at)
+    leave = load[:n] + np.where(in_gas > 0.0, np.inf, np.inf if seen.calm else walk)
     arrives = float(np.argmax(c >= min(seen.noticed, c.max())) * dt)
     dose = float(leave[out]) if out < n and np.isfinite(leave[out]) else np.nan
     choice, reason, by = choose(stay, leave, warned, out)
     if reason == "no_way":
-        reason = "calm_ways" if seen.calm else "no_roads" if roadless else reason
+        reason = (
+            "calm_ways" if seen.calm else "no_roads" if roadless else "ways_burn_stay" if in_gas[out] > 0.0 else reason
+        )
+    if choice == "stay" and airs <= warned < n and np.isfinite(found["probability"]):  # type: ignore[call-overload]
+        choice, reason = "none", "gone"
     times = {
         "arrives_s": arrives,
         "until_s": airs * dt if airs < n else np.nan,
@@ -264,12 +278,11 @@ def _toxic(
         "dose_stay": stay,
         "dose_leave": dose,
         "dose_middle": _median(seen.rooms.loads(airs, cells) + after[cells], seen.residents.ravel()[cells]),
-        "walk_deg": _bearing(to[0] - here[0], to[1] - here[1]),
-        "walk_m": float(np.hypot(to[0] - here[0], to[1] - here[1])),
-        "off_grid": _at_rim(leaving.grid, *to),
         "rescue": min(stay, np.fmin(dose, np.inf)) >= 1.0,
     }
     lead = people.ready_s if choice == "leave" else np.nan
+    if not seen.calm:
+        own |= leaving.way_out(spot, at)
     return _row(block, choice, reason, **found | own | _on(times, seen.elapsed), lead_s=lead)
 
 
@@ -292,6 +305,17 @@ def choose(stay: float, leave: Array, warned: int, out: int) -> tuple[str, str, 
         return "stay", "no_time" if pays[warned:out].any() else "leaving_is_worse", -1
     flips = int(np.argmin(pays[out:])) if not pays[out:].all() else len(leave) - out
     return "leave", "staying_harms" if stay >= 1.0 else "leaving_halves", out + flips - 1
+
+
+def _of_some_winds(likely: float, airs: int, warned: int, people: People, seen: Foreseen) -> dict[str, object]:
+    """Return what a block is told that the mean wind spares; `airs`: the frame from which on hardly any member meets it."""
+    if not likely >= POSSIBLE:
+        return {"advice": "none", "reason": "not_met"}
+    dt, n = seen.history.frame_s, seen.history.count
+    row: dict[str, object] = {"until_s": max(airs, warned) * dt - seen.elapsed if airs < n else np.nan}
+    if airs <= warned < n:
+        return row | {"advice": "none", "reason": "gone"}
+    return row | {"advice": "stay", "reason": "possible", "by_s": people.warned_s - seen.elapsed, "possible": True}
 
 
 def _frame(moment: float, history: History) -> int:
@@ -324,6 +348,14 @@ def _comes(cells: NDArray[np.int64], came: Array | None) -> float:
     return np.inf if came is None else float(np.sort(came.ravel()[cells])[int(len(cells) * SHARE)])
 
 
+def _clears(cells: NDArray[np.int64], seen: Foreseen) -> int:
+    """Return the frame from which on it is cleaner outdoors on all but a twentieth of a block, in all but some of the wind members."""
+    if seen.clears is None:
+        return 0
+    last = np.sort(seen.clears.ravel()[cells])[min(int(len(cells) * (1.0 - SHARE)), len(cells) - 1)]
+    return math.ceil(float(last) / seen.history.frame_s - 1e-6)
+
+
 def _touched(cells: NDArray[np.int64], seen: Foreseen) -> float:
     """Return which share of a block's people meets AEGL-1 outdoors; of its ground where it has none."""
     crowd = seen.residents.ravel()[cells]
@@ -344,19 +376,6 @@ def _part(shape: object, x: float, y: float) -> str:
     if np.hypot(east, north) < MIDDLE * np.sqrt(shape.area):  # type: ignore[attr-defined]
         return "middle"
     return PARTS[round(np.rad2deg(np.arctan2(east, north)) / 45.0) % 8]
-
-
-def _bearing(east: float, north: float) -> float:
-    """Return a direction, degrees clockwise from north to the next five; NaN for NaN."""
-    return float(np.round(np.rad2deg(np.arctan2(east, north)) / 5.0) * 5.0 % 360.0)
-
-
-def _at_rim(grid: Grid, x: float, y: float) -> bool:
-    """Return whether a point lies on the outermost cells of the grid."""
-    if np.isnan(x):
-        return False
-    row, col, _ = grid.cells([x], [y])
-    return bool(row[0] in (0, grid.ny - 1) or col[0] in (0, grid.nx - 1))
 
 
 def _cleaner(frames: NDArray[np.floating], rooms: Indoors, cells: NDArray[np.int64], noticed: float) -> int:
@@ -385,12 +404,16 @@ def rescues(told: pd.DataFrame) -> pd.DataFrame:
 
 
 def airings(told: pd.DataFrame) -> pd.DataFrame:
-    """Return the blocks of `told` that stay inside and can be told within the run to open their windows: `by_s` from when on."""
-    rows = told[(told["advice"] == "stay") & told["until_s"].notna() & ~told["burns"].astype(bool)]
+    """Return the blocks of `told` that can be told within the run to open their windows: `by_s` from when on.
+
+    Those that stay inside, and those from which the gas is gone before people are warned.
+    """
+    open_up = (told["advice"] == "stay") | (told["reason"] == "gone")
+    rows = told[open_up & told["until_s"].notna() & ~told["burns"].astype(bool)]
     return rows[["id", "dose_outdoors", "dose_stay"]].assign(air=True, by_s=rows["until_s"], rests_on_s=rows["known_s"])
 
 
 def _row(block: str, advice: str, reason: str, **values: object) -> dict[str, object]:
     empty: dict[str, object] = dict.fromkeys(COLUMNS, np.nan)
-    never = {"off_grid": False, "rescue": False, "burns": False, "possible": False, "part": ""}
+    never = dict.fromkeys(("way_clear", "off_grid", "rescue", "burns", "possible"), False) | {"part": ""}
     return empty | never | values | {"id": block, "advice": advice, "reason": reason}

@@ -3,7 +3,8 @@
 Judged by the highest concentration of any cell of a block, as shares of the lower flammable limit (LFL): from a tenth of it on nothing
 may ignite the gas (29 CFR 1910.146 calls such air hazardous; the outer zone of ALOHA); from half of it on pockets may burn (ALOHA
 takes 60 %: Jones and others 2013, NOAA NOS OR&R 43). A flash fire kills who is in it, so that people leave before the gas is there,
-or across the wind while it is, on foot and without a spark. Who cannot be out of doors before it has gone stays.
+or across the wind while it is, on foot and without a spark. Who cannot be out of doors before it has gone stays. An engine on a road
+ignites it as well, and who drives or walks there is in it: such ways are told whatever block they run through.
 """
 
 from __future__ import annotations
@@ -14,12 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evacuation.release.members import BURNS, NO_SPARK, POSSIBLE
 from evacuation.release.toxicity import Curve
+from twin import overlay
+from twin.city import City
+from twin.exposure.streets import stretches
+from twin.grid import Grid
 
 Array = NDArray[np.float64]
 
-#: Shares of the lower flammable limit: nothing may ignite the gas; pockets of it may burn.
-NO_SPARK, POCKETS = 0.1, 0.5
+#: From this share of the lower flammable limit on pockets of the gas may burn.
+POCKETS = 0.5
 
 #: For this long the limit of danger to life is compared with what burns, s: the shortest that is published.
 SHORTEST_S = 600.0
@@ -29,12 +35,38 @@ SHORTEST_S = 600.0
 class Burning:
     """Shares of the lower flammable limit: `frames` (time, y, x) means of each frame, `highest` (y, x) of every step.
 
-    `probability` (y, x): share of wind members that reach half of the limit, NaN without members.
+    `probability` (y, x): share of wind members that reach half of the limit, NaN without members. `in_streets`: the first two on roads,
+    (time, road) and (road,), where the street form followed them. `clears` (y, x): from when on less than a tenth of the limit stands
+    there in all but a share POSSIBLE of the members, s since the first run's start. `leads`: whether blocks are judged by what burns
+    (`leads`).
     """
 
     frames: NDArray[np.float32]
     highest: Array
     probability: Array
+    clears: Array
+    leads: bool
+    in_streets: tuple[Array, Array] | None = None
+
+    def reaches(self, share: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
+        """Return where a share of the limit stands in each frame: over the ground (time, y, x) and in streets (time, road)."""
+        return self.frames >= share, None if self.in_streets is None else self.in_streets[0] >= share
+
+    def until(self, ends: float, clears: float, frame_s: float) -> float:
+        """Return when the gas has gone in the mean wind (`ends`) and in nearly all members (`clears`), s; NaN: not in this run."""
+        last = max(ends, clears)
+        return last if last < len(self.frames) * frame_s - 1e-6 else np.nan
+
+    def beside(self, cells: NDArray[np.int64], frame: int) -> int | None:
+        """Return the flat cell of a block beside the gas that may burn: the worst that is outside it at a frame.
+
+        The worst of all where the gas is all over the block, None for a block in which it never may burn.
+        """
+        highest, now = self.highest.ravel()[cells], self.frames[frame].ravel()[cells]
+        if not highest.max() >= POCKETS:
+            return None
+        outside = np.where(now < POCKETS, highest, -1.0) if (now < POCKETS).any() else highest
+        return int(cells[int(np.argmax(outside))])
 
 
 def leads(limit_kg_m3: float, deadly: Curve) -> bool:
@@ -54,9 +86,10 @@ def judge(
     if not highest >= NO_SPARK:
         return None
     level = POCKETS if highest >= POCKETS else NO_SPARK
-    begins, ends = _span(cells, burning, level, frame_s)
+    begins, ends = _span(burning.frames.reshape(len(burning.frames), -1)[:, cells].max(axis=1), level, frame_s)
     found = {
-        "lfl_share": highest, "probability": likely, "arrives_s": begins, "until_s": ends, "burns": True,
+        "lfl_share": highest, "probability": likely, "arrives_s": begins, "burns": True,
+        "until_s": burning.until(ends, float(burning.clears.ravel()[cells].max()), frame_s),
         "by_s": max(begins, warned_s),
     }  # fmt: skip
     if level < POCKETS:
@@ -66,12 +99,12 @@ def judge(
     return "leave", "may_burn", found
 
 
-def _span(cells: NDArray[np.int64], burning: Burning, level: float, frame_s: float) -> tuple[float, float]:
-    """Return from when a share of the limit stands somewhere in a block, and from when no more (NaN: not in this run), s.
+def _span(worst: NDArray[np.floating], level: float, frame_s: float) -> tuple[float, float]:
+    """Return from when a share of the limit stands at a place, and from when no more (NaN: not in this run), s.
 
-    What only a step within a frame reaches counts for the whole frame in which the mean was highest.
+    `worst` (time,): the highest share anywhere in the place in each frame. What only a step within a frame reaches counts for the whole
+    frame in which the mean was highest.
     """
-    worst = burning.frames.reshape(len(burning.frames), -1)[:, cells].max(axis=1)
     over = np.flatnonzero(worst >= min(level, float(worst.max())))
     last = int(over[-1]) + 1
     return float(over[0]) * frame_s, last * frame_s if last < len(worst) else np.nan
@@ -80,8 +113,74 @@ def _span(cells: NDArray[np.int64], burning: Burning, level: float, frame_s: flo
 def sparks(told: pd.DataFrame) -> pd.DataFrame:
     """Return the blocks of the advice in which nothing may ignite the gas: `by_s` from when on, `until_s` to when.
 
-    Those in which the gas is gone before it is known of are left out.
+    `may_burn`: pockets of it may. Those in which the gas is gone before it is known of are left out.
     """
     rows = told[told["burns"].astype(bool)]
-    rows = rows[["id", "lfl_share", "until_s"]].assign(no_spark=True, by_s=rows[["arrives_s", "known_s"]].max(axis=1))
+    rows = rows[["id", "lfl_share", "until_s"]].assign(
+        may_burn=rows["lfl_share"] >= POCKETS,
+        by_s=rows[["arrives_s", "known_s"]].max(axis=1),
+        level=[_colour(share) for share in rows["lfl_share"]],
+        told=True,
+    )
     return rows[~(rows["until_s"] <= rows["by_s"])]
+
+
+#: Columns of the table of ways on which the gas may burn.
+WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s", "level", "told"]
+
+
+def on_roads(
+    city: City, grid: Grid, burning: Burning | None, known_s: float, frame_s: float, elapsed: float
+) -> pd.DataFrame:
+    """Return the ways on which pockets of gas may burn (`may_burn`), or do in a share POSSIBLE of the wind members.
+
+    Times are on this run's clock. A way is a stretch of street as an officer closes it, or an underpass. `lfl_share`: the highest
+    anywhere on it; `by_s`: from when on nobody is to go there, `until_s` to when (NaN: not in this run); `known_s`, s since the first
+    run's start, is when people know. Those from which the gas is gone before it is known of are left out; None burns: no way.
+    """
+    if burning is None or not len(city.roads):
+        return pd.DataFrame(columns=WAYS)
+    along = overlay.along_lines(grid, city.roads.geometry)
+    frames, highest = along.maximum(burning.frames), along.maximum(burning.highest[None])[0]
+    if burning.in_streets is not None:
+        frames, highest = np.fmax(frames, burning.in_streets[0]), np.fmax(highest, burning.in_streets[1])
+    likely, clears = along.maximum(np.stack([burning.probability, burning.clears]))
+    known, rows = known_s - elapsed if np.isfinite(known_s) else np.nan, []
+    for way, roads in _ways(city).items():
+        share, chance = np.nanmax([0.0, *highest[roads]]), np.fmax.reduce(likely[roads])
+        if not (share >= POCKETS or chance >= POSSIBLE):
+            continue
+        begins, ends = np.nan, 0.0
+        if share >= POCKETS:
+            begins, ends = _span(np.nan_to_num(frames[:, roads]).max(axis=1), POCKETS, frame_s)
+        ends = burning.until(ends, float(np.fmax.reduce(clears[roads])), frame_s)
+        begins, ends = begins - elapsed, ends - elapsed
+        by = np.fmax(begins, known)
+        rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, by, ends, _colour(share), True))
+    table = pd.DataFrame(rows, columns=WAYS)
+    return table[~(table["until_s"] <= table["by_s"])].sort_values(
+        ["may_burn", "lfl_share", "id"], ascending=[False, False, True], ignore_index=True
+    )
+
+
+def _colour(share: float) -> str:
+    """Return the colour of a share of the limit, as the severity of the gas has it."""
+    return (
+        "red"
+        if share >= POCKETS
+        else "orange"
+        if share >= BURNS[0] * POCKETS
+        else "yellow"
+        if share >= NO_SPARK
+        else "blue"
+    )
+
+
+def _ways(city: City) -> dict[str, list[int]]:
+    """Return the roads of each way by its id: a stretch of street, else the road itself."""
+    streets, plain, member = stretches(city)
+    alone = np.setdiff1d(np.arange(len(city.roads)), plain)
+    found: dict[str, list[int]] = {str(city.roads["id"].iloc[k]): [int(k)] for k in alone}
+    for road, stretch in zip(plain, member, strict=True):
+        found.setdefault(str(streets["id"].iloc[stretch]), []).append(int(road))
+    return found

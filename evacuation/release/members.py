@@ -26,8 +26,15 @@ Array = NDArray[np.float64]
 ALL_ROUND = 8
 
 
+#: A block that this share of wind members brings to AEGL-2 is told to stay, and a way on which this share may burn is shut, wherever the
+#: mean wind blows.
+POSSIBLE = 0.1
+
 #: Shares of half the lower flammable limit from which a place is at severity 2 and 3 (`kernels.loads.severity`).
 BURNS = (0.6, 1.0)
+
+#: From this share of the lower flammable limit on nothing may ignite the gas.
+NO_SPARK = 0.1
 
 
 def draw(count: int, direction_sd: float, speed_sd: float, rng: np.random.Generator | None) -> tuple[Array, Array]:
@@ -65,8 +72,10 @@ class Shares:
     """What each member has brought each cell, outdoors (`reached`) and in a room there (`inside`).
 
     Both (3, member, y, x): loads against AEGL-2 and AEGL-3, and the largest share of half the flammable limit. `air` (member, y, x): the
-    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`. `came` (member, y, x):
-    when the frame began in which gas came there, s since the first run's start; infinite where none did.
+    concentration in the room, kg m-3; rooms are followed from frame to frame (`frame_s` s), as in `advice.indoors`. `came` (member, y,
+    x): when the frame began in which gas came there, s since the first run's start; infinite where none did. `worse` (member, y, x):
+    when the last frame ended in which gas stood there and the air outdoors was no cleaner than that in the room; `kindled` (member, y,
+    x): the last in which a tenth of the flammable limit stood there; 0 where none did.
     """
 
     def __init__(
@@ -86,6 +95,8 @@ class Shares:
         self.inside = np.array(kept.get("reached_inside", np.zeros((3, count, *shape))))
         self.air = np.array(kept.get("members_rooms", np.zeros((count, *shape))))
         self.came = np.array(kept.get("members_came", np.full((count, *shape), np.inf, np.float32)))
+        self.worse = np.array(kept.get("members_worse", np.zeros((count, *shape), np.float32)))
+        self.kindled = np.array(kept.get("members_kindled", np.zeros((count, *shape), np.float32)))
         self._sum, self._mean = np.zeros_like(self.air), np.zeros_like(self.air)
 
     def add(self, c: Array, dt: float, rooms: AirChanges, shut: bool, moment: float) -> None:
@@ -102,6 +113,10 @@ class Shares:
             self._sum *= dt / self._frame_s
             self.came[(self._sum >= self._present) & np.isinf(self.came)] = moment + dt - self._frame_s
             loads.air_rooms(self.air, self._mean, self._sum, rooms.house, *rooms.members_fading(shut, self._frame_s))
+            loads.last_met(self.worse, self._sum, self.air, self._present, moment + dt)
+            if self._half_flammable:
+                least = 2.0 * NO_SPARK * self._half_flammable
+                loads.last_met(self.kindled, self._sum, self._sum, least, moment + dt)
             self._reach(self.inside, self._mean, self._frame_s)
             self._sum[:], self._part_s = 0.0, 0.0
 
@@ -126,6 +141,17 @@ class Shares:
         count = len(self.came)
         last = math.ceil(share * count - 1e-9) - 1
         return np.sort(self.came, axis=0)[last].astype(np.float64) if count else np.full(self.came.shape[1:], np.inf)
+
+    def clearing(self, share: float) -> Array:
+        """Return from when on gas stands outdoors, and no less than in rooms, in less than a `share` of the members (y, x).
+
+        In s since the first run's start; 0 where that holds all along, or there are no members.
+        """
+        return _latest(self.worse, share)
+
+    def quenching(self, share: float) -> Array:
+        """Return the same for less than a tenth of the flammable limit (y, x)."""
+        return _latest(self.kindled, share)
 
     def ever(self) -> Array:
         """Return the shares of members that reach the severity 2 and 3 outdoors, and in rooms (4, y, x); NaN without members."""
@@ -156,4 +182,13 @@ class Shares:
             "reached_inside": self.inside,
             "members_rooms": self.air,
             "members_came": self.came,
+            "members_worse": self.worse,
+            "members_kindled": self.kindled,
         }
+
+
+def _latest(moments: NDArray[np.float32], share: float) -> Array:
+    """Return the moment (y, x) that less than a `share` of the members (member, y, x) exceed; 0 without members."""
+    count = len(moments)
+    last = count - math.ceil(share * count - 1e-9)
+    return np.partition(moments, last, axis=0)[last].astype(np.float64) if count else np.zeros(moments.shape[1:])

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evacuation.release.advice import POSSIBLE
 from evacuation.release.ahead import AHEAD_MIN
+from evacuation.release.burning_ways import burning_ways, first_burning_ways
 from evacuation.release.history import LONGEST_FRAME_S
-from evacuation.release.members import ALL_ROUND
+from evacuation.release.members import ALL_ROUND, POSSIBLE
 from twin.blocks import Block, Cell, Curve, Mark, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -20,7 +20,7 @@ from twin.phrases import compass
 from twin.words import LANGS, Phrase, Word
 
 #: What a block is told -> how it stands out.
-STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong"}
+STYLE = {"leave": "alarm", "stay": "strong", "unknown": "strong", "air": "strong"}
 
 #: What a source is called that only the detectors tell of.
 SOUGHT = Word("report.release.sought")
@@ -61,6 +61,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_masses(section),
         *_ahead(section, city, clock),
         *_advice(section, city, clock),
+        *burning_ways(section, city, clock),
         *_zones(section),
     ]
 
@@ -88,7 +89,8 @@ def headline(section: Section, city: City, clock: Clock) -> list[Block]:
         for row in tanks.to_dict("records")
         if not row["held"]
     ]
-    found += [*_ranges(section.tables), *_reaches(section), *_ahead(section, city, clock, MOST_AHEAD)]
+    found += [*_ranges(section.tables), *_reaches(section), *first_burning_ways(section, city, clock)]
+    found += _ahead(section, city, clock, MOST_AHEAD)
     if about["calm"]:
         few = Word("note.release.calm_few", {"least": ALL_ROUND})
         found.append(Text(few if about["members"] < ALL_ROUND else Word("report.release.calm"), "alarm"))
@@ -289,7 +291,8 @@ def _reaches(section: Section) -> list[Block]:
             }
             found.append(Text(Word("report.release.reaches", values), "strong"))
             if float(own["reach_m"].max()) < FEW_CELLS * (cell := abs(float(np.diff(section.fields["x"][:2])[0]))):
-                found.append(Text(Word("report.release.coarse", {"cell": cell}), "alarm"))
+                coarse = Text(Word("report.release.coarse", {"cell": cell}), "alarm")
+                found = [*(block for block in found if block != coarse), coarse]  # once, behind the last
     return found
 
 
@@ -304,13 +307,12 @@ def _zone(row: pd.Series) -> Cell:
 def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
     """Return the table of advice, the blocks that must leave first, then by dose; blocks without any are left out."""
     table = section.tables["advice"]
-    table = table[(table["advice"] != "none") | table["reason"].isin(UNKNOWN)]
+    table = table[(table["advice"] != "none") | table["reason"].isin((*UNKNOWN, "gone"))]
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
         return [title, Text(Word("report.release.no_advice"))]
-    burns, stays, leaves = (
-        bool(found.any()) for found in (table["burns"], table["advice"] == "stay", table["advice"] == "leave")
-    )
+    stay = (table["advice"] == "stay") | (table["reason"] == "gone")
+    burns, stays, leaves = (bool(found.any()) for found in (table["burns"], stay, table["advice"] == "leave"))
     table = table.assign(order=table["advice"].map({"leave": 0, "stay": 1, "none": 2}))
     table = table.sort_values(["order", "lfl_share", "dose_outdoors", "id"], ascending=[True, False, False, True])
     rows: list[tuple[Cell, ...]] = [
@@ -319,7 +321,7 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
             _choice(row),
             *((_told(row["by_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
             *((_told(row["by_s"] if row["advice"] == "leave" else np.nan, city, clock),) if leaves else ()),
-            *((_told(row["until_s"] if row["advice"] == "stay" else np.nan, city, clock),) if stays else ()),
+            *((_told(row["until_s"] if row["advice"] != "leave" else np.nan, city, clock),) if stays else ()),
             _concerns(row),
             *((f"{row['lfl_share']:.2g}" if pd.notna(row["lfl_share"]) else "–",) if burns else ()),
             _dose(row["dose_outdoors"]),
@@ -340,10 +342,13 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
 
 
 def _choice(row: Mapping[str, Any]) -> Text:
-    """Return what a block is told; that nothing is known of it is no leave to do nothing."""
+    """Return what a block is told, who leaves also where to; that nothing is known of it is no leave to do nothing."""
     unknown = row["advice"] == "none" and row["reason"] in UNKNOWN
-    choice = "unknown" if unknown else row["advice"]
-    return Text(Word(f"report.release.choice.{choice}"), STYLE.get(choice, "plain"))
+    choice = "unknown" if unknown else "air" if row["reason"] == "gone" else row["advice"]
+    said = Word(f"report.release.choice.{choice}")
+    if choice == "leave" and pd.notna(row["walk_deg"]):
+        said = Word("report.release.choice.leave_to", {"walk": compass(row["walk_deg"])})
+    return Text(said, STYLE.get(choice, "plain"))
 
 
 def _concerns(row: Mapping[str, Any]) -> Phrase:

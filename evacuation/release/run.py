@@ -12,6 +12,7 @@ import xarray as xr
 from evacuation.release import advice, ignition, leaks, members
 from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.air_changes import AirChanges, OfBuildings
+from evacuation.release.at_source import at_source, early, figures
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
@@ -25,7 +26,7 @@ from evacuation.release.toxicity import WINDOWS_S, Limits
 from evacuation.release.variables import LIKELY, REACHED
 from evacuation.release.ways import Water, Ways
 from evacuation.release.weather import CALM_M_S, STEADY_M_S, Weather
-from evacuation.release.zones import zones
+from evacuation.release.zones import of_danger, zones
 from twin.city import City
 from twin.clock import Clock
 from twin.exposure.people import NIGHT_HOURS
@@ -178,11 +179,14 @@ class Run:
         return pd.DataFrame([row | {"members": self.model.wind_members}])
 
     def _burning(self, probability: Any) -> ignition.Burning | None:
-        """Return what may burn, for a gas that burns before it kills."""
-        if not ignition.leads(self.flammable, self.limits.curves[2]):
+        """Return what may burn; None for a gas that does not."""
+        if not self.flammable:
             return None
-        frames = self.history.frames[: self.history.count] / np.float32(self.flammable)
-        return ignition.Burning(frames, self.highest / self.flammable, probability)
+        frames, streets = self.history.frames[: self.history.count] / np.float32(self.flammable), self.streets.air()
+        in_streets = None if streets is None else (streets[0] / self.flammable, streets[1] / self.flammable)
+        leads = ignition.leads(self.flammable, self.limits.curves[2])
+        clears = self.shares.quenching(members.POSSIBLE)
+        return ignition.Burning(frames, self.highest / self.flammable, probability, clears, leads, in_streets)
 
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
         """Return fields, tables, ledger, state and notes."""
@@ -195,7 +199,7 @@ class Run:
         foreseen = advice.Foreseen(
             self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
-            math.isinf(self.widest), self.shares.arrival(advice.POSSIBLE),
+            math.isinf(self.widest), self.shares.arrival(members.POSSIBLE), self.shares.clearing(members.POSSIBLE),
         )  # fmt: skip
         told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self._any_way():
@@ -203,26 +207,33 @@ class Run:
         if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
             told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
+        known_s = self.found.known_s if self.found else None
+        events, wind = self.tanks.events(self.elapsed, 60.0 * model.warned_min, known_s), self._wind()
+        tanks, found = self.tanks.table(self.elapsed), self.found.tables(city) if self.found else {}
+        ways = ignition.on_roads(city, self.grid, foreseen.burning, people.warned_s, self.history.frame_s, self.elapsed)
+        sources = [(float(x), float(y)) for x, y in tanks[["x", "y"]].to_numpy()]
+        life = of_danger(self.grid, self.history.worst, shares[1:], sources)
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
-                "events": self.tanks.events(
-                    self.elapsed, 60.0 * model.warned_min, self.found.known_s if self.found else None
-                ),
+                "events": events,
                 "advice": told,
                 "rescue": advice.rescues(told),
                 "airing": advice.airings(told),
                 "sparks": ignition.sparks(told),
-                "wind": self._wind(),
+                "burning_ways": ways,
+                "wind": wind,
+                "at_source": at_source(tanks, events, found.get("suspects"), wind, self.clock.times[0], life),
                 "assumed": self._assumed(),
-                "ahead": self._ahead(city, inside, foreseen.burning is not None),
-                "tanks": self.tanks.table(self.elapsed),
+                "ahead": self._ahead(city, inside, bool(foreseen.burning and foreseen.burning.leads)),
+                "tanks": tanks,
+                "figures": figures(told, ways, tanks, life),
                 "limits": self._limits(),
                 "mass": self._masses(),
-                **self._zones(shares),
+                **self._zones(shares, sources),
                 **self.streets.tables(),
-                **(self.found.tables(city) if self.found else {}),
+                **found,
             },
             self._balance().check("release"),
             self._state(settings),
@@ -297,13 +308,12 @@ class Run:
             found[f"{name}{where}"] = (("y", "x"), family.response(load).astype(np.float32))
         return found
 
-    def _zones(self, shares: Any) -> dict[str, pd.DataFrame]:
+    def _zones(self, shares: Any, sources: list[tuple[float, float]]) -> dict[str, pd.DataFrame]:
         """Return the zones that wind members reach; none without members."""
         if not self.model.wind_members:
             return {}
         levels = ["AEGL-2", "AEGL-3", *(["LFL/2"] if self.flammable else [])]
-        leaking = [(leak.x, leak.y) for leak in self.tanks.leaks if not np.isnan(leak.began)]
-        return {"zones": zones(self.grid, dict(zip(levels, shares, strict=False)), leaking)}
+        return {"zones": zones(self.grid, dict(zip(levels, shares, strict=False)), sources)}
 
     def _mass(self) -> tuple[float, float, float]:
         ledger = self.tanks.ledger()
@@ -366,6 +376,7 @@ class Run:
         if gas.own:
             notes.append(("own_substance", {"file": f"substances/{gas.id}.csv"}))
         notes += list(self.limits.notes) + self.tanks.notes
+        notes += early(self.tanks.actions, self._warned() - self.elapsed, self.clock, self.weather.tz)
         notes += self.tanks.told() + self.near.notes() + self.streets.notes() + self.rooms.notes()
         for leak in self.tanks.leaks:
             if leak.cause == 3:

@@ -36,3 +36,14 @@ def zones(
             reach = float(away[zone].max()) if zone.any() and len(sources) else np.nan
             rows.append((level, likely, float(zone.sum()) * grid.cell_area_m2, reach, bool(rim)))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def of_danger(
+    grid: Grid, worst: NDArray[np.floating], shares: NDArray[np.floating], sources: Sequence[tuple[float, float]]
+) -> pd.Series:
+    """Return the row of `zones` of where life is in danger: at severity 3 (y, x), or so in a few of the wind members.
+
+    `shares` (level, y, x) of them that reach what is deadly or burns; NaN without members.
+    """
+    met = (worst >= 3.0) | (np.nan_to_num(shares) >= LIKELY[0] - 1e-9).any(axis=0)
+    return zones(grid, {"life": met.astype(float)}, sources).iloc[0]

@@ -34,7 +34,7 @@ HAZARDS: dict[str, str] = {
 }
 
 #: What a row of a sheet's tasks may list.
-LISTS = ("excludes", "brings", "bars")
+LISTS = ("excludes", "brings", "bars", "covers")
 
 Words = dict[str, dict[str, str]]
 

@@ -1,10 +1,10 @@
 """Which crew could do which task in time: a queue of tasks and crews in SimPy.
 
 Crews travel on the undisturbed road network at blue-light speed; a task holds its crew until its window ends (for good when its end
-is not known), or until it is done where its rule says that the crew does not stay. Of tasks that wait for the same kind of
-crew the worst colour comes first, then the earliest deadline, and each gets the nearest free crew; who has been sent is not
-called back. A task whose need would be over before a crew is ready gets none; where its end is not known, a late crew is
-better than none, and told as late. The twin proposes: it never dispatches.
+is not known), or until it is done where its rule says that the crew does not stay. Of tasks that wait for the same kind of crew the
+worst colour comes first, then the earliest deadline, then what the sheet names first, and each gets the nearest free crew; who has
+been sent is not called back. A task whose need would be over before a crew is ready gets none; where its end is not known, a late
+crew is better than none, and told as late. The twin proposes: it never dispatches.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ def send_crews(
     `own` are the places that only a model knows, by id.
     """
     queue = _Queue(city, issued, own or {})
+    ranks = {key: k for k, key in enumerate(rules)}
     done = [replace(task, no_crew="too_late" if task.unit in queue.free else "unlisted") for task in tasks]
 
     def work(k: int) -> Generator[Any, Any, None]:
         task, rule = tasks[k], rules[tasks[k].hazard, tasks[k].code]
-        found = yield from queue.crew(task, rule)
+        found = yield from queue.crew(task, rule, urgencies[k])
         if found is None:
             return
         crew, ready = found
@@ -65,22 +66,26 @@ def send_crews(
         done[k] = replace(task, crew=crew.id, crew_name=name, arrives=arrives, late_min=round(late, 1), no_crew=None)
         yield from queue.hold(crew, task, ready, stays=rule.stays)
 
-    for k in sorted(range(len(tasks)), key=lambda k: urgency(tasks[k])):
+    urgencies = [urgency(task, ranks[task.hazard, task.code]) for task in tasks]
+    for k in sorted(range(len(tasks)), key=lambda k: urgencies[k]):
         if tasks[k].unit in queue.free:
             queue.env.process(work(k))
     queue.env.run()
     return done
 
 
-def urgency(task: Task) -> tuple[int, datetime, str]:
-    """Return what puts tasks that wait for a crew in order: colour, deadline, place."""
-    return -COLOURS.index(task.level), task.deadline, task.place
+Urgency = tuple[int, datetime, int, str]
+
+
+def urgency(task: Task, rank: int) -> Urgency:
+    """Return what puts tasks that wait for a crew in order: colour, deadline, which one its sheet names first (`rank`), place."""
+    return -COLOURS.index(task.level), task.deadline, rank, task.place
 
 
 class _Waiting(NamedTuple):
     """A task that waits for a crew: what puts it in order, where it is, until when a crew is of use, the event of one's coming."""
 
-    urgency: tuple[int, datetime, str]
+    urgency: Urgency
     place: tuple[float, float]
     ends: float
     setup_s: float
@@ -111,7 +116,7 @@ class _Queue:
         centre = geometry.interpolate(0.5, normalized=True) if line else geometry.centroid
         return centre.x, centre.y
 
-    def crew(self, task: Task, rule: TaskRule) -> Generator[Any, Any, tuple[Crew, float] | None]:
+    def crew(self, task: Task, rule: TaskRule, urgent: Urgency) -> Generator[Any, Any, tuple[Crew, float] | None]:
         """Wait for a crew that is ready before the task ends; return it and when it is, or None when none can be."""
         centre, setup_s = self._at(task.place), 60.0 * rule.setup_min
         ends = math.inf if task.evidence.get("open_end") else self._seconds(task.end)
@@ -119,7 +124,7 @@ class _Queue:
         yield self.env.timeout(max(known, self._seconds(task.deadline) - LEAD_S, 0.0))
         if self.env.now + setup_s >= ends:
             return None
-        waits = _Waiting(urgency(task), centre, ends, setup_s, self.env.event())
+        waits = _Waiting(urgent, centre, ends, setup_s, self.env.event())
         self._waiting[task.unit].append(waits)
         self._give(task.unit)
         yield waits.given if ends == math.inf else self.env.any_of([waits.given, self.env.timeout(ends - self.env.now)])

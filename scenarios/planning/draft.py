@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +21,7 @@ from twin.errors import ContractError
 from twin.exposure import Exposure
 from twin.exposure.members import LIKELY
 from twin.plan import Alert, Plan, Task, shown
-from twin.sheet import COLOURS, OWN_COLOUR, Rule, Sheet, TaskRule
+from twin.sheet import COLOURS, OWN_COLOUR, ROW_COLOUR, Rule, Sheet, TaskRule
 
 
 def draft_plan(run: Run) -> Plan:
@@ -35,11 +37,15 @@ def draft_plan(run: Run) -> Plan:
             tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
     rules = {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks}
     own = [places.set_index("id").geometry for h in run.hazards if (places := run.places_of(h)) is not None]
-    tasks = send_crews(case.city, once(tasks), issued, rules, {str(k): v for part in own for k, v in part.items()})
-    tasks = [
-        replace(task, id=f"T{k + 1:03d}")
-        for k, task in enumerate(sorted(tasks, key=lambda t: (t.deadline, t.code, t.place)))
-    ]
+    tasks = send_crews(
+        case.city, once(uncovered(tasks, rules)), issued, rules, {str(k): v for part in own for k, v in part.items()}
+    )
+    ranks = {key: k for k, key in enumerate(rules)}
+
+    def gravest_first(task: Task) -> tuple[datetime, int, int, str]:
+        return task.deadline, -COLOURS.index(task.level), ranks[task.hazard, task.code], task.place
+
+    tasks = [replace(task, id=f"T{k + 1:03d}") for k, task in enumerate(sorted(tasks, key=gravest_first))]
     levels = run.levels
     alerts = tuple(_alert(row) for row in levels.to_dict("records"))
     end = max([issued + timedelta(seconds=clock.duration_s), *(t.end for t in tasks), *(a.expires for a in alerts)])
@@ -81,6 +87,31 @@ def once(tasks: list[Task]) -> list[Task]:
     return kept
 
 
+def uncovered(tasks: list[Task], rules: Mapping[tuple[str, str], TaskRule]) -> list[Task]:
+    """Return the tasks without those that another one of the same hazard covers at the same place; it takes their window in."""
+    kept = dict(enumerate(tasks))
+    covering = {(t.hazard, code, t.place): k for k, t in kept.items() for code in rules[t.hazard, t.code].covers}
+    for k, task in enumerate(tasks):
+        if (by := covering.get((task.hazard, task.code, task.place))) is None:
+            continue
+        del kept[k]
+        one = kept[by]
+        first = min(one, task, key=lambda t: t.deadline)
+        kept[by] = replace(
+            first,
+            code=one.code,
+            level=max(one.level, task.level, key=COLOURS.index),
+            end=max(one.end, task.end),
+            trigger=one.trigger,
+            evidence={
+                **one.evidence,
+                "open_end": bool(one.evidence.get("open_end") or task.evidence.get("open_end")),
+            },
+            probability=one.probability,
+        )
+    return list(kept.values())
+
+
 @dataclass(frozen=True)
 class _Findings:
     """What one hazard's tasks are drawn from: its exposure and sheet, the plan's time and when each event begins."""
@@ -114,7 +145,13 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[tuple[datetime, d
     known = dict(begins)
     if befell is not None and "known_s" in befell:
         known |= {("", str(row.id)): float(row.known_s) for row in befell.itertuples()}
-    return tuple((issued + timedelta(seconds=s), issued + timedelta(seconds=known[key])) for key, s in begins.items())
+    step = (
+        run.case.clock.step_s
+    )  # a threshold's moment lies on a line between output times, so that it may be told before the event
+    return tuple(
+        (issued + timedelta(seconds=step * math.floor(s / step)), issued + timedelta(seconds=known[key]))
+        for key, s in begins.items()
+    )
 
 
 def _tasks(found: _Findings, rule: TaskRule) -> list[Task]:
@@ -231,10 +268,10 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
         if pd.notna(row.get("rests_on_s")):
             known = max(known, found.issued + timedelta(seconds=float(row["rests_on_s"])))
         deadline = max(asked, known)
-        until = row.get("until_s")
+        until = row.get("until_s")  # None where it is known of no row
         endless = until is None or pd.isna(until)
         last = run.case.clock.duration_s if endless else float(until)
-        end = by if until is None else found.issued + timedelta(seconds=last)
+        end = by if "until_s" not in row else found.issued + timedelta(seconds=last)
         own = graded.loc[place] if place in graded.index else None
         name = run.case.city.place_name(place)
         tasks.append(
@@ -245,7 +282,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 place=place,
                 place_kind=rule.place if own is None else str(own["kind"]),
                 place_name=name if own is None else {"zh": own["name_zh"], "en": own["name_en"]},
-                level=_worst(own) if rule.level == OWN_COLOUR else rule.level,
+                level=_level(rule, row, own),
                 start=deadline,
                 end=max(end, deadline),
                 deadline=deadline,
@@ -254,13 +291,22 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
                 unit=rule.unit,
                 trigger={"table": rule.table, "at": place, **rule.where},
                 evidence={
-                    k: _told(k, v) for k, v in row.items() if k not in ("id", "probability", "rests_on_s", "lead_s")
+                    k: _told(k, v)
+                    for k, v in row.items()
+                    if k not in ("id", "probability", "rests_on_s", "lead_s", "level")
                 }
                 | {"open_end": endless, "by": by.isoformat()},
                 probability=row.get("probability"),
             )
         )
     return tasks
+
+
+def _level(rule: TaskRule, row: dict[str, Any], place: Any) -> str:
+    """Return the colour in which the task of a row is told."""
+    if rule.level == ROW_COLOUR:
+        return str(row["level"])
+    return _worst(place) if rule.level == OWN_COLOUR else rule.level
 
 
 def _worst(place: Any) -> str:

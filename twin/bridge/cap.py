@@ -70,7 +70,7 @@ _ENUMS = {
 
 
 #: What a task asks of its place (`twin.sheet.ASKS`) -> the response of CAP; opening a place is no message to people.
-RESPONSE = {"leave": "Evacuate", "stay": "Shelter"}
+RESPONSE = {"leave": "Evacuate", "stay": "Shelter", "avoid": "Avoid"}
 
 
 #: Opened places that a message names, the nearest first.

@@ -148,6 +148,20 @@ def air_rooms(air_out, mean_out, c, house, fade, kept):
 
 
 @kernel(parallel=True)
+def last_met(last_out, c, other, least, moment):
+    """Write a moment, s, wherever c is at least `least` and no less than `other`.
+
+    last_out, c, other (member, row, column); c, other and least in the same unit.
+    """
+    members, rows, cols = c.shape
+    for line in nb.prange(members * rows):
+        n, j = line // rows, line % rows
+        for i in range(cols):
+            if c[n, j, i] >= least and c[n, j, i] >= other[n, j, i]:
+                last_out[n, j, i] = moment
+
+
+@kernel(parallel=True)
 def indoor_load(load_out, inside_out, frames, met, dt, house, row, fade, kept, log_t, log_c, n_short, n_long):
     """Follow the air of rooms at the cells met (room,) through frames (time, cell) of dt s, and what people collect there.
 

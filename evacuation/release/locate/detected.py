@@ -169,9 +169,9 @@ def detected(
     from evacuation.release.locate.posterior import locate
 
     table = _table(city, drivers, clock, gas)
-    count, sensors = len(table), int(table["sensor"].nunique())
     found = faults(table)
     table = believed(table, found)
+    count, sensors = len(table), int(table["sensor"].nunique())
     if not len(table) or not (table["value"] > table["least"]).any():
         raise ScenarioError("release_nothing_believed" if len(found) else "release_no_readings")
     heard = (table["value"] > table["least"]).groupby(table["sensor"]).any()

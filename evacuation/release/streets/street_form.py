@@ -52,6 +52,9 @@ class Streets(Protocol):
     def rates(self) -> Array | None:
         """Return the dose rate (frame, road), s-1, of each frame since the first run's start; None where no street is followed."""
 
+    def air(self) -> tuple[Array, Array] | None:
+        """Return the concentration (frame, road), kg m-3, of each frame and the highest of every step (road,); None as above."""
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables of the streets."""
 
@@ -76,6 +79,10 @@ class NoStreets:
         return xr.Dataset()
 
     def rates(self) -> Array | None:
+        """Return that no street is followed."""
+        return None
+
+    def air(self) -> tuple[Array, Array] | None:
         """Return that no street is followed."""
         return None
 
@@ -186,6 +193,10 @@ class StreetForm:
         out = np.zeros(met.shape)
         loads.add_load(out[None], met[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
         return out
+
+    def air(self) -> tuple[Array, Array]:
+        """Return the concentration (frame, road), kg m-3, since the first run's start, and the highest of every step (road,)."""
+        return self._met.frames[: self._met.count, 0].astype(np.float64), self.highest
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return each road's form, width and height (m), and where the gas in the streets came from and went, kg."""
