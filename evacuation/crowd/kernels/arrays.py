@@ -142,12 +142,14 @@ class Plans(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What a step of the contacts gives: new velocity and contacts, and the line crossed (see `press`)."""
+    """What a step of the contacts gives: new velocity and contacts, the line crossed (see `press`), and the part of his way by which
+    each turns."""
 
     vx: np.ndarray
     vw: np.ndarray
     touching: np.ndarray
     crossed: np.ndarray
+    turns: np.ndarray
 
 
 class Law(NamedTuple):
@@ -171,6 +173,7 @@ class Law(NamedTuple):
     follow: float
     turn_time: float
     turn_ahead: float
+    turn_pressed: float
     push: float
     queue_push: float
     stiffness: float

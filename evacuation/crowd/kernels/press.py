@@ -90,7 +90,8 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F from two sides it is F. On
     a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself, and on a stair each step is
     level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom of all walls
-    the end of one presses hardest, as a door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass.
+    the end of one presses hardest, as a door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass. Who
+    touches others turns the more slowly (`turns`): the time is `turn_time` (1 + `turn_pressed` contacts); a post turns him undelayed.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
@@ -159,8 +160,10 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
             sxx += force * nx * nx
             sxw += force * nx * nw
             sww += force * nw * nw
+        pushed_out.turns[i] = dt / law.turn_time / (1.0 + law.turn_pressed * count)
         if post_x != 0.0 or post_w != 0.0:
             plans_out.turn_x[i], plans_out.turn_w[i] = post_x, post_w
+            pushed_out.turns[i] = dt / law.turn_time
         rr, cc = int(pw / floor.way_size), int(px / floor.way_size)
         if count > 0 and not floor.stair[rr, cc]:
             rx, rw = floor.rise_x[rr, cc], floor.rise_w[rr, cc]
@@ -180,7 +183,6 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
 def move(people_out, pushed_out, begin, end, plans, floor, gates, law):
     """Move people `begin` to `end` by a step at their new velocities, and turn them to where they want to, the shorter way: of an
     outline both ends are alike. Nobody goes a way that crosses what bars him: he stops."""
-    turned = law.dt / law.turn_time
     for i in range(begin, end):
         px, pw = people_out.x[i], people_out.w[i]
         ux, uw = pushed_out.vx[i], pushed_out.vw[i]
@@ -200,7 +202,7 @@ def move(people_out, pushed_out, begin, end, plans, floor, gates, law):
         to_x, to_w = plans.turn_x[i], plans.turn_w[i]
         if to_x != 0.0 or to_w != 0.0:
             fx, fw = people_out.face_x[i], people_out.face_w[i]
-            way = turned if fx * to_x + fw * to_w >= 0.0 else -turned
+            way = pushed_out.turns[i] if fx * to_x + fw * to_w >= 0.0 else -pushed_out.turns[i]
             fx, fw = fx + way * to_x, fw + way * to_w
             length = math.sqrt(fx * fx + fw * fw)
             people_out.face_x[i], people_out.face_w[i] = fx / length, fw / length

@@ -33,7 +33,7 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
         np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32),
     )  # fmt: skip
-    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
+    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
     now, after, spare = people, first_out, second_out
     for k in range(times.size):
         if n == 0:

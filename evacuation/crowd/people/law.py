@@ -25,7 +25,7 @@ STIFFNESS, DAMPING = 3e4, 300.0
 #: Calibrated once, with all shared runs in view: the 17 uo runs and their bins uni_open of fd_binned.csv, ao-300, gate_050_w56_040, the
 #: closed loop, the pushed row and the guidelines' A11, A15, B4 and E12. None of these is a blind test of the law; nothing is set by case.
 GAP_TIME_S, GAP_LENGTH_M, LANE_M, FORESIGHT_S = 0.62, 0.29, 0.213, 0.7
-REPULSION, REPULSION_RANGE_M, REPULSION_AT_M = 0.10, 0.2, 0.51
+REPULSION, REPULSION_RANGE_M, REPULSION_AT_M = 0.112, 0.2, 0.51
 
 #: Of who comes towards one: how far he is seen, m, by which time he is foreseen, s, within which width he is in the way, m, and the
 #: speed of a step aside where he stands in the way and nobody holds one, m/s. Calibrated once, with the 15 shared runs of two
@@ -42,6 +42,10 @@ FOLLOW = 1.56
 #: People turn their shoulders to pass face to face (Yamamoto et al. 2019, doi:10.1016/j.trb.2019.03.008): how quickly, s, and from
 #: which distance on, m: calibrated as the side step, the first with the runs through narrow exits in view, too.
 TURN_S, TURN_AHEAD_M = 0.15, 1.27
+
+#: How many `TURN_S` longer it takes to turn for each body or wall that one touches, for in a press there is no room to turn in:
+#: calibrated on the guidelines' E12, two dense streams that meet in an alley. A door post that presses a shoulder turns it undelayed.
+TURN_PRESSED = 2.0
 
 #: Sliding friction, kg/m/s (2.4e5 in Helbing, Farkas and Vicsek 2000), and the most of it over the normal force (0.4 to 0.5 in
 #: Dufour, Stapelle and Nicolas 2026): both calibrated once on the shared runs uo-180-180-070 and gate_050_w56_040, the most of it also
@@ -88,6 +92,7 @@ class Pressing:
             follow=FOLLOW,
             turn_time=TURN_S,
             turn_ahead=TURN_AHEAD_M,
+            turn_pressed=TURN_PRESSED,
             push=self.push_n,
             queue_push=self.queue_push_n,
             stiffness=STIFFNESS,

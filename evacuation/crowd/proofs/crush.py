@@ -242,7 +242,7 @@ def _pushed(
     whole, real = [np.empty(n, np.int32) for _ in range(4)], [np.empty(n) for _ in range(9)]
     order = Order._make([*whole, np.empty(max(floor.rows, floor.columns) + 1, np.int32)])
     plans = Plans._make([*real, np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32)])
-    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32))
+    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
     gates = GateState(np.ones(1, bool), np.zeros(1, bool), np.zeros(1, np.int8), np.zeros(1))
     now, after, seen = people, people.room(), []
     for k in range(round(seconds / step)):
