@@ -125,7 +125,10 @@ def _gates(plan: Plan) -> list[Fault]:
 def _entrances(plan: Plan, places: Collection[str]) -> list[Fault]:
     """Return the gates that name an entrance which the city does not have: its water would never shut them."""
     return [
-        ("gate_entrance", {"venue": plan.id, "gate": g.id, "entrance": g.entrance, "near": near(g.entrance, list(places))})
+        (
+            "gate_entrance",
+            {"venue": plan.id, "gate": g.id, "entrance": g.entrance, "near": near(g.entrance, list(places))},
+        )
         for g in plan.gates
         if g.entrance and g.entrance not in places
     ]

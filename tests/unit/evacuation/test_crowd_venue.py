@@ -288,7 +288,9 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
 def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_not() -> None:
     table = parts().assign(one_way=lambda t: [90.0] + [None] * (len(t) - 1), fid=1, note="drawn in May", opens_att=None)
     found = [
-        values for code, values in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547"), ()) if code == "venue_attribute"
+        values
+        for code, values in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547"), ())
+        if code == "venue_attribute"
     ]
     assert [(values["found"], values["near"]) for values in found] == [("one_way", "one_way_deg")]
 
