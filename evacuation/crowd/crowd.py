@@ -194,7 +194,7 @@ class Crowd:
                 *self._notes(plan, comers, walkers, attendance, doses, tracks),
                 *told.unheeded(plan, self.strangers, comers.skipped, actions),
                 *live.notes(),
-                *faults(plan),
+                *faults(plan, city.ids("place")),
                 *said,
             ),
             places=told.places_of(plan, monitor.zones, city.place_name(self.venue)),
@@ -236,7 +236,7 @@ class Crowd:
             except TwinError as error:
                 found.append(("venue_refused", {"venue": venue, "why": error}))
             else:
-                found += faults(plan)
+                found += faults(plan, city.ids("place"))
         return found
 
     def _plan(self, city: City) -> Plan:

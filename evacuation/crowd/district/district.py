@@ -137,6 +137,7 @@ def simulate(
         after,
         (
             *_notes(asked, attendance, plan, finder, inflow, stream, singles, monitor, drivers),
+            *faults(plan, city.ids("place")),
             *told.unheeded(plan, asked.strangers, inflow.skipped, actions),
             *live.notes(),
         ),
@@ -207,7 +208,6 @@ def _notes(
         notes.append(("no_zones", {"venue": asked.venue}))
     if skipped := round(inflow.skipped):
         notes.append(("skipped", {"count": skipped}))
-    notes += faults(plan)
     if outside := round(inflow.outside.sum()):
         notes.append(("outside", {"count": outside}))
     if inside := round(stream.inside + singles.persons):

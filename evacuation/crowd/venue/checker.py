@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from evacuation.crowd.venue.plan import ATTRIBUTES, Plan
+from twin.words import near
 
 #: Ends of walls that stand further apart than the first, m, and nearer than the second were meant to meet (both assumed: the
 #: snapping of a drawing, and what nobody passes).
@@ -37,8 +38,10 @@ TWICE = 0.1
 Fault = tuple[str, Mapping[str, Any]]
 
 
-def faults(plan: Plan) -> list[Fault]:
+def faults(plan: Plan, places: Collection[str]) -> list[Fault]:
     """Return the faults of a plan that can be run, each with the parts and figures that its sentence names (`note.crowd.<code>`).
+
+    `places` are the ids of the places of its city, which gates name as what lies behind them.
 
     A plan that cannot be run is refused by `Plan.of` and `Finder.check`.
     """
@@ -46,6 +49,7 @@ def faults(plan: Plan) -> list[Fault]:
         *_gaps(plan),
         *_slivers(plan),
         *_gates(plan),
+        *_entrances(plan, places),
         *_outside(plan),
         *_sources(plan),
         *_loads(plan),
@@ -116,6 +120,18 @@ def _gates(plan: Plan) -> list[Fault]:
         if one.shape.intersection(other.shape.buffer(MEET_M)).length > WALLED * one.shape.length:
             found.append(("gate_twice", {"venue": plan.id, "gates": [one.id, other.id]}))
     return found
+
+
+def _entrances(plan: Plan, places: Collection[str]) -> list[Fault]:
+    """Return the gates that name an entrance which the city does not have: its water would never shut them."""
+    return [
+        (
+            "gate_entrance",
+            {"venue": plan.id, "gate": g.id, "entrance": g.entrance, "near": near(g.entrance, list(places))},
+        )
+        for g in plan.gates
+        if g.entrance and g.entrance not in places
+    ]
 
 
 def _outside(plan: Plan) -> list[Fault]:

@@ -53,7 +53,7 @@ def with_part(key: str, kind: str, shape: shapely.Geometry, **more: object) -> g
 def codes(of: Plan) -> list[str]:
     """The codes of the faults of a plan, each of which has a sentence in both languages."""
     hazards.sheet("crowd")  # brings the sentences in
-    found = faults(of)
+    found = faults(of, ())
     for code, values in found:
         for lang in ("zh", "en"):
             assert "hall" in say(f"note.crowd.{code}", lang=lang, **values) or "barrier" in code
@@ -80,7 +80,7 @@ def test_each_fault_of_a_drawing_is_named(expected: str, changes: dict[str, shap
 
 def test_a_gap_is_told_with_its_width_and_place() -> None:
     gap = {"wall-1": shapely.LineString(at((16, 6), (16, 10), (8.12, 10)))}
-    found = dict(faults(plan(**gap)))["venue_gap"]
+    found = dict(faults(plan(**gap), ()))["venue_gap"]
     assert found["gap"] == pytest.approx(0.12) and found["where"] == f"{X + 8.12:.2f}, {Y + 10:.2f}"
 
 
@@ -94,6 +94,13 @@ def test_two_sources_on_one_another_are_told_and_their_people_survive(small_city
 def test_two_gates_on_one_another_are_named() -> None:
     table = with_part("again", "gate", shapely.LineString(at((16, 4.2), (16, 5.8))))
     assert "gate_twice" in codes(Plan.of_parts("hall", HALL, table, "EPSG:4547"))
+
+
+def test_a_gate_that_names_an_entrance_which_is_not_there_is_named() -> None:
+    table = parts().assign(entrance=None)
+    table.loc[table["id"] == "hall/east", "entrance"] = "metro-9"
+    drawn = Plan.of_parts("hall", HALL, table, "EPSG:4547")
+    assert codes(drawn) == ["gate_entrance"] and faults(drawn, ["metro-9"]) == []
 
 
 @pytest.mark.parametrize(
@@ -281,7 +288,9 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
 def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_not() -> None:
     table = parts().assign(one_way=lambda t: [90.0] + [None] * (len(t) - 1), fid=1, note="drawn in May", opens_att=None)
     found = [
-        values for code, values in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547")) if code == "venue_attribute"
+        values
+        for code, values in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547"), ())
+        if code == "venue_attribute"
     ]
     assert [(values["found"], values["near"]) for values in found] == [("one_way", "one_way_deg")]
 
