@@ -164,7 +164,8 @@ def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> x
     Of levels above one another a cell tells the densest; zones tell them apart.
     """
     grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
-    names = {"peak_density": "density", "zone_people": "people", "contact_force": "force", "crush_index": "index"}
+    names = {"peak_density": "density", "zone_people": "people", "contact_force": "force"}
+    names |= {"compression_dose": "dose", "crush_index": "index"}
     data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
     folded = plan.levels.folded
     fields = xr.Dataset(

@@ -28,6 +28,12 @@ CONTACT_FORCE = Variable(
     "NaN where nobody is followed",
     gaps=True,
 )  # fmt: skip
+COMPRESSION_DOSE = Variable(
+    "compression_dose", "1", ("time", "zone"), "最大受压剂量", "highest compression dose of a person", 0.0, 1e6,
+    comment="1 is taken as fatal: the integral of 1 / (15 s (6227 N / load)^1.72) of loads above 300 N over a person's time in the venue; "
+    "highest of those in the zone since the last output time; NaN where nobody is followed",
+    gaps=True,
+)  # fmt: skip
 CRUSH_INDEX = Variable(
     "crush_index", "1", ("time", "zone"), "拥挤危险指数", "crush index", 0.0, 1e4,
     comment="1 blue, 2 yellow, 3 orange, 4 red: the larger of density held 60 s and contact force held 30 s",
@@ -46,5 +52,9 @@ KEPT = (
     PEAK_DENSITY,
     ZONE_PEOPLE,
     CONTACT_FORCE,
+    COMPRESSION_DOSE,
     GATE_FLOW,
 )
+
+#: Of these, what only people who are followed one by one have.
+OF_PERSONS = (CONTACT_FORCE, COMPRESSION_DOSE)

@@ -18,9 +18,9 @@ from evacuation.crowd.people.arrivals import Attendance
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.risk.barriers import Barriers
 from evacuation.crowd.risk.density import Density
-from evacuation.crowd.risk.monitor import Monitor
+from evacuation.crowd.risk.monitor import PRESSED, Monitor
 from evacuation.crowd.risk.outflow import exit_table
-from evacuation.crowd.variables import CONTACT_FORCE, KEPT
+from evacuation.crowd.variables import KEPT, OF_PERSONS
 from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.gates import Timetable
 from evacuation.crowd.venue.plan import Plan
@@ -100,7 +100,7 @@ def simulate(
             dense = [stream.total.ravel()[monitor.cells_of(z)].max(initial=0.0) for z in range(len(zones))]
             singles.begin(np.array(dense) >= SINGLE_FROM, began + t)
             singles.walk(gates.at(t), began + t)
-            monitor.watch_stream(singles.density(), stream.total, stream.cell, singles.loads(), began + t + 1.0)
+            monitor.watch_stream(singles.density(), stream.total, stream.cell, singles.pressed(), began + t + 1.0)
             through.append(stream.out + singles.out)
             if progress is not None:
                 progress((t + 1.0) / clock.duration_s)
@@ -110,7 +110,7 @@ def simulate(
     arrays |= monitor.record() | live.record() | {"passed_last": passed}
     after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, settings)
     fields = told.fields(frames, monitor, plan, clock)
-    fields = fields if len(zones) else fields.drop_vars(CONTACT_FORCE.name)  # not known
+    fields = fields if len(zones) else fields.drop_vars([v.name for v in OF_PERSONS])  # not known
     since = np.full(len(monitor.zones), np.nan)
     since[: len(zones)] = singles.since
     table = monitor.table().assign(single_after_s=since)
@@ -120,7 +120,7 @@ def simulate(
     rim = np.array([gate.rim for gate in plan.gates])
     passed_by = np.stack([unknown, np.where(rim, out, np.nan)], axis=1)
     return Outcome(
-        conform(fields, *(v for v in KEPT if v != CONTACT_FORCE or len(zones))),
+        conform(fields, *(v for v in KEPT if v not in OF_PERSONS or len(zones))),
         {
             "zones": table,
             "worst": told.worst_table(table),
@@ -157,7 +157,8 @@ def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, singles: Singles, f
     where = (round(inflow.outside.sum()), round(stream.inside + singles.persons), round(out))
     by_density = monitor.by_density_of(stream.total, stream.cell)
     zone = {name: values.copy() for name, values in monitor.zone.items()}
-    zone["force"][~singles.followed(len(monitor.zones))] = np.nan  # not known
+    for name in PRESSED:
+        zone[name][~singles.followed(len(monitor.zones))] = np.nan  # not known
     return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
 
 

@@ -336,13 +336,15 @@ class Singles:
             both[ground.window()] += own
         return np.asarray(np.maximum(both, 0.0))
 
-    def loads(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the load on each person, N, and his zone."""
+    def pressed(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Return the load on each person, N, his compression dose and his zone."""
         if not self.grounds:
-            return np.zeros(0), np.zeros(0, np.int64)
-        loads = np.concatenate([g.walkers.people.load for g in self.grounds])
+            return np.zeros(0), np.zeros(0), np.zeros(0, np.int64)
+        loads, doses = (
+            np.concatenate([getattr(g.walkers.people, name) for g in self.grounds]) for name in ("load", "crush")
+        )
         at = np.concatenate([self._zone_at[g.cell_of(g.walkers.people.x, g.walkers.people.w)] for g in self.grounds])
-        return loads[at >= 0], at[at >= 0]
+        return loads[at >= 0], doses[at >= 0], at[at >= 0]
 
 
 def _stay(people: People) -> NDArray[np.bool_]:

@@ -27,8 +27,11 @@ CLASSES = (0.0, 2.0, 4.0, 5.0, 7.0)
 #: From this density on people count as in a dense crowd, persons/m2.
 DENSE = 4.0
 
-#: What is told of a zone: the highest density and load, its index, the people in it.
-ZONE = ("density", "force", "index", "people")
+#: What is told of a zone: the highest density, load and compression dose, its index, the people in it.
+ZONE = ("density", "force", "dose", "index", "people")
+
+#: Of these, what only people who are followed one by one have.
+PRESSED = ("force", "dose")
 
 
 class Monitor:
@@ -76,19 +79,20 @@ class Monitor:
     def watch(self, people: People, t: float) -> None:
         """Look at everybody at `t` seconds since the first run began, when a second more has passed."""
         self.look(people)
-        self.grade(people.load, self.zone_of(people), people.count > 0, t)
+        self.grade(people.load, people.crush, self.zone_of(people), people.count > 0, t)
 
     def watch_stream(
         self,
         density: NDArray[np.float64],
         counted: NDArray[np.float64],
         cell_m: float,
-        loads: tuple[NDArray[np.float64], NDArray[np.int64]],
+        pressed: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]],
         t: float,
     ) -> None:
-        """Look at a crowd that is a density, as `watch` does; `loads` are those of single people (person,), N, and their zones."""
+        """Look at a crowd that is a density, as `watch` does; `pressed` are the loads of single people (person,), N, their
+        compression doses and zones."""
         self.look_stream(density, counted, cell_m)
-        self.grade(*loads, bool(density.any()), t)
+        self.grade(*pressed, bool(density.any()), t)
 
     def look_stream(self, density: NDArray[np.float64], counted: NDArray[np.float64], cell_m: float) -> None:
         """Look at a crowd that is a density (ny, nx), persons/m2 on cells of `cell_m`, as `look` does.
@@ -116,8 +120,11 @@ class Monitor:
         np.maximum(self.most, people, out=self.most)
         np.maximum(self.most_dense, dense, out=self.most_dense)
 
-    def grade(self, load: NDArray[np.float64], zone: NDArray[np.int64], anybody: bool, t: float) -> None:
-        """Grade the zones by the density now and by loads (person,) in zones (person,), at `t` seconds since the first run began."""
+    def grade(
+        self, load: NDArray[np.float64], dose: NDArray[np.float64], zone: NDArray[np.int64], anybody: bool, t: float
+    ) -> None:
+        """Grade the zones by the density now and by loads (person,) in zones (person,), at `t` seconds since the first run began; keep
+        the highest compression `dose` (person,)."""
         found = {m: np.zeros(len(self.zones)) for m in METRICS}
         if anybody:
             cells = self._cells.starts, self._cells.cells
@@ -131,6 +138,7 @@ class Monitor:
             np.maximum(self.peak[m], found[m], out=self.peak[m])
             np.maximum(self.zone[m], found[m], out=self.zone[m])
         np.maximum(self.zone["index"], level, out=self.zone["index"])
+        np.maximum.at(self.zone["dose"], zone[zone >= 0], dose[zone >= 0])
         for k in range(min(int(level.max()), len(COLOURS))):
             fresh = np.isnan(self.first[k]) & (level >= k + 1)
             self.first[k, fresh] = t

@@ -104,7 +104,8 @@ def test_a_zone_too_large_for_single_people_stays_in_the_density_and_is_named(
     out = MIXED.simulate(city, {}, clock(40), rng=stream(1, "crowd"))
     assert out.tables["zones"]["single_after_s"].isna().all() and "mixed" not in dict(out.notes)
     assert "hall/front" in dict(out.notes)["mixed_touches"]["zones"]
-    assert out.fields["contact_force"].isnull().all(), "not known, not nothing"
+    for name in ("contact_force", "compression_dose"):
+        assert out.fields[name].isnull().all(), "not known, not nothing"
 
 
 def test_who_walks_out_of_a_zone_makes_no_crush_beside_it(small_city: City) -> None:

@@ -13,6 +13,7 @@ import shapely
 import xarray as xr
 
 from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.kernels.press import LIGHT_N
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.proofs.worlds import filled, line, plan_of
 from evacuation.crowd.risk.barriers import Barriers
@@ -228,6 +229,17 @@ def test_trains_that_skip_the_stop_bring_nobody(small_city: City) -> None:
     skip = (Action("skip_stop", "hall/floor", 10.0, 20.0),)
     out = Crowd("hall").simulate(with_hall(small_city), {"attendance": series}, clock(60), skip, stream(1, "crowd"))
     assert out.balance.came_in["came"] == 20, "those of the ten seconds without a train do not come later"
+
+
+def test_the_compression_dose_is_told_in_time_and_begins_with_loads_that_can_harm(small_city: City) -> None:
+    runs = [
+        Crowd("hall", persons=250, push_n=push).simulate(with_hall(small_city), {}, clock(60), (), stream(1, "crowd"))
+        for push in (Pressing.push_n, 300.0)
+    ]
+    calm, shoved = (out.fields["compression_dose"].values.max(axis=1) for out in runs)
+    assert 100 * calm.max() < shoved.max() < 1.0
+    harms = np.maximum.accumulate(runs[0].fields["contact_force"].values.max(axis=1)) > LIGHT_N
+    assert not harms[1] and (calm[~harms] == 0.0).all() and calm[harms].max() > 0.0
 
 
 def test_a_staged_end_lets_the_nearest_go_first_and_nobody_is_lost(small_city: City) -> None:
