@@ -38,7 +38,7 @@ NOT_APPLICABLE = {
     "C2.5": ("NIST 2.5, reduced visibility", "no smoke"),
     "C2.6": ("NIST 2.6, incapacitation", "nobody is made to fall"),
     "C2.7": ("NIST 2.7, elevators", "no elevators"),
-    "C2.10": ("NIST 2.10, movement disabilities", "one storey, no wheelchairs"),
+    "C2.10": ("NIST 2.10, movement disabilities", "no wheelchairs"),
     "C3.2": ("NIST 3.2, social influence", "nobody follows another's choice"),
     "D7": ("ISO 20414 test 7, overtaking people with disabilities", "no wheelchairs"),
     "D15": ("ISO 20414 test 15, social influence", "nobody follows another's choice"),
