@@ -10,7 +10,7 @@ import numba
 import numpy as np
 import shapely
 
-from benchmarks.hydro import compiling
+from benchmarks.first_call import compiling
 from benchmarks.peer import run_jupedsim
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.people.walkers import Walkers

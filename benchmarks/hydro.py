@@ -5,10 +5,6 @@ A row's `target` is (column, op, bound): what the project asks of that column of
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import cache
@@ -20,7 +16,8 @@ import numpy as np
 import scenarios as sc
 from benchmarks import cities
 from benchmarks.cities import CELL_M, HOUR_S, MANNING, STORM_M_S, synthetic_city
-from benchmarks.peer import ROOT, PeerRun, agreement, run_peer
+from benchmarks.first_call import compiling
+from benchmarks.peer import PeerRun, agreement, run_peer
 from hydro import ArrayRun, Inflow, simulate_arrays
 from hydro.ground.surface import DURATION_M, SHALLOW_M, TRACK_S
 from hydro.kernels.ground import soak, track
@@ -305,16 +302,6 @@ began = time.perf_counter()
 simulate_arrays(np.zeros((64, 64)), 0.03, 1e-5, [0.0], cell_m=5.0, duration_s=10.0)
 print(time.perf_counter() - began)
 """
-
-
-def compiling(first_call: str) -> Row:
-    """Time a first call, a program that prints its seconds, in a new process with an empty kernel cache."""
-    with tempfile.TemporaryDirectory() as empty:
-        said = subprocess.run(
-            [sys.executable, "-c", first_call], check=True, capture_output=True, text=True, cwd=ROOT,
-            env=os.environ | {"ANLAN_KERNEL_CACHE": empty},
-        )  # fmt: skip
-    return {"metric": "first call, empty kernel cache", "value": float(said.stdout), "unit": "s", "target": None}
 
 
 #: Driver in benchmarks/peers -> name and version.

@@ -21,6 +21,7 @@ from twin import overlay
 from twin.city import City
 from twin.exposure.streets import stretches
 from twin.grid import Grid
+from twin.sheet import COLOURS
 
 Array = NDArray[np.float64]
 
@@ -120,13 +121,12 @@ def sparks(told: pd.DataFrame) -> pd.DataFrame:
         may_burn=rows["lfl_share"] >= POCKETS,
         by_s=rows[["arrives_s", "known_s"]].max(axis=1),
         level=[_colour(share) for share in rows["lfl_share"]],
-        told=True,
     )
     return rows[~(rows["until_s"] <= rows["by_s"])]
 
 
 #: Columns of the table of ways on which the gas may burn.
-WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s", "level", "told"]
+WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s", "level"]
 
 
 def on_roads(
@@ -156,7 +156,7 @@ def on_roads(
         ends = burning.until(ends, float(np.fmax.reduce(clears[roads])), frame_s)
         begins, ends = begins - elapsed, ends - elapsed
         by = np.fmax(begins, known)
-        rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, by, ends, _colour(share), True))
+        rows.append((way, share >= POCKETS, round(float(share), 3), chance, begins, by, ends, _colour(share)))
     table = pd.DataFrame(rows, columns=WAYS)
     return table[~(table["until_s"] <= table["by_s"])].sort_values(
         ["may_burn", "lfl_share", "id"], ascending=[False, False, True], ignore_index=True
@@ -165,15 +165,7 @@ def on_roads(
 
 def _colour(share: float) -> str:
     """Return the colour of a share of the limit, as the severity of the gas has it."""
-    return (
-        "red"
-        if share >= POCKETS
-        else "orange"
-        if share >= BURNS[0] * POCKETS
-        else "yellow"
-        if share >= NO_SPARK
-        else "blue"
-    )
+    return COLOURS[int(np.searchsorted([NO_SPARK, BURNS[0] * POCKETS, POCKETS], share, side="right"))]
 
 
 def _ways(city: City) -> dict[str, list[int]]:

@@ -145,9 +145,8 @@ def _events(run: Run, sheet: Sheet, issued: datetime) -> tuple[tuple[datetime, d
     known = dict(begins)
     if befell is not None and "known_s" in befell:
         known |= {("", str(row.id)): float(row.known_s) for row in befell.itertuples()}
-    step = (
-        run.case.clock.step_s
-    )  # a threshold's moment lies on a line between output times, so that it may be told before the event
+    # A threshold's moment lies on a line between output times, so that it may be told up to a step before the event.
+    step = run.case.clock.step_s
     return tuple(
         (issued + timedelta(seconds=step * math.floor(s / step)), issued + timedelta(seconds=known[key]))
         for key, s in begins.items()
@@ -268,7 +267,7 @@ def _from_table(found: _Findings, rule: TaskRule, run: Run) -> list[Task]:
         if pd.notna(row.get("rests_on_s")):
             known = max(known, found.issued + timedelta(seconds=float(row["rests_on_s"])))
         deadline = max(asked, known)
-        until = row.get("until_s")  # None where it is known of no row
+        until = row.get("until_s")
         endless = until is None or pd.isna(until)
         last = run.case.clock.duration_s if endless else float(until)
         end = by if "until_s" not in row else found.issued + timedelta(seconds=last)
