@@ -18,6 +18,7 @@ from evacuation.crowd.proofs.district import open_stream
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, plan_of, room
 from evacuation.crowd.risk.density import over
 from evacuation.crowd.risk.monitor import Monitor
+from evacuation.crowd.risk.signs import Signs
 from twin.jit import most_threads, on_threads
 
 Row = dict[str, Any]
@@ -40,16 +41,16 @@ def contact(density: float, least: float) -> Row:
     """Time a hall that empties from one density on one thread, risk metrics on; a step is one person moved by one step of the contacts."""
     people = round(density * SIDE_M**2)
     with on_threads(1):
-        walkers, monitor = _crowded(people, density)
-        _second(walkers, monitor, 0)  # compiled and warm
+        walkers, signs = _crowded(people, density)
+        _second(walkers, signs, 0)  # compiled and warm
         steps, began, cpu = 0, time.perf_counter(), time.process_time()
         for second in range(1, SECONDS + 1):
             steps += walkers.people.count * SECOND * Pressing().steps
-            _second(walkers, monitor, second)
+            _second(walkers, signs, second)
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     facts = (
         f"{walkers.people.count} people left at the end, mean density met "
-        f"{float(np.average(monitor.now, weights=monitor.now)):.2f}/m2, step {1000 * Pressing().step_s:g} ms, "
+        f"{float(np.average(signs.monitor.now, weights=signs.monitor.now)):.2f}/m2, step {1000 * Pressing().step_s:g} ms, "
         f"{steps / wall / 1e6:.2f} M a second of the clock"
     )
     return {
@@ -115,31 +116,31 @@ def threads() -> Row:
 def _hall_s(count: int, people: int = THREADS_PEOPLE) -> float:
     """Return the wall seconds that THREADS_S seconds of a hall of so many people at 5/m2 take on so many threads."""
     with on_threads(min(count, most_threads())):
-        walkers, monitor = _crowded(people, 5.0)
-        _second(walkers, monitor, 0)
+        walkers, signs = _crowded(people, 5.0)
+        _second(walkers, signs, 0)
         began = time.perf_counter()
         for second in range(1, THREADS_S + 1):
-            _second(walkers, monitor, second)
+            _second(walkers, signs, second)
         return time.perf_counter() - began
 
 
-def _crowded(people: int, density: float) -> tuple[Walkers, Monitor]:
+def _crowded(people: int, density: float) -> tuple[Walkers, Signs]:
     """Return a square hall in which so many people stand at a density, about to leave by a gate of 4 m, and what watches them."""
     side = float(np.sqrt(people / density))
     outline = shapely.box(0, 0, side, side)
     gate = line((side, side / 2 - 2.0), (side, side / 2 + 2.0))
     plan = room(outline, [gate], outline, ("zone", "zone", outline.buffer(-1)))
     walkers = filled(plan, people)
-    return walkers, Monitor(over(plan, walkers.finder.walkable, 0.5), plan.zones)
+    return walkers, Signs(plan, Monitor(over(walkers.finder, 0.5), plan.zones))
 
 
 def real_time_20k() -> Row:
     """Time 20,000 people at 6/m2 on the threads there are, risk metrics on: seconds of life for a second of the clock."""
-    walkers, monitor = _crowded(20_000, 6.0)
-    _second(walkers, monitor, 0)
+    walkers, signs = _crowded(20_000, 6.0)
+    _second(walkers, signs, 0)
     began, cpu = time.perf_counter(), time.process_time()
     for second in range(1, REAL_TIME_S + 1):
-        _second(walkers, monitor, second)
+        _second(walkers, signs, second)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     return {
         "metric": "times real time",
@@ -147,7 +148,7 @@ def real_time_20k() -> Row:
         "unit": "1",
         "target": ("value", ">=", 1.0),
         "detail": f"{walkers.people.count} people at the end, {numba.get_num_threads()} threads, "
-        f"{REAL_TIME_S / cpu:.2f} times a CPU-second, highest density {monitor.highest.max():.1f}/m2",
+        f"{REAL_TIME_S / cpu:.2f} times a CPU-second, highest density {signs.monitor.highest.max():.1f}/m2",
     }
 
 
@@ -156,12 +157,12 @@ def scaling() -> Row:
     costs = {}
     with on_threads(1):
         for people in SCALES:
-            walkers, monitor = _crowded(people, 2.0)
-            _second(walkers, monitor, 0)
+            walkers, signs = _crowded(people, 2.0)
+            _second(walkers, signs, 0)
             seconds, steps, cpu = max(1, 20_000 // people), 0, time.process_time()
             for second in range(1, seconds + 1):
                 steps += walkers.people.count * SECOND * Pressing().steps
-                _second(walkers, monitor, second)
+                _second(walkers, signs, second)
             costs[people] = 1e6 * (time.process_time() - cpu) / steps
     told = ", ".join(f"{people:,}: {cost:.3f}" for people, cost in costs.items())
     return {
@@ -179,7 +180,7 @@ def beside_jupedsim() -> Row:
     A step of ours moves one person by 10 ms with contacts, one of theirs by 10 ms without; both for the same people and time.
     """
     side, people, seconds = 30.0, 900, 60
-    walkers, monitor = _crowded(people, people / side**2)
+    walkers, signs = _crowded(people, people / side**2)
     start = np.column_stack(walkers.plan.at(walkers.people.x, walkers.people.w))
     left, steps, cpu = [0], 0, 0.0
     with on_threads(1):
@@ -188,7 +189,7 @@ def beside_jupedsim() -> Row:
         began = time.process_time()
         for second in range(seconds):
             steps += walkers.people.count * SECOND * Pressing().steps
-            _second(walkers, monitor, second)
+            _second(walkers, signs, second)
             left.append(walkers.left)
         cpu = time.process_time() - began
     mine = steps / cpu / 1e6
@@ -218,9 +219,10 @@ def walkers_free(people: int) -> Any:
     return _crowded(people, 1.0)[0].people.free
 
 
-def _second(walkers: Any, monitor: Monitor, second: int) -> None:
+def _second(walkers: Walkers, signs: Signs, second: int) -> None:
     walkers.walk(float(second), SECOND)
-    monitor.watch(walkers.people, second + 1.0)
+    signs.monitor.watch(walkers.people, second + 1.0)
+    signs.watch(walkers.people, second + 1.0)
 
 
 #: The first second of a hall, with all that a run keeps.

@@ -26,6 +26,7 @@ from evacuation.crowd.risk.density import WIDTH_M, over
 from evacuation.crowd.risk.dose import Doses
 from evacuation.crowd.risk.monitor import Monitor
 from evacuation.crowd.risk.outflow import Outflow, exit_table
+from evacuation.crowd.risk.signs import Signs
 from evacuation.crowd.variables import KEPT
 from evacuation.crowd.venue.checker import faults
 from evacuation.crowd.venue.gates import Timetable
@@ -129,9 +130,9 @@ class Crowd:
             comers.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n, self.queue_push_n), there, kept)
-        monitor = Monitor(over(plan, finder.walkable, self.density_cell_m), told.zones_of(plan), kept)
+        monitor = Monitor(over(finder, self.density_cell_m), told.zones_of(plan), kept)
         doses = Doses(plan, city, clock, tagged(drivers, "dose_rate"), kept)
-        outflow, barriers = Outflow(plan, kept), Barriers(plan, kept)
+        outflow, barriers, signs = Outflow(plan, kept), Barriers(plan, kept), Signs(plan, monitor, kept)
         tracks = Tracks(plan, self.tracks_per_s) if self.tracks_per_s else None
         live = Live(plan, told.drawn_of(plan, monitor.zones), city, drivers, clock, kept)
         before = _ledger(comers, walkers)
@@ -140,10 +141,11 @@ class Crowd:
             tracks.see(walkers.people)
         left = [_left(walkers)]
         passed = kept["passed_last"] if kept is not None else np.zeros(len(plan.gates))
-        frames = [_frame(monitor, comers, walkers, passed)]
+        frames = [_frame(monitor, signs, comers, walkers, passed)]
         flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
         for k in range(clock.steps):
             monitor.new_step()
+            signs.new_step()
             flows = walkers.flows.copy()
             for second in range(seconds):
                 t = float(k * seconds + second)
@@ -165,13 +167,14 @@ class Crowd:
                 monitor.watch(walkers.people, began + t + 1.0)
                 outflow.watch(walkers.people, walkers.flows, gates.at(t), began + t + 1.0)
                 barriers.watch(walkers.people, began + t + 1.0)
+                signs.watch(walkers.people, began + t + 1.0)
                 left.append(_left(walkers))
                 if progress is not None:
                     progress((t + 1.0) / clock.duration_s)
             passed = (walkers.flows - flows).sum(axis=1) / clock.step_s
-            frames.append(_frame(monitor, comers, walkers, passed))
+            frames.append(_frame(monitor, signs, comers, walkers, passed))
         arrays = {"key": np.array([key], dtype=np.uint64), "passed_last": passed}
-        for kept_by in (comers, walkers, monitor, doses, outflow, barriers, live):
+        for kept_by in (comers, walkers, monitor, doses, outflow, barriers, signs, live):
             arrays |= kept_by.record()
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
@@ -184,6 +187,8 @@ class Crowd:
                 "exits": exit_table(plan, left),
                 "measures": measure_table(actions),
                 "barriers": barriers.table(began),
+                "signs": signs.table(),
+                "pressure": told.pressure_table(frames, monitor, clock),
                 **extra,
                 **({} if tracks is None else tracks.tables()),
                 **told.live_tables(live, frames, clock),
@@ -354,11 +359,11 @@ def _ledger(comers: Comers, walkers: Walkers) -> dict[str, int]:
     }
 
 
-def _frame(monitor: Monitor, comers: Comers, walkers: Walkers, flow: NDArray[np.float64]) -> told.Frame:
+def _frame(monitor: Monitor, signs: Signs, comers: Comers, walkers: Walkers, flow: NDArray[np.float64]) -> told.Frame:
     """Return what stands now; `flow` is what passed each gate, persons/s."""
     return told.Frame(
         monitor.now.astype(np.float32),
-        {name: values.copy() for name, values in monitor.zone.items()},
+        {name: values.copy() for name, values in monitor.zone.items()} | {"pressure": signs.pressure},
         flow,
         monitor.by_density(walkers.people),
         (int(comers.outside.sum()), walkers.people.count, walkers.left),

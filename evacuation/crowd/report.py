@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evacuation.crowd.answers import answers
-from evacuation.crowd.risk.outflow import FALTERS_PER_M_S, WINDOW_S
+from evacuation.crowd.risk import outflow
+from evacuation.crowd.risk.monitor import DENSE
+from evacuation.crowd.risk.signs import PRESSED, WINDOW_S
 from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -16,8 +19,8 @@ from twin.plan import shown
 from twin.sheet import COLOURS
 from twin.words import Word
 
-#: Colours of the curves of exits; and most points of a curve, more or less.
-EXIT_COLOURS = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878", "#2f8f5b")
+#: Colours of curves; and most points of a curve, more or less.
+LINES = ("#4c78a8", "#f2a541", "#72a98f", "#b8527b", "#8d8d8d", "#7a5fa8", "#c2a878", "#2f8f5b")
 MOST_POINTS = 300
 
 #: Colours whose begin is told.
@@ -29,6 +32,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
     names = {} if section.places is None else section.places.set_index("id")
     return [
         *_zones(section, city, clock, names),
+        *_signs(section.tables, names, clock),
         *_exits(section.tables, city, clock),
         *_gates(section.tables, names, city, clock),
         *_barriers(section.tables, city),
@@ -66,6 +70,53 @@ def _zones(section: Section, city: City, clock: Clock, names: pd.DataFrame) -> l
     ]
 
 
+def _signs(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, clock: Clock) -> list[Block]:
+    """Return, for each zone, how dense its densest spot was by three kernels and whether the crowd swayed; crowd pressure in time."""
+    table = tables.get("signs")
+    if table is None or not len(table):
+        return []
+    rows = tuple(
+        (
+            _name(names, row["id"]),
+            *("–" if pd.isna(row[kernel]) else f"{row[kernel]:.1f}" for kernel in ("gaussian", "voronoi", "grid")),
+            "–" if pd.isna(row["densest_after_s"]) else f"{row['densest_after_s'] / 60:.1f}",
+            _sways(row),
+        )
+        for row in table.to_dict("records")
+    )
+    heads = tuple(Word(f"report.crowd.{head}") for head in ("zone", "gaussian", "voronoi", "grid", "densest", "sway"))
+    told: list[Block] = [
+        Text(Word("report.crowd.signs"), "title"),
+        Table(heads, rows, figures=(1, 2, 3, 4)),
+        Text(Word("report.crowd.signs_note", {"dense": DENSE, "window": WINDOW_S / 60}), "note"),
+    ]
+    trend = tables["pressure"]
+    trend = trend[trend.groupby("id")["s"].transform("size") > 1]  # a single point is no curve
+    if len(trend):
+        wide = trend.pivot(index="s", columns="id", values="pressure")
+        wide = wide.reindex(np.arange(0.0, clock.duration_s + clock.step_s, clock.step_s))
+        drawn = wide.set_index(clock.times[0] + pd.to_timedelta(wide.index, unit="s"))
+        told += [
+            Curve(
+                Word("report.crowd.pressure"),
+                drawn,
+                tuple(_name(names, zone) for zone in drawn),
+                tuple(LINES[k % len(LINES)] for k in range(len(drawn.columns))),
+                "1/s²",
+            ),
+            Text(Word("report.crowd.pressure_note", {"density": PRESSED}), "note"),
+        ]
+    return told
+
+
+def _sways(row: Mapping[str, Any]) -> Cell:
+    """Return with which period a crowd swayed and after how many minutes that was found; a dash for no sway."""
+    if pd.isna(row["sway_period_s"]):
+        return "–"
+    values = {"period": round(row["sway_period_s"]), "after": round(row["sway_after_s"] / 60.0, 1)}
+    return Text(Word("report.crowd.sway_is", values), "strong")
+
+
 def figure(value: float) -> str:
     """Return a whole number, a dash for one that was not computed."""
     return "–" if pd.isna(value) else f"{value:,.0f}"
@@ -96,7 +147,7 @@ def _gates(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, city: City, 
     return [
         Text(Word("report.crowd.gates"), "title"),
         Table(tuple(Word(f"report.crowd.{key}") for key in keys), rows, figures=(1, 2, 3, 4, 5)),
-        Text(Word("report.crowd.gates_note", {"bound": FALTERS_PER_M_S, "window": WINDOW_S}), "note"),
+        Text(Word("report.crowd.gates_note", {"bound": outflow.FALTERS_PER_M_S, "window": outflow.WINDOW_S}), "note"),
     ]
 
 
@@ -131,7 +182,7 @@ def _exits(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list
         return []
     thinned = wide[used].iloc[:: max(1, len(wide) // MOST_POINTS)]
     drawn = thinned.set_index(clock.times[0] + pd.to_timedelta(thinned.index, unit="s"))
-    colours = tuple(EXIT_COLOURS[k % len(EXIT_COLOURS)] for k in range(len(used)))
+    colours = tuple(LINES[k % len(LINES)] for k in range(len(used)))
     labels = tuple(city.place_name(exit) for exit in used)
     return [
         Text(Word("report.crowd.exits"), "title"),

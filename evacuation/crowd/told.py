@@ -165,7 +165,7 @@ def fields(frames: list[Frame], monitor: Monitor, plan: Plan, clock: Clock) -> x
     """
     grid, space, of_zone = monitor.density.grid, ("y", "x"), ("time", "zone")
     names = {"peak_density": "density", "zone_people": "people", "contact_force": "force"}
-    names |= {"compression_dose": "dose", "crush_index": "index"}
+    names |= {"compression_dose": "dose", "crush_index": "index", "crowd_pressure": "pressure"}
     data = {name: (of_zone, np.stack([f.zone[key] for f in frames])) for name, key in names.items()}
     folded = plan.levels.folded
     fields = xr.Dataset(
@@ -192,6 +192,14 @@ def worst_table(zones: pd.DataFrame) -> pd.DataFrame:
     """
     worst = zones[["peak_density", "peak_force_n", "above_5_s"]].max(skipna=False)
     return worst.set_axis(["density", "force_n", "above_5_s"]).to_frame().T
+
+
+def pressure_table(frames: list[Frame], monitor: Monitor, clock: Clock) -> pd.DataFrame:
+    """Return crowd pressure in time, a row per zone and output time at which it is known: zone, s after the start, 1/s2."""
+    pressure = np.stack([frame.zone["pressure"] for frame in frames])
+    when, zone = np.nonzero(np.isfinite(pressure))
+    ids = monitor.zones["id"].values[zone]
+    return pd.DataFrame({"id": ids, "s": clock.step_s * when, "pressure": pressure[when, zone]})
 
 
 def left_table(frames: list[Frame], clock: Clock) -> pd.DataFrame:

@@ -34,6 +34,13 @@ COMPRESSION_DOSE = Variable(
     "highest of those in the zone since the last output time; NaN where nobody is followed",
     gaps=True,
 )  # fmt: skip
+CROWD_PRESSURE = Variable(
+    "crowd_pressure", "s-2", ("time", "zone"), "人群压力", "crowd pressure", 0.0, 1e4,
+    comment="density times the variance of velocity (3 s means) off the mean of each group, Gaussian kernel of 1 m, at the densest spot of "
+    "a zone while it holds 5 persons/m2 or more: mean since the last output time; a trend, no alarm; NaN elsewhere, and where nobody is "
+    "followed",
+    gaps=True,
+)  # fmt: skip
 CRUSH_INDEX = Variable(
     "crush_index", "1", ("time", "zone"), "拥挤危险指数", "crush index", 0.0, 1e4,
     comment="1 blue, 2 yellow, 3 orange, 4 red: the larger of density held 60 s and contact force held 30 s",
@@ -53,8 +60,9 @@ KEPT = (
     ZONE_PEOPLE,
     CONTACT_FORCE,
     COMPRESSION_DOSE,
+    CROWD_PRESSURE,
     GATE_FLOW,
 )
 
 #: Of these, what only people who are followed one by one have.
-OF_PERSONS = (CONTACT_FORCE, COMPRESSION_DOSE)
+OF_PERSONS = (CONTACT_FORCE, COMPRESSION_DOSE, CROWD_PRESSURE)

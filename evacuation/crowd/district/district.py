@@ -159,6 +159,7 @@ def _frame(monitor: Monitor, inflow: Inflow, stream: Stream, singles: Singles, f
     zone = {name: values.copy() for name, values in monitor.zone.items()}
     for name in PRESSED:
         zone[name][~singles.followed(len(monitor.zones))] = np.nan  # not known
+    zone["pressure"] = np.full(len(monitor.zones), np.nan)  # not worked out here
     return told.Frame(monitor.now.astype(np.float32), zone, flow, by_density, where)
 
 

@@ -86,7 +86,7 @@ class Followed:
         self.finder = ZoneFinder(self.plan, stream, self.beyond)
         times = round(stream.cell / self.plan.grid.cell_m)
         self._told = 2 if times % 2 == 0 else 1
-        self._density = over(self.plan, self.finder.walkable, self._told * self.plan.grid.cell_m)
+        self._density = over(self.finder, self._told * self.plan.grid.cell_m)
         self.places = _places(self.plan, shape)
         self._cell = self.cell_of(self.places[:, 0], self.places[:, 1])
         room = np.zeros(self.cells.size, np.int64)

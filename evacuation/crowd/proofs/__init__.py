@@ -81,6 +81,7 @@ RISES = "IMO 8: the time rises with the counterflow"
 SURVIVORS = "16 of 75 survivors of this area"
 OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
+POINTS_APART = "assumed: ground beside walls is found on points 0.04 to 0.06 m apart"
 
 
 def case(
@@ -220,6 +221,10 @@ OWN: tuple[Proof, ...] = (
         ("E1", "gaussian", "Gaussian density of a lattice against 4", "1", "<=", 0.005, ARITHMETIC),
         ("E1/voronoi", "voronoi", "Voronoi density of a lattice against 4", "1", "<=", 1e-9, ARITHMETIC),
         ("E1/grid", "grid", "grid density of a lattice against 4, any offset", "m-2", "<=", 0.25, ARITHMETIC),
+    ),
+    *case(crush.density_at_walls, CRUSH, "",
+        ("E1/walls", "mean", "density between narrow walls, from that of the people there", "1", "<=", 0.05, POINTS_APART),
+        ("E1/walls-cell", "cell", "the same, worst cell", "1", "<=", 0.05, POINTS_APART),
     ),
     *case(crush.pressures, CRUSH, "",
         ("E2", "drawn", "pressure of drawn velocities", "1", "<=", 0.05, ARITHMETIC),

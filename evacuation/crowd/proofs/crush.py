@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import shapely
+import shapely.affinity
 from numpy.typing import NDArray
 
 from evacuation.crowd.kernels.arrays import GateState, Order, Plans, Pushed
@@ -16,9 +17,10 @@ from evacuation.crowd.kernels.press import compression_rate, press
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.worlds import CRS, SECOND, disc, emptied, filled, line, plan_of, room
-from evacuation.crowd.risk.density import Density
+from evacuation.crowd.risk.density import Density, over
 from evacuation.crowd.risk.measures import grid_density, line_load, pressure, sway, voronoi_density
 from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.ways import Finder
 from twin.grid import Grid
 from twin.proof import Reference
 
@@ -47,6 +49,28 @@ def density_fields(_: Reference) -> dict[str, float]:
         "voronoi": abs(voronoi_density(at, shapely.box(0, 0, 20, 20), middle) / 4.0 - 1.0),
         "grid": float(np.abs(np.array(counted) - 4.0).max()),
     }
+
+
+def density_at_walls(_: Reference) -> dict[str, float]:
+    """Return the largest errors of the density of people who fill narrow corridors from wall to wall: of the mean, and of any cell.
+
+    People stand on a lattice of 0.05 m, so that only walls can be the cause; 3 m at both ends are left out.
+    """
+    apart, length, mean, cell = 0.05, 12.0, 0.0, 0.0
+    for width in (0.8, 1.3, 3.2):
+        for turn in (0.0, 20.0, 45.0):
+            straight = (shapely.box(0, 0, length, width), line((length, 0.05), (length, width - 0.05)))
+            outline, gate = (shapely.affinity.rotate(shape, turn, origin=(0, 0)) for shape in straight)
+            plan = room(outline, [gate], outline.buffer(-0.25))
+            density = over(Finder(plan), 0.5)
+            at = np.stack(np.meshgrid(np.arange(apart / 2, length, apart), np.arange(apart / 2, width, apart)), -1)
+            filled_up = shapely.affinity.rotate(shapely.multipoints(at.reshape(-1, 2)), turn, origin=(0, 0))
+            x, w = plan.local(shapely.get_coordinates(filled_up)).T
+            middle = shapely.affinity.rotate(shapely.box(3, 0, length - 3, width), turn, origin=(0, 0))
+            there = shapely.contains_xy(middle, *np.meshgrid(density.grid.x, density.grid.y))
+            off = density.of(x.copy(), w.copy())[there] * apart**2 - 1.0
+            mean, cell = max(mean, abs(float(off.mean()))), max(cell, float(np.abs(off).max()))
+    return {"mean": mean, "cell": cell}
 
 
 def pressures(_: Reference) -> dict[str, float]:

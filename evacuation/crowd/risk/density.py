@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.spatial import cKDTree
 
 from evacuation.crowd.kernels.density import gaussian
 from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
 from twin.grid import Grid
 
 #: Width R of the kernel exp(-d2 / R2) / (pi R2), m: an area of pi m2 (reference case crowd/E1).
@@ -16,20 +19,22 @@ WIDTH_M = 1.0
 #: The kernel's share of open ground is taken as at least this: the corner of a room has a quarter.
 LEAST_SHARE = 0.25
 
+#: Ground beside walls is found on so many points a cell of the raster of ways, along each side, by sight of so many cells beside it.
+POINTS, SEEN_FROM = 4, 4
+
 
 class Density:
-    """Persons/m2 on `grid`, on ground that can be walked on; 0 elsewhere.
+    """Persons/m2 on `grid`, on ground that can be walked on; 0 elsewhere. `share` (ny, nx) of each cell is such ground.
 
     People at a wall have no neighbours behind it: the sum of kernels is divided by their share of open ground. People behind a
     thin wall count as near.
     """
 
-    def __init__(self, grid: Grid, walkable: NDArray[np.bool_], fine_m: float) -> None:
+    def __init__(self, grid: Grid, ground: NDArray[np.floating] | NDArray[np.bool_], fine_m: float) -> None:
+        """`ground` (ny, nx): the open share of each cell of `fine_m`, from the same corner; no cell of `grid` need be a multiple of it."""
         self.grid = grid
-        k = round(grid.cell_m / fine_m)
-        padded = np.zeros((grid.ny * k, grid.nx * k))
-        padded[: walkable.shape[0], : walkable.shape[1]] = walkable[: grid.ny * k, : grid.nx * k]
-        share = padded.reshape(grid.ny, k, grid.nx, k).mean(axis=(1, 3))
+        down, across = (_overlaps(n, grid.cell_m, m, fine_m) for n, m in zip(grid.shape, ground.shape, strict=True))
+        self.share = share = np.asarray(down @ (across @ ground.T).T, dtype=np.float64)
         reach = int(np.ceil(3.0 * WIDTH_M / grid.cell_m))
         line = np.exp(-((np.arange(-reach, reach + 1) * grid.cell_m / WIDTH_M) ** 2))
         line /= line.sum()
@@ -47,11 +52,18 @@ class Density:
         return field * self._scale
 
 
+def _overlaps(count: int, cell: float, fine_count: int, fine: float) -> sparse.csr_array:
+    """Return the share of each of `count` cells in a row that each of `fine_count` smaller ones takes, from one corner on."""
+    low, fine_low = (size * np.arange(n) for n, size in ((count, cell), (fine_count, fine)))
+    both = np.minimum(low[:, None] + cell, fine_low + fine) - np.maximum(low[:, None], fine_low)
+    return sparse.csr_array(np.where(both > 1e-9, both / cell, 0.0))
+
+
 class OverStairs(Density):
     """A density over several levels: who walks near the middle of a stair that joins two of them counts on both."""
 
-    def __init__(self, plan: Plan, grid: Grid, walkable: NDArray[np.bool_]) -> None:
-        super().__init__(grid, walkable, plan.grid.cell_m)
+    def __init__(self, plan: Plan, grid: Grid, ground: NDArray[np.float64]) -> None:
+        super().__init__(grid, ground, plan.grid.cell_m)
         self._plan = plan
 
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -59,9 +71,42 @@ class OverStairs(Density):
         return super().of(*self._plan.on_both_levels(x, w, 3.0 * WIDTH_M))
 
 
-def over(plan: Plan, walkable: NDArray[np.bool_], cell_m: float) -> Density:
+def over(finder: Finder, cell_m: float) -> Density:
     """Return the density over a plan on cells of `cell_m`, which begin at the same corner as its raster of ways."""
-    fine = plan.grid
+    plan, fine, ground = finder.plan, finder.plan.grid, open_ground(finder)
     ny, nx = (int(np.ceil(n * fine.cell_m / cell_m - 1e-9)) for n in fine.shape)
     grid = Grid(fine.crs, fine.west, fine.north, cell_m, ny, nx)
-    return OverStairs(plan, grid, walkable) if plan.levels.joins else Density(grid, walkable, fine.cell_m)
+    return OverStairs(plan, grid, ground) if plan.levels.joins else Density(grid, ground, fine.cell_m)
+
+
+def open_ground(finder: Finder) -> NDArray[np.float64]:
+    """Return the share (ny, nx) of each cell of the raster of ways that is open ground, up to the walls and gates of the rim.
+
+    The raster of ways keeps off every cell that a wall comes near, so the ground beside walls is found by sight: a point of such a cell is
+    open where no wall stands between it and the middle of one of the nearest cells that can be walked on.
+    """
+    plan, cell = finder.plan, finder.plan.grid.cell_m
+    rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
+    at_rim = np.logical_or.reduce([finder.gate_cells(k) for k in rim], initial=False) & np.ones(plan.grid.shape, bool)
+    inner = finder.walkable & ~at_rim
+    ground: NDArray[np.float64] = inner.astype(np.float64)
+    around = np.ones((3, 3), bool)
+    beside = ndimage.binary_dilation(inner, around, iterations=2) & ~inner
+    seen_from = np.argwhere(inner & ndimage.binary_dilation(beside, around, iterations=2))
+    if not len(seen_from):
+        return ground
+    line, owner = plan.lines
+    solid = shapely.union_all(shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)))
+    shapely.prepare(solid)
+    rows, columns = np.nonzero(beside)
+    within = (np.stack(np.meshgrid(range(POINTS), range(POINTS)), axis=-1).reshape(-1, 2) + 0.5) / POINTS
+    points = ((np.column_stack([columns, rows])[:, None] + within) * cell).reshape(-1, 2)
+    middles = (seen_from[:, ::-1] + 0.5) * cell
+    far, nearest = cKDTree(middles).query(points, SEEN_FROM, distance_upper_bound=3.0 * cell)
+    sees = np.zeros(len(points), bool)
+    for k in range(SEEN_FROM):
+        left = np.flatnonzero(~sees & np.isfinite(far[:, k]))
+        sight = shapely.linestrings(np.stack([points[left], middles[nearest[left, k]]], axis=1))
+        sees[left] = ~shapely.intersects(solid, sight)
+    ground[rows, columns] = sees.reshape(-1, POINTS**2).mean(axis=1)
+    return ground

@@ -72,8 +72,9 @@ class Monitor:
 
     def look(self, people: People) -> None:
         """Look at everybody before the first second: nothing is held yet."""
-        self.now = self.density.of(people.x, people.w)
-        where, dense = self.zone_of(people), self.now.ravel()[self._flat(people)] >= DENSE
+        inside = people.out < 0  # who has gone out stands on other ground
+        self.now = self.density.of(people.x[inside], people.w[inside])
+        where, dense = self.zone_of(people), self.met(people) >= DENSE
         self._count(self._by_zone(where[where >= 0]), self._by_zone(where[(where >= 0) & dense]))
 
     def watch(self, people: People, t: float) -> None:
@@ -147,10 +148,18 @@ class Monitor:
         """Return the zone of each person by the cell he stands on, -1 outside all; of two that overlap the first."""
         return np.asarray(self._zone_of_cell[self._flat(people)])
 
+    def met(self, people: People) -> NDArray[np.float64]:
+        """Return the density now where each person stands, persons/m2."""
+        return np.asarray(self.now.ravel()[self._flat(people)])
+
+    def centre(self, cell: int) -> NDArray[np.float64]:
+        """Return the local place (x, w) of the middle of a cell, given by its place in a field that is laid out in one row."""
+        row, col = divmod(cell, self.density.grid.nx)
+        return (np.array([col, row]) + 0.5) * self.density.grid.cell_m
+
     def by_density(self, people: People) -> NDArray[np.int64]:
         """Return how many people stand at a density in each of CLASSES."""
-        met = self.now.ravel()[self._flat(people)]
-        return np.bincount(np.digitize(met, CLASSES) - 1, minlength=len(CLASSES))
+        return np.bincount(np.digitize(self.met(people), CLASSES) - 1, minlength=len(CLASSES))
 
     def by_density_of(self, counted: NDArray[np.float64], cell_m: float) -> NDArray[np.int64]:
         """Return how many people, counted (ny, nx) in persons/m2, stand at a density in each of CLASSES."""
@@ -171,12 +180,12 @@ class Monitor:
         own = {f"above_{bound:g}_s": np.nan_to_num(worst[k]) for k, bound in enumerate(BOUNDS)}
         when = {f"{colour}_after_s": self.first[k] for k, colour in enumerate(COLOURS)}
         peaks = {"peak_density": self.peak["density"], "peak_force_n": self.peak["force"]}
-        area, ground = self.density.grid.cell_m**2, self.density.open.ravel()
-        cells = [there[ground[there]] for there in map(self.cells_of, range(len(self.zones)))]
+        ground = self.density.grid.cell_m**2 * self.density.share.ravel()
+        cells, dense = [self.cells_of(k) for k in range(len(self.zones))], self.highest.ravel() >= DENSE
         reach = {
             "most_people": self.most,
             "dense_people": self.most_dense,
-            "ground_m2": np.array([len(there) * area for there in cells]),
-            "dense_m2": np.array([(self.highest.ravel()[there] >= DENSE).sum() * area for there in cells]),
+            "ground_m2": np.array([ground[there].sum() for there in cells]),
+            "dense_m2": np.array([(ground[there] * dense[there]).sum() for there in cells]),
         }
         return pd.DataFrame({"id": self.zones["id"].values, **peaks, **own, **when, **reach})

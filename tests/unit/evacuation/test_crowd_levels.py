@@ -86,7 +86,7 @@ def test_people_are_seen_and_touched_across_the_middle_of_a_stair() -> None:
 def test_density_does_not_end_at_the_middle_of_a_stair() -> None:
     plan = Plan.of_parts("hall", BOX, storeys(), "EPSG:4547")
     assert faults(plan, ()) == [], "the rails of the stair are no slivers and leave no gaps"
-    density = over(plan, Finder(plan).walkable, 0.5)
+    density = over(Finder(plan), 0.5)
     xx, yy = np.meshgrid(np.arange(4.2, 10.0, 0.5), np.arange(4.25, 6.0, 0.5))
     place = plan.local(np.column_stack([X + xx.ravel(), Y + yy.ravel()]))
     x = place[:, 0] + plan.across(*place.T, 0.0, np.inf)[0]
