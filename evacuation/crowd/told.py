@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.crowd.live.correction import Live
+from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
@@ -145,6 +146,12 @@ def unheeded(
     if idle and not skipped:
         notes.append(("skip_idle", {"sources": idle}))
     return notes
+
+
+def asked(plan: Plan, attendance: Attendance | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """Say by which sources nobody comes because the attendance of others alone is said."""
+    silent = [s.id for s, curve in zip(plan.sources, attendance.of, strict=True) if curve < 0] if attendance else []
+    return [("attendance_silent", {"sources": silent})] if silent else []
 
 
 def live_tables(live: Live, frames: list[Frame], clock: Clock) -> dict[str, pd.DataFrame]:
