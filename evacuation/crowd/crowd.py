@@ -103,7 +103,7 @@ class Crowd:
         self._check(clock, attendance)
         counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
-        said += told.asked(plan, attendance)
+        said += told.asked(plan, city, attendance, self.persons, clock)
         key = int(state.arrays["key"][0]) if state else _key(rng)
         if self.form != "persons":
             settings = self._settings(plan)

@@ -175,3 +175,30 @@ def test_a_scenario_names_sources_as_places(city: City, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="hall/back") as error:
         case.with_changes(forcing={"attendance": [{"place": "hall/bak", "persons": 3}]}).check()
     assert error.value.code == "forcing_place"
+
+
+@pytest.mark.parametrize(
+    ("model", "forcing", "told"),
+    [
+        ({"persons": 401}, {}, {"most": 401, "capacity": 400}),
+        ({"persons": 400}, {}, None),
+        ({}, curves(hall={0: 10, 20: 260, 25: 0}, hall__back={0: 0, 25: 160, 26: 0}), {"most": 420, "capacity": 400}),
+        ({}, curves(hall={0: 10, 20: 260, 21: 0}, hall__back={0: 0, 21: 0, 40: 160}), None),
+        ({}, curves(hall={0: 10, 500: 900}), None),
+    ],
+)
+def test_more_people_at_one_time_than_the_venue_holds_are_told(city: City, model, forcing, told) -> None:
+    """Nothing of the run changes; who is to come after its end does not count."""
+    form = {"form": "stream", "stream_cell_m": 0.5}
+    out = Crowd("hall", **model, **form).simulate(city, forcing, clock(40), rng=stream(1, "crowd"))
+    assert dict(out.notes).get("capacity") == told
+    sheet("crowd")
+    for lang in ("zh", "en") if told else ():
+        assert str(told["most"]) in say("note.crowd.capacity", lang=lang, **told)
+
+
+def test_where_nobody_says_what_a_venue_holds_nothing_is_compared(city: City) -> None:
+    for capacity in (0.0, np.nan, None):
+        unknown = replace(city, facilities=city.facilities.assign(capacity=capacity))
+        out = Crowd("hall", persons=450, form="stream", stream_cell_m=0.5).simulate(unknown, {}, clock(10))
+        assert "capacity" not in dict(out.notes)
