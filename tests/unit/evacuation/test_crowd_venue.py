@@ -307,6 +307,18 @@ def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_no
     assert [(values["found"], values["near"]) for values in found] == [("one_way", "one_way_deg")]
 
 
+def test_an_attribute_that_is_misspelt_is_told_although_another_part_has_the_right_one() -> None:
+    table = parts().assign(flow_per_s=lambda t: [2.0] + [None] * (len(t) - 1))
+    table["flow_per_sec"] = np.where(table["id"] == "hall/north", 1.5, np.nan)
+    table["flow_per_m"] = np.where(
+        table["id"] == "hall/east", 1.0, np.nan
+    )  # beside the one that is read: the drawing's own
+    found = [v for code, v in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547"), ()) if code == "venue_attribute"]
+    assert found == [{"venue": "hall", "part": "hall/north", "found": "flow_per_sec", "near": "flow_per_s"}]
+    hazards.sheet("crowd")
+    assert all("hall/north" in say("note.crowd.venue_attribute", lang=lang, **found[0]) for lang in ("zh", "en"))
+
+
 @pytest.mark.parametrize(
     ("code", "column", "value"),
     [("gate_one_way", "one_way_deg", 5.0), ("venue_truth", "opens", "ajar"), ("venue_number", "one_way_deg", "north")],
