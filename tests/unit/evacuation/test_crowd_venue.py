@@ -293,8 +293,13 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
     drawn = gpd.read_file(path)
     drawn.loc[drawn["id"] == "hall/north", "geometry"] = shapely.LineString([(114.0, 30.0), (114.0, 30.0)])
     drawn.to_file(path, driver="GeoJSON")
-    with pytest.raises(SourceError, match="hall/north"):
+    with pytest.raises(SourceError, match="hall/north") as error:
         open_folder(tmp_path / "town")
+    assert (
+        error.value.code == "table_length"
+        and "0 m wide" in error.value.message("en")
+        and "宽0米" in error.value.message("zh")
+    )
 
 
 def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_not() -> None:
