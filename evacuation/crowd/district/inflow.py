@@ -173,7 +173,9 @@ class Inflow:
         """Let those walk off whose second it is, from wherever people of their curve stay."""
         waits = self._going[:, 2] > 0.0
         part = np.where(waits, 0.0, np.minimum(self._going[:, 1], 1.0))
-        of_row = self._of[self._going[:, 3].astype(np.int64)]
+        of_row = np.maximum(
+            self._of[self._going[:, 3].astype(np.int64)], 0
+        )  # told by a curve that a run which goes on has not
         for curve in range(self._of.max() + 1):
             rows, first = of_row == curve, int(np.argmax(self._of == curve))
             if not rows.any() and not self._part[first]:
