@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from desk import served
 from twin.blocks import Section
-from twin.bridge.trajectories import ABOUT, TRACKS, level_of
+from twin.bridge.trajectories import ABOUT, TRACKS, level_of, levels_of
 from twin.city import City
 from twin.clock import Clock
 from twin.plan import shown
@@ -70,9 +70,10 @@ def dots(city: City, section: Section, clock: Clock, moment: np.datetime64, lang
 
 def _legend(section: Section, level: NDArray[np.int64], lang: str) -> str:
     """Return how many people are shown, by level where there are several, with the colour of each."""
-    levels = int(section.tables[ABOUT].iloc[0]["levels"])
+    levels = levels_of(section.tables[ABOUT].iloc[0])
     title = say("desk.people_shown", lang=lang, hazard=section.sheet.name[lang])
-    named = [f"{k + 1}: {shown(int((level == k).sum()))}" if levels > 1 else shown(len(level)) for k in range(levels)]
+    counts = [shown(int((level == k).sum())) for k in range(len(levels))]
+    named = [f"{number}: {count}" if len(levels) > 1 else count for number, count in zip(levels, counts, strict=True)]
     dots = [
         f"<span style='color:rgb{LEVELS[k % len(LEVELS)]}'>●</span> {html.escape(name)}" for k, name in enumerate(named)
     ]
@@ -80,7 +81,7 @@ def _legend(section: Section, level: NDArray[np.int64], lang: str) -> str:
 
 
 def _at(section: Section, clock: Clock, moment: np.datetime64) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """Return where people were on the map (columns x, y) in the last frame at or before a moment, and on which level, 0 the lowest."""
+    """Return where people were on the map (x, y) in the last frame at or before a moment, and the place of their level, 0 the lowest."""
     tracks, about = section.tables[TRACKS], section.tables[ABOUT].iloc[0]
     seconds = (moment - _start(clock)) / np.timedelta64(1, "s")
     frame = int(np.floor(seconds * _per_s(section) + 1e-6))

@@ -219,6 +219,11 @@ class City:
             return _ids_of(self.venues, (kind.removeprefix("venue_"),))
         return [str(i) for i in self.levees["id"]] if kind == "levee" else _ids_of(self.facilities, (kind,))
 
+    @property
+    def attended(self) -> list[str]:
+        """The ids of the places at which people are present, and of the sources by which they come to one."""
+        return [*self.facilities["id"].astype(str), *self.ids("venue_source")]
+
     def has_terrain(self, place: shapely.Geometry) -> bool:
         """Return whether any part of a place lies on a cell with terrain."""
         along = shapely.get_coordinates(shapely.segmentize(place, self.grid.cell_m))

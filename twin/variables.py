@@ -141,7 +141,8 @@ ATTENDANCE = Variable(
     0.0,
     1e7,
     tags=frozenset({"forcing", "persons"}),
-    comment="persons present at a place of the city",
+    gaps=True,
+    comment="persons present at a place of the city, or of those who came by a source of it; a number holds until the next at its place",
 )
 SOURCE_RATE = Variable(
     "source_rate",

@@ -17,7 +17,8 @@ from evacuation.crowd.district.inflow import Inflow
 from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
-from evacuation.crowd.people.arrivals import Attendance, Comers
+from evacuation.crowd.people.arrivals import Comers
+from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
@@ -51,8 +52,8 @@ ANY_DAY = Clock(datetime(2026, 1, 1, tzinfo=UTC), 86_400.0)
 class Crowd:
     """People who walk to the goals of a venue, or out of its gates, by the quickest open way, and press where it is full.
 
-    Who comes is said by the forcing `attendance` of the venue, or by `persons` at the start and `arrivals_per_s`. Valid for
-    people who know the venue and see how full it is.
+    Who comes is said by the forcing `attendance` of the venue or its sources, or by `persons` at the start and `arrivals_per_s`. Valid
+    for people who know the venue and see how full it is.
     """
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
@@ -99,10 +100,11 @@ class Crowd:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a plan or figures that cannot be."""
         plan = self._plan(city)
         state = state and state.check("crowd", city.grid.hash, self._settings(plan))
-        attendance = self._attendance(drivers, clock)
+        attendance = Attendance.read(drivers.get("attendance"), plan, clock)
         self._check(clock, attendance)
         counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
+        said += told.asked(plan, city, attendance, self.persons, clock)
         key = int(state.arrays["key"][0]) if state else _key(rng)
         if self.form != "persons":
             settings = self._settings(plan)
@@ -210,18 +212,20 @@ class Crowd:
         self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
     ) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
-        plan, attendance = self._plan(city), self._attendance(drivers, clock)
+        plan = self._plan(city)
+        attendance = Attendance.read(drivers.get("attendance"), plan, clock)
         self._check(clock, attendance)
         gates, finder = Timetable(plan, city, clock, actions, None, self.gate_closes_m), Finder(plan)
         finder.check(gates.ever_open())
-        if attendance is not None:
-            return  # who is there at the start of a run that goes on came before it, and stands elsewhere
-        figures = None, self.persons, self.arrivals_per_s, self.leave_within_s
-        if self.form == "persons":
-            Comers(plan, finder, 0, *figures).at_start()
-        else:
+        figures = attendance, self.persons, self.arrivals_per_s, self.leave_within_s
+        # with an attendance, who is there at the start of a run that goes on came before it, and stands elsewhere
+        if self.form != "persons":
             stream = Stream(plan, finder, gates.at(0.0))
-            Inflow(stream, *figures).at_start(stream)
+            inflow = Inflow(stream, *figures)
+            if attendance is None:
+                inflow.at_start(stream)
+        elif attendance is None:
+            Comers(plan, finder, 0, *figures).at_start()
 
     @classmethod
     def check_city(cls, city: City) -> list[tuple[str, Mapping[str, Any]]]:
@@ -257,13 +261,6 @@ class Crowd:
             "raster": plan.grid.hash,
         }
 
-    def _attendance(self, drivers: Drivers, clock: Clock) -> Attendance | None:
-        """Return the attendance of this venue, None where the forcing says nothing of it."""
-        series = drivers.get("attendance")
-        if series is None or self.venue not in series["place"].values:
-            return None
-        return Attendance(series.sel(place=self.venue), clock)
-
     def _check(self, clock: Clock, attendance: Attendance | None) -> None:
         """Raise ScenarioError for people said twice or not at all, a clock that is not in seconds, and a run that is too long."""
         if attendance is not None and (self.persons or self.arrivals_per_s):
@@ -274,7 +271,9 @@ class Crowd:
             raise ScenarioError("crowd_seconds", step=clock.step_s)
         if abs(DECISION_S / self.step_s - round(DECISION_S / self.step_s)) > 1e-9:
             raise ScenarioError("crowd_step", found=self.step_s, decision=DECISION_S)
-        most = attendance.most if attendance else self.persons + self.arrivals_per_s * clock.duration_s
+        most = (
+            attendance.most(clock.duration_s) if attendance else self.persons + self.arrivals_per_s * clock.duration_s
+        )
         if self.tracks_per_s and (DECISIONS % self.tracks_per_s or self.form != "persons"):
             raise ScenarioError("crowd_tracks", found=self.tracks_per_s, form=self.form, expected=DECISIONS)
         comes = 0.0 if attendance else self.arrivals_per_s * clock.duration_s

@@ -14,10 +14,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.crowd.live.correction import Live
+from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
 from evacuation.crowd.venue.plan import Plan
-from twin.city import part_name
+from twin.city import City, part_name
 from twin.clock import Clock
 from twin.hazard import Action, Balance
 
@@ -144,6 +145,22 @@ def unheeded(
     idle = [a.place for a in actions if a.kind == "skip_stop" and a.place in {source.id for source in plan.sources}]
     if idle and not skipped:
         notes.append(("skip_idle", {"sources": idle}))
+    return notes
+
+
+def asked(
+    plan: Plan, city: City, attendance: Attendance | None, persons: int, clock: Clock
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Say by which sources nobody comes because the attendance of others alone is said, and whether more people are asked for at one
+    time, by attendance or as `persons` at the start, than the venue is known to hold."""
+    notes: list[tuple[str, Mapping[str, Any]]] = []
+    silent = [s.id for s, curve in zip(plan.sources, attendance.of, strict=True) if curve < 0] if attendance else []
+    if silent:
+        notes.append(("attendance_silent", {"sources": silent}))
+    most = attendance.most(clock.duration_s) if attendance else persons
+    holds = pd.to_numeric(city.facilities["capacity"], errors="coerce")[city.facilities["id"] == plan.id].iloc[0]
+    if 0.0 < holds < most:  # 0 or nothing: not known
+        notes.append(("capacity", {"most": most, "capacity": int(holds)}))
     return notes
 
 

@@ -173,11 +173,16 @@ def _own_notes(case: Case, notes: list[Any]) -> list[Any]:
 
 
 def _unread(case: Case, drivers: Drivers) -> list[Any]:
-    """Return the note on the kinds of forcing of which no hazard of the case reads anything, where there are such."""
+    """Return the notes on the kinds of forcing of which no hazard of the case reads anything, and on parts of places at which none stands,
+    where there are such."""
     idle = set(unread(drivers, case.models.values()))
     given = {key: {v.name for v in kind.gives} & set(drivers) for key, kind in FORCINGS.items()}
     keys = [f"forcing.{key}" for key, names in given.items() if names and names <= idle]
-    return [("forcing_unread", {"found": keys})] if keys else []
+    notes: list[Any] = [("forcing_unread", {"found": keys})] if keys else []
+    sites = {site_of(model) for model in case.models.values()}
+    named = [str(p) for n, a in drivers.items() if n not in idle and "place" in a.dims for p in a["place"].values]
+    lost = [p for p in named if (whole := case.city.part_of(p)) is not None and whole not in sites]
+    return notes + ([("forcing_nowhere", {"places": [case.city.place_name(p) for p in lost]})] if lost else [])
 
 
 def _write_outcome(part: Path, name: str, outcome: Outcome) -> None:

@@ -30,7 +30,7 @@ def kept(city: City, per_s: int = 2, seconds: int = 3, levels: int = 2) -> Simpl
         "frames_per_s": per_s,
         "west_m": west + 100.0,
         "south_m": south + 100.0,
-        "levels": levels,
+        "levels": " ".join(str(k - 1) for k in range(levels)),
         "level_span_m": 40.0,
     }
     sheet = SimpleNamespace(id="walk", name={"zh": "人", "en": "Walkers <b>"})
@@ -53,7 +53,7 @@ def test_a_moment_shows_the_last_frame_before_it_and_folds_the_levels(small_city
         assert dot["at"] == pytest.approx([float(lon[0]), float(lat[0])], abs=2e-7), (
             "both stand at the same place of the map"
         )
-    assert "Walkers &lt;b&gt;" in legend and "1: &lt;10" in legend and "2: &lt;10" in legend
+    assert "Walkers &lt;b&gt;" in legend and "-1: &lt;10" in legend and "0: &lt;10" in legend
 
 
 def test_after_the_last_frame_nobody_is_shown_as_if_he_stood_there_still(small_city: City) -> None:

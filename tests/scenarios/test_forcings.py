@@ -186,16 +186,16 @@ def test_attendance_holds_at_each_place_until_its_own_next_number(tmp_path: Path
     drivers, _ = given(tmp_path, {"attendance": rows})
     people = drivers["attendance"]
     assert people.dims == ("time", "place") and local(people) == ["18:00", "18:40", "19:00"]
-    assert people.sel(place="venue-square").values.tolist() == [12000, 20000, 20000]
-    assert people.sel(place="school-1").values.tolist() == [800, 800, 0]
+    np.testing.assert_array_equal(people.sel(place="venue-square"), [12000, 20000, np.nan])
+    np.testing.assert_array_equal(people.sel(place="school-1"), [800, np.nan, 0])
     (tmp_path / "people.csv").write_text(
         "time,place,persons\n2026-06-20 17:00,school-1,5\n2026-06-20 17:30,venue-square,7\n"
         "2026-06-20 18:30,school-1,6\n", "utf-8"
     )  # fmt: skip
     people = given(tmp_path, {"attendance": {"table": "people.csv"}})[0]["attendance"]
-    assert local(people) == ["17:30", "18:30"]
-    assert people.sel(place="school-1").values.tolist() == [5, 6]
-    assert people.sel(place="venue-square").values.tolist() == [7, 7]
+    assert local(people) == ["17:00", "17:30", "18:30"], "from the last number of each place before the start"
+    np.testing.assert_array_equal(people.sel(place="school-1"), [5, np.nan, 6])
+    np.testing.assert_array_equal(people.sel(place="venue-square"), [np.nan, 7, np.nan])
 
 
 def test_a_reading_that_is_missing_stays_missing(tmp_path: Path) -> None:

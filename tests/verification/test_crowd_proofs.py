@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evacuation.crowd.proofs import PROOFS
+from evacuation.crowd.proofs.crush import left_by_four_exits
 from evacuation.crowd.proofs.guidelines import SAME
 from evacuation.crowd.proofs.worlds import OverDraws
 from scenarios.proofs import reference
@@ -16,7 +17,7 @@ from twin.proof import Proof
 SLOW = ("A9", "people", "bottleneck", "E9", "nt", "gate", "E14", "live", "A8", "A13", "B8", "E12")
 
 #: Too long for the tests: they stand in `anlan verify crowd`.
-LONG = ("A4", "A11", "A15", "fd-bi", "E10", "fd-uni", "counterflow", "loop")
+LONG = ("A4", "A11", "A15", "fd-bi", "E10", "fd-uni", "counterflow", "loop", "E13")
 
 #: Cases of which one draw says too little: their bounds lie within what draws differ by.
 WHOLE = ("E12",)
@@ -50,6 +51,12 @@ def test_proof(proof: Proof) -> None:
     row = of_one_draw(proof).result(reference())
     assert row["status"] in (("fail", "skipped") if proof.id in OPEN else ("pass", "reported", "skipped")), row
     assert row["reason"] if row["status"] in ("skipped", "reported") else row["bound_from"]
+
+
+def test_a_tenth_of_the_square_with_four_exits() -> None:
+    """Case E13 with 2,000 people, exits of 4 m, and a third of its time until one of them is shut."""
+    found = left_by_four_exits(2000, 4.0, 20)
+    assert found["lost"] == found["inside"] == 0.0 and found["shares"] <= 1e-12
 
 
 def test_ids_are_unique() -> None:

@@ -18,7 +18,7 @@ from twin.blocks import Section
 from twin.bridge.dossier import Dossier
 
 #: The tables of a hazard that keeps trajectories: id, frame, x, y (m); and one row with frames_per_s, ground (WKT), west_m, south_m, and
-#: how many levels lie side by side there, each level_span_m east of the one below it.
+#: the numbers of the levels that lie side by side there, from the lowest up, each level_span_m east of the one below it.
 TRACKS, ABOUT = "tracks", "tracks_about"
 
 VERSION = 2
@@ -37,9 +37,9 @@ CREATE INDEX frame_id_idx ON trajectory_data (frame, id);
 def write(dossier: Dossier, folder: Path) -> list[Path]:
     """Write `<hazard>-trajectories.sqlite` and `.parquet` for each hazard that kept where its people were.
 
-    Of several levels each has files of its own (`<hazard>-trajectories-level-1`, the lowest), in the same metres of the map. Both hold
-    synthetic people in metres from the origin that `metadata` (SQLite) and the parquet's own attributes name, with the CRS, the run and
-    the time of frame 0 in UTC.
+    Of several levels each has files of its own with its number (`<hazard>-trajectories-level_-1` for level -1), in the same metres of the
+    map. Both hold synthetic people in metres from the origin that `metadata` (SQLite) and the parquet's own attributes name, with the
+    CRS, the run and the time of frame 0 in UTC.
     """
     written: list[Path] = []
     for section in dossier.sections:
@@ -48,9 +48,14 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
     return written
 
 
+def levels_of(about: Any) -> list[str]:
+    """Return the numbers of the levels that lie side by side, from the lowest up; `about` is the row of ABOUT."""
+    return str(about["levels"]).split()
+
+
 def level_of(x: np.ndarray, about: Any) -> np.ndarray:
-    """Return the level (0 the lowest) of positions by their x, m; `about` is the row of ABOUT."""
-    return np.clip(np.asarray(x, float) // float(about["level_span_m"]), 0, int(about["levels"]) - 1).astype(np.int64)
+    """Return the place in `levels_of` of the level of positions by their x, m; `about` is the row of ABOUT."""
+    return np.clip(np.asarray(x, float) // float(about["level_span_m"]), 0, len(levels_of(about)) - 1).astype(np.int64)
 
 
 def _write(stem: Path, section: Section, dossier: Dossier) -> list[Path]:
@@ -64,18 +69,18 @@ def _write(stem: Path, section: Section, dossier: Dossier) -> list[Path]:
         "run": dossier.plan.run_id,
         "people": "synthetic",
     }
-    if about["levels"] == 1:
+    if len(levels_of(about)) == 1:
         return _write_both(stem, tracks, about["ground"], facts)
     level, pieces = level_of(tracks["x"].to_numpy(), about), shapely.get_parts(shapely.from_wkt(about["ground"]))
     of_piece = level_of(shapely.bounds(pieces)[:, 0], about)
     written: list[Path] = []
-    for k in range(int(about["levels"])):
+    for k, number in enumerate(levels_of(about)):
         east = k * float(about["level_span_m"])
         there = tracks[level == k]
         ground = shapely.transform(shapely.union_all(pieces[of_piece == k]), lambda at, east=east: at - [east, 0.0])
         there = there.assign(x=(there["x"] - east).astype(tracks["x"].dtype)).reset_index(drop=True)
-        own = stem.with_name(f"{stem.name}-level-{k + 1}")
-        written += _write_both(own, there, ground.wkt, facts | {"level": str(k + 1)})
+        own = stem.with_name(f"{stem.name}-level_{number}")
+        written += _write_both(own, there, ground.wkt, facts | {"level": number})
     return written
 
 

@@ -228,12 +228,17 @@ def _table(folder: Path, name: str, grid: Grid) -> tuple[gpd.GeoDataFrame, list[
     return sound(table, path.name)
 
 
-def _check_places(table: gpd.GeoDataFrame, where: Path, lines: Any = False) -> None:
-    """Raise SourceError where features have no geometry (of those of `lines` no length), or lie nowhere."""
+def _check_places(table: gpd.GeoDataFrame, where: Path, lines: pd.Series | bool = False) -> None:
+    """Raise SourceError where features have no geometry, those of `lines` no length, or lie nowhere."""
     bounds = table.bounds
     point = (bounds["minx"] == bounds["maxx"]) & (bounds["miny"] == bounds["maxy"])
-    shapeless = table.geometry.isna() | table.geometry.is_empty | (lines & point)
-    for code, lost in (("table_nowhere", nowhere(table.geometry.values)), ("table_geometry", shapeless.values)):
+    shapeless = table.geometry.isna() | table.geometry.is_empty
+    found = {
+        "table_nowhere": nowhere(table.geometry.values),
+        "table_geometry": shapeless.values,
+        "table_length": (lines & point).values,
+    }
+    for code, lost in found.items():
         if lost.any():
             raise SourceError(code, where=str(where), found=list(table.loc[lost, "id"][:5]), count=int(lost.sum()))
 

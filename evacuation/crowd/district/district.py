@@ -14,7 +14,7 @@ from evacuation.crowd.district.inflow import Inflow
 from evacuation.crowd.district.singles import SINGLE_FROM, Singles
 from evacuation.crowd.district.stream import RENEWED_S, Stream, span
 from evacuation.crowd.live.correction import Live
-from evacuation.crowd.people.arrivals import Attendance
+from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.risk.barriers import Barriers
 from evacuation.crowd.risk.density import Density

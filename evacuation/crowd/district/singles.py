@@ -169,10 +169,10 @@ class Singles:
         self.since = np.full(len(self._shapes), np.nan)
         self.grounds: list[Followed] = []
         self._zone_at = np.full(stream.total.size, -1)
-        self.made, self._told = 0, 0.0
+        self.made = 0
         if kept is not None and "singles_since" in kept:
             self.since = kept["singles_since"].copy()
-            self.made, self._told = int(kept["singles_numbers"][0]), float(kept["singles_numbers"][1])
+            self.made = int(kept["singles_made"])
             ground_of = kept["singles_ground_of"].astype(np.int64)
             for g in range(int(ground_of.max(initial=-1)) + 1):
                 mark = f"singles_{g}_"
@@ -191,7 +191,7 @@ class Singles:
             own |= {f"singles_{g}_{name}": values for name, values in its.items()}
         return own | {
             "singles_since": self.since,
-            "singles_numbers": np.array([self.made, self._told]),
+            "singles_made": np.array(self.made),
             "singles_ground_of": ground_of,
             "singles_owed": self.hand.owed,
         }
@@ -205,10 +205,13 @@ class Singles:
         """Persons in the zones: people, and those owed."""
         return sum(ground.walkers.people.count for ground in self.grounds) + float(self.hand.owed.sum())
 
-    @property
-    def staying(self) -> float:
-        """Those of them who are not told to go."""
-        return float(self.hand.owed[STAYS].sum()) + sum(int(_stay(z.walkers.people).sum()) for z in self.grounds)
+    def staying(self, on: NDArray[np.bool_]) -> float:
+        """Return how many of those on cells (ny, nx) are not told to go."""
+        return float((self.hand.owed[STAYS] * on).sum()) + sum(len(_stay_on(ground, on)) for ground in self.grounds)
+
+    def stay(self, on: NDArray[np.bool_]) -> bool:
+        """Return whether anybody whole on cells (ny, nx) is not told to go."""
+        return any(len(_stay_on(ground, on)) for ground in self.grounds)
 
     @property
     def out(self) -> NDArray[np.float64]:
@@ -259,26 +262,23 @@ class Singles:
         self.hand.take_in()  # who walked from one zone to another
         self._stand()
 
-    def tell(self, share: float, t: float) -> None:
-        """Tell a share of those who stay to go now; parts of a person add up until he is whole."""
-        move = share * self.hand.owed[STAYS]
+    def tell(self, share: float, on: NDArray[np.bool_], part: float, t: float) -> float:
+        """Tell a share of those who stay on cells (ny, nx), and a `part` of a person more, to go now; return the part that is left over.
+
+        Parts of a person add up until he is whole.
+        """
+        move = share * self.hand.owed[STAYS] * on
         self.hand.owed[STAYS] -= move
         self.hand.owed[WALKS] += move
-        for ground in self.grounds:
-            self._told += share * int(_stay(ground.walkers.people).sum())
-        for ground in self.grounds:
-            stay = np.flatnonzero(_stay(ground.walkers.people))
-            some = min(int(self._told + 1e-9), len(stay))
+        stays = [_stay_on(ground, on) for ground in self.grounds]
+        for stay in stays:
+            part += share * len(stay)
+        for ground, stay in zip(self.grounds, stays, strict=True):
+            some = min(int(part + 1e-9), len(stay))
             if some > 0:
                 order = draws.uniform(self._key, ground.walkers.people.number[stay], draws.ORDER)
                 ground.walkers.leave(stay[np.argsort(order, kind="stable")[:some]], np.full(some, t))
-                self._told -= some
-
-    def untold(self) -> float:
-        """Return the part of a person that is to be told to go when nobody whole stays in the zones any more: others are told instead."""
-        if any(_stay(ground.walkers.people).any() for ground in self.grounds):
-            return 0.0
-        part, self._told = self._told, 0.0
+                part -= some
         return part
 
     def _set(self, ground: Followed, t: float) -> None:
@@ -349,6 +349,12 @@ class Singles:
 
 def _stay(people: People) -> NDArray[np.bool_]:
     return np.asarray(np.isinf(people.leaves))
+
+
+def _stay_on(ground: Followed, on: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return which people of a ground stay on cells (ny, nx) of the district."""
+    people = ground.walkers.people
+    return np.flatnonzero(_stay(people) & on.ravel()[ground.cell_of(people.x, people.w)])
 
 
 def around(plan: Plan, shape: shapely.Geometry, cells: NDArray[np.bool_]) -> Plan:

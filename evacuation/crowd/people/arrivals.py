@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 import shapely
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from evacuation.crowd.people import draws, parties
+from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.people.parties import Parties
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan, Source
 from evacuation.crowd.venue.ways import Finder
-from twin.clock import Clock
 from twin.errors import ScenarioError
 from twin.hazard import Action
 
@@ -37,38 +36,12 @@ FIRST_LOOK = 16
 MOST_AT_START = 7.0
 
 
-class Attendance:
-    """How many people are present at the venue, by a series whose values hold until the next.
-
-    A lower number takes hold at once: so many are told to leave then. For a higher one people come evenly over the time before
-    it, so that they are there when it holds.
-    """
-
-    def __init__(self, series: xr.DataArray, clock: Clock) -> None:
-        self._seconds = np.array([clock.seconds(t) for t in series["time"].values])
-        self._persons = series.values.astype(np.float64)
-
-    @property
-    def most(self) -> int:
-        """The largest number."""
-        return int(self._persons.max())
-
-    def at(self, t: float) -> int:
-        """Return persons present at `t` seconds."""
-        k = min(max(int(np.searchsorted(self._seconds, t, side="right")) - 1, 0), len(self._persons) - 1)
-        here = self._persons[k]
-        if k + 1 < len(self._persons) and self._persons[k + 1] > here and t > self._seconds[k]:
-            share = (t - self._seconds[k]) / (self._seconds[k + 1] - self._seconds[k])
-            here += share * (self._persons[k + 1] - here)
-        return int(np.floor(here + 1e-6))
-
-
 class Comers:
     """Brings people in second by second. `outside` counts, for each source, those who have come and find no room yet.
 
-    `made` is how many have come in all: the number of the next person. With an attendance those present stay until it falls,
-    and then so many leave. Without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk on at
-    once. The share `strangers` of all knows only the way it came in, the share `together` walks in parties: they come, leave, and know
+    `made` is how many have come in all: the number of the next person. With an attendance those present stay until their curve of it
+    falls, and then so many leave. Without, `persons` are there at the start, leave within `leave_within_s`, and `per_s` come and walk on
+    at once. The share `strangers` of all knows only the way it came in, the share `together` walks in parties: they come, leave, and know
     their ways as one, and whose party is not complete yet has not come. `in_parties` counts those people and `parties` their parties.
     """
 
@@ -95,37 +68,45 @@ class Comers:
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
         rooms = [len(p) for p in self._places]
-        self._weights, self._parties = weights_of(plan, rooms), Parties(key, together, rooms)
-        self.outside = np.zeros(len(plan.sources), np.int64)
-        self._given = np.zeros(len(plan.sources), np.int64)
-        self.made, self.told, self.skipped = 0, 0, 0
+        #: the curve of each source; of those without one nobody comes
+        self._of = attendance.of if attendance else np.zeros(len(plan.sources), np.int64)
+        self._weights, self._parties = weights_of(plan, rooms, self._of), Parties(key, together, rooms)
+        #: by source: who is outside, who has come or was to come, and who was told to leave
+        self.outside, self._given, self._told = np.zeros((3, len(plan.sources)), np.int64)
+        #: by number: the source from which somebody came
+        self._source = np.zeros(0, np.int64)
+        self.made, self.skipped = 0, 0
         self.counted_in, self.counted_out = 0, 0
         self.in_parties, self.parties = 0, 0
         self._owed = 0.0
 
     def record(self) -> dict[str, NDArray[np.float64]]:
         """Return what the next part of the run must know."""
-        numbers = [self.made, self.told, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties]
+        numbers = [self.made, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties]
         return {
             "comers_outside": self.outside.astype(np.float64),
             "comers_given": self._given.astype(np.float64),
+            "comers_told": self._told.astype(np.float64),
+            "comers_source": self._source.astype(np.float64),
             "comers_numbers": np.array([*numbers, self._owed]),
         }
 
     def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
         """Go on from what `record` gave."""
         self.outside = kept["comers_outside"].astype(np.int64)
-        self._given = kept["comers_given"].astype(np.int64)
-        *counts, self._owed = kept["comers_numbers"]
-        self.made, self.told, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties = map(
-            int, counts
+        self._given, self._told, self._source = (
+            kept[f"comers_{name}"].astype(np.int64) for name in ("given", "told", "source")
         )
+        *counts, self._owed = kept["comers_numbers"]
+        self.made, self.skipped, self.counted_in, self.counted_out, self.in_parties, self.parties = map(int, counts)
 
     def at_start(self) -> People:
         """Return the people who are there when the run begins; raise ScenarioError when they are more than fit."""
-        count = self._attendance.at(0.0) if self._attendance else self._persons
-        parts = []
-        for k, share in enumerate(self._share(count)):
+        counts = self._attendance.at(0.0) if self._attendance else np.array([self._persons])
+        shares, parts = np.zeros_like(self._given), []
+        for curve, count in enumerate(counts):
+            shares += self._share(int(count), curve)
+        for k, share in enumerate(shares):
             parts.append(self._make(k, *self._standing(k, int(share)), 0.0, at_start=True))
         whole = parts[0]
         for part in parts[1:]:
@@ -136,17 +117,17 @@ class Comers:
 
     def step(self, walkers: Walkers, t: float, now: float) -> None:
         """Bring in who comes in the second after `t` (on the clock; `now` since the first run began), tell who goes to leave."""
+        coming_by = np.zeros_like(self._given)
         if self._attendance:
-            here = self.made - self.counted_in + int(self.outside.sum()) + self.skipped
-            change = self._attendance.at(t) - (here - self.told)
-            coming, going = max(change, 0), max(-change, 0)
+            here = self._given - self._told
+            for curve, asked in enumerate(self._attendance.at(t)):
+                change = int(asked - here[self._of == curve].sum())
+                if change < 0:
+                    self._tell(walkers, -change, curve, t, now)
+                coming_by += self._coming(max(change, 0), curve)
         else:
             self._owed += self._per_s
-            coming, going = int(self._owed + 1e-9), 0
-        if going:
-            self._tell(walkers, going, t, now)
-        coming_by = self._whole(coming) if self._parties.share else self._share(coming)
-        if not self._attendance:
+            coming_by += self._coming(int(self._owed + 1e-9), 0)
             self._owed -= int(coming_by.sum())
         for action in self._skips:
             if action.active(t):
@@ -191,15 +172,20 @@ class Comers:
             )
         )  # fmt: skip
         self.made += len(ids)
+        self._source = np.append(self._source, self._source[people.number[like]])
         self.counted_in += len(ids)
         return len(ids)
 
-    def _share(self, count: int) -> NDArray[np.int64]:
-        """Return how many of those who come go to each source."""
-        if not count:
-            return np.zeros_like(self._given)
-        parts = _split(count, self._weights, self._given)
-        self._given += parts
+    def _coming(self, count: int, curve: int) -> NDArray[np.int64]:
+        """Return how many of those who come go to each source of a curve."""
+        return self._whole(count, curve) if self._parties.share else self._share(count, curve)
+
+    def _share(self, count: int, curve: int) -> NDArray[np.int64]:
+        """Return how many go to each source of a curve, one by one."""
+        parts, mine = np.zeros_like(self._given), self._of == curve
+        if count:
+            parts[mine] = _split(count, self._weights[mine], self._given[mine])
+            self._given += parts
         return parts
 
     def _wait(self, people: People, t: float) -> NDArray[np.float64]:
@@ -215,12 +201,13 @@ class Comers:
                 wait += np.floor(place * action.values["stages"]) * 60.0 * action.values["minutes"]
         return wait
 
-    def _tell(self, walkers: Walkers, going: int, t: float, now: float) -> None:
-        """Tell `going` of those who stay to leave within the time, in the order of their draws, and no party but as a whole.
+    def _tell(self, walkers: Walkers, going: int, curve: int, t: float, now: float) -> None:
+        """Tell `going` of those of a curve who stay to leave within the time, in the order of their draws, and no party but as a whole.
 
         Who is still outside cannot be told: they go when they have come in.
         """
-        stay = np.flatnonzero(np.isinf(walkers.people.leaves))
+        came = self._source[walkers.people.number]
+        stay = np.flatnonzero(np.isinf(walkers.people.leaves) & (self._of == curve)[came])
         first = parties.first_of(walkers.people)[stay]
         order = np.argsort(draws.uniform(self._key, first, draws.ORDER), kind="stable")
         chosen = order[:going]
@@ -229,13 +216,13 @@ class Comers:
         within = self._within_s * draws.uniform(self._key, first[chosen], draws.LEAVES)
         wait = self._wait(walkers.people.chosen(stay[chosen]), t)
         walkers.leave(stay[chosen], now + within + wait)
-        self.told += len(chosen)
+        self._told += np.bincount(came[stay[chosen]], minlength=len(self._told))
 
-    def _whole(self, count: int) -> NDArray[np.int64]:
-        """Return how many of those who come go to each source, in whole parties: each to the one that lacks most of its share."""
-        parts = np.zeros_like(self._given)
+    def _whole(self, count: int, curve: int) -> NDArray[np.int64]:
+        """Return how many go to each source of a curve in whole parties: each to the one that lacks most of its share."""
+        parts, mine = np.zeros_like(self._given), np.flatnonzero(self._of == curve)
         while count:
-            k = int(np.argmax(self._weights * (self._given.sum() + 1) - self._given))
+            k = int(mine[np.argmax(self._weights[mine] * (self._given[mine].sum() + 1) - self._given[mine])])
             size = int(self._parties.sizes(k, int(self._given[k]), 1)[0])
             if size > count:
                 break
@@ -285,6 +272,7 @@ class Comers:
         first = self.made + np.repeat(np.cumsum(sizes) - sizes, sizes)
         together = np.repeat(sizes, sizes) > 1
         self.made += len(at)
+        self._source = np.append(self._source, np.full(len(at), source))
         self.in_parties += int(together.sum())
         self.parties += int((sizes > 1).sum())
         if self._attendance:
@@ -382,11 +370,15 @@ def _lattice(plan: Plan, source: Source, apart: float) -> NDArray[np.float64]:
     return plan.local(at[on_ground(ground, at, 1e-9)])
 
 
-def weights_of(plan: Plan, rooms: list[int]) -> NDArray[np.float64]:
-    """Return the share of people of each source: by `persons_per_s` where every source gives it, else by its room."""
-    given = np.array([source.persons_per_s for source in plan.sources])
-    weights = given if np.isfinite(given).all() and given.sum() > 0 else np.array(rooms, dtype=np.float64)
-    return np.asarray(weights / weights.sum())
+def weights_of(plan: Plan, rooms: list[int], of: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of each source in the people of its curve `of`, (source,), 0 without one: by `persons_per_s` where every source of
+    the curve gives it, else by its room."""
+    given, weights = np.array([source.persons_per_s for source in plan.sources]), np.zeros(len(rooms))
+    for mine in (of == curve for curve in range(of.max() + 1)):
+        known = np.isfinite(given[mine]).all() and given[mine].sum() > 0
+        weights[mine] = given[mine] if known else np.array(rooms, dtype=np.float64)[mine]
+        weights[mine] /= weights[mine].sum()
+    return weights
 
 
 def _split(count: int, weights: NDArray[np.float64], given: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -49,8 +49,8 @@ class Tracks:
         """Return the positions (id, frame, x, y), and one row that says how to read them.
 
         Frame k stands `k / frames_per_s` seconds after the start of the run. `ground` is the open ground as WKT in the same
-        metres, `west_m` and `south_m` are the map coordinates of their origin. `levels` of them lie side by side, each `level_span_m` east
-        of the one below it.
+        metres, `west_m` and `south_m` are the map coordinates of their origin. `levels` are the numbers of the plan's levels, the
+        lowest first, separated by spaces: they lie side by side, each `level_span_m` east of the one below it.
         """
         frames = np.repeat(np.arange(len(self._seen), dtype=np.int32), [len(n) for n, _, _ in self._seen])
         number, x, y = (np.concatenate([seen[k] for seen in self._seen]) for k in range(3))
@@ -59,7 +59,7 @@ class Tracks:
         ground = shapely.transform(open_ground(self._plan), lambda at: at - np.array([west, south]))
         about = {"frames_per_s": self._per_s, "west_m": west, "south_m": south, "ground": ground.wkt}
         levels = self._plan.levels
-        about |= {"levels": len(levels.numbers), "level_span_m": levels.span_m}
+        about |= {"levels": " ".join(map(str, levels.numbers)), "level_span_m": levels.span_m}
         return {
             "tracks": pd.DataFrame({"id": number, "frame": frames, "x": x, "y": y}),
             "tracks_about": pd.DataFrame([about]),

@@ -82,6 +82,7 @@ SURVIVORS = "16 of 75 survivors of this area"
 OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
 POINTS_APART = "assumed: ground beside walls is found on points 0.04 to 0.06 m apart"
+KILONEWTONS = "the data's verification cases: in the kN range; 2.2 to 5.5 kN were reported"
 
 
 def case(
@@ -315,6 +316,11 @@ OWN: tuple[Proof, ...] = (
         *spread("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1"),
         ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
         *spread("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1"),
+        ("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1000.0, 5500.0), KILONEWTONS),
+        *spread("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N"),
+        ("E12/load", "load", "load on a person at 9 to 10 persons/m2, mean", "N", "<=", FREE, BESIDE),
+        ("E12/densest", "densest", "highest density where somebody is, half go up", "m-2", "<=", FREE, BESIDE),
+        ("E12/most-load", "most_load", "highest load on a person, half go up", "N", "<=", FREE, BESIDE),
     ),
     *case(guidelines.metered_queue, WAITING, "",
         ("meter", "calm", "density before a metered gate", "m-2", "within", (1.5, 3.6), CALM),
@@ -324,10 +330,11 @@ OWN: tuple[Proof, ...] = (
         ("meter/out", "out_calm", "people who left within two minutes", "persons", "<=", FREE, BESIDE),
         ("meter/leans-out", "out_leans", "the same, people lean", "persons", "<=", FREE, BESIDE),
     ),
-    *case(crush.square, f"{CRUSH}; a tenth of the people", "",
+    *case(crush.square, f"{CRUSH}: 20,000 people at 1 person/m2, exits of 12 m", "",
         ("E13", "lost", "people lost", "persons", "<=", 0.0, WHOLE),
         ("E13/inside", "inside", "people still inside", "persons", "<=", 0.0, WHOLE),
         ("E13/shares", "shares", "sum of the exits' shares, from 1", "1", "<=", 1e-12, "rounding"),
+        ("E13/time", "time", "time until the last has left", "s", "<=", FREE, BESIDE),
     ),
     *case(district.shock, "a jam that grows backwards in a street, Rankine and Hugoniot", "",
         ("continuum", "error", "speed of the jam's end", "1", "<=", 0.02, "assumed: a tenth of a cell a second"),

@@ -133,19 +133,35 @@ def squeeze(_: Reference) -> dict[str, float]:
 
 
 def _springs(people: People, walls: NDArray[np.object_]) -> float:
-    """Return the energy that outlines pressed by one another and by walls hold, J a person.
+    """Return the energy that outlines pressed by one another and by walls hold, J a person: half of STIFFNESS times the overlap squared."""
+    _, bodies, against = pressed(people, walls)
+    return float(0.5 * STIFFNESS * ((bodies**2).sum() + (against**2).sum()) / people.count)
 
-    Half of `STIFFNESS` times the square of each overlap, found by shapely from the lines of the shoulders, not by the kernel.
+
+def contact_forces(people: People, walls: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Return the forces of all springs that press each person, added up whatever way they point, N: what simulations of crushes report."""
+    pairs, bodies, against = pressed(people, walls)
+    total = against.sum(axis=1)
+    for end in pairs:
+        np.add.at(total, end, bodies)
+    return np.asarray(STIFFNESS * total)
+
+
+def pressed(
+    people: People, walls: NDArray[np.object_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return who is near whom (2, pair), how far their outlines overlap (pair,), and how far each overlaps each wall (person, wall), m.
+
+    Found by shapely from the lines of the shoulders, not by the kernel.
     """
     centre = np.column_stack([people.x, people.w])
     across = (people.broad - people.deep)[:, None] * np.column_stack([people.face_w, -people.face_x])
     shoulders = shapely.linestrings(np.stack([centre - across, centre + across], axis=1))
-    touching = shapely.STRtree(shoulders).query(shoulders, "dwithin", 2.0 * float(people.deep.max()))
-    one, other = touching[:, touching[0] < touching[1]]
-    bodies = people.deep[one] + people.deep[other] - shapely.distance(shoulders[one], shoulders[other])
+    near = shapely.STRtree(shoulders).query(shoulders, "dwithin", 2.0 * float(people.deep.max()))
+    pairs = near[:, near[0] < near[1]]
+    bodies = people.deep[pairs].sum(axis=0) - shapely.distance(*shoulders[pairs])
     against = people.deep[:, None] - shapely.distance(shoulders[:, None], walls)
-    over = np.maximum(np.concatenate([bodies, against.ravel()]), 0.0)
-    return float(0.5 * STIFFNESS * (over**2).sum() / people.count)
+    return pairs, np.maximum(bodies, 0.0), np.maximum(against, 0.0)
 
 
 def _packed(corner: NDArray[np.float64], side: float, density: float, key: int) -> People:

@@ -9,9 +9,12 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from evacuation.crowd.people.law import Pressing
+from evacuation.crowd.proofs.exact import contact_forces
 from evacuation.crowd.proofs.worlds import SECOND, OverDraws, coming, emptied, filled, line, plan_of, room, set_speed
+from evacuation.crowd.risk.density import over
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from twin.proof import Proof, Reference, Skip
@@ -243,7 +246,9 @@ def narrow_alley(_: Reference, key: int) -> dict[str, float]:
     """Return how people fare in an alley of 40 m by 3.2 m that rises by 10 % (case E12; its T-junction is two open ends).
 
     `one_way`, `two_way`: persons m-1 s-1 who leave in the first minute, of 800 who stand in it and all go down, or half up half down.
-    `metered`: the highest density of a square of 3.2 m when people come in at 82 a minute and metre, persons/m2.
+    `metered`: the highest density of a square of 3.2 m when people come in at 82 a minute and metre, persons/m2. In that minute of
+    `two_way`: `force`, the mean sum of the contact forces on those who stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m;
+    NaN where nobody does), N, and `load`, that of their loads; `densest`, persons/m2, and `most_load`, N, the highest of all.
     """
     wide, meter = 3.2, 82.0 / 60.0
     outline = shapely.union_all(
@@ -275,8 +280,22 @@ def narrow_alley(_: Reference, key: int) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, goals in (("one_way", ("low", "low")), ("two_way", ("low", "top"))):
         walkers = filled(alley(*((shapely.box(0.3, 0.2, 45.7, wide - 0.2), goal) for goal in goals)), 800, key=key)
-        emptied(walkers, 60)
+        density = over(walkers.finder, 0.5)
+        walls = shapely.linestrings(walkers.plan.lines[0].reshape(-1, 2, 2))
+        seen: list[NDArray[np.float64]] = []
+
+        def look(_second: int, w=walkers, of=density, walls=walls, rows=seen) -> None:  # type: ignore[no-untyped-def]
+            x, y = w.people.x, w.people.w
+            at = tuple((along / of.grid.cell_m).astype(np.int64) for along in (y, x))
+            rows.append(np.stack([of.of(x, y)[at], contact_forces(w.people, walls), w.people.load]))
+
+        emptied(walkers, 60, look)
         found[name] = walkers.left / 60.0 / wide
+    dense, force, load = np.concatenate(seen, axis=1)
+    packed = (dense >= 9.0) & (dense < 10.0)
+    for figure, of in (("force", force), ("load", load)):
+        found[figure] = float(of[packed].mean()) if packed.any() else np.nan
+    found |= {"densest": float(dense.max()), "most_load": float(load.max())}
     plan = alley((shapely.box(43.5, 0.2, 45.8, wide - 0.2), "low"))
     walkers, comers = coming(plan, meter * wide, key)
     densest = 0.0

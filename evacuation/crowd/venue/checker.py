@@ -163,10 +163,12 @@ def _loads(plan: Plan) -> list[Fault]:
 
 
 def _unread(plan: Plan) -> list[Fault]:
-    """Return attributes that are not read but are written nearly as one that is and is not there; others are the drawing's own."""
-    missing = [name for name in ATTRIBUTES if name not in plan.said]
-    unread = [name for name in plan.said if name not in ATTRIBUTES]
-    meant = {name: difflib.get_close_matches(name, missing, 1, LIKE) for name in unread}
-    return [
-        ("venue_attribute", {"venue": plan.id, "found": name, "near": like[0]}) for name, like in meant.items() if like
-    ]
+    """Return attributes that are not read but are written nearly as one that is and that their part has not, each with the first such part;
+    others are the drawing's own."""
+    found: dict[str, Fault] = {}
+    for part, said in plan.said:
+        missing = [name for name in ATTRIBUTES if name not in said]
+        for name in sorted(said.difference(ATTRIBUTES, found)):
+            if like := difflib.get_close_matches(name, missing, 1, LIKE):
+                found[name] = ("venue_attribute", {"venue": plan.id, "part": part, "found": name, "near": like[0]})
+    return list(found.values())

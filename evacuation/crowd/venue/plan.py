@@ -128,7 +128,7 @@ class Plan:
     """A checked plan. `ground` is the venue's outline; `grid` the raster of ways in the city's CRS.
 
     Several `levels` lie side by side: all shapes and places are in that plane, and `levels.on_map` returns them to the map. `said`
-    are the attributes that the drawing gives to some part.
+    are the attributes that the drawing gives to each part, by its id.
     """
 
     id: str
@@ -143,7 +143,7 @@ class Plan:
     grid: Grid
     levels: Levels
     barriers: tuple[Barrier, ...] = ()
-    said: tuple[str, ...] = ()
+    said: tuple[tuple[str, frozenset[str]], ...] = ()
 
     @classmethod
     def of(cls, city: City, venue: str, cell_m: float | None = None) -> Plan:
@@ -170,7 +170,7 @@ class Plan:
             raise ScenarioError("venue_no_gate", venue=venue)
         if not (kinds == "source").any():
             raise ScenarioError("venue_no_source", venue=venue)
-        said = tuple(str(column) for column in parts.dropna(axis="columns", how="all").columns)
+        said = tuple((str(part["id"]), frozenset(part.dropna().index)) for _, part in parts.iterrows())
         whole_m = 2.0 if cell_m is None else cell_m * float(np.ceil(2.0 / cell_m))
         levels, outline, parts = lay(venue, outline, parts, MARGIN_M, whole_m)
         kinds = parts["kind"]

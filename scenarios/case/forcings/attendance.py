@@ -1,4 +1,4 @@
-"""Attendance: how many persons are at a place of the city, from a time on."""
+"""Attendance: how many persons are at a place of the city, or of those who came by a source of it, from a time on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = {"persons": (0.0, 1e7)}
 
 
 class AttendanceRow(Part):
-    """The persons at a place from a time on (default: the start of the run)."""
+    """The persons at a place, or of those who came by a source of it, from a time on (default: the start of the run)."""
 
     place: str
     persons: Annotated[float, Field(ge=0, le=1e7)]
@@ -31,20 +31,21 @@ class AttendanceTable(Table):
 
 
 def build(attendance: AttendanceTable | list[AttendanceRow], scene: Scene) -> tuple[list[xr.DataArray], list[Note]]:
-    """Return persons by time and place; at each place a number holds until the place's next one."""
+    """Return persons by time and place; at each place a number holds until the place's next one (NaN: none at that time)."""
     where = "forcing.attendance"
     if isinstance(attendance, AttendanceTable):
         where = str(scene.base / attendance.table)
         rows = read_readings(scene.base / attendance.table, scene.tz_of(attendance), "place", COLUMNS)
     else:
         rows = listed("place", attendance, scene)
-    check_ids("forcing_place", where, rows["id"], scene.city.facilities["id"])
-    table = by_id(where, rows, "persons").ffill()
+    check_ids("forcing_place", where, rows["id"], scene.city.attended)
+    table = by_id(where, rows, "persons")
     for place, first in rows.groupby("id")["time"].min().items():
         if first > scene.start:
             found, expected = f"{first} UTC", f"{scene.start} UTC"
             raise ScenarioError("rows_late", where=where, name=place, found=found, expected=expected)
-    return [labelled(table.loc[table.index.asof(scene.start) :], "place", ATTENDANCE)], []
+    before = rows[rows["time"] <= scene.start].groupby("id")["time"].max()
+    return [labelled(table.loc[before.min() :], "place", ATTENDANCE)], []
 
 
 KIND = Kind(Annotated[list[AttendanceRow], Field(min_length=1)] | AttendanceTable, (ATTENDANCE,), build)

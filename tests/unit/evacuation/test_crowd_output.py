@@ -185,7 +185,10 @@ def test_a_flow_falters_only_before_a_queue_and_where_it_shall_not() -> None:
 
 def test_pedpy_reads_each_level_of_a_venue_by_itself(small_city: City, tmp_path: Path) -> None:
     """Whoever comes down the stair is in the files of both levels, first in the upper one's, and both lie at one place of the map."""
-    save_folder(with_hall(small_city, storeys()), tmp_path / "town")
+    below = storeys()
+    for column in ("level", "to_level"):
+        below[column] = below[column].fillna(0 if column == "level" else np.nan) - 2  # a basement of two storeys
+    save_folder(with_hall(small_city, below), tmp_path / "town")
     text = """schema: 1
 name: {zh: 楼上楼下, en: Upstairs and downstairs}
 city: town
@@ -198,7 +201,7 @@ hazards:
     (tmp_path / "evening.yaml").write_text(text, "utf-8")
     run = execute(sc.load(tmp_path / "evening.yaml"), fresh=True)
     written = sc.export_run(run, tmp_path / "out", ["trajectories"])
-    names = {f"crowd-trajectories-level-{k}{end}" for k in (1, 2) for end in (".sqlite", ".parquet")}
+    names = {f"crowd-trajectories-level_{k}{end}" for k in (-2, -1) for end in (".sqlite", ".parquet")}
     assert {path.name for path in written} == names
     found, last = {}, {}
     for path in sorted(p for p in written if p.suffix == ".sqlite"):
@@ -209,8 +212,9 @@ hazards:
         x = table["x"] + float(table.attrs["origin_x"])
         assert x.between(X - 1, X + 17).all() and len(table) == len(tracks.data)
         found[path.stem], last[path.stem] = tracks.data, tracks.data.groupby("id")["frame"].max()
-    lower, upper = found.values()
+        assert path.stem.endswith(f"level_{table.attrs['level']}")
+    lower, upper = found["crowd-trajectories-level_-2"], found["crowd-trajectories-level_-1"]
     both = set(lower["id"]) & set(upper["id"])
     assert len(both) > 5 and lower.groupby("frame").size().loc[0] + upper.groupby("frame").size().loc[0] == 40
     first_below = lower.groupby("id")["frame"].min()
-    assert all(first_below[person] == last["crowd-trajectories-level-2"][person] + 1 for person in both)
+    assert all(first_below[person] == last["crowd-trajectories-level_-1"][person] + 1 for person in both)

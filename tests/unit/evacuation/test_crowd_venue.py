@@ -293,8 +293,13 @@ def test_a_drawing_by_hand_is_read(small_city: City, tmp_path: Path) -> None:
     drawn = gpd.read_file(path)
     drawn.loc[drawn["id"] == "hall/north", "geometry"] = shapely.LineString([(114.0, 30.0), (114.0, 30.0)])
     drawn.to_file(path, driver="GeoJSON")
-    with pytest.raises(SourceError, match="hall/north"):
+    with pytest.raises(SourceError, match="hall/north") as error:
         open_folder(tmp_path / "town")
+    assert (
+        error.value.code == "table_length"
+        and "0 m wide" in error.value.message("en")
+        and "宽0米" in error.value.message("zh")
+    )
 
 
 def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_not() -> None:
@@ -305,6 +310,18 @@ def test_an_attribute_that_is_misspelt_is_told_and_one_of_the_drawings_own_is_no
         if code == "venue_attribute"
     ]
     assert [(values["found"], values["near"]) for values in found] == [("one_way", "one_way_deg")]
+
+
+def test_an_attribute_that_is_misspelt_is_told_although_another_part_has_the_right_one() -> None:
+    table = parts().assign(flow_per_s=lambda t: [2.0] + [None] * (len(t) - 1))
+    table["flow_per_sec"] = np.where(table["id"] == "hall/north", 1.5, np.nan)
+    table["flow_per_m"] = np.where(
+        table["id"] == "hall/east", 1.0, np.nan
+    )  # beside the one that is read: the drawing's own
+    found = [v for code, v in faults(Plan.of_parts("hall", HALL, table, "EPSG:4547"), ()) if code == "venue_attribute"]
+    assert found == [{"venue": "hall", "part": "hall/north", "found": "flow_per_sec", "near": "flow_per_s"}]
+    hazards.sheet("crowd")
+    assert all("hall/north" in say("note.crowd.venue_attribute", lang=lang, **found[0]) for lang in ("zh", "en"))
 
 
 @pytest.mark.parametrize(
