@@ -228,7 +228,7 @@ class Run:
                 "sparks": ignition.sparks(told),
                 "burning_ways": ways,
                 "wind": wind,
-                "at_source": at_source(tanks, events, found.get("suspects"), wind, self.clock.times[0], life),
+                "at_source": at_source(tanks, events, found, wind, self.clock.times[0], life),
                 "assumed": self._assumed(),
                 "ahead": self._ahead(city, inside, bool(foreseen.burning and foreseen.burning.leads)),
                 "tanks": tanks,
