@@ -16,6 +16,7 @@ from evacuation.release.at_source import at_source, figures
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.ground import advised, cells_of, residents
 from evacuation.release.gusts import PEAK_S, peak_factor
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
@@ -198,15 +199,17 @@ class Run:
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         foreseen = advice.Foreseen(
-            self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
+            self.history, curve, rooms, shares[0], residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
             math.isinf(self.widest), self.shares.arrival(members.POSSIBLE), self.shares.clearing(members.POSSIBLE),
         )  # fmt: skip
-        told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
+        places = advised(city)
+        everywhere = advice.advise(places, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
         if self.any_way():
-            told.loc[told["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
+            everywhere.loc[everywhere["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
         if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
-            told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
+            everywhere.loc[everywhere["reason"] == "not_met", "reason"] = "one_wind"
+        told = everywhere[: len(city.blocks)]
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
         known_s = self.found.known_s if self.found else None
         events, wind = self.tanks.events(self.elapsed, 60.0 * model.warned_min, known_s), self._wind()
@@ -223,9 +226,10 @@ class Run:
             {
                 "events": events,
                 "advice": told,
-                "rescue": advice.rescues(told),
-                "airing": advice.airings(told),
-                "sparks": ignition.sparks(told),
+                "venues": everywhere[len(city.blocks) :].reset_index(drop=True),
+                "rescue": advice.rescues(everywhere),
+                "airing": advice.airings(everywhere),
+                "sparks": ignition.sparks(everywhere),
                 "burning_ways": ways,
                 "wind": wind,
                 "at_source": at_source(tanks, events, found, wind, self.clock.times[0], life),
@@ -247,7 +251,7 @@ class Run:
     def _ahead(self, city: City, inside: tuple[Any, Any], burns: bool) -> pd.DataFrame:
         """Return how bad it is in each block now and later; a calm that too few members follow leaves open where it is not."""
         blocks = city.blocks["id"].astype(str) if len(city.blocks) else ()
-        ground = dict(zip(blocks, advice.cells_of(city, self.grid) if len(city.blocks) else (), strict=True))
+        ground = dict(zip(blocks, cells_of(city.blocks, self.grid) if len(city.blocks) else (), strict=True))
         table = by_block(
             ground, self.ahead, inside, self.history.worst, self.shares.ever(), 0.0 if burns else advice.SHARE, self.elapsed,
             self.history.frame_s,
