@@ -274,7 +274,8 @@ class Sheet:
     variable to the one that holds its worst value of every step, not only of the output times. `beside` maps a variable to one on other
     axes that says the same of some things (cells: roads): at what both tell of, the worse of the two holds. `unlike` names the parameters
     whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
-    they are installed under.
+    they are installed under. `since` names a table of the model whose earliest `begins_s` (s on the clock) is when all of the hazard
+    begins: before that no place has a colour.
     """
 
     id: str
@@ -294,6 +295,7 @@ class Sheet:
     kept: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
+    since: str = ""
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()

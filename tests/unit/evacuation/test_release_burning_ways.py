@@ -178,6 +178,19 @@ def test_who_leaves_keeps_off_roads_on_which_the_gas_may_burn() -> None:
     assert dict(kept.notes)["barred"]["closed"] > 0 and "barred" not in dict(free.notes)
 
 
+def test_a_run_that_goes_on_tells_of_the_same_roads() -> None:
+    clock, city = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 1800.0, 300.0), town()
+    blown = wind(clock, {0.0: (1.5, 0.0)})
+    lpg = Release(
+        substance="lpg", site="s5", mass_kg=8000.0, hole_mm=12.0, start_min=2.0, warned_min=9.0, wind_members=0
+    )
+    whole = lpg.simulate(city, blown, clock).fields["gas_may_burn"]
+    half = lpg.simulate(city, blown, clock.first(600.0))
+    later = lpg.simulate(city, blown, clock.after(600.0), state=half.state).fields["gas_may_burn"]
+    assert {0.0, 1.0, 2.0} == set(np.unique(whole)) and np.array_equal(whole[2:], later)
+    assert (whole.isel(time=1) < 2.0).all() and (whole.isel(time=3) != 1.0).all(), "known from the eleventh minute on"
+
+
 def test_one_task_stops_the_traffic_of_a_way_and_drivers_and_walkers_are_told(tmp_path: Path) -> None:
     save_folder(town(), tmp_path / "town")
     (tmp_path / "leak.yaml").write_text(

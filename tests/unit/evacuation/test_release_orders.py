@@ -236,3 +236,15 @@ def test_the_first_page_names_gas_tank_and_wind_and_the_map_marks_the_source(lea
     assert "Danger to life (AEGL-3)" in " ".join(written(said, "en") for said in texts)
     (mark,) = section.marks
     assert (mark.x, mark.y) == (WEST + 300.0, NORTH - 1010.0) and mark.toward_deg == pytest.approx(90.0)
+
+
+def test_no_place_has_a_colour_and_none_closes_before_the_leak(leak: sc.Case) -> None:
+    """It begins within an output step, between two times; half of the colours would have stood before it."""
+    hazard = {**leak.scenario.hazards[0]["release"], "start_min": 13.0}
+    done = execute(leak.with_changes(hazards=[{"release": hazard}]), fresh=True)
+    begins = pd.Timestamp("2026-06-20T10:13")
+    seen = done.exposure["release"]
+    first = seen.places["first_blue"].dropna()
+    assert len(first) and first.min() == begins and done.levels["from"].min() == begins
+    assert (seen.places["last_blue"].dropna() > begins).all()
+    assert seen.roads["closes"].dropna().min() >= begins and seen.closures["closes"].min() >= begins
