@@ -162,13 +162,13 @@ def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]
 @app.command(cls=Command, help="help.verify")
 def verify(
     room: Room = None,
-    only: Annotated[str | None, typer.Option(metavar="ID", help="help.verify.only")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="help.verify.only")] = None,
     json_: Json = None,
 ) -> None:
     """Run the verification cases; exit 1 when one fails."""
     from scenarios.proofs import run_proofs
 
-    cases = run_proofs(room, only)
+    cases = run_proofs(room, only or ())
     table = Table(
         Column("id", overflow="fold"),
         Column(say("verify.metric"), overflow="fold"),
@@ -199,7 +199,7 @@ def verify(
 @app.command(cls=Command, help="help.bench")
 def bench(
     room: Room = None,
-    only: Annotated[str | None, typer.Option(metavar="ID", help="help.bench.only")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="help.bench.only")] = None,
     json_: Json = None,
 ) -> None:
     """Run the benchmarks (from a checkout)."""
@@ -210,7 +210,7 @@ def bench(
         "-m",
         "benchmarks",
         *([room] if room else []),
-        *(["--only", only] if only else []),
+        *(word for one in only or () for word in ("--only", one)),
         *(["--json", str(json_)] if json_ else []),
     ]
     raise typer.Exit(subprocess.call(arguments))
