@@ -19,7 +19,7 @@ from rich.table import Column, Table
 import scenarios as sc
 from scenarios.case.shelf import find, runs_folder
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
-from scenarios.terminal import bar, list_library, print_findings, show, tell, tell_damaged, tell_unopened
+from scenarios.terminal import bar, list_library, list_places, print_findings, show, tell, tell_damaged, tell_unopened
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.words import LANGS, say, session_lang
 
@@ -292,6 +292,15 @@ def city_show(
     show(table)
     print(city_folder(city))
     print(to)
+
+
+@city_app.command("places", cls=Command, help="help.city.places")
+def city_places(
+    city: Annotated[str, typer.Argument(help="help.city.city")] = "linjiang",
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="help.city.kind")] = None,
+) -> None:
+    """List the ids, kinds and names by which a scenario may name a place."""
+    list_places(sc.open_city(city), kind)
 
 
 @plan_app.command("draft", cls=Command, help="help.plan.draft")
