@@ -160,6 +160,7 @@ class TaskRule:
     nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
     its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over. `covers` names
     tasks of the same sheet that say no more of the same place: they are not drafted beside this one, which takes their window in.
+    Where it `joins`, tasks at ways of one name that touch are one task.
     """
 
     code: str
@@ -174,6 +175,7 @@ class TaskRule:
     brings: tuple[str, ...] = ()
     bars: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
+    joins: bool = False
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
