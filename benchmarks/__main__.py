@@ -35,7 +35,9 @@ def main() -> None:
     """Run the chosen benchmarks, print each row, write the rows and their rooms of RESULTS.md."""
     parser = argparse.ArgumentParser(prog="anlan bench")
     parser.add_argument("room", nargs="?")
-    parser.add_argument("--only", help="one benchmark or all under it; RESULTS.md is left as it is")
+    parser.add_argument(
+        "--only", action="append", default=[], help="one benchmark or all under it; RESULTS.md is left as it is"
+    )
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     try:
@@ -50,7 +52,7 @@ def main() -> None:
     if asked.json is not None:
         asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps({"machine": _machine(), "results": rows}, indent=1), "utf-8")
-        if asked.only is None:
+        if not asked.only:
             write_results(asked.json)
 
 

@@ -19,7 +19,7 @@ from rich.table import Column, Table
 import scenarios as sc
 from scenarios.case.shelf import find, runs_folder
 from scenarios.manual import Command, Group, UsageError, fronted, misuse
-from scenarios.terminal import bar, list_library, print_findings, show, tell, tell_damaged, tell_unopened
+from scenarios.terminal import bar, list_library, list_places, print_findings, show, tell, tell_damaged, tell_unopened
 from twin.errors import ScenarioError, SourceError, TwinError
 from twin.words import LANGS, say, session_lang
 
@@ -162,13 +162,13 @@ def compare(runs: Annotated[list[str], typer.Argument(help="help.compare.runs")]
 @app.command(cls=Command, help="help.verify")
 def verify(
     room: Room = None,
-    only: Annotated[str | None, typer.Option(metavar="ID", help="help.verify.only")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="help.verify.only")] = None,
     json_: Json = None,
 ) -> None:
     """Run the verification cases; exit 1 when one fails."""
     from scenarios.proofs import run_proofs
 
-    cases = run_proofs(room, only)
+    cases = run_proofs(room, only or ())
     table = Table(
         Column("id", overflow="fold"),
         Column(say("verify.metric"), overflow="fold"),
@@ -199,7 +199,7 @@ def verify(
 @app.command(cls=Command, help="help.bench")
 def bench(
     room: Room = None,
-    only: Annotated[str | None, typer.Option(metavar="ID", help="help.bench.only")] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="help.bench.only")] = None,
     json_: Json = None,
 ) -> None:
     """Run the benchmarks (from a checkout)."""
@@ -210,7 +210,7 @@ def bench(
         "-m",
         "benchmarks",
         *([room] if room else []),
-        *(["--only", only] if only else []),
+        *(word for one in only or () for word in ("--only", one)),
         *(["--json", str(json_)] if json_ else []),
     ]
     raise typer.Exit(subprocess.call(arguments))
@@ -292,6 +292,15 @@ def city_show(
     show(table)
     print(city_folder(city))
     print(to)
+
+
+@city_app.command("places", cls=Command, help="help.city.places")
+def city_places(
+    city: Annotated[str, typer.Argument(help="help.city.city")] = "linjiang",
+    kind: Annotated[str | None, typer.Option(metavar="KIND", help="help.city.kind")] = None,
+) -> None:
+    """List the ids, kinds and names by which a scenario may name a place."""
+    list_places(sc.open_city(city), kind)
 
 
 @plan_app.command("draft", cls=Command, help="help.plan.draft")

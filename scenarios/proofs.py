@@ -41,23 +41,29 @@ def _roads(path: Path, crs: str) -> gpd.GeoDataFrame:
         return layers.read_roads(plain, crs)[0]
 
 
-def chosen(ids: Sequence[str], room: str | None, only: str | None) -> list[str]:
-    """Return the ids of one room (an id begins with its room), those that are `only` or lie under it, or all.
+def chosen(ids: Sequence[str], room: str | None, only: Sequence[str] = ()) -> list[str]:
+    """Return the ids of one room (an id begins with its room), those that are one of `only` or lie under one, or all.
 
     Raises ScenarioError with near matches for a room or an id that there is not.
     """
-    found = list(ids)
-    for asked, code in ((room, "unknown_room"), (only, "unknown_case")):
-        if asked is None:
-            continue
-        known = sorted({i.partition("/")[0] for i in ids}) if asked == room else found
-        found = [i for i in found if i == asked or i.startswith(f"{asked}/")]
-        if not found:
-            raise ScenarioError(code, found=asked, near=near(asked, known))
-    return found
+    found = list(ids) if room is None else _under(ids, room)
+    if not found:
+        raise ScenarioError(
+            "unknown_room", found=room, near=near(str(room), sorted({i.partition("/")[0] for i in ids}))
+        )
+    for asked in only:
+        if not _under(found, asked):
+            raise ScenarioError("unknown_case", found=asked, near=near(asked, found))
+    wanted = {i for asked in only for i in _under(found, asked)}
+    return [i for i in found if i in wanted or not only]
 
 
-def run_proofs(room: str | None = None, only: str | None = None) -> list[dict[str, Any]]:
+def _under(ids: Sequence[str], asked: str) -> list[str]:
+    """Return the ids that are `asked` or lie under it."""
+    return [i for i in ids if i == asked or i.startswith(f"{asked}/")]
+
+
+def run_proofs(room: str | None = None, only: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Run the cases that are `chosen`; return their rows for `anlan verify --json`."""
     packages = [p for p in sorted(set(HAZARDS.values())) if find_spec(f"{p}.proofs") is not None]
     tables = [import_module(f"{p}.proofs").PROOFS for p in packages] + [chain.PROOFS]

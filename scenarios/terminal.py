@@ -8,14 +8,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Column, Table
 
 import scenarios as sc
-from twin.errors import TwinError
+from twin.errors import SourceError, TwinError
 from twin.words import say, session_lang
+
+if TYPE_CHECKING:
+    from twin.city import City
 
 #: Names come from files: a bracket or a colon in one is no colour and no picture.
 PLAIN: dict[str, Any] = {"markup": False, "emoji": False}
@@ -135,6 +138,20 @@ def tell_damaged() -> None:
 
     for fault in damaged_runs():
         talk.print(fault.message(), soft_wrap=True, markup=False)
+
+
+def list_places(city: City, kind: str | None) -> None:
+    """Print the places of a city, those of one kind or all; raise SourceError for a kind that it has nothing of."""
+    found = city.listed()
+    if kind is not None:
+        kinds = sorted(set(found["kind"]))
+        found = found[found["kind"] == kind]
+        if not len(found):
+            raise SourceError("unknown_place_kind", found=kind, expected=kinds)
+    table = Table(Column("id", no_wrap=True), Column(say("city.kind"), no_wrap=True), say("report.name"))
+    for row in found[["id", "kind", f"name_{session_lang()}"]].itertuples(index=False):
+        table.add_row(*row)
+    show(table)
 
 
 def print_findings(findings: list[Any]) -> None:

@@ -224,6 +224,20 @@ class City:
         """The ids of the places at which people are present, and of the sources by which they come to one."""
         return [*self.facilities["id"].astype(str), *self.ids("venue_source")]
 
+    def listed(self) -> pd.DataFrame:
+        """Return id, kind, name_zh and name_en of everything in the city that has an id to be named by; "" for no name.
+
+        The kind is that of the facility, sensor or part of the drains itself, of a road "underpass", "road" or "street", of what
+        stands in a venue "venue_gate" and the like.
+        """
+        kinds = {"blocks": "block", "roads": list(self.road_kinds), "levees": "levee"}
+        parts = [getattr(self, name).assign(kind=kind) for name, kind in kinds.items()]
+        parts += [self.facilities, self.venues.assign(kind="venue_" + self.venues["kind"].astype(str)), self.sensors]
+        parts += [] if self.drains is None else [self.drains.nodes, self.drains.links]
+        columns = ["id", "kind", "name_zh", "name_en"]
+        found = [pd.DataFrame(part.drop(columns="geometry")).reindex(columns=columns).astype(object) for part in parts]
+        return pd.concat(found, ignore_index=True).fillna("").astype(str)
+
     def has_terrain(self, place: shapely.Geometry) -> bool:
         """Return whether any part of a place lies on a cell with terrain."""
         along = shapely.get_coordinates(shapely.segmentize(place, self.grid.cell_m))

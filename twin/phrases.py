@@ -93,13 +93,13 @@ def compass(degrees: float) -> Word:
 
 
 def _with_directions(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Return evidence with each direction (`x_deg`) named as well (`x`)."""
+    """Return evidence with each direction (`x_deg`) named as well (`x`); a dash for what is not known."""
     named = {
-        name.removesuffix("_deg"): "–" if v is None else compass(v)
+        name.removesuffix("_deg"): None if v is None else compass(v)
         for name, v in evidence.items()
         if name.endswith("_deg")
     }
-    return {**evidence, **named}
+    return {name: "–" if v is None else v for name, v in {**evidence, **named}.items()}
 
 
 def order(task: Task, lang: str, told: Callable[[Any], str], opened: str = "") -> str:

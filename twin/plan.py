@@ -40,7 +40,7 @@ class Task:
     lead time asked for are then missing. `crew`, `crew_name`, `arrives` and `late_min` say which of the city's own crews could
     do it and whether it would be in time; without one `no_crew` says why: the city lists none for the unit ("unlisted"),
     or none can be there before the task ends ("too_late"). `probability` is the share of an ensemble's members that meet the
-    trigger; None for a single run.
+    trigger; None for a single run. `also` are the ids of further places that it is for: ways of one name, which `place_name` names all.
     """
 
     id: str
@@ -64,6 +64,12 @@ class Task:
     short_min: float = 0.0
     no_crew: str | None = None
     probability: float | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The ids of all the places that it is for."""
+        return (self.place, *self.also)
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,7 @@ class TaskRule:
     nothing of these), `excludes` what no other task may ask of the same place before this one is over. `brings` says what it brings to
     its place (BROUGHT), `bars` what no other task may bring there, or to what stands in it, before this one is over. `covers` names
     tasks of the same sheet that say no more of the same place: they are not drafted beside this one, which takes their window in.
+    Where it `joins`, tasks at ways of one name that touch are one task.
     """
 
     code: str
@@ -174,6 +175,7 @@ class TaskRule:
     brings: tuple[str, ...] = ()
     bars: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
+    joins: bool = False
     near: Mapping[str, Any] | None = None
     table: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
@@ -274,7 +276,8 @@ class Sheet:
     variable to the one that holds its worst value of every step, not only of the output times. `beside` maps a variable to one on other
     axes that says the same of some things (cells: roads): at what both tell of, the worse of the two holds. `unlike` names the parameters
     whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
-    they are installed under.
+    they are installed under. `since` names a table of the model whose earliest `begins_s` (s on the clock) is when all of the hazard
+    begins: before that no place has a colour.
     """
 
     id: str
@@ -294,6 +297,7 @@ class Sheet:
     kept: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
+    since: str = ""
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()

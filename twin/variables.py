@@ -25,9 +25,10 @@ class Unit:
 class Variable:
     """A quantity: name, unit, dimensions, valid range [low, high], tags and its names in two languages.
 
-    Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`. `flags` name the values 0, 1, 2, ...
-    of a quantity in classes, `comment` says what a special value means; both go into the CF attributes. Where `gaps`, a
-    missing value (NaN) is allowed and means that nothing is known there; else it is an error.
+    Tags say what other rooms may read into it: `slows_travel`, `harms_people`, `forcing`, `bars_travel` (on roads: 1 a danger that
+    nobody knows of yet, 2 nobody goes there). `flags` name the values 0, 1, 2, ... of a quantity in classes, `comment` says what a
+    special value means; both go into the CF attributes. Where `gaps`, a missing value (NaN) is allowed and means that nothing is
+    known there; else it is an error.
     """
 
     name: str

@@ -81,6 +81,7 @@ class Movement:
         "slows_travel",
         "water_speed",
         "dose_rate",
+        "bars_travel",
         "advice",
         "leave_before",
         "advice_from",
@@ -241,23 +242,12 @@ class Movement:
                 self._settings(goals, routes),
             ),
             notes_of(
-                record,
-                zones,
-                care,
-                found,
-                leaves,
-                fleet,
-                compliance=self.compliance,
-                warning=self.warning,
-                warned_s=warning_s(self.warning, city, clock),
-                veh_h_lane=self.veh_h_lane,
-                informed=self.informed,
-                by_bulletin=self.told,
-                walk_m_s=self.walk_m_s,
-                car_curve=self.car_curve,
+                record, zones, care, found, leaves, fleet, compliance=self.compliance, warning=self.warning,
+                warned_s=warning_s(self.warning, city, clock), veh_h_lane=self.veh_h_lane, informed=self.informed,
+                by_bulletin=self.told, walk_m_s=self.walk_m_s, car_curve=self.car_curve,
             ),
             counts=counts,
-        )
+        )  # fmt: skip
 
     def check(
         self, city: City, drivers: Drivers, clock: Clock, actions: tuple[Action, ...] = (), state: State | None = None
@@ -382,6 +372,7 @@ class Movement:
             "buses": tables.buses(record, queues, orders_s, began_s + record.clock.duration_s),
             "in_care": tables.in_care(record, care, queues, began_s, zones),
             "stranded": tables.stranded(record, queues, cost),
+            "barred": tables.barred(record),
             "measures": measure_table(tuple(a for a in actions if a.place != EVERYWHERE)),
             "trajectories": record.trajectories(),
             "bound": tables.bound(record, queues, orders_s, first_s, began_s, in_car, self.persons_on_foot),

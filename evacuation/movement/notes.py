@@ -108,6 +108,8 @@ def notes_of(
     notes += [(f"no_{name}", {}) for name in roads.missing]
     if roads.unknown:
         notes.append(("roads_unknown", {"count": roads.unknown}))
+    if len(barred := found["barred"]):
+        notes.append(("barred", _barred(record, barred)))
     for code, table in (("zones_unknown", zones), ("shelters_unknown", goals.shelters)):
         if len(unknown := table.loc[table["unknown"].astype(bool), "id"]):
             notes.append((code, {"count": len(unknown), "names": named(city, unknown[:MOST_NAMES])}))
@@ -138,6 +140,22 @@ def notes_of(
         told_at = named(city, stuck["id"][:MOST_NAMES])
         notes.append(("stranded", {"people": shown(float(stuck["persons"].sum())), "names": told_at}))
     return tuple(notes)
+
+
+def _barred(record: Record, table: pd.DataFrame) -> dict[str, Any]:
+    """Return what is to be told of the roads that something bars: what does, how many, from when until when, and who is on them."""
+    city, clock = record.city, record.clock
+
+    def told(seconds: float) -> str:
+        return clock.told(clock.times[0] + pd.Timedelta(seconds=seconds), city.tz)
+
+    open_end = table["until_s"].isna().any()
+    until = f"≥ {told(clock.duration_s)}" if open_end else told(float(table["until_s"].max()))
+    return {
+        "names": list(record.conditions.bars), "count": len(table), "from": told(float(table["from_s"].min())), "until": until,
+        "closed": int(table["closed_s"].notna().sum()), "people": shown(float(table["at_begin"].sum())),
+        "most": shown(float(table["most"].max())),
+    }  # fmt: skip
 
 
 def _fleet(record: Record, fleet: Fleet, rounds: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:

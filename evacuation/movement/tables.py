@@ -11,6 +11,7 @@ from evacuation.movement.people.care import Care
 from evacuation.movement.people.zones import block_ids
 from evacuation.movement.record import NEVER_MIN, STATES, Record, earliest
 from evacuation.movement.roads.bound import RepeatedFlow, least_time, repeated_flow_of
+from evacuation.movement.roads.conditions import BARRED
 from evacuation.movement.roads.expanded import BEYOND, Roads, expanded_of
 from evacuation.movement.roads.network import CAR, FOOT, RESCUE
 from evacuation.movement.roads.queues import Queues
@@ -227,6 +228,26 @@ def stranded(record: Record, queues: Queues, cost: NDArray[np.float64]) -> pd.Da
     )
     table = table.groupby(["id", "where", "why"], as_index=False)["persons"].sum()
     return table.sort_values(["persons", "id"], ascending=[False, True], ignore_index=True)
+
+
+def barred(record: Record) -> pd.DataFrame:
+    """Return a row per road that something bars (`Conditions.barred`), as seen at the output times; moments are seconds on the clock.
+
+    `from_s` when it begins, `closed_s` from when on nobody comes onto it (NaN: nobody is kept off), `until_s` when it is over (NaN: not in
+    this run); the persons on it as it begins (`at_begin`), and the `most` at one time before it is over.
+    """
+    roads, times = record.conditions, record.clock.step_s * np.arange(record.clock.steps + 1)
+    level = roads.barred[[roads.at(t) for t in times]]
+    people = np.stack([frame["on_edge"] for frame in record.frames])
+    rows = []
+    for road in np.flatnonzero(level.any(axis=0)):
+        on, shut = np.flatnonzero(level[:, road]), np.flatnonzero(level[:, road] >= BARRED)
+        ends = times[on[-1] + 1] if on[-1] < record.clock.steps else np.nan
+        closed = times[shut[0]] if len(shut) else np.nan
+        rows.append((times[on[0]], closed, ends, people[on[0], road], people[on, road].max()))
+    table = pd.DataFrame(rows, columns=["from_s", "closed_s", "until_s", "at_begin", "most"])
+    table.insert(0, "id", record.city.roads["id"].astype(str).values[level.any(axis=0)])
+    return table
 
 
 def in_care(record: Record, care: Care, queues: Queues, began_s: float, zones: pd.DataFrame) -> pd.DataFrame:

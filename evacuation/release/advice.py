@@ -1,4 +1,4 @@
-"""Stay inside or leave: for each block the dose of both, from the cloud that the model foresees in its mean wind.
+"""Stay inside or leave: for each block and venue the dose of both, from the cloud that the model foresees in its mean wind.
 
 Both are judged at one spot of the block: the one whose dose outdoors a twentieth of the block exceeds. Who stays is in a room whose
 windows are open until the warning and shut from then on, until the air outdoors stays cleaner than that inside: then it is aired, or
@@ -8,8 +8,10 @@ rim of the city, where the cloud may still be: the end of the grid is never the 
 
 People are told to leave where who is out of doors by then meets less than AEGL-3, and where staying reaches AEGL-3 or collects more
 than twice as much; in a calm nobody is, since no way out is known to be clear. Where both reach AEGL-3 they are told to stay in the
-best room and to be fetched. A gas that burns before it harms is judged by `ignition` first. No way leads through gas that may burn: where
-every one does, nobody is sent out for the dose, and who leaves such gas is told so.
+best room and to be fetched. Who is at a venue is judged as one who is at home there: staying is to go into its rooms, or the houses
+next to it, with air changes like a home's (assumed; whether these hold everybody is not known). A gas that burns before it harms is
+judged by `ignition` first. No way leads through gas that may burn: where every one does, nobody is sent out for the dose, and who
+leaves such gas is told so.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from evacuation.release import ignition
 from evacuation.release.air_changes import AirChanges
+from evacuation.release.ground import cells_of
 from evacuation.release.history import History
 from evacuation.release.ignition import Burning
 from evacuation.release.kernels import loads
@@ -31,8 +35,6 @@ from evacuation.release.members import POSSIBLE
 from evacuation.release.substances import Family
 from evacuation.release.toxicity import Curve
 from evacuation.release.ways import Water, Ways
-from twin import overlay
-from twin.city import City
 from twin.grid import Grid
 
 Array = NDArray[np.float64]
@@ -143,20 +145,8 @@ class Foreseen:
     clears: Array | None = None
 
 
-def residents(city: City, grid: Grid, column: str) -> Array:
-    """Return the people at home on each cell (y, x), spread evenly over their population cells; ones where the city counts none."""
-    if not len(city.population):
-        return np.ones(grid.shape)
-    sampler = overlay.within_polygons(grid, city.population.geometry)
-    count = np.diff(sampler.starts)
-    each = np.divide(city.population[column].to_numpy(float), count, out=np.zeros(len(count)), where=count > 0)
-    found = np.zeros(grid.ny * grid.nx)
-    np.add.at(found, sampler.cells, np.repeat(each, count))
-    return found.reshape(grid.shape)
-
-
 def advise(
-    city: City,
+    places: gpd.GeoDataFrame,
     grid: Grid,
     people: People,
     seen: Foreseen,
@@ -164,7 +154,7 @@ def advise(
     water: Water | None,
     in_streets: Array | None = None,
 ) -> pd.DataFrame:
-    """Return the table of advice, a row per block; times in s on this run's clock.
+    """Return the table of advice, a row per place (`advised`), told as blocks here; times in s on this run's clock.
 
     `ways`, `water`: the roads on foot and the water on them (None: the city has no roads); `in_streets` (frame, road): dose rate in
     the streets, s-1, where the street form followed them. Of a block: the doses at the spot where
@@ -174,7 +164,7 @@ def advise(
     `lead_s` how long before that who leaves must be told; `in_gas_s` the time on the way out that leads through gas that may burn, at
     least (NaN: no way known), `way_clear` that it is none.
     """
-    if not len(city.blocks):
+    if not len(places):
         return pd.DataFrame(columns=COLUMNS)
     history = seen.history
     dt, n = history.frame_s, history.count
@@ -184,7 +174,7 @@ def advise(
     )
     outdoors = rate.sum(axis=0) * dt
     warned, out = _frame(people.warned_s, history), _frame(people.warned_s + people.ready_s, history)
-    ground = cells_of(city, grid)
+    ground = cells_of(places, grid)
     spots = _spots(ground, outdoors)
     met = [s is not None and np.isfinite(people.warned_s) and history.worst.flat[s] >= 1.0 for s in spots]
     judged = seen.burning if seen.burning and seen.burning.leads else None
@@ -197,7 +187,7 @@ def advise(
     )  # fmt: skip
     rows = []
     for shape, block, cells, spot, is_met, rim in zip(
-        city.blocks.geometry, city.blocks["id"].astype(str), ground, spots, met, rims, strict=True
+        places.geometry, places["id"], ground, spots, met, rims, strict=True
     ):
         if spot is None:
             rows.append(_row(block, "none", "off_grid", off_grid=True))
@@ -326,12 +316,6 @@ def _frame(moment: float, history: History) -> int:
 def _on(times: dict[str, float], elapsed: float) -> dict[str, float]:
     """Return values with their times (names that end in `_s`) on this run's clock."""
     return {name: value - elapsed if name.endswith("_s") else value for name, value in times.items()}
-
-
-def cells_of(city: City, grid: Grid) -> list[NDArray[np.int64]]:
-    """Return the cells of each block."""
-    sampler = overlay.within_polygons(grid, city.blocks.geometry)
-    return np.split(sampler.cells, sampler.starts[1:-1])
 
 
 def _spots(ground: list[NDArray[np.int64]], outdoors: Array) -> list[int | None]:

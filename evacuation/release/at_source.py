@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,40 +14,55 @@ from evacuation.release.leaks import MENDS
 from twin.clock import Clock
 from twin.hazard import Action
 
-COLUMNS = ["id", "known", "share", "out_kg", "most_kg_s", "upwind_deg", "within_m", "cordon", "by_s", "until_s"]
+COLUMNS = [
+    "id", "known", "at_tank", "share", "radius_m", "away_m", "out_kg", "most_kg_s", "upwind_deg", "within_m", "cordon", "by_s",
+    "until_s",
+]  # fmt: skip
 
 
 def at_source(
-    tanks: pd.DataFrame, events: pd.DataFrame, suspects: pd.DataFrame | None, wind: pd.DataFrame, start: pd.Timestamp, life: pd.Series
+    tanks: pd.DataFrame, events: pd.DataFrame, sought: Mapping[str, pd.DataFrame], wind: pd.DataFrame, start: pd.Timestamp,
+    life: pd.Series,
 ) -> pd.DataFrame:  # fmt: skip
     """Return a row per place that leaks, or, of a source that is sought, per tank that may (`known` False, with its `share`).
 
-    `tanks`, `events`, `wind`: tables of the run, `suspects` that of a source that is sought (None: the source is known), `life` the row
+    And per road or block to look at where it is more likely no tank (not `at_tank`, with `radius_m` and `away_m`: `Found.elsewhere`).
+    `tanks`, `events`, `wind`: tables of the run, `sought` those of a source that is sought (empty: the source is known), `life` the row
     of `zones` of where life is in danger. A leak that a measure holds back altogether is left out. `by_s`: when people know, the end is
     not known; `upwind_deg`: from where the wind blows then (NaN: a calm); `within_m`: how far life is in danger, as it is told ("≥":
-    to the rim of the city and beyond), and `cordon`: whether it is at all, of suspects for the likeliest.
+    to the rim of the city and beyond), from a road or block as far as it lies off more; and `cordon`: whether it is at all, of suspects
+    for the likeliest.
     """
-    known = suspects is None
-    rows = tanks[tanks["held"] == ""]
-    if suspects is not None:
-        rows = suspects.assign(out_kg=rows["out_kg"].sum(), most_kg_s=rows["most_kg_s"].max())
+    known = not sought
+    rows = tanks[tanks["held"] == ""].assign(at_tank=True, away_m=0.0)
+    if sought:
+        suspects = sought["suspects"].assign(at_tank=True, away_m=0.0)
+        found = pd.concat(
+            [part for part in (suspects, sought["elsewhere"].assign(at_tank=False)) if len(part)] or [suspects]
+        )
+        rows = found.assign(out_kg=rows["out_kg"].sum(), most_kg_s=rows["most_kg_s"].max()).reset_index(drop=True)
         by_s = pd.Series(float(events["known_s"].max()), index=rows.index)
     else:
         by_s = rows["id"].map(events.set_index("id")["known_s"])
     reach = float(life["reach_m"])
-    within = "" if np.isnan(reach) else f"{'≥ ' if life['at_rim'] else ''}{10 * math.ceil(reach / 10.0):,}"
+    least = "≥ " if life["at_rim"] else ""
+    within = ["" if np.isnan(reach) else f"{least}{10 * math.ceil((reach + away) / 10.0):,}" for away in rows["away_m"]]
+    likeliest = known | ~rows["at_tank"].to_numpy(bool) | (np.arange(len(rows)) == 0)
     blown = (wind["time"] - start).dt.total_seconds().to_numpy(float)
     now = np.maximum(np.searchsorted(blown, by_s.to_numpy(float), side="right") - 1, 0)
     return pd.DataFrame(
         {
             "id": rows["id"].astype(str),
             "known": known,
-            "share": np.nan if known else 100.0 * rows.get("share", pd.Series(dtype=float)),
+            "at_tank": rows["at_tank"].astype(bool),
+            "share": np.nan if known else 100.0 * rows["share"],
+            "radius_m": rows["radius_m"].round() if "radius_m" in rows else np.nan,
+            "away_m": rows["away_m"].round(),
             "out_kg": rows["out_kg"].round(),
             "most_kg_s": rows["most_kg_s"],
             "upwind_deg": wind["from_deg"].to_numpy(float)[now],
             "within_m": within,
-            "cordon": (np.arange(len(rows)) == 0 if not known else np.full(len(rows), True)) & (within != ""),
+            "cordon": likeliest & (not np.isnan(reach)),
             "by_s": by_s,
             "until_s": np.nan,
         },

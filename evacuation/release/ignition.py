@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from evacuation.release.members import BURNS, NO_SPARK, POSSIBLE
 from evacuation.release.toxicity import Curve
 from twin import overlay
 from twin.city import City
+from twin.clock import Clock
 from twin.exposure.streets import stretches
 from twin.grid import Grid
 from twin.sheet import COLOURS
@@ -52,6 +54,13 @@ class Burning:
     def reaches(self, share: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_] | None]:
         """Return where a share of the limit stands in each frame: over the ground (time, y, x) and in streets (time, road)."""
         return self.frames >= share, None if self.in_streets is None else self.in_streets[0] >= share
+
+    def on(self, along: overlay.Sampler) -> tuple[Array, Array]:
+        """Return what stands on roads, by their sampler: in each frame (time, road), and of every step (road,); NaN off the grid."""
+        frames, highest = along.maximum(self.frames), along.maximum(self.highest[None])[0]
+        if self.in_streets is None:
+            return frames, highest
+        return np.fmax(frames, self.in_streets[0]), np.fmax(highest, self.in_streets[1])
 
     def until(self, ends: float, clears: float, frame_s: float) -> float:
         """Return when the gas has gone in the mean wind (`ends`) and in nearly all members (`clears`), s; NaN: not in this run."""
@@ -125,6 +134,9 @@ def sparks(told: pd.DataFrame) -> pd.DataFrame:
     return rows[~(rows["until_s"] <= rows["by_s"])]
 
 
+#: Value of `gas_may_burn` where people know of it.
+KNOWN = 2
+
 #: Columns of the table of ways on which the gas may burn.
 WAYS = ["id", "may_burn", "lfl_share", "probability", "arrives_s", "by_s", "until_s", "level"]
 
@@ -141,9 +153,7 @@ def on_roads(
     if burning is None or not len(city.roads):
         return pd.DataFrame(columns=WAYS)
     along = overlay.along_lines(grid, city.roads.geometry)
-    frames, highest = along.maximum(burning.frames), along.maximum(burning.highest[None])[0]
-    if burning.in_streets is not None:
-        frames, highest = np.fmax(frames, burning.in_streets[0]), np.fmax(highest, burning.in_streets[1])
+    frames, highest = burning.on(along)
     likely, clears = along.maximum(np.stack([burning.probability, burning.clears]))
     known, rows = known_s - elapsed if np.isfinite(known_s) else np.nan, []
     for way, roads in _ways(city).items():
@@ -161,6 +171,31 @@ def on_roads(
     return table[~(table["until_s"] <= table["by_s"])].sort_values(
         ["may_burn", "lfl_share", "id"], ascending=[False, False, True], ignore_index=True
     )
+
+
+def in_time(
+    city: City, grid: Grid, burning: Burning | None, known_s: float, frame_s: float, elapsed: float, clock: Clock
+) -> xr.DataArray:
+    """Return `gas_may_burn` (time, edge), see there: of the mean wind alone, road by road, over each output step of a run.
+
+    Of what only a step within a frame reaches, the frame in which the mean was highest counts. `known_s`, `elapsed` as in `on_roads`.
+    It is known from the first output time at which people know: whoever is there before goes on as though nothing were.
+    """
+    axes = {
+        "time": clock.times.values,
+        "edge": city.roads["id"].to_numpy(str) if len(city.roads) else np.zeros(0, "<U1"),
+    }
+    found = np.zeros((len(axes["time"]), len(axes["edge"])), np.float32)
+    if burning is not None and len(city.roads):
+        frames, highest = burning.on(overlay.along_lines(grid, city.roads.geometry))
+        over = (highest >= POCKETS) & (frames >= np.fmin(POCKETS, np.fmax.reduce(frames)))
+        per, first = round(clock.step_s / frame_s), round(elapsed / frame_s)
+        steps = over[first:].reshape(clock.steps, per, -1).any(axis=1)
+        found[:-1], found[-1] = steps, over[-1]
+        known = elapsed + clock.step_s * np.arange(len(found)) >= known_s - 1e-6
+        found[known] *= KNOWN
+        found[:, np.isnan(highest)] = np.nan
+    return xr.DataArray(found, axes, tuple(axes))
 
 
 def _colour(share: float) -> str:

@@ -306,9 +306,9 @@ class Release:
         )
 
     def result_bytes(self, city: City, clock: Clock) -> int:
-        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell, with the street form 3 a road."""
+        """Return the bytes of what is kept at every output time: 3 numbers of 4 a cell and 1 a road, with the street form 3 more."""
         grid = city.grid.at_cell_size(self.cell_m)
-        return (12 * grid.ny * grid.nx + 12 * self.streets * len(city.roads)) * (clock.steps + 1)
+        return (12 * grid.ny * grid.nx + (4 + 12 * self.streets) * len(city.roads)) * (clock.steps + 1)
 
     def _settings(self, gas: Substance, frame_s: float) -> dict[str, str | float]:
         """Return what must be the same in a run that goes on from another."""

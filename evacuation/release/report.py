@@ -305,8 +305,10 @@ def _zone(row: pd.Series) -> Cell:
 
 
 def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
-    """Return the table of advice, the blocks that must leave first, then by dose; blocks without any are left out."""
-    table = section.tables["advice"]
+    """Return the table of advice, the blocks and venues that must leave first, then by dose; those without any are left out."""
+    table = pd.concat(
+        [part for name in ("advice", "venues") if len(part := section.tables[name])] or [section.tables["advice"]]
+    )
     table = table[(table["advice"] != "none") | table["reason"].isin((*UNKNOWN, "gone"))]
     title = Text(Word("report.release.advice"), "title")
     if not len(table):
@@ -333,7 +335,7 @@ def _advice(section: Section, city: City, clock: Clock) -> list[Block]:
         for row in table.to_dict("records")
     ]
     known = {"shut_by": stays, "out_by": leaves, "air_from": stays, "concerns": True, "lfl": burns}
-    names = ["block", "choice", *(name for name, there in known.items() if there)]
+    names = ["place", "choice", *(name for name, there in known.items() if there)]
     first = len(names)
     names += ["out_dose", "stay_dose", "leave_dose", "likely", "reason"]
     heads = tuple(Word(f"report.release.{name}") for name in names)

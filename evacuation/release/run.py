@@ -12,20 +12,22 @@ import xarray as xr
 from evacuation.release import advice, ignition, leaks, members
 from evacuation.release.ahead import AHEAD_MIN, Ahead, by_block
 from evacuation.release.air_changes import AirChanges, OfBuildings
-from evacuation.release.at_source import at_source, early, figures
+from evacuation.release.at_source import at_source, figures
 from evacuation.release.buildings.near_members import NearMembers
 from evacuation.release.buildings.near_source import NearSource, NoNearSource
 from evacuation.release.cloud import Cloud, Emission
+from evacuation.release.ground import advised, cells_of, residents
 from evacuation.release.gusts import PEAK_S, peak_factor
 from evacuation.release.history import History
 from evacuation.release.kernels import loads
 from evacuation.release.locate.detected import Found
+from evacuation.release.notes import notes_of
 from evacuation.release.streets.street_form import Streets
 from evacuation.release.substances import Family
 from evacuation.release.toxicity import WINDOWS_S, Limits
 from evacuation.release.variables import LIKELY, REACHED
 from evacuation.release.ways import Water, Ways
-from evacuation.release.weather import CALM_M_S, STEADY_M_S, Weather
+from evacuation.release.weather import Weather
 from evacuation.release.zones import of_danger, zones
 from twin.city import City
 from twin.clock import Clock
@@ -113,7 +115,7 @@ class Run:
             self.rooms.blow(self.history.count, air)
             self.history.add(self.c, dt)
             self.shares.add(self.all[1:], dt, self.rooms, self._shut(self.elapsed + t), self.elapsed + t)
-            self.ahead.look(self._warned(), self.history, self.shares, self.all[1:])
+            self.ahead.look(self.warned(), self.history, self.shares, self.all[1:])
             if (k + 1) % steps == 0:
                 self.streets.frame(self.clock.step_s)
                 self.dose += rate
@@ -127,7 +129,7 @@ class Run:
         loads.add_load(rate[None], self.c[None], 1.0, curve.log_t, curve.log_c, curve.n_short, curve.n_long)
         self.rates[-1] = rate
 
-    def _warned(self) -> float:
+    def warned(self) -> float:
         """When people are warned, s since the first run's start; infinite while nothing leaks."""
         began = self.tanks.began
         if self.found is not None:
@@ -136,7 +138,7 @@ class Run:
 
     def _shut(self, moment: float) -> bool:
         """Return whether windows are shut at a moment, s since the first run's start: from the frame of the warning on."""
-        frame_s, warned = self.history.frame_s, self._warned()
+        frame_s, warned = self.history.frame_s, self.warned()
         return math.isfinite(warned) and moment >= math.ceil(warned / frame_s - 1e-9) * frame_s - 1e-6
 
     def _at_home(self) -> str:
@@ -159,7 +161,7 @@ class Run:
         values = table[["speed_m_s", "from_deg"]].round(3).fillna(-1.0)
         return table[(values != values.shift()).any(axis=1)].reset_index(drop=True)
 
-    def _any_way(self) -> bool:
+    def any_way(self) -> bool:
         """Return whether the gas met a calm and too few members tell where it may go: then no block is known to be spared."""
         return math.isinf(self.widest) and self.model.wind_members < members.ALL_ROUND
 
@@ -191,21 +193,23 @@ class Run:
     def outcome(self, city: City, settings: dict[str, str | float]) -> Outcome:
         """Return fields, tables, ledger, state and notes."""
         model, curve = self.model, self.limits.curves[2]
-        people = advice.People(self._warned(), 60.0 * model.ready_min, model.walk_m_s)
+        people = advice.People(self.warned(), 60.0 * model.ready_min, model.walk_m_s)
         rooms = advice.indoors(self.history, curve, people.warned_s, self.rooms)
         shares = self.shares.shares()
         families = self.tanks.substance.families()
         family = families[model.family] if model.family else next(iter(families.values()), None)
         foreseen = advice.Foreseen(
-            self.history, curve, rooms, shares[0], advice.residents(city, self.grid, self._at_home()),
+            self.history, curve, rooms, shares[0], residents(city, self.grid, self._at_home()),
             self.limits.curves[0].at(WINDOWS_S[-1]), family, self.tanks.substance.kg_m3(1.0), self._burning(shares[2]), self.elapsed,
             math.isinf(self.widest), self.shares.arrival(members.POSSIBLE), self.shares.clearing(members.POSSIBLE),
         )  # fmt: skip
-        told = advice.advise(city, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
-        if self._any_way():
-            told.loc[told["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
+        places = advised(city)
+        everywhere = advice.advise(places, self.grid, people, foreseen, self.ways, self.water, self.streets.rates())
+        if self.any_way():
+            everywhere.loc[everywhere["reason"] == "not_met", ["reason", "probability"]] = "calm", np.nan
         if not model.wind_members and self.tanks.ledger()["out"] > 0.0:
-            told.loc[told["reason"] == "not_met", "reason"] = "one_wind"
+            everywhere.loc[everywhere["reason"] == "not_met", "reason"] = "one_wind"
+        told = everywhere[: len(city.blocks)]
         inside = self.ahead.indoors(rooms, self.history, self.limits, self.flammable)
         known_s = self.found.known_s if self.found else None
         events, wind = self.tanks.events(self.elapsed, 60.0 * model.warned_min, known_s), self._wind()
@@ -214,17 +218,21 @@ class Run:
         sources = [(float(x), float(y)) for x, y in tanks[["x", "y"]].to_numpy()]
         life = of_danger(self.grid, self.history.worst, shares[1:], sources)
         fields = self._fields(city, rooms, shares, told).assign(self._harm(rooms, family) | self._moments(inside[0]))
+        fields["gas_may_burn"] = ignition.in_time(
+            city, self.grid, foreseen.burning, people.warned_s, self.history.frame_s, self.elapsed, self.clock
+        )
         return Outcome(
             conform(fields, *model.gives, *(v for v in REACHED if v.name in fields)),
             {
                 "events": events,
                 "advice": told,
-                "rescue": advice.rescues(told),
-                "airing": advice.airings(told),
-                "sparks": ignition.sparks(told),
+                "venues": everywhere[len(city.blocks) :].reset_index(drop=True),
+                "rescue": advice.rescues(everywhere),
+                "airing": advice.airings(everywhere),
+                "sparks": ignition.sparks(everywhere),
                 "burning_ways": ways,
                 "wind": wind,
-                "at_source": at_source(tanks, events, found.get("suspects"), wind, self.clock.times[0], life),
+                "at_source": at_source(tanks, events, found, wind, self.clock.times[0], life),
                 "assumed": self._assumed(),
                 "ahead": self._ahead(city, inside, bool(foreseen.burning and foreseen.burning.leads)),
                 "tanks": tanks,
@@ -237,18 +245,18 @@ class Run:
             },
             self._balance().check("release"),
             self._state(settings),
-            tuple(self._notes(told, family)),
+            tuple(notes_of(self, told, family)),
         )
 
     def _ahead(self, city: City, inside: tuple[Any, Any], burns: bool) -> pd.DataFrame:
         """Return how bad it is in each block now and later; a calm that too few members follow leaves open where it is not."""
         blocks = city.blocks["id"].astype(str) if len(city.blocks) else ()
-        ground = dict(zip(blocks, advice.cells_of(city, self.grid) if len(city.blocks) else (), strict=True))
+        ground = dict(zip(blocks, cells_of(city.blocks, self.grid) if len(city.blocks) else (), strict=True))
         table = by_block(
             ground, self.ahead, inside, self.history.worst, self.shares.ever(), 0.0 if burns else advice.SHARE, self.elapsed,
             self.history.frame_s,
         )  # fmt: skip
-        if self._any_way():
+        if self.any_way():
             for where in ("outdoors", "indoors"):
                 table.loc[~(table[where] >= 1.0), [where, f"{where}_aegl2", f"{where}_aegl3"]] = np.nan
         return table
@@ -364,56 +372,3 @@ class Run:
             "widest": self.widest,
         }
         return State("release", self.grid.hash, arrays, numbers, settings)
-
-    def _notes(self, told: pd.DataFrame, family: Family | None) -> list[tuple[str, dict[str, Any]]]:
-        """Say what the reader must know: the form of the model, assumptions made here and limits met."""
-        gas = self.tanks.substance
-        notes: list[tuple[str, Any]] = [("form", {"cell": self.grid.cell_m, "substance": gas.name})]
-        peak = {"seconds": PEAK_S, "times": round(peak_factor(PEAK_S), 2)}
-        notes.append(("gusts", peak) if self.model.outflow != "sudden" else ("gusts_sudden", {}))
-        if self.flammable:
-            notes.append(("gusts_burn", {}))
-        if gas.own:
-            notes.append(("own_substance", {"file": f"substances/{gas.id}.csv"}))
-        notes += list(self.limits.notes) + self.tanks.notes
-        notes += early(self.tanks.actions, self._warned() - self.elapsed, self.clock, self.weather.tz)
-        notes += self.tanks.told() + self.near.notes() + self.streets.notes() + self.rooms.notes()
-        for leak in self.tanks.leaks:
-            if leak.cause == 3:
-                moment = self.clock.times[0] + pd.Timedelta(seconds=leak.began - self.elapsed)
-                notes.append(("floated", {"tank": leak.id, "time": self.clock.told(moment, self.weather.tz)}))
-        if self.found is not None:
-            notes += self.found.notes()
-        if self.cloud.uptake:
-            notes.append(("deposits", {"resistance": round(1.0 / self.cloud.uptake)}))
-        if self.model.pasquill:
-            notes.append(("pasquill", {"name": self.model.pasquill}))
-        if self.weather.gridded:
-            notes.append(("wind_mean", {}))
-        if self.weather.calm or math.isinf(self.widest):
-            notes.append(("calm_few", {"least": members.ALL_ROUND}) if self._any_way() else ("calm", {}))
-        for name, value in self.weather.assumed.items():
-            notes.append((f"assumed_{name}", {"value": value}))
-        if (over := self.near.over_edge_kg(self.grid) + self.lost) > 0:
-            notes.append(("over_edge", {"kg": over, "far": self.lost}))
-        if self.model.wind_members:
-            values = {"count": self.model.wind_members, "degrees": self.model.direction_sd_deg}
-            code = "members" if self.found is None else "members_sources"
-            notes.append((code, values | {"percent": 100 * self.model.speed_sd}))
-            if self.widest > 1.0:
-                notes.append(("wider", {"steady": STEADY_M_S, "calm": CALM_M_S}))
-            share = {"percent": 100 * self.model.stability_share}
-            notes.append(("stability_varied", share) if self.model.varies_stability else ("stability_one", {}))
-            if self.found is None:
-                varied, percent = (self.cloud.strengths != 1.0).any(), 100 * self.model.source_sd
-                notes.append(("source_varied", {"percent": percent}) if varied else ("source_one", {}))
-        else:
-            notes.append(("one_wind", {}))
-        if family:
-            unit = "ppm" if family.ppm else "mg/m³"
-            notes.append(("family", {"name": family.name, "unit": unit, "exponent": family.n}))
-        else:
-            notes.append(("no_family", {}))
-        if len(told) and (told["off_grid"]).any():
-            notes.append(("walks_off", {"count": int(told["off_grid"].sum())}))
-        return notes

@@ -97,6 +97,20 @@ FLAMMABLE_SHARE = Variable(
     1e6,
     comment="0 everywhere for a gas that does not burn",
 )
+GAS_MAY_BURN = Variable(
+    "gas_may_burn",
+    "1",
+    ("time", "edge"),
+    "气体可能着火的道路",
+    "roads on which the gas may burn",
+    0.0,
+    2.0,
+    tags=frozenset({"bars_travel"}),
+    flags=("no", "not_known_yet", "known"),
+    comment="in the mean wind, until the next output time: half of the lower flammable limit is reached somewhere on the road; known: from"
+    " when people know of the leak; 0 everywhere for a gas that does not burn; missing off the grid: not known",
+    gaps=True,
+)
 OUTDOOR_DOSE = Variable(
     "outdoor_dose", "1", SPACE, "室外毒性负荷", "toxic dose outdoors", 0.0, 1e9, comment="1 is AEGL-3"
 )
@@ -266,7 +280,7 @@ MAX_STREET_SEVERITY = Variable(
 )
 
 #: What every release hands on; with the street form the dose rate in streets as well.
-GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, INDOOR_DOSE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
+GIVES = (GAS_CONCENTRATION, TOXIC_DOSE_RATE, GAS_MAY_BURN, INDOOR_DOSE, STAY_OR_LEAVE, LEAVE_BEFORE, ADVICE_FROM)
 #: Those of wind members, there where the run has them, that of a flammable gas behind.
 LIKELY = (PROBABILITY_AEGL2, PROBABILITY_AEGL3, PROBABILITY_FLAMMABLE)
 #: What was reached, beside what the model gives; kept for the run folder, not handed to later hazards. Each is there where the run

@@ -75,6 +75,7 @@ def sheet(name: str) -> Sheet:
         reaches=frozenset(raw.get("reaches", ())),
         kept=raw.get("kept", {}),
         beside=raw.get("beside", {}),
+        since=raw.get("since", ""),
         unlike=tuple(raw.get("unlike", ())),
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),

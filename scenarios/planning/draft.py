@@ -15,6 +15,7 @@ import pandas as pd
 
 from scenarios.planning.conflicts import conflicts
 from scenarios.planning.crews import send_crews
+from scenarios.planning.joined import joined
 from scenarios.runner.run import Run
 from twin.bridge import plan_json
 from twin.errors import ContractError
@@ -37,9 +38,8 @@ def draft_plan(run: Run) -> Plan:
             tasks += _from_table(found, rule, run) if rule.table else _tasks(found, rule)
     rules = {(h, r.code): r for h in run.hazards for r in run.sheet(h).tasks}
     own = [places.set_index("id").geometry for h in run.hazards if (places := run.places_of(h)) is not None]
-    tasks = send_crews(
-        case.city, once(uncovered(tasks, rules)), issued, rules, {str(k): v for part in own for k, v in part.items()}
-    )
+    tasks = joined(once(uncovered(tasks, rules)), rules, case.city)
+    tasks = send_crews(case.city, tasks, issued, rules, {str(k): v for part in own for k, v in part.items()})
     ranks = {key: k for k, key in enumerate(rules)}
 
     def gravest_first(task: Task) -> tuple[datetime, int, int, str]:

@@ -20,6 +20,7 @@ from scenarios.runner import stored_drivers
 from scenarios.runner.exposure_files import write_exposure
 from scenarios.runner.stored_ids import to_store
 from twin.drivers import hand_on, handed, unread
+from twin.errors import ContractError
 from twin.exposure import PLACE_COLOUR, Exposure, Moving, expose, worst_colours
 from twin.frames import frames_in
 from twin.gaps import terrain_gap
@@ -89,10 +90,26 @@ def simulate(case: Case, progress: Progress | None = None) -> Simulated:
             places=outcome.places,
             counts=outcome.counts,
             moving=moving,
+            since=_since(case, name, outcome),
         )
         for name, outcome in outcomes.items()
     }
     return Simulated(notes + _apart(case, exposures), outcomes, exposures, graded(exposures, case))
+
+
+def _since(case: Case, name: str, outcome: Outcome) -> pd.Timestamp | None:
+    """Return when all of a hazard begins, where its sheet names the table that says so and the table has a row.
+
+    Raises ContractError when the model gave no such table.
+    """
+    if not (table := (sheet := case.sheet(name)).since):
+        return None
+    rows = outcome.tables.get(table, pd.DataFrame())
+    if "begins_s" not in rows:
+        raise ContractError(
+            "table_missing", hazard=sheet.name, name=table, found=sorted(outcome.tables), expected=["begins_s"]
+        )
+    return case.clock.times[0] + pd.Timedelta(seconds=float(rows["begins_s"].min())) if len(rows) else None
 
 
 def _worse(known: xr.DataArray | None, case: Case, name: str, outcome: Outcome) -> xr.DataArray:

@@ -14,6 +14,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from scenarios.cli import app, main
+from scenarios.proofs import chosen
+from twin.errors import TwinError
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +38,34 @@ def test_one_case_or_all_under_it_are_verified(tmp_path: Path) -> None:
         "hydro/chicago": ["hydro/chicago"],
         "hydro/ritter": ["hydro/ritter", "hydro/ritter/order", "hydro/ritter/inertial"],
     }
+
+
+def test_several_cases_are_verified_at_once_in_the_order_of_the_table() -> None:
+    ids = ["a/one", "a/one/deep", "a/two", "b/one"]
+    assert chosen(ids, None, ("b/one", "a/one")) == ["a/one", "a/one/deep", "b/one"]
+    assert chosen(ids, "a") == ids[:3] and chosen(ids, None) == ids
+    with pytest.raises(TwinError, match="a/tow"):
+        chosen(ids, None, ("a/one", "a/tow"))
+
+
+def test_places_of_a_city_are_listed_by_id_kind_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lang, name in (("en", "Lantern Alley"), ("zh", "花灯巷")):
+        monkeypatch.setenv("ANLAN_LANG", lang)
+        told = CliRunner().invoke(app, ["city", "places", "linjiang", "--kind", "venue"])
+        assert told.exit_code == 0 and "venue-alley" in told.stdout and name in told.stdout
+        assert "road-0704" not in told.stdout
+    whole = CliRunner().invoke(app, ["city", "places"]).stdout
+    assert all(
+        word in whole
+        for word in ("road-0704", "block-17", "south-works/T3", "levee-1", "gas_detector", "venue_gate", "conduit")
+    )
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_kind_that_a_city_has_nothing_of_is_one_sentence_with_its_kinds(lang: str) -> None:
+    told = anlan("city", "places", "linjiang", "--kind", "tanke", ANLAN_LANG=lang)
+    assert told.returncode == 1 and not told.stdout and len(told.stderr.splitlines()) == 1
+    assert "tanke" in told.stderr and "tank, " in told.stderr.replace("、", ", ")
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
         response = asked.get((a.hazard, a.place), sheets[a.hazard].cap.response[a.level])
         return a.hazard, a.level, a.place_kind, not _expected(a), response
 
-    alerts = (*dossier.plan.alerts, *_uncoloured(dossier.plan, asked))
+    alerts = (*dossier.plan.alerts, *_uncoloured(dossier.plan, asked, places))
     ordered = sorted(alerts, key=lambda a: (*of(a), a.place))
     for (hazard, level, kind, unlikely, response), group in groupby(ordered, key=of):
         message = alert_xml(dossier.plan, list(group), places, sheets[hazard], dossier.city.tz, response, orders)
@@ -155,7 +155,8 @@ class Orders:
         for task in dossier.plan.tasks:
             asks = rules[task.hazard, task.code].asks if (task.hazard, task.code) in rules else ""
             if asks in RESPONSE:
-                told.setdefault((task.hazard, task.place), []).append(task)
+                for place in task.places:
+                    told.setdefault((task.hazard, place), []).append(task)
             elif asks == "open" and task.place not in unfit:
                 opened.append(task.place)
         places = dossier.places()
@@ -173,15 +174,16 @@ class Orders:
         return found
 
 
-def _uncoloured(plan: Plan, asked: Mapping[tuple[str, str], str]) -> list[Alert]:
+def _uncoloured(plan: Plan, asked: Mapping[tuple[str, str], str], places: gpd.GeoDataFrame) -> list[Alert]:
     """Return an alert for each place that is told to leave or to stay and reaches no colour."""
     coloured = {(alert.hazard, alert.place) for alert in plan.alerts}
     found: dict[tuple[str, str], Alert] = {}
-    for task in plan.tasks:
-        key = task.hazard, task.place
+    for task, place in ((t, place) for t in plan.tasks for place in t.places):
+        key, own = (task.hazard, place), places.loc[place]
         if key in asked and key not in coloured and key not in found:
+            name = {"zh": str(own["name_zh"]), "en": str(own["name_en"])} if task.also else task.place_name
             found[key] = Alert(
-                hazard=task.hazard, place=task.place, place_kind=task.place_kind, place_name=task.place_name,
+                hazard=task.hazard, place=place, place_kind=task.place_kind, place_name=name,
                 level=task.level, onset=task.start, expires=max(task.end, plan.valid_until), rule="", threshold=0.0, peak=0.0,
                 probability=task.probability,
             )  # fmt: skip
@@ -195,7 +197,8 @@ def _asked(plan: Plan, sheets: Mapping[str, Sheet]) -> dict[tuple[str, str], str
         rules = {rule.code: rule for rule in sheets[task.hazard].tasks} if task.hazard in sheets else {}
         asks = rules[task.code].asks if task.code in rules else ""
         if asks in RESPONSE:
-            found.setdefault((task.hazard, task.place), set()).add(RESPONSE[asks])
+            for place in task.places:
+                found.setdefault((task.hazard, place), set()).add(RESPONSE[asks])
     return {place: responses.pop() for place, responses in found.items() if len(responses) == 1}
 
 
@@ -277,8 +280,8 @@ def alert_xml(
 
 
 def _instruction(alerts: list[Alert], orders: Orders, lang: str) -> str:
-    """Return what people are told to do place by place, then that this is a draft."""
-    told = [line for alert in alerts for line in orders.said(alert.hazard, alert.place, lang)]
+    """Return what people are told to do place by place, ways that are told together once, then that this is a draft."""
+    told = list(dict.fromkeys(line for alert in alerts for line in orders.said(alert.hazard, alert.place, lang)))
     return ("" if lang == "zh" else " ").join([*told, say("cap.instruction", lang=lang)])
 
 

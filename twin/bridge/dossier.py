@@ -10,12 +10,13 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from twin.blocks import Section
 from twin.city import City
 from twin.clock import Clock
 from twin.hazard import Action, Drivers
-from twin.plan import Plan
+from twin.plan import Plan, Task
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class Dossier:
         """Return a time as a clock in the city shows it (`Clock.told`)."""
         return self.clock.told(moment, self.city.tz)
 
+    def _names(self, task: Task, place: str) -> tuple[str, str]:
+        """Return what a place of a task is called in Chinese and English."""
+        name = self.city.place_name(place) if task.also else task.place_name
+        return name["zh"], name["en"]
+
+    def shape(self, task: Task, places: gpd.GeoDataFrame) -> shapely.Geometry:
+        """Return all the ground that a task is for; `places` are those of the dossier, in whatever CRS."""
+        return places.geometry[task.place] if not task.also else shapely.union_all(places.geometry[list(task.places)])
+
     def places(self) -> gpd.GeoDataFrame:
         """Return every place of every hazard, and of every task, once, by id."""
         columns = ["id", "kind", "name_zh", "name_en", "geometry"]
@@ -48,9 +58,10 @@ class Dossier:
         tables += [s.places[columns] for s in self.sections if s.places is not None]
         known = {str(i) for table in tables for i in table["id"]}
         rest = [
-            (t.place, t.place_kind, t.place_name["zh"], t.place_name["en"], self.city.place(t.place))
+            (place, t.place_kind, *self._names(t, place), self.city.place(place))
             for t in self.plan.tasks
-            if t.place not in known
+            for place in t.places
+            if place not in known
         ]
         if rest:
             tables.append(gpd.GeoDataFrame(rest, columns=columns, geometry="geometry", crs=self.city.grid.crs))

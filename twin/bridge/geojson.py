@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import geopandas as gpd
 import shapely
 
 from twin import phrases
@@ -40,6 +39,7 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
             "id": t.id,
             "code": t.code,
             "place": t.place,
+            "also": list(t.also),
             "level": t.level,
             "unit": t.unit,
             "crew": t.crew,
@@ -58,19 +58,19 @@ def write(dossier: Dossier, folder: Path) -> list[Path]:
         for t in dossier.plan.tasks
     ]
     return [
-        _write(folder / "levels.geojson", places, levels, "id"),
-        _write(folder / "tasks.geojson", places, tasks, "place"),
+        _write(folder / "levels.geojson", [places.geometry[a.place] for a in dossier.plan.alerts], levels),
+        _write(folder / "tasks.geojson", [dossier.shape(t, places) for t in dossier.plan.tasks], tasks),
     ]
 
 
-def _write(path: Path, places: gpd.GeoDataFrame, rows: Sequence[Mapping[str, object]], key: str) -> Path:
+def _write(path: Path, shapes: Sequence[shapely.Geometry], rows: Sequence[Mapping[str, object]]) -> Path:
     features = [
         {
             "type": "Feature",
-            "geometry": shapely.geometry.mapping(_six(places.geometry[row[key]])),
+            "geometry": shapely.geometry.mapping(_six(shape)),
             "properties": row,
         }
-        for row in rows
+        for shape, row in zip(shapes, rows, strict=True)
     ]
     path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False), "utf-8")
     return path

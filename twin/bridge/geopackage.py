@@ -73,7 +73,7 @@ def _tasks(dossier: Dossier) -> gpd.GeoDataFrame:
         for task in dossier.plan.tasks
     ]
     table = pd.DataFrame(rows)
-    shapes = [places.geometry[task.place] for task in dossier.plan.tasks]
+    shapes = [dossier.shape(task, places) for task in dossier.plan.tasks]
     return gpd.GeoDataFrame(table, geometry=shapes, crs=dossier.city.grid.crs)
 
 

@@ -25,7 +25,7 @@ def from_dict(raw: dict[str, Any]) -> Plan:
     """Return the plan that `to_dict` wrote; raise ScenarioError for one of an earlier version, which says less."""
     if not {"event", "conflicts", "revision"} <= set(raw):
         raise ScenarioError("plan_older", plan=raw["id"])
-    tasks = tuple(Task(**_timed(t)) for t in raw["tasks"])
+    tasks = tuple(Task(**_timed(t) | {"also": tuple(t.get("also", ()))}) for t in raw["tasks"])
     alerts = tuple(Alert(**_timed(a)) for a in raw["alerts"])
     notes = tuple((code, values) for code, values in raw["notes"])
     return Plan(

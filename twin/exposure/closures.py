@@ -14,13 +14,17 @@ COLUMNS = ("closes", "reopens", "closed_s", "spells")
 
 
 def standing(
-    values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex
+    values: NDArray[np.floating],
+    thresholds: NDArray[np.float64],
+    times: pd.DatetimeIndex,
+    since: pd.Timestamp | None = None,
 ) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     """Return from when and until when each item stands at or above its threshold, both to the whole minute; NaT for never.
 
     `values` (time, item) stand at `times` (UTC) and change linearly between them; `thresholds` (item,) may be infinite. The
     first moment is rounded down, so that nobody is late. The second is the first whole minute after the last moment at or
-    above, or the last time for an item that still stands there. Neither lies outside `times`.
+    above, or the last time for an item that still stands there. Neither lies outside `times`, nor the first before `since`, when what
+    the values tell of begins within an output step.
     """
     above = values >= thresholds
     if not above.size:
@@ -33,12 +37,18 @@ def standing(
     ends = (_meeting(values, thresholds, times, after).floor("min") + pd.Timedelta(minutes=1)).where(
         ~above[last], times[last]
     )
-    return begins.where(begins > times[0], times[0]).where(ever), ends.where(ends < times[last], times[last]).where(
+    earliest = times[0] if since is None else max(times[0], since)
+    return begins.where(begins > earliest, earliest).where(ever), ends.where(ends < times[last], times[last]).where(
         ever
     )
 
 
-def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], times: pd.DatetimeIndex) -> pd.DataFrame:
+def closures(
+    values: NDArray[np.floating],
+    thresholds: NDArray[np.float64],
+    times: pd.DatetimeIndex,
+    since: pd.Timestamp | None = None,
+) -> pd.DataFrame:
     """Return one row per item: first closure, reopening, seconds closed, number of separate spells.
 
     `values` (time, item) stand at `times` (UTC) and change linearly between them; an item is closed while its value is at
@@ -48,7 +58,7 @@ def closures(values: NDArray[np.floating], thresholds: NDArray[np.float64], time
     early; a peak between two times is not seen.
     """
     shut = values >= thresholds
-    closes, until = standing(values, thresholds, times)
+    closes, until = standing(values, thresholds, times, since)
     if not shut.size:
         return pd.DataFrame({"closes": closes, "reopens": until, "closed_s": np.zeros(0), "spells": np.zeros(0, int)})
     step_s = np.diff(times.values) / np.timedelta64(1, "s")

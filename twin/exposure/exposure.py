@@ -81,10 +81,12 @@ def expose(
     places: gpd.GeoDataFrame | None = None,
     counts: Mapping[str, pd.DataFrame] | None = None,
     moving: Moving | None = None,
+    since: pd.Timestamp | None = None,
 ) -> Exposure:
     """Return the exposure of `city` to `fields`, each read on its own axes: cells of any grid, or things with an id.
 
-    `places` and `counts` are the model's own (`Outcome`); `moving` says where people are who leave their homes. A road that
+    `places` and `counts` are the model's own (`Outcome`); `moving` says where people are who leave their homes; before `since` nothing
+    has a colour and nothing closes. A road that
     an action `close_road` keeps closed carries nobody: its length does not count while it is.
     Raises ContractError for a field that lies off the city or whose ids nothing has.
     """
@@ -106,6 +108,7 @@ def expose(
                 along * signs,
                 np.array([sheet.rules[k].closing if k in sheet.rules else np.inf for k in kinds]) * signs,
                 times,
+                since,
             ),
             "danger": read.danger(lambda reader, field: reader.roads(field), len(kinds)),
         }
@@ -113,7 +116,7 @@ def expose(
     table, sites = graded_places(city, sheet, places)
     rules = [sheet.rules[kind] for kind in table["kind"]]
     values = read.worst_of_steps(rules, sites, len(times))
-    graded = _with_times(table, values, times, rules).assign(
+    graded = _with_times(table, values, times, rules, since).assign(
         whole=read.whole(rules, sites, table),
         danger=read.danger(lambda reader, field: sites(reader, field, np.full(len(table), True), 1.0), len(table)),
     )
@@ -128,7 +131,7 @@ def expose(
         roads=roads,
         places=graded,
         series=series,
-        closures=_closed_places(graded, values, times, rules),
+        closures=_closed_places(graded, values, times, rules, since),
     )
 
 
@@ -323,7 +326,11 @@ class _Tally:
 
 
 def _with_times(
-    table: gpd.GeoDataFrame, values: NDArray[np.float64], times: pd.DatetimeIndex, rules: list[Rule]
+    table: gpd.GeoDataFrame,
+    values: NDArray[np.float64],
+    times: pd.DatetimeIndex,
+    rules: list[Rule],
+    since: pd.Timestamp | None,
 ) -> gpd.GeoDataFrame:
     """Add unit, peak, its time, and from and until when each place stands at or beyond each colour's threshold."""
     signs = np.array([rule.sign for rule in rules])
@@ -332,19 +339,23 @@ def _with_times(
         table[name] = column
     for colour in COLOURS:
         bound = np.array([rule.threshold(colour) for rule in rules])
-        first, last = standing(values * signs, bound * signs, times)
+        first, last = standing(values * signs, bound * signs, times, since)
         table[f"first_{colour}"], table[f"last_{colour}"] = first.values, last.values
     return table
 
 
 def _closed_places(
-    places: gpd.GeoDataFrame, values: NDArray[np.float64], times: pd.DatetimeIndex, rules: list[Rule]
+    places: gpd.GeoDataFrame,
+    values: NDArray[np.float64],
+    times: pd.DatetimeIndex,
+    rules: list[Rule],
+    since: pd.Timestamp | None,
 ) -> pd.DataFrame:
     """Return the places that close, the first to close first, then the worst."""
     signs, limits = np.array([rule.sign for rule in rules]), np.array([rule.closing for rule in rules])
     table = pd.DataFrame(places.drop(columns="geometry"))
     table = table.assign(
-        threshold=limits, worst=places["peak"] * signs, **closures(values * signs, limits * signs, times)
+        threshold=limits, worst=places["peak"] * signs, **closures(values * signs, limits * signs, times, since)
     )
     closed = table[table["closes"].notna()]
     return closed.sort_values(["closes", "worst"], ascending=[True, False])[list(CLOSURES)].reset_index(drop=True)

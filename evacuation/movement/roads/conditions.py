@@ -37,6 +37,9 @@ WADING = ((0.0, 0.10, 0.35, 0.60, 0.90), (1.0, 0.85, 0.60, 0.48, 0.40))
 #: Depth x speed at which walkers stop, m2/s: upper bound of H3, unsafe for children and the elderly (AIDR Guideline 7-3).
 WADE_M2_S = 0.6
 
+#: Value of what bars travel from which on nobody goes there; below it, above 0, it is a danger that nobody knows of yet.
+BARRED = 2
+
 #: Depth x speed from which on water is fast, m2/s: for cars and walkers the upper bound of H1, generally safe; for rescue vehicles that
 #: of H2, unsafe for small vehicles (AIDR Guideline 7-3).
 FAST_M2_S = {CAR: 0.3, FOOT: 0.3, RESCUE: 0.6}
@@ -84,6 +87,7 @@ class Conditions:
     fast for those of its layer (FAST_M2_S); `lanes` (spell, link) is the share
     of its own lanes that a link has (contraflow). `unknown` counts roads of which some field says nothing; they count as dry and
     clean, as all do where there is no field at all: `missing`, of "water" and "cloud", and "water_speed" where there is water.
+    `barred` (spell, road): 0, or what bars travel there (BARRED); `bars`: in two languages what does.
     """
 
     begins: NDArray[np.float64]
@@ -95,6 +99,8 @@ class Conditions:
     unknown: int
     unread: tuple[str, ...]
     missing: tuple[str, ...]
+    barred: NDArray[np.float64]
+    bars: tuple[dict[str, str], ...]
 
     def at(self, t: float) -> int:
         """Return the spell that holds at `t` s."""
@@ -126,8 +132,9 @@ def conditions_of(
     """Return the conditions of every link at each decision of a run.
 
     Water is what carries the tag `slows_travel` and is in metres (its largest along the road counts for all of it; not on
-    bridges), with `water_speed` where it is there; the cloud what carries `dose_rate`. `reversed_lanes` says of roads under
-    `contraflow` whether people leave against the drawn direction.
+    bridges), with `water_speed` where it is there; the cloud what carries `dose_rate`. Where what carries `bars_travel` is at BARRED
+    nobody comes onto a road, but who walks at a junction from which every road is barred goes on: that is the way out of it.
+    `reversed_lanes` says of roads under `contraflow` whether people leave against the drawn direction.
     """
     moments: NDArray[np.float64] = decision_s * np.arange(round(clock.duration_s / decision_s) + 1, dtype=np.float64)
     along_roads = cache(partial(overlay.along_lines, lines=city.roads.geometry))
@@ -137,15 +144,18 @@ def conditions_of(
             depth.add(field, bridges=False)
         else:
             unread.append(name)
-    pull, dose = _Along(city, clock, along_roads), _Along(city, clock, along_roads)
+    pull, dose, bars = (_Along(city, clock, along_roads) for _ in range(3))
     if (pulls := pull_of(drivers)) is not None:
         pull.add(pulls, bridges=False)
     for field in tagged(drivers, "dose_rate").values():
         dose.add(field, bridges=True)
+    barring = tagged(drivers, "bars_travel").values()
+    for field in barring:
+        bars.add(field, bridges=True)
     shut = closed_roads(city, actions, clock.times[0] + pd.to_timedelta(moments, unit="s"))
     keys = np.column_stack(
         [
-            *(along.frame_at(moments) for along in (depth, pull, dose)),
+            *(along.frame_at(moments) for along in (depth, pull, dose, bars)),
             *(np.array([a.active(t) for t in moments]) for a in actions if a.kind in ("close_road", "contraflow")),
         ]
     )
@@ -170,12 +180,26 @@ def conditions_of(
                 leaves = bool(network.reverse[link]) == reversed_lanes[row]
                 lanes[during, link] = 2.0 if leaves and not network.against[mine].any() else 1.0
                 opened[during, link] = leaves & ~shut[new][during, row]
+    barred = bars.at(begins)
+    opened &= ~_kept_off(network, np.take(barred, network.road, axis=1) >= BARRED)
     unknown = np.zeros(len(city.roads), bool)
-    for along in (depth, pull, dose):
+    for along in (depth, pull, dose, bars):
         unknown |= along.unknown
     missing = tuple(name for name, along in (("water", depth), ("cloud", dose)) if not along.found)
     missing += ("water_speed",) if depth.found and not pull.found else ()
-    return Conditions(begins, speed, opened, rate, fast, lanes, int(unknown.sum()), tuple(unread), missing)
+    named = tuple({"zh": str(f.attrs["long_name_zh"]), "en": str(f.attrs["long_name"])} for f in barring)
+    return Conditions(
+        begins, speed, opened, rate, fast, lanes, int(unknown.sum()), tuple(unread), missing, barred, named
+    )
+
+
+def _kept_off(network: Network, barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return onto which links nobody comes, (spell, link), of those that are `barred`: all but the ways on foot of who is amid them."""
+    free_at = np.zeros((len(barred), network.layers * network.nodes), bool)
+    for end in (network.up, network.down):
+        spell, link = np.nonzero(~barred)
+        free_at[spell, end[link]] = True
+    return np.asarray(barred & ((network.layer != FOOT) | free_at[:, network.up]))
 
 
 def pull_of(drivers: Drivers) -> xr.DataArray | None:

@@ -89,8 +89,8 @@ class Found:
 
     def tables(self, city: City) -> dict[str, pd.DataFrame]:
         """Return `source`, quantiles of x, y (m) and rate (kg/s) and how far 90 % of its places lie from the middle (`radius_m`),
-        `suspects`, the tanks that may be it, faults of `detectors`, and the `fit`: how well it explains the readings, and whether the
-        search is a guess (`guessed`), and the detectors that never read gas (`silent`).
+        `suspects`, the tanks that may be it, `elsewhere`, where to look beside them, faults of `detectors`, and the `fit`: how well it
+        explains the readings, and whether the search is a guess (`guessed`), and the detectors that never read gas (`silent`).
 
         A second source stands below the first, with the `number` 2.
         """
@@ -108,7 +108,13 @@ class Found:
                 "silent": [", ".join(self.silent)],
             }
         )
-        return {"source": source, "suspects": self.suspects(city), "detectors": self.faults, "fit": fit}
+        return {
+            "source": source,
+            "suspects": self.suspects(city),
+            "elsewhere": self.elsewhere(city),
+            "detectors": self.faults,
+            "fit": fit,
+        }
 
     def notes(self) -> list[tuple[str, dict[str, Any]]]:
         """Say how sure the source is, which detectors were not believed, and where the search is a guess."""
@@ -131,6 +137,23 @@ class Found:
         elif self.posterior.left_out:
             told.append(("search_left_out", {"count": self.posterior.left_out}))
         return told
+
+    def elsewhere(self, city: City) -> pd.DataFrame:
+        """Return each source that more likely than not is no tank that the city knows, by the road (else block) nearest to its middle.
+
+        `id` of that place, `away_m` how far from it the middle lies, `radius_m` how far from the middle 90 % of the samples do; the
+        `share` of samples with no tank near. None in a city with neither road nor block.
+        """
+        places, tanks, rows = city.roads if len(city.roads) else city.blocks, _middles(_tanks(city, self.gas)), []
+        for own, (x, y), radius in zip(self.posterior.sources, self.posterior.places, self.radii(), strict=True):
+            away = np.hypot(own["x"].to_numpy()[:, None] - tanks[:, 0], own["y"].to_numpy()[:, None] - tanks[:, 1])
+            share = float((away.min(axis=1, initial=np.inf) > NEAR_M).mean())
+            if share > 0.5 and len(places):
+                far = places.geometry.distance(shapely.Point(x, y))
+                rows.append((str(places["id"].loc[far.idxmin()]), share, radius, float(far.min())))
+        return pd.DataFrame(rows, columns=["id", "share", "radius_m", "away_m"]).drop_duplicates(
+            "id", ignore_index=True
+        )
 
     def suspects(self, city: City) -> pd.DataFrame:
         """Return the tanks that lie near samples and may hold the gas: `id` and the `share` of samples to which none is nearer.

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evacuation.release.advice import Indoors, cells_of
+from evacuation.release.advice import Indoors
 from evacuation.release.ahead import AHEAD_MIN, LIKELY, Ahead
+from evacuation.release.ground import cells_of
 from evacuation.release.history import History
 from evacuation.release.members import Shares
 from evacuation.release.proofs.worlds import town, wind
@@ -102,7 +103,7 @@ def test_members_in_the_same_wind_are_all_or_none_and_rooms_lag_behind() -> None
 
 def _ground() -> list[np.ndarray]:
     city = town()
-    return cells_of(city, city.grid.at_cell_size(LEAK.cell_m))
+    return cells_of(city.blocks, city.grid.at_cell_size(LEAK.cell_m))
 
 
 def test_a_run_that_goes_on_before_the_warning_ends_as_one_run_does(run: Outcome) -> None:

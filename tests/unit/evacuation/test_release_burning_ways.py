@@ -13,7 +13,9 @@ import shapely
 from lxml import etree
 
 import scenarios as sc
-from evacuation.release.ignition import Burning, on_roads
+from evacuation.movement.movement import Movement
+from evacuation.movement.proofs import worlds as homes
+from evacuation.release.ignition import Burning, in_time, on_roads
 from evacuation.release.leaving import Leaving
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
 from evacuation.release.release import Release
@@ -24,9 +26,11 @@ from scenarios.runner.run import execute
 from twin.bridge.cap import NAMESPACE
 from twin.city import City
 from twin.clock import Clock
+from twin.drivers import hand_on, handed
 from twin.exposure.streets import stretches
 from twin.plan import Task
 from twin.readers.city_folder import save_folder
+from twin.streams import stream
 
 CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 1200.0, 60.0)
 FRAME_S, FRAMES = 60.0, 20
@@ -98,6 +102,25 @@ def test_what_streets_hold_counts_on_their_road() -> None:
     assert table["id"].tolist() == ["street-round"] and table["by_s"].tolist() == [180.0]
 
 
+def test_from_when_to_when_gas_may_burn_on_a_road_and_from_when_on_it_is_known() -> None:
+    """Half of the limit stands on the direct road from the fourth minute to the ninth; the run goes on from another of two minutes."""
+    city = with_roads(BOTH)
+    standing = burning(city, gas(city, 200.0, 300.0, 0.8, slice(4, 9)))
+    for known_s, told in (
+        (0.0, [0, 0, 2, 2, 2, 2, 2, 0]),
+        (300.0, [0, 0, 1, 2, 2, 2, 2, 0]),
+        (np.inf, [0, 0, 1, 1, 1, 1, 1, 0]),
+    ):
+        clock = Clock(CLOCK.start, 1080.0, 60.0)
+        found = in_time(city, city.grid, standing, known_s, FRAME_S, 120.0, clock)
+        assert found.sel(edge="direct").values[:8].tolist() == told and not found.sel(edge="round").any()
+    wide = in_time(city, city.grid, standing, 0.0, FRAME_S, 0.0, Clock(CLOCK.start, 1200.0, 300.0))
+    assert wide.sel(edge="direct").values.tolist() == [2, 2, 0, 0, 0], "any of an output step counts for all of it"
+    assert not in_time(city, city.grid, None, 0.0, FRAME_S, 0.0, CLOCK).any()
+    lasting = in_time(city, city.grid, burning(city, gas(city, 200.0, 300.0, 0.8)), 0.0, FRAME_S, 0.0, CLOCK)
+    assert lasting.sel(edge="direct").all()
+
+
 @pytest.mark.parametrize(("lines", "dose"), [(BOTH, 0.59), ({"direct": BOTH["direct"]}, 1.2)])
 def test_no_way_out_leads_through_gas_that_may_burn(lines: dict, dose: float) -> None:
     """Poison at 1e-3 a second lies west of 400 m; gas that may burn, between 200 m and 300 m, bars the direct road (39 pieces of 10 s).
@@ -133,6 +156,39 @@ def test_a_gas_that_cannot_burn_has_no_such_way_and_one_that_does_has_them_where
     ways = lpg.tables["burning_ways"]
     assert ways["may_burn"].all() and (ways["lfl_share"] >= 0.5).all() and (ways["by_s"] >= 120.0).all() and len(ways)
     assert ways["lfl_share"].max() <= float(lpg.fields["flammable_share"].max()) + 1e-3
+
+
+def test_who_leaves_keeps_off_roads_on_which_the_gas_may_burn() -> None:
+    clock = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 3600.0, 300.0)
+    city, blown = homes.town(8), wind(clock, {0.0: (1.5, 0.0)})
+    middle = str(city.roads["id"].iloc[len(city.roads) // 2])
+    lpg = Release(substance="lpg", site=middle, mass_kg=8000.0, hole_mm=12.0, warned_min=2.0, wind_members=0)
+    drivers = hand_on(blown, lpg, lpg.simulate(city, blown, clock))
+    burns = drivers["gas_may_burn"]
+    assert burns.max() == 2.0
+    walk = Movement(zones="all", mean_delay_min=5.0)
+    seen = handed(drivers, walk)
+    blind = {name: field for name, field in seen.items() if name != "gas_may_burn"}
+    kept, free = (walk.simulate(city, given, clock, (), stream(7, "movement")) for given in (seen, blind))
+    late = burns.isel(time=slice(4, None)) == 2.0
+    there, before = (f.fields["people_on_edge"].isel(time=slice(4, None)).where(late, 0.0).sum() for f in (kept, free))
+    assert there < before and set(kept.tables["barred"]["id"]) == set(
+        burns["edge"].values[(burns > 0.0).any("time").values]
+    )
+    assert dict(kept.notes)["barred"]["closed"] > 0 and "barred" not in dict(free.notes)
+
+
+def test_a_run_that_goes_on_tells_of_the_same_roads() -> None:
+    clock, city = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 1800.0, 300.0), town()
+    blown = wind(clock, {0.0: (1.5, 0.0)})
+    lpg = Release(
+        substance="lpg", site="s5", mass_kg=8000.0, hole_mm=12.0, start_min=2.0, warned_min=9.0, wind_members=0
+    )
+    whole = lpg.simulate(city, blown, clock).fields["gas_may_burn"]
+    half = lpg.simulate(city, blown, clock.first(600.0))
+    later = lpg.simulate(city, blown, clock.after(600.0), state=half.state).fields["gas_may_burn"]
+    assert {0.0, 1.0, 2.0} == set(np.unique(whole)) and np.array_equal(whole[2:], later)
+    assert (whole.isel(time=1) < 2.0).all() and (whole.isel(time=3) != 1.0).all(), "known from the eleventh minute on"
 
 
 def test_one_task_stops_the_traffic_of_a_way_and_drivers_and_walkers_are_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from lxml import etree
 
 import scenarios as sc
 from evacuation.release.advice import choose
+from evacuation.release.at_source import at_source
 from evacuation.release.ignition import leads
 from evacuation.release.locate.detected import FITS, Found
 from evacuation.release.proofs.worlds import CRS, NORTH, WEST, town, wind
@@ -31,7 +33,7 @@ from twin.errors import ScenarioError
 from twin.exposure import worst_colours
 from twin.readers.city_folder import save_folder
 from twin.sheet import COLOURS
-from twin.words import written
+from twin.words import say, written
 
 CLOCK = Clock(datetime(2026, 6, 20, 10, tzinfo=UTC), 7200.0, 300.0)
 CAP = f"{{{NAMESPACE}}}"
@@ -107,11 +109,13 @@ def test_what_makes_no_sense_is_refused(changes: dict, says: str) -> None:
         )
 
 
-def sought(within_two: float) -> Found:
-    """Return a source found 10 m from the point 300 m east and 1010 m south."""
-    samples = pd.DataFrame({"x": WEST + 310.0 + np.zeros(10), "y": NORTH - 1010.0 + np.zeros(10), "rate": np.ones(10)})
+def sought(within_two: float, south_m: float = 1010.0) -> Found:
+    """Return a source found 310 m east and so far south of the corner; the tank is 10 m from the place unless said."""
+    samples = pd.DataFrame(
+        {"x": WEST + 310.0 + np.zeros(10), "y": NORTH - south_m + np.arange(10.0), "rate": np.ones(10)}
+    )
     posterior = SimpleNamespace(
-        samples=samples, sources=[samples], places=[(WEST + 310.0, NORTH - 1010.0)], guessed=False, left_out=0,
+        samples=samples, sources=[samples], places=[(WEST + 310.0, NORTH - south_m)], guessed=False, left_out=0,
         within_two=within_two,
     )  # fmt: skip
     faults = pd.DataFrame({"sensor": [], "fault": [], "readings": []})
@@ -125,6 +129,38 @@ def test_a_tank_of_another_substance_is_no_suspect() -> None:
     )
     both = replace(base, facilities=gpd.GeoDataFrame(pd.concat([base.facilities, petrol], ignore_index=True), crs=CRS))
     assert sought(0.9).suspects(both)["id"].tolist() == ["works/T1"]
+
+
+def at_source_of(city, found: Found, reach_m: float = 203.0) -> pd.DataFrame:
+    start = pd.Timestamp(CLOCK.times[0])
+    tanks = pd.DataFrame({"id": ["detected"], "held": "", "out_kg": 100.0, "most_kg_s": 0.2})
+    events = pd.DataFrame({"id": ["detected"], "begins_s": 0.0, "known_s": 600.0})
+    blown = pd.DataFrame({"time": [start], "speed_m_s": 2.0, "from_deg": 270.0})
+    life = pd.Series({"reach_m": reach_m, "at_rim": False})
+    return at_source(tanks, events, found.tables(city), blown, start, life)
+
+
+def test_a_source_that_is_sought_where_no_tank_is_has_crews_look_near_the_place() -> None:
+    """The tank lies 600 m north of the place found: the road nearest to it is where to look, cordoned off wider by its distance."""
+    city = town()
+    (row,) = at_source_of(city, sought(0.9, 1610.0)).to_dict("records")
+    away = city.roads.geometry.distance(shapely.Point(WEST + 310.0, NORTH - 1610.0))
+    assert row["id"] == str(city.roads["id"].iloc[int(away.argmin())]) and row["away_m"] == round(away.min())
+    assert not row["known"] and not row["at_tank"] and row["cordon"] and row["share"] == 100.0
+    assert row["radius_m"] == 8.0 and row["within_m"] == str(10 * math.ceil((203.0 + away.min()) / 10.0))
+    assert row["by_s"] == 600.0 and row["upwind_deg"] == 270.0
+    (near,) = at_source_of(city, sought(0.9)).to_dict("records")
+    assert near["id"] == "works/T1" and near["at_tank"] and near["within_m"] == "210"
+    bare = replace(city, roads=city.roads.iloc[:0])
+    assert at_source_of(bare, sought(0.9, 1610.0))["id"].isin(bare.blocks["id"].astype(str)).all()
+    seek = next(rule for rule in sheet("release").tasks if rule.code == "seek_leak")
+    assert all(row[column] == value for column, value in seek.where.items())
+    for lang in ("en", "zh"):
+        assert "{" not in say("evidence.release.seek_leak", lang=lang, **row, upwind="W")
+
+
+def test_no_danger_to_life_is_no_cordon() -> None:
+    assert not at_source_of(town(), sought(0.9, 1610.0), np.nan)["cordon"].any()
 
 
 def test_readings_that_the_source_does_not_explain_are_told() -> None:
@@ -200,3 +236,15 @@ def test_the_first_page_names_gas_tank_and_wind_and_the_map_marks_the_source(lea
     assert "Danger to life (AEGL-3)" in " ".join(written(said, "en") for said in texts)
     (mark,) = section.marks
     assert (mark.x, mark.y) == (WEST + 300.0, NORTH - 1010.0) and mark.toward_deg == pytest.approx(90.0)
+
+
+def test_no_place_has_a_colour_and_none_closes_before_the_leak(leak: sc.Case) -> None:
+    """It begins within an output step, between two times; half of the colours would have stood before it."""
+    hazard = {**leak.scenario.hazards[0]["release"], "start_min": 13.0}
+    done = execute(leak.with_changes(hazards=[{"release": hazard}]), fresh=True)
+    begins = pd.Timestamp("2026-06-20T10:13")
+    seen = done.exposure["release"]
+    first = seen.places["first_blue"].dropna()
+    assert len(first) and first.min() == begins and done.levels["from"].min() == begins
+    assert (seen.places["last_blue"].dropna() > begins).all()
+    assert seen.roads["closes"].dropna().min() >= begins and seen.closures["closes"].min() >= begins
