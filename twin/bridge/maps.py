@@ -255,9 +255,8 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         shown = shapes.window(city, (float(west), float(south), float(east), float(north)))
         draw_city(axes, city, shown)
         level, marked = shapes.levels_of(places), shapes.marked(places, shown[2] - shown[0])
-        drawn = places.geometry[(level != "") & ~marked]
+        drawn = shapes.apart(places.geometry[(level != "") & ~marked])
         areas = drawn.geom_type.isin(shapes.AREAS)
-        drawn[areas] = shapes.apart(drawn[areas])
         places = places.assign(geometry=drawn.reindex(places.index).fillna(places.geometry))
         for name, colour in (("unknown", UNKNOWN), *((c, LEVEL_COLOURS[c]) for c in COLOURS)):
             mine = pd.Series(level == name, index=places.index)[drawn.index]
