@@ -85,12 +85,14 @@ def gate_table(
 ) -> pd.DataFrame:
     """Return a row per gate: people in, out and left by it since the first run began, and when water shut it in this run.
 
+    Other lines that open have a row, too, but no separator: until it is set it is no way, only a line on open ground.
+
     `passed` (gate, 2) in and out, NaN where that was not counted; `left` (gate,). `largest_flow` is the largest flow for the width,
     persons/m/s, `falters_after_s` when it first fell below FALTERS_PER_M_S before a queue, s since the first run began, and
     `falters_s` for how long it did; NaN where nobody followed single people (`outflow` None).
     """
     unknown = np.full(len(plan.gates), np.nan)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "id": [gate.id for gate in plan.gates],
             "passed_in": passed[:, 0],
@@ -104,6 +106,7 @@ def gate_table(
             "falters_s": unknown if outflow is None else outflow.falters_s,
         }
     )
+    return table[[gate.kind != "separator" for gate in plan.gates]].reset_index(drop=True)
 
 
 def balance(

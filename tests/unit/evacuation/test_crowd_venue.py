@@ -196,6 +196,7 @@ def test_a_cordon_stands_until_it_is_removed_and_a_separator_from_when_it_is_set
         out = Crowd("hall", persons=60).simulate(city, {}, clock(90), act, stream(1, "crowd"))
         left = out.tables["exits"].set_index("s")["left"]
         assert left.loc[20.0 if kind == "cordon" else 30.0] == 0 and left.loc[90.0] == 60, kind
+        assert ("hall/line" in set(out.tables["gates"]["id"])) == (kind == "cordon"), "nobody goes by a separator"
         asked = out.tables["measures"].iloc[0]
         assert asked["kind"] == measure and asked["id"] == "hall/line" and asked["by_s"] == act[0].start_s
         assert np.isnan(asked["until_s"]) == (kind == "cordon")
