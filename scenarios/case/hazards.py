@@ -76,6 +76,7 @@ def sheet(name: str) -> Sheet:
         kept=raw.get("kept", {}),
         beside=raw.get("beside", {}),
         unlike=tuple(raw.get("unlike", ())),
+        by_chance=raw.get("by_chance", False),
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
         figures=tuple(_figure(row, said) for row in raw.get("figures", [])),
