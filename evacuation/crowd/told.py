@@ -13,11 +13,15 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.attendance import Attendance
+from evacuation.crowd.people.walkers import People
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
+from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
 from twin.city import City, part_name
 from twin.clock import Clock
 from twin.hazard import Action, Balance
@@ -149,6 +153,13 @@ def unheeded(
     if idle and not skipped:
         notes.append(("skip_idle", {"sources": idle}))
     return notes
+
+
+def without_a_way(people: People, finder: Finder, gates: Gates, now: float) -> int:
+    """Return how many of those inside who are told to leave have no way to go as the gates stand, at `now` s since the first run began."""
+    cell, cost = finder.plan.grid.cell_m, finder.of(gates).cost
+    rows, columns = ((along / cell).astype(np.int64) for along in (people.w, people.x))
+    return int(((people.leaves <= now) & (people.out < 0) & (cost[people.group, rows, columns] >= FAR)).sum())
 
 
 def asked(

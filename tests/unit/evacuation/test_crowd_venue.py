@@ -202,6 +202,18 @@ def test_a_cordon_stands_until_it_is_removed_and_a_separator_from_when_it_is_set
         assert np.isnan(asked["until_s"]) == (kind == "cordon")
 
 
+def test_people_whom_no_gate_lets_out_are_told(small_city: City) -> None:
+    city, inwards = (
+        with_hall(small_city),
+        tuple(Action("one_way", f"hall/{k}", values={"inward": 1.0}) for k in ("east", "north")),
+    )
+    shut, free = (
+        dict(Crowd("hall", persons=30).simulate(city, {}, clock(20), act, stream(1, "crowd")).notes)
+        for act in (inwards, ())
+    )
+    assert shut["no_way"]["count"] == shut["inside"]["count"] == 30 and "no_way" not in free
+
+
 def test_a_relief_gap_lets_people_through_its_barrier(small_city: City) -> None:
     table = with_part("rail", "barrier", shapely.LineString(at((10.5, 0), (10.5, 4))), strength_n_m=3000.0)
     more = [
