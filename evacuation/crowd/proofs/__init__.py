@@ -182,6 +182,7 @@ OWN: tuple[Proof, ...] = (
     ),
     *case(rimea.stair_foot, f"{RIMEA} 13", "",
         ("A13", "grows", "growth of the queue at the foot of the stair", "persons", ">=", 1.0, ARITHMETIC),
+        ("A13/slower", "slower", "flow into the corridor less that up the stair", "s-1", ">=", 1e-9, ARITHMETIC),
         ("A13/corridor", "corridor", "flow into the corridor", "s-1", "<=", FREE, BESIDE),
         ("A13/stair", "stair", "flow up the stair of 2 m", "s-1", "<=", 1.76, STAIR),
         *spread("A13/stair", "stair", "flow up the stair of 2 m", "s-1"),

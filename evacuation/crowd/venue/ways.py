@@ -278,7 +278,7 @@ class Finder:
             used |= self.cells_of(source.shape)
         rows, foot, head = self._on_stairs
         used[rows, foot] = used[rows, head] = True
-        return self.walkable & (np.isin(rooms, np.unique(rooms[used])) | gates)
+        return np.asarray(self.walkable & (np.isin(rooms, np.unique(rooms[used])) | gates))
 
 
 def _pieces(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
