@@ -123,8 +123,8 @@ def counterflow_rooms(_: Reference, key: int) -> dict[str, float]:
 @OverDraws
 @cache
 def lanes(_: Reference, key: int) -> dict[str, float]:
-    """Return the order parameter of lanes (Nowak and Schadschneider 2012) of people who stand mixed in a corridor of 36 m by 4 m, 1 person/m2, half to
-    either end: at the `start`, the mean of the 8th to the 12th second (`later`), and by how much it `rises`.
+    """Return the order parameter of lanes (Nowak and Schadschneider 2012) of people who stand mixed in a corridor of 36 m by 4 m,
+    1 person/m2, half to either end: at the `start`, the mean of the 8th to the 12th second (`later`), and by how much it `rises`.
 
     It is the mean over people, 8 m from the ends, of ((n - m) / (n + m))2 in their row of 0.5 m along the corridor: n go their way, m come.
     """
