@@ -51,6 +51,7 @@ GROUND = {
 
 
 #: Letters that fit into a row of a chart's legend.
+AXIS_LETTERS = 24  # letters of Latin script beside an axis on one line
 LEGEND_WIDTH = 150
 
 #: Letters of Latin script that fit over a map at the size of a title.
@@ -238,7 +239,8 @@ def curve(drawn: Curve, tz: Any) -> bytes:
         else:
             for values, label, colour in zip(columns, labels, drawn.colours, strict=True):
                 axes.plot(times, values, color=colour, label=label, linewidth=1.8)
-        axes.set_ylabel(in_both(drawn.said) + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
+        said = in_both(drawn.said) if width(in_both(drawn.said)) <= AXIS_LETTERS else in_both(drawn.said, "\n")
+        axes.set_ylabel(said + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
         axes.grid(axis="y", color="#e4e4e4")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=beside, fontsize=8, frameon=False, borderaxespad=0.2)
         time_axis(axes, tz)
