@@ -50,9 +50,8 @@ GROUND = {
 }
 
 
-#: Letters that fit into a row of a chart's legend.
-AXIS_LETTERS = 24  # letters of Latin script beside an axis on one line
-LEGEND_WIDTH = 150
+#: Letters of Latin script that fit on one line beside the axis of a curve, and into a row of its legend.
+AXIS_LETTERS, LEGEND_WIDTH = 24, 150
 
 #: Letters of Latin script that fit over a map at the size of a title.
 TITLE_LETTERS = 76
