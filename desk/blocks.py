@@ -101,14 +101,30 @@ def styled(block: Table, lang: str, shown: Callable[[str], str]) -> Styler:
 
 
 def curve(block: Curve, city: City, lang: str) -> None:
-    """Draw figures in time, stacked or as lines."""
-    frame = block.table.set_axis([written(label, lang) for label in block.labels], axis=1)
+    """Draw figures in time, stacked from the first on or as lines, on a clock of 24 hours as everywhere else."""
+    labels = [written(label, lang) for label in block.labels]
+    frame = block.table.set_axis(labels, axis=1)
     frame.index = pd.DatetimeIndex(frame.index).tz_localize("UTC").tz_convert(city.tz).tz_localize(None)
+    hours = "%H:%M" if frame.index[-1] - frame.index[0] < pd.Timedelta(days=1) else "%m-%d %H:%M"
     label = written(block.said, lang) + (f" ({block.unit})" if block.unit else "")
+    encoding: dict[str, Any] = {
+        "x": {"field": "time", "type": "temporal", "title": None, "axis": {"format": hours, "labelOverlap": True}},
+        "y": {"field": "value", "type": "quantitative", "title": label, "stack": "zero" if block.stacked else None},
+        "color": {
+            "field": "label",
+            "type": "nominal",
+            "scale": {"domain": labels, "range": list(block.colours)},
+            "legend": {"orient": "bottom", "title": None, "labelLimit": 400, "columns": 3},
+        },
+    }
     if block.stacked:
-        st.area_chart(frame, y_label=label, color=list(block.colours), stack=True, height=260)
-    else:
-        st.line_chart(frame, y_label=label, color=list(block.colours), height=260)
+        encoding["order"] = {"field": "place", "type": "quantitative"}
+    parts = [
+        pd.DataFrame({"time": frame.index, "place": k, "label": name, "value": frame[name].to_numpy(float)})
+        for k, name in enumerate(labels)
+    ]
+    spec = {"mark": "area" if block.stacked else "line", "height": 260, "encoding": encoding}
+    st.vega_lite_chart(pd.concat(parts), spec, width="stretch")
 
 
 @st.cache_data(show_spinner=False, max_entries=16)

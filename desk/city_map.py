@@ -26,7 +26,7 @@ from desk.choice import one_of
 from desk.levels import RANKS, graded, levels_legend
 from desk.own_marks import own_legend, own_marks
 from twin.blocks import Section
-from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, extent, reach_of, shapes, window
+from twin.bridge.shapes import FIELD_LINE, UNKNOWN, Bounds, apart, extent, reach_of, shapes, window
 from twin.city import City
 from twin.grid import on_cells
 from twin.sheet import MapLayer
@@ -263,12 +263,13 @@ def _frame(
 
 def _things(city: City, field: xr.DataArray, layer: MapLayer, own: gpd.GeoDataFrame | None) -> gpd.GeoDataFrame:
     """Return the shape of each thing of a field on ids with its colour, its id and its value in words."""
-    things = shapes(city, field, own)
+    things = apart(shapes(city, field, own))
     colours = pictures.coloured(field.values, layer.colormap)
     told = [quantity(float(value), "") for value in field.values]
     drawn = {"colour": colours.tolist(), "rim": colours.tolist(), "wide": FIELD_LINE}
-    table = gpd.GeoDataFrame({"name": things.index, "told": told, **drawn}, geometry=things.values)
-    return table.set_crs(city.grid.crs)[(colours[:, 3] > 0) & things.notna().values]
+    table = gpd.GeoDataFrame({"name": things.index, "told": told, **drawn}, geometry=things.values, crs=city.grid.crs)
+    highest_last = np.argsort(field.values, kind="stable")
+    return table.iloc[highest_last][((colours[:, 3] > 0) & things.notna().values)[highest_last]]
 
 
 def _rimmed(places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -14,7 +14,7 @@ import scenarios as sc
 from desk import pictures
 from twin import phrases
 from twin.blocks import Section
-from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN, Bounds, levels_of, marked
+from twin.bridge.shapes import LEVEL_COLOURS, UNKNOWN, Bounds, apart, levels_of, marked
 from twin.sheet import COLOURS
 from twin.units import quantity
 from twin.words import say
@@ -56,7 +56,10 @@ def _graded(run_id: str, bounds: Bounds, lang: str, _run: sc.Run, _sections: Map
     worst = worst.assign(
         told=told.reindex(worst.index), level=level, colour=colour, mark=mark, partly=partly, geometry=points
     )
-    return worst[["name", "told", "level", "colour", "mark", "partly", "geometry"]].reset_index(drop=True)
+    shown = worst[["name", "told", "level", "colour", "mark", "partly", "geometry"]].reset_index(drop=True)
+    areas = ~shown["mark"].to_numpy(bool)
+    shown.loc[areas, "geometry"] = apart(shown.geometry[areas])  # else colours mix: red within yellow looks orange
+    return shown
 
 
 def _of_hazard(run: sc.Run, section: Section, lang: str) -> pd.DataFrame:

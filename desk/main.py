@@ -352,7 +352,11 @@ def _runs(runs: list[sc.Run], lang: str) -> None:
         )
         if len(picked) > 1:
             chosen = [r for r in runs if r.id in picked]
-            figures = sc.compared(chosen, lang)
+            try:
+                figures = sc.compared(chosen, lang)
+            except TwinError as error:  # a run whose city is gone
+                st.error(plain(error.message(lang)))
+                return
             st.dataframe(figures, height=whole(len(figures)))
             for note in sc.unlike(chosen, lang):
                 st.caption(plain(note))

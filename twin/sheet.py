@@ -278,6 +278,8 @@ class Sheet:
     whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
     they are installed under. `since` names a table of the model whose earliest `begins_s` (s on the clock) is when all of the hazard
     begins: before that no place has a colour.
+    whose change makes figures of two runs hard to compare; `by_chance` says that one draw may differ from the next as much.
+    `engines` are programs of others that the model calls, by the names they are installed under.
     """
 
     id: str
@@ -298,6 +300,7 @@ class Sheet:
     beside: Mapping[str, str] = field(default_factory=dict)
     unlike: tuple[str, ...] = ()
     since: str = ""
+    by_chance: bool = False
     engines: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
     figures: tuple[Figure, ...] = ()

@@ -77,7 +77,7 @@ def _severe(row: dict[str, Any]) -> Cell:
     severe = {"density": round(row["peak_density"], 1), "load": force}
     if not row["above_4_s"]:
         return _word("severe_mild", **severe)
-    minutes = {f"above_{bound}": round(row[f"above_{bound}_s"] / 60.0, 1) for bound in (4, 5, 7)}
+    minutes = {f"above_{bound}": about(row[f"above_{bound}_s"] / 60.0, 1) for bound in (4, 5, 7)}
     return _word("severe_is", **severe, **minutes)
 
 
@@ -86,4 +86,10 @@ def _reach(row: dict[str, Any]) -> Cell:
     most, dense, ground = shown(row["most_people"]), row["dense_people"], round(row["ground_m2"])
     if not row["dense_m2"]:
         return _word("reach_none", people=most)
-    return _word("reach_is", people=most, dense=shown(dense), part=round(row["dense_m2"]), ground=ground)
+    return _word("reach_is", people=most, dense=shown(dense), part=about(row["dense_m2"]), ground=ground)
+
+
+def about(value: float, digits: int = 0) -> float | str:
+    """Return a figure to so many digits; one above 0 that they do not show is not nothing, but less than the last of them."""
+    told = round(value, digits or None)
+    return told if told or not value else f"<{10.0**-digits:g}"

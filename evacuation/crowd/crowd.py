@@ -178,6 +178,7 @@ class Crowd:
         arrays = {"key": np.array([key], dtype=np.uint64), "passed_last": passed}
         for kept_by in (comers, walkers, monitor, doses, outflow, barriers, signs, live):
             arrays |= kept_by.record()
+        stuck = told.without_a_way(walkers.people, finder, gates.at(clock.duration_s - 1.0), began + clock.duration_s)
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
             conform(told.fields(frames, monitor, plan, clock), *KEPT),
@@ -199,6 +200,7 @@ class Crowd:
             after,
             (
                 *self._notes(plan, comers, walkers, attendance, doses, tracks),
+                *([("no_way", {"count": stuck})] if stuck else []),
                 *told.unheeded(plan, self.strangers, comers.skipped, actions),
                 *live.notes(),
                 *faults(plan, city.ids("place")),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evacuation.crowd.answers import answers
+from evacuation.crowd.answers import about, answers
 from evacuation.crowd.risk import outflow
 from evacuation.crowd.risk.monitor import DENSE
 from evacuation.crowd.risk.signs import PRESSED, WINDOW_S
@@ -55,7 +55,7 @@ def _zones(section: Section, city: City, clock: Clock, names: pd.DataFrame) -> l
             _name(names, row["id"]),
             f"{row['peak_density']:.1f}",
             figure(row["peak_force_n"]),
-            *(f"{row[f'above_{bound}_s'] / 60:.1f}" for bound in (4, 5, 7)),
+            *(str(about(row[f"above_{bound}_s"] / 60.0, 1)) for bound in (4, 5, 7)),
             *(_after(row[f"{colour}_after_s"], colour) for colour in TOLD),
         )
         for row in table.to_dict("records")

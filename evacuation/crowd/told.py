@@ -13,11 +13,15 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.attendance import Attendance
+from evacuation.crowd.people.walkers import People
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
+from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
+from evacuation.crowd.venue.ways import Finder
 from twin.city import City, part_name
 from twin.clock import Clock
 from twin.hazard import Action, Balance
@@ -85,12 +89,14 @@ def gate_table(
 ) -> pd.DataFrame:
     """Return a row per gate: people in, out and left by it since the first run began, and when water shut it in this run.
 
+    Other lines that open have a row, too, but no separator: until it is set it is no way, only a line on open ground.
+
     `passed` (gate, 2) in and out, NaN where that was not counted; `left` (gate,). `largest_flow` is the largest flow for the width,
     persons/m/s, `falters_after_s` when it first fell below FALTERS_PER_M_S before a queue, s since the first run began, and
     `falters_s` for how long it did; NaN where nobody followed single people (`outflow` None).
     """
     unknown = np.full(len(plan.gates), np.nan)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "id": [gate.id for gate in plan.gates],
             "passed_in": passed[:, 0],
@@ -104,6 +110,7 @@ def gate_table(
             "falters_s": unknown if outflow is None else outflow.falters_s,
         }
     )
+    return table[[gate.kind != "separator" for gate in plan.gates]].reset_index(drop=True)
 
 
 def balance(
@@ -146,6 +153,13 @@ def unheeded(
     if idle and not skipped:
         notes.append(("skip_idle", {"sources": idle}))
     return notes
+
+
+def without_a_way(people: People, finder: Finder, gates: Gates, now: float) -> int:
+    """Return how many of those inside who are told to leave have no way to go as the gates stand, at `now` s since the first run began."""
+    cell, cost = finder.plan.grid.cell_m, finder.of(gates).cost
+    rows, columns = ((along / cell).astype(np.int64) for along in (people.w, people.x))
+    return int(((people.leaves <= now) & (people.out < 0) & (cost[people.group, rows, columns] >= FAR)).sum())
 
 
 def asked(

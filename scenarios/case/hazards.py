@@ -77,6 +77,7 @@ def sheet(name: str) -> Sheet:
         beside=raw.get("beside", {}),
         since=raw.get("since", ""),
         unlike=tuple(raw.get("unlike", ())),
+        by_chance=raw.get("by_chance", False),
         engines=tuple(raw.get("engines", ())),
         measures=_measures(raw.get("measures", []), said),
         figures=tuple(_figure(row, said) for row in raw.get("figures", [])),

@@ -52,9 +52,14 @@ def paired(run: Run, other: Run) -> pd.DataFrame:
 
 
 def told_apart(run: Run, other: Run, lang: str) -> list[str]:
-    """Return what two plans change in words, a line a figure; one sentence where nothing differs, or too few members say anything."""
+    """Return what two plans change in words, a line a figure; one sentence where nothing differs, or too few members say anything.
+
+    Of single runs nothing is said but that their hazards by chance (`Sheet.by_chance`), if any, are single draws.
+    """
     if not (run.members and other.members):
-        return []
+        names = [run.sheet(hazard).name[lang] for hazard in run.hazards if run.sheet(hazard).by_chance]
+        joined = ("、" if lang == "zh" else ", ").join(names)
+        return [say("compare.single", lang=lang, hazards=joined, least=LEAST)] if names else []
     if not can_pair(run, other):
         return [say("compare.unpaired", lang=lang, least=LEAST)]
     titles = {

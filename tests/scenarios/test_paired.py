@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,6 +76,16 @@ def test_other_draws_too_few_members_and_single_runs_are_not_paired(made) -> Non
     assert "cannot be told" in sc.told_apart(run, other, "en")[0]
     single = made(ensemble={})
     assert not module.can_pair(single, single) and sc.told_apart(single, single, "en") == []
+
+
+def test_single_runs_of_a_hazard_by_chance_are_told_to_be_single_draws() -> None:
+    sheets = {
+        "a": SimpleNamespace(name={"en": "Fog"}, by_chance=True),
+        "b": SimpleNamespace(name={"en": "Hail"}, by_chance=False),
+    }
+    run = SimpleNamespace(members=[], hazards=["a", "b"], sheet=sheets.__getitem__)
+    (said,) = sc.told_apart(run, run, "en")
+    assert said.startswith("Fog: each run is one draw") and "5 members" in said
 
 
 def test_how_soon_people_arrive_is_compared_and_told_from_chance(made) -> None:

@@ -17,7 +17,7 @@ from twin.bridge import drive_chart
 from twin.bridge.drives import held
 from twin.clock import Clock
 from twin.readers.city_folder import open_folder, save_folder
-from twin.variables import RAIN_RATE, RIVER_STAGE, Variable, conform_array
+from twin.variables import ATTENDANCE, RAIN_RATE, RIVER_STAGE, Variable, conform_array
 
 STAGE = """time,stage_m
 2026-06-20 17:00,17.5
@@ -175,13 +175,24 @@ def test_every_kind_of_forcing_has_its_row_and_its_place_in_the_chart(small_fold
     assert seen["实时人数 People counted"][3] == "情景时段内没有读数 no reading within the run"
 
 
-def test_a_driver_of_an_unknown_tag_is_told_too() -> None:
+def test_a_driver_of_an_unknown_tag_is_told_too(small_city) -> None:
     clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0, 300.0)
     noise = Variable("noise", "dB", ("time",), "噪声", "noise")
     array = conform_array(xr.DataArray([60.0, 70.0], {"time": clock.times[[0, 6]]}), noise)
     (curve,) = held({"noise": array}, clock)
     assert curve.label == {"zh": "噪声", "en": "Noise"} and curve.unit == "dB" and not curve.tags
     assert curve.values.tolist() == [60.0, 70.0, 70.0]
-    assert drive_chart.chart([curve], clock.start.tzinfo)
+    assert drive_chart.chart([curve], small_city)
     steady = held({"noise": array[:1]}, clock)
-    assert drive_chart.chart(steady, clock.start.tzinfo) is None, "what stays the same is told, not drawn"
+    assert drive_chart.chart(steady, small_city) is None, "what stays the same is told, not drawn"
+
+
+def test_the_chart_of_people_present_falls_to_nobody_but_hides_a_few(small_city) -> None:
+    clock = Clock(pd.Timestamp("2026-06-20 10:00", tz="UTC").to_pydatetime(), 3600.0, 300.0)
+
+    def drawn(last: float) -> bytes | None:
+        values = xr.DataArray([[500.0], [last]], {"time": clock.times[[0, 6]], "place": ["h1"]})
+        return drive_chart.chart(held({"attendance": conform_array(values, ATTENDANCE)}, clock), small_city)
+
+    assert drawn(5.0) == drawn(9.0), "fewer than ten are not drawn"
+    assert drawn(0.0) != drawn(5.0), "that nobody is left is"

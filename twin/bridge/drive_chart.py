@@ -12,17 +12,18 @@ from matplotlib.figure import Figure
 
 from twin.bridge.drives import Curve
 from twin.bridge.fonts import family
-from twin.bridge.maps import PAPER, both, local_times, png, time_axis
+from twin.bridge.maps import PAPER, both, in_both, local_times, png, time_axis
 from twin.bridge.shapes import INK
+from twin.city import City
 
 AMOUNT_LINE, AMOUNT_FILL, LEVEL, OTHER = "#2a6db3", "#9fcbe8", "#7a4b1f", "#3f6f5a"
 MOST_LINES = 6  # places or sensors drawn in one panel
-LEAST_PERSONS = 10  # fewer are not drawn, as they are not told
+LEAST_PERSONS = 10  # fewer, but for nobody, are not drawn, as they are not told
 ARROWS = 20  # along a vector
 
 
-def chart(curves: Sequence[Curve], tz: Any) -> bytes | None:
-    """Return a PNG of the drivers over the run, each value from its time on; None where there is nothing to draw.
+def chart(curves: Sequence[Curve], city: City) -> bytes | None:
+    """Return a PNG of the drivers of a city over the run, each value from its time on; None where there is nothing to draw.
 
     Beside what falls and levels, what stays the same is not drawn: its row says all.
     """
@@ -32,7 +33,7 @@ def chart(curves: Sequence[Curve], tz: Any) -> bytes | None:
     for curve in curves:
         if curve is not amount and curve is not level and _moves(curve):
             others.setdefault(curve.name, []).append(curve)
-    first = amount or level
+    first, tz = amount or level, city.tz
     if first is None and not others:
         return None
     with mpl.rc_context({"font.family": family(), "axes.unicode_minus": False}):
@@ -44,7 +45,7 @@ def chart(curves: Sequence[Curve], tz: Any) -> bytes | None:
         if first is not None:
             _amount_and_level(panels[0], amount, level, tz)
         for axes, group in zip(panels[1 if first else 0 :], others.values(), strict=True):
-            _others(axes, group, tz)
+            _others(axes, group, city)
         for axes in panels:
             time_axis(axes, tz)
             if axes is not panels[-1]:
@@ -74,13 +75,14 @@ def _amount_and_level(axes: Any, amount: Curve | None, level: Curve | None, tz: 
         other.spines["top"].set_visible(False)
 
 
-def _others(axes: Any, group: list[Curve], tz: Any) -> None:
+def _others(axes: Any, group: list[Curve], city: City) -> None:
     """Draw a vector's speed with arrows, readings as points, others as steps; a line for each place or sensor."""
     for curve in group[:MOST_LINES]:
-        times, values = local_times(curve.values.index, tz), curve.values.to_numpy(float)
+        times, values = local_times(curve.values.index, city.tz), curve.values.to_numpy(float)
+        label = None if curve.thing is None else in_both(city.place_name(curve.thing))
         colour = OTHER if curve.thing is None else None
         if "persons" in curve.tags:
-            values = np.where(values < LEAST_PERSONS, np.nan, values)
+            values = np.where((values > 0.0) & (values < LEAST_PERSONS), np.nan, values)
         if curve.across is not None:
             speed = np.hypot(values, curve.across.to_numpy(float))
             axes.step(times, speed, where="post", color=colour)
@@ -91,13 +93,15 @@ def _others(axes: Any, group: list[Curve], tz: Any) -> None:
             axes.quiver(at, speed[now], east, north, scale=40, width=0.0025, color=INK, zorder=3)
             axes.set_ylim(0, max(1.0, 1.3 * speed.max()))
         elif "readings" in curve.tags:
-            axes.plot(times, values, marker=".", linewidth=0.8, label=curve.thing)
+            axes.plot(times, values, marker=".", linewidth=0.8, label=label)
         else:
-            axes.step(times, values, where="post", color=colour, label=curve.thing)
+            axes.step(times, values, where="post", color=colour, label=label)
     axes.set_title(_label(group[0]), color=INK, fontsize=9, loc="left")
+    if "persons" in group[0].tags:
+        axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="#e4e4e4")
     if group[0].thing is not None:
-        axes.legend(loc="upper left", fontsize=7, frameon=False)
+        axes.legend(loc="best", fontsize=7, frameon=False)
 
 
 def _moves(curve: Curve) -> bool:

@@ -50,8 +50,8 @@ GROUND = {
 }
 
 
-#: Letters that fit into a row of a chart's legend.
-LEGEND_WIDTH = 150
+#: Letters of Latin script that fit on one line beside the axis of a curve, and into a row of its legend.
+AXIS_LETTERS, LEGEND_WIDTH = 24, 150
 
 #: Letters of Latin script that fit over a map at the size of a title.
 TITLE_LETTERS = 76
@@ -238,7 +238,8 @@ def curve(drawn: Curve, tz: Any) -> bytes:
         else:
             for values, label, colour in zip(columns, labels, drawn.colours, strict=True):
                 axes.plot(times, values, color=colour, label=label, linewidth=1.8)
-        axes.set_ylabel(in_both(drawn.said) + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
+        said = in_both(drawn.said) if width(in_both(drawn.said)) <= AXIS_LETTERS else in_both(drawn.said, "\n")
+        axes.set_ylabel(said + (f" ({drawn.unit})" if drawn.unit else ""), color=INK, fontsize=8.5)
         axes.grid(axis="y", color="#e4e4e4")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=beside, fontsize=8, frameon=False, borderaxespad=0.2)
         time_axis(axes, tz)
@@ -255,9 +256,8 @@ def level_map(city: City, places: gpd.GeoDataFrame, title: str = "") -> bytes:
         shown = shapes.window(city, (float(west), float(south), float(east), float(north)))
         draw_city(axes, city, shown)
         level, marked = shapes.levels_of(places), shapes.marked(places, shown[2] - shown[0])
-        drawn = places.geometry[(level != "") & ~marked]
+        drawn = shapes.apart(places.geometry[(level != "") & ~marked])
         areas = drawn.geom_type.isin(shapes.AREAS)
-        drawn[areas] = shapes.apart(drawn[areas])
         places = places.assign(geometry=drawn.reindex(places.index).fillna(places.geometry))
         for name, colour in (("unknown", UNKNOWN), *((c, LEVEL_COLOURS[c]) for c in COLOURS)):
             mine = pd.Series(level == name, index=places.index)[drawn.index]

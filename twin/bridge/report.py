@@ -76,7 +76,7 @@ def render(dossier: Dossier) -> str:
         levels=levels_table(levels.head(MOST_LEVELS), sheets, dossier.hour),
         more_levels=max(0, len(levels) - MOST_LEVELS),
         level_map=lambda s: _image(maps.level_map(city, s.exposure.places, _titled(s, title, len(sheets)))),
-        forcing=_image(drive_chart.chart(held(dossier.drivers, dossier.clock), city.tz)),
+        forcing=_image(drive_chart.chart(held(dossier.drivers, dossier.clock), city)),
         drives=drives(dossier),
         more_actions=max(0, len(dossier.actions) - MOST_ACTIONS),
         local=lambda moment: dossier.local(moment).strftime("%Y-%m-%d %H:%M"),

@@ -130,11 +130,13 @@ def draw_field(
         if unknown.any():
             axes.imshow(np.where(unknown, 1.0, np.nan), cmap=ListedColormap([UNKNOWN]), alpha=0.4, **box)
     else:
-        things = shapes(city, field, own)
+        things = apart(shapes(city, field, own))
         areas = things[things.geom_type.isin(AREAS)].values
         draw_paths(axes, outlines(areas), facecolor="none", edgecolor=UNKNOWN, linewidth=0.4, zorder=3)
         draw_shapes(axes, things[unknown], [UNKNOWN] * int(unknown.sum()), alpha=0.5, width=FIELD_LINE, hatch="///")
-        draw_shapes(axes, things[shown], list(scale.to_rgba(values[shown])), alpha=0.85, width=FIELD_LINE)
+        highest_last = np.argsort(values[shown], kind="stable")
+        colours = list(scale.to_rgba(values[shown][highest_last]))
+        draw_shapes(axes, things[shown].iloc[highest_last], colours, alpha=0.85, width=FIELD_LINE)
     return scale
 
 
@@ -197,15 +199,16 @@ def _runs(item: NDArray[np.intp], count: int) -> list[slice]:
     return [slice(*bounds) for bounds in pairwise(np.searchsorted(item, np.arange(count + 1)))]
 
 
-def apart(areas: gpd.GeoSeries) -> gpd.GeoSeries:
-    """Return areas of which none lies on another: those that lie within a larger one are cut out of it."""
-    found, size = list(areas.values), areas.area.values
-    points = areas.representative_point()
-    outer, inner = (k.tolist() for k in areas.sindex.query(points, predicate="within")[::-1])
+def apart(things: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Return shapes of which no area lies on another: areas that lie within a larger one are cut out of it."""
+    found, areas = list(things.values), np.flatnonzero(things.geom_type.isin(AREAS))
+    own = things.iloc[areas]
+    size, points = own.area.values, own.representative_point()
+    outer, inner = (k.tolist() for k in own.sindex.query(points, predicate="within")[::-1])
     for large, small in zip(outer, inner, strict=True):
         if size[large] > size[small]:
-            found[large] = found[large].difference(areas.iloc[small])
-    return gpd.GeoSeries(found, index=areas.index, crs=areas.crs)
+            found[areas[large]] = found[areas[large]].difference(own.iloc[small])
+    return gpd.GeoSeries(found, index=things.index, crs=things.crs)
 
 
 def levels_of(places: pd.DataFrame) -> NDArray[np.object_]:

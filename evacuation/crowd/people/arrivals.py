@@ -26,6 +26,9 @@ APART_M = 0.41
 #: Two people who are there at the start stand at least this far apart, m: the largest body of two (`draws`).
 BODIES_M = 0.382
 
+#: Where no place of that lattice is free, so many places of one this many times as fine are looked at each second for room between people.
+FINER, LOOKED_AT = 3.0, 4096
+
 #: People keep off walls by this when they appear, m.
 OFF_WALL_M = 0.2
 
@@ -67,6 +70,7 @@ class Comers:
         self._strangers = strangers
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
+        self._finer: dict[int, NDArray[np.float64]] = {}
         rooms = [len(p) for p in self._places]
         #: the curve of each source; of those without one nobody comes
         self._of = attendance.of if attendance else np.zeros(len(plan.sources), np.int64)
@@ -259,6 +263,8 @@ class Comers:
         wait = int(self.outside[source])
         if not self._parties.share:
             at = self._free_places(people, source, wait)
+            if len(at) < wait:
+                at = np.concatenate([at, self._between(people, source, at, wait - len(at))])
             return at, np.ones(len(at), np.int64)
         free = self._free_places(people, source, len(self._places[source]))
         ends = np.array([min(wait, len(free) + parties.MOST)])
@@ -305,6 +311,20 @@ class Comers:
             free = some[tree.query(some, distance_upper_bound=APART_M)[0] >= APART_M]
             found, seen = np.concatenate([found, free]), seen + len(some)
         return found[:wanted]
+
+    def _between(self, people: People, source: int, taken: NDArray[np.float64], wanted: int) -> NDArray[np.float64]:
+        """Return up to `wanted` places of a source between those who stand there and places `taken`, all APART_M from one another."""
+        if source not in self._finer:
+            self._finer[source] = _lattice(self.plan, self.plan.sources[source], APART_M / FINER)
+        places = self._finer[source]
+        turn = draws.uniform(self._key + self.made, np.arange(len(places)), draws.PLACE)
+        some = places[np.argsort(turn, kind="stable")[:LOOKED_AT]]
+        stand = np.concatenate([_within(people, *self._around[source]), taken])
+        free = some[cKDTree(stand).query(some, distance_upper_bound=APART_M)[0] >= APART_M] if len(stand) else some
+        near, stays = cKDTree(free).query_pairs(APART_M, output_type="ndarray"), np.ones(len(free), bool)
+        for first, second in near[np.lexsort(near.T[::-1])]:  # who comes first stays, in the order of the draws
+            stays[second] &= not stays[first]
+        return free[stays][:wanted]
 
 
 def _within(people: People, x0: float, w0: float, x1: float, w1: float) -> NDArray[np.float64]:

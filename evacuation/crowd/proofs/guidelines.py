@@ -11,7 +11,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import Pressing
+from evacuation.crowd.people.walkers import Walkers
 from evacuation.crowd.proofs.exact import contact_forces
 from evacuation.crowd.proofs.worlds import SECOND, OverDraws, coming, emptied, filled, line, plan_of, room, set_speed
 from evacuation.crowd.risk.density import over
@@ -116,6 +118,37 @@ def counterflow_rooms(_: Reference, key: int) -> dict[str, float]:
         emptied(walkers, 300, lambda _s, w=walkers, c=came: c.append(int(w.left_by_goal[0])))  # type: ignore[misc]
         found[f"time_{others}"] = float(np.argmax(np.array(came) >= 100) + 1) if came[-1] >= 100 else 300.0
     return found
+
+
+@OverDraws
+@cache
+def lanes(_: Reference, key: int) -> dict[str, float]:
+    """Return the order parameter of lanes (Nowak and Schadschneider 2012) of people who stand mixed in a corridor of 36 m by 4 m,
+    1 person/m2, half to either end: at the `start`, the mean of the 8th to the 12th second (`later`), and by how much it `rises`.
+
+    It is the mean over people, 8 m from the ends, of ((n - m) / (n + m))2 in their row of 0.5 m along the corridor: n go their way, m come.
+    """
+    outline, shut = shapely.box(0, 0, 36, 4), line((0, 1.5), (0, 2.5))
+    parts = [
+        ("wall", "wall", outline.exterior.difference(shut.buffer(0.005, cap_style="flat"))),
+        ("gate", "gate", shut),
+        *((f"from-{k}", "source", shapely.box(x, 0.3, x + 17.0, 3.7)) for k, x in enumerate((1.0, 18.0))),
+        *((f"to-{k}", "goal", shapely.box(x, 0.2, x + 0.8, 3.8)) for k, x in enumerate((0.1, 35.1))),
+    ]
+    walkers = filled(plan_of(outline, parts, goals=["", "", "to-1", "to-0", "", ""]), 144, key=key)
+    order = np.argsort(draws.uniform(key, walkers.people.number, draws.ORDER), kind="stable")
+    walkers.people.group[order] = np.arange(len(order)) % 2
+    seen = [_order(walkers)]
+    emptied(walkers, 12, lambda _second: seen.append(_order(walkers)))
+    start, later = seen[0], float(np.mean(seen[8:]))
+    return {"start": start, "later": later, "rises": later - start}
+
+
+def _order(walkers: Walkers) -> float:
+    x, y = walkers.plan.at(walkers.people.x, walkers.people.w)
+    inner = (x > 8.0) & (x < 28.0)
+    n, m = (np.histogram(y[inner & (walkers.people.group == k)], np.arange(0.0, 4.1, 0.5))[0] for k in (0, 1))
+    return float(((n - m) ** 2 / np.maximum(n + m, 1)).sum() / max((n + m).sum(), 1))
 
 
 @cache

@@ -159,7 +159,7 @@ def bottleneck(_: Reference, key: int) -> dict[str, float]:
 @OverDraws
 @cache
 def stair_foot(_: Reference, key: int) -> dict[str, float]:
-    """Return the flows of case A13, persons/s, and how the queue at the foot of the stair grows.
+    """Return the flows of case A13, persons/s, by how much that up the stair is smaller, and how the queue at its foot grows.
 
     150 people, room of 5 m by 8 m, corridor of 12 m by 2 m, stairs up 2 m wide.
     """
@@ -182,7 +182,7 @@ def stair_foot(_: Reference, key: int) -> dict[str, float]:
         float(np.mean([c for c, f in zip(foot, frames, strict=True) if abs(f.t - t) < 2.5]))
         for t in (into[20], into[60])
     ]
-    return {"corridor": flows[0], "stair": flows[1], "grows": at[1] - at[0]}
+    return {"corridor": flows[0], "stair": flows[1], "slower": flows[0] - flows[1], "grows": at[1] - at[0]}
 
 
 def _order(found: Mapping[str, float]) -> dict[str, float]:

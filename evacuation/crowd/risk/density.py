@@ -40,11 +40,17 @@ class Density:
         line /= line.sum()
         around = ndimage.convolve1d(ndimage.convolve1d(share, line, 0, mode="constant"), line, 1, mode="constant")
         self.open = share > 0.0
+        self.ground, self.fine_m = ground, fine_m
         self._scale = np.where(self.open, 1.0 / np.maximum(around, LEAST_SHARE), 0.0)
         self._scratch = np.empty((2, 2 * reach + 3))
 
+    def both(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the local places at which people count: where they are, and of several levels on the other one, too."""
+        return x, w
+
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density (ny, nx) of people at local places."""
+        x, w = self.both(x, w)
         field = np.zeros(self.grid.shape)
         if not len(x):
             return field
@@ -66,9 +72,37 @@ class OverStairs(Density):
         super().__init__(grid, ground, plan.grid.cell_m)
         self._plan = plan
 
-    def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the density (ny, nx) of people at local places."""
-        return super().of(*self._plan.on_both_levels(x, w, 3.0 * WIDTH_M))
+    def both(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the local places at which people count, those near the middle of a stair twice."""
+        return self._plan.on_both_levels(x, w, 3.0 * WIDTH_M)
+
+
+def ground_around(plan: Plan, density: Density, spot: NDArray[np.float64], far_m: float) -> shapely.Geometry:
+    """Return the open ground up to `far_m` from a local spot to each side, up to walls, obstacles and gates of the rim.
+
+    These lines part it; a part is open where the density knows most of it, or its inner point, as open.
+    """
+    line, owner = plan.lines
+    rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
+    around = shapely.box(*(spot - far_m), *(spot + far_m))
+    rims = [shapely.transform(shape, plan.local).boundary for shape in (plan.ground, *plan.obstacles)]
+    lines = [*shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)), *rims]
+    cut = shapely.union_all([around.boundary, *shapely.intersection(lines, around)])
+    parts = [part for part in shapely.get_parts(shapely.polygonize(shapely.get_parts(cut))) if _open(density, part)]
+    return shapely.union_all(parts)
+
+
+def _open(density: Density, part: shapely.Geometry) -> bool:
+    """Return whether most cells of the raster of ways that lie in a part, or that of its inner point where none does, are open."""
+    cell, (ny, nx) = density.fine_m, density.ground.shape
+    west, north, east, south = np.clip(np.array(part.bounds) / cell, 0, [nx, ny, nx, ny]).astype(np.int64)
+    rows, columns = (v.ravel() for v in np.mgrid[north : min(south + 1, ny), west : min(east + 1, nx)])
+    within = shapely.contains_xy(part, (columns + 0.5) * cell, (rows + 0.5) * cell)
+    if not within.any():
+        point = part.representative_point()
+        within = (rows == int(point.y / cell)) & (columns == int(point.x / cell))
+    found = density.ground[rows[within], columns[within]]
+    return bool(found.size and found.mean() >= 0.5)
 
 
 def over(finder: Finder, cell_m: float) -> Density:
@@ -88,7 +122,7 @@ def open_ground(finder: Finder) -> NDArray[np.float64]:
     plan, cell = finder.plan, finder.plan.grid.cell_m
     rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
     at_rim = np.logical_or.reduce([finder.gate_cells(k) for k in rim], initial=False) & np.ones(plan.grid.shape, bool)
-    inner = finder.walkable & ~at_rim
+    inner = finder.walked & ~at_rim
     ground: NDArray[np.float64] = inner.astype(np.float64)
     around = np.ones((3, 3), bool)
     beside = ndimage.binary_dilation(inner, around, iterations=2) & ~inner

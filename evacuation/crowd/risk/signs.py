@@ -11,13 +11,16 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.crowd.people.walkers import People
-from evacuation.crowd.risk.density import WIDTH_M
+from evacuation.crowd.risk.density import WIDTH_M, ground_around
 from evacuation.crowd.risk.measures import CUT_M, grid_density, pressure, sway, voronoi_density
 from evacuation.crowd.risk.monitor import DENSE, Monitor
 from evacuation.crowd.venue.plan import Plan
 
 #: Voronoi and grid density are those of a square of this side about the densest spot, m.
 SQUARE_M = 2.0
+
+#: Whose cell reaches that square, and the ground that bounds his cell, lie within this of the spot to each side, m.
+NEAR_M = SQUARE_M / 2.0 + 2.0 * CUT_M
 
 #: Crowd pressure is worked out from this density on, persons/m2, with velocities over so many seconds: heads that sway with each step
 #: (about 0.5 Hz) do not count (the data's README: above 5, below about 0.3 Hz).
@@ -35,7 +38,7 @@ class Signs:
     """Watches the zones of a `Monitor`, second by second. Nothing here changes a colour: densities and loads held do."""
 
     def __init__(self, plan: Plan, monitor: Monitor, kept: Mapping[str, NDArray[Any]] | None = None) -> None:
-        self.monitor, self._ground = monitor, shapely.transform(plan.ground, plan.local)
+        self._plan, self.monitor = plan, monitor
         count, kept = len(monitor.zones), kept or {}
         self._number = kept.get("signs_number", np.zeros(0, np.int64)).copy()
         self._track = kept.get("signs_track", np.zeros((SMOOTH_S + 1, 0, 2))).copy()
@@ -64,6 +67,8 @@ class Signs:
         at = np.column_stack([people.x, people.w])
         self._follow(people, at)
         monitor = self.monitor
+        inside = people.out < 0  # as the Gaussian density: who has gone out stands on other ground
+        seen = np.column_stack(monitor.density.both(people.x[inside], people.w[inside]))
         now, zone = monitor.now.ravel(), monitor.zone_of(people)
         quick, slow = self._velocity(people, 1), self._velocity(people, SMOOTH_S)
         dense = (monitor.met(people) >= DENSE) & np.isfinite(quick[:, 0])
@@ -75,10 +80,10 @@ class Signs:
                 continue
             cell = int(cells[now[cells].argmax()])
             spot, density = monitor.centre(cell), float(now[cell])
-            near = (np.abs(at - spot) <= SQUARE_M / 2.0 + 2.0 * CUT_M).all(axis=1)
+            near = (np.abs(at - spot) <= NEAR_M).all(axis=1)
             if density > np.nan_to_num(self.densities[k, 0]):
                 self.densities[k, 0], self.densest_after[k] = density, t
-                self._densest[k] = spot, at[near]
+                self._densest[k] = spot, seen[(np.abs(seen - spot) <= NEAR_M).all(axis=1)]
             if density >= PRESSED and (known := near & np.isfinite(slow[:, 0])).any():
                 group = people.group[known].astype(np.int64)
                 self._pressed[:, k] += pressure(at[known], slow[known], spot[None, :], WIDTH_M, group)[0], 1.0
@@ -141,6 +146,7 @@ class Signs:
     def _settle(self) -> None:
         """Work out the other two densities of the densest seconds so far."""
         for k, (spot, at) in self._densest.items():
-            square = shapely.box(*(spot - SQUARE_M / 2.0), *(spot + SQUARE_M / 2.0)).intersection(self._ground)
-            self.densities[k, 1:] = voronoi_density(at, self._ground, square), grid_density(at, square)
+            ground = ground_around(self._plan, self.monitor.density, spot, NEAR_M)
+            square = shapely.box(*(spot - SQUARE_M / 2.0), *(spot + SQUARE_M / 2.0)).intersection(ground)
+            self.densities[k, 1:] = voronoi_density(at, ground, square), grid_density(at, square)
         self._densest = {}

@@ -268,6 +268,18 @@ class Finder:
         rooms, _ = ndimage.label(~self.wall & ~np.logical_or.reduce(self._gate_cells))
         return np.asarray(~self.wall & (rooms != rooms[0, 0]))
 
+    @property
+    def walked(self) -> NDArray[np.bool_]:
+        """The walkable cells of rooms that people can be in: not those that walls close off without a gate, a stair or a source."""
+        gates = np.logical_or.reduce(self._gate_cells)
+        rooms, _ = ndimage.label(~self.wall & ~gates)
+        used = ndimage.binary_dilation(gates, np.ones((3, 3), bool))
+        for source in self.plan.sources:
+            used |= self.cells_of(source.shape)
+        rows, foot, head = self._on_stairs
+        used[rows, foot] = used[rows, head] = True
+        return np.asarray(self.walkable & (np.isin(rooms, np.unique(rooms[used])) | gates))
+
 
 def _pieces(plan: Plan, shape: shapely.Geometry) -> NDArray[np.float64]:
     at = plan.local(shapely.get_coordinates(shape))

@@ -202,3 +202,12 @@ def test_where_nobody_says_what_a_venue_holds_nothing_is_compared(city: City) ->
         unknown = replace(city, facilities=city.facilities.assign(capacity=capacity))
         out = Crowd("hall", persons=450, form="stream", stream_cell_m=0.5).simulate(unknown, {}, clock(10))
         assert "capacity" not in dict(out.notes)
+
+
+def test_who_comes_later_finds_room_between_those_who_stand_there(small_city: City) -> None:
+    """The hall's floor of some 85 m2 holds 200 people; 100 more come while nobody leaves: 3.5 persons/m2."""
+    venue = with_hall(small_city)
+    forcing = curves(hall={0: 200, 20: 300, 3000: 300})
+    out = Crowd("hall").simulate(venue, forcing, clock(30), rng=stream(1, "crowd"))
+    assert out.counts["where"].iloc[-1].tolist() == [0.0, 300.0, 0.0], "waiting outside, inside, left"
+    assert out.fields["contact_force"].max() < 156.0, "nobody is set upon another"

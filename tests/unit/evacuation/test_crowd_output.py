@@ -14,7 +14,7 @@ import pytest
 import shapely
 
 import scenarios as sc
-from evacuation.crowd.answers import answers
+from evacuation.crowd.answers import about, answers
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, room
 from evacuation.crowd.risk.outflow import WINDOW_S, Outflow
@@ -218,3 +218,8 @@ hazards:
     assert len(both) > 5 and lower.groupby("frame").size().loc[0] + upper.groupby("frame").size().loc[0] == 40
     first_below = lower.groupby("id")["frame"].min()
     assert all(first_below[person] == last["crowd-trajectories-level_-1"][person] + 1 for person in both)
+
+
+def test_little_is_not_told_as_nothing() -> None:
+    assert [about(v) for v in (0.0, 0.4, 0.6, 8.4)] == [0, "<1", 1, 8]
+    assert [about(v, 1) for v in (0.0, 0.03, 0.06, 2.34)] == [0.0, "<0.1", 0.1, 2.3]

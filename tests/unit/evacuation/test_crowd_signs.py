@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from evacuation.crowd.crowd import Crowd
 from evacuation.crowd.people.walkers import People
 from evacuation.crowd.proofs.worlds import disc, line, room
-from evacuation.crowd.risk.density import over
+from evacuation.crowd.risk.density import ground_around, over
 from evacuation.crowd.risk.measures import sway
 from evacuation.crowd.risk.monitor import Monitor
 from evacuation.crowd.risk.signs import WINDOW_S, Signs
@@ -60,6 +60,15 @@ def test_the_densest_spot_is_told_by_three_kernels_of_one_second() -> None:
     assert table["voronoi"] == pytest.approx(PER_M2, rel=0.05)
     assert table["grid"] == pytest.approx(PER_M2, rel=0.25), "25 or 30 people in a square of 4 m2"
     assert table["densest_after_s"] == 1.0 and np.isnan(table["sway_period_s"])
+
+
+def test_ground_behind_an_inner_wall_and_under_an_obstacle_bounds_the_square() -> None:
+    outline, inner = shapely.box(0, 0, SIDE, SIDE), line((9.0, 0.0), (9.0, SIDE))
+    parts = ("inner", "wall", inner), ("kiosk", "obstacle", shapely.box(8.0, 5.5, 8.5, 6.5))
+    plan = room(outline, [line((0, 5), (0, 7))], shapely.box(0.3, 0.3, 7.5, 11.7), *parts)
+    spot = plan.local(np.array([[8.75, 6.0]]))[0]
+    ground = ground_around(plan, over(Finder(plan), 0.5), spot, 1.0)
+    assert ground.area == pytest.approx(2.0 * 1.25 - 0.5, rel=1e-6), "exact: 0.75 m of its 2 m lie behind the wall"
 
 
 def test_a_crowd_that_swings_is_found_with_its_period_and_one_that_wanders_is_not() -> None:

@@ -127,7 +127,7 @@ def test_a_draw_is_splitmix64_of_key_person_and_purpose(key: int) -> None:
     assert draws.uniform(key, numbers, draws.LEAVES).tolist() == [expected(int(number)) for number in numbers]
 
 
-def test_those_who_come_get_every_free_place_and_no_other() -> None:
+def test_those_who_come_get_every_free_place_first_and_then_room_between() -> None:
     plan = room(shapely.box(0, 0, 6, 6), [line((6, 2), (6, 4))], shapely.box(0.3, 0.3, 5.7, 5.7))
     finder = filled(plan, 1).finder
     comers = Comers(plan, finder, 7, None, 30, 200.0, 1000.0)
@@ -137,5 +137,10 @@ def test_those_who_come_get_every_free_place_and_no_other() -> None:
     at = np.column_stack([walkers.people.x, walkers.people.w])[30:]
     places = arrivals._places(plan, plan.sources[0])
     free = np.hypot(*(places[:, None] - stood).transpose(2, 0, 1)).min(axis=1) >= arrivals.APART_M
-    assert 30 < free.sum() < 200 and comers.outside.sum() == 200 - free.sum()
-    assert {tuple(p) for p in at} == {tuple(p) for p in places[free]}
+    first = int(free.sum())
+    assert 30 < first < len(at) < 200 and comers.outside.sum() == 200 - len(at)
+    assert {tuple(p) for p in at[:first]} == {tuple(p) for p in places[free]}
+    apart = np.hypot(*(at[:, None] - np.concatenate([stood, at])).transpose(2, 0, 1))
+    assert np.sort(apart, axis=1)[:, 1].min() >= arrivals.APART_M - 1e-9, (
+        "nobody stands nearer to anybody, but to himself"
+    )

@@ -196,9 +196,22 @@ def test_a_cordon_stands_until_it_is_removed_and_a_separator_from_when_it_is_set
         out = Crowd("hall", persons=60).simulate(city, {}, clock(90), act, stream(1, "crowd"))
         left = out.tables["exits"].set_index("s")["left"]
         assert left.loc[20.0 if kind == "cordon" else 30.0] == 0 and left.loc[90.0] == 60, kind
+        assert ("hall/line" in set(out.tables["gates"]["id"])) == (kind == "cordon"), "nobody goes by a separator"
         asked = out.tables["measures"].iloc[0]
         assert asked["kind"] == measure and asked["id"] == "hall/line" and asked["by_s"] == act[0].start_s
         assert np.isnan(asked["until_s"]) == (kind == "cordon")
+
+
+def test_people_whom_no_gate_lets_out_are_told(small_city: City) -> None:
+    city, inwards = (
+        with_hall(small_city),
+        tuple(Action("one_way", f"hall/{k}", values={"inward": 1.0}) for k in ("east", "north")),
+    )
+    shut, free = (
+        dict(Crowd("hall", persons=30).simulate(city, {}, clock(20), act, stream(1, "crowd")).notes)
+        for act in (inwards, ())
+    )
+    assert shut["no_way"]["count"] == shut["inside"]["count"] == 30 and "no_way" not in free
 
 
 def test_a_relief_gap_lets_people_through_its_barrier(small_city: City) -> None:
