@@ -8,7 +8,7 @@ PER_M2 = "m-2"
 
 CROWD_DENSITY = Variable(
     "crowd_density", PER_M2, ("time", "y", "x"), "人群密度", "crowd density", 0.0, 100.0,
-    comment="Gaussian kernel exp(-d2/R2)/(pi R2), R = 1 m, divided by its share of open ground",
+    comment="Gaussian kernel exp(-d2/R2)/(pi R2), R = 1 m, divided by its share of open ground; walls hide what is behind them",
 )  # fmt: skip
 MAX_CROWD_DENSITY = Variable(
     "max_crowd_density", PER_M2, ("y", "x"), "最大人群密度", "highest crowd density", 0.0, 100.0,

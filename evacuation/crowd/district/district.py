@@ -17,7 +17,7 @@ from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.risk.barriers import Barriers
-from evacuation.crowd.risk.density import Density
+from evacuation.crowd.risk.density import Density, Ground
 from evacuation.crowd.risk.monitor import PRESSED, Monitor
 from evacuation.crowd.risk.outflow import exit_table
 from evacuation.crowd.variables import KEPT, OF_PERSONS
@@ -69,7 +69,7 @@ def simulate(
     )
     if state is None:
         inflow.at_start(stream)
-    monitor = Monitor(Density(plan.grid, finder.walkable, plan.grid.cell_m), told.zones_of(plan), kept)
+    monitor = Monitor(Density(plan.grid, Ground(finder.walkable, plan.grid.cell_m)), told.zones_of(plan), kept)
     drawn = told.drawn_of(plan, monitor.zones)
     zones = drawn if asked.form == "mixed" else drawn.iloc[:0]
     singles = Singles(

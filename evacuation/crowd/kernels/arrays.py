@@ -66,6 +66,16 @@ class Floor(NamedTuple):
     stair: np.ndarray
 
 
+class Sight(NamedTuple):
+    """Walls that stand between people: each (x0, w0, x1, w1), and which are `near` each square of `size` m, `columns` a row."""
+
+    line: np.ndarray
+    start: np.ndarray
+    near: np.ndarray
+    columns: int
+    size: float
+
+
 class GateState(NamedTuple):
     """The gates for a while: shut, metered, the sign of the side one comes from (0: both), passes given at each decision."""
 

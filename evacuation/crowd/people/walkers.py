@@ -15,6 +15,7 @@ from evacuation.crowd.kernels.storeys import walk_storeys
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.venue.nearby import lines_by_cell
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from twin.errors import NumericsError
@@ -218,7 +219,7 @@ def _floor(plan: Plan, finder: Finder) -> Floor:
     """Return a plan as the kernels see it."""
     grid = plan.grid
     line, gate_of = plan.lines
-    wall_start, wall_list, wall_columns = _walls_by_cell(plan, line)
+    wall_start, wall_list, wall_columns = lines_by_cell(grid, line, WALL_CELL_M, WALL_REACH_M)
     ends = np.array([plan.local(np.array(gate.shape.coords)[[0, -1]]) for gate in plan.gates])
     length = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
     goals = list(plan.goals)
@@ -232,25 +233,3 @@ def _floor(plan: Plan, finder: Finder) -> Floor:
         rim=np.array([gate.rim for gate in plan.gates]), inner=np.array([gate.inner for gate in plan.gates]),
         rise_x=finder.rise[0], rise_w=finder.rise[1], stair=finder.stair,
     )  # fmt: skip
-
-
-def _walls_by_cell(plan: Plan, line: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
-    """Return, as a ragged array by cell of WALL_CELL_M, the lines within WALL_REACH_M of each cell."""
-    grid = plan.grid
-    columns = int(np.ceil(grid.nx * grid.cell_m / WALL_CELL_M)) + 1
-    rows = int(np.ceil(grid.ny * grid.cell_m / WALL_CELL_M)) + 1
-    cells, lines = [], []
-    reach = WALL_REACH_M + WALL_CELL_M * np.sqrt(0.5)
-    for s, (x0, w0, x1, w1) in enumerate(line):
-        c = np.arange(max(int(min(x0, x1) - reach), 0), min(int(max(x0, x1) + reach) + 1, columns))
-        r = np.arange(max(int(min(w0, w1) - reach), 0), min(int(max(w0, w1) + reach) + 1, rows))[:, None]
-        xx, ww = (c + 0.5) * WALL_CELL_M, (r + 0.5) * WALL_CELL_M
-        length = (x1 - x0) ** 2 + (w1 - w0) ** 2
-        along = np.clip(((xx - x0) * (x1 - x0) + (ww - w0) * (w1 - w0)) / length, 0.0, 1.0)
-        near = np.hypot(xx - x0 - along * (x1 - x0), ww - w0 - along * (w1 - w0)) <= reach
-        hit = np.broadcast_to(r * columns + c, near.shape)[near]
-        cells.append(hit)
-        lines.append(np.full(len(hit), s, np.int32))
-    cell, of = np.concatenate(cells), np.concatenate(lines)
-    order = np.lexsort((of, cell))
-    return np.searchsorted(cell[order], np.arange(columns * rows + 1)), of[order], columns

@@ -227,6 +227,7 @@ OWN: tuple[Proof, ...] = (
     *case(crush.density_at_walls, CRUSH, "",
         ("E1/walls", "mean", "density between narrow walls, from that of the people there", "1", "<=", 0.05, POINTS_APART),
         ("E1/walls-cell", "cell", "the same, worst cell", "1", "<=", 0.05, POINTS_APART),
+        ("E1/barrier", "barrier", "density before a barrier behind which nobody is, worst cell", "1", "<=", 0.05, POINTS_APART),
     ),
     *case(crush.pressures, CRUSH, "",
         ("E2", "drawn", "pressure of drawn velocities", "1", "<=", 0.05, ARITHMETIC),

@@ -17,7 +17,7 @@ from evacuation.crowd.kernels.press import compression_rate, press
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.worlds import CRS, SECOND, disc, emptied, filled, line, plan_of, room
-from evacuation.crowd.risk.density import Density, over
+from evacuation.crowd.risk.density import Density, Ground, over
 from evacuation.crowd.risk.measures import grid_density, line_load, pressure, sway, voronoi_density
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.ways import Finder
@@ -37,7 +37,7 @@ def density_fields(_: Reference) -> dict[str, float]:
     """Return the errors of the three densities on a lattice of 4 persons/m2: Gaussian and Voronoi over 4, grid in persons/m2."""
     at = _lattice(20.0)
     grid = Grid(CRS, 0.0, 20.0, 0.5, 40, 40)
-    field = Density(grid, np.ones((40, 40), bool), 0.5).of(at[:, 0], at[:, 1])
+    field = Density(grid, Ground(np.ones((40, 40), bool), 0.5)).of(at[:, 0], at[:, 1])
     middle = shapely.box(8.0, 8.0, 12.0, 12.0)
     counted = [
         grid_density(at, shapely.box(x, y, x + 2.0, y + 2.0))
@@ -52,7 +52,8 @@ def density_fields(_: Reference) -> dict[str, float]:
 
 
 def density_at_walls(_: Reference) -> dict[str, float]:
-    """Return the largest errors of the density of people who fill narrow corridors from wall to wall: of the mean, and of any cell.
+    """Return the largest errors of the density of people who fill narrow corridors from wall to wall: of the mean, and of any cell; and
+    that before a barrier.
 
     People stand on a lattice of 0.05 m, so that only walls can be the cause; 3 m at both ends are left out.
     """
@@ -70,7 +71,20 @@ def density_at_walls(_: Reference) -> dict[str, float]:
             there = shapely.contains_xy(middle, *np.meshgrid(density.grid.x, density.grid.y))
             off = density.of(x.copy(), w.copy())[there] * apart**2 - 1.0
             mean, cell = max(mean, abs(float(off.mean()))), max(cell, float(np.abs(off).max()))
-    return {"mean": mean, "cell": cell}
+    return {"mean": mean, "cell": cell, "barrier": _before_a_barrier(apart)}
+
+
+def _before_a_barrier(apart: float) -> float:
+    """Return the largest error of the density of people who fill the ground on one side of a barrier, behind which nobody is."""
+    side, y = 12.0, 6.1
+    outline, front = shapely.box(0, 0, side, side), ("front", "barrier", line((0, y), (side, y)))
+    plan = room(outline, [line((side, 8), (side, 10)), line((0, 2), (0, 4))], shapely.box(1, 7, 11, 11), front)
+    density = over(Finder(plan), 0.5)
+    at = np.stack(np.meshgrid(np.arange(apart / 2, side, apart), np.arange(y + apart / 2, side, apart)), axis=-1)
+    x, w = plan.local(at.reshape(-1, 2)).T
+    there = shapely.contains_xy(shapely.box(0, y, side, side), *np.meshgrid(density.grid.x, density.grid.y))
+    found = density.of(x, w) * apart**2
+    return float(max(np.abs(found[there] - 1.0).max(), found[~there & density.open].max() - 1.0))
 
 
 def pressures(_: Reference) -> dict[str, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evacuation.crowd.proofs.watch import run
 from evacuation.crowd.proofs.worlds import CRS, emptied, filled, line, mean_speed, room, set_speed
-from evacuation.crowd.risk.density import Density
+from evacuation.crowd.risk.density import Density, Ground
 from evacuation.crowd.risk.levels import Held, index, thresholds
 from twin.grid import Grid
 from twin.proof import Reference
@@ -108,7 +108,7 @@ def _densest(path: Path) -> Iterator[float]:
     )
     fine = Grid(CRS, float(west), float(north), FINE_M, 2 * grid.ny, 2 * grid.nx)
     xx, yy = np.meshgrid(fine.x, fine.y)
-    density = Density(grid, shapely.contains_xy(ground, xx, yy), FINE_M)
+    density = Density(grid, Ground(shapely.contains_xy(ground, xx, yy), FINE_M))
     times = np.sort(table["t"].unique())
     by_time = dict(iter(table.groupby("t")))
     for second in np.arange(0.0, times[-1] + 1e-9, 1.0):

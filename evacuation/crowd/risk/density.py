@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
+from evacuation.crowd.kernels.arrays import Sight
 from evacuation.crowd.kernels.density import gaussian
+from evacuation.crowd.venue.nearby import lines_by_cell
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from twin.grid import Grid
@@ -19,30 +23,68 @@ WIDTH_M = 1.0
 #: The kernel's share of open ground is taken as at least this: the corner of a room has a quarter.
 LEAST_SHARE = 0.25
 
+#: Walls are looked up by squares of this size, m.
+SQUARE_M = 1.0
+
 #: Ground beside walls is found on so many points a cell of the raster of ways, along each side, by sight of so many cells beside it.
 POINTS, SEEN_FROM = 4, 4
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Open ground on a raster of `cell_m`: `whole` (ny, nx) cells, and `points` (n, 2), local, each for an equal part of a cell that walls
+    come near. `walls` (line, 4), local, hide what is behind them."""
+
+    whole: NDArray[np.bool_]
+    cell_m: float
+    points: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    walls: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """The open share of each cell (ny, nx)."""
+        share = self.whole.astype(np.float64)
+        column, row = (self.points / self.cell_m).astype(np.int64).T
+        np.add.at(share, (row, column), 1.0 / POINTS**2)
+        return share
 
 
 class Density:
     """Persons/m2 on `grid`, on ground that can be walked on; 0 elsewhere. `share` (ny, nx) of each cell is such ground.
 
-    People at a wall have no neighbours behind it: the sum of kernels is divided by their share of open ground. People behind a
-    thin wall count as near.
+    A wall hides people and ground behind it: the sum of kernels over the people whom a cell sees is divided by that over the ground that
+    it sees, from its middle or, where no whole ground is there, from its ground nearest to that. The raster of the ground begins at the
+    same corner; no cell of `grid` need be a multiple of its cells.
     """
 
-    def __init__(self, grid: Grid, ground: NDArray[np.floating] | NDArray[np.bool_], fine_m: float) -> None:
-        """`ground` (ny, nx): the open share of each cell of `fine_m`, from the same corner; no cell of `grid` need be a multiple of it."""
-        self.grid = grid
-        down, across = (_overlaps(n, grid.cell_m, m, fine_m) for n, m in zip(grid.shape, ground.shape, strict=True))
-        self.share = share = np.asarray(down @ (across @ ground.T).T, dtype=np.float64)
-        reach = int(np.ceil(3.0 * WIDTH_M / grid.cell_m))
-        line = np.exp(-((np.arange(-reach, reach + 1) * grid.cell_m / WIDTH_M) ** 2))
-        line /= line.sum()
-        around = ndimage.convolve1d(ndimage.convolve1d(share, line, 0, mode="constant"), line, 1, mode="constant")
-        self.open = share > 0.0
-        self.ground, self.fine_m = ground, fine_m
+    def __init__(self, grid: Grid, ground: Ground) -> None:
+        self.grid, self.fine_m, self.ground = grid, ground.cell_m, ground.share
+        sides = zip(grid.shape, self.ground.shape, strict=True)
+        down, across = (_overlaps(n, grid.cell_m, m, self.fine_m) for n, m in sides)
+        self.share = np.asarray(down @ (across @ self.ground.T).T, dtype=np.float64)
+        self.open = self.share > 0.0
+        self._scratch = np.empty((2, 2 * int(np.ceil(3.0 * WIDTH_M / grid.cell_m)) + 3))
+        by_square = lines_by_cell(grid, ground.walls, SQUARE_M, 3.0 * WIDTH_M + grid.cell_m)
+        self._sight = Sight(np.ascontiguousarray(ground.walls), *by_square, SQUARE_M)
+        middles = (np.argwhere(ground.whole)[:, ::-1] + 0.5) * self.fine_m
+        parts = (len(middles), 1.0), (len(ground.points), 1.0 / POINTS**2)
+        area = self.fine_m**2 * np.concatenate([np.full(count, part) for count, part in parts])
+        places = np.concatenate([middles, ground.points])
+        self._spots = self._looked_at(ground, places)
+        around = self._sum(places[:, 0], places[:, 1], area)
         self._scale = np.where(self.open, 1.0 / np.maximum(around, LEAST_SHARE), 0.0)
-        self._scratch = np.empty((2, 2 * reach + 3))
+
+    def _looked_at(self, ground: Ground, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the spot (2, ny, nx) of each cell whose middle is not on whole ground: of the `places` of its ground the nearest to it."""
+        spots, cell = np.full((2, *self.grid.shape), np.nan), self.grid.cell_m
+        rows, columns = np.nonzero(self.open)
+        middle = (np.column_stack([columns, rows]) + 0.5) * cell
+        at = np.minimum((middle / self.fine_m).astype(np.int64), np.array(ground.whole.shape)[::-1] - 1)
+        off = ~ground.whole[at[:, 1], at[:, 0]]
+        if off.any():
+            _, nearest = cKDTree(places).query(middle[off])
+            spots[:, rows[off], columns[off]] = places[nearest].T
+        return spots
 
     def both(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the local places at which people count: where they are, and of several levels on the other one, too."""
@@ -51,11 +93,13 @@ class Density:
     def of(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density (ny, nx) of people at local places."""
         x, w = self.both(x, w)
-        field = np.zeros(self.grid.shape)
-        if not len(x):
-            return field
-        gaussian(field, self._scratch, x, w, self.grid.cell_m, WIDTH_M)
-        return field * self._scale
+        return self._sum(x, w, np.ones(len(x))) * self._scale
+
+    def _sum(self, x: NDArray[np.float64], w: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = np.zeros(self.grid.shape)
+        own = np.ascontiguousarray(x), np.ascontiguousarray(w)
+        gaussian(found, self._scratch, *own, weight, self.grid.cell_m, WIDTH_M, self._spots, self._sight)
+        return found
 
 
 def _overlaps(count: int, cell: float, fine_count: int, fine: float) -> sparse.csr_array:
@@ -68,8 +112,8 @@ def _overlaps(count: int, cell: float, fine_count: int, fine: float) -> sparse.c
 class OverStairs(Density):
     """A density over several levels: who walks near the middle of a stair that joins two of them counts on both."""
 
-    def __init__(self, plan: Plan, grid: Grid, ground: NDArray[np.float64]) -> None:
-        super().__init__(grid, ground, plan.grid.cell_m)
+    def __init__(self, plan: Plan, grid: Grid, ground: Ground) -> None:
+        super().__init__(grid, ground)
         self._plan = plan
 
     def both(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -107,14 +151,15 @@ def _open(density: Density, part: shapely.Geometry) -> bool:
 
 def over(finder: Finder, cell_m: float) -> Density:
     """Return the density over a plan on cells of `cell_m`, which begin at the same corner as its raster of ways."""
-    plan, fine, ground = finder.plan, finder.plan.grid, open_ground(finder)
+    plan, fine = finder.plan, finder.plan.grid
     ny, nx = (int(np.ceil(n * fine.cell_m / cell_m - 1e-9)) for n in fine.shape)
     grid = Grid(fine.crs, fine.west, fine.north, cell_m, ny, nx)
-    return OverStairs(plan, grid, ground) if plan.levels.joins else Density(grid, ground, fine.cell_m)
+    ground = open_ground(finder)
+    return OverStairs(plan, grid, ground) if plan.levels.joins else Density(grid, ground)
 
 
-def open_ground(finder: Finder) -> NDArray[np.float64]:
-    """Return the share (ny, nx) of each cell of the raster of ways that is open ground, up to the walls and gates of the rim.
+def open_ground(finder: Finder) -> Ground:
+    """Return the open ground of a plan on the raster of ways, up to the walls and gates of the rim.
 
     The raster of ways keeps off every cell that a wall comes near, so the ground beside walls is found by sight: a point of such a cell is
     open where no wall stands between it and the middle of one of the nearest cells that can be walked on.
@@ -123,13 +168,12 @@ def open_ground(finder: Finder) -> NDArray[np.float64]:
     rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
     at_rim = np.logical_or.reduce([finder.gate_cells(k) for k in rim], initial=False) & np.ones(plan.grid.shape, bool)
     inner = finder.walked & ~at_rim
-    ground: NDArray[np.float64] = inner.astype(np.float64)
     around = np.ones((3, 3), bool)
     beside = ndimage.binary_dilation(inner, around, iterations=2) & ~inner
     seen_from = np.argwhere(inner & ndimage.binary_dilation(beside, around, iterations=2))
-    if not len(seen_from):
-        return ground
     line, owner = plan.lines
+    if not len(seen_from):
+        return Ground(inner, cell, walls=line[owner < 0])
     solid = shapely.union_all(shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)))
     shapely.prepare(solid)
     rows, columns = np.nonzero(beside)
@@ -142,5 +186,4 @@ def open_ground(finder: Finder) -> NDArray[np.float64]:
         left = np.flatnonzero(~sees & np.isfinite(far[:, k]))
         sight = shapely.linestrings(np.stack([points[left], middles[nearest[left, k]]], axis=1))
         sees[left] = ~shapely.intersects(solid, sight)
-    ground[rows, columns] = sees.reshape(-1, POINTS**2).mean(axis=1)
-    return ground
+    return Ground(inner, cell, points[sees], line[owner < 0])
