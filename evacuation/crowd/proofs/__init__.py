@@ -81,6 +81,7 @@ RISES = "IMO 8: the time rises with the counterflow"
 SURVIVORS = "16 of 75 survivors of this area"
 OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
+SOFT = "assumed: what 600 N press into a soft body (30 kN/m); the data's verification cases ask 0 of a hard one"
 POINTS_APART = "assumed: ground beside walls is found on points 0.04 to 0.06 m apart"
 KILONEWTONS = "the data's verification cases: in the kN range; 2.2 to 5.5 kN were reported"
 
@@ -158,8 +159,9 @@ OWN: tuple[Proof, ...] = (
         ("A5", "", "start after one's own time", "s", "<=", 0.0501, "the data's verification cases: one decision, 0.05 s"),
     ),
     *case(rimea.corner, f"{RIMEA} 6", "",
-        ("A6", "left", "people who do not get round", "persons", "<=", 0.0, ARITHMETIC),
-        ("A6/wall", "deep", "how far a body's outline crosses a wall", "m", "<=", 0.02, "assumed: what a push of 2.4 kN presses in"),
+        ("A6", "left_most", "people who do not get round, worst of three draws", "persons", "<=", 0.0, ARITHMETIC),
+        ("A6/centre", "beyond_most", "people whose centre is beyond a wall, worst of three draws", "persons", "<=", 0.0, ARITHMETIC),
+        ("A6/wall", "deep_most", "how far a body's outline crosses a wall, worst of three draws", "m", "<=", 0.02, SOFT),
     ),
     *case(rimea.demographics, f"{RIMEA} 7", "",
         ("A7", "", "p of 1000 drawn speeds", "1", ">=", 0.05, OURS),
