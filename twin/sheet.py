@@ -275,11 +275,9 @@ class Sheet:
     hazard gets to besides open ground: "bridges", "roofs", "rivers", "gaps" (where the terrain is not known). `kept` maps a
     variable to the one that holds its worst value of every step, not only of the output times. `beside` maps a variable to one on other
     axes that says the same of some things (cells: roads): at what both tell of, the worse of the two holds. `unlike` names the parameters
-    whose change makes figures of two runs hard to compare. `engines` are programs of others that the model calls, by the names
-    they are installed under. `since` names a table of the model whose earliest `begins_s` (s on the clock) is when all of the hazard
-    begins: before that no place has a colour.
-    whose change makes figures of two runs hard to compare; `by_chance` says that one draw may differ from the next as much.
-    `engines` are programs of others that the model calls, by the names they are installed under.
+    whose change makes figures of two runs hard to compare; `by_chance` says that one draw may differ from the next as much. `engines` are
+    programs of others that the model calls, by the names they are installed under. `since` names a table of the model whose earliest
+    `begins_s` (s on the clock) is when all of the hazard begins: before that no place has a colour.
     """
 
     id: str

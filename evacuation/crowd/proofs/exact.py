@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import DECISION_S, MASS_KG, STIFFNESS, Pressing
 from evacuation.crowd.people.walkers import People, Walkers
-from evacuation.crowd.proofs.worlds import SECOND, OverDraws, disc, emptied, filled, line, room, set_speed
-from evacuation.crowd.venue.gates import Gates
+from evacuation.crowd.proofs.worlds import SECOND, OverDraws, emptied, filled, line, room, set_speed
 from twin.jit import on_threads
 from twin.proof import Reference, one_and_many
 
@@ -23,8 +22,11 @@ WALK_M_S, CORRIDOR_M = 1.33, 40.0
 #: When a squeezed crowd is to be at rest, and until when it is watched, s.
 RESTS_S, WATCHED_S = 8, 18
 
-#: The draws of its bodies, and the steps of the contacts that are compared, s.
-SQUEEZED, STEPS_S = range(7, 15), (0.01, 0.0025)
+#: The draws of its bodies, and the steps of the contacts that are compared, s: the usual one, halved twice.
+SQUEEZED, STEPS_S = range(7, 15), (0.01, 0.005, 0.0025)
+
+#: The last seconds, over which the load on the walls of the box is looked at.
+LAST_S = 5
 
 
 @cache
@@ -89,11 +91,13 @@ def threads(_: Reference) -> float:
 
 @cache
 def squeeze(_: Reference) -> dict[str, float]:
-    """Return how squeezed crowds of 8 persons/m2 in a closed box come to rest, with the usual step and a quarter of it.
+    """Return how squeezed crowds of 8 persons/m2 in a closed box come to rest, with the usual step, half of it and a quarter.
 
     Nobody walks; bodies are a fifth larger than usual, so that each is pressed by its neighbours. What the springs free sets people
     moving, so their own energy grows at times, but together with that of the springs it may not: nothing drives them. Where a crowd
-    comes to rest is chance, so the load, which must not depend on the step, is a mean over draws of the bodies. Nobody may leave the box.
+    comes to rest is chance, so loads, which must not depend on the step, are means over draws of the bodies. Nobody may leave the box.
+    `load`: mean on a person; `line`: largest on any of the four walls in any of the last seconds, `walls`: mean of the four in them,
+    each of the longer steps against the shortest, the worse of both.
     """
     side, seconds = 4.0, WATCHED_S * SECOND
     outline = shapely.box(0, 0, side + 2.0, side)
@@ -104,7 +108,11 @@ def squeeze(_: Reference) -> dict[str, float]:
     plan = room(outline, [gate], shapely.box(4.3, 0.3, 5.7, 3.7), ("closed", "wall", closed))
     walls, corner = shapely.linestrings(plan.lines[0].reshape(-1, 2, 2)), plan.local(np.array([[0.0, side]]))[0]
     kinetic, springs = np.zeros((2, len(SQUEEZED), len(STEPS_S), seconds + 1))
+    sides = shapely.linestrings(
+        corner + side * np.array([[(0, 0), (1, 0)], [(1, 0), (1, 1)], [(1, 1), (0, 1)], [(0, 1), (0, 0)]])
+    )
     load, beyond = np.zeros((len(SQUEEZED), len(STEPS_S))), 0
+    on_walls = np.zeros((len(SQUEEZED), len(STEPS_S), LAST_S, len(sides)))
     for draw, key in enumerate(SQUEEZED):
         for fine, step in enumerate(STEPS_S):
             walkers = filled(plan, 1, pressing=Pressing(step_s=step))
@@ -117,19 +125,32 @@ def squeeze(_: Reference) -> dict[str, float]:
                 springs[draw, fine, k] = _springs(own, walls)
                 if k == RESTS_S * SECOND:
                     load[draw, fine] = own.load.mean()
+                if k % SECOND == 0 and k > seconds - LAST_S * SECOND:
+                    on_walls[draw, fine, k // SECOND - 1 - WATCHED_S] = (
+                        STIFFNESS * pressed(own, sides)[2].sum(axis=0) / side
+                    )
             off = np.column_stack([own.x, own.w]) - corner
             beyond += int(crowd.count - ((off > 0.0) & (off < side)).all(axis=1).sum())
-    mean = load.mean(axis=0)
+    largest, of_all = on_walls.max(axis=(2, 3)), on_walls.mean(axis=(2, 3))
     return {
         "grows": float(np.diff(kinetic + springs, axis=2).max()),
         "freed": float((springs[:, :, 0] - springs[:, :, -1]).mean()),
         "rest": float(kinetic[:, 0, RESTS_S * SECOND].max()),
         "late": float(kinetic[:, 0, -1].max()),
         "beyond": float(beyond),
-        "load": float(abs(mean[0] / mean[1] - 1.0)),
-        "load_most": float(np.abs(load[:, 0] / load[:, 1] - 1.0).max()),
-        "mean_load": float(mean[0]),
+        "load": _apart(load.mean(axis=0)),
+        "load_most": _apart(load),
+        "mean_load": float(load[:, 0].mean()),
+        "line": _apart(largest.mean(axis=0)),
+        "line_most": _apart(largest),
+        "walls": _apart(of_all.mean(axis=0)),
+        "line_load": float(largest[:, 0].mean()),
     }
+
+
+def _apart(found: NDArray[np.float64]) -> float:
+    """Return how far figures of steps (..., step) lie from those of the last, the shortest, at most, over it."""
+    return float(np.abs(found / found[..., -1:] - 1.0).max())
 
 
 def _springs(people: People, walls: NDArray[np.object_]) -> float:
@@ -182,37 +203,3 @@ def _packed(corner: NDArray[np.float64], side: float, density: float, key: int) 
         leaves=np.full(len(at), np.inf),
         number=ids,
     )
-
-
-def chain(_: Reference) -> dict[str, float]:
-    """Return how far the loads of ten people in single file, each pushing 201 N at a gate that lets nobody through, lie from k F.
-
-    Contact alone: nobody turns aside. They touch from the start, between rails
-    that keep them in file. The one at the gate, who carries all, is the tenth.
-    """
-    count, force, length = 10, 201.0, 8.0
-    outline = shapely.box(0, 0, length, 0.8)
-    rails = [(f"rail-{y}", "wall", line((3.0, y), (length, y))) for y in (0.23, 0.57)]
-    plan = room(outline, [line((length, 0.15), (length, 0.65))], shapely.box(0.3, 0.2, 2.5, 0.6), *rails)
-    walkers = filled(plan, 1, pressing=Pressing(queue_push_n=force))
-    walkers._law = walkers._law._replace(repulsion=0.0)
-    end = plan.local(np.array([[length, 0.4]]))[0]
-    ids = np.arange(count, dtype=np.int64)
-    at = np.column_stack([end[0] - 0.165 - 0.33 * (count - 1 - ids), np.full(count, end[1])])
-    walkers.people = People.standing(
-        at,
-        **disc(np.full(count, 0.17)),
-        free=np.full(count, 2.0),
-        group=np.zeros(count),
-        leaves=np.zeros(count),
-        number=ids,
-    )
-    both = np.zeros(1, np.int8)
-    walkers.set_gates(Gates(np.array([False]), both, np.array([0.0]), both + 1))
-    walkers.tokens[:] = 0.0
-    for second in range(20):
-        walkers.walk(float(second), SECOND)
-    load = walkers.people.load[np.argsort(walkers.people.number)]
-    # somebody pressed by k F from ahead and (k - 1) F from behind: half of both together
-    expected = force * (ids + 0.5)
-    return {"error": float(np.abs(load / expected - 1.0).max()), "front": float(load[-1])}
