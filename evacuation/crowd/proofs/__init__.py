@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evacuation.crowd.proofs import crush, district, guidelines, hermes, live, rimea
+from evacuation.crowd.proofs import alley, crush, district, guidelines, hermes, live, rimea
 from evacuation.crowd.proofs.exact import chain, corridor_speed, large_room, squeeze, threads
-from evacuation.crowd.proofs.measured import harmless, speed_density
+from evacuation.crowd.proofs.measured import DENSITIES, harmless, single_file, speed_density
 from twin.proof import Proof, Reference
 
 FREE = None  # no bound: the figure is reported, with the reason at the end of its row
@@ -20,6 +20,7 @@ RIMEA_1 = "RiMEA guideline test 1 (IMO 1, NIST 2.1): corridor of 40 m by 2 m at 
 RIMEA_4 = (
     "RiMEA guideline test 4 in a corridor of 240 m by 5 m whose ends are not felt; free speed 1.3 m/s, 60 s after 10 s"
 )
+RIMEA_4_FILE = "RiMEA guideline test 4 in a corridor of 240 m by 0.6 m, in which nobody can overtake"
 RIMEA_9 = "RiMEA guideline test 9: room of 30 m by 20 m, 1000 adults, four doors of 1 m and two"
 COUNTED = "exact: people are neither made nor lost"
 ORDERED = "exact: order of sums is fixed"
@@ -41,6 +42,7 @@ CORNER = "HERMES run corner-300, fed as measured"
 PUSH = "measured push through a row of five (Feldmann and Adrian 2023)"
 WAITING = "300 people, a gate of 4 m that lets one through every 3 s, from the 60th to the 120th second"
 CRUSH = "the data's verification cases, arithmetic"
+ALLEY = f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %"
 
 # Where a bound comes from.
 SPEED_BOUND = "the data's verification cases: within 2 %"
@@ -82,6 +84,8 @@ SURVIVORS = "16 of 75 survivors of this area"
 OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
 POINTS_APART = "assumed: ground beside walls is found on points 0.04 to 0.06 m apart"
+NO_BLOCK, BLOCKED = "Mina 2006: below it flow stops and goes", "Mina 2006: the alley blocks"
+BEGINS = "reported: the data's verification cases have blocking begin with 700 to 900 people"
 KILONEWTONS = "the data's verification cases: in the kN range; 2.2 to 5.5 kN were reported"
 
 
@@ -119,6 +123,10 @@ OWN: tuple[Proof, ...] = (
         ("A4", "outside", "speed outside the band, worst of 0.5 to 6 persons/m2", "m/s", "<=", 0.0, BAND_BOUND),
         ("A4/falls", "rises", "rise of speed to the next density", "m/s", "<=", 0.0, FALLS),
         *((f"A4/{d}", f"v_{d}", f"speed at {d} persons/m2", "m/s", "<=", FREE, BESIDE) for d in ("1", "2", "4", "6")),
+    ),
+    *case(single_file, RIMEA_4_FILE, "",
+        ("A4/file", "rises", "rise of speed to the next density, single file", "m/s", "<=", 0.0, FALLS),
+        *((f"A4/file/{d:g}", f"v_{d:g}", f"speed at {d:g} persons/m2, single file", "m/s", "<=", FREE, BESIDE) for d in DENSITIES),
     ),
     *case(large_room, RIMEA_9, "",
         ("A9", "ratio", "time with two doors / with four", "1", "within", (1.8, 2.2), DOORS_BOUND),
@@ -164,9 +172,11 @@ OWN: tuple[Proof, ...] = (
     *case(rimea.demographics, f"{RIMEA} 7", "",
         ("A7", "", "p of 1000 drawn speeds", "1", ">=", 0.05, OURS),
     ),
-    *case(rimea.parameter_study, f"{RIMEA} 8, one storey of it", "",
-        ("A8", "rises", "rise of the time to empty a floor with the speed", "s", "<=", 0.0, ARITHMETIC),
-        *((f"A8/{v}", f"time_{v}", f"time at {v} m/s", "s", "<=", FREE, BESIDE) for v in ("0.5", "1", "1.5")),
+    *case(rimea.parameter_study, f"{RIMEA} 8, three storeys of twelve rooms, 4 people a room", "",
+        ("A8", "rises", "rise of the time to empty the storeys with the speed of all", "s", "<=", 0.0, ARITHMETIC),
+        *((f"A8/{v}", f"time_{v}", f"time, all walk at {v} m/s", "s", "<=", FREE, BESIDE) for v in ("0.5", "0.75", "1", "1.25", "1.5")),
+        ("A8/0.5-1", "spread_0.5_1", "time, speeds even from 0.5 to 1 m/s", "s", "<=", FREE, BESIDE),
+        ("A8/0.25-1.25", "spread_0.25_1.25", "time, speeds even from 0.25 to 1.25 m/s", "s", "<=", FREE, BESIDE),
     ),
     *case(rimea.cabins, f"{RIMEA} 10", "",
         ("A10", "main", "people by the main exit", "persons", "within", (15.0, 15.0), ARITHMETIC),
@@ -291,7 +301,7 @@ OWN: tuple[Proof, ...] = (
         ("fd-bi", "quarters", "share of bins with the median between v_p25 and v_p75", "1", ">=", 0.80, PROPOSED + MEETING),
         ("fd-bi/outside", "outside", "median outside v_p05 to v_p95", "m/s", "<=", 0.0, PROPOSED + MEETING),
         ("fd-bi/capacity", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.50), PROPOSED),
-        ("E10", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.50), PROPOSED),
+        ("E10", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.45), ARITHMETIC),
     ),
     *case(guidelines.lanes, "144 people who stand mixed in a corridor of 36 m by 4 m, half to either end", "",
         ("E10/lanes", "rises", "rise of the order parameter of lanes in ten seconds", "1", ">=", 1e-9, ARITHMETIC),
@@ -315,18 +325,33 @@ OWN: tuple[Proof, ...] = (
         ("push-row/peak", "peak", "peak displacement, worst of five", "1", "<=", 0.30, "requirement" + ROW),
         ("push-row/onset", "onset", "onset, worst of five", "s", "<=", 0.15, "requirement" + ROW),
     ),
-    *case(guidelines.narrow_alley, f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %; 800 people", "",
+    *case(alley.narrow_alley, f"{ALLEY}; 800 people", "",
         ("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
         *spread("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2"),
-        ("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, "Mina 2006: below it flow stops and goes"),
+        ("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
         *spread("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1"),
-        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
+        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, BLOCKED),
         *spread("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1"),
         ("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1000.0, 5500.0), KILONEWTONS),
         *spread("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N"),
         ("E12/load", "load", "load on a person at 9 to 10 persons/m2, mean", "N", "<=", FREE, BESIDE),
         ("E12/densest", "densest", "highest density where somebody is, half go up", "m-2", "<=", FREE, BESIDE),
         ("E12/most-load", "most_load", "highest load on a person, half go up", "N", "<=", FREE, BESIDE),
+    ),
+    *case(alley.persons_inside, f"{ALLEY}; so many people, no two in one place", "",
+        ("E12/one-way-1000", "one_way_1000", "flow out, 1000 people who all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        *spread("E12/one-way-1000", "one_way_1000", "flow out, 1000 people who all go down", "m-1 s-1"),
+        ("E12/two-way-500", "two_way_500", "flow out, half of 500 go up", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        ("E12/two-way-900", "two_way_900", "flow out, half of 900 go up", "m-1 s-1", "<=", 0.8, BLOCKED),
+        *((f"E12/two-way-{n}", f"two_way_{n}", f"flow out, half of {n} go up", "m-1 s-1", "<=", FREE, BEGINS) for n in (700, 800)),
+        *(
+            row
+            for n in (500, 700, 800, 900)
+            for row in (
+                *spread(f"E12/two-way-{n}", f"two_way_{n}", f"flow out, half of {n} go up", "m-1 s-1"),
+                (f"E12/two-way-{n}/later", f"two_way_{n}_later", "the same from the 20th second on", "m-1 s-1", "<=", FREE, BESIDE),
+            )
+        ),
     ),
     *case(guidelines.metered_queue, WAITING, "",
         ("meter", "calm", "density before a metered gate", "m-2", "within", (1.5, 3.6), CALM),
