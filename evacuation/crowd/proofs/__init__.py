@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evacuation.crowd.proofs import crush, district, forces, guidelines, hermes, live, rimea
+from evacuation.crowd.proofs import alley, crush, district, forces, guidelines, hermes, live, rimea
 from evacuation.crowd.proofs.exact import corridor_speed, large_room, squeeze, threads
-from evacuation.crowd.proofs.measured import harmless, speed_density
+from evacuation.crowd.proofs.measured import DENSITIES, harmless, single_file, speed_density
 from twin.proof import Proof, Reference
 
 FREE = None  # no bound: the figure is reported, with the reason at the end of its row
@@ -20,6 +20,7 @@ RIMEA_1 = "RiMEA guideline test 1 (IMO 1, NIST 2.1): corridor of 40 m by 2 m at 
 RIMEA_4 = (
     "RiMEA guideline test 4 in a corridor of 240 m by 5 m whose ends are not felt; free speed 1.3 m/s, 60 s after 10 s"
 )
+RIMEA_4_FILE = "RiMEA guideline test 4 in a corridor of 240 m by 0.6 m, in which nobody can overtake"
 RIMEA_9 = "RiMEA guideline test 9: room of 30 m by 20 m, 1000 adults, four doors of 1 m and two"
 COUNTED = "exact: people are neither made nor lost"
 ORDERED = "exact: order of sums is fixed"
@@ -44,6 +45,7 @@ CORNER = "HERMES run corner-300, fed as measured"
 PUSH = "measured push through a row of five (Feldmann and Adrian 2023)"
 WAITING = "300 people, a gate of 4 m that lets one through every 3 s, from the 60th to the 120th second"
 CRUSH = "the data's verification cases, arithmetic"
+ALLEY = f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %"
 
 # Where a bound comes from.
 SPEED_BOUND = "the data's verification cases: within 2 %"
@@ -86,6 +88,8 @@ OURS = "the data's verification cases, our band"
 ARITHMETIC = "the data's verification cases"
 SOFT = "assumed: what 600 N press into a soft body (30 kN/m); the data's verification cases ask 0 of a hard one"
 POINTS_APART = "assumed: ground beside walls is found on points 0.04 to 0.06 m apart"
+NO_BLOCK, BLOCKED = "Mina 2006: below it flow stops and goes", "Mina 2006: the alley blocks"
+BEGINS = "reported: the data's verification cases have blocking begin with 700 to 900 people"
 KILONEWTONS = "the data's verification cases: in the kN range; 2.2 to 5.5 kN were reported"
 
 
@@ -106,12 +110,13 @@ def case(
     )  # fmt: skip
 
 
-def spread(name: str, figure: str, metric: str, unit: str) -> tuple[tuple[Any, ...], ...]:
-    """Return the rows of the least and the largest draw beside a row that is a mean over draws (`worlds.OverDraws`)."""
-    return tuple(
+def drawn(name: str, figure: str, metric: str, unit: str, op: str, bound: Any, why: str) -> tuple[tuple[Any, ...], ...]:
+    """Return a row that is a mean over draws (`worlds.OverDraws`), and beside it those of the least and the largest draw."""
+    ends = (
         (f"{name}/{end}", f"{figure}_{end}", f"{metric}, {end} of the draws", unit, "<=", FREE, BESIDE)
         for end in ("least", "most")
     )
+    return (name, figure, metric, unit, op, bound, why), *ends
 
 
 OWN: tuple[Proof, ...] = (
@@ -123,6 +128,10 @@ OWN: tuple[Proof, ...] = (
         ("A4", "outside", "speed outside the band, worst of 0.5 to 6 persons/m2", "m/s", "<=", 0.0, BAND_BOUND),
         ("A4/falls", "rises", "rise of speed to the next density", "m/s", "<=", 0.0, FALLS),
         *((f"A4/{d}", f"v_{d}", f"speed at {d} persons/m2", "m/s", "<=", FREE, BESIDE) for d in ("1", "2", "4", "6")),
+    ),
+    *case(single_file, RIMEA_4_FILE, "",
+        ("A4/file", "rises", "rise of speed to the next density, single file", "m/s", "<=", 0.0, FALLS),
+        *((f"A4/file/{d:g}", f"v_{d:g}", f"speed at {d:g} persons/m2, single file", "m/s", "<=", FREE, BESIDE) for d in DENSITIES),
     ),
     *case(large_room, RIMEA_9, "",
         ("A9", "ratio", "time with two doors / with four", "1", "within", (1.8, 2.2), DOORS_BOUND),
@@ -169,9 +178,11 @@ OWN: tuple[Proof, ...] = (
     *case(rimea.demographics, f"{RIMEA} 7", "",
         ("A7", "", "p of 1000 drawn speeds", "1", ">=", 0.05, OURS),
     ),
-    *case(rimea.parameter_study, f"{RIMEA} 8, one storey of it", "",
-        ("A8", "rises", "rise of the time to empty a floor with the speed", "s", "<=", 0.0, ARITHMETIC),
-        *((f"A8/{v}", f"time_{v}", f"time at {v} m/s", "s", "<=", FREE, BESIDE) for v in ("0.5", "1", "1.5")),
+    *case(rimea.parameter_study, f"{RIMEA} 8, three storeys of twelve rooms, 4 people a room", "",
+        ("A8", "rises", "rise of the time to empty the storeys with the speed of all", "s", "<=", 0.0, ARITHMETIC),
+        *((f"A8/{v}", f"time_{v}", f"time, all walk at {v} m/s", "s", "<=", FREE, BESIDE) for v in ("0.5", "0.75", "1", "1.25", "1.5")),
+        ("A8/0.5-1", "spread_0.5_1", "time, speeds even from 0.5 to 1 m/s", "s", "<=", FREE, BESIDE),
+        ("A8/0.25-1.25", "spread_0.25_1.25", "time, speeds even from 0.25 to 1.25 m/s", "s", "<=", FREE, BESIDE),
     ),
     *case(rimea.cabins, f"{RIMEA} 10", "",
         ("A10", "main", "people by the main exit", "persons", "within", (15.0, 15.0), ARITHMETIC),
@@ -182,19 +193,16 @@ OWN: tuple[Proof, ...] = (
     ),
     *case(rimea.bottleneck, f"{RIMEA} 12", "",
         ("A12", "second", "mean density in the second room", "m-2", "<=", 1.0, OURS),
-        ("A12/door", "door", "mean density before the corridor", "m-2", ">=", 3.0, OURS),
-        *spread("A12/door", "door", "mean density before the corridor", "m-2"),
+        *drawn("A12/door", "door", "mean density before the corridor", "m-2", ">=", 3.0, OURS),
     ),
     *case(rimea.stair_foot, f"{RIMEA} 13", "",
         ("A13", "grows", "growth of the queue at the foot of the stair", "persons", ">=", 1.0, ARITHMETIC),
         ("A13/slower", "slower", "flow into the corridor less that up the stair", "s-1", ">=", 1e-9, ARITHMETIC),
         ("A13/corridor", "corridor", "flow into the corridor", "s-1", "<=", FREE, BESIDE),
-        ("A13/stair", "stair", "flow up the stair of 2 m", "s-1", "<=", 1.76, STAIR),
-        *spread("A13/stair", "stair", "flow up the stair of 2 m", "s-1"),
+        *drawn("A13/stair", "stair", "flow up the stair of 2 m", "s-1", "<=", 1.76, STAIR),
     ),
     *case(rimea.round_a_corner, f"{RIMEA} 15, 500 people, corridors of 4 m", "",
-        ("A15", "wrong", "corner against the short and the long corridor", "s", "<=", 0.0, OURS),
-        *spread("A15", "wrong", "corner against the short and the long corridor", "s"),
+        *drawn("A15", "wrong", "corner against the short and the long corridor", "s", "<=", 0.0, OURS),
         ("A15/corner", "corner", "time round the corner", "s", "<=", FREE, BESIDE),
     ),
     *case(guidelines.two_ways, f"{RIMEA} 14: a short way over stairs and a longer level one; which one is documented", "",
@@ -202,13 +210,12 @@ OWN: tuple[Proof, ...] = (
         ("A14/level", "level", "share who take the stairs, level way 42 m against 30 m", "1", "<=", 0.05, SHORTER),
     ),
     *case(guidelines.exit_flow, "IMO 4: 100 people, room of 8 m by 5 m, door of 1 m", "",
-        ("B4", "flow", "flow through the door", "s-1", "<=", 2.53, DOOR),
-        *spread("B4", "flow", "flow through the door", "s-1"),
+        *drawn("B4", "flow", "flow through the door", "s-1", "<=", 2.53, DOOR),
     ),
     *case(guidelines.counterflow_rooms, "IMO 8: two rooms of 10 m, corridor of 10 m by 2 m, 100 people against 0, 10, 50, 100", "",
         ("B8", "rises", "least rise of the time of the last with the counterflow", "s", ">=", 1e-9, RISES),
-        *((f"B8/{n}", f"time_{n}", f"time of the last, {n} against", "s", "<=", FREE, BESIDE) for n in (0, 10, 50, 100)),
-        *spread("B8/100", "time_100", "time of the last, 100 against", "s"),
+        *((f"B8/{n}", f"time_{n}", f"time of the last, {n} against", "s", "<=", FREE, BESIDE) for n in (0, 10, 50)),
+        *drawn("B8/100", "time_100", "time of the last, 100 against", "s", "<=", FREE, BESIDE),
     ),
     *case(guidelines.exit_shut, "ISO 20414 test 9, NIST 4.1: one of two exits is shut at 1 s", "",
         ("D9", "through", "people who cross it later", "persons", "<=", 0.0, "exact"),
@@ -283,23 +290,18 @@ OWN: tuple[Proof, ...] = (
         ("E8/gait", "false", "share of gaits of 0.5 Hz told as sway", "1", "<=", 0.0, ARITHMETIC),
     ),
     *case(hermes.bottlenecks, ENTRANCES, "crowd",
-        ("bottleneck", "worst", "flow against the measured, worst run", "1", "<=", 0.15, PROPOSED),
-        *spread("bottleneck", "worst", "flow against the measured, worst run", "1"),
-        ("bottleneck/mean", "mean", "flow against the measured, mean of runs", "1", "<=", 0.10, "requirement"),
-        *spread("bottleneck/mean", "mean", "flow against the measured, mean of runs", "1"),
+        *drawn("bottleneck", "worst", "flow against the measured, worst run", "1", "<=", 0.15, PROPOSED),
+        *drawn("bottleneck/mean", "mean", "flow against the measured, mean of runs", "1", "<=", 0.10, "requirement"),
         ("E9", "worst", "flow against the measured, worst run", "1", "<=", 0.15, PROPOSED),
         *((f"bottleneck/{n}", n, f"flow / measured, run {n}", "1", "<=", FREE, BESIDE) for n in (*hermes.NARROW, "ao-300")),
         ("nt", "lag", "lag of the N-t curve, worst run", "1", "<=", 0.10, PROPOSED),
     ),
     *case(hermes.bottlenecks, GATE, "crowd",
-        ("gate", "gate_050_w56_040", "flow / measured", "1", "within", (0.85, 1.15), PROPOSED),
-        *spread("gate", "gate_050_w56_040", "flow / measured", "1"),
+        *drawn("gate", "gate_050_w56_040", "flow / measured", "1", "within", (0.85, 1.15), PROPOSED),
     ),
     *case(hermes.gate_crowd, GATE, "crowd",
-        ("E11", "box", "density before the gate", "m-2", "within", (5.0, 6.5), PROPOSED),
-        *spread("E11", "box", "density before the gate", "m-2"),
-        ("gate/local", "local", "highest local density", "m-2", "within", (7.0, 9.0), PROPOSED),
-        *spread("gate/local", "local", "highest local density", "m-2"),
+        *drawn("E11", "box", "density before the gate", "m-2", "within", (5.0, 6.5), PROPOSED),
+        *drawn("gate/local", "local", "highest local density", "m-2", "within", (7.0, 9.0), PROPOSED),
         ("gate/speed", "speed", "mean speed before the gate", "m/s", "within", (0.08, 0.15), PROPOSED),
     ),
     *case(hermes.corner, CORNER, "crowd",
@@ -316,20 +318,16 @@ OWN: tuple[Proof, ...] = (
         ("fd-bi", "quarters", "share of bins with the median between v_p25 and v_p75", "1", ">=", 0.80, PROPOSED + MEETING),
         ("fd-bi/outside", "outside", "median outside v_p05 to v_p95", "m/s", "<=", 0.0, PROPOSED + MEETING),
         ("fd-bi/capacity", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.50), PROPOSED),
-        ("E10", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.50), PROPOSED),
+        ("E10", "capacity", "capacity", "m-1 s-1", "within", (1.20, 1.45), ARITHMETIC),
     ),
     *case(guidelines.lanes, "144 people who stand mixed in a corridor of 36 m by 4 m, half to either end", "",
-        ("E10/lanes", "rises", "rise of the order parameter of lanes in ten seconds", "1", ">=", 1e-9, ARITHMETIC),
-        *spread("E10/lanes", "rises", "rise of the order parameter of lanes in ten seconds", "1"),
+        *drawn("E10/lanes", "rises", "rise of the order parameter of lanes in ten seconds", "1", ">=", 1e-9, ARITHMETIC),
         ("E10/lanes/later", "later", "order parameter of lanes then", "1", "<=", FREE, BESIDE),
     ),
     *case(hermes.counterflow, TWO_WAY, "crowd",
-        ("counterflow", "still", "longest standstill at 2.8 persons/m2 or less", "s", "<=", 5.0, "assumed"),
-        *spread("counterflow", "still", "longest standstill at 2.8 persons/m2 or less", "s"),
-        ("counterflow/passed", "passed", "people who got through, worst run", "1", ">=", 0.99, "requirement: no gridlock"),
-        *spread("counterflow/passed", "passed", "people who got through, worst run", "1"),
-        ("counterflow/flow", "worst", "flow against the measured, worst run", "1", "<=", 0.15, PROPOSED + MEETING),
-        *spread("counterflow/flow", "worst", "flow against the measured, worst run", "1"),
+        *drawn("counterflow", "still", "longest standstill at 2.8 persons/m2 or less", "s", "<=", 5.0, "assumed"),
+        *drawn("counterflow/passed", "passed", "people who got through, worst run", "1", ">=", 0.99, "requirement: no gridlock"),
+        *drawn("counterflow/flow", "worst", "flow against the measured, worst run", "1", "<=", 0.15, PROPOSED + MEETING),
     ),
     *case(hermes.loop, LOOP, "crowd",
         ("loop", "outside", "median outside v_p05 to v_p95", "m/s", "<=", 0.0, PROPOSED + "; a straight corridor stands for the ring"),
@@ -340,18 +338,25 @@ OWN: tuple[Proof, ...] = (
         ("push-row/peak", "peak", "peak displacement, worst of five", "1", "<=", 0.30, "requirement" + ROW),
         ("push-row/onset", "onset", "onset, worst of five", "s", "<=", 0.15, "requirement" + ROW),
     ),
-    *case(guidelines.narrow_alley, f"{CRUSH}: alley of 40 m by 3.2 m, grade 10 %; 800 people", "",
-        ("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
-        *spread("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2"),
-        ("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, "Mina 2006: below it flow stops and goes"),
-        *spread("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1"),
-        ("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, "Mina 2006: the alley blocks"),
-        *spread("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1"),
-        ("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1000.0, 5500.0), KILONEWTONS),
-        *spread("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N"),
+    *case(alley.narrow_alley, f"{ALLEY}; 800 people", "",
+        *drawn("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
+        *drawn("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        *drawn("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, BLOCKED),
+        *drawn("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1e3, 5.5e3), KILONEWTONS),
         ("E12/load", "load", "load on a person at 9 to 10 persons/m2, mean", "N", "<=", FREE, BESIDE),
         ("E12/densest", "densest", "highest density where somebody is, half go up", "m-2", "<=", FREE, BESIDE),
         ("E12/most-load", "most_load", "highest load on a person, half go up", "N", "<=", FREE, BESIDE),
+    ),
+    *case(alley.persons_inside, f"{ALLEY}; so many people, no two in one place", "",
+        *drawn("E12/one-way-1000", "one_way_1000", "flow out, 1000 people who all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        *(
+            row
+            for n, *how in ((500, ">=", 0.8, NO_BLOCK), (700, "<=", FREE, BEGINS), (800, "<=", FREE, BEGINS), (900, "<=", 0.8, BLOCKED))
+            for row in (
+                *drawn(f"E12/two-way-{n}", f"two_way_{n}", f"flow out, half of {n} go up", "m-1 s-1", *how),
+                (f"E12/two-way-{n}/later", f"two_way_{n}_later", "the same from the 20th second on", "m-1 s-1", "<=", FREE, BESIDE),
+            )
+        ),
     ),
     *case(guidelines.metered_queue, WAITING, "",
         ("meter", "calm", "density before a metered gate", "m-2", "within", (1.5, 3.6), CALM),

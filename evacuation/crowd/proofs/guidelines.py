@@ -9,16 +9,12 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
 from evacuation.crowd.people import draws
 from evacuation.crowd.people.law import Pressing
 from evacuation.crowd.people.walkers import Walkers
-from evacuation.crowd.proofs.exact import contact_forces
-from evacuation.crowd.proofs.worlds import SECOND, OverDraws, coming, emptied, filled, line, plan_of, room, set_speed
-from evacuation.crowd.risk.density import over
+from evacuation.crowd.proofs.worlds import SECOND, OverDraws, emptied, filled, line, plan_of, room, set_speed
 from evacuation.crowd.venue.gates import Gates
-from evacuation.crowd.venue.plan import Plan
 from twin.proof import Proof, Reference, Skip
 
 #: Rows that are the same case as a row of ours. No case is computed twice: both rows read one cached result.
@@ -271,74 +267,6 @@ def familiar_exits(reference: Reference) -> dict[str, float]:
         found["front" if not name else "nearest"] = float(walkers.left_by_gate[0] / table["n"].sum())
         found[f"stage{name}"] = float(np.mean([last.get(k, 0.0) < 3.0 for k in stage]))
     return found
-
-
-@OverDraws
-@cache
-def narrow_alley(_: Reference, key: int) -> dict[str, float]:
-    """Return how people fare in an alley of 40 m by 3.2 m that rises by 10 % (case E12; its T-junction is two open ends).
-
-    `one_way`, `two_way`: persons m-1 s-1 who leave in the first minute, of 800 who stand in it and all go down, or half up half down.
-    `metered`: the highest density of a square of 3.2 m when people come in at 82 a minute and metre, persons/m2. In that minute of
-    `two_way`: `force`, the mean sum of the contact forces on those who stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m;
-    NaN where nobody does), N, and `load`, that of their loads; `densest`, persons/m2, and `most_load`, N, the highest of all.
-    """
-    wide, meter = 3.2, 82.0 / 60.0
-    outline = shapely.union_all(
-        [shapely.box(0, 0, 46, wide), shapely.box(46, -4, 50, wide + 4), shapely.box(-4, -4, 0, wide + 4)]
-    )
-    shut = line((-4, 1), (-4, 2))
-    fixed = [
-        ("wall", "wall", outline.exterior.difference(shut.buffer(0.005, cap_style="flat"))),
-        ("gate", "gate", shut),
-        ("low", "goal", shapely.box(-3.8, -3.8, -1, wide + 3.8)),
-        ("top", "goal", shapely.box(47, -3.8, 49.8, wide + 3.8)),
-        ("slope", "slope", shapely.box(3, 0, 43, wide)),
-    ]
-
-    def alley(*sources: tuple[shapely.Geometry, str]) -> Plan:
-        used = {goal for _, goal in sources}
-        parts = [part for part in fixed if part[1] != "goal" or part[0] in used]
-        parts += [(f"in-{k}", "source", ground) for k, (ground, _) in enumerate(sources)]
-        slope = [part[1] == "slope" for part in parts]
-        goals = [""] * (len(parts) - len(sources)) + [goal for _, goal in sources]
-        return plan_of(
-            outline,
-            parts,
-            goals=goals,
-            rise=np.where(slope, 0.1, np.nan).tolist(),
-            up_deg=np.where(slope, 90.0, np.nan).tolist(),
-        )
-
-    found: dict[str, float] = {}
-    for name, goals in (("one_way", ("low", "low")), ("two_way", ("low", "top"))):
-        walkers = filled(alley(*((shapely.box(0.3, 0.2, 45.7, wide - 0.2), goal) for goal in goals)), 800, key=key)
-        density = over(walkers.finder, 0.5)
-        walls = shapely.linestrings(walkers.plan.lines[0].reshape(-1, 2, 2))
-        seen: list[NDArray[np.float64]] = []
-
-        def look(_second: int, w=walkers, of=density, walls=walls, rows=seen) -> None:  # type: ignore[no-untyped-def]
-            x, y = w.people.x, w.people.w
-            at = tuple((along / of.grid.cell_m).astype(np.int64) for along in (y, x))
-            rows.append(np.stack([of.of(x, y)[at], contact_forces(w.people, walls), w.people.load]))
-
-        emptied(walkers, 60, look)
-        found[name] = walkers.left / 60.0 / wide
-    dense, force, load = np.concatenate(seen, axis=1)
-    packed = (dense >= 9.0) & (dense < 10.0)
-    for figure, of in (("force", force), ("load", load)):
-        found[figure] = float(of[packed].mean()) if packed.any() else np.nan
-    found |= {"densest": float(dense.max()), "most_load": float(load.max())}
-    plan = alley((shapely.box(43.5, 0.2, 45.8, wide - 0.2), "low"))
-    walkers, comers = coming(plan, meter * wide, key)
-    densest = 0.0
-    for second in range(180):
-        comers.step(walkers, float(second), float(second))
-        walkers.walk(float(second), SECOND)
-        x, _w = plan.at(walkers.people.x, walkers.people.w)
-        count = np.histogram(x, np.arange(3.0, 43.0, wide))[0]
-        densest = max(densest, float(count.max()) / wide**2)
-    return found | {"metered": densest}
 
 
 @cache

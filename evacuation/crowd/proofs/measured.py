@@ -11,8 +11,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from evacuation.crowd.people import draws
+from evacuation.crowd.people.walkers import People, Walkers
 from evacuation.crowd.proofs.watch import run
-from evacuation.crowd.proofs.worlds import CRS, emptied, filled, line, mean_speed, room, set_speed
+from evacuation.crowd.proofs.worlds import CRS, KEYS, emptied, filled, line, mean_speed, room, set_speed
 from evacuation.crowd.risk.density import Density, Ground
 from evacuation.crowd.risk.levels import Held, index, thresholds
 from twin.grid import Grid
@@ -20,6 +22,9 @@ from twin.proof import Reference
 
 #: Case A4: densities, free speed of all, corridor, transient and measuring time.
 DENSITIES, FREE_M_S, LENGTH_M, WIDTH_M, TRANSIENT_S, MEASURED_S = (0.5, 1, 2, 3, 4, 5, 6), 1.3, 240.0, 5.0, 10, 60
+
+#: Width of a corridor too narrow to overtake, m: the broadest body fits, no two do.
+FILE_M = 0.6
 
 #: Above this density the band of case A4 is Weidmann's relation and this much to either side.
 WEIDMANN_FROM, WEIDMANN_BAND = 3.4, 0.15
@@ -52,9 +57,33 @@ def _corridor(density: float) -> tuple[float, float]:
     """Return mean speed and density over 10 m in the middle of a corridor filled at one density."""
     outline = shapely.box(0, 0, LENGTH_M, WIDTH_M)
     plan = room(outline, [line((LENGTH_M, 0), (LENGTH_M, WIDTH_M))], outline)
-    walkers = filled(plan, round(density * LENGTH_M * WIDTH_M))
+    return _in_the_middle(filled(plan, round(density * LENGTH_M * WIDTH_M)), WIDTH_M)
+
+
+@cache
+def single_file(_: Reference) -> dict[str, float]:
+    """Return mean speed by density in a corridor as long and too narrow to overtake, and by how much it rises with density at most.
+
+    People stand in one file from its begin to its end, evenly; densities are those of its ground.
+    """
+    outline = shapely.box(0, 0, LENGTH_M, FILE_M)
+    plan = room(outline, [line((LENGTH_M, 0), (LENGTH_M, FILE_M))], shapely.box(1, 0.2, 3, FILE_M - 0.2))
+    found: dict[str, float] = {}
+    for density in DENSITIES:
+        count = round(density * LENGTH_M * FILE_M)
+        at = np.column_stack([(np.arange(count) + 0.5) * LENGTH_M / count, np.full(count, FILE_M / 2)])
+        walkers, ids = filled(plan, 1), np.arange(count)
+        walkers.people = People.standing(
+            plan.local(at), **draws.body(KEYS[0], ids), free=np.zeros(count), group=np.zeros(count), leaves=np.zeros(count), number=ids,
+        )  # fmt: skip
+        found[f"v_{density:g}"] = _in_the_middle(walkers, FILE_M)[0]
+    return found | {"rises": float(max(np.diff(list(found.values())).max(), 0.0))}
+
+
+def _in_the_middle(walkers: Walkers, width: float) -> tuple[float, float]:
+    """Return mean speed and density over 10 m in the middle of a corridor in which all have one free speed, after the transient."""
     set_speed(walkers, FREE_M_S)
-    middle = plan.local(np.array([[LENGTH_M / 2, 0.0]]))[0, 0]
+    middle = walkers.plan.local(np.array([[LENGTH_M / 2, 0.0]]))[0, 0]
     seen: list[tuple[float, float]] = []
 
     def look(second: int) -> None:
@@ -64,7 +93,7 @@ def _corridor(density: float) -> tuple[float, float]:
     emptied(walkers, TRANSIENT_S + MEASURED_S, look)
     speed, count = np.array(seen).T
     known = count > 0
-    return float(np.average(speed[known], weights=count[known])), float(count.mean() / 10.0 / WIDTH_M)
+    return float(np.average(speed[known], weights=count[known])), float(count.mean() / 10.0 / width)
 
 
 #: Cells of the raster of open ground, of the density, and ground added around what was seen, m.

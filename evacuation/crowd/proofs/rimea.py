@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from functools import cache, partial
 
 import numpy as np
+import pandas as pd
 import shapely
+import shapely.affinity
 from scipy.stats import kstest, truncnorm
 
 from evacuation.crowd.people import draws
@@ -20,6 +22,9 @@ from twin.proof import Reference
 
 #: Stairs of cases A2 and A3: 32 degrees; speed along the slope up and down, m/s, for a person of 1.34 m/s on the level.
 STAIR_RISE, SLOPE_M = 0.625, 10.0
+
+#: A floor of twelve rooms (cases A8 and A10).
+FLOOR = shapely.box(0, 0, 18, 11.2)
 
 
 def _stair(up: bool) -> float:
@@ -105,31 +110,42 @@ def demographics(_: Reference) -> float:
     return float(kstest(speeds, truncnorm(low, high, draws.SPEED_M_S, draws.SPEED_SD).cdf).pvalue)
 
 
-def _cabins(own_exit: bool = True) -> Plan:
-    """Return twelve rooms of 3 m by 5 m on both sides of a corridor of 1.2 m: the main exit in the west, the second in the east."""
-    outline = shapely.box(0, 0, 18, 11.2)
+def _rooms(leaf_m: float) -> tuple[list[shapely.LineString], list[shapely.LineString]]:
+    """Return the doors, `leaf_m` wide, and the walls of twelve rooms of 3 m by 5 m on both sides of a corridor of 1.2 m."""
     doors, walls = [], []
     for k in range(6):
         x = 3.0 * k
+        west, east = x + 1.5 - leaf_m / 2, x + 1.5 + leaf_m / 2
         for y in (5.0, 6.2):
-            doors.append(line((x + 1.05, y), (x + 1.95, y)))
-            walls += [line((x, y), (x + 1.05, y)), line((x + 1.95, y), (x + 3, y))]
+            doors.append(line((west, y), (east, y)))
+            walls += [line((x, y), (west, y)), line((east, y), (x + 3, y))]
         if k:
             walls += [line((x, 0), (x, 5)), line((x, 6.2), (x, 11.2))]
+    return doors, walls
+
+
+def _within_rooms() -> list[shapely.Polygon]:
+    """Return the ground of each of the twelve rooms on which people stand, the southern six first."""
+    south = [shapely.box(3.0 * k + 0.4, 0.5, 3.0 * k + 2.6, 4.5) for k in range(6)]
+    return south + [shapely.affinity.translate(one, 0.0, 6.2) for one in south]
+
+
+def _cabins() -> Plan:
+    """Return twelve rooms of 3 m by 5 m on both sides of a corridor of 1.2 m: the main exit in the west, the second in the east."""
+    doors, walls = _rooms(0.9)
     west, east = line((0, 5.05), (0, 6.15)), line((18, 5.05), (18, 6.15))
-    fence = outline.exterior.difference(shapely.union_all([west, east]).buffer(0.005, cap_style="flat"))
+    fence = FLOOR.exterior.difference(shapely.union_all([west, east]).buffer(0.005, cap_style="flat"))
     parts = [("fence", "wall", fence), ("west", "gate", west), ("east", "gate", east)]
     parts += [(f"wall-{k}", "wall", wall) for k, wall in enumerate(walls)]
     parts += [(f"door-{k}", "gate", door) for k, door in enumerate(doors)]
     parts += [("main", "goal", shapely.box(0, 5.1, 0.6, 6.1)), ("second", "goal", shapely.box(17.4, 5.1, 18, 6.1))]
     goals = [""] * len(parts)
     share = [np.nan] * len(parts)
-    for number in range(1, 13):
-        x, y = 3.0 * ((number - 1) % 6), 0.0 if number <= 6 else 6.2
-        parts.append((f"room-{number}", "source", shapely.box(x + 0.4, y + 0.5, x + 2.6, y + 4.5)))
+    for number, ground in enumerate(_within_rooms(), 1):
+        parts.append((f"room-{number}", "source", ground))
         goals.append("second" if number in (5, 6, 11, 12) else "main")
         share.append(1.0 if number == 1 else 2.0)
-    return plan_of(outline, parts, goals=goals if own_exit else [""] * len(parts), flow_per_s=share)
+    return plan_of(FLOOR, parts, goals=goals, flow_per_s=share)
 
 
 @cache
@@ -214,15 +230,49 @@ def _rises(found: Mapping[str, float]) -> dict[str, float]:
     return {"rises": float(max(np.diff(times).max(), 0.0))}
 
 
+def _three_storeys() -> Plan:
+    """Return three floors of twelve rooms above each other, as many people in each, doors and the one way out, in the west below, 1 m.
+
+    In a hall east of the rooms a stair of 1.2 m by 5 m leads up from the lowest floor and another from the next; none from the top.
+    """
+    outline = shapely.union(FLOOR, shapely.box(18, 1.6, 30, 9.6))
+    hall = shapely.MultiLineString([[(18, 1.6), (18, 5)], [(18, 6.2), (18, 9.6)]])
+    out = line((0, 5.1), (0, 6.1))
+    rows: list[tuple[str, str, shapely.Geometry, dict[str, float]]] = [
+        ("out", "gate", out, {}),
+        ("fence-0", "wall", outline.exterior.difference(out.buffer(0.005, cap_style="flat")), {}),
+    ]
+    rows += [(f"fence-{k}", "wall", outline.exterior, {"level": k}) for k in (1, 2)]
+    for k in range(3):
+        rows += [(f"wall-{k}-{n}", "wall", wall, {"level": k}) for n, wall in enumerate([hall, *_rooms(1.0)[1]])]
+        rows += [
+            (f"room-{k}-{n}", "source", ground, {"level": k, "flow_per_s": 4.0})
+            for n, ground in enumerate(_within_rooms())
+        ]
+    for k, y in enumerate((2.6, 7.4)):
+        up = {"level": k, "to_level": k + 1, "rise": STAIR_RISE, "up_deg": 270.0}
+        rows.append((f"stair-{k}", "stair", shapely.box(21, y, 26, y + 1.2), up))
+    said = pd.DataFrame([row[3] for row in rows]).to_dict("list")
+    return plan_of(outline, [row[:3] for row in rows], None, **said)
+
+
 @partial(OverDraws, judge=_rises)
 @cache
 def parameter_study(_: Reference, key: int) -> dict[str, float]:
-    """Return the times of a floor of twelve rooms at rising speeds (case A8, one storey of it); `rises`: the largest rise with speed."""
+    """Return the times to empty three storeys (case A8) at rising speeds of all, `time_`; `rises`: the largest rise with speed.
+
+    `spread_`: the times with speeds that are even about a mean of 0.75 m/s, between the two of the name.
+    """
     found: dict[str, float] = {}
+    plan = _three_storeys()
     for speed in (0.5, 0.75, 1.0, 1.25, 1.5):
-        walkers = filled(_cabins(own_exit=False), 48, key=key)
+        walkers = filled(plan, 144, key=key)
         set_speed(walkers, speed)
-        found[f"time_{speed:g}"] = emptied(walkers, 300)
+        found[f"time_{speed:g}"] = emptied(walkers, 900)
+    for low, high in ((0.5, 1.0), (0.25, 1.25)):
+        walkers = filled(plan, 144, key=key)
+        walkers.people.free[:] = low + (high - low) * draws.uniform(key, walkers.people.number, draws.SPEED)
+        found[f"spread_{low:g}_{high:g}"] = emptied(walkers, 900)
     return found
 
 

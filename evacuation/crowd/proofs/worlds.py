@@ -114,7 +114,7 @@ def coming(plan: Plan, per_s: float, key: int = 7) -> tuple[Walkers, Comers]:
 def emptied(walkers: Walkers, most_s: int, each: Callable[[int], None] | None = None) -> float:
     """Return the seconds until nobody is inside, at most `most_s`; `each` is called with every second that has passed."""
     for second in range(most_s):
-        walkers.walk(float(second), SECOND)
+        walkers.walk(float(second), SECOND, walkers.plan.stairs)
         if each is not None:
             each(second + 1)
         if walkers.people.count == 0:
