@@ -338,25 +338,22 @@ OWN: tuple[Proof, ...] = (
         ("push-row/peak", "peak", "peak displacement, worst of five", "1", "<=", 0.30, "requirement" + ROW),
         ("push-row/onset", "onset", "onset, worst of five", "s", "<=", 0.15, "requirement" + ROW),
     ),
-    *case(alley.narrow_alley, f"{ALLEY}; 800 people", "",
+    *case(alley.narrow_alley, f"{ALLEY}; flow from the 20th second to the 60th", "",
         *drawn("E12", "metered", "highest density, 82 persons a minute and metre come", "m-2", "<=", 4.0, ARITHMETIC),
-        *drawn("E12/one-way", "one_way", "flow out, all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
-        *drawn("E12/two-way", "two_way", "flow out, half go up", "m-1 s-1", "<=", 0.8, BLOCKED),
+        *drawn("E12/one-way", "one_way_1000", "flow out, 1000 people who all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        *drawn("E12/two-way", "two_way_800", "flow out, half of 800 go up", "m-1 s-1", "<=", 0.8, BLOCKED),
+        *drawn("E12/two-way-500", "two_way_500", "flow out, half of 500 go up", "m-1 s-1", ">=", 0.8, NO_BLOCK),
+        *drawn("E12/two-way-700", "two_way_700", "flow out, half of 700 go up", "m-1 s-1", "<=", FREE, BEGINS),
+        *drawn("E12/two-way-900", "two_way_900", "flow out, half of 900 go up", "m-1 s-1", "<=", 0.8, BLOCKED),
+        *(
+            (f"E12/two-way-{n}/{end}", f"two_way_{n}_{end}", metric, unit, "<=", FREE, BESIDE)
+            for n in (500, 700, 800, 900)
+            for end, metric, unit in (("inside", "people inside then", "persons"), ("first", "flow of the whole minute", "m-1 s-1"))
+        ),
         *drawn("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1e3, 5.5e3), KILONEWTONS),
         ("E12/load", "load", "load on a person at 9 to 10 persons/m2, mean", "N", "<=", FREE, BESIDE),
         ("E12/densest", "densest", "highest density where somebody is, half go up", "m-2", "<=", FREE, BESIDE),
         ("E12/most-load", "most_load", "highest load on a person, half go up", "N", "<=", FREE, BESIDE),
-    ),
-    *case(alley.persons_inside, f"{ALLEY}; so many people, no two in one place", "",
-        *drawn("E12/one-way-1000", "one_way_1000", "flow out, 1000 people who all go down", "m-1 s-1", ">=", 0.8, NO_BLOCK),
-        *(
-            row
-            for n, *how in ((500, ">=", 0.8, NO_BLOCK), (700, "<=", FREE, BEGINS), (800, "<=", FREE, BEGINS), (900, "<=", 0.8, BLOCKED))
-            for row in (
-                *drawn(f"E12/two-way-{n}", f"two_way_{n}", f"flow out, half of {n} go up", "m-1 s-1", *how),
-                (f"E12/two-way-{n}/later", f"two_way_{n}_later", "the same from the 20th second on", "m-1 s-1", "<=", FREE, BESIDE),
-            )
-        ),
     ),
     *case(guidelines.metered_queue, WAITING, "",
         ("meter", "calm", "density before a metered gate", "m-2", "within", (1.5, 3.6), CALM),

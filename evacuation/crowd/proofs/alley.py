@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -24,8 +25,11 @@ METER_S = 82.0 / 60.0 * WIDE_M
 #: Where the two halves of the people go: all down, or half of them up.
 ONE_WAY, TWO_WAY = ("low", "low"), ("low", "top")
 
-#: How many stand in it at the start; files in which people stand who are put apart.
-PERSONS, FILES = 800, 9
+#: How many stand in it at the start, and in how many files; whose load is looked at.
+FILES, LOOKED_AT = 9, 800
+
+#: Flow is judged from this second on, when who stood near an end, and met nobody, has gone; until this second.
+FROM_S, UNTIL_S = 20, 60
 
 
 def _alley(*sources: tuple[shapely.Geometry, str]) -> Plan:
@@ -54,64 +58,11 @@ def _alley(*sources: tuple[shapely.Geometry, str]) -> Plan:
 
 
 def _standing(goals: tuple[str, str], persons: int, key: int) -> Walkers:
-    """Return people who stand all over the alley, each half with a goal and spread for itself."""
-    return filled(_alley(*((STANDING, goal) for goal in goals)), persons, key=key)
+    """Return people who stand all over the alley in files, each before the gap of the next file; which half has which goal is drawn.
 
-
-def _outflow(walkers: Walkers) -> float:
-    """Return the persons m-1 s-1 who have left after the first minute."""
-    return walkers.left / 60.0 / WIDE_M
-
-
-@OverDraws
-@cache
-def narrow_alley(_: Reference, key: int) -> dict[str, float]:
-    """Return how people fare in an alley of 40 m by 3.2 m that rises by 10 %.
-
-    `one_way`, `two_way`: persons m-1 s-1 who leave in the first minute, of 800 who stand in it and all go down, or half up half down.
-    `metered`: the highest density of a square of 3.2 m when people come in at 82 a minute and metre, persons/m2. In that minute of
-    `two_way`: `force`, the mean sum of the contact forces on those who stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m;
-    NaN where nobody does), N, and `load`, that of their loads; `densest`, persons/m2, and `most_load`, N, the highest of all.
+    No two stand in one place: of 1000 the nearest are 0.39 m apart.
     """
-    down, walkers = _standing(ONE_WAY, PERSONS, key), _standing(TWO_WAY, PERSONS, key)
-    emptied(down, 60)
-    density, walls = over(walkers.finder, 0.5), shapely.linestrings(walkers.plan.lines[0].reshape(-1, 2, 2))
-    seen: list[NDArray[np.float64]] = []
-
-    def look(_second: int) -> None:
-        x, y = walkers.people.x, walkers.people.w
-        at = tuple((along / density.grid.cell_m).astype(np.int64) for along in (y, x))
-        seen.append(np.stack([density.of(x, y)[at], contact_forces(walkers.people, walls), walkers.people.load]))
-
-    emptied(walkers, 60, look)
-    dense, force, load = np.concatenate(seen, axis=1)
-    packed = (dense >= 9.0) & (dense < 10.0)
-    mean = {
-        name: float(of[packed].mean()) if packed.any() else np.nan for name, of in (("force", force), ("load", load))
-    }
-    flows = {"one_way": _outflow(down), "two_way": _outflow(walkers)}
-    most = {"densest": float(dense.max()), "most_load": float(load.max())}
-    return flows | mean | most | {"metered": _metered(key)}
-
-
-def _metered(key: int) -> float:
-    """Return the highest density of a square of 3.2 m in three minutes in which people come in at the metered rate, persons/m2."""
-    walkers, comers = coming(_alley((TOP, "low")), METER_S, key)
-    densest = 0.0
-    for second in range(180):
-        comers.step(walkers, float(second), float(second))
-        walkers.walk(float(second), SECOND)
-        x, _w = walkers.plan.at(walkers.people.x, walkers.people.w)
-        densest = max(densest, float(np.histogram(x, np.arange(3.0, 43.0, WIDE_M))[0].max()) / WIDE_M**2)
-    return densest
-
-
-def _apart(goals: tuple[str, str], persons: int, key: int) -> Walkers:
-    """Return people who stand all over the alley in nine files, each before the gap of the next file; which half has which goal is drawn.
-
-    Unlike the two halves of `_standing`, which are spread each for itself, no two stand in one place: of 1000 the nearest are 0.39 m apart.
-    """
-    walkers, ids = _standing(goals, 2, key), np.arange(persons)
+    walkers, ids = filled(_alley(*((STANDING, goal) for goal in goals)), 2, key=key), np.arange(persons)
     column, file = np.divmod(ids, FILES)
     step = (STANDING.bounds[2] - STANDING.bounds[0] - 0.2) / np.ceil(persons / FILES)
     at = np.column_stack([0.3 + step * (column + 0.25 + 0.5 * (file % 2)), 0.25 + (WIDE_M - 0.5) / (FILES - 1) * file])
@@ -124,20 +75,74 @@ def _apart(goals: tuple[str, str], persons: int, key: int) -> Walkers:
     return walkers
 
 
+def _flows(walkers: Walkers, each: Callable[[], None] | None = None) -> tuple[float, float, int]:
+    """Return the persons m-1 s-1 who leave from FROM_S to UNTIL_S, and from the first second on, and how many are inside at FROM_S."""
+    left, inside = [0], [walkers.people.count]
+
+    def look(_second: int) -> None:
+        left.append(walkers.left)
+        inside.append(walkers.people.count)
+        if each is not None:
+            each()
+
+    emptied(walkers, UNTIL_S, look)
+    later = (left[-1] - left[FROM_S]) / (UNTIL_S - FROM_S) / WIDE_M
+    return later, left[-1] / UNTIL_S / WIDE_M, inside[FROM_S]
+
+
 @OverDraws
 @cache
-def persons_inside(_: Reference, key: int) -> dict[str, float]:
-    """Return the persons m-1 s-1 who leave in the first minute, by how many stand in the alley at the start.
+def narrow_alley(_: Reference, key: int) -> dict[str, float]:
+    """Return how people fare in an alley of 40 m by 3.2 m that rises by 10 %, by how many stand in it at the start.
 
-    `one_way_1000`: all go down; `two_way_500` and so on: half up, half down. `_later`: the same from the 20th second on, when those who
-    stood near the ends have gone.
+    `one_way_1000` (all go down), `two_way_500` and so on (half up, half down): persons m-1 s-1 who leave from the 20th to the 60th second;
+    `_first`: in the whole minute; `_inside`: how many are inside at the 20th. `metered`: the highest density of a square of 3.2 m when
+    people come in at 82 a minute and metre, persons/m2. Of 800 in two directions: `force`, the mean sum of the contact forces on those who
+    stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m; NaN where nobody does), N, and `load`, that of their loads;
+    `densest`, persons/m2, and `most_load`, N, the highest of all.
     """
-    found: dict[str, float] = {}
+    found: dict[str, float] = {"metered": _metered(key)}
     for name, goals, counts in (("one_way", ONE_WAY, (1000,)), ("two_way", TWO_WAY, (500, 700, 800, 900))):
         for persons in counts:
-            walkers = _apart(goals, persons, key)
-            left: list[int] = []
-            emptied(walkers, 60, lambda _s, w=walkers, c=left: c.append(w.left))  # type: ignore[misc]
-            found[f"{name}_{persons}"] = _outflow(walkers)
-            found[f"{name}_{persons}_later"] = (walkers.left - left[19]) / 40.0 / WIDE_M
+            seen: list[NDArray[np.float64]] = []
+            walkers = _standing(goals, persons, key)
+            each = _pressed(walkers, seen) if (goals, persons) == (TWO_WAY, LOOKED_AT) else None
+            mark = f"{name}_{persons}"
+            found[mark], found[f"{mark}_first"], found[f"{mark}_inside"] = _flows(walkers, each)
+            if each is not None:
+                found |= _forces(seen)
     return found
+
+
+def _pressed(walkers: Walkers, seen: list[NDArray[np.float64]]) -> Callable[[], None]:
+    """Return what adds to `seen` everybody's density, sum of contact forces and load (3, person)."""
+    density, walls = over(walkers.finder, 0.5), shapely.linestrings(walkers.plan.lines[0].reshape(-1, 2, 2))
+
+    def look() -> None:
+        x, y = walkers.people.x, walkers.people.w
+        at = tuple((along / density.grid.cell_m).astype(np.int64) for along in (y, x))
+        seen.append(np.stack([density.of(x, y)[at], contact_forces(walkers.people, walls), walkers.people.load]))
+
+    return look
+
+
+def _forces(seen: list[NDArray[np.float64]]) -> dict[str, float]:
+    """Return the mean force and load on those who stand at 9 to 10 persons/m2, N, and the highest density and load of all."""
+    dense, force, load = np.concatenate(seen, axis=1)
+    packed = (dense >= 9.0) & (dense < 10.0)
+    mean = {
+        name: float(of[packed].mean()) if packed.any() else np.nan for name, of in (("force", force), ("load", load))
+    }
+    return mean | {"densest": float(dense.max()), "most_load": float(load.max())}
+
+
+def _metered(key: int) -> float:
+    """Return the highest density of a square of 3.2 m in three minutes in which people come in at the metered rate, persons/m2."""
+    walkers, comers = coming(_alley((TOP, "low")), METER_S, key)
+    densest = 0.0
+    for second in range(180):
+        comers.step(walkers, float(second), float(second))
+        walkers.walk(float(second), SECOND)
+        x, _w = walkers.plan.at(walkers.people.x, walkers.people.w)
+        densest = max(densest, float(np.histogram(x, np.arange(3.0, 43.0, WIDE_M))[0].max()) / WIDE_M**2)
+    return densest
