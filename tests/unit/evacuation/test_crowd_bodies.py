@@ -215,13 +215,13 @@ def test_people_on_a_stair_pass_more_slowly_than_on_the_level() -> None:
 
 def test_who_is_pressed_against_a_door_post_gets_round_it() -> None:
     """Two of case A8 as they once stood for ever: the way of the first led straight into the post, and the second leaned on him."""
-    walkers = filled(rimea._cabins(own_exit=False), 2)
+    walkers = filled(rimea._cabins(), 2)
     post = walkers.plan.local(np.array([[13.95, 5.0]]))[0]
     ids = np.arange(2)
     walkers.people = People.standing(
         post + np.array([[0.005011460256113, 0.111487306385403], [-0.271072635919432, 0.306607924554735]]),
         broad=np.array([0.22523998252361635, 0.22724454789065746]), deep=np.array([0.1210967647976432, 0.1221744881132567]),
-        free=np.ones(2), group=np.zeros(2), leaves=np.zeros(2), number=ids,
+        free=np.ones(2), group=np.full(2, walkers.finder.group_of["room-5"]), leaves=np.zeros(2), number=ids,
     )._replace(
         face_x=np.array([0.021787359746794507, 0.36802972544880236]), face_w=np.array([0.9997626273047335, -0.92981402505344]),
         touching=np.array([2, 1], np.int32),
