@@ -11,7 +11,7 @@ import pandas as pd
 from evacuation.crowd.answers import about, answers
 from evacuation.crowd.risk import outflow
 from evacuation.crowd.risk.monitor import DENSE
-from evacuation.crowd.risk.signs import PRESSED, WINDOW_S
+from evacuation.crowd.risk.signs import PRESSURE_FROM, WINDOW_S
 from twin.blocks import Block, Cell, Curve, Section, Table, Text
 from twin.city import City
 from twin.clock import Clock
@@ -104,7 +104,7 @@ def _signs(tables: Mapping[str, pd.DataFrame], names: pd.DataFrame, clock: Clock
                 tuple(LINES[k % len(LINES)] for k in range(len(drawn.columns))),
                 "1/s²",
             ),
-            Text(Word("report.crowd.pressure_note", {"density": PRESSED}), "note"),
+            Text(Word("report.crowd.pressure_note", {"density": PRESSURE_FROM}), "note"),
         ]
     return told
 

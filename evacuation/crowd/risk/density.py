@@ -86,6 +86,12 @@ class Density:
             spots[:, rows[off], columns[off]] = places[nearest].T
         return spots
 
+    def spot(self, cell: int) -> NDArray[np.float64]:
+        """Return the local place (x, w) from which a cell sees, given by its place in a field that is laid out in one row."""
+        row, col = divmod(cell, self.grid.nx)
+        own = self._spots[:, row, col]
+        return (np.array([col, row]) + 0.5) * self.grid.cell_m if np.isnan(own[0]) else own.copy()
+
     def both(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the local places at which people count: where they are, and of several levels on the other one, too."""
         return x, w
@@ -121,16 +127,21 @@ class OverStairs(Density):
         return self._plan.on_both_levels(x, w, 3.0 * WIDTH_M)
 
 
+def _bounds(plan: Plan) -> NDArray[np.object_]:
+    """Return the local lines beyond which nobody counts: walls, obstacles and gates of the rim."""
+    line, owner = plan.lines
+    rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
+    return np.asarray(shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)))
+
+
 def ground_around(plan: Plan, density: Density, spot: NDArray[np.float64], far_m: float) -> shapely.Geometry:
     """Return the open ground up to `far_m` from a local spot to each side, up to walls, obstacles and gates of the rim.
 
     These lines part it; a part is open where the density knows most of it, or its inner point, as open.
     """
-    line, owner = plan.lines
-    rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
     around = shapely.box(*(spot - far_m), *(spot + far_m))
     rims = [shapely.transform(shape, plan.local).boundary for shape in (plan.ground, *plan.obstacles)]
-    lines = [*shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)), *rims]
+    lines = [*_bounds(plan), *rims]
     cut = shapely.union_all([around.boundary, *shapely.intersection(lines, around)])
     parts = [part for part in shapely.get_parts(shapely.polygonize(shapely.get_parts(cut))) if _open(density, part)]
     return shapely.union_all(parts)
@@ -165,16 +176,17 @@ def open_ground(finder: Finder) -> Ground:
     open where no wall stands between it and the middle of one of the nearest cells that can be walked on.
     """
     plan, cell = finder.plan, finder.plan.grid.cell_m
-    rim = [k for k, gate in enumerate(plan.gates) if gate.rim]
-    at_rim = np.logical_or.reduce([finder.gate_cells(k) for k in rim], initial=False) & np.ones(plan.grid.shape, bool)
-    inner = finder.walked & ~at_rim
+    inner = finder.walked
+    for k, gate in enumerate(plan.gates):
+        if gate.rim:
+            inner &= ~finder.gate_cells(k)
     around = np.ones((3, 3), bool)
     beside = ndimage.binary_dilation(inner, around, iterations=2) & ~inner
     seen_from = np.argwhere(inner & ndimage.binary_dilation(beside, around, iterations=2))
     line, owner = plan.lines
     if not len(seen_from):
         return Ground(inner, cell, walls=line[owner < 0])
-    solid = shapely.union_all(shapely.linestrings(line[(owner < 0) | np.isin(owner, rim)].reshape(-1, 2, 2)))
+    solid = shapely.union_all(_bounds(plan))
     shapely.prepare(solid)
     rows, columns = np.nonzero(beside)
     within = (np.stack(np.meshgrid(range(POINTS), range(POINTS)), axis=-1).reshape(-1, 2) + 0.5) / POINTS

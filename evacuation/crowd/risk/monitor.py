@@ -152,11 +152,6 @@ class Monitor:
         """Return the density now where each person stands, persons/m2."""
         return np.asarray(self.now.ravel()[self._flat(people)])
 
-    def centre(self, cell: int) -> NDArray[np.float64]:
-        """Return the local place (x, w) of the middle of a cell, given by its place in a field that is laid out in one row."""
-        row, col = divmod(cell, self.density.grid.nx)
-        return (np.array([col, row]) + 0.5) * self.density.grid.cell_m
-
     def by_density(self, people: People) -> NDArray[np.int64]:
         """Return how many people stand at a density in each of CLASSES."""
         return np.bincount(np.digitize(self.met(people), CLASSES) - 1, minlength=len(CLASSES))

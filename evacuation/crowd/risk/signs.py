@@ -24,7 +24,7 @@ NEAR_M = SQUARE_M / 2.0 + 2.0 * CUT_M
 
 #: Crowd pressure is worked out from this density on, persons/m2, with velocities over so many seconds: heads that sway with each step
 #: (about 0.5 Hz) do not count (the data's README: above 5, below about 0.3 Hz).
-PRESSED, SMOOTH_S = 5.0, 3
+PRESSURE_FROM, SMOOTH_S = 5.0, 3
 
 #: Sway is looked for each LOOK_S s in the mean velocity of the last WINDOW_S s of at least FEWEST people in a dense crowd; of a period
 #: that fits into that PERIODS times.
@@ -67,8 +67,6 @@ class Signs:
         at = np.column_stack([people.x, people.w])
         self._follow(people, at)
         monitor = self.monitor
-        inside = people.out < 0  # as the Gaussian density: who has gone out stands on other ground
-        seen = np.column_stack(monitor.density.both(people.x[inside], people.w[inside]))
         now, zone = monitor.now.ravel(), monitor.zone_of(people)
         quick, slow = self._velocity(people, 1), self._velocity(people, SMOOTH_S)
         dense = (monitor.met(people) >= DENSE) & np.isfinite(quick[:, 0])
@@ -79,16 +77,22 @@ class Signs:
             if not len(cells):
                 continue
             cell = int(cells[now[cells].argmax()])
-            spot, density = monitor.centre(cell), float(now[cell])
+            spot, density = monitor.density.spot(cell), float(now[cell])
             near = (np.abs(at - spot) <= NEAR_M).all(axis=1)
             if density > np.nan_to_num(self.densities[k, 0]):
                 self.densities[k, 0], self.densest_after[k] = density, t
-                self._densest[k] = spot, seen[(np.abs(seen - spot) <= NEAR_M).all(axis=1)]
-            if density >= PRESSED and (known := near & np.isfinite(slow[:, 0])).any():
+                self._densest[k] = spot, self._around(people, spot)
+            if density >= PRESSURE_FROM and (known := near & np.isfinite(slow[:, 0])).any():
                 group = people.group[known].astype(np.int64)
                 self._pressed[:, k] += pressure(at[known], slow[known], spot[None, :], WIDTH_M, group)[0], 1.0
         if round(t) % LOOK_S == 0:
             self._look(t)
+
+    def _around(self, people: People, spot: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where those stand (n, 2) who count near a spot, as in the Gaussian density: nobody who has gone out."""
+        inside = people.out < 0
+        seen = np.column_stack(self.monitor.density.both(people.x[inside], people.w[inside]))
+        return np.asarray(seen[(np.abs(seen - spot) <= NEAR_M).all(axis=1)])
 
     def new_step(self) -> None:
         """Begin another output step: the mean pressure of the last one is told."""
@@ -96,7 +100,7 @@ class Signs:
 
     @property
     def pressure(self) -> NDArray[np.float64]:
-        """Mean crowd pressure at the densest spot of each zone since the last output time, 1/s2; NaN where it never reached PRESSED."""
+        """Mean crowd pressure at the densest spot of each zone since the last output time, 1/s2; NaN below PRESSURE_FROM."""
         total, seconds = self._pressed
         return np.where(seconds > 0.0, total / np.maximum(seconds, 1.0), np.nan)
 

@@ -13,7 +13,8 @@ def lines_by_cell(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], int]:
     """Return which lines (line, 4), x0, w0, x1, w1, are within `reach_m` of each square of `size_m`, and how many squares a row has.
 
-    Those of square k are `list[start[k] : start[k + 1]]`, k = row x columns + column, from the corner of `grid` on.
+    The first two are `start` and `near`: those of square k are `near[start[k] : start[k + 1]]`,
+    k = row x columns + column, from the corner of `grid` on.
     """
     columns = int(np.ceil(grid.nx * grid.cell_m / size_m)) + 1
     rows = int(np.ceil(grid.ny * grid.cell_m / size_m)) + 1
