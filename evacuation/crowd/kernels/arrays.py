@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+MOST_WALLS = 8  # of those that touch one person, that hold him by friction
+
 
 class Bodies(NamedTuple):
     """Everybody, an array each: place (m, local), velocity, half the breadth of the shoulders and half the depth of the chest (m), unit
@@ -153,13 +155,14 @@ class Plans(NamedTuple):
 
 class Pushed(NamedTuple):
     """What a step of the contacts gives: new velocity and contacts, the line crossed (see `press`), and the part of his way by which
-    each turns."""
+    each turns; `walls` (n, MOST_WALLS, 3) is room for the direction and force of the walls that touch him."""
 
     vx: np.ndarray
     vw: np.ndarray
     touching: np.ndarray
     crossed: np.ndarray
     turns: np.ndarray
+    walls: np.ndarray
 
 
 class Law(NamedTuple):
@@ -190,5 +193,6 @@ class Law(NamedTuple):
     damping: float
     friction: float
     coulomb: float
+    wall_coulomb: float
     skin: float
     load_time: float

@@ -13,6 +13,7 @@ import math
 
 import numba
 
+from evacuation.crowd.kernels.arrays import MOST_WALLS
 from evacuation.crowd.kernels.decide import BLOCK, FEW
 from evacuation.crowd.kernels.outline import nearest, off_line, shoulder
 from evacuation.crowd.kernels.walls import bars, crosses, side
@@ -66,20 +67,43 @@ def move_side_by_side(people_out, pushed_out, n, plans, floor, gates, law):
 
 
 @kernel(inline=True)
-def contact(over, nx, nw, rx, rw, shared, law):
-    """Return the normal force of a contact (N) and the force along x and w, of an overlap (m) along n and a relative velocity r.
+def normal_force(over, rn, shared, law):
+    """Return the normal force of a contact (N) of an overlap (m) that opens at `rn`: k overlap - c rn, no pull.
 
-    k overlap - c rn, no pull, along n, and kappa overlap rt against it, no more than `coulomb` times the normal force. Dashpot and
-    friction are divided by 1 + coefficient `shared`, which is dt (n_i + n_j) / m, n the contacts of each: this bounds what all of
-    them take from one person in a step.
+    The dashpot c is divided by 1 + c `shared`, which is dt (n_i + n_j) / m, n the contacts of each: this bounds what all of them take
+    from one person in a step.
+    """
+    return max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
+
+
+@kernel(inline=True)
+def contact(over, nx, nw, rx, rw, shared, law):
+    """Return the `normal_force` of two bodies (N) and the force along x and w, of an overlap (m) along n and a relative velocity r.
+
+    Friction is kappa overlap rt against the sliding, no more than `coulomb` times the normal force, kappa divided as the dashpot.
     """
     rn = rx * nx + rw * nw
-    force = max(law.stiffness * over - law.damping / (1.0 + law.damping * shared) * rn, 0.0)
+    force = normal_force(over, rn, shared, law)
     rub = law.friction * over / (1.0 + law.friction * over * shared)
     slide = math.sqrt(max(rx * rx + rw * rw - rn * rn, 0.0))
     if rub * slide > law.coulomb * force:
         rub = law.coulomb * force / slide
     return force, force * nx - rub * (rx - rn * nx), force * nw - rub * (rw - rn * nw)
+
+
+@kernel(inline=True)
+def hold(nx, nw, force, vx, vw, law):
+    """Return the dry friction along x and w of a wall that presses with `force` (N) along n, on who would move at v after this step.
+
+    It takes all of v along the wall, but no more than `wall_coulomb` times the normal force: so a wall holds who leans.
+    """
+    vn = vx * nx + vw * nw
+    tx, tw = vx - vn * nx, vw - vn * nw
+    slide = math.sqrt(tx * tx + tw * tw)
+    rub = law.mass / law.dt
+    if rub * slide > law.wall_coulomb * force:
+        rub = law.wall_coulomb * force / slide
+    return -rub * tx, -rub * tw
 
 
 @kernel(bare=True)
@@ -96,7 +120,7 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time
     x, w, vx, vw, touching = people_out.x, people_out.w, people_out.vx, people_out.vw, people_out.touching
-    broad, deep = people_out.broad, people_out.deep
+    broad, deep, walls = people_out.broad, people_out.deep, pushed_out.walls
     for i in range(begin, end):
         px, pw, ux, uw = x[i], w[i], vx[i], vw[i]
         fx, fw = mass * (plans_out.want_x[i] - ux) / law.relax, mass * (plans_out.want_w[i] - uw) / law.relax
@@ -123,7 +147,7 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
             sxx += force * nx * nx
             sxw += force * nx * nw
             sww += force * nw * nw
-        hard, post_x, post_w = deep[i], 0.0, 0.0
+        hard, post_x, post_w, held = deep[i], 0.0, 0.0, 0
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
         for m in range(floor.wall_start[k], floor.wall_start[k + 1]):
             s = floor.wall_list[m]
@@ -155,8 +179,11 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
                 if along <= 0.0 or along >= 1.0:
                     d = max(math.sqrt(dx * dx + dw * dw), 1e-9)
                     post_x, post_w = dx / d, dw / d
-            force, qx, qw = contact(deep[i] - h, nx, nw, ux, uw, dt * own / mass, law)
-            fx, fw, count = fx + qx, fw + qw, count + 1
+            force = normal_force(deep[i] - h, ux * nx + uw * nw, dt * own / mass, law)
+            fx, fw, count = fx + force * nx, fw + force * nw, count + 1
+            if held < MOST_WALLS:
+                walls[i, held, 0], walls[i, held, 1], walls[i, held, 2] = nx, nw, force
+                held += 1
             sxx += force * nx * nx
             sxw += force * nx * nw
             sww += force * nw * nw
@@ -170,7 +197,11 @@ def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
             pull = mass * GRAVITY / math.sqrt(1.0 + rx * rx + rw * rw)
             fx -= pull * rx
             fw -= pull * rw
-        pushed_out.vx[i], pushed_out.vw[i] = ux + dt * fx / mass, uw + dt * fw / mass
+        ux, uw = ux + dt * fx / mass, uw + dt * fw / mass
+        for m in range(held):
+            fx, fw = hold(walls[i, m, 0], walls[i, m, 1], walls[i, m, 2], ux, uw, law)
+            ux, uw = ux + dt * fx / mass, uw + dt * fw / mass
+        pushed_out.vx[i], pushed_out.vw[i] = ux, uw
         pushed_out.touching[i] = count
         half, off = 0.5 * (sxx + sww), 0.5 * (sxx - sww)
         now = 0.5 * (half + math.sqrt(off * off + sxw * sxw))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from evacuation.crowd.kernels.arrays import Order, Plans, Pushed
+from evacuation.crowd.kernels.arrays import MOST_WALLS, Order, Plans, Pushed
 from evacuation.crowd.kernels.decide import MOST_PAIRS, decide
 from evacuation.crowd.kernels.gates import let_go, meter
 from evacuation.crowd.kernels.order import sort_by_cell
@@ -33,7 +33,8 @@ def walk(first_out, second_out, counts_out, people, times, floor, gates, ways, l
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n),
         np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32),
     )  # fmt: skip
-    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
+    walls = np.empty((n, MOST_WALLS, 3))
+    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n), walls)
     now, after, spare = people, first_out, second_out
     for k in range(times.size):
         if n == 0:

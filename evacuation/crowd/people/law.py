@@ -52,6 +52,9 @@ TURN_PRESSED = 2.0
 #: with the runs of two directions and the guidelines' E12 and B4 in view.
 FRICTION, COULOMB = 1.5e4, 0.10
 
+#: Dry friction of a wall over the normal force; calibrated as `COULOMB`.
+WALL_COULOMB = 0.05
+
 #: Whom one may touch before the next decision, m between outlines, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0
 
@@ -99,6 +102,7 @@ class Pressing:
             damping=DAMPING,
             friction=FRICTION,
             coulomb=COULOMB,
+            wall_coulomb=WALL_COULOMB,
             skin=SKIN_M,
             load_time=LOAD_TIME_S,
         )

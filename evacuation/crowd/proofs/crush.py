@@ -10,7 +10,7 @@ import shapely
 import shapely.affinity
 from numpy.typing import NDArray
 
-from evacuation.crowd.kernels.arrays import GateState, Order, Plans, Pushed
+from evacuation.crowd.kernels.arrays import MOST_WALLS, GateState, Order, Plans, Pushed
 from evacuation.crowd.kernels.decide import MOST_PAIRS, decide
 from evacuation.crowd.kernels.order import sort_by_cell
 from evacuation.crowd.kernels.press import compression_rate, press
@@ -133,7 +133,7 @@ def barrier(_: Reference) -> dict[str, float]:
     back = line((0.0, 0.7), (0.0, 1.3))  # shut; so narrow that ways are found on cells of 0.15 m
     plan = room(outline, [gate, back], shapely.box(0.3, 0.3, 2.5, 1.7))
     walkers = filled(plan, 1, pressing=Pressing(queue_push_n=push))
-    walkers._law = walkers._law._replace(friction=0.0, repulsion=0.0)
+    walkers._law = walkers._law._replace(friction=0.0, wall_coulomb=0.0, repulsion=0.0)
     files = np.stack(np.meshgrid(length - 0.24 - 0.4799 * np.arange(depth), 0.25 + 0.5 * np.arange(4)), axis=-1)
     ids = np.arange(4 * depth)
     walkers.people = People.standing(
@@ -270,7 +270,8 @@ def _pushed(
     whole, real = [np.empty(n, np.int32) for _ in range(4)], [np.empty(n) for _ in range(9)]
     order = Order._make([*whole, np.empty(max(floor.rows, floor.columns) + 1, np.int32)])
     plans = Plans._make([*real, np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32)])
-    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n))
+    walls = np.empty((n, MOST_WALLS, 3))
+    pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n), walls)
     gates = GateState(np.ones(1, bool), np.zeros(1, bool), np.zeros(1, np.int8), np.zeros(1))
     now, after, seen = people, people.room(), []
     for k in range(round(seconds / step)):

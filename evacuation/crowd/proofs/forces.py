@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from evacuation.crowd.kernels.press import GRAVITY
-from evacuation.crowd.people.law import COULOMB, MASS_KG, STIFFNESS, Pressing
+from evacuation.crowd.people.law import MASS_KG, STIFFNESS, WALL_COULOMB, Pressing
 from evacuation.crowd.people.walkers import People
 from evacuation.crowd.proofs.worlds import SECOND, disc, filled, line, plan_of
 from evacuation.crowd.venue.gates import Gates
@@ -28,9 +28,9 @@ FILE, PUSH_N = 10, 201.0
 #: Of case E4: people in the column, and the grade.
 COLUMN, GRADE = 20, 0.1
 
-#: Of the file that stands by turns at one rail and the other: push of each, N (so small that bodies keep their places to 3 %), and how
+#: Of the file that stands by turns at one rail and the other: push of each, N (so small that bodies keep their places to 1 %), and how
 #: far the two rows lie apart, m.
-LIGHT_N, APART_M = 20.0, 0.17
+LIGHT_N, APART_M = 5.0, 0.17
 
 
 class File(NamedTuple):
@@ -60,9 +60,9 @@ def _at_rest(count: int, push: float, rise: float = 0.0, apart: float = 0.0, fri
     ]
     up = 90.0 if rise > 0.0 else 270.0
     plan = plan_of(outline, parts, rise=[np.nan] * 5 + [abs(rise)], up_deg=[np.nan] * 5 + [up])
-    walkers = filled(plan, 1, pressing=Pressing(queue_push_n=push))
+    walkers = filled(plan, 1, pressing=Pressing(push_n=push, queue_push_n=push))
     law = walkers._law
-    walkers._law = law._replace(repulsion=0.0, friction=law.friction if friction else 0.0)
+    walkers._law = law._replace(repulsion=0.0, friction=0.0, wall_coulomb=law.wall_coulomb if friction else 0.0)
     step = np.sqrt((2.0 * RADIUS_M) ** 2 - apart**2) - OVERLAP_M
     ids = np.arange(count)
     along = LONG_M - RADIUS_M + OVERLAP_M - step * (count - 1 - ids)
@@ -104,13 +104,15 @@ def chain(_: Reference) -> dict[str, float]:
 def silo(friction: float, tangent: float, count: int) -> float:
     """Return what a file that stands by turns at one rail and the other presses on its gate with, over the push of one of its people.
 
-    Dry friction of the rails holds each back by `friction` times what he presses on his rail with, and links lie askew by an angle of
-    this `tangent`. The k-th is pressed with P_k along the file from ahead and P_(k-1) from behind, so with (P_k + P_(k-1)) tangent
-    on his rail: P_k = F + P_(k-1) - t (P_k + P_(k-1)), t = friction tangent, hence P_k = F / 2t (1 - ((1 - t) / (1 + t))^k), which
-    never passes F / 2t: the law of Janssen for a silo. Without friction it is k F.
+    Dry friction m of the rails holds each back by m times what he presses on his rail with, and links lie askew by an angle of this
+    tangent. Pressed with P_k along the file from ahead and P_(k-1) from behind he presses (P_k + P_(k-1)) tangent on his rail: so
+    P_k = F + P_(k-1) - t (P_k + P_(k-1)), t = m tangent, which never passes F / 2t: the law of Janssen for a silo. The first one's link
+    ahead is the gate, which is not askew, but holds him by m P from pressing on his rail: P = F + P_(n-1) - m (P_(n-1) tangent - m P).
     """
-    t = friction * tangent
-    return count if t == 0.0 else (1.0 - ((1.0 - t) / (1.0 + t)) ** count) / (2.0 * t)
+    t, behind = friction * tangent, 0.0
+    for _ in range(count - 1):
+        behind = (1.0 + behind * (1.0 - t)) / (1.0 + t)
+    return (1.0 + behind * (1.0 - t)) / (1.0 - friction**2)
 
 
 @cache
@@ -118,11 +120,10 @@ def between_rails(_: Reference) -> dict[str, float]:
     """Return how far a file that presses on rails at both its sides lies from the closed form: `smooth` and `rough` rails.
 
     `share`: what of its push the file presses on the gate with; `dry`: the share by the silo law; `rails`: force on both rails, N.
-    The model's friction acts on those who slide, so at rest rough rails hold nobody back, and the gate gets all of it.
     """
     tangent = APART_M / np.sqrt((2.0 * RADIUS_M) ** 2 - APART_M**2)
     smooth, rough = (_at_rest(FILE, LIGHT_N, apart=APART_M, friction=friction) for friction in (False, True))
-    dry = silo(COULOMB, tangent, FILE)
+    dry = silo(WALL_COULOMB, tangent, FILE)
     return {
         "smooth": abs(smooth.gate / (LIGHT_N * silo(0.0, tangent, FILE)) - 1.0),
         "rough": abs(rough.gate / (LIGHT_N * dry) - 1.0),
