@@ -189,6 +189,7 @@ class Law(NamedTuple):
     turn_pressed: float
     push: float
     queue_push: float
+    closing: float
     stiffness: float
     damping: float
     friction: float

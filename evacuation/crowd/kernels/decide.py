@@ -228,12 +228,12 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
     walks away at v; T is longer by as much as the ground slows him, so that a queue passes a stair the more slowly. Of two with the
     same goal the one nearer to it goes first: the other is not in his way and does not turn him, so that no two wait for each
     other for ever; who touches somebody nearer is stopped by him, too, where their ways run together, so that no arch holds before a
-    door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along
-    e0, less `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no
-    gap left leans towards his goal with `push` newton. Who waits leans with `queue_push`: a metered gate is in his way, or somebody of
-    his group who waited for it at the last decision, and who is in the way as broad as both are, so that nobody slips in beside him. If
-    somebody comes towards him he steps aside, no faster than he leans if he is held by a touch. A gate that bars him stands in his way
-    like a person. People behind a wall are not seen.
+    door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along e0, less
+    `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no gap left leans
+    towards his goal with `push` newton, and closes what there is of the gap l up to `closing` more quickly. Who waits leans with
+    `queue_push`: a metered gate is in his way, or somebody of his group who waited for it at the last decision, and who is in the way as
+    broad as both are, so that nobody slips in beside him. If somebody comes towards him he steps aside, no faster than he leans if he is
+    held by a touch. A gate that bars him stands in his way like a person. People behind a wall are not seen.
     """
     metered = gates.metered.any()
     for i in range(begin, end):
@@ -259,7 +259,7 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
             there, met, share, queues = look(
                 plans_out, i, tx, tw, turn >= 0, metered, start, people, first, last, floor, gates, law
             )
-            worth = there * along + ((0.0 if turn >= 0 else HABIT) - law.follow * share) * free
+            worth = max(there, 0.0) * along + ((0.0 if turn >= 0 else HABIT) - law.follow * share) * free
             if worth > best:
                 best, ex, ew, pace, side_step = worth, tx, tw, there, across
                 meets, waits = met or turn >= 0, queues
@@ -267,8 +267,10 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
                 break
         plans_out.waits[i] = waits
         blocked, lean = pace <= 0.0, min((law.queue_push if waits else law.push) * law.relax / law.mass, free)
-        if pace < lean:
-            pace, ex, ew = lean, goal_x, goal_w
+        room = min(max(1.0 + pace * (law.gap_time + law.foresight) / law.gap_length, 0.0), 1.0)
+        closes = min(lean * (1.0 + law.closing * room), free)
+        if pace < closes:
+            pace, ex, ew = closes, goal_x, goal_w
         if blocked and meets:
             way = 1.0 if side_step >= 0.0 else -1.0
             ex, ew = 0.6 * goal_x - 0.8 * way * goal_w, 0.6 * goal_w + 0.8 * way * goal_x
@@ -335,7 +337,7 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
 @kernel(bare=True)
 def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor, gates, law):
     """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, their share of those ahead, and
-    whether a metered gate stops him, or somebody of his group who waits for one.
+    whether a metered gate stops him, or somebody of his group who waits for one. A speed below 0 says how much of the gap l is missing.
 
     Ground is free to the outline of the next one in his way or to a gate that bars him, with `walls` to a wall, too; `metered`: whether
     any gate is, so that somebody may wait for it. In the share
@@ -396,4 +398,4 @@ def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor
                 gap, leaving, meets = off - people.deep[i] + 0.5 * law.gap_length, 0.0, False
                 waits = floor.gate_of[s] >= 0 and gates.metered[floor.gate_of[s]] and not gates.shut[floor.gate_of[s]]
     room = gap - law.gap_length + law.foresight * leaving
-    return min(free, max(room / (gap_time + law.foresight), 0.0)), meets, against / everybody, waits
+    return min(free, room / (gap_time + law.foresight)), meets, against / everybody, waits

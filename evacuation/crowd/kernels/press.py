@@ -1,10 +1,9 @@
 """How bodies move: contact forces, walls and gates.
 
-Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of
-Coulomb; friction and dashpot are implicit in each contact, so that a step of 10 ms is stable at any squeeze. Everyone sums his own
-contacts in a fixed order: the number of threads changes nothing. Forces act between outlines where they are nearest, along the
-shortest way from one to the other: so springs have a potential, and a crowd that nothing drives comes to rest. They turn nobody; he
-turns himself.
+Contact: spring, dashpot and sliding friction of Helbing, Farkas and Vicsek 2000 (doi:10.1038/35035023), friction at most that of Coulomb;
+friction and dashpot are implicit in each contact, so that a step of 10 ms is stable at any squeeze. That of walls is dry. Everyone sums his
+own contacts in a fixed order: the number of threads changes nothing. Forces act between outlines where they are nearest, along the shortest
+way from one to the other: so springs have a potential, and a crowd that nothing drives comes to rest. They turn nobody; he turns himself.
 """
 
 from __future__ import annotations
@@ -110,12 +109,12 @@ def hold(nx, nw, force, vx, vw, law):
 def push(people_out, pushed_out, begin, end, plans_out, floor, gates, law):
     """Write for people `begin` to `end` the velocity after a step and the load.
 
-    m dv/dt = m (want - v) / relax + sum of `contact` over bodies (see `nearest`) and walls. Load (N): half the largest
-    principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F from two sides it is F. On
-    a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself, and on a stair each step is
-    level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom of all walls
-    the end of one presses hardest, as a door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass. Who
-    touches others turns the more slowly (`turns`): the time is `turn_time` (1 + `turn_pressed` contacts); a post turns him undelayed.
+    m dv/dt = m (want - v) / relax + sum of `contact` over bodies (see `nearest`) + of `normal_force` and `hold` over walls. Load (N): half
+    the largest principal value of sum f n n (f the normal forces), a mean over `load_time`: for somebody pressed by F from two sides it is
+    F. On a slope m g sin(angle) pulls down whoever touches somebody or a wall; who stands free braces himself, and on a stair each step is
+    level. A wall presses to the side on which one stands, so that no shoulder slips through. Whom of all walls the end of one presses
+    hardest, as a door post does, turns his chest to it (`turn_x`, `turn_w`), so that his shoulders pass. Who touches others turns the more
+    slowly (`turns`): the time is `turn_time` (1 + `turn_pressed` contacts); a post turns him undelayed.
     """
     dt, mass = law.dt, law.mass
     fade = dt / law.load_time

@@ -52,8 +52,12 @@ TURN_PRESSED = 2.0
 #: with the runs of two directions and the guidelines' E12 and B4 in view.
 FRICTION, COULOMB = 1.5e4, 0.10
 
-#: Dry friction of a wall over the normal force; calibrated as `COULOMB`.
+#: Dry friction of a wall over the normal force, at rest, too: calibrated as `COULOMB`.
 WALL_COULOMB = 0.05
+
+#: Who still has part of the gap goes by up to this share more quickly than he leans: so a file goes the more slowly the denser it stands.
+#: Small on purpose, and chosen as the side step.
+CLOSING = 0.03
 
 #: Whom one may touch before the next decision, m between outlines, and the time over which the load is a mean, s.
 SKIN_M, LOAD_TIME_S = 0.15, 1.0
@@ -98,6 +102,7 @@ class Pressing:
             turn_pressed=TURN_PRESSED,
             push=self.push_n,
             queue_push=self.queue_push_n,
+            closing=CLOSING,
             stiffness=STIFFNESS,
             damping=DAMPING,
             friction=FRICTION,
