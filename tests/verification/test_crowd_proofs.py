@@ -20,7 +20,7 @@ SLOW = ("A9", "people", "bottleneck", "E9", "nt", "gate", "E14", "live", "A8", "
 LONG = ("A4", "A11", "A15", "fd-bi", "E10", "fd-uni", "counterflow", "loop", "E13")
 
 #: Bounds that the model does not keep yet (docs/crowd.md). A row that comes to keep its bound must leave this list.
-OPEN = {"crowd/squeeze/rest", "crowd/E3/silo", "crowd/A4/file"}
+OPEN = {"crowd/squeeze/rest"}
 
 
 def case_of(proof: Proof) -> str:

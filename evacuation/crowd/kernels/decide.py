@@ -393,9 +393,10 @@ def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor
         if (floor.gate_of[s] < 0 and not walls) or not crosses(px, pw, px + see * ex, pw + see * ew, ax, aw, bx, bw):
             continue
         if bars(s, px, pw, people.passed[i], floor, gates):
-            off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax))
-            if off - people.deep[i] + 0.5 * law.gap_length < gap:
-                gap, leaving, meets = off - people.deep[i] + 0.5 * law.gap_length, 0.0, False
+            off = abs(side(ax, aw, bx, bw, px, pw)) / abs(ex * (bw - aw) - ew * (bx - ax)) - people.deep[i]
+            off = min(2.0 * off, off + 0.5 * law.gap_length)  # half the gap is kept
+            if off < gap:
+                gap, leaving, meets = off, 0.0, False
                 waits = floor.gate_of[s] >= 0 and gates.metered[floor.gate_of[s]] and not gates.shut[floor.gate_of[s]]
     room = gap - law.gap_length + law.foresight * leaving
     return min(free, room / (gap_time + law.foresight)), meets, against / everybody, waits
