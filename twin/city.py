@@ -221,8 +221,8 @@ class City:
 
     @property
     def attended(self) -> list[str]:
-        """The ids of the places at which people are present, and of the sources by which they come to one."""
-        return [*self.facilities["id"].astype(str), *self.ids("venue_source")]
+        """The ids of the places at which people are present, of the sources by which they come to one and of the goals that take them."""
+        return [*self.facilities["id"].astype(str), *self.ids("venue_source"), *self.ids("venue_goal")]
 
     def listed(self) -> pd.DataFrame:
         """Return id, kind, name_zh and name_en of everything in the city that has an id to be named by; "" for no name.

@@ -18,7 +18,7 @@ from evacuation.crowd.district.stream import Stream
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.live.told import counters
 from evacuation.crowd.people.arrivals import Comers
-from evacuation.crowd.people.attendance import Attendance
+from evacuation.crowd.people.attendance import Attendance, Taken
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.people.tracks import ROW_BYTES, Tracks, check_size
 from evacuation.crowd.people.walkers import MOST_STEPS, People, Walkers
@@ -100,8 +100,7 @@ class Crowd:
         """Simulate one member; see `twin.hazard.Hazard`. Raises ScenarioError for a plan or figures that cannot be."""
         plan = self._plan(city)
         state = state and state.check("crowd", city.grid.hash, self._settings(plan))
-        attendance = Attendance.read(drivers.get("attendance"), plan, clock)
-        self._check(clock, attendance)
+        attendance, taken = self._curves(drivers, plan, clock)
         counted, said = counters(drivers, city, plan.levels.on_map(plan.ground))
         extra = {} if counted is None else {"counters": counted}
         said += told.asked(plan, city, attendance, self.persons, clock)
@@ -152,6 +151,7 @@ class Crowd:
             for second in range(seconds):
                 t = float(k * seconds + second)
                 walkers.set_gates(gates.at(t))
+                walkers.takes[:] = taken.at(t + 1.0)
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
                 live.step(
@@ -215,8 +215,7 @@ class Crowd:
     ) -> None:
         """Raise ScenarioError for a plan or figures that cannot be, before anything is simulated; see `twin.hazard.Checked`."""
         plan = self._plan(city)
-        attendance = Attendance.read(drivers.get("attendance"), plan, clock)
-        self._check(clock, attendance)
+        attendance, _ = self._curves(drivers, plan, clock)
         gates, finder = Timetable(plan, city, clock, actions, None, self.gate_closes_m), Finder(plan)
         finder.check(gates.ever_open())
         figures = attendance, self.persons, self.arrivals_per_s, self.leave_within_s
@@ -262,6 +261,15 @@ class Crowd:
             "density_cell_m": self.density_cell_m,
             "raster": plan.grid.hash,
         }
+
+    def _curves(self, drivers: Drivers, plan: Plan, clock: Clock) -> tuple[Attendance | None, Taken]:
+        """Return who comes and whom the goals take; raise ScenarioError for what `_check` refuses and for a goal's curve with a density."""
+        series = drivers.get("attendance")
+        attendance, taken = Attendance.read(series, plan, clock), Taken(series, plan, clock)
+        self._check(clock, attendance)
+        if taken.limited and self.form != "persons":
+            raise ScenarioError("attendance_goal", venue=plan.id, goals=taken.limited, form=self.form)
+        return attendance, taken
 
     def _check(self, clock: Clock, attendance: Attendance | None) -> None:
         """Raise ScenarioError for people said twice or not at all, a clock that is not in seconds, and a run that is too long."""

@@ -79,12 +79,14 @@ class Sight(NamedTuple):
 
 
 class GateState(NamedTuple):
-    """The gates for a while: shut, metered, the sign of the side one comes from (0: both), passes given at each decision."""
+    """The gates for a while: shut, metered, the sign of the side one comes from (0: both), passes given at each decision; `takes` (goal,)
+    is how many each goal takes in all until then."""
 
     shut: np.ndarray
     metered: np.ndarray
     way: np.ndarray
     passes: np.ndarray
+    takes: np.ndarray
 
 
 class Ways(NamedTuple):

@@ -60,7 +60,7 @@ def next_at(k, people, n, t, floor, ways):
 
 @kernel(bare=True)
 def let_go(people_out, counts_out, crossed, n, t, floor, gates):
-    """Count who crossed a gate, and let go who left or reached a goal that he wants; return how many stay.
+    """Count who crossed a gate, and let go who left or reached a goal that he wants and that takes him; return how many stay.
 
     Who goes out by a gate of the rim walks straight on and has left when he is `BEYOND_M` beyond it, or when it is shut. Those
     who stay keep their order and are the first of `people_out`.
@@ -86,7 +86,8 @@ def let_go(people_out, counts_out, crossed, n, t, floor, gates):
             ny, nx = floor.goal_of.shape
             row, col = int(people_out.w[i] / floor.way_size), int(people_out.x[i] / floor.way_size)
             goal = floor.goal_of[min(row, ny - 1), min(col, nx - 1)]
-            if goal > 0 and floor.wants[people_out.group[i], goal - 1]:
+            wanted = goal > 0 and floor.wants[people_out.group[i], goal - 1]
+            if wanted and counts_out.left_by_goal[goal - 1] < gates.takes[goal - 1]:
                 counts_out.left_by_goal[goal - 1] += 1
                 gone = True
         if not gone:

@@ -1,4 +1,5 @@
-"""How many people are present at a venue, by the forcing `attendance`: by a curve of the venue, and by those of its sources."""
+"""How many people are present at a venue, by the forcing `attendance`: by a curve of the venue, and by those of its sources; and how many
+its goals take."""
 
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from evacuation.crowd.venue.plan import Plan
 from twin.clock import Clock
 from twin.errors import ScenarioError
+
+#: More than ever reach a goal.
+ANY = np.iinfo(np.int64).max
 
 
 class Attendance:
@@ -55,6 +59,31 @@ class Attendance:
 
     def _here(self, t: float) -> list[float]:
         return [_present(*curve, t) for curve in zip(self._seconds, self._persons, strict=True)]
+
+
+class Taken:
+    """How many people each goal of a venue has taken by a time, at most: by a curve of the goal, which rises evenly from number to number.
+
+    A goal without one takes whoever reaches it. `limited` are the ids of those that have one.
+    """
+
+    def __init__(self, series: xr.DataArray | None, plan: Plan, clock: Clock) -> None:
+        said = [] if series is None else [str(place) for place in series["place"].values]
+        self.limited = [goal for goal in plan.goals if goal in said]
+        self._curves: list[tuple[NDArray[np.float64], NDArray[np.float64]] | None] = []
+        for goal in plan.goals:
+            if series is None or goal not in said:
+                self._curves.append(None)
+                continue
+            curve = series.sel(place=goal).dropna("time")
+            if (np.diff(curve.values) < 0.0).any():
+                raise ScenarioError("attendance_goal_falls", venue=plan.id, goal=goal)
+            self._curves.append((np.array([clock.seconds(t) for t in curve["time"].values]), curve.values))
+
+    def at(self, t: float) -> NDArray[np.int64]:
+        """Return the most that each goal has taken by `t` seconds, (goal,)."""
+        most = [np.inf if curve is None else _present(*curve, t) for curve in self._curves]
+        return np.array([ANY if np.isinf(n) else int(n + 1e-6) for n in most], dtype=np.int64)
 
 
 def _present(seconds: NDArray[np.float64], persons: NDArray[np.float64], t: float) -> float:

@@ -13,6 +13,7 @@ from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, La
 from evacuation.crowd.kernels.decide import MOST_PAIRS
 from evacuation.crowd.kernels.storeys import walk_storeys
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
+from evacuation.crowd.people.attendance import ANY
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.nearby import lines_by_cell
@@ -112,6 +113,8 @@ class Walkers:
         self._gates: Gates | None = None
         self._way: Ways | None = None
         self._counts = _counts(plan, kept)
+        #: how many each goal takes in all until now; who comes when it takes nobody waits in it
+        self.takes = np.full(len(plan.goals), ANY)
         self._open = np.maximum(_smooth(finder.walkable.astype(np.float64), plan.grid.cell_m), 0.2)
         start_threads()
 
@@ -160,7 +163,7 @@ class Walkers:
         if gates is not self._gates:
             self._gates = gates
             self._way = self.finder.of(gates) if self._seen is None else self.finder.quickest(gates, self._seen)
-            self._state = GateState(gates.shut, gates.metered, gates.way, gates.per_s * DECISION_S)
+            self._state = GateState(gates.shut, gates.metered, gates.way, gates.per_s * DECISION_S, self.takes)
 
     def walk(self, t: float, decisions: int, stairs: Stairs | None = None) -> None:
         """Move everybody from `t` by a number of decisions; over `stairs` (`Plan.stairs`) from level to level."""

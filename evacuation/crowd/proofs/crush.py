@@ -272,7 +272,7 @@ def _pushed(
     plans = Plans._make([*real, np.empty(n, np.int32), np.empty((n, MOST_PAIRS), np.int32), np.empty(n, np.int32)])
     walls = np.empty((n, MOST_WALLS, 3))
     pushed = Pushed(np.empty(n), np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n), walls)
-    gates = GateState(np.ones(1, bool), np.zeros(1, bool), np.zeros(1, np.int8), np.zeros(1))
+    gates = GateState(np.ones(1, bool), np.zeros(1, bool), np.zeros(1, np.int8), np.zeros(1), np.zeros(0, np.int64))
     now, after, seen = people, people.room(), []
     for k in range(round(seconds / step)):
         if k % round(DECISION_S / step) == 0:

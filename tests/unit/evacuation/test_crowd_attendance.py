@@ -107,6 +107,45 @@ def test_a_split_run_equals_the_whole(city: City, tmp_path: Path, form: str) -> 
         np.testing.assert_array_equal(second.state.arrays[name], values, err_msg=name)
 
 
+def with_train(city: City) -> City:
+    """The hall with a goal, `hall/train`, along its east wall."""
+    doors = city.venues[city.venues["id"] == "hall/floor"]
+    doors = doors.assign(id="hall/train", kind="goal", geometry=[shapely.box(X + 9.2, Y + 1, X + 9.8, Y + 9)])
+    return replace(city, venues=gpd.GeoDataFrame(pd.concat([city.venues, doors], ignore_index=True), crs=doors.crs))
+
+
+def test_a_goal_takes_as_many_as_its_curve_says_and_the_others_wait(small_city: City, tmp_path: Path) -> None:
+    city, model = with_train(with_hall(small_city)), Crowd("hall", persons=60)
+    train = curves(hall__train={0: 0, 30: 0, 40: 20, 70: 20, 80: 100})
+    out = model.simulate(city, train, clock(120), rng=stream(1, "crowd"))
+    left = out.counts["where"][3.0].to_numpy()
+    assert list(left[:9]) == [0, 0, 0, 0, 20, 20, 20, 20, left[8]] and left[8] > 20 and left[-1] == 60
+    assert out.balance.error == 0.0 and "attendance_silent" not in dict(out.notes)
+    first = model.simulate(city, train, clock(120).first(50), rng=stream(1, "crowd"))
+    first.state.save(tmp_path / "state.npz")
+    second = model.simulate(
+        city, train, clock(120).after(50), (), stream(9, "crowd"), State.load(tmp_path / "state.npz")
+    )
+    for name, values in out.state.arrays.items():
+        np.testing.assert_array_equal(second.state.arrays[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("code", "curve", "form"),
+    [
+        ("attendance_goal", {0: 5}, "stream"),
+        ("attendance_goal", {0: 5}, "mixed"),
+        ("attendance_goal_falls", {0: 5, 9: 4}, "persons"),
+    ],
+)
+def test_a_goals_curve_that_cannot_be_is_refused(small_city: City, code: str, curve, form: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        Crowd("hall", persons=5, **FORMS[form]).check(
+            with_train(with_hall(small_city)), curves(hall__train=curve), clock(10)
+        )
+    assert error.value.code == code and "hall/train" in error.value.message("zh")
+
+
 def test_rows_of_another_place_change_nothing(city: City) -> None:
     """People come evenly over the time since the last number of their own place."""
     own = {0: 0, 100: 100}
