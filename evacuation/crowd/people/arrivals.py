@@ -66,7 +66,7 @@ class Comers:
         self._skips = [a for a in actions if a.kind == "skip_stop"]
         self._staged = [a for a in actions if a.kind == "staged_end"]
         self._ever_open = ever_open
-        self._attendance, self._persons, self._per_s, self._within_s = attendance, persons, per_s, within_s
+        self._attendance, self._persons, self.per_s, self._within_s = attendance, persons, per_s, within_s
         self._strangers = strangers
         self._places = [_places(plan, source) for source in plan.sources]
         self._around = [(*(p.min(axis=0) - 2.0 * APART_M), *(p.max(axis=0) + 2.0 * APART_M)) for p in self._places]
@@ -130,7 +130,7 @@ class Comers:
                     self._tell(walkers, -change, curve, t, now)
                 coming_by += self._coming(max(change, 0), curve)
         else:
-            self._owed += self._per_s
+            self._owed += self.per_s
             coming_by += self._coming(int(self._owed + 1e-9), 0)
             self._owed -= int(coming_by.sum())
         for action in self._skips:

@@ -20,7 +20,11 @@ from twin.proof import Reference
 #: Width of the alley, m; the grounds on which people stand in it and come in above it; persons a second who are let in there.
 WIDE_M = 3.2
 STANDING, TOP = shapely.box(0.3, 0.2, 45.7, WIDE_M - 0.2), shapely.box(43.5, 0.2, 45.8, WIDE_M - 0.2)
+LOW = shapely.box(0.2, 0.2, 2.5, WIDE_M - 0.2)
 METER_S = 82.0 / 60.0 * WIDE_M
+
+#: Who comes by both ends together at last, persons a second; after so long, and so long from then on, s.
+RAMP_S, RISES_S, HOLDS_S = 8000.0 / 3600.0, 600, 300
 
 #: Where the two halves of the people go: all down, or half of them up.
 ONE_WAY, TWO_WAY = ("low", "low"), ("low", "top")
@@ -97,11 +101,12 @@ def narrow_alley(_: Reference, key: int) -> dict[str, float]:
 
     `one_way_1000` (all go down), `two_way_500` and so on (half up, half down): persons m-1 s-1 who leave from the 20th to the 60th second;
     `_first`: in the whole minute; `_inside`: how many are inside at the 20th. `metered`: the highest density of a square of 3.2 m when
-    people come in at 82 a minute and metre, persons/m2. Of 800 in two directions: `force`, the mean sum of the contact forces on those who
-    stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m; NaN where nobody does), N, and `load`, that of their loads;
+    people come in at 82 a minute and metre, persons/m2. `ramp_most`: people inside at most when more and more come by both ends, 8000 an
+    hour at last, and `ramp_flow`: persons m-1 s-1 who then leave. Of 800 in two directions: `force`, the mean sum of the contact forces on
+    those who stand at 9 to 10 persons/m2 (the model's density, cells of 0.5 m; NaN where nobody does), N, and `load`, that of their loads;
     `densest`, persons/m2, and `most_load`, N, the highest of all.
     """
-    found: dict[str, float] = {"metered": _metered(key)}
+    found: dict[str, float] = {"metered": _metered(key)} | _ramp(key)
     for name, goals, counts in (("one_way", ONE_WAY, (1000,)), ("two_way", TWO_WAY, (500, 700, 800, 900))):
         for persons in counts:
             seen: list[NDArray[np.float64]] = []
@@ -146,3 +151,16 @@ def _metered(key: int) -> float:
         x, _w = walkers.plan.at(walkers.people.x, walkers.people.w)
         densest = max(densest, float(np.histogram(x, np.arange(3.0, 43.0, WIDE_M))[0].max()) / WIDE_M**2)
     return densest
+
+
+def _ramp(key: int) -> dict[str, float]:
+    """Return what becomes of an empty alley into which more and more people come, half of them by each end."""
+    walkers, comers = coming(_alley((LOW, "top"), (TOP, "low")), 0.0, key)
+    most, left = 0, 0
+    for second in range(RISES_S + HOLDS_S):
+        comers.per_s = RAMP_S * min(second / RISES_S, 1.0)
+        comers.step(walkers, float(second), float(second))
+        walkers.walk(float(second), SECOND)
+        most = max(most, walkers.people.count)
+        left = walkers.left if second < RISES_S else left
+    return {"ramp_most": float(most), "ramp_flow": (walkers.left - left) / HOLDS_S / WIDE_M}
