@@ -334,7 +334,7 @@ def touch(plans_out, i, start, people, first, last, floor, gates, law):
     return aside * (law.dodge if floor.wants.shape[0] > 1 else law.repulsion)
 
 
-@kernel(bare=True)
+@kernel(inline=True)
 def look(plans_out, i, ex, ew, walls, metered, start, people, first, last, floor, gates, law):
     """Return how fast person `i` can go in direction e, whether somebody stops him who comes towards him, their share of those ahead, and
     whether a metered gate stops him, or somebody of his group who waits for one. A speed below 0 says how much of the gap l is missing.
