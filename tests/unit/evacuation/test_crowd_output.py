@@ -16,6 +16,7 @@ import shapely
 import scenarios as sc
 from evacuation.crowd.answers import about, answers
 from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.people.tracks import within_walls
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, room
 from evacuation.crowd.risk.outflow import WINDOW_S, Outflow
 from evacuation.crowd.told import worst_table
@@ -68,15 +69,22 @@ def test_pedpy_reads_the_people_their_ground_and_a_density(run: sc.Run, files: d
     assert ground.polygon.covers(shapely.multipoints(tracks.data[["x", "y"]].to_numpy()))
     west, south = tracks.data[["x", "y"]].min() - 1.0
     east, north = tracks.data[["x", "y"]].max() + 1.0
-    found = pedpy.compute_classic_density(
-        traj_data=tracks,
-        measurement_area=pedpy.MeasurementArea(shapely.box(west, south, east, north).intersection(ground.polygon)),
-    )
+    around = shapely.box(west, south, east, north).intersection(shapely.Polygon(ground.polygon.exterior))
+    found = pedpy.compute_classic_density(traj_data=tracks, measurement_area=pedpy.MeasurementArea(around))
     inside = run.exposure["crowd"].counts["where"]["people"].to_numpy()[:, 1]
-    area = shapely.box(west, south, east, north).intersection(ground.polygon).area
-    counted = np.round(found["density"] * area).astype(int)
+    counted = np.round(found["density"] * around.area).astype(int)
     assert counted.loc[0] == PEOPLE == inside[0]
     assert counted.get(15 * PER_S, 0) == inside[1], "after 15 s as many are in the file as the run counts"
+
+
+def test_walls_stand_in_the_ground_of_the_trajectories_unless_they_part_its_people() -> None:
+    """A room of 10 m by 6 m, a wall that leaves a gap, and one that leaves none."""
+    room, one, both = shapely.box(0, 0, 10, 6), shapely.points([[2.0, 3.0]]), shapely.points([[2.0, 3.0], [8.0, 3.0]])
+    gap, shut = (shapely.LineString([(5, 0), (5, end)]).buffer(0.01, cap_style="flat") for end in (4, 6))
+    assert within_walls(room, gap, both).area == pytest.approx(60 - 0.08)
+    assert within_walls(room, shut, both).equals(room), "a tool reads one piece: nobody is left out"
+    assert within_walls(room, shut, one).bounds == pytest.approx((0, 0, 4.99, 6)), "nobody is behind the wall"
+    assert within_walls(room, shut, shapely.points(np.zeros((0, 2)))).equals(room)
 
 
 def test_parquet_and_sqlite_say_the_same_and_where_it_is(run: sc.Run, files: dict[str, Path]) -> None:
