@@ -20,6 +20,9 @@ MOST_ROWS = 2e7
 ROW_BYTES = 16
 
 
+#: How far the ground of trajectories reaches beyond the outline, m: who goes out is followed until he is 1 m and a step beyond a gate.
+STRIP_M = 1.25
+
 #: How wide a wall stands in the ground of trajectories, m: nobody has his middle so near to it.
 WALL_M = 0.02
 
@@ -99,4 +102,4 @@ def within_walls(ground: shapely.Geometry, walls: shapely.Geometry, people: NDAr
 def open_ground(plan: Plan) -> shapely.Geometry:
     """Return the ground inside the outline without obstacles, and the strip around that somebody who leaves steps on."""
     solid = shapely.union_all(list(plan.obstacles))
-    return plan.ground.buffer(1.0, join_style="mitre").difference(solid)
+    return plan.ground.buffer(STRIP_M, join_style="mitre").difference(solid)
