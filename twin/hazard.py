@@ -29,7 +29,7 @@ Drivers = Mapping[str, xr.DataArray]
 #: Called by a model as it advances with the share done, 0..1; raising stops the run.
 Progress = Callable[[float], None]
 
-STATE_VERSION = 14
+STATE_VERSION = 15
 
 
 #: The place of a measure that works in the whole city.

@@ -143,7 +143,8 @@ ATTENDANCE = Variable(
     1e7,
     tags=frozenset({"forcing", "persons"}),
     gaps=True,
-    comment="persons present at a place of the city, or of those who came by a source of it; a number holds until the next at its place",
+    comment="persons present at a place of the city, or of those who came by a source of it, or taken by a goal of it; a number holds "
+    "until the next at its place",
 )
 SOURCE_RATE = Variable(
     "source_rate",

@@ -129,6 +129,7 @@ class Crowd:
         began, kept = (float(state.numbers["since_s"]), state.arrays) if state else (0.0, None)
         if kept is not None:
             comers.resume(kept)
+            taken.resume(kept)
         there = People.of(kept) if kept is not None else comers.at_start()
         walkers = Walkers(plan, finder, Pressing(self.step_s, self.push_n, self.queue_push_n), there, kept)
         monitor = Monitor(over(finder, self.density_cell_m), told.zones_of(plan), kept)
@@ -140,7 +141,7 @@ class Crowd:
         monitor.look(walkers.people)
         if tracks is not None:
             tracks.see(walkers.people)
-        left = [_left(walkers)]
+        left, going = [_left(walkers)], [told.bound_for(walkers.people, finder, began)]
         passed = kept["passed_last"] if kept is not None else np.zeros(len(plan.gates))
         frames = [_frame(monitor, signs, comers, walkers, passed)]
         flooded, seconds = np.zeros((2, len(plan.gates))), round(clock.step_s)
@@ -151,7 +152,7 @@ class Crowd:
             for second in range(seconds):
                 t = float(k * seconds + second)
                 walkers.set_gates(gates.at(t))
-                walkers.takes[:] = taken.at(t + 1.0)
+                walkers.takes[:] = taken.by(t, walkers.left_by_goal)
                 flooded = told.under_water(flooded, gates.flooded(t), t)
                 comers.step(walkers, t, began + t)
                 live.step(
@@ -175,10 +176,11 @@ class Crowd:
                     progress((t + 1.0) / clock.duration_s)
             passed = (walkers.flows - flows).sum(axis=1) / clock.step_s
             frames.append(_frame(monitor, signs, comers, walkers, passed))
+            going.append(told.bound_for(walkers.people, finder, began + t + 1.0))
         arrays = {"key": np.array([key], dtype=np.uint64), "passed_last": passed}
-        for kept_by in (comers, walkers, monitor, doses, outflow, barriers, signs, live):
+        for kept_by in (comers, walkers, taken, monitor, doses, outflow, barriers, signs, live):
             arrays |= kept_by.record()
-        stuck = told.without_a_way(walkers.people, finder, gates.at(clock.duration_s - 1.0), began + clock.duration_s)
+        stuck = walkers.without_a_way(began + clock.duration_s)
         after = State("crowd", city.grid.hash, arrays, {"since_s": began + clock.duration_s}, self._settings(plan))
         return Outcome(
             conform(told.fields(frames, monitor, plan, clock), *KEPT),
@@ -188,6 +190,9 @@ class Crowd:
                 "left": told.left_table(frames, clock),
                 "gates": told.gate_table(plan, walkers.flows, walkers.left_by_gate, flooded, outflow),
                 "exits": exit_table(plan, left),
+                "goals": told.goal_table(
+                    plan, taken.places(clock.duration_s), (left[-1] - left[0])[len(plan.gates) :], going
+                ),
                 "measures": measure_table(actions),
                 "barriers": barriers.table(began),
                 "signs": signs.table(),
@@ -201,6 +206,7 @@ class Crowd:
             (
                 *self._notes(plan, comers, walkers, attendance, doses, tracks),
                 *([("no_way", {"count": stuck})] if stuck else []),
+                *told.goals_waited_for(plan, finder, taken.limited, self.push_n),
                 *told.unheeded(plan, self.strangers, comers.skipped, actions),
                 *live.notes(),
                 *faults(plan, city.ids("place")),

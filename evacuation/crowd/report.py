@@ -34,6 +34,7 @@ def blocks(section: Section, city: City, clock: Clock) -> list[Block]:
         *_zones(section, city, clock, names),
         *_signs(section.tables, names, clock),
         *_exits(section.tables, city, clock),
+        *_goals(section.tables, city),
         *_gates(section.tables, names, city, clock),
         *_barriers(section.tables, city),
         *_live(section.tables, city, clock),
@@ -187,6 +188,23 @@ def _exits(tables: Mapping[str, pd.DataFrame], city: City, clock: Clock) -> list
     return [
         Text(Word("report.crowd.exits"), "title"),
         Curve(Word("report.crowd.left_by"), drawn, labels, colours),
+    ]
+
+
+def _goals(tables: Mapping[str, pd.DataFrame], city: City) -> list[Block]:
+    """Return, for each goal that takes people by a curve, how many it could and did take and how many want to go there."""
+    table = tables.get("goals")
+    if table is None or not table["places"].notna().any():
+        return []
+    counts = ("taken", "most_going", "still_going")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (city.place_name(row["id"]), figure(row["places"]), *(shown(row[name]) for name in counts))
+        for row in table[table["places"].notna()].to_dict("records")
+    )
+    return [
+        Text(Word("report.crowd.goals"), "title"),
+        Table(tuple(Word(f"report.crowd.{head}") for head in ("goal", "places", *counts)), rows, figures=(1, 2, 3, 4)),
+        Text(Word("report.crowd.goals_note"), "note"),
     ]
 
 

@@ -13,13 +13,11 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 
-from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.live.correction import Live
 from evacuation.crowd.people.attendance import Attendance
 from evacuation.crowd.people.walkers import People
 from evacuation.crowd.risk.monitor import BOUNDS, Monitor
 from evacuation.crowd.risk.outflow import Outflow
-from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.plan import Plan
 from evacuation.crowd.venue.ways import Finder
 from twin.city import City, part_name
@@ -155,11 +153,31 @@ def unheeded(
     return notes
 
 
-def without_a_way(people: People, finder: Finder, gates: Gates, now: float) -> int:
-    """Return how many of those inside who are told to leave have no way to go as the gates stand, at `now` s since the first run began."""
-    cell, cost = finder.plan.grid.cell_m, finder.of(gates).cost
-    rows, columns = ((along / cell).astype(np.int64) for along in (people.w, people.x))
-    return int(((people.leaves <= now) & (people.out < 0) & (cost[people.group, rows, columns] >= FAR)).sum())
+def bound_for(people: People, finder: Finder, now: float) -> NDArray[np.int64]:
+    """Return how many of those inside who are told to leave by `now` want to go to each goal, (goal,); who may go to several counts at
+    each."""
+    goes = (people.leaves <= now) & (people.out < 0)
+    wants = np.array([[goal in wanted for goal in finder.plan.goals] for wanted in finder.wanted], dtype=np.int64)
+    return np.asarray(wants[people.group[goes]].sum(axis=0))
+
+
+def goal_table(plan: Plan, places: NDArray[Any], taken: NDArray[Any], going: list[NDArray[np.int64]]) -> pd.DataFrame:
+    """Return a row per goal: `places` that its curve offers in this run (NaN: it takes whoever comes), `taken` by it, and how many inside
+    want to go there: the most at one output time (`most_going`) and at the end (`still_going`), of `going` (time, goal)."""
+    there = np.array(going, dtype=np.float64).reshape(len(going), len(plan.goals))
+    figures = {"places": places, "taken": taken, "most_going": there.max(axis=0), "still_going": there[-1]}
+    return pd.DataFrame({"id": np.array(list(plan.goals), dtype=object), **figures})
+
+
+def goals_waited_for(
+    plan: Plan, finder: Finder, limited: list[str], push_n: float
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Say how people wait at goals that take them by a curve, and that who may go to other goals, too, does not know that curve."""
+    if not limited:
+        return []
+    notes: list[tuple[str, Mapping[str, Any]]] = [("goals_wait", {"goals": limited, "push": push_n})]
+    free = [s.id for s in plan.sources if len(aim := s.goals or frozenset(plan.goals)) > 1 and aim & set(limited)]
+    return notes + ([("goals_unknown", {"goals": limited, "sources": free})] if free else [])
 
 
 def asked(

@@ -18,7 +18,7 @@ from twin.words import Word
 MANIFEST = "manifest.json"
 
 #: The form in which runs are kept; one of another form is told of, and computed again when it is needed.
-FORMAT = 13
+FORMAT = 14
 
 
 def seal(folder: Path, about: dict[str, Any]) -> None:

@@ -30,8 +30,8 @@ from twin.words import LANGS, Phrase, Word, width, written
 
 PAPER, RIVER, BUILDING, ROAD = "#ffffff", "#b5d3e4", "#d3cabb", "#ffffff"
 
-#: Walls of venues, and lines in them that open, on a map less wide than this, m.
-WALL, GATE, NEAR_M = "#6d6459", "#2f8f5b", 1500.0
+#: Walls of venues, lines in them that open, and where their people go to, on a map less wide than this, m.
+WALL, GATE, GOAL, NEAR_M = "#6d6459", "#2f8f5b", "#1f6fb2", 1500.0
 
 #: What a hazard marks itself.
 MARK = "#12305c"
@@ -82,6 +82,7 @@ class Base(NamedTuple):
     solid: list[Path]
     walls: list[Path]
     gates: list[Path]
+    goals: list[Path]
 
     @classmethod
     @lru_cache(maxsize=1)
@@ -96,6 +97,7 @@ class Base(NamedTuple):
             shapes.outlines(parts.geometry[solid & ~lines].values),
             shapes.courses(parts.geometry[lines & wall].values) + shapes.outlines(parts.geometry[parts["kind"] == "stair"].values),
             shapes.courses(parts.geometry[lines & ~wall & (parts["kind"] != "source")].values),
+            shapes.outlines(parts.geometry[parts["kind"] == "goal"].values),
         )  # fmt: skip
 
 
@@ -142,7 +144,9 @@ def draw_city(axes: Any, city: City, window: shapes.Bounds | None = None, *, fur
         shapes.draw_paths(axes, base.solid, facecolor=BUILDING, edgecolor=WALL, linewidth=0.5, zorder=3.4)
         shapes.draw_lines(axes, base.walls, WALL, 0.9, zorder=3.5)
         shapes.draw_lines(axes, base.gates, GATE, 1.6, zorder=3.6)
-        for colour, word in ((WALL, "chart.walls"), (GATE, "chart.gates")):
+        shapes.draw_lines(axes, base.goals, GOAL, 1.2, zorder=3.6)
+        drawn = [(WALL, "chart.walls"), (GATE, "chart.gates")] + [(GOAL, "chart.goals")] * bool(base.goals)
+        for colour, word in drawn:
             axes.plot([], [], color=colour, label=both(word))
     axes.set(xlim=(west, east), ylim=(south, north), aspect="equal", xticks=[], yticks=[])
     if furniture:

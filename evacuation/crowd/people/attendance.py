@@ -3,7 +3,8 @@ its goals take."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -62,9 +63,11 @@ class Attendance:
 
 
 class Taken:
-    """How many people each goal of a venue has taken by a time, at most: by a curve of the goal, which rises evenly from number to number.
+    """How many people each goal of a venue may have taken by a time: by a curve of the goal, which rises evenly from number to number.
 
-    A goal without one takes whoever reaches it. `limited` are the ids of those that have one.
+    While a curve rises, a train stands there: who comes later in the same rise still finds the places that it has offered. While it does
+    not, nobody is taken, and the places that nobody took are gone (`lapsed`), for the next train has its own. A goal without a curve
+    takes whoever reaches it. `limited` are the ids of those that have one.
     """
 
     def __init__(self, series: xr.DataArray | None, plan: Plan, clock: Clock) -> None:
@@ -79,11 +82,32 @@ class Taken:
             if (np.diff(curve.values) < 0.0).any():
                 raise ScenarioError("attendance_goal_falls", venue=plan.id, goal=goal)
             self._curves.append((np.array([clock.seconds(t) for t in curve["time"].values]), curve.values))
+        # how far the curve was ahead of those taken when it last stood still
+        self._ahead = np.zeros(len(plan.goals))
 
-    def at(self, t: float) -> NDArray[np.int64]:
-        """Return the most that each goal has taken by `t` seconds, (goal,)."""
-        most = [np.inf if curve is None else _present(*curve, t) for curve in self._curves]
-        return np.array([ANY if np.isinf(n) else int(n + 1e-6) for n in most], dtype=np.int64)
+    def resume(self, kept: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state."""
+        self._ahead = kept["taken_ahead"].copy()
+
+    def record(self) -> dict[str, NDArray[np.float64]]:
+        """Return what the next part of the run must know."""
+        return {"taken_ahead": self._ahead}
+
+    def by(self, t: float, left: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the most that each goal may have taken in all one second after `t`, (goal,); `left` is who has left there by `t`."""
+        most = np.full(len(left), ANY)
+        for k, curve in enumerate(self._curves):
+            if curve is None:
+                continue
+            before, after = _present(*curve, t), _present(*curve, t + 1.0)
+            if after <= before:
+                self._ahead[k] = before - left[k]
+            most[k] = int(after - self._ahead[k] + 1e-6)
+        return most
+
+    def places(self, duration_s: float) -> NDArray[np.float64]:
+        """Return how many places each goal offers in a run, (goal,); NaN for one that takes whoever reaches it."""
+        return np.array([np.nan if c is None else _present(*c, duration_s) - _present(*c, 0.0) for c in self._curves])
 
 
 def _present(seconds: NDArray[np.float64], persons: NDArray[np.float64], t: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import shapely
@@ -16,6 +18,13 @@ MOST_ROWS = 2e7
 
 #: Bytes of one position: number, frame, x and y.
 ROW_BYTES = 16
+
+
+#: How far the ground of trajectories reaches beyond the outline, m: who goes out is followed until he is 1 m and a step beyond a gate.
+STRIP_M = 1.25
+
+#: How wide a wall stands in the ground of trajectories, m: nobody has his middle so near to it.
+WALL_M = 0.02
 
 
 def check_size(venue: str, person_s: float, per_s: int) -> None:
@@ -48,25 +57,49 @@ class Tracks:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the positions (id, frame, x, y), and one row that says how to read them.
 
-        Frame k stands `k / frames_per_s` seconds after the start of the run. `ground` is the open ground as WKT in the same
-        metres, `west_m` and `south_m` are the map coordinates of their origin. `levels` are the numbers of the plan's levels, the
+        Frame k stands `k / frames_per_s` seconds after the start of the run. `ground` is the open ground (`open_ground`) as WKT in the
+        same metres, `west_m` and `south_m` are the map coordinates of their origin. `levels` are the numbers of the plan's levels, the
         lowest first, separated by spaces: they lie side by side, each `level_span_m` east of the one below it.
         """
         frames = np.repeat(np.arange(len(self._seen), dtype=np.int32), [len(n) for n, _, _ in self._seen])
         number, x, y = (np.concatenate([seen[k] for seen in self._seen]) for k in range(3))
         grid = self._plan.grid
         west, south = grid.west, grid.north - self._height
-        ground = shapely.transform(open_ground(self._plan), lambda at: at - np.array([west, south]))
-        about = {"frames_per_s": self._per_s, "west_m": west, "south_m": south, "ground": ground.wkt}
         levels = self._plan.levels
+        whole = shapely.transform(open_ground(self._plan), lambda at: at - np.array([west, south]))
+        tracks = pd.DataFrame({"id": number, "frame": frames, "x": x, "y": y})
+        stand = tracks.groupby([number, x // levels.span_m], sort=False)[["x", "y"]].first().to_numpy()
+        ground = within_walls(whole, self._walls(), shapely.points(stand))
+        about = {"frames_per_s": self._per_s, "west_m": west, "south_m": south, "ground": ground.wkt}
         about |= {"levels": " ".join(map(str, levels.numbers)), "level_span_m": levels.span_m}
         return {
-            "tracks": pd.DataFrame({"id": number, "frame": frames, "x": x, "y": y}),
+            "tracks": tracks,
             "tracks_about": pd.DataFrame([about]),
         }
+
+    def _walls(self) -> shapely.Geometry:
+        """Return all walls as the model has them, those of stairs, too, as strips `WALL_M` wide."""
+        line, gate = self._plan.lines
+        x, w = line[gate < 0].reshape(-1, 2, 2).transpose(2, 0, 1)
+        lines = shapely.linestrings(np.stack([x, self._height - w], axis=2))
+        return shapely.line_merge(shapely.union_all(lines)).buffer(WALL_M / 2, cap_style="flat", join_style="mitre")
+
+
+def within_walls(ground: shapely.Geometry, walls: shapely.Geometry, people: NDArray[Any]) -> shapely.Geometry:
+    """Return the ground less the walls: of each of its pieces, the part where `people` (points) stand.
+
+    Tools read one piece of ground per level, so a piece in which walls part the people stays uncut.
+    """
+    found = []
+    for whole in shapely.get_parts(ground):
+        pieces = shapely.get_parts(whole.difference(walls))
+        of_piece, _ = shapely.STRtree(people).query(pieces, predicate="intersects")
+        used = np.unique(of_piece)
+        found.append(pieces[used[0]] if len(used) == 1 else whole)
+    return shapely.union_all(found)
 
 
 def open_ground(plan: Plan) -> shapely.Geometry:
     """Return the ground inside the outline without obstacles, and the strip around that somebody who leaves steps on."""
     solid = shapely.union_all(list(plan.obstacles))
-    return plan.ground.buffer(1.0, join_style="mitre").difference(solid)
+    return plan.ground.buffer(STRIP_M, join_style="mitre").difference(solid)

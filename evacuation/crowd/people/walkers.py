@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Stairs, Ways
-from evacuation.crowd.kernels.decide import MOST_PAIRS
+from evacuation.crowd.kernels.decide import MOST_PAIRS, beside
+from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.storeys import walk_storeys
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
 from evacuation.crowd.people.attendance import ANY
@@ -189,6 +190,19 @@ class Walkers:
         if problem == PACKED:
             raise NumericsError("crowd_packed", time=float(times[k]), found=int(figure), expected=MOST_PAIRS)
         self.people = People(*both[(decisions - 1) % 2]).first(count)
+
+    def without_a_way(self, now: float) -> int:
+        """Return how many of those inside who are told to leave by `now` have no way to go as the gates stand.
+
+        Beside a wall the raster has no way: who is pressed there has the one beside him.
+        """
+        if self._way is None:
+            return 0
+        who, cell, ways = self.people, self.plan.grid.cell_m, self._way
+        rows, columns = ((along / cell).astype(np.int64) for along in (who.w, who.x))
+        off = np.flatnonzero((who.leaves <= now) & (who.out < 0) & (ways.cost[who.group, rows, columns] >= FAR))
+        bodies = Bodies(*who)
+        return sum(beside(rows[i], columns[i], i, bodies, self._floor, self._state, ways)[0] < 0 for i in off)
 
     def _crowd(self, over_stairs: bool) -> NDArray[np.float64]:
         """Return the density that people see when they choose their way, persons/m2 on the raster of ways."""

@@ -170,6 +170,7 @@ def oscillation(_: Reference) -> dict[str, float]:
     gait = [np.isfinite(sway(0.1 * np.sin(np.pi * t + k) + rng.normal(0, 0.1, len(t)), step)) for k in range(200)]
     return {
         "error": float(np.median(errors)),
+        "worst": max(errors),
         "missed": float(np.mean(np.array(errors) == 1.0)),
         "false": float(np.mean(gait)),
     }

@@ -75,14 +75,14 @@ def _lost(walkers: Walkers, persons: int) -> float:
 
 
 def threads(_: Reference) -> float:
-    """Return the largest difference in place or load between one thread and all, in a crowd that presses at a door."""
+    """Return the largest difference in place or load between one thread and all, in a crowd that presses at a door: 1000 steps."""
     outline = shapely.box(0, 0, 36, 30)
     plan = room(outline, [line((36, 14), (36, 16))], outline)
     found = []
     for count in one_and_many():
         walkers = filled(plan, 4000)
         with on_threads(count):
-            for second in range(6):
+            for second in range(10):
                 walkers.walk(float(second), SECOND)
         people = walkers.people.chosen(np.argsort(walkers.people.number))
         found.append(np.stack([people.x, people.w, people.load]))

@@ -26,7 +26,7 @@ SAME = {
     "C2.3": ("A6", "NIST 2.3, corner"), "C2.4": ("A7", "NIST 2.4, demographics"), "C2.8": ("B8", "NIST 2.8, counterflow"),
     "C2.9": ("D14", "NIST 2.9, groups"), "C3.1": ("A10", "NIST 3.1, exit route allocation"),
     "C3.3": ("exit-familiarity", "NIST 3.3, affiliation"), "C4.1": ("D9", "NIST 4.1, availability of exits"),
-    "C5.1": ("A11", "NIST 5.1, congestion"), "C5.2": ("B4", "NIST 5.2, maximum flow"),
+    "C5.1": ("A13", "NIST 5.1, congestion"), "C5.2": ("B4", "NIST 5.2, maximum flow"),
     "D1": ("A5", "ISO 20414 test 1"), "D2": ("A1", "ISO 20414 test 2"), "D3": ("A2", "ISO 20414 test 3"),
     "D4": ("A6", "ISO 20414 test 4"), "D5": ("A7", "ISO 20414 test 5"), "D6": ("B8", "ISO 20414 test 6"),
     "D8": ("A10", "ISO 20414 test 8"), "D10": ("A13", "ISO 20414 test 10"), "D11": ("B4", "ISO 20414 test 11"),

@@ -1,4 +1,4 @@
-"""Attendance: how many persons are at a place of the city, or of those who came by a source of it, from a time on."""
+"""Attendance: how many persons are at a place of the city, or came by a source of it; or how many a goal of it has taken in all."""
 
 from __future__ import annotations
 

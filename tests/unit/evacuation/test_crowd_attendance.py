@@ -130,6 +130,17 @@ def test_a_goal_takes_as_many_as_its_curve_says_and_the_others_wait(small_city: 
         np.testing.assert_array_equal(second.state.arrays[name], values, err_msg=name)
 
 
+def test_places_that_nobody_took_leave_with_the_train(small_city: City) -> None:
+    """The first train goes before anybody has been told to leave; the second has its own places, and who has none is told."""
+    late = curves(hall={0: 60, 30: 0}, hall__train={0: 0, 5: 0, 15: 50, 40: 50, 50: 70})
+    out = Crowd("hall").simulate(with_train(with_hall(small_city)), late, clock(100), rng=stream(1, "crowd"))
+    goal = out.tables["goals"].set_index("id").loc["hall/train"]
+    assert list(goal[["places", "taken", "most_going", "still_going"]]) == [70, 20, 60, 40]
+    notes = dict(out.notes)
+    assert notes["goals_wait"]["goals"] == ["hall/train"] and "goals_unknown" not in notes
+    assert "no_way" not in notes, "who is pressed to the wall beside the goal has a way"
+
+
 @pytest.mark.parametrize(
     ("code", "curve", "form"),
     [

@@ -16,7 +16,10 @@ import shapely
 import scenarios as sc
 from evacuation.crowd.answers import about, answers
 from evacuation.crowd.crowd import Crowd
+from evacuation.crowd.people.tracks import within_walls
+from evacuation.crowd.proofs.watch import passages
 from evacuation.crowd.proofs.worlds import SECOND, filled, line, room
+from evacuation.crowd.risk.measures import voronoi_density
 from evacuation.crowd.risk.outflow import WINDOW_S, Outflow
 from evacuation.crowd.told import worst_table
 from scenarios.planning.compare import figures_of
@@ -68,15 +71,48 @@ def test_pedpy_reads_the_people_their_ground_and_a_density(run: sc.Run, files: d
     assert ground.polygon.covers(shapely.multipoints(tracks.data[["x", "y"]].to_numpy()))
     west, south = tracks.data[["x", "y"]].min() - 1.0
     east, north = tracks.data[["x", "y"]].max() + 1.0
-    found = pedpy.compute_classic_density(
-        traj_data=tracks,
-        measurement_area=pedpy.MeasurementArea(shapely.box(west, south, east, north).intersection(ground.polygon)),
-    )
+    around = shapely.box(west, south, east, north).intersection(shapely.Polygon(ground.polygon.exterior))
+    found = pedpy.compute_classic_density(traj_data=tracks, measurement_area=pedpy.MeasurementArea(around))
     inside = run.exposure["crowd"].counts["where"]["people"].to_numpy()[:, 1]
-    area = shapely.box(west, south, east, north).intersection(ground.polygon).area
-    counted = np.round(found["density"] * area).astype(int)
+    counted = np.round(found["density"] * around.area).astype(int)
     assert counted.loc[0] == PEOPLE == inside[0]
     assert counted.get(15 * PER_S, 0) == inside[1], "after 15 s as many are in the file as the run counts"
+
+
+def test_the_proofs_measure_as_pedpy_does(files: dict[str, Path]) -> None:
+    """Density of Voronoi cells cut at 1 m, the times at which people pass a line, and the flow between them."""
+    tracks = pedpy.load_trajectory_from_jupedsim_sqlite(trajectory_file=files[".sqlite"])
+    whole = pedpy.load_walkable_area_from_jupedsim_sqlite(trajectory_file=files[".sqlite"])
+    frame = 4 * PER_S
+    at = tracks.data[tracks.data["frame"] == frame][["x", "y"]].to_numpy()
+    place = shapely.box(*(np.median(at, axis=0) - 1.5), *(np.median(at, axis=0) + 1.5))
+    cells = pedpy.compute_individual_voronoi_polygons(
+        traj_data=tracks, walkable_area=whole, cut_off=pedpy.Cutoff(radius=1.0, quad_segments=16)
+    )
+    theirs, _ = pedpy.compute_voronoi_density(
+        individual_voronoi_data=cells, measurement_area=pedpy.MeasurementArea(place)
+    )
+    ours = voronoi_density(at, whole.polygon, place)
+    assert ours == pytest.approx(float(theirs["density"].loc[frame]), rel=0.01) and ours > 0.5
+    table = tracks.data.assign(t=tracks.data["frame"] / PER_S)[["id", "t", "x", "y"]].sort_values(["id", "t"])
+    east = float(table["x"].max()) - 2.0
+    line = pedpy.MeasurementLine([(east, -100.0), (east, 100.0)])
+    counted, _ = pedpy.compute_n_t(traj_data=tracks, measurement_line=line)
+    passed = passages(table, east, axis="x", down=False)["t"].to_numpy()
+    curve = counted["cumulative_pedestrians"]
+    assert len(passed) == curve.max() > 10
+    for n, t in enumerate(passed, start=1):
+        assert abs((curve >= n).idxmax() / PER_S - t) <= 1.0 / PER_S + 1e-6
+
+
+def test_walls_stand_in_the_ground_of_the_trajectories_unless_they_part_its_people() -> None:
+    """A room of 10 m by 6 m, a wall that leaves a gap, and one that leaves none."""
+    room, one, both = shapely.box(0, 0, 10, 6), shapely.points([[2.0, 3.0]]), shapely.points([[2.0, 3.0], [8.0, 3.0]])
+    gap, shut = (shapely.LineString([(5, 0), (5, end)]).buffer(0.01, cap_style="flat") for end in (4, 6))
+    assert within_walls(room, gap, both).area == pytest.approx(60 - 0.08)
+    assert within_walls(room, shut, both).equals(room), "a tool reads one piece: nobody is left out"
+    assert within_walls(room, shut, one).bounds == pytest.approx((0, 0, 4.99, 6)), "nobody is behind the wall"
+    assert within_walls(room, shut, shapely.points(np.zeros((0, 2)))).equals(room)
 
 
 def test_parquet_and_sqlite_say_the_same_and_where_it_is(run: sc.Run, files: dict[str, Path]) -> None:
