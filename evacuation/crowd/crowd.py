@@ -206,7 +206,7 @@ class Crowd:
             (
                 *self._notes(plan, comers, walkers, attendance, doses, tracks),
                 *([("no_way", {"count": stuck})] if stuck else []),
-                *told.goals_waited_for(plan, finder, taken.limited, self.push_n),
+                *told.goals_waited_for(plan, finder, taken.limited, self.queue_push_n),
                 *told.unheeded(plan, self.strangers, comers.skipped, actions),
                 *live.notes(),
                 *faults(plan, city.ids("place")),

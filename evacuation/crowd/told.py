@@ -170,12 +170,12 @@ def goal_table(plan: Plan, places: NDArray[Any], taken: NDArray[Any], going: lis
 
 
 def goals_waited_for(
-    plan: Plan, finder: Finder, limited: list[str], push_n: float
+    plan: Plan, finder: Finder, limited: list[str], queue_push_n: float
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """Say how people wait at goals that take them by a curve, and that who may go to other goals, too, does not know that curve."""
     if not limited:
         return []
-    notes: list[tuple[str, Mapping[str, Any]]] = [("goals_wait", {"goals": limited, "push": push_n})]
+    notes: list[tuple[str, Mapping[str, Any]]] = [("goals_wait", {"goals": limited, "push": queue_push_n})]
     free = [s.id for s in plan.sources if len(aim := s.goals or frozenset(plan.goals)) > 1 and aim & set(limited)]
     return notes + ([("goals_unknown", {"goals": limited, "sources": free})] if free else [])
 

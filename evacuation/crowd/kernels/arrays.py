@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_WALLS = 8  # of those that touch one person, that hold him by friction
+ANY = np.iinfo(np.int64).max  # of a goal that takes whoever reaches it
 
 
 class Bodies(NamedTuple):

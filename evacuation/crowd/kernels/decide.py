@@ -11,7 +11,9 @@ import math
 
 import numba
 
+from evacuation.crowd.kernels.arrays import ANY
 from evacuation.crowd.kernels.eikonal import FAR
+from evacuation.crowd.kernels.gates import goal_at
 from evacuation.crowd.kernels.outline import between
 from evacuation.crowd.kernels.walls import bars, crosses, hidden, side, walled
 from twin.jit import kernel
@@ -42,11 +44,11 @@ def decide(plans_out, parties_scratch, n, start, people, t, floor, gates, ways, 
     if n < FEW:
         head(plans_out, 0, n, people, t, floor, gates, ways)
         wait_for_each_other(plans_out, parties_scratch, n, start, people, floor)
-        choose(plans_out, 0, n, start, people, floor, gates, law)
+        choose(plans_out, 0, n, start, people, t, floor, gates, law)
     else:
         head_side_by_side(plans_out, n, people, t, floor, gates, ways)
         wait_for_each_other(plans_out, parties_scratch, n, start, people, floor)
-        choose_side_by_side(plans_out, n, start, people, floor, gates, law)
+        choose_side_by_side(plans_out, n, start, people, t, floor, gates, law)
     most = 0
     for i in range(n):
         most = max(most, plans_out.pairs[i])
@@ -64,10 +66,10 @@ def head_side_by_side(plans_out, n, people, t, floor, gates, ways):
 
 
 @kernel(parallel=True)
-def choose_side_by_side(plans_out, n, start, people, floor, gates, law):
+def choose_side_by_side(plans_out, n, start, people, t, floor, gates, law):
     """Write the plans of the first `n` people on all threads."""
     for b in numba.prange((n + BLOCK - 1) // BLOCK):
-        choose(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), start, people, floor, gates, law)
+        choose(plans_out, b * BLOCK, min((b + 1) * BLOCK, n), start, people, t, floor, gates, law)
 
 
 @kernel(bare=True)
@@ -219,7 +221,7 @@ def holds_up(plans_out, i, start, people, floor):
 
 
 @kernel(bare=True)
-def choose(plans_out, begin, end, start, people, floor, gates, law):
+def choose(plans_out, begin, end, start, people, t, floor, gates, law):
     """Write for people `begin` to `end` the wanted velocity and whom each may touch until the next decision.
 
     Direction e = unit(e0 + sum of k exp((a - d_ij) / D) to the side away from each neighbour ahead), e0 the way to his goal, d_ij
@@ -231,11 +233,14 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
     door. Whom people of another group come towards looks in `TURNS` from e0, too, and takes the direction in which speed along e0, less
     `follow` free speeds for the share of those in it who come towards him, is largest: so lanes form. Who has next to no gap left leans
     towards his goal with `push` newton, and closes what there is of the gap l up to `closing` more quickly. Who waits leans with
-    `queue_push`: a metered gate is in his way, or somebody of his group who waited for it at the last decision, and who is in the way as
-    broad as both are, so that nobody slips in beside him. If somebody comes towards him he steps aside, no faster than he leans if he is
-    held by a touch. A gate that bars him stands in his way like a person. People behind a wall are not seen.
+    `queue_push`: a metered gate is in his way, or somebody of his group who waited for it, or in a goal that takes nobody now, at the last
+    decision, and who is in the way as broad as both are, so that nobody slips in beside him. If somebody comes towards him he steps aside,
+    no faster than he leans if he is held by a touch. A gate that bars him stands in his way like a person. People behind a wall are not
+    seen.
     """
     metered = gates.metered.any()
+    for goal in range(gates.takes.size):
+        metered = metered or gates.takes[goal] != ANY
     for i in range(begin, end):
         px, pw = people.x[i], people.w[i]
         k = int(pw / floor.wall_size) * floor.wall_columns + int(px / floor.wall_size)
@@ -245,6 +250,8 @@ def choose(plans_out, begin, end, start, people, floor, gates, law):
             aside = 0.0
         plans_out.waits[i] = 0
         if plans_out.ahead[i] < 0.0:
+            if metered and people.leaves[i] <= t and people.group[i] >= 0 and floor.wants.shape[1] > 0:
+                plans_out.waits[i] = goal_at(i, people, floor) >= 0
             plans_out.want_x[i] = plans_out.want_w[i] = 0.0
             continue
         goal_x, goal_w, free = plans_out.way_x[i], plans_out.way_w[i], plans_out.free[i]

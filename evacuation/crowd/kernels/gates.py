@@ -58,6 +58,15 @@ def next_at(k, people, n, t, floor, ways):
     return who
 
 
+@kernel(inline=True)
+def goal_at(i, people, floor):
+    """Return the goal in which person `i` stands, of those that he wants; -1 for none."""
+    ny, nx = floor.goal_of.shape
+    row, col = int(people.w[i] / floor.way_size), int(people.x[i] / floor.way_size)
+    goal = floor.goal_of[min(row, ny - 1), min(col, nx - 1)]
+    return goal - 1 if goal > 0 and floor.wants[people.group[i], goal - 1] else -1
+
+
 @kernel(bare=True)
 def let_go(people_out, counts_out, crossed, n, t, floor, gates):
     """Count who crossed a gate, and let go who left or reached a goal that he wants and that takes him; return how many stay.
@@ -83,12 +92,9 @@ def let_go(people_out, counts_out, crossed, n, t, floor, gates):
                 counts_out.left_by_gate[k] += 1
                 gone = True
         if floor.wants.shape[1] > 0 and not gone and people_out.leaves[i] <= t:
-            ny, nx = floor.goal_of.shape
-            row, col = int(people_out.w[i] / floor.way_size), int(people_out.x[i] / floor.way_size)
-            goal = floor.goal_of[min(row, ny - 1), min(col, nx - 1)]
-            wanted = goal > 0 and floor.wants[people_out.group[i], goal - 1]
-            if wanted and counts_out.left_by_goal[goal - 1] < gates.takes[goal - 1]:
-                counts_out.left_by_goal[goal - 1] += 1
+            goal = goal_at(i, people_out, floor)
+            if goal >= 0 and counts_out.left_by_goal[goal] < gates.takes[goal]:
+                counts_out.left_by_goal[goal] += 1
                 gone = True
         if not gone:
             if stay < i:

@@ -10,12 +10,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from evacuation.crowd.kernels.arrays import ANY
 from evacuation.crowd.venue.plan import Plan
 from twin.clock import Clock
 from twin.errors import ScenarioError
-
-#: More than ever reach a goal.
-ANY = np.iinfo(np.int64).max
 
 
 class Attendance:

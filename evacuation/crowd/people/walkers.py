@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from evacuation.crowd.kernels.arrays import Bodies, Counts, Floor, GateState, Law, Stairs, Ways
+from evacuation.crowd.kernels.arrays import ANY, Bodies, Counts, Floor, GateState, Law, Stairs, Ways
 from evacuation.crowd.kernels.decide import MOST_PAIRS, beside
 from evacuation.crowd.kernels.eikonal import FAR
 from evacuation.crowd.kernels.storeys import walk_storeys
 from evacuation.crowd.kernels.walk import OUTSIDE, PACKED, walk
-from evacuation.crowd.people.attendance import ANY
 from evacuation.crowd.people.law import DECISION_S, Pressing
 from evacuation.crowd.venue.gates import Gates
 from evacuation.crowd.venue.nearby import lines_by_cell

@@ -141,6 +141,16 @@ def test_places_that_nobody_took_leave_with_the_train(small_city: City) -> None:
     assert "no_way" not in notes, "who is pressed to the wall beside the goal has a way"
 
 
+def test_who_waits_at_a_goal_that_takes_nobody_presses_only_where_the_scenario_says_so(small_city: City) -> None:
+    city, train = with_train(with_hall(small_city)), curves(hall__train={0: 0, 300: 0})
+    calm, impatient = (
+        Crowd("hall", persons=150, queue_push_n=push).simulate(city, train, clock(60), rng=stream(1, "crowd")).fields
+        for push in (0.0, 20.0)
+    )
+    assert calm["crowd_density"].max() < 3.6 and calm["contact_force"].max() < 20.0  # the densest queue that Fruin saw
+    assert impatient["crowd_density"].max() > 5.0 and impatient["contact_force"].max() > 50.0
+
+
 @pytest.mark.parametrize(
     ("code", "curve", "form"),
     [
