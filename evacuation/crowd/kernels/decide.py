@@ -258,7 +258,7 @@ def choose(plans_out, begin, end, start, people, t, floor, gates, law):
         length = math.sqrt(1.0 + aside * aside)
         along, across = 1.0 / length, aside / length
         ex, ew, pace, side_step, meets, waits, best = goal_x, goal_w, 0.0, 0.0, False, False, -math.inf
-        # One call of `look` for all directions: compiled twice it would not be put in its place, and twice as slow.
+        # One call of `look` for all directions: it is put in its place here, and would be so twice.
         for turn in range(-1, len(TURNS)):
             if turn >= 0:
                 along, across = TURNS[turn]
