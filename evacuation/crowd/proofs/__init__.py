@@ -353,7 +353,7 @@ OWN: tuple[Proof, ...] = (
         ),
         *drawn("E12/force", "force", "sum of contact forces on a person at 9 to 10 persons/m2", "N", "within", (1e3, 5.5e3), KILONEWTONS),
         *drawn("E12/ramp", "ramp_flow", "flow out, 8000 people an hour come by both ends together", "m-1 s-1", "<=", FREE, BESIDE),
-        ("E12/ramp/most", "ramp_most", "people inside at most", "persons", "<=", FREE, BESIDE),
+        ("E12/ramp-inside", "ramp_most", "people inside at most", "persons", "<=", FREE, BESIDE),
         ("E12/load", "load", "load on a person at 9 to 10 persons/m2, mean", "N", "<=", FREE, BESIDE),
         ("E12/densest", "densest", "highest density where somebody is, half go up", "m-2", "<=", FREE, BESIDE),
         ("E12/most-load", "most_load", "highest load on a person, half go up", "N", "<=", FREE, BESIDE),
