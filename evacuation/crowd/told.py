@@ -157,8 +157,7 @@ def bound_for(people: People, finder: Finder, now: float) -> NDArray[np.int64]:
     """Return how many of those inside who are told to leave by `now` want to go to each goal, (goal,); who may go to several counts at
     each."""
     goes = (people.leaves <= now) & (people.out < 0)
-    wants = np.array([[goal in wanted for goal in finder.plan.goals] for wanted in finder.wanted], dtype=np.int64)
-    return np.asarray(wants[people.group[goes]].sum(axis=0))
+    return np.asarray(finder.wants[people.group[goes]].sum(axis=0))
 
 
 def goal_table(plan: Plan, places: NDArray[Any], taken: NDArray[Any], going: list[NDArray[np.int64]]) -> pd.DataFrame:

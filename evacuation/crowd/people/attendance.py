@@ -64,7 +64,7 @@ class Taken:
     """How many people each goal of a venue may have taken by a time: by a curve of the goal, which rises evenly from number to number.
 
     While a curve rises, a train stands there: who comes later in the same rise still finds the places that it has offered. While it does
-    not, nobody is taken, and the places that nobody took are gone (`lapsed`), for the next train has its own. A goal without a curve
+    not, nobody is taken, and the places that nobody took are gone, for the next train has its own. A goal without a curve
     takes whoever reaches it. `limited` are the ids of those that have one.
     """
 

@@ -238,13 +238,12 @@ def _floor(plan: Plan, finder: Finder) -> Floor:
     wall_start, wall_list, wall_columns = lines_by_cell(grid, line, WALL_CELL_M, WALL_REACH_M)
     ends = np.array([plan.local(np.array(gate.shape.coords)[[0, -1]]) for gate in plan.gates])
     length = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
-    goals = list(plan.goals)
     return Floor(
         line=line, gate_of=gate_of,
         wall_start=wall_start, wall_list=wall_list, wall_columns=wall_columns, wall_size=WALL_CELL_M,
         size=CELL_M, columns=int(np.ceil(grid.nx * grid.cell_m / CELL_M)), rows=int(np.ceil(grid.ny * grid.cell_m / CELL_M)),
         way_size=grid.cell_m, goal_of=finder.goal_of,
-        wants=np.array([[goal in wanted for goal in goals] for wanted in finder.wanted], bool).reshape(len(finder.wanted), len(goals)),
+        wants=finder.wants,
         gate_end=ends[:, 0].copy(), gate_step=(ends[:, 1] - ends[:, 0]) / length[:, None], gate_long=length,
         rim=np.array([gate.rim for gate in plan.gates]), inner=np.array([gate.inner for gate in plan.gates]),
         rise_x=finder.rise[0], rise_w=finder.rise[1], stair=finder.stair,

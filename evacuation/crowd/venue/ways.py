@@ -45,7 +45,8 @@ ROUNDS = 500
 
 
 class Finder:
-    """Finds ways in a venue. People who want to go to the same goals are one group; group k wants `wanted[k]`.
+    """Finds ways in a venue. People who want to go to the same goals are one group; group k wants `wanted[k]`; `wants` (group, goal)
+    says the same by their places.
 
     Without goals they want to go out, by the gates of the rim `knows[k]`, or by any while those are shut and where it names none.
     `group_of` is the group of a source's people who know the venue, `stranger_of` of those who know only the way they came in.
@@ -79,6 +80,9 @@ class Finder:
         strange = {s.id: strange[s.id] if s.came_by else aims[s.id] for s in plan.sources}
         groups = list(dict.fromkeys([*aims.values(), *strange.values()]))
         self.wanted, self.knows = ([group[k] for group in groups] for k in (0, 1))
+        self.wants = np.array([[goal in own for goal in plan.goals] for own in self.wanted], bool).reshape(
+            len(groups), len(plan.goals)
+        )
         self.group_of = {name: groups.index(aim) for name, aim in aims.items()}
         self.stranger_of = {name: groups.index(aim) for name, aim in strange.items()}
         self.from_the_walked_halves(self.slowness)
